@@ -168,9 +168,10 @@ pub enum Evidence {
     Chart {
         /// What the chart shows.
         title: String,
-        /// Label of the horizontal axis, unit last.
+        /// Label of the horizontal axis; its last word is the unit in full (`bytes`, `events`,
+        /// `seconds`), from which renderers choose a larger one where that reads better.
         x: String,
-        /// Label of the vertical axis, unit last.
+        /// Label of the vertical axis, unit last likewise.
         y: String,
         /// The lines.
         series: Vec<Series>,

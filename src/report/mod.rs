@@ -1,8 +1,18 @@
 //! A run's report: what was tried, on what, and what it showed. One type, three renderers.
 
+pub mod chart;
+pub mod html;
+pub mod json;
+pub mod standing;
+pub mod terminal;
+pub mod units;
+mod write;
+
 use serde::{Deserialize, Serialize};
 
 use crate::proof::claim::{Claim, Verdict};
+
+pub use write::{Written, write_all};
 
 /// Everything a run has to say; `report.json` is this type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

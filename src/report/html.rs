@@ -1,0 +1,160 @@
+//! `report.html`: one file that needs no network and no script. What is on the page is decided
+//! here, how it looks in `templates/report.html` and `templates/report.css`.
+
+use askama::Template;
+
+use super::chart::{self, Figure};
+use super::standing::Standing;
+use super::{Report, units};
+use crate::proof::claim::{Claim, Evidence};
+
+/// The page. Every text in it is escaped.
+pub fn render(report: &Report) -> String {
+    let machine = &report.machine;
+    let page = Page {
+        report,
+        standing: report.standing(),
+        headline: report.headline(),
+        lead: lead(report.standing(), report.claims.is_empty()),
+        tally: report.tally(),
+        claims: report.claims.iter().map(ClaimView::of).collect(),
+        machine: format!(
+            "{}, {} {}, {} of memory, {}",
+            machine.cpu,
+            machine.cores,
+            if machine.cores == 1 { "core" } else { "cores" },
+            units::bytes(machine.memory_bytes as f64),
+            machine.os
+        ),
+        origin: match report.target.origin.as_str() {
+            "own" => "started by Forebay for this run, and stopped after it",
+            url => url,
+        },
+        took: units::span(report.seconds),
+    };
+    // Proof: the template writes into a String, which takes all, and calls nothing that fails.
+    page.render().expect("a String takes all")
+}
+
+/// What the verdict means for someone who has never seen such a report.
+fn lead(standing: Standing, empty: bool) -> &'static str {
+    match standing {
+        _ if empty => "Nothing was tried, so nothing was shown.",
+        Standing::Proven => {
+            "Each claim below was tried on this server, and each held. Beside every claim stands its \
+             control: the same proof on something broken on purpose, which it had to notice."
+        }
+        Standing::Refuted => {
+            "At least one claim below was tried on this server and did not hold. Those are open: \
+             each says what was asked for, what was found, and why."
+        }
+        Standing::NotShown => {
+            "Nothing below was found to be wrong, but not all of it could be tried. A claim that is \
+             not shown is neither good news nor bad; it says what was missing."
+        }
+        Standing::Worthless => {
+            "Each proof is also run on something broken on purpose, and must notice. At least one \
+             did not. Such a proof would have passed anything, so nothing in this report can be \
+             relied on until that is mended."
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    report: &'a Report,
+    standing: Standing,
+    headline: String,
+    lead: &'static str,
+    tally: Vec<(Standing, usize)>,
+    claims: Vec<ClaimView<'a>>,
+    machine: String,
+    origin: &'a str,
+    took: String,
+}
+
+/// A claim as the page shows it.
+struct ClaimView<'a> {
+    claim: &'a Claim,
+    standing: Standing,
+    measured: String,
+    required: String,
+    exhibits: Vec<Exhibit<'a>>,
+}
+
+impl<'a> ClaimView<'a> {
+    fn of(claim: &'a Claim) -> Self {
+        let (measured, required) = match claim.measured {
+            Some(measured) => units::pair(measured, claim.required, claim.unit),
+            None => ("no figure".into(), units::figure(claim.required, claim.unit)),
+        };
+        Self {
+            claim,
+            standing: Standing::of(claim),
+            measured,
+            required: format!("{} {required}", units::bound_words(claim.bound)),
+            exhibits: claim.evidence.iter().map(Exhibit::of).collect(),
+        }
+    }
+
+    /// What went wrong is open, what went right is a click away.
+    fn open(&self) -> bool {
+        matches!(self.standing, Standing::Refuted | Standing::Worthless)
+    }
+
+    fn why(&self) -> &'static str {
+        match self.standing {
+            Standing::NotShown => "Why it could not be shown",
+            Standing::Proven | Standing::Refuted | Standing::Worthless => "What was seen",
+        }
+    }
+}
+
+/// Evidence as the page shows it.
+enum Exhibit<'a> {
+    Table { title: &'a str, columns: Vec<Head<'a>>, rows: Vec<Row<'a>> },
+    Chart { title: &'a str, figure: Option<Figure> },
+    Note(&'a str),
+}
+
+/// The head of a column.
+struct Head<'a> {
+    text: &'a str,
+    figures: bool,
+}
+
+/// A row: its first cell names it.
+struct Row<'a> {
+    name: &'a str,
+    cells: Vec<Head<'a>>,
+}
+
+impl<'a> Exhibit<'a> {
+    fn of(evidence: &'a Evidence) -> Self {
+        match evidence {
+            Evidence::Table { title, columns, rows } => {
+                let figures = units::figure_columns(columns.len(), rows);
+                let head = |(at, text): (usize, &'a String)| Head {
+                    text,
+                    figures: figures.get(at).copied().unwrap_or(false),
+                };
+                Self::Table {
+                    title,
+                    columns: columns.iter().enumerate().map(head).collect(),
+                    rows: rows
+                        .iter()
+                        .map(|row| Row {
+                            name: row.first().map_or("", String::as_str),
+                            cells: row.iter().enumerate().skip(1).map(head).collect(),
+                        })
+                        .collect(),
+                }
+            }
+            Evidence::Chart { title, x, y, series } => {
+                Self::Chart { title, figure: chart::draw(title, x, y, series) }
+            }
+            Evidence::Note { text } => Self::Note(text),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The report for a terminal: the verdict first, nothing wider than the width, sense without colour.
+
+use textwrap::core::display_width;
+use textwrap::{Options, WordSplitter};
+
+use super::standing::Standing;
+use super::{Report, units};
+use crate::proof::claim::{Claim, Control, Evidence, Series};
+
+mod table;
+
+/// Narrowest and widest that text is set; lines longer than the latter are hard to follow.
+const WIDTHS: (usize, usize) = (32, 100);
+/// Columns that the labels of a claim take (`required`), the indentation counted.
+const LABEL: usize = 12;
+/// Blocks of the one-line chart.
+const SPARK: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// Length of the one-line chart.
+const SPARK_CELLS: usize = 24;
+
+/// The report in lines of at most `width` columns (and never fewer than 32), with ANSI colours
+/// only if `colour`.
+pub fn render(report: &Report, width: usize, colour: bool) -> String {
+    let mut page = Page { out: String::new(), width: width.clamp(WIDTHS.0, WIDTHS.1), colour };
+    headline(&mut page, report);
+    for claim in &report.claims {
+        page.blank();
+        render_claim(&mut page, claim);
+    }
+    if !report.conflicts.is_empty() {
+        page.section("Conflicts: requirements that cannot hold together");
+        for conflict in &report.conflicts {
+            page.wrapped(&format!("{}: {}", conflict.id, conflict.statement), "  ", "    ");
+            page.field("seen", &conflict.evidence);
+            page.field("remedy", &conflict.resolution);
+        }
+    }
+    if !report.warnings.is_empty() {
+        page.section("Warnings");
+        for warning in &report.warnings {
+            page.wrapped(&format!("{}: {}", warning.id, warning.text), "  ", "    ");
+        }
+    }
+    how(&mut page, report);
+    page.out
+}
+
+fn headline(page: &mut Page, report: &Report) {
+    let standing = report.standing();
+    let indent = page.headed(standing, 0, &report.headline());
+    let tally = report.tally();
+    if tally.len() > 1 {
+        let counts: Vec<_> = tally.iter().map(|(of, count)| format!("{count} {}", of.word())).collect();
+        page.wrapped(&counts.join(", "), &indent, &indent);
+    }
+}
+
+fn render_claim(page: &mut Page, claim: &Claim) {
+    let standing = Standing::of(claim);
+    page.headed(standing, LABEL, &claim.id);
+    page.wrapped(&claim.statement, "  ", "  ");
+    let (measured, required) = match claim.measured {
+        Some(measured) => units::pair(measured, claim.required, claim.unit),
+        None => ("no figure".into(), units::figure(claim.required, claim.unit)),
+    };
+    page.field("measured", &measured);
+    page.field("required", &format!("{} {required}", claim.bound.sign()));
+    page.field("why", &claim.why);
+    match &claim.control {
+        Some(Control { what, caught: true, measured }) => {
+            page.field("control", &format!("caught — {what}: {measured}"));
+        }
+        Some(Control { what, measured, .. }) => {
+            page.field("CONTROL", &format!("NOT CAUGHT — {what}: {measured}"));
+            let verdict = claim.verdict.word();
+            page.field("", &format!("This proof cannot fail. That it said \"{verdict}\" means nothing."));
+        }
+        None if standing == Standing::NotShown => {}
+        None => page.field("control", "none was run: nothing shows that this proof could have failed"),
+    }
+    for evidence in &claim.evidence {
+        match evidence {
+            Evidence::Table { title, columns, rows } => {
+                page.blank();
+                page.wrapped(title, "  ", "  ");
+                let lines = table::lines(columns, rows, page.width - 2);
+                for line in lines {
+                    page.line(&format!("  {line}"));
+                }
+            }
+            Evidence::Chart { title, x, y, series } => sparklines(page, title, (x, y), series),
+            Evidence::Note { text } => {
+                page.blank();
+                page.field("note", text);
+            }
+        }
+    }
+}
+
+/// One line a series: a limit is told by its value, anything else is drawn.
+fn sparklines(page: &mut Page, title: &str, (x, y): (&str, &str), series: &[Series]) {
+    page.blank();
+    let max = |pick: fn(&(f64, f64)) -> f64| {
+        series.iter().flat_map(|line| &line.points).map(pick).filter(|v| v.is_finite()).fold(0.0, f64::max)
+    };
+    let (y, scale) = units::axis(y, max(|point| point.1));
+    let (x, _) = units::axis(x, max(|point| point.0));
+    page.wrapped(&format!("{title} ({y}; over {x})"), "  ", "  ");
+    for line in series {
+        let values: Vec<f64> =
+            line.points.iter().map(|point| point.1 / scale).filter(|value| value.is_finite()).collect();
+        let text = match values.len() {
+            // Two points are a straight line, which the figures tell in full.
+            3.. if values.iter().any(|value| *value != values[0]) => {
+                format!("{}: {} {}", line.name, spark(&values), units::course(&values))
+            }
+            _ => format!("{}: {}", line.name, units::course(&values)),
+        };
+        page.wrapped(&text, "    ", "      ");
+    }
+}
+
+/// The values in one line of blocks, from zero (or the least below it) to the largest.
+fn spark(values: &[f64]) -> String {
+    let top = values.iter().copied().fold(f64::MIN, f64::max);
+    let floor = values.iter().copied().fold(0.0, f64::min);
+    let cells = SPARK_CELLS.min(values.len());
+    (0..cells)
+        .map(|cell| {
+            // The largest of a cell's values, so that no peak goes missing.
+            let part = &values[cell * values.len() / cells..(cell + 1) * values.len() / cells];
+            let peak = part.iter().copied().fold(f64::MIN, f64::max);
+            let level = (peak - floor) / (top - floor) * (SPARK.len() - 1) as f64;
+            SPARK[(level.round() as usize).min(SPARK.len() - 1)]
+        })
+        .collect()
+}
+
+fn how(page: &mut Page, report: &Report) {
+    let (target, machine) = (&report.target, &report.machine);
+    page.section("How it was measured");
+    let origin = match target.origin.as_str() {
+        "own" => "started by Forebay for this run",
+        url => url,
+    };
+    page.field(
+        "server",
+        &format!("{} {}, allocator {}, {origin}", target.server, target.version, target.allocator),
+    );
+    if !target.settings.is_empty() {
+        let settings: Vec<_> = target.settings.iter().map(|(name, value)| setting(name, value)).collect();
+        page.field("settings", &settings.join(", "));
+    }
+    let cores = if machine.cores == 1 { "core" } else { "cores" };
+    let memory = units::bytes(machine.memory_bytes as f64);
+    page.field("machine", &format!("{}, {} {cores}, {memory}, {}", machine.cpu, machine.cores, machine.os));
+    page.field("command", &report.command);
+    page.field("started", &format!("{}, took {}", report.started, units::span(report.seconds)));
+    page.field("forebay", &format!("{}, report schema {}", report.forebay, report.schema));
+}
+
+/// A setting as `redis.conf` would have it, an empty value made visible.
+fn setting(name: &str, value: &str) -> String {
+    if value.is_empty() { format!("{name} \"\"") } else { format!("{name} {value}") }
+}
+
+/// Lines being written.
+struct Page {
+    out: String,
+    width: usize,
+    colour: bool,
+}
+
+impl Page {
+    fn blank(&mut self) {
+        self.out.push('\n');
+    }
+
+    fn line(&mut self, text: &str) {
+        self.out.push_str(text.trim_end());
+        self.out.push('\n');
+    }
+
+    fn section(&mut self, title: &str) {
+        self.blank();
+        self.wrapped(title, "", "  ");
+    }
+
+    /// A label and its text, the text in a column of its own.
+    fn field(&mut self, label: &str, text: &str) {
+        self.wrapped(text, &format!("  {label:<width$}", width = LABEL - 2), &" ".repeat(LABEL));
+    }
+
+    fn wrapped(&mut self, text: &str, first: &str, rest: &str) {
+        let options = Options::new(self.width)
+            .initial_indent(first)
+            .subsequent_indent(rest)
+            .word_splitter(WordSplitter::NoHyphenation);
+        for line in textwrap::wrap(&clean(text), options) {
+            self.line(&line);
+        }
+    }
+
+    /// The word of a standing and a text after it, in a column that begins at `column` or behind
+    /// the word. Gives the indentation of that column.
+    fn headed(&mut self, standing: Standing, column: usize, text: &str) -> String {
+        let word = standing.word().to_uppercase();
+        let column = column.max(word.len() + 2);
+        let indent = " ".repeat(column);
+        let from = self.out.len();
+        self.wrapped(text, &format!("{word:<column$}"), &indent);
+        if self.colour {
+            let code = match standing {
+                Standing::Proven => "1;32",
+                Standing::Refuted => "1;31",
+                Standing::NotShown => "1;33",
+                Standing::Worthless => "1;7;31",
+            };
+            // After wrapping, since a code takes no columns.
+            self.out.replace_range(from..from + word.len(), &format!("\x1b[{code}m{word}\x1b[0m"));
+        }
+        indent
+    }
+}
+
+/// Text from a server or a profile must not steer the terminal: control characters and those that
+/// turn the direction of writing are shown as what they are, out of place.
+fn clean(text: &str) -> String {
+    let steers = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            c if steers(c) => '\u{fffd}',
+            c => c,
+        })
+        .collect()
+}
