@@ -47,7 +47,7 @@ pub struct Entry {
     pub class: String,
     /// Its name.
     pub name: String,
-    /// Where it starts and ends, with the unit.
+    /// Where it starts and ends, in the unit of the vertical axis.
     pub course: String,
 }
 
@@ -79,8 +79,8 @@ pub fn draw(title: &str, x: &str, y: &str, series: &[Series]) -> Option<Figure> 
     let mut svg = String::new();
     // Proof: the only sink is a String, which takes all.
     drawn(&mut svg, (&x, &y), (x_range, y_range), &lines).expect("a String takes all");
-    let legend = lines.iter().zip(series).map(|(line, series)| entry(line, series, &y)).collect();
-    Some(Figure { svg: styled(&svg, title, &lines), legend })
+    let legend = lines.iter().zip(series).map(|(line, series)| entry(line, series)).collect();
+    Some(Figure { svg: styled(&svg, &format!("{title}: {y} over {x}"), &lines), legend })
 }
 
 /// A series, scaled and numbered.
@@ -174,10 +174,9 @@ fn styled(svg: &str, title: &str, lines: &[Line]) -> String {
         .replace("letters \"", "letters\"")
 }
 
-fn entry(line: &Line, series: &Series, y: &str) -> Entry {
-    let unit = y.trim_end_matches([')', ']']).rsplit([' ', '(', '[', ',']).next().unwrap_or(y);
+fn entry(line: &Line, series: &Series) -> Entry {
     let values: Vec<f64> = line.points.iter().map(|point| point.1).collect();
-    let course = format!("{} ({unit})", units::course(&values));
+    let course = units::course(&values);
     Entry { number: line.number, class: line.class.clone(), name: series.name.clone(), course }
 }
 

@@ -15,7 +15,7 @@ pub fn render(report: &Report) -> String {
         report,
         standing: report.standing(),
         headline: report.headline(),
-        lead: lead(report.standing(), report.claims.is_empty()),
+        lead: lead(report),
         tally: report.tally(),
         claims: report.claims.iter().map(ClaimView::of).collect(),
         machine: format!(
@@ -37,9 +37,14 @@ pub fn render(report: &Report) -> String {
 }
 
 /// What the verdict means for someone who has never seen such a report.
-fn lead(standing: Standing, empty: bool) -> &'static str {
-    match standing {
-        _ if empty => "Nothing was tried, so nothing was shown.",
+fn lead(report: &Report) -> &'static str {
+    match report.standing() {
+        _ if report.claims.is_empty() => "Nothing was tried, so nothing was shown.",
+        Standing::Proven if report.claims.iter().any(|claim| claim.control.is_none()) => {
+            "Each claim below was tried on this server, and each held. Not every claim has a control, a \
+             run of its proof on something broken on purpose; where it is missing, nothing shows that \
+             the proof could have failed."
+        }
         Standing::Proven => {
             "Each claim below was tried on this server, and each held. Beside every claim stands its \
              control: the same proof on something broken on purpose, which it had to notice."

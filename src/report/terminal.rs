@@ -111,7 +111,7 @@ fn sparklines(page: &mut Page, title: &str, (x, y): (&str, &str), series: &[Seri
             line.points.iter().map(|point| point.1 / scale).filter(|value| value.is_finite()).collect();
         let text = match values.len() {
             // Two points are a straight line, which the figures tell in full.
-            3.. if values.iter().any(|value| *value != values[0]) => {
+            3.. if values.iter().any(|value| value.to_bits() != values[0].to_bits()) => {
                 format!("{}: {} {}", line.name, spark(&values), units::course(&values))
             }
             _ => format!("{}: {}", line.name, units::course(&values)),

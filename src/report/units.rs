@@ -140,10 +140,8 @@ fn brief(value: f64) -> String {
 
 /// Without decimals that say nothing.
 fn trimmed(text: &str) -> String {
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').into(),
-        false => text.into(),
-    }
+    let bare = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
+    bare.into()
 }
 
 /// `figure` with more decimals than usual.

@@ -16,10 +16,8 @@ pub(super) fn lines(columns: &[String], rows: &[Vec<String>], width: usize) -> V
         return list(columns, rows, width);
     }
     let drawn: Vec<String> = grid(columns, rows, width).lines().map(|line| line.trim_end().into()).collect();
-    match drawn.iter().all(|line| display_width(line) <= width) {
-        true => drawn,
-        false => list(columns, rows, width),
-    }
+    let fits = drawn.iter().all(|line| display_width(line) <= width);
+    if fits { drawn } else { list(columns, rows, width) }
 }
 
 fn grid(columns: &[String], rows: &[Vec<String>], width: usize) -> Table {
