@@ -6,3 +6,4 @@ pub mod event;
 pub mod exit;
 pub mod proof;
 pub mod report;
+pub mod server;

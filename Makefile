@@ -1,0 +1,86 @@
+# All set-up is inside: `make prove` on a fresh machine is enough. Every recipe works with GNU make 3.81 and plain sh.
+
+.DEFAULT_GOAL := help
+.PHONY: help prove test bench setup setup-cargo setup-cc setup-server fmt clean
+
+# The server that recipes use: the one named, else one on the PATH, else the one that `make setup` has put here.
+LINK := $(CURDIR)/servers/redis-server
+SERVER = $${FOREBAY_SERVER:-$$(command -v redis-server || command -v valkey-server || echo '$(LINK)')}
+
+# Shell functions. `as_root` runs a command with the rights to install; `fail` ends with a reason and a remedy.
+SHELL_LIB = \
+	say() { echo "setup: $$*"; }; \
+	fail() { echo "setup: error: $$*" >&2; exit 1; }; \
+	has() { command -v "$$1" >/dev/null 2>&1; }; \
+	as_root() { \
+		if [ "$$(id -u)" = 0 ]; then "$$@"; \
+		elif has sudo; then sudo "$$@"; \
+		else fail "to install packages takes root or sudo; run as root: $$*"; fi; \
+	}; \
+	apt_install() { \
+		say "running: apt-get update, apt-get install $$* (no service is installed or started)"; \
+		as_root apt-get update -q && \
+		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$$@"; \
+	};
+
+help:
+	@echo 'make prove   prove what holds, on a server of its own; ARGS="--scale full" adds arguments'
+	@echo 'make test    formatting, lints, documentation, every test'
+	@echo 'make bench   the benchmarks'
+	@echo 'make setup   check for cargo, a C compiler and redis-server; install the last two if they are missing'
+	@echo 'make fmt     format the code'
+	@echo 'make clean   remove what cargo has built'
+
+prove: setup
+	FOREBAY_SERVER="$(SERVER)" cargo run --locked --release -- prove $(ARGS)
+
+test: setup
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
+	FOREBAY_SERVER="$(SERVER)" cargo test --locked $(ARGS)
+
+bench: setup
+	FOREBAY_SERVER="$(SERVER)" cargo bench --locked $(ARGS)
+
+fmt:
+	cargo fmt
+
+clean:
+	cargo clean
+
+setup: setup-cargo setup-cc setup-server
+
+setup-cargo:
+	@$(SHELL_LIB) \
+	has cargo || fail 'cargo is not on the PATH. Install Rust from https://rustup.rs, open a new shell, and try again'
+
+# For zstd and ring, which are partly in C.
+setup-cc:
+	@$(SHELL_LIB) \
+	if has cc; then exit 0; fi; \
+	if has apt-get; then say 'no C compiler'; apt_install gcc libc6-dev; \
+	else fail 'no C compiler (cc) on the PATH. On macOS: xcode-select --install; elsewhere: install gcc or clang'; fi
+
+# Debian and Ubuntu: the package redis-server would start a server on port 6379, now and at every boot. The program
+# itself is in redis-tools, as redis-check-rdb: it is a server when it is called by the name redis-server.
+setup-server:
+	@$(SHELL_LIB) \
+	server="$(SERVER)"; \
+	if [ ! -x "$$server" ] && [ -n "$$FOREBAY_SERVER" ]; then \
+		has "$$server" || fail "FOREBAY_SERVER names $$server, which cannot be run. Set it right, or unset it"; \
+	elif [ ! -x "$$server" ]; then \
+		say 'neither redis-server nor valkey-server on the PATH'; \
+		if has apt-get; then \
+			has redis-check-rdb || apt_install redis-tools || exit 1; \
+			say 'linking $(LINK) to redis-check-rdb, which is the same program'; \
+			mkdir -p servers && ln -sf "$$(command -v redis-check-rdb)" '$(LINK)'; \
+			server='$(LINK)'; \
+		elif has brew; then \
+			say 'running: brew install redis (no service is started)'; \
+			brew install redis || exit 1; \
+			server=redis-server; \
+		else fail 'install Redis or Valkey, or name a server: FOREBAY_SERVER=/path/to/redis-server make ...'; fi; \
+	fi; \
+	"$$server" --version 2>/dev/null | grep -q ' server v=' || \
+		fail "$$server is not a Redis or Valkey server. Name one: FOREBAY_SERVER=/path/to/redis-server make ..."

@@ -1,0 +1,42 @@
+//! A server of our own: finding one, starting it, ending it, and never leaving it behind.
+//!
+//! This is the one place that starts and ends servers. Each runs as a plain process on loopback, on a free port, in a
+//! temporary folder, and ends with its owner however the owner ends:
+//!
+//! | the owner | what ends the server |
+//! |---|---|
+//! | drops [`Server`], or unwinds | `Drop`: killed, folder removed |
+//! | gets SIGINT, SIGTERM or SIGHUP | [`install_signal_handler`]: killed, folder removed |
+//! | is killed with SIGKILL, or aborts (Linux) | the kernel kills the server; its folder stays in the temporary folder |
+//! | is killed with SIGKILL (elsewhere) | nothing: such a server must be ended by hand |
+
+use std::time::{Duration, Instant};
+
+mod binary;
+mod conf;
+mod error;
+mod process;
+mod ready;
+mod reap;
+
+pub use binary::{Kind, ServerBinary, Version, identify};
+pub use conf::Conf;
+pub use error::ServerError;
+pub use process::Server;
+pub use reap::{end_all, ending, install_signal_handler};
+
+/// Asks `condition` until it has an answer, with pauses of 1 ms growing to 50 ms; `None` once `limit` has passed.
+fn poll<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(answer) = condition() {
+            return Some(answer);
+        }
+        if started.elapsed() >= limit {
+            return None;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
