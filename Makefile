@@ -59,7 +59,7 @@ setup-cargo:
 setup-cc:
 	@$(SHELL_LIB) \
 	if has cc; then exit 0; fi; \
-	if has apt-get; then say 'no C compiler'; apt_install gcc libc6-dev; \
+	if has apt-get; then say 'no C compiler'; apt_install gcc libc6-dev && has cc || fail 'there is still no cc on the PATH'; \
 	else fail 'no C compiler (cc) on the PATH. On macOS: xcode-select --install; elsewhere: install gcc or clang'; fi
 
 # Debian and Ubuntu: the package redis-server would start a server on port 6379, now and at every boot. The program

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use forebay::server::{Conf, Kind, Server, ServerBinary, ServerError, identify, install_signal_handler};
+use forebay::server::{
+    Conf, Kind, Server, ServerBinary, ServerError, Version, identify, install_signal_handler,
+};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 /// How long a condition may take to come true. Only failures take this long.
@@ -22,6 +24,13 @@ fn binary() -> ServerBinary {
 
 fn start(settings: &[(&str, &str)]) -> Server {
     Server::start(&binary(), &settings.iter().copied().collect()).unwrap()
+}
+
+/// Starts a server that lets DEBUG be used, which Redis 6 always does.
+fn start_with_debug(settings: &[(&str, &str)]) -> Server {
+    let is_asked_for = binary().version >= Version::new(7, 0, 0);
+    let debug: &[_] = if is_asked_for { &[("enable-debug-command", "yes")] } else { &[] };
+    start(&[settings, debug].concat())
 }
 
 fn ask<T: redis::FromRedisValue>(server: &Server, command: &[&str]) -> redis::RedisResult<T> {
@@ -148,8 +157,9 @@ fn a_key_survives_kill_and_restart_with_appendonly() {
 }
 
 #[test]
-fn a_key_does_not_survive_a_kill_with_nothing_saved() {
-    let mut server = start(&[("appendonly", "no"), ("save", "")]);
+fn a_kill_gives_the_server_no_time_to_save() {
+    // With a save point, not reached yet, a server that is asked to end saves first.
+    let mut server = start(&[("appendonly", "no"), ("save", "3600 1")]);
     ask::<()>(&server, &["SET", "key", "lost"]).unwrap();
     server.kill().unwrap();
     server.restart().unwrap();
@@ -168,7 +178,7 @@ fn a_server_told_to_terminate_saves_first_even_when_paused() {
 
 #[test]
 fn a_large_append_only_file_is_loaded_before_a_restart_returns() {
-    let mut server = start(&[("appendonly", "yes"), ("save", ""), ("enable-debug-command", "yes")]);
+    let mut server = start_with_debug(&[("appendonly", "yes"), ("save", "")]);
     ask::<()>(&server, &["DEBUG", "POPULATE", "200000", "key", "100"]).unwrap();
     ask::<()>(&server, &["BGREWRITEAOF"]).unwrap();
     until("the rewrite is done", || {
@@ -206,7 +216,7 @@ fn what_is_done_to_a_server_that_has_ended_is_an_error_and_so_is_a_restart_of_on
 #[cfg(target_os = "linux")]
 #[test]
 fn the_memory_a_server_holds_grows_with_what_it_is_given() {
-    let server = start(&[("enable-debug-command", "yes")]);
+    let server = start_with_debug(&[]);
     let before = server.rss_bytes().unwrap();
     ask::<()>(&server, &["DEBUG", "POPULATE", "1000", "key", "20000"]).unwrap();
     let grown = server.rss_bytes().unwrap().saturating_sub(before);
@@ -217,8 +227,8 @@ fn the_memory_a_server_holds_grows_with_what_it_is_given() {
 fn a_wrong_setting_is_shown_in_the_server_s_own_words() {
     let conf = Conf::from_iter([("maxmemory-policy", "keep-everything")]);
     let error = Server::start(&binary(), &conf).unwrap_err().to_string();
-    assert!(error.contains("maxmemory-policy keep-everything"), "{error}");
-    assert!(error.contains("argument(s) must be one of the following"), "{error}");
+    assert!(error.contains("FATAL CONFIG FILE ERROR"), "{error}");
+    assert!(error.contains(">>> 'maxmemory-policy keep-everything'"), "{error}");
 }
 
 #[test]
@@ -248,7 +258,7 @@ fn the_data_go_to_the_folder_that_is_set_and_stay_there() {
     let server = start(&[("dir", data.to_str().unwrap()), ("appendonly", "yes")]);
     assert_eq!(server.dir(), data);
     drop(server);
-    assert!(data.join("appendonlydir").exists());
+    assert!(data.join("appendonlydir").exists() || data.join("appendonly.aof").exists());
 }
 
 #[test]
