@@ -19,6 +19,8 @@ const TEXT: f64 = 13.0;
 const BACKEND_TEXT: f64 = 1.24;
 /// More points than this are thinned: the eye cannot tell, and the page stays small.
 const POINTS: usize = 600;
+/// Points beyond this (and those that are no numbers) are left out: an axis cannot be cut into them.
+const LARGEST: f64 = 1e18;
 /// Least distance in pixels between the numbers at the ends of the lines.
 const NUMBER_GAP: i32 = 14;
 /// Colours of the style sheet before they repeat; the number at a line's end tells it in any case.
@@ -53,7 +55,7 @@ pub struct Entry {
 
 /// Draws the lines, or nothing where there are no points to draw.
 pub fn draw(title: &str, x: &str, y: &str, series: &[Series]) -> Option<Figure> {
-    let finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
+    let finite = |point: &&(f64, f64)| point.0.abs() < LARGEST && point.1.abs() < LARGEST;
     let all = || series.iter().flat_map(|line| &line.points).filter(finite);
     all().next()?;
     let least = |pick: fn(&(f64, f64)) -> f64| all().map(pick).fold(f64::INFINITY, f64::min);
@@ -180,9 +182,10 @@ fn entry(line: &Line, series: &Series) -> Entry {
     Entry { number: line.number, class: line.class.clone(), name: series.name.clone(), course }
 }
 
-/// A range that is not empty.
+/// A range wide enough to be cut into ticks that differ.
 fn span(from: f64, to: f64) -> Range {
-    if to > from { from..to } else { from..from + 1.0 }
+    let least = from.abs().max(to.abs()) * 1e-9;
+    if to - from > least { from..to } else { from..from + (least * 1e3).max(1.0) }
 }
 
 /// At most about `POINTS` points, the least and the largest of each stretch among them, so that
