@@ -450,6 +450,7 @@ fn chart_of_any_range_is_drawn_in_good_time() {
         (1e15, 1e15 + 0.25),
         (1.741e15, 1.742e15),
         (0.0, 1e-12),
+        (1.0, 1.0 + f64::EPSILON),
         (-9e17, 9e17),
     ] {
         assert!(range(from, to).is_some_and(|length| length < 10_000), "{from} to {to}");
@@ -479,6 +480,9 @@ fn figures_read_as_people_write_them() {
     ] {
         assert_eq!(units::figure(value, unit), expected);
     }
+    assert_eq!(units::tick(0.0005, 0.002), "0.0005");
+    assert_eq!(units::tick(1500.0, 4000.0), "1,500");
+    assert_eq!(units::course(&[0.000_123_4, 58.84, 9.889]), "0.000123 to 9.89, highest 58.8");
     assert_eq!(units::span(252.4), "4 min 12 s");
     assert_eq!(units::span(29_000.0), "8 h 3 min");
 }

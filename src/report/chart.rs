@@ -103,6 +103,7 @@ type Range = std::ops::Range<f64>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 fn drawn(svg: &mut String, names: (&str, &str), (x_range, y_range): (Range, Range), lines: &[Line]) -> Drawn {
+    let (x_width, y_width) = (x_range.end - x_range.start, y_range.end - y_range.start);
     let letters = TextStyle::from(("sans-serif", TEXT * f64::from(FINE) * BACKEND_TEXT)).color(&LETTERS);
     let size = ((SIZE.0 * FINE) as u32, (SIZE.1 * FINE) as u32);
     let root = SVGBackend::with_string(svg, size).into_drawing_area();
@@ -123,8 +124,8 @@ fn drawn(svg: &mut String, names: (&str, &str), (x_range, y_range): (Range, Rang
         .label_style(letters.clone())
         .axis_desc_style(letters.clone())
         .x_desc(names.0)
-        .x_label_formatter(&|value| units::tick(*value))
-        .y_label_formatter(&|value| units::tick(*value))
+        .x_label_formatter(&|value| units::tick(*value, x_width))
+        .y_label_formatter(&|value| units::tick(*value, y_width))
         .draw()?;
     // Above its axis and level: a label on its side is hard to read.
     root.draw(&Text::new(names.1, (4 * FINE, 4 * FINE), letters.clone()))?;
@@ -182,10 +183,9 @@ fn entry(line: &Line, series: &Series) -> Entry {
     Entry { number: line.number, class: line.class.clone(), name: series.name.clone(), course }
 }
 
-/// A range wide enough to be cut into ticks that differ.
+/// A range that is not empty.
 fn span(from: f64, to: f64) -> Range {
-    let least = from.abs().max(to.abs()) * 1e-9;
-    if to - from > least { from..to } else { from..from + (least * 1e3).max(1.0) }
+    if to > from { from..to } else { from..from + from.abs().max(1.0) }
 }
 
 /// At most about `POINTS` points, the least and the largest of each stretch among them, so that
