@@ -208,6 +208,15 @@ fn no_line_is_wider_than_the_terminal() {
         columns: (0..14).map(|at| format!("percentile {at}")).collect(),
         rows: vec![vec!["123,456,789".into(); 14]; 2],
     });
+    // More cells than heads, which no proof should make, and no renderer may trip over.
+    claim.evidence.push(Evidence::Table {
+        title: "ragged".into(),
+        columns: strings(&["one"]),
+        rows: vec![vec!["a cell".into(); 30], vec![]],
+    });
+    assert!(html::render(&report).contains("ragged"));
+    let claim = &mut report.claims[0];
+    claim.evidence.push(Evidence::Table { title: "empty".into(), columns: vec![], rows: vec![] });
     report.command = format!("forebay prove --url redis://{}", "host".repeat(40));
     for width in [32, 40, 57, 80, 100] {
         for text in terminal::render(&report, width, false).lines() {
@@ -415,13 +424,38 @@ fn chart_of_nothing_is_not_drawn_and_a_long_one_keeps_its_peak() {
         (0..100_000).map(|at| (f64::from(at), if at == 54_321 { 9.0 } else { f64::from(at % 10) / 10.0 }));
     let figure = chart::draw("t", "x", "y", &[line("l", false, points)]).unwrap();
     assert!(figure.svg.len() < 40_000, "{} bytes", figure.svg.len());
-    // Of a chart of 300 pixels, 4 units each, the peak is in the top 60.
-    let heights = figure
-        .svg
-        .split("points=\"")
-        .flat_map(|part| part.split_whitespace())
+    // The axis is a line as well; the series is the one of class s1. Of 300 pixels, 4 units each,
+    // the peak is in the top 60.
+    let svg = roxmltree::Document::parse(&figure.svg).unwrap();
+    let drawn =
+        named(&svg, "polyline").into_iter().find(|node| node.attribute("class") == Some("s1")).unwrap();
+    let heights = drawn
+        .attribute("points")
+        .unwrap()
+        .split_whitespace()
         .filter_map(|point| point.split_once(',')?.1.parse::<u32>().ok());
     assert!(heights.min().unwrap() < 240);
+}
+
+#[test]
+fn chart_of_any_range_is_drawn_in_good_time() {
+    let range = |from: f64, to: f64| {
+        let points = [(from, from), (to, to)];
+        chart::draw("t", "x", "y", &[line("l", false, points)]).map(|figure| figure.svg.len())
+    };
+    for (from, to) in [
+        (0.0, 0.0),
+        (-5.0, 5.0),
+        (-5.0, -4.0),
+        (1e15, 1e15 + 0.25),
+        (1.741e15, 1.742e15),
+        (0.0, 1e-12),
+        (1.0, 1.0 + f64::EPSILON),
+        (-9e17, 9e17),
+    ] {
+        assert!(range(from, to).is_some_and(|length| length < 10_000), "{from} to {to}");
+    }
+    assert_eq!(range(f64::MAX, f64::MAX), None);
 }
 
 #[test]
@@ -446,6 +480,9 @@ fn figures_read_as_people_write_them() {
     ] {
         assert_eq!(units::figure(value, unit), expected);
     }
+    assert_eq!(units::tick(0.0005, 0.002), "0.0005");
+    assert_eq!(units::tick(1500.0, 4000.0), "1,500");
+    assert_eq!(units::course(&[0.000_123_4, 58.84, 9.889]), "0.000123 to 9.89, highest 58.8");
     assert_eq!(units::span(252.4), "4 min 12 s");
     assert_eq!(units::span(29_000.0), "8 h 3 min");
 }

@@ -19,6 +19,8 @@ const TEXT: f64 = 13.0;
 const BACKEND_TEXT: f64 = 1.24;
 /// More points than this are thinned: the eye cannot tell, and the page stays small.
 const POINTS: usize = 600;
+/// Points beyond this (and those that are no numbers) are left out: an axis cannot be cut into them.
+const LARGEST: f64 = 1e18;
 /// Least distance in pixels between the numbers at the ends of the lines.
 const NUMBER_GAP: i32 = 14;
 /// Colours of the style sheet before they repeat; the number at a line's end tells it in any case.
@@ -53,7 +55,7 @@ pub struct Entry {
 
 /// Draws the lines, or nothing where there are no points to draw.
 pub fn draw(title: &str, x: &str, y: &str, series: &[Series]) -> Option<Figure> {
-    let finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
+    let finite = |point: &&(f64, f64)| point.0.abs() < LARGEST && point.1.abs() < LARGEST;
     let all = || series.iter().flat_map(|line| &line.points).filter(finite);
     all().next()?;
     let least = |pick: fn(&(f64, f64)) -> f64| all().map(pick).fold(f64::INFINITY, f64::min);
@@ -101,6 +103,7 @@ type Range = std::ops::Range<f64>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 fn drawn(svg: &mut String, names: (&str, &str), (x_range, y_range): (Range, Range), lines: &[Line]) -> Drawn {
+    let (x_width, y_width) = (x_range.end - x_range.start, y_range.end - y_range.start);
     let letters = TextStyle::from(("sans-serif", TEXT * f64::from(FINE) * BACKEND_TEXT)).color(&LETTERS);
     let size = ((SIZE.0 * FINE) as u32, (SIZE.1 * FINE) as u32);
     let root = SVGBackend::with_string(svg, size).into_drawing_area();
@@ -121,8 +124,8 @@ fn drawn(svg: &mut String, names: (&str, &str), (x_range, y_range): (Range, Rang
         .label_style(letters.clone())
         .axis_desc_style(letters.clone())
         .x_desc(names.0)
-        .x_label_formatter(&|value| units::tick(*value))
-        .y_label_formatter(&|value| units::tick(*value))
+        .x_label_formatter(&|value| units::tick(*value, x_width))
+        .y_label_formatter(&|value| units::tick(*value, y_width))
         .draw()?;
     // Above its axis and level: a label on its side is hard to read.
     root.draw(&Text::new(names.1, (4 * FINE, 4 * FINE), letters.clone()))?;
@@ -182,7 +185,7 @@ fn entry(line: &Line, series: &Series) -> Entry {
 
 /// A range that is not empty.
 fn span(from: f64, to: f64) -> Range {
-    if to > from { from..to } else { from..from + 1.0 }
+    if to > from { from..to } else { from..from + from.abs().max(1.0) }
 }
 
 /// At most about `POINTS` points, the least and the largest of each stretch among them, so that

@@ -72,9 +72,9 @@ pub fn span(seconds: f64) -> String {
     }
 }
 
-/// The value of a tick on an axis: as few decimals as it needs.
-pub fn tick(value: f64) -> String {
-    trimmed(&thousands(value, 3))
+/// The value of a tick on an axis so wide: as few decimals as tell it from its neighbours.
+pub fn tick(value: f64, width: f64) -> String {
+    trimmed(&thousands(value, decimals(width / 10.0, 1)))
 }
 
 /// How a line runs: `2.1 to 1.89, highest 49.3`.
@@ -129,13 +129,15 @@ pub fn figure_columns(columns: usize, rows: &[Vec<String>]) -> Vec<bool> {
 
 /// A number with three digits that say something.
 fn brief(value: f64) -> String {
-    let decimals = match value.abs() {
-        size if size >= 100.0 => 0,
-        size if size >= 10.0 => 1,
-        size if size >= 1.0 => 2,
-        _ => 3,
-    };
-    trimmed(&thousands(value, decimals))
+    trimmed(&thousands(value, decimals(value, 3)))
+}
+
+/// Decimals that show so many digits of a number, never more than nine.
+fn decimals(value: f64, digits: i32) -> usize {
+    if value == 0.0 || !value.is_finite() {
+        return 0;
+    }
+    (digits - 1 - value.abs().log10().floor() as i32).clamp(0, 9) as usize
 }
 
 /// Without decimals that say nothing.
