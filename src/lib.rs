@@ -1,6 +1,12 @@
 //! Forebay: a dense, durable buffer for an event stream in Redis or Valkey, and proofs that it holds.
 //!
-//! The map is completed as parts land; the contract between them is in ARCHITECTURE.md.
+//! | module | is responsible for |
+//! |---|---|
+//! | [`event`] | what an event is: parsing, lanes, lines, synthetic events |
+//! | [`server`] | servers of our own: found, started, ended |
+//! | [`proof`] | what can be claimed of a server, and the control beside each claim |
+//! | [`report`] | one run's claims as terminal text, JSON and HTML |
+//! | [`exit`] | every exit code |
 
 pub mod event;
 pub mod exit;

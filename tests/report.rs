@@ -371,6 +371,18 @@ fn page_opens_what_went_wrong_and_nothing_else() {
 }
 
 #[test]
+fn page_on_which_nothing_went_wrong_opens_what_there_is_to_look_at() {
+    let mut report = sample();
+    report.claims.retain(|claim| Standing::of(claim) == Standing::Proven);
+    let with_evidence = report.claims.iter().filter(|claim| !claim.evidence.is_empty()).count();
+    let text = html::render(&report);
+    let open =
+        named(&parsed(&text), "details").iter().filter(|node| node.attribute("open").is_some()).count();
+    assert!(open > 0);
+    assert_eq!(open, with_evidence);
+}
+
+#[test]
 fn page_shows_markup_as_text() {
     let evil = "<script>alert(1)</script>\"'&";
     let mut report = sample();

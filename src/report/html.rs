@@ -11,13 +11,14 @@ use crate::proof::claim::{Claim, Evidence};
 /// The page. Every text in it is escaped.
 pub fn render(report: &Report) -> String {
     let machine = &report.machine;
+    let calm = !wrong(report.standing());
     let page = Page {
         report,
         standing: report.standing(),
         headline: report.headline(),
         lead: lead(report),
         tally: report.tally(),
-        claims: report.claims.iter().map(ClaimView::of).collect(),
+        claims: report.claims.iter().map(|claim| ClaimView::of(claim, calm)).collect(),
         machine: format!(
             "{}, {} {}, {} of memory, {}",
             machine.cpu,
@@ -86,10 +87,12 @@ struct ClaimView<'a> {
     measured: String,
     required: String,
     exhibits: Vec<Exhibit<'a>>,
+    /// Whether nothing in the report went wrong.
+    calm: bool,
 }
 
 impl<'a> ClaimView<'a> {
-    fn of(claim: &'a Claim) -> Self {
+    fn of(claim: &'a Claim, calm: bool) -> Self {
         let (measured, required) = match claim.measured {
             Some(measured) => units::pair(measured, claim.required, claim.unit),
             None => ("no figure".into(), units::figure(claim.required, claim.unit)),
@@ -100,12 +103,14 @@ impl<'a> ClaimView<'a> {
             measured,
             required: format!("{} {required}", units::bound_words(claim.bound)),
             exhibits: claim.evidence.iter().map(Exhibit::of).collect(),
+            calm,
         }
     }
 
-    /// What went wrong is open, what went right is a click away.
+    /// What went wrong is open, what went right is a click away; where nothing went wrong, what has something
+    /// to look at is open.
     fn open(&self) -> bool {
-        matches!(self.standing, Standing::Refuted | Standing::Worthless)
+        wrong(self.standing) || self.calm && !self.exhibits.is_empty()
     }
 
     fn why(&self) -> &'static str {
@@ -114,6 +119,11 @@ impl<'a> ClaimView<'a> {
             Standing::Proven | Standing::Refuted | Standing::Worthless => "What was seen",
         }
     }
+}
+
+/// Whether a reader should look at it first.
+fn wrong(standing: Standing) -> bool {
+    matches!(standing, Standing::Refuted | Standing::Worthless)
 }
 
 /// Evidence as the page shows it.
