@@ -3,11 +3,17 @@
 //! | module | is responsible for |
 //! |---|---|
 //! | [`event`] | what an event is: parsing, lanes, lines, synthetic events |
+//! | [`block`] | events ⇄ compressed frame |
+//! | [`buffer`] | events in, acknowledged blocks out, on one server |
 //! | [`server`] | servers of our own: found, started, ended |
 //! | [`proof`] | what can be claimed of a server, and the control beside each claim |
 //! | [`report`] | one run's claims as terminal text, JSON and HTML |
 //! | [`exit`] | every exit code |
+//!
+//! The data path, `event`, `block` and `buffer`, uses nothing of the rest.
 
+pub mod block;
+pub mod buffer;
 pub mod event;
 pub mod exit;
 pub mod proof;

@@ -2,8 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod block_frame;
+mod buffer_append;
+mod buffer_batch;
+mod buffer_damage;
+mod buffer_faults;
+mod buffer_read;
+mod buffer_stat;
 mod event_cids;
 mod event_parse;
 mod event_synth;
+mod proxy;
 mod report;
 mod server;
+mod support;

@@ -1,0 +1,156 @@
+//! Connections to a server that can hold a buffer: URL, time-outs, login, and what the server is.
+
+use std::time::Duration;
+
+use redis::io::tcp::TcpSettings;
+use redis::{Connection, ConnectionInfo, IntoConnectionInfo, RedisError};
+
+use super::error::Error;
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long an answer may take before the connection counts as gone. Longer than a slow fsync or a fork of a
+/// large server: giving up early only means that blocks are sent twice.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Oldest server whose streams have XAUTOCLAIM and XTRIM MINID.
+const OLDEST: (u64, u64) = (6, 2);
+
+/// Where a server is; printed without its password.
+#[derive(Clone)]
+pub struct Address {
+    info: ConnectionInfo,
+    shown: String,
+}
+
+impl Address {
+    /// Reads a `redis://`, `rediss://` or `unix://` URL.
+    pub fn parse(url: &str) -> Result<Self, Error> {
+        let shown = without_password(url);
+        let bad = |error: RedisError| Error::Url { url: shown.clone(), why: error.to_string() };
+        let info = url.into_connection_info().map_err(bad)?;
+        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        Ok(Self { info, shown })
+    }
+
+    /// Connects, logs in and checks that the server can hold a buffer.
+    pub fn connect(&self) -> Result<(Connection, Facts), Error> {
+        let mut connection = self.dial()?;
+        let info: String = redis::cmd("INFO").query(&mut connection).map_err(|error| self.refused(&error))?;
+        let facts = Facts::of(&info);
+        facts.fit().map_err(|why| Error::Unfit { url: self.shown.clone(), why })?;
+        Ok((connection, facts))
+    }
+
+    fn dial(&self) -> Result<Connection, Error> {
+        // TLS needs a provider chosen once a process; a second choice is an error that changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = redis::Client::open(self.info.clone()).map_err(|error| self.refused(&error))?;
+        let connection =
+            client.get_connection_with_timeout(CONNECT_TIMEOUT).map_err(|error| self.refused(&error))?;
+        connection
+            .set_read_timeout(Some(ANSWER_TIMEOUT))
+            .and_then(|()| connection.set_write_timeout(Some(ANSWER_TIMEOUT)))
+            .map_err(|error| self.refused(&error))?;
+        Ok(connection)
+    }
+
+    fn refused(&self, error: &RedisError) -> Error {
+        let (url, why) = (self.shown.clone(), error.to_string());
+        let login = ["NOAUTH", "WRONGPASS", "NOPERM"].iter().any(|code| why.contains(code))
+            || error.kind() == redis::ErrorKind::AuthenticationFailed;
+        if login { Error::Login { url, why } } else { Error::Connect { url, why } }
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Address").field(&self.shown).finish()
+    }
+}
+
+/// The URL with whatever stands between the user and the `@` left out. The last `@` counts: a password may
+/// hold others that somebody forgot to escape.
+pub fn without_password(url: &str) -> String {
+    let Some(start) = url.find("://").map(|at| at + 3) else {
+        // No scheme: where a password would stand is anybody's guess.
+        return url.rsplit('@').next().unwrap_or_default().into();
+    };
+    let Some(at) = url[start..].rfind('@').map(|at| at + start) else { return hide_query(url) };
+    let user = url[start..at].split(':').next().unwrap_or_default();
+    let secret = if url[start..at].contains(':') { ":***" } else { "" };
+    hide_query(&format!("{}{user}{secret}{}", &url[..start], &url[at..]))
+}
+
+/// Unix-socket URLs carry user and password as query fields.
+fn hide_query(url: &str) -> String {
+    match url.split_once('?') {
+        Some((head, query)) if query.contains("pass=") => format!("{head}?***"),
+        _ => url.into(),
+    }
+}
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    fields: Vec<(String, String)>,
+}
+
+impl Facts {
+    /// Reads the answer of INFO.
+    pub fn of(info: &str) -> Self {
+        let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.into(), value.into()));
+        Self { fields: info.lines().map(str::trim_end).filter_map(pair).collect() }
+    }
+
+    /// A field of INFO.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A field of INFO that is a number.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.get(name)?.parse().ok()
+    }
+
+    /// `redis` or `valkey`.
+    pub fn server(&self) -> &'static str {
+        if self.get("valkey_version").is_some() { "valkey" } else { "redis" }
+    }
+
+    /// The real version: Valkey reports 7.2.4 as its `redis_version` for old clients.
+    pub fn version(&self) -> &str {
+        self.get("valkey_version").or_else(|| self.get("redis_version")).unwrap_or("unknown")
+    }
+
+    /// Major, minor and patch of [`Self::version`].
+    pub fn version_parts(&self) -> (u64, u64, u64) {
+        let mut parts = self.version().split('.').map(|part| part.parse().unwrap_or(0));
+        let mut next = || parts.next().unwrap_or(0);
+        (next(), next(), next())
+    }
+
+    fn fit(&self) -> Result<(), String> {
+        let (major, minor, _) = self.version_parts();
+        if (major, minor) < OLDEST {
+            let version = self.version();
+            return Err(format!("its version is {version}; Redis 6.2 or newer, or Valkey, is needed"));
+        }
+        if self.number("cluster_enabled") == Some(1) {
+            return Err("it is a cluster node; give the URL of a server outside a cluster".into());
+        }
+        if self.get("role").is_some_and(|role| role != "master") {
+            let master = self.get("master_host").unwrap_or("unknown host");
+            let port = self.get("master_port").unwrap_or("?");
+            return Err(format!("it is a replica; its master is {master}:{port}, give that one's URL"));
+        }
+        Ok(())
+    }
+}

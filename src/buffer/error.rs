@@ -1,0 +1,104 @@
+//! What can go wrong between a buffer and its server: each names the thing and the way out.
+
+use std::time::Duration;
+
+use crate::event::lane::Lane;
+
+/// An error that a writer, a reader or a look at a buffer can end with.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The URL is none.
+    #[error(
+        "{url:?} is not a Redis URL ({why}); write it as redis://[user:password@]host[:port][/db] or rediss://…"
+    )]
+    Url {
+        /// The URL without its password.
+        url: String,
+        /// What the client library said.
+        why: String,
+    },
+    /// Nobody answers, or the connection broke before anything was done.
+    #[error("no server at {url}: {why}; is it running, and is this its host and port?")]
+    Connect {
+        /// The URL without its password.
+        url: String,
+        /// What the system said.
+        why: String,
+    },
+    /// The server wants another user or password.
+    #[error(
+        "{url} refuses the login: {why}; put user and password into the URL (FOREBAY_URL keeps it off the command line)"
+    )]
+    Login {
+        /// The URL without its password.
+        url: String,
+        /// What the server said.
+        why: String,
+    },
+    /// A server that cannot hold a buffer.
+    #[error("{url} cannot hold a buffer: {why}")]
+    Unfit {
+        /// The URL without its password.
+        url: String,
+        /// What it is, and what to do.
+        why: String,
+    },
+    /// A key of the buffer's holds something else.
+    #[error(
+        "key {key:?} holds something that is not the buffer's ({why}); use another --buffer, or move that key away"
+    )]
+    WrongType {
+        /// The key.
+        key: String,
+        /// What the server said.
+        why: String,
+    },
+    /// A newer writer has taken the lane.
+    #[error(
+        "lane {lane}: fenced, a newer writer has taken it (its epoch is {theirs}, ours {mine}); \
+             {unacknowledged} events here are not acknowledged; only one writer may append to a buffer"
+    )]
+    Fenced {
+        /// The lane.
+        lane: Lane,
+        /// Our epoch.
+        mine: u64,
+        /// The newer one.
+        theirs: u64,
+        /// Events taken from the source that the server does not have from us.
+        unacknowledged: u64,
+    },
+    /// The server was away, or took no writes, for longer than the writer was told to wait.
+    #[error("gave up on {url} after {}: {why}; {unacknowledged} events are not acknowledged", humantime::format_duration(*.waited))]
+    Lost {
+        /// The URL without its password.
+        url: String,
+        /// How long nothing was acknowledged.
+        waited: Duration,
+        /// The last thing that went wrong.
+        why: String,
+        /// Events taken from the source that the server did not acknowledge.
+        unacknowledged: u64,
+    },
+    /// `fsync` acknowledgement was asked for where the server cannot give it.
+    #[error("this server cannot acknowledge after fsync: {0}")]
+    NoFsync(String),
+    /// The server answered something that a buffer does not expect.
+    #[error("{doing}: the server answered {why}")]
+    Server {
+        /// What was asked.
+        doing: String,
+        /// The answer.
+        why: String,
+    },
+    /// The machine refused a thread or memory.
+    #[error("{0}")]
+    System(String),
+}
+
+impl Error {
+    /// An answer that was not expected while `doing` something.
+    pub fn server(doing: impl Into<String>, error: &redis::RedisError) -> Self {
+        Self::Server { doing: doing.into(), why: error.to_string() }
+    }
+}

@@ -1,0 +1,78 @@
+//! What a reader comes upon: blocks, and every doubt with its place.
+
+use std::fmt;
+
+use super::entry::{Entry, Id};
+use crate::block::frame::Damage;
+use crate::event::lane::Lane;
+
+/// What a reader comes upon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A block, its frame unopened.
+    Block(Lane, Entry),
+    /// An entry that cannot be read as a block.
+    Damaged {
+        /// Its lane.
+        lane: Lane,
+        /// Its place.
+        id: Id,
+        /// What is wrong.
+        why: Damage,
+    },
+    /// Blocks that should stand before another and do not.
+    Missing {
+        /// Their lane.
+        lane: Lane,
+        /// First and last number missing.
+        numbers: (u64, u64),
+        /// Events they held.
+        events: u64,
+        /// The block they should stand before.
+        before: Id,
+    },
+    /// A block that was given to this consumer and is no longer in the stream.
+    Gone {
+        /// Its lane.
+        lane: Lane,
+        /// Its place.
+        id: Id,
+    },
+    /// A block whose number or count does not follow from the one before it: repeated, moved, or written by
+    /// something else than a writer.
+    OutOfPlace {
+        /// Its lane.
+        lane: Lane,
+        /// Its place.
+        id: Id,
+        /// Its number, and the lane's events before it, by its own account.
+        says: (u64, u64),
+        /// The same as they should be.
+        due: (u64, u64),
+    },
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Block(lane, entry) => {
+                write!(f, "lane {lane}: block {} ({} events)", entry.id, entry.events)
+            }
+            Self::Damaged { lane, id, why } => write!(f, "lane {lane}: block {id} is damaged: {why}"),
+            Self::Missing { lane, numbers: (from, to), events, before } => {
+                write!(
+                    f,
+                    "lane {lane}: blocks {from} to {to} ({events} events) are missing before block {before}"
+                )
+            }
+            Self::Gone { lane, id } => {
+                write!(f, "lane {lane}: block {id} was given to this consumer and is no longer in the stream")
+            }
+            Self::OutOfPlace { lane, id, says, due } => write!(
+                f,
+                "lane {lane}: block {id} says it is number {} after {} events where number {} after {} is due",
+                says.0, says.1, due.0, due.1
+            ),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Everything that a buffer keeps on the server: names, layout, life, writer, deleter.
+//!
+//! | key | type | layout | written by | life |
+//! |---|---|---|---|---|
+//! | `forebay:<buffer>:{<lane>}` | stream | an entry a block, fields `f s n e a z c d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
+//! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer, `s` and `e` of the last block, `c` the source's cursor after it | `claim.lua`, `append.lua`, `resume.lua` | for ever: it outlives a lane trimmed empty |
+//!
+//! The braces keep a lane's two keys in one cluster slot. Nothing else is written, and nothing is ever
+//! deleted but by `XTRIM MINID` (never `XDEL`: mixed with `MINID` it can leave a node that no longer loads).
+//! A proof that wrote a buffer of its own on somebody's server removes it by [`Name::keys`].
+//!
+//! Must stay: key names, field names and their order, what the numbers count.
+
+use std::fmt;
+
+use crate::event::lane::Lane;
+
+/// A buffer's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, so that keys need no escaping anywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name(String);
+
+/// A name that cannot be a buffer's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("buffer name {0:?} will not do: use 1 to 64 of A-Z a-z 0-9 . _ -")]
+pub struct BadName(pub String);
+
+impl Name {
+    /// The stream of a lane.
+    pub fn stream(&self, lane: Lane) -> String {
+        format!("forebay:{}:{{{}}}", self.0, lane.name())
+    }
+
+    /// The hash beside a lane's stream.
+    pub fn writer(&self, lane: Lane) -> String {
+        format!("{}:writer", self.stream(lane))
+    }
+
+    /// Every key the buffer may have.
+    pub fn keys(&self) -> Vec<String> {
+        Lane::ALL.into_iter().flat_map(|lane| [self.stream(lane), self.writer(lane)]).collect()
+    }
+}
+
+impl std::str::FromStr for Name {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if (1..=64).contains(&text.len()) && text.bytes().all(good) {
+            Ok(Self(text.into()))
+        } else {
+            Err(BadName(text.into()))
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,30 @@
+//! The buffer: all lanes under one name on one server.
+//!
+//! Constraints: only an acknowledged block is owed, and every one of those is; a block may be sent again after
+//! any doubt; memory and every wait are bounded; a writer that was replaced can do no harm.
+//!
+//! Layout: [`keys`] lists everything that is kept on the server.
+//!
+//! Operation: [`writer`] cuts events into blocks ([`batch`]), compresses them on a thread of its own and hands
+//! each to its lane's appender ([`lane`]), which keeps order and sends again. [`reader`] reads blocks, checks
+//! and acknowledges them, and lets go of what every group is done with. [`stat`] looks without touching.
+//!
+//! Nothing here knows of proofs, load, reports or the command line.
+
+pub mod batch;
+pub mod connect;
+mod counts;
+pub mod entry;
+pub mod error;
+pub mod feed;
+mod found;
+mod fsync;
+pub mod keys;
+mod lane;
+mod missing;
+pub mod overflow;
+pub mod reader;
+mod recover;
+pub mod stat;
+mod trim;
+pub mod writer;

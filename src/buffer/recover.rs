@@ -1,0 +1,177 @@
+//! How a lane's appender gets over a setback: drain what was on its way, wait, connect again, send again from
+//! the window's front. Nothing here drops a block.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use redis::{ParsingError, RedisError, Script, Value};
+
+use super::error::Error;
+use super::lane::Appender;
+use super::overflow::{Trouble, trouble};
+
+/// Longest wait between two tries: how late, at most, the lane takes up again.
+pub(super) const BACKOFF_MAX: Duration = Duration::from_millis(250);
+
+/// Why a round did not end in an acknowledgement.
+#[derive(Debug)]
+pub(super) enum Setback {
+    /// An error of the server or the connection.
+    Trouble(Trouble),
+    /// An earlier block was not stored: send from the front.
+    Gap,
+    /// A newer writer has the lane; its epoch.
+    Fenced(u64),
+    /// The server has less than it had acknowledged.
+    LostByServer,
+}
+
+impl Setback {
+    pub(super) fn away(why: impl Into<String>) -> Self {
+        Self::Trouble(Trouble::Unknown(why.into()))
+    }
+
+    pub(super) fn refused(why: impl Into<String>) -> Self {
+        Self::Trouble(Trouble::Refused(why.into()))
+    }
+
+    pub(super) fn garbled(error: &ParsingError) -> Self {
+        Self::Trouble(Trouble::Fatal(format!("an answer that does not belong to the append: {error}")))
+    }
+}
+
+impl From<RedisError> for Setback {
+    fn from(error: RedisError) -> Self {
+        Self::Trouble(trouble(&error))
+    }
+}
+
+impl Appender {
+    /// Makes the next round send from the window's front again, or fails where that would not help.
+    pub(super) fn recover(&mut self, setback: Setback) -> Result<(), Error> {
+        match setback {
+            Setback::Fenced(theirs) => Err(Error::Fenced {
+                lane: self.lease.lane,
+                mine: self.lease.epoch,
+                theirs,
+                unacknowledged: self.shared.unacknowledged(),
+            }),
+            Setback::Trouble(Trouble::WrongType(why)) => {
+                Err(Error::WrongType { key: self.lease.name.stream(self.lease.lane), why })
+            }
+            Setback::Trouble(Trouble::Fatal(why)) => {
+                Err(Error::Server { doing: format!("appending to lane {}", self.lease.lane), why })
+            }
+            Setback::Trouble(Trouble::Unknown(why)) => {
+                self.forget_connection();
+                self.wait(&why)
+            }
+            Setback::Trouble(Trouble::Refused(why)) => {
+                self.drain();
+                self.wait(&why)
+            }
+            Setback::Trouble(Trouble::NoScript) => {
+                self.drain();
+                self.again(|lane| {
+                    let script = lane.append.clone();
+                    script.prepare_invoke().load(lane.open_connection()?)?;
+                    Ok(())
+                })
+            }
+            Setback::Gap => {
+                self.drain();
+                self.wait("an earlier block was not stored")
+            }
+            Setback::LostByServer => {
+                self.drain();
+                self.again(Self::resume)
+            }
+        }
+    }
+
+    /// Runs a step of the recovery; should that fail in turn, waits and leaves it to the next round.
+    fn again(&mut self, step: impl FnOnce(&mut Self) -> Result<(), Setback>) -> Result<(), Error> {
+        match step(self) {
+            // Should the same setback come back at once, patience must bound that too.
+            Ok(()) => self.wait("the lane was taken up again"),
+            Err(Setback::Trouble(Trouble::Unknown(why) | Trouble::Refused(why))) => {
+                self.forget_connection();
+                self.wait(&why)
+            }
+            Err(setback) => self.recover(setback),
+        }
+    }
+
+    /// Reads the answers to everything that was sent after the block that failed: without it stored, they are
+    /// refusals, and whatever they are, the blocks will be sent again.
+    fn drain(&mut self) {
+        if let Some(connection) = self.connection.as_mut() {
+            for _ in 0..self.expected.len() {
+                // A refusal is an answer too. Whatever is none, a time-out first of all, may leave answers on
+                // their way that would be taken for those of later blocks, and each would be waited for in full.
+                if connection.recv_response().is_err() {
+                    self.connection = None;
+                    break;
+                }
+            }
+        }
+        self.rewind();
+    }
+
+    fn forget_connection(&mut self) {
+        self.connection = None;
+        self.rewind();
+    }
+
+    fn rewind(&mut self) {
+        self.expected.clear();
+        self.sent = 0;
+        self.stored = 0;
+        self.probing = true;
+    }
+
+    /// Takes the lane up again on a server that lost acknowledged blocks: the loss is counted, and the numbers
+    /// go on where the writer was, so that readers find the gap.
+    fn resume(&mut self) -> Result<(), Setback> {
+        let (name, lane) = (self.lease.name.clone(), self.lease.lane);
+        let (epoch, acked, events) = (self.lease.epoch, self.acked, self.acked_events);
+        let connection = self.open_connection()?;
+        let answer: Value = Script::new(include_str!("resume.lua"))
+            .key(name.stream(lane))
+            .key(name.writer(lane))
+            .arg(epoch)
+            .arg(acked)
+            .arg(events)
+            .arg("")
+            .invoke(connection)?;
+        let (what, theirs, kept): (String, u64, u64) =
+            redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;
+        if what == "fenced" {
+            return Err(Setback::Fenced(theirs));
+        }
+        let lost = events.saturating_sub(kept);
+        self.counts().lost_by_server.fetch_add(lost, Relaxed);
+        if lost > 0 {
+            tracing::warn!(%lane, lost, "the server came back without events that it had acknowledged");
+        }
+        Ok(())
+    }
+
+    /// Waits before the next try, or gives up once nothing was acknowledged for as long as patience allows.
+    fn wait(&mut self, why: &str) -> Result<(), Error> {
+        let since = *self.trouble_since.get_or_insert_with(Instant::now);
+        self.counts().retries.fetch_add(1, Relaxed);
+        self.shared.trouble(self.lease.lane, why);
+        if since.elapsed() >= self.lease.patience {
+            return Err(Error::Lost {
+                url: self.lease.address.to_string(),
+                waited: Duration::from_millis(since.elapsed().as_millis() as u64),
+                why: why.into(),
+                unacknowledged: self.shared.unacknowledged(),
+            });
+        }
+        std::thread::sleep(self.backoff);
+        self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
+        Ok(())
+    }
+}

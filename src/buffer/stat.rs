@@ -1,0 +1,255 @@
+//! A look at a buffer that changes nothing: what is held, how old it is, how fast it fills, who is behind.
+//!
+//! Every block says how many events its lane ever had up to it, so counts are two look-ups and a subtraction.
+//! What cannot be known is none, never zero. No command here walks a stream.
+
+use std::time::Duration;
+
+use redis::{Connection, RedisError, Value};
+
+use super::connect::{Address, Facts};
+use super::entry::{Entry, Id, list};
+use super::error::Error;
+use super::keys::Name;
+use crate::event::lane::Lane;
+
+/// How far back the rate in looks.
+const RATE_WINDOW: Duration = Duration::from_secs(60);
+
+/// Nodes of a stream that MEMORY USAGE may visit.
+const MEMORY_SAMPLES: u64 = 64;
+
+/// A buffer at one moment.
+#[derive(Debug, Clone)]
+pub struct Stat {
+    /// Server milliseconds since 1970.
+    pub at_ms: u64,
+    /// What the server says of itself.
+    pub facts: Facts,
+    /// Every lane that was ever written, in order.
+    pub lanes: Vec<LaneStat>,
+    /// Every group of every lane.
+    pub groups: Vec<GroupStat>,
+}
+
+/// A lane at one moment.
+#[derive(Debug, Clone)]
+pub struct LaneStat {
+    /// Which.
+    pub lane: Lane,
+    /// Events held.
+    pub events: u64,
+    /// Blocks held.
+    pub blocks: u64,
+    /// Events ever appended.
+    pub total: u64,
+    /// Milliseconds since the oldest held block was stored.
+    pub oldest_age_ms: Option<u64>,
+    /// Events a second that came in over the last minute.
+    pub events_per_second_in: Option<f64>,
+    /// Bytes of memory, extrapolated by the server from a sample of the stream's nodes.
+    pub bytes: Option<u64>,
+    /// Epoch of the newest writer.
+    pub epoch: Option<u64>,
+}
+
+/// A group on a lane at one moment.
+#[derive(Debug, Clone)]
+pub struct GroupStat {
+    /// Its lane.
+    pub lane: Lane,
+    /// Its name.
+    pub group: String,
+    /// Events it was not given yet.
+    pub unread_events: u64,
+    /// Blocks given and not acknowledged.
+    pub pending_blocks: u64,
+    /// Milliseconds since the oldest of those was stored.
+    pub pending_age_ms: Option<u64>,
+    /// Consumers it has.
+    pub consumers: u64,
+}
+
+impl Stat {
+    /// Looks at a buffer.
+    pub fn look(address: &Address, name: &Name) -> Result<Self, Error> {
+        let (mut connection, facts) = address.connect()?;
+        Looker { connection: &mut connection, name, at_ms: 0 }
+            .look(facts)
+            .map_err(|error| Error::server(format!("looking at buffer {name}"), &error))
+    }
+
+    /// Events held in all lanes.
+    pub fn events(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.events).sum()
+    }
+
+    /// Events a second that came in over the last minute; none where no lane can tell.
+    pub fn events_per_second_in(&self) -> Option<f64> {
+        self.lanes.iter().filter_map(|lane| lane.events_per_second_in).reduce(|a, b| a + b)
+    }
+
+    /// Bytes of memory for each event held.
+    pub fn bytes_per_event(&self) -> Option<f64> {
+        let bytes: u64 = self.lanes.iter().map(|lane| lane.bytes).sum::<Option<u64>>()?;
+        (self.events() > 0).then(|| bytes as f64 / self.events() as f64)
+    }
+
+    /// `maxmemory`; none where the server has no limit.
+    pub fn limit_bytes(&self) -> Option<u64> {
+        self.facts.number("maxmemory").filter(|limit| *limit > 0)
+    }
+
+    /// Seconds until the limit is met at so many events a second, should nothing be read meanwhile.
+    pub fn seconds_to_full(&self, events_per_second: f64) -> Option<f64> {
+        let room = self.limit_bytes()?.saturating_sub(self.facts.number("used_memory")?);
+        let per_second = self.bytes_per_event()? * events_per_second;
+        (per_second > 0.0).then(|| room as f64 / per_second)
+    }
+}
+
+/// The look-ups.
+struct Looker<'a> {
+    connection: &'a mut Connection,
+    name: &'a Name,
+    at_ms: u64,
+}
+
+impl Looker<'_> {
+    fn look(mut self, facts: Facts) -> Result<Stat, RedisError> {
+        let (seconds, micros): (u64, u64) = redis::cmd("TIME").query(self.connection)?;
+        self.at_ms = seconds * 1_000 + micros / 1_000;
+        let (mut lanes, mut groups) = (Vec::new(), Vec::new());
+        for lane in Lane::ALL {
+            let kind: String = redis::cmd("TYPE").arg(self.name.stream(lane)).query(self.connection)?;
+            let writer = self.writer(lane)?;
+            if kind == "none" && writer.is_none() {
+                continue;
+            }
+            lanes.push(self.lane(lane, writer)?);
+            if kind != "none" {
+                groups.extend(self.groups(lane)?);
+            }
+        }
+        Ok(Stat { at_ms: self.at_ms, facts, lanes, groups })
+    }
+
+    /// Epoch and total of the hash beside the stream.
+    fn writer(&mut self, lane: Lane) -> Result<Option<(u64, u64)>, RedisError> {
+        let (epoch, total): (Option<u64>, Option<u64>) =
+            redis::cmd("HMGET").arg(self.name.writer(lane)).arg("epoch").arg("e").query(self.connection)?;
+        Ok(epoch.map(|epoch| (epoch, total.unwrap_or(0))))
+    }
+
+    /// The first block from an id on, or the last block.
+    fn block(
+        &mut self,
+        lane: Lane,
+        command: &str,
+        from: &str,
+        to: &str,
+    ) -> Result<Option<Entry>, RedisError> {
+        let answer: Value = redis::cmd(command)
+            .arg(self.name.stream(lane))
+            .arg(from)
+            .arg(to)
+            .arg("COUNT")
+            .arg(1)
+            .query(self.connection)?;
+        let found = list(answer).and_then(|mut entries| entries.pop());
+        let Some((id, Some(fields))) = found else { return Ok(None) };
+        Entry::read(id, fields).map(Some).map_err(|why| {
+            RedisError::from((
+                redis::ErrorKind::UnexpectedReturnType,
+                "a damaged block",
+                format!("{} {id}: {why}", self.name.stream(lane)),
+            ))
+        })
+    }
+
+    fn lane(&mut self, lane: Lane, writer: Option<(u64, u64)>) -> Result<LaneStat, RedisError> {
+        let key = self.name.stream(lane);
+        let first = self.block(lane, "XRANGE", "-", "+")?;
+        let last = self.block(lane, "XREVRANGE", "+", "-")?;
+        let total = last.as_ref().map_or(0, |last| last.total).max(writer.map_or(0, |(_, total)| total));
+        Ok(LaneStat {
+            lane,
+            events: first.as_ref().map_or(0, |first| total.saturating_sub(first.before())),
+            blocks: redis::cmd("XLEN").arg(&key).query(self.connection)?,
+            total,
+            oldest_age_ms: first.as_ref().map(|first| self.at_ms.saturating_sub(first.id.ms)),
+            events_per_second_in: self.rate_in(lane, first.as_ref(), total)?,
+            bytes: redis::cmd("MEMORY")
+                .arg("USAGE")
+                .arg(&key)
+                .arg("SAMPLES")
+                .arg(MEMORY_SAMPLES)
+                .query(self.connection)?,
+            epoch: writer.map(|(epoch, _)| epoch),
+        })
+    }
+
+    /// Events since the first block of the last minute, over the time they took to come. None where blocks of
+    /// that minute were trimmed already, or the lane is younger than a second: then only two looks can tell.
+    fn rate_in(&mut self, lane: Lane, first: Option<&Entry>, total: u64) -> Result<Option<f64>, RedisError> {
+        let window_ms = RATE_WINDOW.as_millis() as u64;
+        let from_ms = self.at_ms.saturating_sub(window_ms);
+        let Some(oldest) = first else { return Ok(None) };
+        let span_ms = match oldest.id.ms {
+            ms if ms <= from_ms => window_ms,
+            ms if oldest.number == 1 => self.at_ms.saturating_sub(ms),
+            _ => return Ok(None),
+        };
+        if span_ms < 1_000 {
+            return Ok(None);
+        }
+        let since = self.block(lane, "XRANGE", &from_ms.to_string(), "+")?;
+        let events = since.map_or(0, |since| total.saturating_sub(since.before()));
+        Ok(Some(events as f64 * 1_000.0 / span_ms as f64))
+    }
+
+    fn groups(&mut self, lane: Lane) -> Result<Vec<GroupStat>, RedisError> {
+        let key = self.name.stream(lane);
+        let answer: Vec<Value> = redis::cmd("XINFO").arg("GROUPS").arg(&key).query(self.connection)?;
+        let total = self.block(lane, "XREVRANGE", "+", "-")?.map_or(0, |last| last.total);
+        answer.iter().filter_map(group_fields).map(|group| self.group(lane, total, group)).collect()
+    }
+
+    fn group(
+        &mut self,
+        lane: Lane,
+        total: u64,
+        (group, delivered, consumers): (String, String, u64),
+    ) -> Result<GroupStat, RedisError> {
+        let key = self.name.stream(lane);
+        let next = self.block(lane, "XRANGE", &format!("({delivered}"), "+")?;
+        let pending: (u64, Option<String>, Option<String>, Value) =
+            redis::cmd("XPENDING").arg(&key).arg(&group).query(self.connection)?;
+        let oldest = pending.1.as_deref().and_then(Id::parse);
+        Ok(GroupStat {
+            lane,
+            group,
+            unread_events: next.map_or(0, |next| total.saturating_sub(next.before())),
+            pending_blocks: pending.0,
+            pending_age_ms: oldest.map(|id| self.at_ms.saturating_sub(id.ms)),
+            consumers,
+        })
+    }
+}
+
+/// Name, last delivered id and consumers of one row of XINFO GROUPS.
+fn group_fields(row: &Value) -> Option<(String, String, u64)> {
+    let Value::Array(fields) = row else { return None };
+    let get = |name: &str| {
+        let at = fields
+            .iter()
+            .step_by(2)
+            .position(|field| matches!(field, Value::BulkString(bytes) if bytes == name.as_bytes()))?;
+        fields.get(at * 2 + 1)
+    };
+    Some((
+        redis::from_redis_value_ref(get("name")?).ok()?,
+        redis::from_redis_value_ref(get("last-delivered-id")?).ok()?,
+        redis::from_redis_value_ref(get("consumers")?).ok()?,
+    ))
+}

@@ -1,0 +1,149 @@
+//! What a group does besides reading: come about, take over what a dead consumer left lying, acknowledge, and let go
+//! of what every group is done with.
+
+use std::time::Instant;
+
+use redis::{RedisError, Script, Value};
+
+use super::entry::{Id, list};
+use super::error::Error;
+use super::reader::{Found, Reader};
+use crate::event::lane::Lane;
+
+impl Reader {
+    /// Makes the group on every lane where it is not there.
+    pub(super) fn make_groups(&mut self) -> Result<(), Error> {
+        for lane in self.options.lanes.clone() {
+            self.make_group(lane).map_err(|error| {
+                let key = self.name.stream(lane);
+                if error.to_string().contains("WRONGTYPE") {
+                    Error::WrongType { key, why: error.to_string() }
+                } else {
+                    Error::server(format!("making a group on {key}"), &error)
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Makes the group on a lane, from its first block on. Looks first: a full server refuses to make a group even
+    /// where it is there, and a full buffer is the one that must be read.
+    pub(super) fn make_group(&mut self, lane: Lane) -> Result<(), RedisError> {
+        let Some((group, _)) = self.options.group.clone() else { return Ok(()) };
+        let key = self.name.stream(lane);
+        let groups: Result<Vec<Value>, RedisError> =
+            redis::cmd("XINFO").arg("GROUPS").arg(&key).query(self.control()?);
+        match groups {
+            Ok(groups) if groups.iter().any(|row| is_group(row, &group)) => return Ok(()),
+            Err(error) if error.code() != Some("ERR") => return Err(error),
+            // Or the stream itself is not there.
+            Ok(_) | Err(_) => {}
+        }
+        let mut command = redis::cmd("XGROUP");
+        command.arg("CREATE").arg(&key).arg(&group).arg("0").arg("MKSTREAM");
+        match command.exec(self.control()?) {
+            Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
+            made => made,
+        }
+    }
+
+    /// Takes over what other consumers left lying, now and then.
+    pub(super) fn claim_idle(&mut self) -> Result<Option<Vec<Found>>, RedisError> {
+        let Some((group, consumer)) = self.options.group.clone() else { return Ok(None) };
+        let idle = self.options.claim_idle;
+        if self.asked || self.claimed_at.is_some_and(|at| at.elapsed() < idle / 2) {
+            return Ok(None);
+        }
+        let mut found = Vec::new();
+        for at in 0..self.places.len() {
+            let mut from = "0-0".to_owned();
+            while found.is_empty() {
+                let mut command = redis::cmd("XAUTOCLAIM");
+                command.arg(self.name.stream(self.places[at].lane)).arg(&group).arg(&consumer);
+                command.arg(idle.as_millis() as u64).arg(&from).arg("COUNT").arg(self.count);
+                // Where to go on, the entries, and from Redis 7 on the ids that are gone from the stream.
+                let (next, entries, gone): (String, Vec<Value>, Vec<String>) =
+                    match command.query(self.control()?)? {
+                        Value::Array(parts) if parts.len() == 2 => {
+                            let (next, entries) = redis::from_redis_value(Value::Array(parts))?;
+                            (next, entries, Vec::new())
+                        }
+                        parts => redis::from_redis_value(parts)?,
+                    };
+                self.claimed(at, entries, &gone, &mut found)?;
+                if next == "0-0" {
+                    break;
+                }
+                from = next;
+            }
+        }
+        self.hold(&found);
+        if found.is_empty() {
+            self.claimed_at = Some(Instant::now());
+            return Ok(None);
+        }
+        Ok(Some(found))
+    }
+
+    fn claimed(
+        &mut self,
+        at: usize,
+        entries: Vec<Value>,
+        gone: &[String],
+        found: &mut Vec<Found>,
+    ) -> Result<(), RedisError> {
+        let (nameless, entries): (Vec<Value>, Vec<Value>) =
+            entries.into_iter().partition(|entry| matches!(entry, Value::Nil));
+        if !nameless.is_empty() {
+            // Redis 6 does not say which are gone from the stream: they stand among our own from now on.
+            self.look_through_own();
+        }
+        for (id, fields) in list(Value::Array(entries)).unwrap_or_default() {
+            self.sort(at, id, fields, false, found)?;
+        }
+        let lane = self.places[at].lane;
+        found.extend(gone.iter().filter_map(|id| Id::parse(id)).map(|id| Found::Gone { lane, id }));
+        Ok(())
+    }
+
+    /// Acknowledges blocks and trims their lanes. Done again after a lost connection: it changes nothing twice.
+    pub fn acknowledge(&mut self, blocks: impl IntoIterator<Item = (Lane, Id)>) -> Result<(), Error> {
+        self.to_ack.extend(blocks);
+        let since = Instant::now();
+        while !self.to_ack.is_empty() {
+            match self.acknowledge_once() {
+                Ok(()) => {
+                    for block in self.to_ack.drain(..) {
+                        self.held.remove(&block);
+                    }
+                }
+                Err(error) => self.recover(&error, since)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn acknowledge_once(&mut self) -> Result<(), RedisError> {
+        let Some((group, _)) = self.options.group.clone() else { return Ok(()) };
+        let trim = Script::new(include_str!("trim.lua"));
+        for lane in self.options.lanes.clone() {
+            let ids: Vec<String> =
+                self.to_ack.iter().filter(|(of, _)| *of == lane).map(|(_, id)| id.to_string()).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let key = self.name.stream(lane);
+            redis::cmd("XACK").arg(&key).arg(&group).arg(ids).query::<u64>(self.control()?)?;
+            trim.key(&key).invoke::<u64>(self.control()?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a row of XINFO GROUPS is about this group.
+fn is_group(row: &Value, group: &str) -> bool {
+    let Value::Array(fields) = row else { return false };
+    let is =
+        |value: &Value, text: &str| matches!(value, Value::BulkString(bytes) if bytes == text.as_bytes());
+    fields.chunks_exact(2).any(|pair| is(&pair[0], "name") && is(&pair[1], group))
+}

@@ -1,0 +1,240 @@
+//! The writer: events in, acknowledged blocks out.
+//!
+//! `push` cuts on the caller's thread, one thread compresses, and each lane appends on its own
+//! ([`super::lane`]). Every queue between them is bounded, so a server that takes nothing holds the source
+//! back, and memory stays at about [`Options::in_flight`] blocks a lane.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use redis::{Connection, Script};
+
+use super::batch::{Batcher, Limits};
+use super::connect::Address;
+use super::counts::Shared;
+pub use super::counts::{Counts, Monitor};
+use super::error::Error;
+use super::fsync::{self, Fsync};
+use super::keys::Name;
+use super::lane::{Appender, Lease};
+use super::overflow::{Trouble, trouble};
+use crate::block::frame::{Block, Draft, Encoder};
+use crate::event::lane::Lane;
+use crate::event::parse::Event;
+
+/// Drafts that may wait for the compressor: 4 MiB at the default block size.
+const DRAFTS_MAX: usize = 16;
+
+/// Blocks that may wait for a lane beyond those in flight.
+const READY_MAX: usize = 4;
+
+/// When a block counts as acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ack {
+    /// The server answered.
+    Reply,
+    /// The server answered and the block is on its disk.
+    Fsync,
+}
+
+impl FromStr for Ack {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "reply" => Ok(Self::Reply),
+            "fsync" => Ok(Self::Fsync),
+            _ => Err("reply or fsync".into()),
+        }
+    }
+}
+
+/// How to write.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// When a block is cut.
+    pub limits: Limits,
+    /// When it counts.
+    pub ack: Ack,
+    /// Blocks of a lane under way at once.
+    pub in_flight: usize,
+    /// How long to go on without an acknowledgement before giving up.
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { limits: Limits::default(), ack: Ack::Reply, in_flight: 16, patience: Duration::from_secs(600) }
+    }
+}
+
+/// Appends events to a buffer. [`Writer::close`] waits for the last acknowledgement; a writer that is dropped
+/// instead gives up what is under way.
+pub struct Writer {
+    batcher: Batcher,
+    drafts: Option<Sender<(Lane, Draft)>>,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Takes every lane of the buffer; older writers are fenced from here on.
+    pub fn open(address: &Address, name: &Name, options: &Options) -> Result<Self, Error> {
+        let shared = Arc::new(Shared::default());
+        let mut writer =
+            Self { batcher: Batcher::new(options.limits), drafts: None, shared, threads: Vec::new() };
+        let mut wait_aof = None;
+        let mut lanes = Vec::new();
+        for lane in Lane::ALL {
+            let (mut connection, facts) = address.connect()?;
+            if wait_aof.is_none() {
+                wait_aof = Some(match options.ack {
+                    Ack::Reply => false,
+                    Ack::Fsync => fsync::determine(&mut connection, &facts)? == Fsync::ByWaitAof,
+                });
+            }
+            let (epoch, last, events) = claim(&mut connection, name, lane)?;
+            let lease = Lease {
+                lane,
+                address: address.clone(),
+                name: name.clone(),
+                epoch,
+                last,
+                events,
+                in_flight: options.in_flight.max(1),
+                wait_aof: wait_aof == Some(true),
+                patience: options.patience,
+            };
+            let (send, receive) = bounded(READY_MAX);
+            let appender = Appender::new(lease, connection, receive, Arc::clone(&writer.shared));
+            lanes.push(send);
+            writer.spawn(format!("forebay-{lane}"), move || appender.run())?;
+        }
+        let (send, receive) = bounded(DRAFTS_MAX);
+        let encoder = Encoder::new().map_err(|error| Error::System(format!("no zstd context: {error}")))?;
+        let shared = Arc::clone(&writer.shared);
+        writer.spawn("forebay-zstd".into(), move || compress(encoder, &receive, &lanes, &shared))?;
+        writer.drafts = Some(send);
+        Ok(writer)
+    }
+
+    fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+        let thread = Builder::new()
+            .name(name)
+            .spawn(work)
+            .map_err(|error| Error::System(format!("no thread could be started: {error}")))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Takes an event that came at `now` (since any fixed moment). Waits while the queues are full.
+    pub fn push(&mut self, event: &Event<'_>, now: Duration) -> Result<(), Error> {
+        self.shared.lanes[event.lane.index()].pushed.fetch_add(1, Relaxed);
+        self.cut(|batcher, cut| batcher.push(event.lane, event.bytes, event.time_us, now, cut))
+    }
+
+    /// Cuts the blocks that have waited long enough at `now`.
+    pub fn expire(&mut self, now: Duration) -> Result<(), Error> {
+        self.cut(|batcher, cut| batcher.expire(now, cut))
+    }
+
+    /// When [`Self::expire`] should be called next, on the clock of `now`.
+    pub fn next_due(&self) -> Option<Duration> {
+        self.batcher.next_due()
+    }
+
+    /// Cuts what is there, whatever its age.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.cut(|batcher, cut| batcher.flush(cut))
+    }
+
+    fn cut(&mut self, work: impl FnOnce(&mut Batcher, &mut dyn FnMut(Lane, Draft))) -> Result<(), Error> {
+        let mut open = true;
+        work(&mut self.batcher, &mut |lane, draft| {
+            open &= self.drafts.as_ref().is_some_and(|drafts| drafts.send((lane, draft)).is_ok());
+        });
+        if open { Ok(()) } else { Err(self.ended()) }
+    }
+
+    fn ended(&self) -> Error {
+        self.shared.failure().unwrap_or_else(|| Error::System("a writer thread ended without a word".into()))
+    }
+
+    /// A look at the counts that outlives the writer.
+    pub fn monitor(&self) -> Monitor {
+        Monitor::of(&self.shared)
+    }
+
+    /// Cuts what is left, waits until everything is acknowledged, and says what became of it.
+    pub fn close(mut self) -> Result<Counts, Error> {
+        let flushed = self.flush();
+        self.drafts = None;
+        let mut panicked = false;
+        for thread in std::mem::take(&mut self.threads) {
+            panicked |= thread.join().is_err();
+        }
+        if let Some(error) = self.shared.failure() {
+            return Err(error);
+        }
+        flushed?;
+        let counts = self.monitor().counts();
+        if panicked || counts.pushed != counts.acknowledged {
+            return Err(self.ended());
+        }
+        Ok(counts)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Relaxed);
+        self.drafts = None;
+        for thread in std::mem::take(&mut self.threads) {
+            // So that the counts are final. At worst a thread sits out the connection's time-out.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes a lane: its epoch from now on, its last block's number, its events so far.
+fn claim(connection: &mut Connection, name: &Name, lane: Lane) -> Result<(u64, u64, u64), Error> {
+    let answer: Result<(u64, u64, u64, String), _> = Script::new(include_str!("claim.lua"))
+        .key(name.stream(lane))
+        .key(name.writer(lane))
+        .invoke(connection);
+    let (epoch, last, events, _) = answer.map_err(|error| match trouble(&error) {
+        Trouble::WrongType(why) => {
+            Error::WrongType { key: format!("{} or {}", name.stream(lane), name.writer(lane)), why }
+        }
+        _ => Error::server(format!("taking lane {lane}"), &error),
+    })?;
+    // The append script is loaded here so that the first block need not find out that it is missing.
+    Script::new(include_str!("append.lua"))
+        .prepare_invoke()
+        .load(connection)
+        .map_err(|error| Error::server("loading the append script", &error))?;
+    Ok((epoch, last, events))
+}
+
+/// The compressor's thread.
+fn compress(
+    mut encoder: Encoder,
+    drafts: &Receiver<(Lane, Draft)>,
+    lanes: &[Sender<Block>],
+    shared: &Shared,
+) {
+    for (lane, draft) in drafts {
+        match encoder.encode(&draft) {
+            Ok(block) => {
+                if lanes[lane.index()].send(block).is_err() {
+                    return;
+                }
+            }
+            Err(error) => return shared.fail(Error::System(format!("zstd: {error}"))),
+        }
+    }
+}

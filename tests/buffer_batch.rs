@@ -1,0 +1,111 @@
+//! What cutting blocks promises: by count, by bytes, by age on the caller's clock, and never another order.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
+use std::time::Duration;
+
+use forebay::block::frame::{Decoder, Draft, Encoder, lines};
+use forebay::buffer::batch::{Batcher, Limits};
+use forebay::event::lane::Lane;
+use forebay::event::parse::parse;
+use proptest::prelude::*;
+
+use crate::support::event;
+
+/// The events of a draft.
+fn opened(draft: &Draft) -> Vec<Vec<u8>> {
+    let block = Encoder::new().unwrap().encode(draft).unwrap();
+    let mut decoder = Decoder::new().unwrap();
+    let content = decoder.open(&block.frame, block.events, (block.time_min, block.time_max)).unwrap();
+    lines(content).map(<[u8]>::to_vec).collect()
+}
+
+const MS: Duration = Duration::from_millis(1);
+
+#[test]
+fn a_block_is_cut_by_count_by_bytes_and_by_age_on_the_caller_s_clock() {
+    let line = event(Lane::Likes, 1, 100);
+    let limits = Limits { events_max: 4, bytes_max: 3 * line.len() + 2, linger: 100 * MS };
+    let run = |limits, pushes: &[(usize, u64)]| -> Vec<(u64, usize)> {
+        let (mut batcher, mut cuts) = (Batcher::new(limits), Vec::new());
+        for &(padding, at_ms) in pushes {
+            let bytes = event(Lane::Likes, 1, padding);
+            batcher.push(Lane::Likes, &bytes, 1, MS * at_ms as u32, &mut |_, draft| {
+                cuts.push((draft.events(), draft.len()));
+            });
+        }
+        batcher.flush(&mut |_, draft| cuts.push((draft.events(), draft.len())));
+        assert_eq!(batcher.next_due(), None);
+        cuts
+    };
+    let one = line.len();
+    // Three fit to the byte, and a byte less does not.
+    assert_eq!(run(limits, &[(100, 0); 7]), [(3, 3 * one + 2), (3, 3 * one + 2), (1, one)]);
+    let tight = Limits { bytes_max: 3 * one + 1, ..limits };
+    assert_eq!(run(tight, &[(100, 0); 4]), [(2, 2 * one + 1), (2, 2 * one + 1)]);
+    let roomy = Limits { bytes_max: 1 << 20, ..limits };
+    assert_eq!(run(roomy, &[(100, 0); 9]).iter().map(|cut| cut.0).collect::<Vec<_>>(), [4, 4, 1]);
+    // By age: at 99 ms not yet, at 100 ms before what comes then.
+    assert_eq!(
+        run(roomy, &[(100, 0), (100, 99), (100, 100)]).iter().map(|cut| cut.0).collect::<Vec<_>>(),
+        [2, 1]
+    );
+    // One above the limit has a block to itself, and what stood before it goes first.
+    assert_eq!(
+        run(limits, &[(100, 0), (5_000, 0), (100, 0)]).iter().map(|cut| cut.0).collect::<Vec<_>>(),
+        [1, 1, 1]
+    );
+}
+
+#[test]
+fn the_next_cut_is_told_and_lanes_are_due_on_their_own() {
+    let mut batcher = Batcher::new(Limits { events_max: 9, bytes_max: 1 << 20, linger: 100 * MS });
+    let line = event(Lane::Likes, 1, 10);
+    let mut none = |lane: Lane, _: Draft| panic!("{lane} was cut");
+    assert_eq!(batcher.next_due(), None);
+    batcher.push(Lane::Likes, &line, 1, 5 * MS, &mut none);
+    batcher.push(Lane::Posts, &line, 1, 25 * MS, &mut none);
+    assert_eq!(batcher.next_due(), Some(105 * MS));
+    batcher.expire(104 * MS, &mut none);
+    let mut cut = Vec::new();
+    batcher.expire(105 * MS, &mut |lane, _| cut.push(lane));
+    assert_eq!((cut.as_slice(), batcher.next_due()), ([Lane::Likes].as_slice(), Some(125 * MS)));
+    batcher.expire(125 * MS, &mut |lane, _| cut.push(lane));
+    assert_eq!((cut.as_slice(), batcher.next_due()), ([Lane::Likes, Lane::Posts].as_slice(), None));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn however_blocks_are_cut_each_lane_s_events_come_out_as_they_went_in(
+        pushes in prop::collection::vec((0_usize..6, 0_usize..400, 0_u32..80), 0..200),
+        events_max in 1_u64..9,
+        bytes_max in 1_usize..1_500,
+        linger_ms in 0_u32..200,
+    ) {
+        let mut batcher = Batcher::new(Limits { events_max, bytes_max, linger: MS * linger_ms });
+        let (mut went_in, mut came_out) = (vec![Vec::new(); 6], vec![Vec::new(); 6]);
+        let mut now = Duration::ZERO;
+        {
+            let mut cut = |lane: Lane, draft: Draft| {
+                assert!((1..=events_max).contains(&draft.events()));
+                assert!(draft.len() <= bytes_max || draft.events() == 1);
+                came_out[lane.index()].extend(opened(&draft));
+            };
+            for (number, (lane, padding, pause_ms)) in pushes.into_iter().enumerate() {
+                now += MS * pause_ms;
+                let lane = Lane::ALL[lane];
+                let bytes = event(lane, number as u64, padding);
+                let time_us = parse(&bytes).unwrap().time_us;
+                batcher.push(lane, &bytes, time_us, now, &mut cut);
+                went_in[lane.index()].push(bytes);
+                if let Some(due) = batcher.next_due() {
+                    assert!(due <= now + MS * linger_ms, "the next cut is later than any event may wait");
+                }
+            }
+            batcher.flush(&mut cut);
+        }
+        prop_assert_eq!(went_in, came_out);
+    }
+}

@@ -1,0 +1,284 @@
+//! What a reader promises: every block to somebody until it is acknowledged, order within a lane, every doubt told by
+//! its place and no false alarm, and nothing trimmed that a group still needs.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
+use std::time::{Duration, Instant};
+
+use forebay::buffer::entry::Id;
+use forebay::buffer::error::Error;
+use forebay::buffer::reader::{Found, Options, Reader};
+use forebay::event::lane::Lane;
+use forebay::server::Server;
+
+use crate::proxy::{Proxy, Way};
+use crate::support::*;
+
+#[test]
+fn an_empty_buffer_has_nothing_and_that_is_no_error() {
+    let server = server(&[]);
+    assert_eq!(contents(&address(&server)), []);
+    assert_eq!(drain(&mut likes(&address(&server), Some(("g", "one")))), []);
+    assert_eq!(ask::<u64>(&server, "DBSIZE").unwrap(), 1, "the group makes its stream, and nothing else");
+}
+
+#[test]
+fn a_reader_without_a_group_leaves_no_trace() {
+    let (server, ledger) = filled(20);
+    let before: u64 = info(&server, "rdb_changes_since_last_save").parse().unwrap();
+    assert_holds_exactly(&address(&server), &ledger);
+    assert_holds_exactly(&address(&server), &ledger);
+    assert_eq!(info(&server, "rdb_changes_since_last_save").parse::<u64>().unwrap(), before);
+}
+
+#[test]
+fn a_wait_ends_when_something_arrives_and_not_before_its_time() {
+    for ahead in [false, true] {
+        let server = server(&[]);
+        let mut options = read_options(&Lane::ALL, Some(("g", "one")));
+        options.ahead = ahead;
+        let mut reader = Reader::open(&address(&server), &name(), options).unwrap();
+        let started = Instant::now();
+        assert_eq!(reader.next(Duration::from_millis(300)).unwrap(), []);
+        assert!(started.elapsed() >= Duration::from_millis(300));
+        let mut ledger = Ledger::default();
+        for round in 0..3 {
+            let server_address = address(&server);
+            let waits = std::thread::spawn(move || {
+                let found = reader.next(LIMIT).unwrap();
+                (reader, found)
+            });
+            until("the reader waits at the server", || info(&server, "blocked_clients") == "1");
+            let mut writer = open(&server_address, &crate::support::options(2, 4));
+            ledger.push_many(&mut writer, Lane::Posts, 2).unwrap();
+            writer.close().unwrap();
+            let (back, found) = waits.join().unwrap();
+            reader = back;
+            assert_same(Lane::Posts, &events_of(Lane::Posts, &found), &ledger.lane(Lane::Posts)[2 * round..]);
+        }
+    }
+}
+
+#[test]
+fn everything_comes_once_and_in_order_whether_asked_for_ahead_or_not() {
+    let server = server(&[]);
+    let source = Source::start(open(&address(&server), &options(3, 16)), 21, 200);
+    source.grant(6_000);
+    let (ledger, _) = source.finish();
+    for (group, ahead) in
+        [(None, false), (None, true), (Some(("a", "one")), false), (Some(("b", "one")), true)]
+    {
+        let mut options = read_options(&Lane::ALL, group);
+        options.ahead = ahead;
+        let mut reader = Reader::open(&address(&server), &name(), options).unwrap();
+        let found = drain(&mut reader);
+        assert_eq!(faults(&found), Vec::<&Found>::new());
+        for lane in Lane::ALL {
+            assert_same(lane, &events_of(lane, &found), ledger.lane(lane));
+        }
+    }
+}
+
+#[test]
+fn what_a_consumer_did_not_acknowledge_comes_again_when_it_comes_back_under_its_name() {
+    let (server, ledger) = filled(10);
+    let address = address(&server);
+    let mut reader = likes(&address, Some(("g", "one")));
+    let first = few(&mut reader);
+    reader.acknowledge(places(&first[..2])).unwrap();
+    drop(reader);
+    let mut reader = likes(&address, Some(("g", "one")));
+    let found = drain(&mut reader);
+    assert_eq!(numbers(&found), (3..=10).collect::<Vec<_>>());
+    assert_same(Lane::Likes, &events_of(Lane::Likes, &found), &ledger.lane(Lane::Likes)[4..]);
+    assert_eq!(faults(&found), Vec::<&Found>::new());
+}
+
+#[test]
+fn a_gap_left_by_what_was_acknowledged_is_not_taken_for_a_loss_when_coming_back() {
+    let (server, mut ledger) = filled(4);
+    let address = address(&server);
+    let mut reader = likes(&address, Some(("g", "one")));
+    let found = few(&mut reader);
+    reader.acknowledge(places(&found[2..])).unwrap();
+    drop(reader);
+    add(&server, &mut ledger, 2);
+    let found = drain(&mut likes(&address, Some(("g", "one"))));
+    assert_eq!((numbers(&found), faults(&found)), (vec![1, 2, 5, 6], vec![]));
+}
+
+#[test]
+fn what_a_dead_consumer_left_lying_is_taken_over_by_another() {
+    let (server, ledger) = filled(6);
+    let address = address(&server);
+    let mut dead = likes(&address, Some(("g", "dead")));
+    let lying = numbers(&few(&mut dead));
+    drop(dead);
+    let options = Options {
+        claim_idle: Duration::from_millis(1),
+        ..read_options(&[Lane::Likes], Some(("g", "alive")))
+    };
+    let mut alive = Reader::open(&address, &name(), options).unwrap();
+    let mut found = Vec::new();
+    until("everything came", || {
+        found.extend(alive.next(Duration::from_millis(5)).unwrap());
+        found.len() >= 6
+    });
+    assert_eq!(faults(&found), Vec::<&Found>::new());
+    let mut all = numbers(&found);
+    all.sort_unstable();
+    assert_eq!((lying, all), (vec![1, 2, 3, 4], (1..=6).collect()));
+    alive.acknowledge(places(&found)).unwrap();
+    assert_eq!(held(&server), 0);
+    let mut events = events_of(Lane::Likes, &found);
+    events.sort();
+    let mut pushed = ledger.lane(Lane::Likes).to_vec();
+    pushed.sort();
+    assert_same(Lane::Likes, &events, &pushed);
+}
+
+#[test]
+fn a_slow_consumer_is_not_given_again_what_it_holds_itself() {
+    let (server, mut ledger) = filled(6);
+    let options =
+        Options { claim_idle: Duration::from_millis(1), ..read_options(&[Lane::Likes], Some(("g", "slow"))) };
+    let mut reader = Reader::open(&address(&server), &name(), options).unwrap();
+    let mut found = drain(&mut reader);
+    add(&server, &mut ledger, 1);
+    for _ in 0..5 {
+        found.extend(reader.next(Duration::from_millis(20)).unwrap());
+    }
+    assert_eq!(numbers(&found), (1..=7).collect::<Vec<_>>());
+    reader.acknowledge(places(&found)).unwrap();
+    assert_eq!(held(&server), 0);
+}
+
+#[test]
+fn a_block_goes_when_every_group_is_done_with_it_and_not_before() {
+    let (server, _) = filled(12);
+    let address = address(&server);
+    let (mut one, mut two) = (likes(&address, Some(("a", "one"))), likes(&address, Some(("b", "one"))));
+    let all = drain(&mut one);
+    one.acknowledge(places(&all)).unwrap();
+    assert_eq!(held(&server), 12, "the other group was given nothing yet");
+    let some = few(&mut two);
+    two.acknowledge(places(&some[2..])).unwrap();
+    assert_eq!(held(&server), 12, "the other group has the first two in hand");
+    two.acknowledge(places(&some[1..2])).unwrap();
+    assert_eq!(held(&server), 12, "the other group has the first in hand");
+    two.acknowledge(places(&some[..1])).unwrap();
+    assert_eq!(held(&server), 8, "the other group was not given the fifth");
+    let rest = drain(&mut two);
+    two.acknowledge(places(&rest)).unwrap();
+    assert_eq!(held(&server), 0);
+}
+
+#[test]
+fn two_consumers_of_a_group_share_a_lane_without_false_alarms() {
+    let (server, ledger) = filled(0);
+    let address = address(&server);
+    let source = Source::start(open(&address, &options(2, 16)), 23, 100);
+    let mut consumers = ["one", "two"].map(|consumer| likes(&address, Some(("g", consumer))));
+    let (mut found, mut random) = (Vec::new(), Random::new(23));
+    let mut held_back: [Vec<(Lane, Id)>; 2] = Default::default();
+    for round in 0..150 {
+        source.grant(30);
+        if round % 10 == 9 {
+            source.until_acknowledged(source.granted());
+        }
+        let who = random.below(2) as usize;
+        let new = consumers[who].next(Duration::ZERO).unwrap();
+        held_back[who].extend(places(&new));
+        found.extend(new);
+        if random.below(3) == 0 {
+            consumers[who].acknowledge(held_back[who].drain(..)).unwrap();
+        }
+    }
+    let (pushed, _) = source.finish();
+    for (consumer, held_back) in consumers.iter_mut().zip(held_back) {
+        let new = drain(consumer);
+        consumer.acknowledge(places(&new).into_iter().chain(held_back)).unwrap();
+        found.extend(new);
+    }
+    assert_eq!(faults(&found), Vec::<&Found>::new());
+    assert_eq!(held(&server), 0);
+    let mut events = events_of(Lane::Likes, &found);
+    events.sort();
+    let mut expected = [ledger.lane(Lane::Likes), pushed.lane(Lane::Likes)].concat();
+    expected.sort();
+    assert_same(Lane::Likes, &events, &expected);
+}
+
+#[test]
+fn a_connection_lost_between_reads_loses_nothing_repeats_nothing_and_raises_no_alarm() {
+    for (group, ahead) in
+        [(None, false), (None, true), (Some(("g", "one")), false), (Some(("g", "one")), true)]
+    {
+        let (server, mut ledger) = filled(200);
+        let proxy = Proxy::start(&server);
+        let mut options = read_options(&[Lane::Likes], group);
+        options.ahead = ahead;
+        let mut reader = Reader::open(&proxy.address(), &name(), options).unwrap();
+        let mut found = few(&mut reader);
+        if ahead {
+            // The answer that was asked for ahead is on its way to somebody who will not read it.
+            until("the server has answered", || {
+                group.is_none() || !info_of_pending(&server).starts_with("4 ")
+            });
+        }
+        proxy.cut_all();
+        add(&server, &mut ledger, 100);
+        found.extend(drain(&mut reader));
+        assert_eq!(faults(&found), Vec::<&Found>::new(), "{group:?}, ahead {ahead}");
+        assert_eq!(numbers(&found), (1..=300).collect::<Vec<_>>(), "{group:?}, ahead {ahead}");
+        assert_same(Lane::Likes, &events_of(Lane::Likes, &found), ledger.lane(Lane::Likes));
+        // And in the middle of an answer, or of an acknowledgement.
+        for bytes in [10, 100, 1_000] {
+            proxy.cut_after(Way::ToClient, bytes);
+            let mut again =
+                Reader::open(&address(&server), &name(), read_options(&[Lane::Likes], group)).unwrap();
+            drop(drain(&mut again));
+            reader.acknowledge(places(&found)).unwrap();
+        }
+        assert_eq!(held(&server), if group.is_some() { 0 } else { 300 });
+    }
+}
+
+fn info_of_pending(server: &Server) -> String {
+    let answer: (u64, redis::Value, redis::Value, redis::Value) =
+        ask(server, &format!("XPENDING {} g", name().stream(Lane::Likes))).unwrap();
+    format!("{} pending", answer.0)
+}
+
+#[test]
+fn an_answer_cut_in_the_middle_is_asked_for_again() {
+    for group in [None, Some(("g", "one"))] {
+        let (server, ledger) = filled(300);
+        let proxy = Proxy::start(&server);
+        let options = Options { ahead: true, ..read_options(&[Lane::Likes], group) };
+        let mut reader = Reader::open(&proxy.address(), &name(), options).unwrap();
+        let mut found = Vec::new();
+        proxy.cut_again_and_again(Way::ToClient, [1_000, 7_000, 12_000, 30_000]);
+        until("it is cut four times", || {
+            found.extend(reader.next(Duration::ZERO).unwrap());
+            proxy.cuts() == 4
+        });
+        found.extend(drain(&mut reader));
+        assert_eq!(faults(&found), Vec::<&Found>::new());
+        assert_same(Lane::Likes, &events_of(Lane::Likes, &found), ledger.lane(Lane::Likes));
+    }
+}
+
+#[test]
+fn a_reader_gives_up_after_its_patience() {
+    let (mut server, _) = filled(1);
+    let options =
+        Options { patience: Duration::from_millis(300), ..read_options(&[Lane::Likes], Some(("g", "one"))) };
+    let mut reader = Reader::open(&address(&server), &name(), options).unwrap();
+    let found = drain(&mut reader);
+    server.kill().unwrap();
+    for error in [reader.next(LIMIT).unwrap_err(), reader.acknowledge(places(&found)).unwrap_err()] {
+        assert!(matches!(error, Error::Lost { .. }), "{error}");
+        assert!(error.to_string().contains(&server.url()), "{error}");
+    }
+}
