@@ -5,6 +5,7 @@
 //! | [`event`] | what an event is: parsing, lanes, lines, synthetic events |
 //! | [`block`] | events ⇄ compressed frame |
 //! | [`buffer`] | events in, acknowledged blocks out, on one server |
+//! | [`profile`] | what must hold |
 //! | [`server`] | servers of our own: found, started, ended |
 //! | [`proof`] | what can be claimed of a server, and the control beside each claim |
 //! | [`report`] | one run's claims as terminal text, JSON and HTML |
@@ -16,6 +17,7 @@ pub mod block;
 pub mod buffer;
 pub mod event;
 pub mod exit;
+pub mod profile;
 pub mod proof;
 pub mod report;
 pub mod server;

@@ -1,3 +1,8 @@
 //! The proofs: what can be claimed of a server, how it is tried, and the control that must fail.
 
+pub mod capacity;
 pub mod claim;
+pub mod conflict;
+pub mod ledger;
+pub mod progress;
+pub mod target;

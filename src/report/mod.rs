@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod html;
 pub mod json;
+mod machine;
 pub mod standing;
 pub mod terminal;
 pub mod units;

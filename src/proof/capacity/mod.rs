@@ -1,0 +1,191 @@
+//! The capacity proof: do the profile's events fit, under its memory line, and come back the same?
+//!
+//! First a sample is weighed on a server of its own and what will come is predicted from it. Then every event
+//! of the profile goes in through the real writer, with blocks cut as at the profile's rate, and every one is
+//! read back and compared. The controls are runs that must be refuted: a limit too small, a prediction from
+//! the wrong sample, and a buffer with planted damage.
+
+mod controls;
+mod fill;
+mod gauge;
+mod judge;
+mod readback;
+mod sample;
+
+use crate::buffer::batch::Limits;
+use crate::buffer::connect::Address;
+use crate::buffer::keys::Name;
+use crate::event::synth::Synth;
+use crate::profile::Profile;
+use crate::proof::claim::Claim;
+use crate::proof::ledger::Ledger;
+use crate::proof::progress::Progress;
+use crate::proof::target::Target;
+use crate::server::ServerBinary;
+
+use fill::{Filled, Plan, fill};
+use readback::{ReadBack, read_back};
+use sample::{Layout, Weight, weigh};
+
+/// How much of the profile goes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// All of the profile's events; small samples.
+    Quick,
+    /// All of the profile's events; larger samples.
+    Full,
+}
+
+impl Scale {
+    /// Events in each sample. Of fewer, what a server holds besides them would count for too much.
+    fn sample(self) -> u64 {
+        match self {
+            Self::Quick => 100_000,
+            Self::Full => 500_000,
+        }
+    }
+}
+
+/// What a run needs.
+pub struct Run<'a> {
+    /// What must hold.
+    pub profile: &'a Profile,
+    /// The server that the claims are about.
+    pub target: &'a Target,
+    /// For samples and controls, which never run on somebody's server.
+    pub binary: &'a ServerBinary,
+    /// The buffer to fill; [`proof_name`] gives one that nobody uses.
+    pub name: &'a Name,
+    /// Seed of the events.
+    pub seed: u64,
+    /// How much.
+    pub scale: Scale,
+    /// Who listens.
+    pub progress: &'a dyn Progress,
+}
+
+/// Everything that was measured.
+struct Measured<'a> {
+    profile: &'a Profile,
+    /// `maxmemory` of the target; none where it has no limit.
+    limit_bytes: Option<u64>,
+    /// From the sample, before the fill.
+    weight: Weight,
+    /// The sample's size.
+    sample: u64,
+    weights: Vec<(Layout, Weight)>,
+    filled: Filled,
+    read_back: ReadBack,
+    allocator: String,
+    fragmentation: Option<f64>,
+}
+
+impl Measured<'_> {
+    /// Bytes that the profile allows, and whatever was in use before.
+    fn line_bytes(&self) -> Option<f64> {
+        self.limit_bytes.map(|limit| limit as f64 * self.profile.hold.memory_percent_max / 100.0)
+    }
+
+    /// Bytes of `used_memory` for each event that went in; none where none did.
+    fn bytes_per_event(&self) -> Option<f64> {
+        let (first, last) = (self.filled.curve.first()?, self.filled.curve.last()?);
+        let bytes = last.used_bytes.saturating_sub(first.used_bytes);
+        (last.events > 0).then(|| bytes as f64 / last.events as f64)
+    }
+}
+
+impl Run<'_> {
+    /// Runs the proof and its controls.
+    pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
+        let limits = self.profile.limits().map_err(anyhow::Error::msg)?;
+        let events = Synth::network(self.seed).with_rate(self.profile.rate());
+        let sample = self.scale.sample();
+        let weights = self.weigh(&events, sample, limits)?;
+        let weight = weights[0].1;
+        let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
+        let _keys = KeysOf(self);
+        let measured = self.measure(&events, &make, limits, (weight, sample, weights))?;
+        let mut claims = judge::claims(&measured);
+        controls::attach(self, &events, &measured, limits, &mut claims)?;
+        Ok(claims)
+    }
+
+    fn weigh(&self, events: &Synth, sample: u64, limits: Limits) -> anyhow::Result<Vec<(Layout, Weight)>> {
+        let rates = [self.profile.rate(), self.profile.rates.network, self.profile.rates.peak];
+        let layouts = rates.map(Layout::Blocks).into_iter().chain([Layout::EntryAnEvent, Layout::KeyAnEvent]);
+        layouts
+            .map(|layout| {
+                let weight = weigh(self.binary, layout, events, sample, limits, self.progress)?;
+                Ok((layout, weight))
+            })
+            .collect()
+    }
+
+    fn measure<'a>(
+        &'a self,
+        events: &Synth,
+        make: &'a (dyn Fn(u64, &mut Vec<u8>) + Sync),
+        limits: Limits,
+        (weight, sample, weights): (Weight, u64, Vec<(Layout, Weight)>),
+    ) -> anyhow::Result<Measured<'a>> {
+        let address = self.target.address();
+        let limit_bytes = address.connect()?.1.number("maxmemory").filter(|limit| *limit > 0);
+        let line =
+            limit_bytes.map(|limit| (limit as f64 * self.profile.hold.memory_percent_max / 100.0) as u64);
+        let plan = Plan {
+            address,
+            name: self.name,
+            events,
+            count: self.profile.hold.events,
+            rate: self.profile.rate(),
+            limits,
+            // A server of our own may fill; on somebody's the line is where we stop.
+            used_bytes_max: if matches!(self.target, Target::Given(_)) { line } else { None },
+        };
+        let mut ledger = Ledger::new(make);
+        self.progress.begin("filling the buffer", plan.count);
+        let filled = fill(&plan, &mut ledger, self.progress)?;
+        self.progress.begin("reading it back", filled.counts.acknowledged);
+        let read_back = read_back(address, self.name, &mut ledger, self.progress)?;
+        let (_, after) = address.connect()?;
+        Ok(Measured {
+            profile: self.profile,
+            limit_bytes,
+            weight,
+            sample,
+            weights,
+            filled,
+            read_back,
+            allocator: after.get("mem_allocator").unwrap_or("unknown").into(),
+            fragmentation: after.get("mem_fragmentation_ratio").and_then(|ratio| ratio.parse().ok()),
+        })
+    }
+}
+
+/// A buffer name that nobody else uses.
+pub fn proof_name() -> anyhow::Result<Name> {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos();
+    Ok(format!("proof-{}-{nanos:x}", std::process::id()).parse()?)
+}
+
+/// Removes a proof's buffer from a server.
+pub fn remove(address: &Address, name: &Name) {
+    let removed = address.connect().map_err(|error| error.to_string()).and_then(|(mut connection, _)| {
+        let unlink: redis::RedisResult<u64> = redis::cmd("UNLINK").arg(name.keys()).query(&mut connection);
+        unlink.map_err(|error| error.to_string())
+    });
+    if let Err(why) = removed {
+        tracing::warn!("the proof's keys are still on {address} ({why}): UNLINK {}", name.keys().join(" "));
+    }
+}
+
+/// Removes what the proof wrote to somebody's server, however the proof ends.
+struct KeysOf<'a>(&'a Run<'a>);
+
+impl Drop for KeysOf<'_> {
+    fn drop(&mut self) {
+        if let Target::Given(address) = self.0.target {
+            remove(address, self.0.name);
+        }
+    }
+}

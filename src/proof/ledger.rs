@@ -1,0 +1,253 @@
+//! The ledger: every event's fate, kept outside of what is broken.
+//!
+//! An event is a function of its number, so the ledger keeps numbers, not bytes, and makes each event again to
+//! hold what was read against it, byte for byte. A lane acknowledges in the order of its pushes, so what is
+//! acknowledged of a lane is a count.
+//!
+//! lost = acknowledged − read; unexpected = read − offered. An event that is neither acknowledged nor refused
+//! is unknown: it owes nothing and may turn up.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use crate::event::lane::Lane;
+use crate::report::units::thousands;
+
+/// Makes event number `index` again, appending its bytes.
+pub type Make<'a> = dyn Fn(u64, &mut Vec<u8>) + Sync + 'a;
+
+/// Where each offered event stands, by the hash of its bytes.
+type Places = (RandomState, HashMap<u64, (Lane, usize)>);
+
+/// Every event's fate.
+pub struct Ledger<'a> {
+    make: &'a Make<'a>,
+    lanes: [Account; Lane::ALL.len()],
+    unexpected: u64,
+    scratch: Vec<u8>,
+    /// Made when the first event is not the one expected: a sound buffer never needs it.
+    places: Option<Places>,
+}
+
+/// A lane's events in the order in which they were offered.
+#[derive(Default)]
+struct Account {
+    offered: Vec<u64>,
+    acknowledged: usize,
+    read: Vec<bool>,
+    /// The place after the last one read.
+    next: usize,
+    repeats: u64,
+    out_of_order: u64,
+}
+
+/// What the ledger found, all lanes together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Events pushed.
+    pub offered: u64,
+    /// Events acknowledged.
+    pub acknowledged: u64,
+    /// Events neither acknowledged nor refused.
+    pub unknown: u64,
+    /// Different offered events read.
+    pub read: u64,
+    /// Acknowledged and not read, before the first one of their lane that was.
+    pub lost_prefix: u64,
+    /// Acknowledged and not read, between others of their lane.
+    pub lost_middle: u64,
+    /// Acknowledged and not read, after the last one of their lane that was.
+    pub lost_tail: u64,
+    /// Read and never offered, or with other bytes, or in another lane.
+    pub unexpected: u64,
+    /// Read once more.
+    pub repeats: u64,
+    /// Read after a later one of their lane.
+    pub out_of_order: u64,
+}
+
+impl Findings {
+    /// Acknowledged and not read.
+    pub fn lost(&self) -> u64 {
+        self.lost_prefix + self.lost_middle + self.lost_tail
+    }
+
+    /// Everything that a sound buffer has none of.
+    pub fn faults(&self) -> u64 {
+        self.lost() + self.unexpected + self.repeats + self.out_of_order
+    }
+
+    /// For people: what is wrong, or that nothing is.
+    pub fn sentence(&self) -> String {
+        let show = |count: u64| thousands(count as f64, 0);
+        if self.faults() == 0 {
+            return format!(
+                "{} acknowledged, {} read back, each the same bytes, once, in its lane's order",
+                show(self.acknowledged),
+                show(self.read)
+            );
+        }
+        format!(
+            "of {} acknowledged {} are lost (prefix {}, middle {}, tail {}); {} read that were never offered, \
+             {} repeated, {} out of order",
+            show(self.acknowledged),
+            show(self.lost()),
+            show(self.lost_prefix),
+            show(self.lost_middle),
+            show(self.lost_tail),
+            show(self.unexpected),
+            show(self.repeats),
+            show(self.out_of_order)
+        )
+    }
+}
+
+impl<'a> Ledger<'a> {
+    /// Nothing offered yet.
+    pub fn new(make: &'a Make<'a>) -> Self {
+        Self { make, lanes: Default::default(), unexpected: 0, scratch: Vec::new(), places: None }
+    }
+
+    /// Event `index` is about to be pushed to `lane`.
+    pub fn offered(&mut self, lane: Lane, index: u64) {
+        self.lanes[lane.index()].offered.push(index);
+    }
+
+    /// The first `count` events offered to `lane` are acknowledged.
+    pub fn acknowledged(&mut self, lane: Lane, count: u64) {
+        let account = &mut self.lanes[lane.index()];
+        account.acknowledged = usize::try_from(count).unwrap_or(usize::MAX).min(account.offered.len());
+    }
+
+    /// An event came out of `lane`.
+    pub fn read(&mut self, lane: Lane, event: &[u8]) {
+        let place = self.lanes[lane.index()].next;
+        if self.is(lane, place, event) {
+            self.found(lane, place);
+            return;
+        }
+        match self.look_up(event) {
+            Some((at, place)) if at == lane && self.is(lane, place, event) => self.found(lane, place),
+            _ => self.unexpected += 1,
+        }
+    }
+
+    /// Whether the event offered at a place has just these bytes.
+    fn is(&mut self, lane: Lane, place: usize, event: &[u8]) -> bool {
+        let Some(index) = self.lanes[lane.index()].offered.get(place) else { return false };
+        self.scratch.clear();
+        (self.make)(*index, &mut self.scratch);
+        self.scratch == event
+    }
+
+    fn found(&mut self, lane: Lane, place: usize) {
+        let account = &mut self.lanes[lane.index()];
+        account.read.resize(account.offered.len(), false);
+        if std::mem::replace(&mut account.read[place], true) {
+            account.repeats += 1;
+        } else if place < account.next {
+            account.out_of_order += 1;
+        }
+        account.next = account.next.max(place + 1);
+    }
+
+    fn look_up(&mut self, event: &[u8]) -> Option<(Lane, usize)> {
+        if self.places.is_none() {
+            let (state, mut places, mut bytes) = (RandomState::new(), HashMap::new(), Vec::new());
+            for lane in Lane::ALL {
+                for (place, index) in self.lanes[lane.index()].offered.iter().enumerate() {
+                    bytes.clear();
+                    (self.make)(*index, &mut bytes);
+                    places.insert(state.hash_one(&bytes[..]), (lane, place));
+                }
+            }
+            self.places = Some((state, places));
+        }
+        let (state, places) = self.places.as_ref()?;
+        places.get(&state.hash_one(event)).copied()
+    }
+
+    /// What was found once everything is read.
+    pub fn findings(&self) -> Findings {
+        let mut all = Findings { unexpected: self.unexpected, ..Findings::default() };
+        for account in &self.lanes {
+            account.add_to(&mut all);
+        }
+        all
+    }
+}
+
+impl Account {
+    fn add_to(&self, all: &mut Findings) {
+        all.offered += self.offered.len() as u64;
+        all.acknowledged += self.acknowledged as u64;
+        all.unknown += (self.offered.len() - self.acknowledged) as u64;
+        all.read += self.read.iter().filter(|read| **read).count() as u64;
+        all.repeats += self.repeats;
+        all.out_of_order += self.out_of_order;
+        let was_read = |place: usize| self.read.get(place).copied().unwrap_or(false);
+        let first = (0..self.acknowledged).find(|place| was_read(*place));
+        let last = (0..self.acknowledged).rfind(|place| was_read(*place));
+        for place in (0..self.acknowledged).filter(|place| !was_read(*place)) {
+            match (first, last) {
+                (Some(first), _) if place < first => all.lost_prefix += 1,
+                (_, Some(last)) if place < last => all.lost_middle += 1,
+                _ => all.lost_tail += 1,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn make(index: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(format!("event {index}").as_bytes());
+    }
+
+    /// A ledger with events 0 to 9 offered to one lane, the first 8 acknowledged, and `read` read.
+    fn ledger(read: &[u64]) -> Findings {
+        let mut ledger = Ledger::new(&make);
+        (0..10).for_each(|index| ledger.offered(Lane::Likes, index));
+        ledger.acknowledged(Lane::Likes, 8);
+        for index in read {
+            ledger.read(Lane::Likes, format!("event {index}").as_bytes());
+        }
+        ledger.findings()
+    }
+
+    #[test]
+    fn a_sound_buffer_has_no_faults_and_an_unknown_event_may_turn_up_or_not() {
+        for end in 8..=10 {
+            let findings = ledger(&(0..end).collect::<Vec<_>>());
+            assert_eq!((findings.faults(), findings.read, findings.unknown), (0, end, 2));
+        }
+    }
+
+    #[test]
+    fn what_is_acknowledged_and_not_read_is_lost_and_said_where() {
+        let findings = ledger(&[1, 2, 4, 5]);
+        assert_eq!((findings.lost_prefix, findings.lost_middle, findings.lost_tail), (1, 1, 2));
+        assert_eq!(ledger(&[]).lost_tail, 8);
+    }
+
+    #[test]
+    fn repeats_and_order_are_counted() {
+        let findings = ledger(&[0, 1, 2, 2, 4, 3, 5, 6, 7]);
+        assert_eq!((findings.repeats, findings.out_of_order, findings.lost()), (1, 1, 0));
+    }
+
+    #[test]
+    fn an_event_with_other_bytes_or_in_another_lane_is_unexpected_and_the_one_offered_is_lost() {
+        let mut ledger = Ledger::new(&make);
+        ledger.offered(Lane::Likes, 0);
+        ledger.offered(Lane::Posts, 1);
+        ledger.acknowledged(Lane::Likes, 1);
+        ledger.acknowledged(Lane::Posts, 1);
+        ledger.read(Lane::Likes, b"event O");
+        ledger.read(Lane::Likes, b"event 1");
+        let findings = ledger.findings();
+        assert_eq!((findings.unexpected, findings.lost()), (2, 2));
+    }
+}
