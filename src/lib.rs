@@ -9,12 +9,14 @@
 //! | [`server`] | servers of our own: found, started, ended |
 //! | [`proof`] | what can be claimed of a server, and the control beside each claim |
 //! | [`report`] | one run's claims as terminal text, JSON and HTML |
+//! | [`cli`] | the command line |
 //! | [`exit`] | every exit code |
 //!
 //! The data path, `event`, `block` and `buffer`, uses nothing of the rest.
 
 pub mod block;
 pub mod buffer;
+pub mod cli;
 pub mod event;
 pub mod exit;
 pub mod profile;

@@ -1,0 +1,197 @@
+//! The command line: a file a verb, arguments and wiring, no logic.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::buffer::error::Error as BufferError;
+use crate::buffer::feed::FeedError;
+use crate::buffer::keys::BadName;
+use crate::exit;
+use crate::profile::ProfileError;
+use crate::server::ServerError;
+
+mod append;
+mod capacity;
+mod progress;
+mod proof;
+mod prove;
+mod read;
+mod stat;
+mod synth;
+
+/// A dense, durable buffer for an event stream in Redis or Valkey, and proofs that it holds.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  forebay prove                              does a buffer hold? on a server of its own
+  forebay synth --count 100000 | forebay append
+  forebay stat
+  forebay read --group parquet --ack > events.ndjson
+
+Exit codes: 0 no claim refuted, 1 a claim refuted or input refused, 2 usage or bad input,
+3 no server or lost for good, 4 a control was not caught.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// Results as JSON on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// No progress, no remarks: results and errors only
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Say more on stderr (-v, -vv)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Colours
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    color: Colour,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Global {
+    /// Whether stdout gets colours.
+    fn colour(&self) -> bool {
+        match self.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        }
+    }
+
+    /// Whether to show progress on stderr.
+    fn progress(&self) -> bool {
+        !self.quiet && std::io::stderr().is_terminal()
+    }
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Prove(prove::Prove),
+    Capacity(capacity::Capacity),
+    Append(append::Append),
+    Read(read::Read),
+    Stat(stat::Stat),
+    Synth(synth::Synth),
+    /// Print a completion script for a shell, e.g. `forebay completions bash > /etc/bash_completion.d/forebay`
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Parses, runs, prints an error where there is one, and gives the exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.global.verbose);
+    let global = &cli.global;
+    let outcome = match cli.verb {
+        Verb::Prove(verb) => verb.run(global),
+        Verb::Capacity(verb) => verb.run(global),
+        Verb::Append(verb) => verb.run(global),
+        Verb::Read(verb) => verb.run(global),
+        Verb::Stat(verb) => verb.run(global),
+        Verb::Synth(verb) => verb.run(),
+        Verb::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "forebay", &mut script);
+            std::io::Write::write_all(&mut std::io::stdout(), &script).map(|()| exit::OK).map_err(Into::into)
+        }
+    };
+    // After a signal any outcome is only a consequence: the handler cleans up and ends the program.
+    while crate::server::ending() {
+        std::thread::park();
+    }
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        // Whoever read our output has gone (`| head`): not an error of ours, and nobody to tell.
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(exit::OK),
+        Err(error) => {
+            eprintln!("forebay: {error:#}");
+            ExitCode::from(code_of(&error))
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    kind == Some(std::io::ErrorKind::BrokenPipe)
+}
+
+/// The exit code of an error.
+fn code_of(error: &anyhow::Error) -> u8 {
+    if let Some(FeedError::Buffer(error)) = error.downcast_ref::<FeedError>() {
+        return code_of_buffer(error);
+    }
+    if let Some(error) = error.downcast_ref::<BufferError>() {
+        return code_of_buffer(error);
+    }
+    if error.is::<ServerError>() {
+        return exit::NO_SERVER;
+    }
+    debug_assert!(
+        error.is::<ProfileError>() || error.is::<BadName>() || !error.to_string().is_empty(),
+        "every error says something"
+    );
+    exit::USAGE
+}
+
+fn code_of_buffer(error: &BufferError) -> u8 {
+    match error {
+        BufferError::Url { .. } | BufferError::WrongType { .. } | BufferError::NoFsync(_) => exit::USAGE,
+        BufferError::Fenced { .. } => exit::REFUTED,
+        BufferError::Connect { .. }
+        | BufferError::Login { .. }
+        | BufferError::Unfit { .. }
+        | BufferError::Lost { .. }
+        | BufferError::Server { .. }
+        | BufferError::System(_) => exit::NO_SERVER,
+    }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .without_time()
+        .with_target(false)
+        .init();
+}
+
+/// Where a buffer is.
+#[derive(Args)]
+pub(crate) struct At {
+    /// Server: redis://[user:password@]host[:port][/db], or rediss:// for TLS
+    #[arg(long, env = "FOREBAY_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
+    url: String,
+    /// Buffer on that server
+    #[arg(long, default_value = "events")]
+    buffer: String,
+}
+
+impl At {
+    /// Both, parsed.
+    fn parse(&self) -> anyhow::Result<(crate::buffer::connect::Address, crate::buffer::keys::Name)> {
+        Ok((crate::buffer::connect::Address::parse(&self.url)?, self.buffer.parse()?))
+    }
+}

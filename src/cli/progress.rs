@@ -1,0 +1,30 @@
+//! Progress on stderr while something long runs, where stderr is a terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Global;
+
+/// A bar for a known number of events, or a counter where the number is not known.
+pub(crate) fn events(global: &Global, total: Option<u64>) -> ProgressBar {
+    let bar = match total {
+        Some(total) => ProgressBar::new(total),
+        None => ProgressBar::no_length(),
+    };
+    let template = match total {
+        Some(_) => "{msg:24!} {wide_bar} {human_pos}/{human_len} {per_sec:>16} {eta:>4}",
+        None => "{spinner} {human_pos} events {per_sec:>16} {wide_msg}",
+    };
+    bar.set_draw_target(if global.progress() {
+        ProgressDrawTarget::stderr()
+    } else {
+        ProgressDrawTarget::hidden()
+    });
+    // A template that does not parse leaves the default style: nothing depends on it.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

@@ -1,0 +1,40 @@
+//! `forebay prove`: every proof, one report.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::Global;
+use super::proof::{On, conclude};
+
+/// Does a buffer hold? Every proof, each beside a control that it must refute
+#[derive(Args)]
+#[command(after_help = "Examples:
+  forebay prove                           on a server of its own, report in forebay-report/
+  forebay prove --profile met-001         MET-001 to the letter
+  forebay prove --json | jq '.claims[] | {id, verdict}'
+
+Exit codes: 0 no claim refuted, 1 one was, 3 no server, 4 a control was not caught.")]
+pub(crate) struct Prove {
+    #[command(flatten)]
+    on: On,
+    /// Only these proofs
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Proof>,
+    /// Write report.json and report.html here
+    #[arg(long, value_name = "DIR", default_value = "forebay-report", value_hint = ValueHint::DirPath)]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Proof {
+    Capacity,
+}
+
+impl Prove {
+    pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
+        // One proof so far: whatever `--only` names, it is that one.
+        debug_assert!(self.only.iter().all(|proof| *proof == Proof::Capacity));
+        conclude(&self.on.capacity(global)?, global, Some(&self.out))
+    }
+}

@@ -1,0 +1,223 @@
+//! `forebay stat`: the buffer at a glance.
+
+use std::time::Duration;
+
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::{At, Global};
+use crate::buffer::stat::{GroupStat, LaneStat, Stat as Look};
+use crate::exit;
+use crate::profile::{self, Profile};
+
+/// The buffer at a glance: what it holds, how old, how fast, how long until it is full, who is behind
+#[derive(Args)]
+#[command(after_help = "Examples:
+  forebay stat
+  forebay stat --json | jq .seconds_to_full
+
+Changes nothing on the server. What cannot be known is shown as `unknown`, never as 0.")]
+pub(crate) struct Stat {
+    #[command(flatten)]
+    at: At,
+    /// Profile whose peak rate the time to full is also given for
+    #[arg(long, default_value = profile::DEFAULT)]
+    profile: String,
+    /// Look twice, so far apart, to see what goes out; 0s looks once
+    #[arg(long, value_name = "TIME", default_value = "1s")]
+    over: humantime::Duration,
+}
+
+impl Stat {
+    pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
+        let (address, name) = self.at.parse()?;
+        let profile = Profile::load(&self.profile)?;
+        let mut before = None;
+        if *self.over > Duration::ZERO {
+            before = Some(Look::look(&address, &name)?);
+            // The time between the looks is what is asked for, not a wait for something to happen.
+            std::thread::sleep(*self.over);
+        }
+        let now = Look::look(&address, &name)?;
+        if now.lanes.is_empty() {
+            anyhow::bail!(
+                "there is no buffer {name} at {address}; `forebay append` makes one, --buffer names it"
+            );
+        }
+        let rates = Rates::between(before.as_ref(), &now);
+        if global.json {
+            println!("{}", as_json(&name.to_string(), &now, &rates, &profile));
+        } else {
+            print!("{}", as_text(&name.to_string(), &now, &rates, &profile));
+        }
+        Ok(exit::OK)
+    }
+}
+
+/// Events a second, all lanes together.
+struct Rates {
+    coming: Option<f64>,
+    going: Option<f64>,
+}
+
+impl Rates {
+    fn between(before: Option<&Look>, now: &Look) -> Self {
+        let seconds = |before: &Look| now.at_ms.saturating_sub(before.at_ms) as f64 / 1_000.0;
+        let total = |look: &Look| look.lanes.iter().map(|lane| lane.total).sum::<u64>();
+        let trimmed = |look: &Look| total(look) - look.events();
+        let rate = |count: &dyn Fn(&Look) -> u64| {
+            before
+                .filter(|before| seconds(before) > 0.0)
+                .map(|before| count(now).saturating_sub(count(before)) as f64 / seconds(before))
+        };
+        Self { coming: now.events_per_second_in().or_else(|| rate(&total)), going: rate(&trimmed) }
+    }
+}
+
+fn as_json(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> serde_json::Value {
+    let lanes = now.lanes.iter().map(|lane| {
+        serde_json::json!({
+            "lane": lane.lane.name(), "events": lane.events, "blocks": lane.blocks, "total": lane.total,
+            "oldest_age_ms": lane.oldest_age_ms, "events_per_second_in": lane.events_per_second_in,
+            "bytes": lane.bytes, "epoch": lane.epoch,
+        })
+    });
+    let groups = now.groups.iter().map(|group| {
+        serde_json::json!({
+            "lane": group.lane.name(), "group": group.group, "unread_events": group.unread_events,
+            "pending_blocks": group.pending_blocks, "pending_age_ms": group.pending_age_ms,
+            "consumers": group.consumers,
+        })
+    });
+    serde_json::json!({
+        "buffer": name, "server": now.facts.server(), "version": now.facts.version(), "at_ms": now.at_ms,
+        "events": now.events(), "bytes_per_event": now.bytes_per_event(),
+        "used_memory": now.facts.number("used_memory"), "maxmemory": now.limit_bytes(),
+        "maxmemory_policy": now.facts.get("maxmemory_policy"),
+        "events_per_second_in": rates.coming, "events_per_second_out": rates.going,
+        "seconds_to_full": rates.coming.and_then(|rate| now.seconds_to_full(rate)),
+        "seconds_to_full_at_peak": now.seconds_to_full(profile.rates.peak),
+        "lanes": lanes.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
+    })
+}
+
+const UNKNOWN: &str = "unknown";
+
+fn or_unknown<T>(value: Option<T>, show: impl Fn(T) -> String) -> String {
+    value.map_or_else(|| UNKNOWN.into(), show)
+}
+
+fn age(ms: u64) -> String {
+    let round = if ms >= 60_000 { 60_000 } else { 1_000 };
+    humantime::format_duration(Duration::from_millis(ms / round * round)).to_string()
+}
+
+fn span(seconds: f64) -> String {
+    // Beyond that nobody plans, and the figure says more about the rate than about the buffer.
+    const LONG: f64 = 30.0 * 86_400.0;
+    if seconds > LONG { "over 30 days".into() } else { age((seconds * 1_000.0) as u64) }
+}
+
+fn bytes(count: u64) -> String {
+    bytesize::ByteSize::b(count).display().iec().to_string()
+}
+
+fn as_text(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> String {
+    let facts = &now.facts;
+    let used = facts.number("used_memory");
+    let memory = match (used, now.limit_bytes()) {
+        (Some(used), Some(limit)) => {
+            let policy = facts.get("maxmemory_policy").unwrap_or(UNKNOWN);
+            format!(
+                "{} of {} ({:.1} %), {policy}",
+                bytes(used),
+                bytes(limit),
+                used as f64 * 100.0 / limit as f64
+            )
+        }
+        (Some(used), None) => {
+            format!("{} used, no limit is set: the machine's memory is the limit", bytes(used))
+        }
+        _ => UNKNOWN.into(),
+    };
+    let oldest = now.lanes.iter().filter_map(|lane| lane.oldest_age_ms).max();
+    let per_second = |rate: Option<f64>| or_unknown(rate, |rate| format!("{rate:.0} events/s"));
+    let full = |rate: Option<f64>| match (now.limit_bytes(), rate) {
+        (None, _) => "unknown: no limit is set (maxmemory 0)".into(),
+        (_, Some(0.0)) => "never, as long as nothing comes in".into(),
+        (_, rate) => match rate.and_then(|rate| now.seconds_to_full(rate)) {
+            None => UNKNOWN.into(),
+            Some(seconds) => format!("{} if nothing is read", span(seconds)),
+        },
+    };
+    let mut text = format!("buffer {name} on {} {}\n", facts.server(), facts.version());
+    for (label, value) in [
+        (
+            "events",
+            format!(
+                "{} ({} bytes each)",
+                now.events(),
+                or_unknown(now.bytes_per_event(), |b| format!("{b:.0}"))
+            ),
+        ),
+        ("oldest", or_unknown(oldest, age)),
+        ("memory", memory),
+        ("in", per_second(rates.coming)),
+        ("out", per_second(rates.going)),
+        ("full in", full(rates.coming)),
+        ("at peak", format!("{}, at {} events/s", full(Some(profile.rates.peak)), profile.rates.peak)),
+    ] {
+        for part in ["  ", &format!("{label:<8}"), &value, "\n"] {
+            text.push_str(part);
+        }
+    }
+    text + "\n" + &lanes(&now.lanes) + "\n" + &groups(&now.groups)
+}
+
+fn lanes(lanes: &[LaneStat]) -> String {
+    let mut table = plain(&["lane", "events", "blocks", "ever", "oldest", "in /s", "memory"]);
+    for lane in lanes {
+        table.add_row(vec![
+            lane.lane.name().to_owned(),
+            lane.events.to_string(),
+            lane.blocks.to_string(),
+            lane.total.to_string(),
+            lane.oldest_age_ms.map_or("-".into(), age),
+            or_unknown(lane.events_per_second_in, |rate| format!("{rate:.1}")),
+            or_unknown(lane.bytes, bytes),
+        ]);
+    }
+    right(table)
+}
+
+fn groups(groups: &[GroupStat]) -> String {
+    if groups.is_empty() {
+        return "no consumer group: nothing is ever let go\n".into();
+    }
+    let mut table = plain(&["group", "lane", "unread", "pending blocks", "oldest pending", "consumers"]);
+    for group in groups {
+        table.add_row(vec![
+            group.group.clone(),
+            group.lane.name().to_owned(),
+            group.unread_events.to_string(),
+            group.pending_blocks.to_string(),
+            group.pending_age_ms.map_or("-".into(), age),
+            group.consumers.to_string(),
+        ]);
+    }
+    right(table)
+}
+
+fn plain(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(head.to_vec());
+    table
+}
+
+/// Numbers to the right, the first column to the left.
+fn right(mut table: Table) -> String {
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}

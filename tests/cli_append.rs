@@ -1,0 +1,232 @@
+//! What is claimed of `forebay append`: every kind of bad input has an outcome of its own and no neighbour is
+//! lost; bad days lose nothing.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use super::cli_support::{append, forebay, interrupt, lines, read_sorted, run, synthetic};
+use super::support::{server, tell, until};
+
+fn good(number: u64) -> Vec<u8> {
+    format!(r#"{{"did":"did:plc:x","time_us":{number},"kind":"identity"}}"#).into_bytes()
+}
+
+/// Appends `line` between two events: it is refused with its number and this reason, and both neighbours stay.
+fn refused(line: &[u8], reason: &str) {
+    let server = server(&[]);
+    let input = [&good(1)[..], line, &good(2)].join(&b'\n');
+    let ran = append(&server, &input, &[]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("line 2 refused:") && ran.err.contains(reason), "{reason}: {}", ran.err);
+    assert!(ran.err.contains("2 events acknowledged") && ran.err.contains("1 lines refused"), "{}", ran.err);
+    assert_eq!(read_sorted(&server), [good(1), good(2)]);
+}
+
+#[test]
+fn a_line_that_is_no_event_is_refused_by_number_and_reason_and_its_neighbours_are_kept() {
+    for (line, reason) in [
+        (&b"nonsense"[..], "not JSON"),
+        (b"{\"time_us\":1", "not JSON"),
+        (b"[1]", "object"),
+        (b"{}", "time_us"),
+        (b"{\"time_us\":\"1\"}", "text"),
+        (b"{\"time_us\":-1}", "negative"),
+        (b"{\"time_us\":1.5}", "whole"),
+        (b"{\"time_us\":9007199254740993}", "2^53"),
+        (b"{\"time_us\":1,\"x\":\"a\0b\"}", "not JSON"),
+        (b"{\"time_us\":1,\"x\":\"\xff\"}", "UTF-8"),
+    ] {
+        refused(line, reason);
+    }
+}
+
+#[test]
+fn an_event_over_the_limit_is_refused_and_one_at_the_limit_is_not() {
+    let server = server(&[]);
+    let event = good(1);
+    let at = event.len().to_string();
+    assert_eq!(append(&server, &event, &["--max-event", &at]).code, 0);
+    let ran = append(&server, &event, &["--max-event", &(event.len() - 1).to_string()]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("line 1 refused") && ran.err.contains("over the limit"), "{}", ran.err);
+    assert_eq!(read_sorted(&server).len(), 1);
+}
+
+#[test]
+fn line_ends_of_windows_and_a_missing_last_one_do_not_matter_and_nothing_is_no_event() {
+    let server = server(&[]);
+    let input = [&good(1)[..], b"\r\n\r\n\n", &good(2)].concat();
+    let ran = append(&server, &input, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(read_sorted(&server), [good(1), good(2)]);
+    let ran = append(&server, b"", &[]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.err.contains("0 events acknowledged"), "{}", ran.err);
+}
+
+#[test]
+fn a_line_of_100_mb_is_refused_in_little_memory_and_its_neighbours_are_kept() {
+    let server = server(&[]);
+    let mut child = forebay(&["append", "--url", &server.url()]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&good(1)).unwrap();
+    stdin.write_all(b"\n").unwrap();
+    let chunk = vec![b'x'; 1 << 20];
+    (0..100).for_each(|_| stdin.write_all(&chunk).unwrap());
+    let peak_kib = peak_kib(child.id());
+    stdin.write_all(b"\n").unwrap();
+    stdin.write_all(&good(2)).unwrap();
+    drop(stdin);
+    let ran = super::cli_support::Ran::from(child.wait_with_output().unwrap());
+    assert!(ran.err.contains("line 2 refused: 104857600 bytes long"), "{}", ran.err);
+    assert_eq!(read_sorted(&server), [good(1), good(2)]);
+    assert!(peak_kib < 64 << 10, "{peak_kib} KiB");
+}
+
+/// Peak resident memory of a process, in KiB.
+fn peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn refused_lines_are_kept_where_asked_and_told_of_ten_at_the_most() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let rejects = dir.path().join("refused");
+    let bad: Vec<Vec<u8>> = (0..25).map(|number| format!("bad {number:02}").into_bytes()).collect();
+    let input = bad.iter().flat_map(|line| [good(1), line.clone()]).collect::<Vec<_>>().join(&b'\n');
+    let ran = append(&server, &input, &["--rejects", rejects.to_str().unwrap()]);
+    assert_eq!(ran.code, 1);
+    assert_eq!(ran.err.matches(" refused: ").count(), 10, "{}", ran.err);
+    assert!(ran.err.contains("25 lines refused"), "{}", ran.err);
+    assert_eq!(lines(&std::fs::read(rejects).unwrap()), bad);
+    assert_eq!(read_sorted(&server).len(), 25);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_and_one_that_cannot_be_written_are_named() {
+    let server = server(&[]);
+    for args in [
+        ["append", "/no/such/file", "--quiet"],
+        ["append", "/", "--quiet"],
+        ["append", "--rejects", "/no/such/file"],
+    ] {
+        let ran = run(&[&args[..], &["--url", &server.url()]].concat());
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        assert!(ran.err.contains(args[1]) || ran.err.contains(args[2]), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_server_killed_and_started_again_in_the_middle_costs_nothing() {
+    let mut server = server(&[("appendonly", "yes"), ("appendfsync", "always")]);
+    let input = synthetic(60_000);
+    let mut child =
+        forebay(&["append", "--json", "--url", &server.url()]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let bytes = input.clone();
+    let feed = std::thread::spawn(move || stdin.write_all(&bytes).unwrap());
+    until("something is stored", || {
+        super::support::ask::<u64>(&server, "XLEN forebay:events:{likes}").unwrap_or(0) > 2
+    });
+    server.kill().unwrap();
+    server.restart().unwrap();
+    let ran = super::cli_support::Ran::from(child.wait_with_output().unwrap());
+    feed.join().unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let summary: serde_json::Value = serde_json::from_slice(&ran.out).unwrap();
+    assert_eq!(
+        (summary["acknowledged"].as_u64(), summary["lost_by_server"].as_u64()),
+        (Some(60_000), Some(0))
+    );
+    assert_eq!(read_sorted(&server), lines(&input));
+}
+
+#[test]
+fn the_older_of_two_writers_is_fenced_and_says_so() {
+    let server = server(&[]);
+    let mut older = forebay(&["append", "--url", &server.url()]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = older.stdin.take().unwrap();
+    let epoch =
+        || super::support::ask::<Option<u64>>(&server, "HGET forebay:events:{other}:writer epoch").unwrap();
+    until("the older writer has the lanes", || epoch() == Some(1));
+    assert_eq!(append(&server, &good(1), &[]).code, 0);
+    stdin.write_all(&good(2)).unwrap();
+    drop(stdin);
+    let ran = super::cli_support::Ran::from(older.wait_with_output().unwrap());
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert!(ran.err.contains("fenced") && ran.err.contains("only one writer"), "{}", ran.err);
+    assert_eq!(read_sorted(&server), [good(1)]);
+}
+
+#[test]
+fn ctrl_c_finishes_what_was_taken_and_a_second_one_ends_at_once() {
+    let server = server(&[]);
+    let start = || {
+        let mut child = forebay(&["append", "--url", &server.url()]).stdin(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&[&good(1)[..], b"\n"].concat()).unwrap();
+        (child, stdin)
+    };
+    let (child, stdin) = start();
+    until("the event is stored", || {
+        super::support::ask::<u64>(&server, "XLEN forebay:events:{other}").unwrap() == 1
+    });
+    interrupt(&child);
+    let ran = super::cli_support::Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("1 events acknowledged"), "{}", ran.err);
+    drop(stdin);
+
+    // A server that takes nothing: the first one waits for it, the second does not.
+    tell(&server, "CONFIG SET maxmemory 1");
+    let (mut child, stdin) = {
+        tell(&server, "CONFIG SET maxmemory 0");
+        let started = start();
+        until("both events are stored", || {
+            super::support::ask::<u64>(&server, "XLEN forebay:events:{other}").unwrap() == 2
+        });
+        started
+    };
+    tell(&server, "CONFIG SET maxmemory 1");
+    let mut stdin = stdin;
+    stdin.write_all(&[&good(2)[..], b"\n"].concat()).unwrap();
+    let errors = || -> u64 { super::support::info(&server, "total_error_replies").parse().unwrap() };
+    until("the server refuses", || errors() > 0);
+    interrupt(&child);
+    until("the first one is noticed, and the second ends it", || {
+        interrupt(&child);
+        child.try_wait().unwrap().is_some()
+    });
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn memory_stays_bounded_while_the_server_takes_nothing() {
+    let server = server(&[]);
+    let mut child =
+        forebay(&["append", "--quiet", "--url", &server.url()]).stdin(Stdio::piped()).spawn().unwrap();
+    let epoch =
+        || super::support::ask::<Option<u64>>(&server, "HGET forebay:events:{other}:writer epoch").unwrap();
+    until("the writer has the lanes", || epoch() == Some(1));
+    server.pause().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = synthetic(50_000);
+    let total = input.len() * 4;
+    // 100 MB, of which the pipe takes some and the program what its bounds allow; the rest waits.
+    let feed = std::thread::spawn(move || (0..4).try_for_each(|_| stdin.write_all(&input)));
+    until("it takes no more", || {
+        let taken = || std::fs::read_to_string(format!("/proc/{}/io", child.id())).unwrap();
+        let before = taken();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        before == taken()
+    });
+    let peak = peak_kib(child.id());
+    assert!(peak < 200 << 10, "{peak} KiB");
+    server.resume().unwrap();
+    feed.join().unwrap().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let stored: usize = read_sorted(&server).iter().map(|line| line.len() + 1).sum();
+    assert_eq!(stored, total);
+}

@@ -1,0 +1,73 @@
+//! Runs the program as a user does.
+
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+
+use forebay::server::Server;
+
+/// The program, with nothing of the caller's environment that it would heed.
+pub fn forebay(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forebay"));
+    command.env_remove("FOREBAY_URL").env_remove("COLUMNS").args(args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// What a run came to.
+pub struct Ran {
+    pub code: i32,
+    pub out: Vec<u8>,
+    pub err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(!err.contains("panicked"), "{err}");
+        Self { code: output.status.code().unwrap_or(-1), out: output.stdout, err }
+    }
+}
+
+pub fn run(args: &[&str]) -> Ran {
+    forebay(args).output().unwrap().into()
+}
+
+/// Runs `append` on a server with these bytes on stdin.
+pub fn append(server: &Server, input: &[u8], more: &[&str]) -> Ran {
+    let url = server.url();
+    let mut child =
+        forebay(&[&["append", "--url", &url], more].concat()).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // On a thread: stderr may fill while the input is still being written.
+    let feed = std::thread::spawn(move || stdin.write_all(&input));
+    let ran = child.wait_with_output().unwrap().into();
+    feed.join().unwrap().unwrap();
+    ran
+}
+
+/// Everything in the buffer, sorted.
+pub fn read_sorted(server: &Server) -> Vec<Vec<u8>> {
+    let ran = run(&["read", "--quiet", "--url", &server.url()]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    lines(&ran.out)
+}
+
+/// Lines, sorted.
+pub fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut lines: Vec<Vec<u8>> =
+        bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect();
+    lines.sort();
+    lines
+}
+
+/// The first `count` synthetic events, a line each.
+pub fn synthetic(count: u64) -> Vec<u8> {
+    run(&["synth", "--count", &count.to_string()]).out
+}
+
+/// Ctrl-C.
+pub fn interrupt(child: &Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+}
