@@ -1,0 +1,34 @@
+//! A frame opens to just what went in, or not at all, whatever bytes stand in its place.
+
+#![no_main]
+
+use forebay::block::frame::{Decoder, Draft, Encoder, lines};
+use forebay::event::parse::parse;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut decoder = Decoder::new().unwrap();
+    // As a frame: an error or events, never a panic.
+    if let Ok(content) = decoder.open(bytes, 1, (1, 1)) {
+        assert!(lines(content).all(|line| parse(line).is_ok()));
+    }
+    // As events: what goes in comes out.
+    let mut draft = Draft::default();
+    let events: Vec<&[u8]> = lines(bytes).filter(|line| parse(line).is_ok()).collect();
+    for event in &events {
+        draft.push(event, parse(event).unwrap().time_us);
+    }
+    if draft.is_empty() {
+        return;
+    }
+    let mut block = Encoder::new().unwrap().encode(&draft).unwrap();
+    let times = (block.time_min, block.time_max);
+    let content = decoder.open(&block.frame, block.events, times).unwrap();
+    assert!(lines(content).eq(events.iter().copied()));
+    // With a byte flipped: the same events or none.
+    let at = bytes.len() % block.frame.len();
+    block.frame[at] ^= 1 << (bytes.len() % 8);
+    if let Ok(content) = decoder.open(&block.frame, block.events, times) {
+        assert!(lines(content).eq(events.iter().copied()));
+    }
+});
