@@ -222,6 +222,15 @@ fn until_held_back(source: &Source, why: &str) {
         source.monitor.trouble().is_some_and(|trouble| trouble.contains(why))
             && source.monitor.counts().retries > 20
     });
+    // Standing still means: not one event more while every lane tries again and again.
+    let (mut seen, mut tries) = (0, 0);
+    until("the source stands still", || {
+        let counts = source.monitor.counts();
+        if counts.pushed != seen {
+            (seen, tries) = (counts.pushed, counts.retries);
+        }
+        counts.retries >= tries + 18
+    });
     let counts = source.monitor.counts();
     let under_way = counts.pushed - counts.acknowledged;
     assert!(under_way <= under_way_max(4, 4), "{under_way} events are under way");
