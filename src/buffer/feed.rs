@@ -91,7 +91,8 @@ fn pump(
         }
         writer.expire(started.elapsed())?;
     }
-    Ok(())
+    // What was read from the source by then is nobody else's any more. No more than that: it may never end.
+    batches.try_iter().take(AHEAD + 1).try_for_each(|batch| Ok(take(batch?, writer, started.elapsed())?))
 }
 
 fn push_all(

@@ -15,10 +15,10 @@ impl Reader {
             return Ok(None);
         };
         // Of a damaged entry, how many events it held is as unknown as its number.
-        if entry.number == number + 1 + damaged && (entry.before() == total || damaged > 0) {
+        let due = (number.saturating_add(1 + damaged), total);
+        if entry.number == due.0 && (entry.before() == total || damaged > 0) {
             return Ok(None);
         }
-        let due = (number + 1 + damaged, total);
         if entry.number < due.0 || (damaged == 0 && entry.number == due.0) || entry.before() < total {
             let says = (entry.number, entry.before());
             return Ok(Some(Found::OutOfPlace { lane, id: entry.id, says, due }));
@@ -26,7 +26,7 @@ impl Reader {
         if self.options.group.is_some() && self.given_to_others(lane, last_id, entry.id)? {
             return Ok(None);
         }
-        let (numbers, events) = ((number + 1, entry.number - 1), entry.before() - total);
+        let (numbers, events) = ((number.saturating_add(1), entry.number - 1), entry.before() - total);
         Ok(Some(Found::Missing { lane, numbers, events, before: entry.id }))
     }
 
