@@ -80,7 +80,8 @@ pub struct Counts {
     pub repeats: u64,
     /// Rounds that ended in a refusal or a lost connection.
     pub retries: u64,
-    /// Acknowledged events that a server came back without.
+    /// Acknowledged events that a server came back without. Those that had been read and trimmed before are among
+    /// them where it came back empty: the writer cannot tell.
     pub lost_by_server: u64,
 }
 

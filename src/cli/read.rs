@@ -115,6 +115,10 @@ impl Read {
                 Found::Block(lane, entry) => (lane, entry),
                 fault => {
                     tell(tally, &fault);
+                    // There is nothing left of it to read: told of once, it need not hold up trimming.
+                    if let Found::Gone { lane, id } = fault {
+                        done.push((lane, id));
+                    }
                     continue;
                 }
             };
