@@ -6,7 +6,7 @@
 //! Layout: [`keys`] lists everything that is kept on the server.
 //!
 //! Operation: [`writer`] cuts events into blocks ([`batch`]), compresses them on a thread of its own and hands
-//! each to its lane's appender ([`lane`]), which keeps order and sends again. [`reader`] reads blocks, checks
+//! each to its lane's appender (`lane`), which keeps order and sends again. [`reader`] reads blocks, checks
 //! and acknowledges them, and lets go of what every group is done with. [`stat`] looks without touching.
 //!
 //! Nothing here knows of proofs, load, reports or the command line.

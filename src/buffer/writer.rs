@@ -1,7 +1,7 @@
 //! The writer: events in, acknowledged blocks out.
 //!
 //! `push` cuts on the caller's thread, one thread compresses, and each lane appends on its own
-//! ([`super::lane`]). Every queue between them is bounded, so a server that takes nothing holds the source
+//! (`lane`). Every queue between them is bounded, so a server that takes nothing holds the source
 //! back, and memory stays at about [`Options::in_flight`] blocks a lane.
 
 use std::str::FromStr;
