@@ -88,7 +88,10 @@ impl Profile {
                 error(format!("neither built in ({names}) nor a file that can be read ({why})"))
             })?,
         };
-        let profile: Self = toml::from_str(&text).map_err(|why| error(why.to_string()))?;
+        let profile: Self = toml::from_str(&text).map_err(|why| {
+            let line = why.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+            error(format!("line {line}: {}", why.message()))
+        })?;
         profile.check().map_err(error)?;
         Ok(profile)
     }

@@ -4,12 +4,10 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use super::cli_support::{append, forebay, interrupt, lines, read_sorted, run, synthetic};
+use super::cli_support::{
+    append, forebay, good, holds, interrupt, lines, read_sorted, run, said, stored, synthetic,
+};
 use super::support::{server, tell, until};
-
-fn good(number: u64) -> Vec<u8> {
-    format!(r#"{{"did":"did:plc:x","time_us":{number},"kind":"identity"}}"#).into_bytes()
-}
 
 /// Appends `line` between two events: it is refused with its number and this reason, and both neighbours stay.
 fn refused(line: &[u8], reason: &str) {
@@ -35,6 +33,10 @@ fn a_line_that_is_no_event_is_refused_by_number_and_reason_and_its_neighbours_ar
         (b"{\"time_us\":9007199254740993}", "2^53"),
         (b"{\"time_us\":1,\"x\":\"a\0b\"}", "not JSON"),
         (b"{\"time_us\":1,\"x\":\"\xff\"}", "UTF-8"),
+        (b"\0", "not JSON"),
+        (b"{\"time_us\":null}", "not a number"),
+        (b"{\"time_us\":1,\"time_us\":2}", "more than once"),
+        (b"{\"time_us\":1}{\"time_us\":2}", "not JSON"),
     ] {
         refused(line, reason);
     }
@@ -229,4 +231,118 @@ fn memory_stays_bounded_while_the_server_takes_nothing() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let stored: usize = read_sorted(&server).iter().map(|line| line.len() + 1).sum();
     assert_eq!(stored, total);
+}
+
+#[test]
+fn a_file_is_read_to_its_end_with_or_without_a_last_line_end() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let path = dir.path().join("events.ndjson");
+    let file = path.to_str().unwrap();
+    let mut held = 0;
+    for (content, events) in [
+        (Vec::new(), 0),
+        (b"\n".to_vec(), 0),
+        (good(1), 1),
+        ([&good(2)[..], b"\n"].concat(), 1),
+        ([&good(3)[..], b"\r\n", &good(4)].concat(), 2),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let ran = run(&["append", file, "--json", "--url", &server.url()]);
+        let summary: serde_json::Value = serde_json::from_slice(&ran.out).unwrap();
+        assert_eq!((ran.code, ran.err.as_str(), summary["acknowledged"].as_u64()), (0, "", Some(events)));
+        held += events;
+    }
+    let expected: Vec<Vec<u8>> = (1..=held).map(good).collect();
+    assert_eq!(read_sorted(&server), expected);
+}
+
+#[test]
+fn rejects_hold_the_refused_bytes_as_they_came_and_nothing_else() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let rejects = dir.path().join("refused");
+    let earlier = "of an earlier run, and longer than what comes now";
+    std::fs::write(&rejects, earlier).unwrap();
+    said(&["append", "--rejects", rejects.to_str().unwrap(), "--url", "redis://127.0.0.1:1"], 3);
+    assert_eq!(std::fs::read_to_string(&rejects).unwrap(), earlier, "a run that never began");
+    let bad: [&[u8]; 3] = [b"\0\x01", b"{\"x\":\"\xff\"}", b" {} "];
+    let long = vec![b'x'; 200];
+    let input = [bad[0], &good(1), bad[1], &long, &good(2), bad[2]].join(&b'\n');
+    let ran = append(&server, &input, &["--rejects", rejects.to_str().unwrap(), "--max-event", "100B"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    holds(&ran.err, &["line 1 refused", "line 3 refused", "line 4 refused: 200 bytes", "line 6 refused"]);
+    assert_eq!(std::fs::read(rejects).unwrap(), [&bad.join(&b'\n')[..], b"\n"].concat());
+    assert_eq!(read_sorted(&server), [good(1), good(2)]);
+}
+
+#[test]
+fn an_input_named_as_rejects_is_left_as_it_is() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let (path, link) = (dir.path().join("events"), dir.path().join("link"));
+    std::fs::write(&path, good(1)).unwrap();
+    std::fs::hard_link(&path, &link).unwrap();
+    let (file, link) = (path.to_str().unwrap(), link.to_str().unwrap());
+    for rejects in [file, link] {
+        let text = said(&["append", file, "--rejects", rejects, "--url", &server.url()], 2);
+        holds(&text, &[rejects, "is the input itself"]);
+    }
+    let stdin = std::fs::File::open(&path).unwrap();
+    let redirected = forebay(&["append", "--rejects", file, "--url", &server.url()]).stdin(stdin).output();
+    assert_eq!(redirected.unwrap().status.code(), Some(2));
+    assert_eq!((std::fs::read(&path).unwrap(), stored(&server)), (good(1), 0));
+}
+
+#[test]
+fn rejects_that_cannot_be_written_are_an_error_after_the_events_are_in() {
+    let server = server(&[]);
+    let input = [&good(1)[..], b"bad", &good(2)].join(&b'\n');
+    let ran = append(&server, &input, &["--rejects", "/dev/full"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    holds(&ran.err, &["2 events acknowledged", "--rejects /dev/full", "No space left"]);
+    assert_eq!(read_sorted(&server), [good(1), good(2)]);
+}
+
+#[test]
+fn an_input_that_breaks_is_named_after_what_was_taken() {
+    let server = server(&[]);
+    let folder = std::fs::File::open("/").unwrap();
+    let ran = forebay(&["append", "--url", &server.url()]).stdin(folder).output().unwrap();
+    assert_eq!(ran.status.code(), Some(2));
+    holds(&String::from_utf8(ran.stderr).unwrap(), &["0 events acknowledged", "reading the input"]);
+}
+
+#[test]
+fn nobody_listening_on_stdout_or_stderr_costs_no_event() {
+    let server = server(&[]);
+    let mut child =
+        forebay(&["append", "--json", "-v", "--url", &server.url()]).stdin(Stdio::piped()).spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    let mut stdin = child.stdin.take().unwrap();
+    for number in 1..=30 {
+        stdin.write_all(&[&b"bad\n"[..], &good(number + 100), b"\n"].concat()).unwrap();
+    }
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert_eq!(read_sorted(&server), (101..=130).map(good).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_file_that_was_not_read_to_its_end_is_not_taken_for_one_that_was() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let path = dir.path().join("events");
+    // A block an event, so that it cannot be through before it is interrupted.
+    let content: Vec<u8> =
+        (100_000..400_000).flat_map(|number| [&good(number)[..], b"\n"].concat()).collect();
+    std::fs::write(&path, &content).unwrap();
+    let child = forebay(&["append", path.to_str().unwrap(), "--max-events", "1", "--url", &server.url()])
+        .spawn()
+        .unwrap();
+    until("something is stored", || stored(&server) > 0);
+    interrupt(&child);
+    let ran = super::cli_support::Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{}", ran.err);
+    let count = stored(&server);
+    holds(&ran.err, &[&format!("{count} events acknowledged"), "interrupted before the end of the file"]);
+    // What was taken is a prefix, and all of it is in.
+    let read = run(&["read", "--quiet", "--url", &server.url()]).out;
+    assert!(content.starts_with(&read) && lines(&read).len() as u64 == count);
 }

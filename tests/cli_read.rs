@@ -1,7 +1,10 @@
-//! What is claimed of `forebay read`, `stat`, `synth` and of help: bytes as they came, groups, and no trace.
+//! What is claimed of `forebay read` and `synth`: bytes as they came, in order, groups, and no trace.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
+
+use forebay::event::lane::Lane;
+use forebay::event::parse::parse;
 
 use super::cli_support::{append, forebay, interrupt, lines, run, synthetic};
 use super::support::{ask, server, tell, until};
@@ -14,10 +17,20 @@ fn what_went_in_comes_out_byte_for_byte_and_by_lane_in_order() {
     let all = run(&["read", "--url", &server.url()]);
     assert_eq!((all.code, lines(&all.out)), (0, lines(&input)));
     assert!(all.err.contains("5000 events"), "{}", all.err);
-    let likes = run(&["read", "--lane", "likes", "--url", &server.url()]).out;
-    let is_like = |line: &&[u8]| line.windows(32).any(|part| part == br#""collection":"app.bsky.feed.like"#);
-    let expected: Vec<&[u8]> = input.split(|byte| *byte == b'\n').filter(is_like).collect();
-    assert_eq!(likes, [&expected.join(&b'\n')[..], b"\n"].concat());
+    for lane in Lane::ALL {
+        let is_of_lane = |line: &&[u8]| parse(line).is_ok_and(|event| event.lane == lane);
+        let expected: Vec<&[u8]> = input.split(|byte| *byte == b'\n').filter(is_of_lane).collect();
+        assert!(!expected.is_empty(), "{lane}");
+        let read = run(&["read", "--lane", lane.name(), "--url", &server.url()]).out;
+        assert!(read == [&expected.join(&b'\n')[..], b"\n"].concat(), "{lane}");
+    }
+    let two =
+        run(&["read", "--quiet", "--lane", "likes,other", "--lane", "posts", "--url", &server.url()]).out;
+    let is_asked = |line: &&[u8]| {
+        parse(line).is_ok_and(|event| [Lane::Likes, Lane::Other, Lane::Posts].contains(&event.lane))
+    };
+    let asked: Vec<&[u8]> = input.split(|byte| *byte == b'\n').filter(is_asked).collect();
+    assert_eq!(lines(&two), lines(&asked.join(&b'\n')));
 }
 
 #[test]
@@ -92,49 +105,6 @@ fn damage_is_told_by_its_place_and_the_rest_is_read() {
 }
 
 #[test]
-fn stat_shows_what_is_held_in_80_columns_and_never_takes_unknown_for_nothing() {
-    let server = server(&[]);
-    append(&server, &synthetic(3_000), &[]);
-    let url = server.url();
-    run(&["read", "--group", "parquet", "--count", "1", "--url", &url]);
-    let ran = run(&["stat", "--over", "0s", "--url", &url]);
-    let text = String::from_utf8(ran.out).unwrap();
-    assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    for part in ["3000 (", "parquet", "likes", "no limit is set", "out     unknown"] {
-        assert!(text.contains(part), "{part}: {text}");
-    }
-    let json = run(&["stat", "--json", "--over", "0s", "--url", &url]).out;
-    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-    assert_eq!(json["events"], 3_000);
-    assert!(json["events_per_second_out"].is_null() && json["maxmemory"].is_null(), "{json}");
-    tell(&server, "CONFIG SET maxmemory 1gb");
-    let json = run(&["stat", "--json", "--url", &url]).out;
-    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-    assert!(json["seconds_to_full_at_peak"].as_f64().unwrap() > 0.0, "{json}");
-}
-
-#[test]
-fn a_buffer_that_is_not_there_is_an_error_that_says_how_to_make_one() {
-    let server = server(&[]);
-    let ran = run(&["stat", "--url", &server.url()]);
-    assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("no buffer events") && ran.err.contains("forebay append"), "{}", ran.err);
-}
-
-#[test]
-fn every_verb_has_help_with_examples_and_shells_have_completions() {
-    for verb in ["prove", "capacity", "append", "read", "stat", "synth"] {
-        let ran = run(&[verb, "--help"]);
-        let text = String::from_utf8(ran.out).unwrap();
-        assert!(ran.code == 0 && text.contains("Examples:"), "{verb}: {text}");
-    }
-    for shell in ["bash", "zsh", "fish"] {
-        assert!(run(&["completions", shell]).out.len() > 1_000, "{shell}");
-    }
-}
-
-#[test]
 fn a_closed_pipe_ends_a_read_quietly() {
     let server = server(&[]);
     append(&server, &synthetic(20_000), &[]);
@@ -142,4 +112,35 @@ fn a_closed_pipe_ends_a_read_quietly() {
     drop(child.stdout.take());
     until("it ends", || child.try_wait().unwrap().is_some());
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_read_cut_short_by_ctrl_c_is_not_taken_for_a_whole_one() {
+    let server = server(&[]);
+    append(&server, &synthetic(20_000), &["--max-events", "50"]);
+    let mut child = forebay(&["read", "--url", &server.url()]).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    // It holds far more than a pipe takes: from here on it waits for us.
+    let mut read = Vec::new();
+    out.read_until(b'\n', &mut read).unwrap();
+    interrupt(&child);
+    let mut remark = String::new();
+    err.read_line(&mut remark).unwrap();
+    assert!(remark.contains("ending"), "{remark}");
+    out.read_to_end(&mut read).unwrap();
+    err.read_to_string(&mut remark).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{remark}");
+    assert!(remark.contains("interrupted before the end"), "{remark}");
+    let count = lines(&read).len();
+    assert!(count < 20_000 && remark.contains(&format!("{count} events")), "{count}: {remark}");
+}
+
+#[test]
+fn synthetic_events_are_a_function_of_seed_and_number() {
+    let all = synthetic(100);
+    assert_eq!(run(&["synth", "--count", "100"]).out, all);
+    let tail = run(&["synth", "--count", "40", "--first", "60"]).out;
+    assert!(all.ends_with(&tail) && lines(&tail).len() == 40);
+    assert_ne!(run(&["synth", "--count", "100", "--seed", "2"]).out, all);
 }

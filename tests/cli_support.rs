@@ -71,3 +71,30 @@ pub fn interrupt(child: &Child) {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
 }
+
+/// Runs the program, which must refuse: with this code, nothing on stdout, and one line on stderr, or the parser's usage.
+pub fn said(args: &[&str], code: i32) -> String {
+    let ran = run(args);
+    assert_eq!(ran.code, code, "{args:?}: {}", ran.err);
+    assert!(ran.out.is_empty(), "{args:?}");
+    let is_one_line = ran.err.starts_with("forebay: ") && ran.err.lines().count() == 1;
+    let is_usage = ran.err.starts_with("error: ") && code == 2;
+    assert!(is_one_line || is_usage, "{args:?}: {:?}", ran.err);
+    ran.err
+}
+
+pub fn holds(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in {text:?}");
+    }
+}
+
+/// A small event without a lane of its own.
+pub fn good(number: u64) -> Vec<u8> {
+    format!(r#"{{"did":"did:plc:x","time_us":{number},"kind":"identity"}}"#).into_bytes()
+}
+
+/// Blocks in the lane of [`good`] events.
+pub fn stored(server: &Server) -> u64 {
+    super::support::ask(server, "XLEN forebay:events:{other}").unwrap()
+}

@@ -12,6 +12,7 @@ mod buffer_stat;
 mod cli_append;
 mod cli_errors;
 mod cli_read;
+mod cli_stat;
 mod cli_support;
 mod event_cids;
 mod event_parse;

@@ -31,7 +31,15 @@ fn all() -> Vec<(String, String)> {
 /// Modules of the crate that a source names.
 fn named(text: &str) -> Vec<&str> {
     let ends = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-    text.split("crate::").skip(1).map(|rest| rest.split(ends).next().unwrap_or_default()).collect()
+    ["crate::", "super::super", "forebay::"]
+        .into_iter()
+        .flat_map(|root| text.split(root).skip(1).map(move |rest| (root, rest)))
+        .map(
+            |(root, rest)| {
+                if root == "super::super" { "super" } else { rest.split(ends).next().unwrap_or_default() }
+            },
+        )
+        .collect()
 }
 
 #[test]
@@ -44,7 +52,14 @@ fn the_data_path_knows_nothing_of_what_is_built_on_it() {
             }
         }
     }
-    assert_eq!(named("use crate::report::Report; crate::exit"), ["report", "exit"], "the check sees imports");
+    for (text, seen) in [
+        ("use crate::report::Report; crate::exit", vec!["report", "exit"]),
+        ("use crate::{report, exit}", vec![""]),
+        ("use super::super::report;", vec!["super"]),
+        ("forebay::report::Report", vec!["report"]),
+    ] {
+        assert_eq!(named(text), seen, "the check sees imports");
+    }
 }
 
 #[test]
@@ -60,7 +75,24 @@ fn processes_are_started_in_one_place_and_keys_are_named_in_one() {
     let having = |part: &str| -> Vec<String> {
         all().into_iter().filter(|(_, text)| text.contains(part)).map(|(name, _)| name).collect()
     };
-    assert!(having("Command::new(").iter().all(|name| name.starts_with("server/")));
+    for part in ["Command::new(", "process::Command", "process::{Child, Command"] {
+        assert!(having(part).iter().all(|name| name.starts_with("server/")), "{part}: {:?}", having(part));
+    }
+    assert!(!having("Command::new(").is_empty(), "the check sees them");
     assert_eq!(having("forebay:{}:{{{}}}"), ["buffer/keys.rs"]);
     assert_eq!(having(":writer\""), ["buffer/keys.rs"]);
+    for (name, text) in all().into_iter().filter(|(name, _)| name != "buffer/keys.rs") {
+        let mut code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        assert_eq!(code.find(|line| names_a_key(line)), None, "{name} names a key");
+    }
+    assert!(names_a_key(r#"format!("forebay:{name}:{{likes}}")"#), "the check sees keys");
+    assert!(names_a_key(r#"format!("forebay:events:{}", lane)"#), "the check sees keys");
+    assert!(!names_a_key(r#"("forebay: writing under forebay:{name}:…, removed afterwards")"#));
+}
+
+/// Whether something like a key stands in a line. `forebay: ` opens a message, and `…` ends what people are shown.
+fn names_a_key(line: &str) -> bool {
+    let mut words =
+        line.split("forebay:").skip(1).map(|rest| rest.split(['"', ' ']).next().unwrap_or_default());
+    words.any(|word| !word.is_empty() && !word.starts_with(':') && !word.contains('…'))
 }

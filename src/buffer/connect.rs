@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
-use redis::{Connection, ConnectionInfo, IntoConnectionInfo, RedisError};
+use redis::{Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError};
 
 use super::error::Error;
 
@@ -28,7 +28,12 @@ impl Address {
     /// Reads a `redis://`, `rediss://` or `unix://` URL.
     pub fn parse(url: &str) -> Result<Self, Error> {
         let shown = without_password(url);
-        let bad = |error: RedisError| Error::Url { url: shown.clone(), why: error.to_string() };
+        let bad = |error: RedisError| {
+            let text = error.to_string();
+            // What follows names the client library's own kinds of errors.
+            let why = text.split(" - ").next().unwrap_or_default();
+            Error::Url { url: shown.clone(), why: why.into() }
+        };
         let info = url.into_connection_info().map_err(bad)?;
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         Ok(Self { info, shown })
@@ -57,9 +62,16 @@ impl Address {
     }
 
     fn refused(&self, error: &RedisError) -> Error {
-        let (url, why) = (self.shown.clone(), error.to_string());
+        let url = self.shown.clone();
+        let why = if error.is_timeout() {
+            "it took the connection and gives no answer".into()
+        } else if error.kind() == ErrorKind::Parse {
+            "what answers is neither Redis nor Valkey".into()
+        } else {
+            error.to_string()
+        };
         let login = ["NOAUTH", "WRONGPASS", "NOPERM"].iter().any(|code| why.contains(code))
-            || error.kind() == redis::ErrorKind::AuthenticationFailed;
+            || error.kind() == ErrorKind::AuthenticationFailed;
         if login { Error::Login { url, why } } else { Error::Connect { url, why } }
     }
 }
@@ -76,17 +88,17 @@ impl std::fmt::Debug for Address {
     }
 }
 
-/// The URL with whatever stands between the user and the `@` left out. The last `@` counts: a password may
-/// hold others that somebody forgot to escape.
+/// The URL with whatever stands between the user and the `@` left out, and the user too where it stands alone:
+/// it may be a password whose colon was forgotten. The last `@` counts: a password may hold others that
+/// somebody forgot to escape.
 pub fn without_password(url: &str) -> String {
     let Some(start) = url.find("://").map(|at| at + 3) else {
         // No scheme: where a password would stand is anybody's guess.
-        return url.rsplit('@').next().unwrap_or_default().into();
+        return url.rsplit_once('@').map_or_else(|| hide_query(url), |(_, host)| format!("***@{host}"));
     };
     let Some(at) = url[start..].rfind('@').map(|at| at + start) else { return hide_query(url) };
-    let user = url[start..at].split(':').next().unwrap_or_default();
-    let secret = if url[start..at].contains(':') { ":***" } else { "" };
-    hide_query(&format!("{}{user}{secret}{}", &url[..start], &url[at..]))
+    let user = url[start..at].split_once(':').map_or(String::new(), |(user, _)| format!("{user}:"));
+    hide_query(&format!("{}{user}***{}", &url[..start], &url[at..]))
 }
 
 /// Unix-socket URLs carry user and password as query fields.

@@ -74,9 +74,7 @@ impl Stat {
     /// Looks at a buffer.
     pub fn look(address: &Address, name: &Name) -> Result<Self, Error> {
         let (mut connection, facts) = address.connect()?;
-        Looker { connection: &mut connection, name, at_ms: 0 }
-            .look(facts)
-            .map_err(|error| Error::server(format!("looking at buffer {name}"), &error))
+        Looker { connection: &mut connection, name, at_ms: 0 }.look(facts)
     }
 
     /// Events held in all lanes.
@@ -116,22 +114,35 @@ struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    fn look(mut self, facts: Facts) -> Result<Stat, RedisError> {
-        let (seconds, micros): (u64, u64) = redis::cmd("TIME").query(self.connection)?;
+    fn look(mut self, facts: Facts) -> Result<Stat, Error> {
+        let name = self.name;
+        let failed = |error: RedisError| Error::server(format!("looking at buffer {name}"), &error);
+        let (seconds, micros): (u64, u64) = redis::cmd("TIME").query(self.connection).map_err(failed)?;
         self.at_ms = seconds * 1_000 + micros / 1_000;
         let (mut lanes, mut groups) = (Vec::new(), Vec::new());
         for lane in Lane::ALL {
-            let kind: String = redis::cmd("TYPE").arg(self.name.stream(lane)).query(self.connection)?;
-            let writer = self.writer(lane)?;
-            if kind == "none" && writer.is_none() {
+            let is_there = self.is_there(&name.stream(lane), "stream")?;
+            let is_written = self.is_there(&name.writer(lane), "hash")?;
+            if !is_there && !is_written {
                 continue;
             }
-            lanes.push(self.lane(lane, writer)?);
-            if kind != "none" {
-                groups.extend(self.groups(lane)?);
+            let writer = self.writer(lane).map_err(failed)?;
+            lanes.push(self.lane(lane, writer).map_err(failed)?);
+            if is_there {
+                groups.extend(self.groups(lane).map_err(failed)?);
             }
         }
         Ok(Stat { at_ms: self.at_ms, facts, lanes, groups })
+    }
+
+    /// Whether a key is there; an error where it holds something else than `expected`.
+    fn is_there(&mut self, key: &str, expected: &str) -> Result<bool, Error> {
+        let kind: Result<String, _> = redis::cmd("TYPE").arg(key).query(self.connection);
+        match kind.map_err(|error| Error::server(format!("looking at {key}"), &error))?.as_str() {
+            "none" => Ok(false),
+            kind if kind == expected => Ok(true),
+            kind => Err(Error::WrongType { key: key.into(), why: format!("a {kind}, not a {expected}") }),
+        }
     }
 
     /// Epoch and total of the hash beside the stream.

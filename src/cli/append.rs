@@ -1,20 +1,22 @@
 //! `forebay append`: NDJSON from a file or stdin into a buffer.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, ValueHint};
 
-use super::{At, Global, progress};
+use super::{At, Global, progress, say};
 use crate::buffer::batch::Limits;
-use crate::buffer::feed::{Refused, feed};
+use crate::buffer::feed::{FeedError, Refused, feed};
 use crate::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
-use crate::event::lines::DEFAULT_MAX_EVENT_BYTES;
 use crate::exit;
 
 /// Refused lines that are told of one by one; the rest is only counted.
@@ -27,22 +29,24 @@ const TOLD_MAX: u64 = 10;
   forebay append events.ndjson --rejects refused.ndjson
   zstdcat day.ndjson.zst | forebay append --buffer day --ack fsync
 
-A line that is no event is refused with its number and the reason; the rest goes on, and the
-exit code is 1. While the server is away or full, the source is held back and nothing is lost.")]
+A line that is no event is refused with its number and the reason; the rest goes
+on, and the exit code is 1. While the server is away or full, the source is held
+back and nothing is lost. The first Ctrl-C finishes what was taken, a second one
+ends at once; a file not read to its end then gives 130, a pipe gives 0.")]
 pub(crate) struct Append {
     /// File to read; stdin where none is given
     #[arg(value_hint = ValueHint::FilePath)]
     file: Option<PathBuf>,
     #[command(flatten)]
     at: At,
-    /// Write refused lines here, as they came
+    /// Write refused lines here, as they came, but for those over --max-event
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     rejects: Option<PathBuf>,
     /// When a block counts: reply (the server answered) or fsync (it is on the server's disk)
     #[arg(long, default_value = "reply")]
     ack: Ack,
     /// Largest event
-    #[arg(long, value_name = "SIZE", default_value_t = bytesize::ByteSize::b(DEFAULT_MAX_EVENT_BYTES as u64))]
+    #[arg(long, value_name = "SIZE", default_value = "1MiB")]
     max_event: bytesize::ByteSize,
     /// Events in a block, at the most
     #[arg(long, value_name = "N", default_value_t = Limits::default().events_max, value_parser = clap::value_parser!(u64).range(1..=65_536))]
@@ -62,9 +66,10 @@ impl Append {
             .ok()
             .filter(|bytes| (1..=64 << 20).contains(bytes))
             .context("--max-event must be from 1 byte to 64 MiB")?;
-        let mut rejects = Rejects::open(self.rejects.as_deref(), global.quiet)?;
         let source = self.source()?;
-        let stop = stop_on_signal()?;
+        let mut rejects = Rejects::open(self.rejects.as_deref(), source.place, global.quiet)?;
+        let stop =
+            stop_on_signal(global.quiet, "finishing what was taken; once more to leave it unacknowledged")?;
         let options = Options {
             limits: Limits { events_max: self.max_events, linger: self.linger.into(), ..Limits::default() },
             ack: self.ack,
@@ -73,40 +78,58 @@ impl Append {
         };
         let started = Instant::now();
         let mut writer = Writer::open(&address, &name, &options)?;
+        rejects.begin()?;
         let shown = show(&writer.monitor(), global);
-        let fed = feed(source, max_event, &mut writer, &stop, &mut |refused| rejects.take(&refused));
-        let closed = match fed {
-            Ok(()) => writer.close().map_err(anyhow::Error::from),
+        let is_file = source.place.is_some();
+        let fed = feed(source.reader, max_event, &mut writer, &stop, &mut |refused| rejects.take(&refused));
+        // A file has an end of its own, where a pipe may be meant to end so.
+        let is_cut = is_file && stop.load(Relaxed);
+        let broken = match fed {
+            Ok(()) => None,
             // What was taken before the source broke is still owed.
-            Err(crate::buffer::feed::FeedError::Source(error)) => {
-                let counts = writer.close()?;
-                self.report(global, counts, rejects.count, started.elapsed());
-                Err(anyhow::Error::from(error).context("reading the input"))
-            }
-            Err(error) => Err(error.into()),
+            Err(FeedError::Source(error)) => Some(error),
+            Err(error) => return Err(error.into()),
         };
-        shown.store(true, std::sync::atomic::Ordering::Relaxed);
+        let closed = writer.close();
+        shown.store(true, Relaxed);
         let counts = closed?;
+        self.report(global, counts, rejects.count, started.elapsed())?;
         rejects.finish()?;
-        self.report(global, counts, rejects.count, started.elapsed());
-        Ok(if rejects.count + counts.lost_by_server > 0 { exit::REFUTED } else { exit::OK })
-    }
-
-    fn source(&self) -> anyhow::Result<Box<dyn Read + Send>> {
-        match &self.file {
-            None => Ok(Box::new(std::io::stdin())),
-            Some(path) if path.as_os_str() == "-" => Ok(Box::new(std::io::stdin())),
-            Some(path) => {
-                let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-                if file.metadata().is_ok_and(|meta| meta.is_dir()) {
-                    anyhow::bail!("{} is a folder; give a file of lines", path.display());
-                }
-                Ok(Box::new(file))
-            }
+        if let Some(error) = broken {
+            return Err(anyhow::Error::from(error).context("reading the input"));
         }
+        if is_cut && !global.quiet {
+            say::tell("forebay: interrupted before the end of the file");
+        }
+        Ok(if is_cut {
+            exit::INTERRUPTED
+        } else if rejects.count + counts.lost_by_server > 0 {
+            exit::REFUTED
+        } else {
+            exit::OK
+        })
     }
 
-    fn report(&self, global: &Global, counts: Counts, refused: u64, took: Duration) {
+    /// The file to read, where it is not stdin.
+    fn path(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|path| path.as_os_str() != "-")
+    }
+
+    fn source(&self) -> anyhow::Result<Source> {
+        let Some(path) = self.path() else {
+            let stdin = std::io::stdin();
+            let place = place(&stdin);
+            return Ok(Source { reader: Box::new(stdin), place });
+        };
+        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        if file.metadata().is_ok_and(|meta| meta.is_dir()) {
+            anyhow::bail!("{} is a folder; give a file of lines", path.display());
+        }
+        let place = place(&file);
+        Ok(Source { reader: Box::new(file), place })
+    }
+
+    fn report(&self, global: &Global, counts: Counts, refused: u64, took: Duration) -> anyhow::Result<()> {
         let seconds = took.as_secs_f64();
         if global.json {
             let summary = serde_json::json!({
@@ -115,54 +138,83 @@ impl Append {
                 "repeats": counts.repeats, "retries": counts.retries,
                 "lost_by_server": counts.lost_by_server, "seconds": seconds,
             });
-            println!("{summary}");
-            return;
+            return say::result(&format!("{summary}\n")).context("writing the result");
         }
         if counts.lost_by_server > 0 {
-            eprintln!(
+            say::tell(&format!(
                 "forebay: the server came back without {} events that it had acknowledged; \
                  readers will see the gap. Check appendonly and appendfsync.",
                 counts.lost_by_server
-            );
+            ));
         }
         if global.quiet {
-            return;
+            return Ok(());
         }
         let per_event = counts.frame_bytes as f64 / counts.acknowledged.max(1) as f64;
-        eprintln!(
+        say::tell(&format!(
             "{} events acknowledged in {} blocks, {refused} lines refused, {seconds:.1} s \
              ({:.0} events/s, {per_event:.0} bytes an event compressed)",
             counts.acknowledged,
             counts.blocks,
             counts.acknowledged as f64 / seconds.max(1e-9),
-        );
+        ));
+        Ok(())
     }
+}
+
+/// Where events come from.
+struct Source {
+    reader: Box<dyn Read + Send>,
+    /// Device and inode of a plain file.
+    place: Option<(u64, u64)>,
+}
+
+fn place(fd: impl AsFd) -> Option<(u64, u64)> {
+    let meta = File::from(fd.as_fd().try_clone_to_owned().ok()?).metadata().ok()?;
+    meta.is_file().then(|| (meta.dev(), meta.ino()))
 }
 
 /// Lines that are no events.
 struct Rejects {
     file: Option<BufWriter<File>>,
+    path: PathBuf,
     quiet: bool,
     count: u64,
     failed: Option<std::io::Error>,
 }
 
 impl Rejects {
-    fn open(path: Option<&std::path::Path>, quiet: bool) -> anyhow::Result<Self> {
-        let create = |path: &std::path::Path| {
-            File::create(path).with_context(|| format!("cannot write --rejects {}", path.display()))
+    /// Opens the file, unless it is the very file that is read.
+    fn open(path: Option<&Path>, source: Option<(u64, u64)>, quiet: bool) -> anyhow::Result<Self> {
+        let open = |path: &Path| -> anyhow::Result<BufWriter<File>> {
+            let cannot = || format!("cannot write --rejects {}", path.display());
+            let options = OpenOptions::new().write(true).create(true).truncate(false).clone();
+            let file = options.open(path).with_context(cannot)?;
+            let target = place(&file);
+            if target.is_some() && target == source {
+                anyhow::bail!("--rejects {} is the input itself; give another file", path.display());
+            }
+            Ok(BufWriter::new(file))
         };
-        let file = path.map(create).transpose()?.map(BufWriter::new);
-        Ok(Self { file, quiet, count: 0, failed: None })
+        let file = path.map(open).transpose()?;
+        Ok(Self { file, path: path.map(Path::to_owned).unwrap_or_default(), quiet, count: 0, failed: None })
+    }
+
+    /// Empties the file of what an earlier run put there: not before there is a server to append to.
+    fn begin(&mut self) -> anyhow::Result<()> {
+        let Some(file) = self.file.as_ref().map(BufWriter::get_ref) else { return Ok(()) };
+        let is_plain = file.metadata().is_ok_and(|meta| meta.is_file());
+        let emptied = if is_plain { file.set_len(0) } else { Ok(()) };
+        emptied.with_context(|| format!("cannot write --rejects {}", self.path.display()))
     }
 
     fn take(&mut self, refused: &Refused<'_>) {
         self.count += 1;
         if !self.quiet && self.count <= TOLD_MAX {
-            eprintln!("forebay: line {} refused: {}", refused.line, refused.why);
+            say::tell(&format!("forebay: line {} refused: {}", refused.line, refused.why));
         }
         if !self.quiet && self.count == TOLD_MAX + 1 {
-            eprintln!("forebay: further refused lines are counted, not shown (--rejects FILE keeps them)");
+            say::tell("forebay: further refused lines are counted, not shown (--rejects FILE keeps them)");
         }
         if let (Some(file), Some(bytes)) = (self.file.as_mut(), refused.bytes) {
             let written = file.write_all(bytes).and_then(|()| file.write_all(b"\n"));
@@ -172,19 +224,23 @@ impl Rejects {
 
     fn finish(&mut self) -> anyhow::Result<()> {
         let flushed = self.file.as_mut().map_or(Ok(()), Write::flush);
-        self.failed.take().map_or(flushed, Err).context("writing --rejects")
+        // As text: a pipe that nobody reads any more must not pass for our own output closed.
+        let failed = self.failed.take().map_or(flushed, Err);
+        failed.map_err(|error| anyhow::anyhow!("writing --rejects {}: {error}", self.path.display()))
     }
 }
 
-/// Set by the first Ctrl-C or SIGTERM: what was taken is finished. A second one ends at once.
-pub(super) fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
+/// Set by the first Ctrl-C or SIGTERM, with a remark. A second one ends at once.
+pub(super) fn stop_on_signal(quiet: bool, remark: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {
-        if flag.swap(true, std::sync::atomic::Ordering::Relaxed) {
+        if flag.swap(true, Relaxed) {
             std::process::exit(exit::INTERRUPTED.into());
         }
-        eprintln!("forebay: finishing what was taken; once more to leave it unacknowledged");
+        if !quiet {
+            say::tell(&format!("forebay: {remark}"));
+        }
     })?;
     Ok(stop)
 }
@@ -197,7 +253,7 @@ fn show(monitor: &Monitor, global: &Global) -> Arc<AtomicBool> {
     }
     let (bar, monitor, flag) = (progress::events(global, None), monitor.clone(), Arc::clone(&done));
     std::thread::spawn(move || {
-        while !flag.load(std::sync::atomic::Ordering::Relaxed) {
+        while !flag.load(Relaxed) {
             bar.set_position(monitor.counts().acknowledged);
             bar.set_message(monitor.trouble().map_or(String::new(), |why| format!("held back: {why}")));
             std::thread::sleep(Duration::from_millis(100));

@@ -7,10 +7,10 @@ use clap::{Args, ValueHint};
 use super::Global;
 use super::proof::{On, conclude};
 
-/// Do the profile's events fit, under its memory line, and come back the same?
+/// Do the profile's events fit, and come back the same?
 #[derive(Args)]
 #[command(after_help = "Examples:
-  forebay capacity                                     bluesky-8h on a server of its own
+  forebay capacity                           bluesky-8h on a server of its own
   forebay capacity --profile full-network --seed 7
   forebay capacity --url redis://10.0.0.5 --allow-load")]
 pub(crate) struct Capacity {

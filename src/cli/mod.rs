@@ -18,6 +18,7 @@ mod progress;
 mod proof;
 mod prove;
 mod read;
+mod say;
 mod stat;
 mod synth;
 
@@ -25,13 +26,14 @@ mod synth;
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = "Examples:
-  forebay prove                              does a buffer hold? on a server of its own
+  forebay prove                    does a buffer hold? on a server of its own
   forebay synth --count 100000 | forebay append
   forebay stat
   forebay read --group parquet --ack > events.ndjson
 
-Exit codes: 0 no claim refuted, 1 a claim refuted or input refused, 2 usage or bad input,
-3 no server or lost for good, 4 a control was not caught.")]
+Exit codes: 0 no claim refuted, 1 a claim refuted or input refused, 2 usage or
+bad input, 3 no server or lost for good, 4 a control was not caught,
+130 interrupted.")]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -41,6 +43,7 @@ struct Cli {
 
 /// Options of every verb.
 #[derive(Args)]
+#[command(next_help_heading = "Options of every verb")]
 pub(crate) struct Global {
     /// Results as JSON on stdout
     #[arg(long, global = true)]
@@ -87,7 +90,10 @@ enum Verb {
     Read(read::Read),
     Stat(stat::Stat),
     Synth(synth::Synth),
-    /// Print a completion script for a shell, e.g. `forebay completions bash > /etc/bash_completion.d/forebay`
+    /// Print a completion script for a shell
+    #[command(after_help = "Examples:
+  forebay completions bash > /etc/bash_completion.d/forebay
+  forebay completions fish > ~/.config/fish/completions/forebay.fish")]
     Completions {
         /// bash, zsh, fish, elvish or powershell
         shell: clap_complete::Shell,
@@ -96,7 +102,15 @@ enum Verb {
 
 /// Parses, runs, prints an error where there is one, and gives the exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        let text = error.render().to_string();
+        let shown = say::masked(&text);
+        if shown == text {
+            error.exit();
+        }
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes());
+        std::process::exit(exit::USAGE.into());
+    });
     log_to_stderr(cli.global.verbose);
     let global = &cli.global;
     let outcome = match cli.verb {
@@ -121,7 +135,7 @@ pub fn main() -> ExitCode {
         // Whoever read our output has gone (`| head`): not an error of ours, and nobody to tell.
         Err(error) if is_broken_pipe(&error) => ExitCode::from(exit::OK),
         Err(error) => {
-            eprintln!("forebay: {error:#}");
+            say::tell(&format!("forebay: {error:#}"));
             ExitCode::from(code_of(&error))
         }
     }
@@ -175,6 +189,8 @@ fn log_to_stderr(verbose: u8) {
         .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .with_target(false)
+        // Else a closed stderr would end the program.
+        .log_internal_errors(false)
         .init();
 }
 

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use crossbeam_channel::RecvTimeoutError;
 use indicatif::ProgressBar;
 
-use super::{Global, progress};
+use super::{Global, progress, say};
 use crate::buffer::connect::{Address, without_password};
 use crate::exit;
 use crate::profile::{self, Profile};
@@ -85,10 +85,10 @@ impl On {
             None => Target::own(&binary, &profile)?,
             Some(address) => {
                 if !global.quiet {
-                    eprintln!(
+                    say::tell(&format!(
                         "forebay: writing up to {} events to {address} under forebay:{name}:…, removed afterwards",
                         profile.hold.events
-                    );
+                    ));
                 }
                 Target::Given(address)
             }
@@ -132,15 +132,15 @@ impl On {
 /// Prints a report, writes it to a folder where one is given, and says the exit code.
 pub(crate) fn conclude(report: &Report, global: &Global, out: Option<&Path>) -> anyhow::Result<u8> {
     if global.json {
-        println!("{}", crate::report::json::to_string(report));
+        say::result(&(crate::report::json::to_string(report) + "\n")).context("writing the result")?;
     } else {
         let width = terminal_width().clamp(WIDTH.0, WIDTH.1);
-        print!("{}", terminal::render(report, width, global.colour()));
+        say::result(&terminal::render(report, width, global.colour())).context("writing the result")?;
     }
     if let Some(out) = out {
         let written = write_all(report, out).context("writing the report")?;
         if !global.quiet {
-            eprintln!("report: {} and {}", written.html.display(), written.json.display());
+            say::tell(&format!("report: {} and {}", written.html.display(), written.json.display()));
         }
     }
     Ok(if report.control_missed() {
@@ -161,7 +161,7 @@ fn terminal_width() -> usize {
 
 /// The command line as it may be shown.
 fn command_line() -> String {
-    let words: Vec<String> = std::env::args().collect();
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let shown = words.iter().enumerate().map(|(at, word)| {
         if at == 0 {
             return "forebay".to_owned();

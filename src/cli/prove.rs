@@ -7,14 +7,15 @@ use clap::{Args, ValueEnum, ValueHint};
 use super::Global;
 use super::proof::{On, conclude};
 
-/// Does a buffer hold? Every proof, each beside a control that it must refute
+/// Does a buffer hold? Every proof, each beside its control
 #[derive(Args)]
 #[command(after_help = "Examples:
-  forebay prove                           on a server of its own, report in forebay-report/
-  forebay prove --profile met-001         MET-001 to the letter
+  forebay prove                     on its own server, report in forebay-report/
+  forebay prove --profile met-001   MET-001 to the letter
   forebay prove --json | jq '.claims[] | {id, verdict}'
 
-Exit codes: 0 no claim refuted, 1 one was, 3 no server, 4 a control was not caught.")]
+Exit codes: 0 no claim refuted, 1 one was, 3 no server, 4 a control was not
+caught.")]
 pub(crate) struct Prove {
     #[command(flatten)]
     on: On,

@@ -7,22 +7,23 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
-use super::{At, Global, append::stop_on_signal, progress};
+use super::{At, Global, append::stop_on_signal, progress, say};
 use crate::block::frame::{Decoder, lines};
 use crate::buffer::entry::Id;
 use crate::buffer::reader::{Found, Options, Reader};
 use crate::event::lane::Lane;
 use crate::exit;
 
-/// Read events from a buffer to stdout, byte for byte as they were appended
+/// Read events to stdout, byte for byte as they were appended
 #[derive(Args)]
 #[command(after_help = "Examples:
-  forebay read > events.ndjson                     what is there, leaving no trace
+  forebay read > events.ndjson                 what is there, leaving no trace
   forebay read --lane posts --count 10
-  forebay read --group parquet --ack --follow      as a consumer: take, acknowledge, let go
+  forebay read --group parquet --ack --follow  take, acknowledge, let go
 
-A block that is damaged or missing is told of by its place on stderr, and the exit code is 1;
-a damaged block is never acknowledged.")]
+A block that is damaged or missing is told of by its place on stderr, and the
+exit code is 1; a damaged block is never acknowledged. Ctrl-C is how --follow
+ends; any other read that it cuts short gives 130.")]
 pub(crate) struct Read {
     #[command(flatten)]
     at: At,
@@ -30,10 +31,10 @@ pub(crate) struct Read {
     #[arg(long, value_delimiter = ',')]
     lane: Vec<Lane>,
     /// Read as a consumer group: each block is given out once
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     group: Option<String>,
     /// Name of this consumer in the group
-    #[arg(long, default_value = "forebay", requires = "group")]
+    #[arg(long, default_value = "forebay", requires = "group", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     consumer: String,
     /// Acknowledge what was written out; blocks that every group has acknowledged are let go
     #[arg(long, requires = "group")]
@@ -70,7 +71,7 @@ impl Read {
             claim_idle: self.claim_idle.into(),
             patience: self.patience.into(),
         };
-        let stop = stop_on_signal()?;
+        let stop = stop_on_signal(global.quiet, "ending after these blocks; once more to end at once")?;
         let mut reader = Reader::open(&address, &name, options)?;
         let mut decoder = Decoder::new()?;
         let mut out = BufWriter::with_capacity(256 << 10, std::io::stdout().lock());
@@ -90,10 +91,21 @@ impl Read {
             bar.set_position(tally.events);
         }
         bar.finish_and_clear();
+        // The end of `--follow` is a signal; any other read was cut short by it.
+        let is_cut =
+            !self.follow && stop.load(Relaxed) && self.count.is_none_or(|count| tally.events < count);
         if !global.quiet {
-            eprintln!("{} events from {} blocks, {} faults", tally.events, tally.blocks, tally.faults);
+            let cut = if is_cut { ", interrupted before the end" } else { "" };
+            let Tally { events, blocks, faults } = tally;
+            say::tell(&format!("{events} events from {blocks} blocks, {faults} faults{cut}"));
         }
-        Ok(if tally.faults > 0 { exit::REFUTED } else { exit::OK })
+        Ok(if is_cut {
+            exit::INTERRUPTED
+        } else if tally.faults > 0 {
+            exit::REFUTED
+        } else {
+            exit::OK
+        })
     }
 
     /// Writes blocks out; gives those that may be acknowledged. Without a group `--count` may end within a
@@ -147,5 +159,5 @@ impl Read {
 
 fn tell(tally: &mut Tally, fault: &Found) {
     tally.faults += 1;
-    eprintln!("forebay: {fault}");
+    say::tell(&format!("forebay: {fault}"));
 }

@@ -2,21 +2,23 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{At, Global};
+use super::{At, Global, say};
 use crate::buffer::stat::{GroupStat, LaneStat, Stat as Look};
 use crate::exit;
 use crate::profile::{self, Profile};
 
-/// The buffer at a glance: what it holds, how old, how fast, how long until it is full, who is behind
+/// The buffer at a glance: what it holds, when it is full, who is behind
 #[derive(Args)]
 #[command(after_help = "Examples:
   forebay stat
   forebay stat --json | jq .seconds_to_full
 
-Changes nothing on the server. What cannot be known is shown as `unknown`, never as 0.")]
+Changes nothing on the server. What cannot be known is shown as `unknown`, never
+as 0.")]
 pub(crate) struct Stat {
     #[command(flatten)]
     at: At,
@@ -45,11 +47,12 @@ impl Stat {
             );
         }
         let rates = Rates::between(before.as_ref(), &now);
-        if global.json {
-            println!("{}", as_json(&name.to_string(), &now, &rates, &profile));
+        let text = if global.json {
+            format!("{}\n", as_json(&name.to_string(), &now, &rates, &profile))
         } else {
-            print!("{}", as_text(&name.to_string(), &now, &rates, &profile));
-        }
+            as_text(&name.to_string(), &now, &rates, &profile)
+        };
+        say::result(&text).context("writing the result")?;
         Ok(exit::OK)
     }
 }
@@ -136,18 +139,18 @@ fn as_text(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> String {
             )
         }
         (Some(used), None) => {
-            format!("{} used, no limit is set: the machine's memory is the limit", bytes(used))
+            format!("{} used, no limit is set", bytes(used))
         }
         _ => UNKNOWN.into(),
     };
     let oldest = now.lanes.iter().filter_map(|lane| lane.oldest_age_ms).max();
     let per_second = |rate: Option<f64>| or_unknown(rate, |rate| format!("{rate:.0} events/s"));
-    let full = |rate: Option<f64>| match (now.limit_bytes(), rate) {
-        (None, _) => "unknown: no limit is set (maxmemory 0)".into(),
+    let full = |rate: Option<f64>, at: &str| match (now.limit_bytes(), rate) {
+        (None, _) => "unknown: the server has no limit (maxmemory 0)".into(),
         (_, Some(0.0)) => "never, as long as nothing comes in".into(),
         (_, rate) => match rate.and_then(|rate| now.seconds_to_full(rate)) {
             None => UNKNOWN.into(),
-            Some(seconds) => format!("{} if nothing is read", span(seconds)),
+            Some(seconds) => format!("{}{at}, if nothing is read", span(seconds)),
         },
     };
     let mut text = format!("buffer {name} on {} {}\n", facts.server(), facts.version());
@@ -164,10 +167,10 @@ fn as_text(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> String {
         ("memory", memory),
         ("in", per_second(rates.coming)),
         ("out", per_second(rates.going)),
-        ("full in", full(rates.coming)),
-        ("at peak", format!("{}, at {} events/s", full(Some(profile.rates.peak)), profile.rates.peak)),
+        ("full in", full(rates.coming, "")),
+        ("at peak", full(Some(profile.rates.peak), &format!(" at {} events/s", profile.rates.peak))),
     ] {
-        for part in ["  ", &format!("{label:<8}"), &value, "\n"] {
+        for part in ["  ", &format!("{label:<9}"), &value, "\n"] {
             text.push_str(part);
         }
     }
@@ -194,10 +197,10 @@ fn groups(groups: &[GroupStat]) -> String {
     if groups.is_empty() {
         return "no consumer group: nothing is ever let go\n".into();
     }
-    let mut table = plain(&["group", "lane", "unread", "pending blocks", "oldest pending", "consumers"]);
+    let mut table = plain(&["group", "lane", "unread", "pending blocks", "oldest", "consumers"]);
     for group in groups {
         table.add_row(vec![
-            group.group.clone(),
+            short(&group.group),
             group.lane.name().to_owned(),
             group.unread_events.to_string(),
             group.pending_blocks.to_string(),
@@ -206,6 +209,15 @@ fn groups(groups: &[GroupStat]) -> String {
         ]);
     }
     right(table)
+}
+
+/// A group's name as far as a line of 80 has room for it; `--json` has all of it.
+fn short(name: &str) -> String {
+    const ROOM: usize = 24;
+    if name.chars().count() <= ROOM {
+        return name.into();
+    }
+    name.chars().take(ROOM - 1).chain(['…']).collect()
 }
 
 fn plain(head: &[&str]) -> Table {

@@ -8,11 +8,11 @@ use clap::Args;
 use crate::event::synth::Synth as Events;
 use crate::exit;
 
-/// Print events shaped like the Bluesky network's, a function of seed and number
+/// Print events like the Bluesky network's, a function of seed and number
 #[derive(Args)]
 #[command(after_help = "Examples:
   forebay synth --count 1000000 > events.ndjson
-  forebay synth --rate 938 | forebay append       as fast as the network, until Ctrl-C")]
+  forebay synth --rate 938 | forebay append   until Ctrl-C")]
 pub(crate) struct Synth {
     /// How many; without it, for ever
     #[arg(long, value_name = "N")]

@@ -1,0 +1,156 @@
+//! What is claimed of `forebay stat` and of help: what is known and what is not, in 80 columns.
+
+use super::cli_support::{append, forebay, holds, run, said, synthetic};
+use super::support::{server, tell};
+
+fn text(args: &[&str]) -> String {
+    let ran = run(args);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{args:?}");
+    String::from_utf8(ran.out).unwrap()
+}
+
+/// The value behind a label.
+fn value<'a>(text: &'a str, label: &str) -> &'a str {
+    let label = format!("  {label:<9}");
+    text.lines()
+        .find_map(|line| line.strip_prefix(&label))
+        .unwrap_or_else(|| panic!("no {label:?} in {text}"))
+}
+
+fn is_80_wide(text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{line:?}");
+    }
+}
+
+#[test]
+fn stat_shows_what_is_held_in_80_columns_and_never_takes_unknown_for_nothing() {
+    let server = server(&[]);
+    append(&server, &synthetic(3_000), &[]);
+    let url = server.url();
+    run(&["read", "--group", "parquet", "--count", "1", "--url", &url]);
+    let ran = run(&["stat", "--over", "0s", "--url", &url]);
+    let text = String::from_utf8(ran.out).unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    for part in ["3000 (", "parquet", "likes", "no limit is set", "out      unknown"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let json = run(&["stat", "--json", "--over", "0s", "--url", &url]).out;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(json["events"], 3_000);
+    assert!(json["events_per_second_out"].is_null() && json["maxmemory"].is_null(), "{json}");
+    tell(&server, "CONFIG SET maxmemory 1gb");
+    let json = run(&["stat", "--json", "--url", &url]).out;
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    assert!(json["seconds_to_full_at_peak"].as_f64().unwrap() > 0.0, "{json}");
+}
+
+#[test]
+fn a_buffer_that_is_not_there_is_an_error_that_says_how_to_make_one() {
+    let server = server(&[]);
+    let ran = run(&["stat", "--url", &server.url()]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("no buffer events") && ran.err.contains("forebay append"), "{}", ran.err);
+}
+
+#[test]
+fn time_to_full_is_said_for_every_case() {
+    let server = server(&[]);
+    let url = server.url();
+    append(&server, &synthetic(2_000), &[]);
+    let look = |over: &str| text(&["stat", "--over", over, "--url", &url]);
+    for label in ["full in", "at peak"] {
+        assert_eq!(value(&look("0s"), label), "unknown: the server has no limit (maxmemory 0)");
+    }
+    tell(&server, "CONFIG SET maxmemory 1gb");
+    // The lanes are old enough for a rate of their own, or two looks give one, which is 0 by now.
+    let full = look("1s");
+    assert!(value(&full, "full in").ends_with(", if nothing is read"), "{full}");
+    assert!(value(&full, "at peak").ends_with(" at 2000 events/s, if nothing is read"), "{full}");
+    tell(&server, "CONFIG SET maxmemory 1");
+    let full = look("1s");
+    assert!(value(&full, "full in").starts_with("0s"), "{full}");
+}
+
+#[test]
+fn names_as_long_as_can_be_stay_within_80_columns_and_are_whole_in_json() {
+    let server = server(&[]);
+    let (url, name, group) = (server.url(), "b".repeat(64), "g".repeat(64));
+    append(&server, &synthetic(2_000), &["--buffer", &name]);
+    run(&["read", "--group", &group, "--buffer", &name, "--url", &url]);
+    let args = ["stat", "--over", "0s", "--buffer", &name, "--url", &url];
+    is_80_wide(text(&args).replacen(&name, "name", 1).as_str());
+    assert!(text(&args).contains("ggg…"));
+    let json: serde_json::Value = serde_json::from_str(&text(&[&args[..], &["--json"]].concat())).unwrap();
+    assert_eq!((json["buffer"].as_str(), json["groups"][0]["group"].as_str()), (Some(&*name), Some(&*group)));
+}
+
+#[test]
+fn json_says_nothing_where_nothing_is_known_and_what_is_held_to_the_event() {
+    let server = server(&[]);
+    let url = server.url();
+    let input = synthetic(3_000);
+    append(&server, &input, &["--max-events", "10"]);
+    run(&["read", "--quiet", "--group", "g", "--lane", "likes", "--count", "1", "--url", &url]);
+    let look = || -> serde_json::Value {
+        serde_json::from_str(&text(&["stat", "--json", "--over", "0s", "--url", &url])).unwrap()
+    };
+    let json = look();
+    for field in ["events_per_second_out", "maxmemory", "seconds_to_full", "seconds_to_full_at_peak"] {
+        assert!(json.as_object().unwrap().contains_key(field) && json[field].is_null(), "{field}: {json}");
+    }
+    let lanes = json["lanes"].as_array().unwrap();
+    let sum: u64 = lanes.iter().map(|lane| lane["events"].as_u64().unwrap()).sum();
+    assert_eq!((json["events"].as_u64(), sum, lanes.len()), (Some(3_000), 3_000, 6));
+    let likes = lanes.iter().find(|lane| lane["lane"] == "likes").unwrap();
+    let group = &json["groups"][0];
+    assert_eq!((group["group"].as_str(), group["lane"].as_str()), (Some("g"), Some("likes")));
+    let given = likes["events"].as_u64().unwrap() - group["unread_events"].as_u64().unwrap();
+    assert!(given > 0 && given <= group["pending_blocks"].as_u64().unwrap() * 10, "{group}");
+    // A lane read empty has no oldest event, and not one of age 0.
+    run(&["read", "--quiet", "--group", "g", "--ack", "--lane", "likes", "--url", &url]);
+    let json = look();
+    let likes =
+        json["lanes"].as_array().unwrap().iter().find(|lane| lane["lane"] == "likes").unwrap().clone();
+    assert_eq!((likes["events"].as_u64(), likes["oldest_age_ms"].is_null()), (Some(0), true), "{likes}");
+    assert!(likes["total"].as_u64().unwrap() > 1_000, "{likes}");
+}
+
+#[test]
+fn stat_changes_nothing() {
+    let server = server(&[]);
+    said(&["stat", "--url", &server.url()], 2);
+    assert_eq!(super::support::ask::<u64>(&server, "DBSIZE").unwrap(), 0);
+}
+
+#[test]
+fn help_fits_80_columns() {
+    for verb in
+        [&[][..], &["prove"], &["capacity"], &["append"], &["read"], &["stat"], &["synth"], &["completions"]]
+    {
+        let help = |columns: &str| {
+            let ran = forebay(&[verb, &["--help"]].concat()).env("COLUMNS", columns).output().unwrap();
+            assert_eq!(ran.status.code(), Some(0));
+            String::from_utf8(ran.stdout).unwrap()
+        };
+        let (narrow, wide) = (help("80"), help("100"));
+        holds(&narrow, &["Usage:", "Examples:", "--json"]);
+        is_80_wide(&narrow);
+        // Examples and remarks are set by hand: broken once more they read badly.
+        let by_hand = |help: &str| help.split_once("Examples:").unwrap().1.to_owned();
+        assert_eq!(by_hand(&narrow), by_hand(&wide));
+    }
+}
+
+#[test]
+fn every_verb_has_help_with_examples_and_shells_have_completions() {
+    for verb in ["prove", "capacity", "append", "read", "stat", "synth", "completions"] {
+        let ran = run(&[verb, "--help"]);
+        let text = String::from_utf8(ran.out).unwrap();
+        assert!(ran.code == 0 && text.contains("Examples:"), "{verb}: {text}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(run(&["completions", shell]).out.len() > 1_000, "{shell}");
+    }
+}
