@@ -206,6 +206,7 @@ fn ctrl_c_finishes_what_was_taken_and_a_second_one_ends_at_once() {
 
 #[test]
 fn memory_stays_bounded_while_the_server_takes_nothing() {
+    const TIMES: usize = 6;
     let server = server(&[]);
     let mut child =
         forebay(&["append", "--quiet", "--url", &server.url()]).stdin(Stdio::piped()).spawn().unwrap();
@@ -215,19 +216,32 @@ fn memory_stays_bounded_while_the_server_takes_nothing() {
     server.pause().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = synthetic(50_000);
-    let total = input.len() * 4;
-    // 100 MB, of which the pipe takes some and the program what its bounds allow; the rest waits.
-    let feed = std::thread::spawn(move || (0..4).try_for_each(|_| stdin.write_all(&input)));
+    let total = input.len() * TIMES;
+    // The pipe takes some of it and the program what its bounds allow; the rest waits.
+    let feed = std::thread::spawn(move || {
+        (0..TIMES).for_each(|_| stdin.write_all(&input).unwrap());
+        stdin
+    });
     until("it takes no more", || {
         let taken = || std::fs::read_to_string(format!("/proc/{}/io", child.id())).unwrap();
         let before = taken();
         std::thread::sleep(std::time::Duration::from_millis(300));
         before == taken()
     });
-    let peak = peak_kib(child.id());
-    assert!(peak < 200 << 10, "{peak} KiB");
+    assert!(!feed.is_finished(), "the source is held back");
     server.resume().unwrap();
-    feed.join().unwrap().unwrap();
+    let stdin = feed.join().unwrap();
+    let events = || -> u64 {
+        let lanes = forebay::event::lane::Lane::ALL.into_iter();
+        let ever =
+            |lane| super::support::ask(&server, &format!("HGET forebay:events:{{{lane}}}:writer e")).unwrap();
+        lanes.map(ever).map(|ever: Option<u64>| ever.unwrap_or(0)).sum()
+    };
+    until("all is stored", || events() == 50_000 * TIMES as u64);
+    // Of its whole life, held back and not.
+    let peak = peak_kib(child.id());
+    assert!(peak < 80 << 10, "{peak} KiB, where {} KiB went through", total >> 10);
+    drop(stdin);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let stored: usize = read_sorted(&server).iter().map(|line| line.len() + 1).sum();
     assert_eq!(stored, total);
@@ -345,4 +359,37 @@ fn a_file_that_was_not_read_to_its_end_is_not_taken_for_one_that_was() {
     // What was taken is a prefix, and all of it is in.
     let read = run(&["read", "--quiet", "--url", &server.url()]).out;
     assert!(content.starts_with(&read) && lines(&read).len() as u64 == count);
+}
+
+#[test]
+fn events_lost_by_a_server_that_comes_back_empty_are_counted_whether_anyone_listens_or_not() {
+    for is_heard in [true, false] {
+        let mut server = server(&[]);
+        let mut child = forebay(&["append", "--url", &server.url()]).stdin(Stdio::piped()).spawn().unwrap();
+        if !is_heard {
+            drop(child.stderr.take());
+        }
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(&[&good(1)[..], b"\n"].concat()).unwrap();
+        until("the first event is stored", || stored(&server) == 1);
+        server.kill().unwrap();
+        server.restart().unwrap();
+        stdin.write_all(&good(2)).unwrap();
+        drop(stdin);
+        let ran = super::cli_support::Ran::from(child.wait_with_output().unwrap());
+        // Without a word where the server was killed between storing the first event and answering: then it is owed
+        // to nobody, and sent again.
+        let events = read_with_faults(&server);
+        if events == [good(1), good(2)] {
+            assert_eq!(ran.code, 0, "{}", ran.err);
+        } else {
+            assert_eq!((ran.code, events), (1, vec![good(2)]), "{}", ran.err);
+            assert!(!is_heard || ran.err.contains("came back without 1 events"), "{}", ran.err);
+        }
+    }
+}
+
+/// What is in the buffer, gaps or not.
+fn read_with_faults(server: &forebay::server::Server) -> Vec<Vec<u8>> {
+    lines(&run(&["read", "--quiet", "--url", &server.url()]).out)
 }
