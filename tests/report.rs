@@ -176,6 +176,7 @@ fn sample() -> Report {
             id: "machine.few-cores".into(),
             text: "Server and load shared 2 cores: latencies are upper limits. Try a machine with 4.".into(),
         }],
+        audit: None,
     }
 }
 

@@ -125,6 +125,7 @@ impl On {
             claims,
             conflicts: conflict::of(&profile, &after),
             warnings: Vec::new(),
+            audit: None,
         })
     }
 }

@@ -11,6 +11,7 @@ mod write;
 
 use serde::{Deserialize, Serialize};
 
+use crate::proof::audit::outcome::Audit;
 use crate::proof::claim::{Claim, Verdict};
 
 pub use write::{Written, write_all};
@@ -40,6 +41,9 @@ pub struct Report {
     pub conflicts: Vec<Conflict>,
     /// Doubts about the run, each with what to try.
     pub warnings: Vec<Warning>,
+    /// What the audit found, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
 }
 
 /// The server under test.
