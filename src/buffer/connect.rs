@@ -1,9 +1,10 @@
 //! Connections to a server that can hold a buffer: URL, time-outs, login, and what the server is.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
-use redis::{Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError};
+use redis::{Connection, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError};
 
 use super::error::Error;
 
@@ -48,7 +49,19 @@ impl Address {
         Ok((connection, facts))
     }
 
-    fn dial(&self) -> Result<Connection, Error> {
+    /// Whether the server is reached without leaving this machine: over loopback, or a socket in a file.
+    pub fn is_loopback(&self) -> bool {
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => {
+                host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+            ConnectionAddr::Unix(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Connects and logs in, whatever the server is.
+    pub fn dial(&self) -> Result<Connection, Error> {
         // TLS needs a provider chosen once a process; a second choice is an error that changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = redis::Client::open(self.info.clone()).map_err(|error| self.refused(&error))?;

@@ -1,5 +1,216 @@
-//! The machine beneath a server, where it is this one: what the kernel says of memory, files and clocks.
+//! The machine beneath a server, where it is this one: what the kernel says of memory, files, clocks and disks.
+//! Read from `/proc` and `/sys` under a root, so that tests can put another machine there.
+
+use std::path::{Path, PathBuf};
+
+use super::fsync::Fsync;
+use super::rule::Unread;
+use super::seen::Read;
+
+/// Magic number of tmpfs.
+pub const TMPFS: u32 = 0x0102_1994;
+/// Magic number of NFS.
+pub const NFS: u32 = 0x6969;
+
+/// File systems by their magic number in `statfs`, those that matter here: name, in memory, remote.
+const FILE_SYSTEMS: [(u32, &str, bool, bool); 9] = [
+    (TMPFS, "tmpfs", true, false),
+    (0x8584_58f6, "ramfs", true, false),
+    (NFS, "nfs", false, true),
+    (0xff53_4d42, "cifs", false, true),
+    (0xfe53_4d42, "smb2", false, true),
+    (0x0102_1997, "9p", false, true),
+    (0x6573_5546, "fuse", false, true),
+    (0x00c3_6400, "ceph", false, true),
+    (0x794c_7630, "overlay", false, false),
+];
 
 /// The machine.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Host {}
+#[derive(Debug, Clone)]
+pub struct Host {
+    root: PathBuf,
+    pid: u64,
+    /// The disk that the server writes to.
+    pub disk: Read<Disk>,
+    /// How long its fsyncs take; measured only where that is permitted.
+    pub fsync: Read<Fsync>,
+}
+
+/// A disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// The folder that was looked at.
+    pub path: String,
+    /// What unprivileged users may still write.
+    pub free_bytes: u64,
+    /// `ext4`, `tmpfs`, …; `a local disk` where it is none of those that matter.
+    pub file_system: String,
+    magic: u32,
+}
+
+impl Host {
+    /// The machine of the server with that process id, if it is the one whose `/proc` lies under `root`: a server in
+    /// a container has another id there. `started` is when it says it began, in seconds since 1970.
+    pub fn of(root: &Path, pid: u64, started: f64, dir: Option<&str>) -> Read<Self> {
+        let host = Self {
+            root: root.into(),
+            pid,
+            disk: dir.map_or_else(|| Err(Unread("dir cannot be read".into())), Disk::of),
+            fsync: Err(Unread(
+                "fsync is measured with --probe-disk only: it writes a file beside the AOF".into(),
+            )),
+        };
+        let elsewhere = || Unread("the server runs on another machine, or in a container".into());
+        let began = host.began().ok_or_else(elsewhere)?;
+        // Clocks of seconds, each rounded its own way.
+        if (began - started).abs() > 3.0 { Err(elsewhere()) } else { Ok(host) }
+    }
+
+    /// When the process began, in seconds since 1970.
+    fn began(&self) -> Option<f64> {
+        let stat = self.file(&format!("proc/{}/stat", self.pid))?;
+        // The second field is a name in parentheses, which may hold anything; the 22nd is what is wanted.
+        let ticks: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+        let boot = self.file("proc/stat")?;
+        let boot: f64 = boot.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+        Some(boot + ticks / rustix::param::clock_ticks_per_second() as f64)
+    }
+
+    /// A number that `sysctl` knows by this name.
+    pub fn number(&self, sysctl: &str) -> Read<u64> {
+        let path = format!("proc/sys/{}", sysctl.replace('.', "/"));
+        self.needed(&path)?.trim().parse().map_err(|_| Unread(format!("/{path} is not a number")))
+    }
+
+    /// The setting in brackets of a file like `always [madvise] never`.
+    pub fn chosen(&self, path: &str) -> Read<String> {
+        let text = self.needed(path)?;
+        let chosen = text.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+        chosen
+            .map(|(chosen, _)| chosen.to_owned())
+            .ok_or_else(|| Unread(format!("/{path} has no choice in brackets")))
+    }
+
+    /// The first line of a file.
+    pub fn line(&self, path: &str) -> Read<String> {
+        Ok(self.needed(path)?.lines().next().unwrap_or_default().trim().to_owned())
+    }
+
+    /// Memory that the server may have, and what limits it.
+    pub fn memory(&self) -> Read<(u64, &'static str)> {
+        let machine = self.meminfo("MemTotal")?;
+        Ok(self
+            .cgroup_limit()
+            .filter(|limit| *limit < machine)
+            .map_or((machine, "the machine has"), |limit| (limit, "its cgroup allows")))
+    }
+
+    /// Swap that the machine has, in bytes.
+    pub fn swap(&self) -> Read<u64> {
+        self.meminfo("SwapTotal")
+    }
+
+    /// A size of the server's own process, in bytes: `VmSwap`.
+    pub fn process(&self, name: &str) -> Read<u64> {
+        self.kib(&format!("proc/{}/status", self.pid), name)
+    }
+
+    /// Whether transparent huge pages are on for the server's process, where the kernel says it.
+    pub fn has_huge_pages(&self) -> Option<bool> {
+        let status = self.file(&format!("proc/{}/status", self.pid))?;
+        let word = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"))?;
+        Some(word.trim() == "1")
+    }
+
+    /// Files that the server may have open.
+    pub fn files_max(&self) -> Read<u64> {
+        let path = format!("proc/{}/limits", self.pid);
+        let text = self.needed(&path)?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let soft = line.and_then(|line| line.split_whitespace().next());
+        match soft {
+            Some("unlimited") => Ok(u64::MAX),
+            soft => soft
+                .and_then(|soft| soft.parse().ok())
+                .ok_or_else(|| Unread(format!("/{path} has no limit of open files"))),
+        }
+    }
+
+    /// The disk.
+    pub fn disk(&self) -> Read<&Disk> {
+        self.disk.as_ref().map_err(Clone::clone)
+    }
+
+    fn meminfo(&self, name: &str) -> Read<u64> {
+        self.kib("proc/meminfo", name)
+    }
+
+    /// `Name:   123 kB` in a file, in bytes.
+    fn kib(&self, path: &str, name: &str) -> Read<u64> {
+        let text = self.needed(path)?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib: Option<u64> = value.and_then(|value| value.split_whitespace().next()?.parse().ok());
+        kib.map(|kib| kib << 10).ok_or_else(|| Unread(format!("/{path} has no {name}")))
+    }
+
+    /// The least memory limit of the server's cgroup and those above it.
+    fn cgroup_limit(&self) -> Option<u64> {
+        let groups = self.file(&format!("proc/{}/cgroup", self.pid))?;
+        let mut limits = Vec::new();
+        for group in groups.lines() {
+            let mut parts = group.splitn(3, ':').skip(1);
+            let (controllers, path) = (parts.next()?, parts.next()?);
+            let (base, file) = match controllers {
+                "" => ("sys/fs/cgroup", "memory.max"),
+                _ if controllers.split(',').any(|name| name == "memory") => {
+                    ("sys/fs/cgroup/memory", "memory.limit_in_bytes")
+                }
+                _ => continue,
+            };
+            for above in Path::new(path.trim_start_matches('/')).ancestors() {
+                let limit = self.file(&format!("{base}/{}/{file}", above.display()));
+                limits.extend(limit.and_then(|text| text.trim().parse::<u64>().ok()));
+            }
+        }
+        limits.into_iter().min()
+    }
+
+    fn needed(&self, path: &str) -> Read<String> {
+        self.file(path).ok_or_else(|| Unread(format!("/{path} cannot be read")))
+    }
+
+    fn file(&self, path: &str) -> Option<String> {
+        std::fs::read_to_string(self.root.join(path)).ok()
+    }
+}
+
+impl Disk {
+    /// The disk of a folder.
+    pub fn of(dir: &str) -> Read<Self> {
+        let failed = |error: rustix::io::Errno| Unread(format!("{dir}: {error}"));
+        let space = rustix::fs::statvfs(dir).map_err(failed)?;
+        let magic = rustix::fs::statfs(dir).map_err(failed)?.f_type as u32;
+        Ok(Self::new(dir, space.f_bavail.saturating_mul(space.f_frsize), magic))
+    }
+
+    /// A disk with so much room and a file system of that magic number.
+    pub fn new(path: &str, free_bytes: u64, magic: u32) -> Self {
+        let known = FILE_SYSTEMS.iter().find(|system| system.0 == magic);
+        Self {
+            path: path.into(),
+            free_bytes,
+            file_system: known.map_or("a local disk", |system| system.1).into(),
+            magic,
+        }
+    }
+
+    /// Whether what is written there is gone with the power.
+    pub fn is_in_memory(&self) -> bool {
+        FILE_SYSTEMS.iter().any(|system| system.0 == self.magic && system.2)
+    }
+
+    /// Whether it lies beyond a network, or beneath another program.
+    pub fn is_remote(&self) -> bool {
+        FILE_SYSTEMS.iter().any(|system| system.0 == self.magic && system.3)
+    }
+}

@@ -1,6 +1,12 @@
 //! The audit: does this server's configuration hold a buffer? Reads only.
 
+pub mod claims;
+pub mod controls;
+pub mod fsync;
 pub mod host;
+pub mod judge;
+pub mod look;
+pub mod meaning;
 pub mod outcome;
 pub mod remedy;
 pub mod rule;

@@ -33,6 +33,8 @@ impl Severity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Section {
+    /// The redis.conf that was read, where it was one.
+    File,
     /// How much it may hold, and what happens then.
     Memory,
     /// What is left after a restart.
@@ -53,7 +55,8 @@ pub enum Section {
 
 impl Section {
     /// Every section, in the order of reports.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::File,
         Self::Memory,
         Self::Persistence,
         Self::Network,
@@ -67,6 +70,7 @@ impl Section {
     /// The word for people, also the first part of a rule's id.
     pub fn word(self) -> &'static str {
         match self {
+            Self::File => "file",
             Self::Memory => "memory",
             Self::Persistence => "persistence",
             Self::Network => "network",

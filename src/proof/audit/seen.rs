@@ -26,8 +26,19 @@ pub struct Seen {
     pub usage: Read<Usage>,
     /// The machine, where it is this one.
     pub host: Read<Host>,
+    /// What is wrong with the file, where a file was read.
+    pub file: Option<FileFaults>,
     /// Whether the server is Forebay's own, in a temporary folder.
     pub is_own: bool,
+}
+
+/// What is wrong with a redis.conf, each with its place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileFaults {
+    /// What every server refuses to start with.
+    pub fatal: Vec<String>,
+    /// Directives that no server known to Forebay has.
+    pub unknown: Vec<String>,
 }
 
 impl Seen {

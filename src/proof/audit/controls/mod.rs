@@ -1,0 +1,219 @@
+//! The controls of the audit: faults are planted, and each must be named, and nothing else.
+
+pub mod machine;
+pub mod plants;
+mod server;
+
+use std::collections::BTreeSet;
+
+use plants::{How, MODEL, PLANTS, Plant};
+
+use super::judge;
+use super::outcome::Audit;
+use super::rules;
+use super::seen::{FileFaults, Seen};
+use super::settings::Settings;
+use super::usage::Usage;
+use super::users::Users;
+use crate::buffer::connect::Facts;
+use crate::profile::Profile;
+use crate::proof::claim::Control;
+use crate::report::units::thousands;
+
+pub use server::on_a_server;
+
+/// What INFO of a healthy server says, as far as rules read it.
+const HEALTHY_INFO: &str = "redis_version:8.4.1\nconfig_file:/etc/redis/redis.conf\nmem_allocator:jemalloc-5.3.0\n\
+    used_memory:400000000\nused_memory_rss:420000000\nmem_clients_normal:20000\nmem_not_counted_for_evict:0\n\
+    aof_enabled:1\naof_last_write_status:ok\naof_last_bgrewrite_status:ok\nrdb_last_bgsave_status:ok\n\
+    aof_delayed_fsync:0\naof_current_size:1000000\naof_last_cow_size:0\nrdb_last_cow_size:0\nevicted_keys:0\n\
+    rejected_connections:0\nrole:master\nconnected_slaves:0\nuptime_in_seconds:864000\n\
+    cmdstat_info:calls=1\n";
+
+/// Settings that a rule reads and that cannot be given to every server, or have no reason to be.
+const HEALTHY_SETTINGS: [(&str, &str); 4] =
+    [("activedefrag", "yes"), ("port", "6379"), ("tls-port", "0"), ("dir", "/var/lib/redis")];
+
+/// A server made of data, with these faults and no others.
+pub fn made_up(profile: &Profile, root: &std::path::Path, faults: &[How]) -> Seen {
+    let mut settings = Settings::default();
+    let mut info = HEALTHY_INFO.to_owned();
+    let mut users = Users { default_rules: "on #*** ~* -@all +ping".into(), others: 1, unknown: Vec::new() };
+    let mut file = None;
+    for (name, value) in MODEL.into_iter().chain(HEALTHY_SETTINGS) {
+        settings.set(name, value);
+    }
+    for how in faults {
+        match how {
+            How::Settings(pairs) => pairs.iter().for_each(|(name, value)| match *name {
+                "rename-command" => {
+                    users.unknown.push(value.split(' ').next().unwrap_or_default().to_lowercase())
+                }
+                name => settings.set(name, *value),
+            }),
+            How::DefaultUser(rules) => users.default_rules = (*rules).into(),
+            // The first of two lines counts.
+            How::Says(pairs) => {
+                pairs.iter().for_each(|(name, value)| info = format!("{name}:{value}\n{info}"))
+            }
+            How::Line(line) => {
+                let line = format!("redis.conf:1: {line}");
+                let is_unknown = line.contains("maxmemroy");
+                let (fatal, unknown) = if is_unknown { (vec![], vec![line]) } else { (vec![line], vec![]) };
+                file = Some(FileFaults { fatal, unknown });
+            }
+            How::Commands(_) | How::Machine(..) | How::Disk(_) | How::FsyncMs(_) => {}
+        }
+    }
+    Seen {
+        profile: profile.clone(),
+        settings: Ok(settings),
+        info: Ok(Facts::of(&info)),
+        users: Ok(users),
+        usage: Ok(Usage::default()),
+        host: machine::host(root, faults),
+        file,
+        is_own: false,
+    }
+}
+
+/// Faults planted into data: a control that needs no server, and takes no time.
+pub fn on_data(profile: &Profile) -> Control {
+    let is_data =
+        |plant: &&Plant| plant.together && !plant.how.iter().any(|how| matches!(how, How::Commands(_)));
+    let planted: Vec<&Plant> = PLANTS.iter().filter(is_data).collect();
+    let faults: Vec<How> = planted.iter().flat_map(|plant| plant.how.iter().copied()).collect();
+    let what = "a made-up server and machine with faults planted in their settings and files";
+    match tempfile::tempdir() {
+        Ok(root) => {
+            let seen = made_up(profile, root.path(), &faults);
+            compare(what, &planted, &judge::audit(&seen, what, false))
+        }
+        Err(error) => {
+            Control { what: what.into(), caught: false, measured: format!("no folder for it: {error}") }
+        }
+    }
+}
+
+/// Every setting of the profile changed by as little as can be: each must be named.
+pub fn of_settings(profile: &Profile) -> Control {
+    let mut settings = Settings::default();
+    let wanted = profile.conf_settings();
+    wanted.iter().for_each(|(name, value)| settings.set(name, other(value)));
+    let root = std::path::Path::new("/nonexistent");
+    let mut seen = made_up(profile, root, &[]);
+    seen.settings = Ok(settings);
+    let audit = judge::audit(&seen, "a made-up server", false);
+    let named = audit.differing().count();
+    Control {
+        what: format!("a made-up server on which each of the profile's {} settings is another", wanted.len()),
+        caught: named == wanted.len(),
+        measured: format!("{named} of {} were named", wanted.len()),
+    }
+}
+
+/// A value that means something else, as near as can be.
+fn other(value: &str) -> String {
+    match (value, crate::profile::redis_bytes(value)) {
+        ("", _) => "900 1".into(),
+        ("yes", _) => "no".into(),
+        ("no", _) => "yes".into(),
+        (_, Some(bytes)) => (bytes + 1).to_string(),
+        _ => format!("{value}-not"),
+    }
+}
+
+/// Holds the rules that an audit says are broken against those that were.
+fn compare(what: &str, planted: &[&Plant], audit: &Audit) -> Control {
+    let expected: BTreeSet<&str> = planted.iter().map(|plant| plant.rule).collect();
+    // Which version a server is, and how it was built, cannot be planted.
+    let is_planted = |id: &str| !id.starts_with("version.") && id != "memory.allocator";
+    let broken = audit.rules.iter().filter(|finding| finding.is_broken() && is_planted(&finding.id));
+    let found: BTreeSet<&str> = broken.map(|finding| finding.id.as_str()).collect();
+    let list = |ids: Vec<&&str>| ids.into_iter().copied().collect::<Vec<_>>().join(", ");
+    let (missed, wrong) =
+        (list(expected.difference(&found).collect()), list(found.difference(&expected).collect()));
+    let mut measured = format!(
+        "{} of {} faults were named",
+        thousands((expected.len() - expected.difference(&found).count()) as f64, 0),
+        expected.len()
+    );
+    if !missed.is_empty() {
+        measured += &format!("; not named: {missed}");
+    }
+    measured +=
+        &if wrong.is_empty() { ", and nothing else".into() } else { format!("; and wrongly: {wrong}") };
+    Control { what: what.into(), caught: missed.is_empty() && wrong.is_empty(), measured }
+}
+
+/// Whether a plant can be found on this server: its rule is about its version, and its build.
+fn applies(plant: &Plant, facts: &Facts) -> bool {
+    let has_version = rules::find(plant.rule).is_some_and(|rule| rule.versions.have(facts));
+    let is_jemalloc = facts.get("mem_allocator").is_some_and(|name| name.starts_with("jemalloc"));
+    has_version && (plant.rule != "memory.activedefrag" || is_jemalloc)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::audit::outcome::Outcome;
+
+    fn profile() -> Profile {
+        Profile::load("bluesky-8h").unwrap()
+    }
+
+    fn outcome(seen: &Seen, id: &str) -> Outcome {
+        let audit = judge::audit(seen, "made up", false);
+        audit.rules.iter().find(|finding| finding.id == id).unwrap().outcome
+    }
+
+    #[test]
+    fn a_healthy_server_breaks_no_rule() {
+        let root = tempfile::tempdir().unwrap();
+        let audit = judge::audit(&made_up(&profile(), root.path(), &[]), "made up", false);
+        let broken: Vec<_> =
+            audit.rules.iter().filter(|rule| rule.is_broken()).map(|rule| (&rule.id, &rule.read)).collect();
+        assert!(broken.is_empty(), "{broken:?}");
+        let unread: Vec<_> = audit
+            .rules
+            .iter()
+            .filter(|rule| rule.outcome == Outcome::NotShown)
+            .map(|rule| (&rule.id, &rule.read))
+            .collect();
+        assert!(unread.is_empty(), "{unread:?}");
+    }
+
+    #[test]
+    fn every_rule_finds_what_is_planted_for_it() {
+        for rule in rules::all() {
+            let plants: Vec<&Plant> = PLANTS.iter().filter(|plant| plant.rule == rule.id).collect();
+            assert!(!plants.is_empty(), "{} has no plant", rule.id);
+            for plant in plants
+                .into_iter()
+                .filter(|plant| !plant.how.iter().any(|how| matches!(how, How::Commands(_))))
+            {
+                let root = tempfile::tempdir().unwrap();
+                let seen = made_up(&profile(), root.path(), plant.how);
+                assert_eq!(outcome(&seen, rule.id), Outcome::Broken, "{}", rule.id);
+            }
+        }
+        for plant in PLANTS {
+            assert!(rules::find(plant.rule).is_some(), "{} is no rule", plant.rule);
+        }
+    }
+
+    #[test]
+    fn the_controls_are_caught_and_a_blind_audit_is_not_let_through() {
+        for control in [on_data(&profile()), of_settings(&profile())] {
+            assert!(control.caught, "{control:?}");
+        }
+        let root = tempfile::tempdir().unwrap();
+        let healthy = judge::audit(&made_up(&profile(), root.path(), &[]), "made up", false);
+        let planted: Vec<&Plant> = PLANTS.iter().filter(|plant| plant.together).collect();
+        let blind = compare("", &planted, &healthy);
+        assert!(!blind.caught && blind.measured.starts_with("0 of "), "{blind:?}");
+        let shrill =
+            compare("", &[], &judge::audit(&made_up(&profile(), root.path(), PLANTS[2].how), "", false));
+        assert!(!shrill.caught && shrill.measured.contains("wrongly: memory.maxmemory"), "{shrill:?}");
+    }
+}

@@ -1,0 +1,129 @@
+//! Looking at a server: the commands of an audit, none of which writes, or walks keys.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use redis::{Connection, Value};
+
+use super::fsync::Fsync;
+use super::host::Host;
+use super::rule::Unread;
+use super::seen::{Read, Seen};
+use super::settings::Settings;
+use super::usage::{Usage, refused};
+use super::users::{DANGEROUS, NEEDED, Users};
+use crate::buffer::connect::{Address, Facts};
+use crate::buffer::error::Error;
+use crate::buffer::keys::Name;
+use crate::profile::Profile;
+
+/// Settings whose values are nobody's business: only whether they are set is kept.
+const SECRETS: [&str; 6] = [
+    "requirepass",
+    "masterauth",
+    "primaryauth",
+    "tls-key-file-pass",
+    "tls-client-key-file-pass",
+    "masteruser",
+];
+
+/// Looks at a server.
+pub struct Look<'a> {
+    /// What must hold.
+    pub profile: &'a Profile,
+    /// The buffer whose keys are looked at.
+    pub buffer: &'a Name,
+    /// Whether a file may be written beside the AOF to see how long an fsync takes.
+    pub probe_disk: bool,
+    /// Whether the server is Forebay's own, in a temporary folder.
+    pub is_own: bool,
+}
+
+impl Look<'_> {
+    /// Connects and reads; whatever may not be read is noted with its reason.
+    pub fn at(&self, address: &Address) -> Result<Seen, Error> {
+        let mut connection = address.dial()?;
+        let info = info(&mut connection);
+        let settings = settings(&mut connection);
+        let host = if address.is_loopback() {
+            self.host(&info, &settings)
+        } else {
+            Err(Unread("the server runs on another machine".into()))
+        };
+        Ok(Seen {
+            profile: self.profile.clone(),
+            users: users(&mut connection),
+            usage: Usage::look(&mut connection, self.buffer),
+            settings,
+            info,
+            host,
+            file: None,
+            is_own: self.is_own,
+        })
+    }
+
+    fn host(&self, info: &Read<Facts>, settings: &Read<Settings>) -> Read<Host> {
+        let info = info.as_ref().map_err(Clone::clone)?;
+        let number =
+            |name| info.number(name).ok_or_else(|| Unread(format!("INFO of this server has no {name}")));
+        let (pid, now) = (number("process_id")?, number("server_time_usec")? as f64 / 1e6);
+        let started = now - number("uptime_in_seconds")? as f64;
+        let dir = settings.as_ref().ok().and_then(|settings| settings.get("dir"));
+        let mut host = Host::of(Path::new("/"), pid, started, dir)?;
+        if let (true, Some(dir)) = (self.probe_disk, dir) {
+            host.fsync = Fsync::measure(Path::new(dir));
+        }
+        Ok(host)
+    }
+}
+
+fn info(connection: &mut Connection) -> Read<Facts> {
+    let info: Result<String, _> = redis::cmd("INFO").arg("everything").query(connection);
+    Ok(Facts::of(&info.map_err(|error| refused("INFO", &error))?))
+}
+
+fn settings(connection: &mut Connection) -> Read<Settings> {
+    let answer: Result<HashMap<Vec<u8>, Vec<u8>>, _> =
+        redis::cmd("CONFIG").arg("GET").arg("*").query(connection);
+    let answer = answer.map_err(|error| refused("CONFIG GET", &error))?;
+    if answer.is_empty() {
+        return Err(Unread("CONFIG GET gives nothing: a managed service hides its settings".into()));
+    }
+    let mut settings = Settings::default();
+    for (name, value) in answer {
+        let (name, value) = (String::from_utf8_lossy(&name), String::from_utf8_lossy(&value));
+        let is_secret = SECRETS.contains(&&*name) && !value.is_empty();
+        settings.set(&name, if is_secret { "***" } else { &value });
+    }
+    Ok(settings)
+}
+
+fn users(connection: &mut Connection) -> Read<Users> {
+    let lines: Result<Vec<String>, _> = redis::cmd("ACL").arg("LIST").query(connection);
+    let lines = lines.map_err(|error| refused("ACL LIST", &error))?;
+    let mut users = Users::parse(lines.iter().map(String::as_str))?;
+    // Hashes of passwords are nobody's business either.
+    let shown =
+        users.default_rules.split_whitespace().map(|word| if word.starts_with('#') { "#***" } else { word });
+    users.default_rules = shown.collect::<Vec<_>>().join(" ");
+    users.unknown = unknown(connection)?;
+    Ok(users)
+}
+
+/// Commands that an audit asks after and the server does not know.
+fn unknown(connection: &mut Connection) -> Read<Vec<String>> {
+    let names: Vec<&str> = DANGEROUS.iter().map(|(name, _)| *name).chain(NEEDED).collect();
+    let known: Result<Vec<Value>, _> = redis::cmd("COMMAND").arg("INFO").arg(&names).query(connection);
+    let known = known.map_err(|error| refused("COMMAND INFO", &error))?;
+    let is_unknown = |value: &Value| match value {
+        Value::Nil => true,
+        Value::Array(parts) => parts.is_empty(),
+        _ => false,
+    };
+    Ok(names
+        .iter()
+        .zip(&known)
+        .filter(|(_, value)| is_unknown(value))
+        .map(|(name, _)| (*name).into())
+        .collect())
+}

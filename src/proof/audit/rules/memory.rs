@@ -1,0 +1,344 @@
+//! Rules on memory: how much a server may hold, what it does when that is full, and what else takes of it.
+
+use super::{Rule, size, yes};
+use crate::proof::audit::rule::{Checked, Fix, Severity, State, Unread};
+use crate::proof::audit::seen::Seen;
+use crate::proof::audit::version::Versions;
+
+/// Room that a fork is given beyond `maxmemory`, as a share of it, where no larger fork has been seen. A buffer
+/// appends and trims: few old pages change while a rewrite runs.
+const FORK_SHARE: u64 = 4;
+
+/// The largest event that `forebay append` takes unless told otherwise: one block may hold it alone, incompressible.
+const LARGEST_EVENT: u64 = crate::event::lines::DEFAULT_MAX_EVENT_BYTES as u64;
+
+/// A stream's node that takes several of the blocks that are cut by age.
+const NODE_BYTES: u64 = 16 << 10;
+
+/// Memory that is resident and not used, from which on it is worth mending.
+const WASTE: u64 = 256 << 20;
+
+pub(super) const RULES: &[Rule] = &[
+    Rule {
+        id: "memory.maxmemory",
+        severity: Severity::Danger,
+        must: "maxmemory is set",
+        why: "Without a limit the server grows until the kernel kills it, and a killed server takes no events. With \
+              one it refuses writes, and the writer holds the source back until there is room.",
+        remedy: "maxmemory <what the profile asks for>",
+        source: "redis.conf: maxmemory",
+        versions: Versions::All,
+        check: |seen| {
+            Ok(State::of(seen.bytes("maxmemory")? > 0, seen.said("maxmemory")?, || {
+                vec![Fix::set("maxmemory", seen.profile.setting("maxmemory").unwrap_or_else(|| "2gb".into()))]
+            }))
+        },
+    },
+    Rule {
+        id: "memory.machine",
+        severity: Severity::Danger,
+        must: "maxmemory and the copies that a fork makes fit into the machine, or into its cgroup",
+        why: "While the AOF is rewritten a forked child shares memory with the server, and every page that changes \
+              meanwhile is there twice. What does not fit is swapped, or the kernel kills the server.",
+        remedy: "maxmemory <at most four fifths of the memory there is>",
+        source: "Redis documentation, administration: memory; redis.conf: maxmemory",
+        versions: Versions::All,
+        check: fits_machine,
+    },
+    Rule {
+        id: "memory.eviction",
+        severity: Severity::Danger,
+        must: "A full server refuses writes; it does not make room by dropping keys",
+        why: "A lane is one key. Redis evicts whole keys: one eviction drops every event of a lane, its consumer \
+              groups too, and tells nobody.",
+        remedy: "maxmemory-policy noeviction",
+        source: "redis.conf: maxmemory-policy; Redis source: evict.c",
+        versions: Versions::All,
+        check: |seen| {
+            let evicts_all = seen.text("maxmemory-policy")?.to_ascii_lowercase().starts_with("allkeys");
+            Ok(State::of(!evicts_all, seen.said("maxmemory-policy")?, noeviction))
+        },
+    },
+    Rule {
+        id: "memory.eviction-volatile",
+        severity: Severity::Warn,
+        must: "A full server drops no key with a time to live either",
+        why: "A volatile policy works like noeviction as long as no key has a TTL. One EXPIRE on a lane, by mistake, \
+              and the lane is what goes first.",
+        remedy: "maxmemory-policy noeviction",
+        source: "redis.conf: maxmemory-policy",
+        versions: Versions::All,
+        check: |seen| {
+            let volatile = seen.text("maxmemory-policy")?.to_ascii_lowercase().starts_with("volatile");
+            Ok(State::of(!volatile, seen.said("maxmemory-policy")?, noeviction))
+        },
+    },
+    Rule {
+        id: "memory.evicted",
+        severity: Severity::Danger,
+        must: "Nothing has been evicted since the counters began",
+        why: "Every evicted key may have been a lane with all its events. `forebay read` tells a gap by its place.",
+        remedy: "maxmemory-policy noeviction, then CONFIG RESETSTAT once the loss is known",
+        source: "INFO stats: evicted_keys",
+        versions: Versions::All,
+        check: |seen| {
+            let evicted = seen.count("evicted_keys")?;
+            Ok(State::of(evicted == 0, format!("evicted_keys {evicted}"), || {
+                let mut fixes = noeviction();
+                fixes.push(Fix::command("CONFIG RESETSTAT"));
+                fixes
+            }))
+        },
+    },
+    Rule {
+        id: "memory.near-full",
+        severity: Severity::Warn,
+        must: "Memory in use is below the profile's line",
+        why: "Above it there is no time left to react: at the limit every write is refused.",
+        remedy: "let a group read and acknowledge (forebay read --group NAME --ack), or raise maxmemory",
+        source: "the profile: hold.memory_percent_max",
+        versions: Versions::All,
+        check: near_full,
+    },
+    Rule {
+        id: "memory.fragmentation",
+        severity: Severity::Warn,
+        must: "Memory that is resident and not used stays small",
+        why: "maxmemory counts what is used, the machine gives what is resident. Buffers fill and drain, which leaves \
+              holes; past the machine's memory they end in swap or a kill.",
+        remedy: "activedefrag yes (jemalloc builds), else a restart when the buffer is drained",
+        source: "INFO memory: mem_fragmentation_ratio, used_memory_rss",
+        versions: Versions::All,
+        check: fragmentation,
+    },
+    Rule {
+        id: "memory.activedefrag",
+        severity: Severity::Note,
+        must: "Holes left by draining are closed while the server runs",
+        why: "Each time the buffer fills and drains it leaves holes; without defragmentation only a restart gives \
+              them back.",
+        remedy: "activedefrag yes",
+        source: "redis.conf: activedefrag",
+        versions: Versions::All,
+        check: |seen| {
+            if !is_jemalloc(seen).unwrap_or(true) {
+                return Ok(State::Idle("only builds with jemalloc can defragment".into()));
+            }
+            yes(seen, "activedefrag")
+        },
+    },
+    Rule {
+        id: "memory.allocator",
+        severity: Severity::Note,
+        must: "The server is built with jemalloc",
+        why: "Forebay's figures for bytes an event are jemalloc's. Others round sizes otherwise and cannot \
+              defragment: run the capacity proof on this build before relying on its size.",
+        remedy: "a build with jemalloc (the packages of Debian and the official images are)",
+        source: "INFO memory: mem_allocator",
+        versions: Versions::All,
+        check: |seen| {
+            Ok(State::of(
+                is_jemalloc(seen)?,
+                format!("mem_allocator {}", seen.field("mem_allocator")?),
+                || {
+                    vec![Fix::act(
+                        "install a build with jemalloc, or measure this one: forebay capacity --server-bin PATH",
+                    )]
+                },
+            ))
+        },
+    },
+    Rule {
+        id: "memory.clients-bounded",
+        severity: Severity::Note,
+        must: "The memory of all clients together is bounded",
+        why: "Answers waiting for slow readers count against maxmemory: a few stuck readers fill the buffer without \
+              one event more.",
+        remedy: "maxmemory-clients 5%",
+        source: "redis.conf: maxmemory-clients",
+        versions: Versions::From((7, 0, 0)),
+        check: |seen| {
+            let is_set = !matches!(seen.text("maxmemory-clients")?.trim(), "0" | "0%");
+            Ok(State::of(is_set, seen.said("maxmemory-clients")?, || {
+                vec![Fix::set("maxmemory-clients", "5%")]
+            }))
+        },
+    },
+    Rule {
+        id: "memory.clients",
+        severity: Severity::Warn,
+        must: "Clients' buffers take less than a tenth of maxmemory",
+        why: "They count against maxmemory: what slow readers hold is missing for events.",
+        remedy: "maxmemory-clients 5%; CLIENT LIST shows who holds it (omem, qbuf)",
+        source: "INFO memory: mem_clients_normal",
+        versions: Versions::All,
+        check: |seen| {
+            let (held, limit) = (seen.count("mem_clients_normal")?, seen.bytes("maxmemory")?);
+            let read = format!("mem_clients_normal {}, maxmemory {}", size(held), size(limit));
+            Ok(State::of(limit == 0 || held <= limit / 10, read, || {
+                vec![Fix::set("maxmemory-clients", "5%")]
+            }))
+        },
+    },
+    Rule {
+        id: "memory.output-buffer",
+        severity: Severity::Note,
+        must: "What waits for one slow reader is bounded",
+        why: "A reader that stops reading leaves its answers in the server's memory, against maxmemory, without end.",
+        remedy: "client-output-buffer-limit normal 256mb 64mb 60",
+        source: "redis.conf: client-output-buffer-limit",
+        versions: Versions::All,
+        check: |seen| {
+            let normal = output_limit(seen, "normal")?;
+            Ok(State::of(
+                normal > 0,
+                format!("client-output-buffer-limit normal, hard limit {}", size(normal)),
+                || vec![Fix::set("client-output-buffer-limit", "normal 256mb 64mb 60")],
+            ))
+        },
+    },
+    Rule {
+        id: "memory.query-buffer",
+        severity: Severity::Danger,
+        must: "A whole block fits into a client's query buffer",
+        why: "A command larger than that closes the connection: the block can never be stored, and its lane stands.",
+        remedy: "client-query-buffer-limit 1gb",
+        source: "redis.conf: client-query-buffer-limit",
+        versions: Versions::All,
+        check: |seen| block_fits(seen, "client-query-buffer-limit", 2, "1gb"),
+    },
+    Rule {
+        id: "memory.bulk-length",
+        severity: Severity::Danger,
+        must: "A whole block may be one value",
+        why: "A value above proto-max-bulk-len ends the connection with a protocol error: the block can never be \
+              stored, and its lane stands.",
+        remedy: "proto-max-bulk-len 512mb",
+        source: "redis.conf: proto-max-bulk-len",
+        versions: Versions::All,
+        check: |seen| block_fits(seen, "proto-max-bulk-len", 1, "512mb"),
+    },
+    Rule {
+        id: "memory.lazyfree",
+        severity: Severity::Note,
+        must: "Deleting a lane by hand does not stop the server",
+        why: "DEL of a lane frees each of its blocks before the next command is served; hundreds of thousands of \
+              them stop writers and readers meanwhile. Lazily freed, they go in the background.",
+        remedy: "lazyfree-lazy-user-del yes",
+        source: "redis.conf: lazyfree-lazy-user-del",
+        versions: Versions::All,
+        check: |seen| yes(seen, "lazyfree-lazy-user-del"),
+    },
+    Rule {
+        id: "memory.stream-nodes",
+        severity: Severity::Note,
+        must: "A node of a stream takes several small blocks",
+        why: "With stream-node-max-bytes below a block's size each block is a node of its own, with the overhead of \
+              one. At 94 events/s 64kb instead of 4kb took 6 % less memory (Redis 7.0.15, jemalloc).",
+        remedy: "stream-node-max-bytes 64kb, stream-node-max-entries 100",
+        source: "redis.conf: stream-node-max-bytes; measured with the capacity proof",
+        versions: Versions::All,
+        check: |seen| {
+            let (bytes, entries) =
+                (seen.bytes("stream-node-max-bytes")?, seen.number("stream-node-max-entries")?);
+            let is_wide = (bytes == 0 || bytes >= NODE_BYTES) && (entries == 0 || entries >= 8);
+            let read = format!("stream-node-max-bytes {}, stream-node-max-entries {entries}", size(bytes));
+            Ok(State::of(is_wide, read, || {
+                vec![Fix::set("stream-node-max-bytes", "64kb"), Fix::set("stream-node-max-entries", "100")]
+            }))
+        },
+    },
+    Rule {
+        id: "memory.not-counted",
+        severity: Severity::Warn,
+        must: "Memory that maxmemory does not count stays below a tenth of it",
+        why: "AOF and replica buffers come on top of maxmemory. They grow when the disk or a replica is too slow, \
+              and the machine must have room for them.",
+        remedy: "a faster disk for the AOF; a replica that keeps up, or none",
+        source: "INFO memory: mem_not_counted_for_evict",
+        versions: Versions::All,
+        check: |seen| {
+            let (outside, limit) = (seen.count("mem_not_counted_for_evict")?, seen.bytes("maxmemory")?);
+            let read = format!("mem_not_counted_for_evict {}, maxmemory {}", size(outside), size(limit));
+            Ok(State::of(limit == 0 || outside <= limit / 10, read, || {
+                vec![Fix::act(
+                    "find what is slow: INFO persistence (aof_buffer_length), INFO replication (lag)",
+                )]
+            }))
+        },
+    },
+];
+
+fn noeviction() -> Vec<Fix> {
+    vec![Fix::set("maxmemory-policy", "noeviction")]
+}
+
+fn fits_machine(seen: &Seen) -> Checked {
+    let limit = seen.bytes("maxmemory")?;
+    if limit == 0 {
+        return Ok(State::Idle("maxmemory is not set: see memory.maxmemory".into()));
+    }
+    let host = seen.host()?;
+    let (there, of) = host.memory()?;
+    let seen_cow = |name| seen.count(name).unwrap_or(0);
+    let copies = seen_cow("aof_last_cow_size").max(seen_cow("rdb_last_cow_size")).max(limit / FORK_SHARE);
+    let read = format!("maxmemory {} and {} for a fork, {of} {}", size(limit), size(copies), size(there));
+    Ok(State::of(limit.saturating_add(copies) <= there, read, || {
+        let room = there.saturating_sub(copies).min(there / 5 * 4) >> 20;
+        vec![Fix::set("maxmemory", format!("{room}mb"))]
+    }))
+}
+
+fn near_full(seen: &Seen) -> Checked {
+    let (used, limit) = (seen.count("used_memory")?, seen.bytes("maxmemory")?);
+    if limit == 0 {
+        return Ok(State::Idle("maxmemory is not set: see memory.maxmemory".into()));
+    }
+    let percent = 100.0 * used as f64 / limit as f64;
+    let line = seen.profile.hold.memory_percent_max;
+    let read = format!("{} of {} in use, {percent:.1} %; the line is {line} %", size(used), size(limit));
+    Ok(State::of(percent <= line, read, || {
+        let larger = (used as f64 * 100.0 / line * 1.25) as u64;
+        vec![
+            Fix::act("let a group read and acknowledge: forebay read --group NAME --ack"),
+            Fix::set("maxmemory", format!("{}mb", (larger >> 20) + 1)),
+        ]
+    }))
+}
+
+fn fragmentation(seen: &Seen) -> Checked {
+    let (used, resident) = (seen.count("used_memory")?, seen.count("used_memory_rss")?);
+    let waste = resident.saturating_sub(used);
+    let ratio = resident as f64 / used.max(1) as f64;
+    let read = format!("{} resident for {} in use, ratio {ratio:.2}", size(resident), size(used));
+    Ok(State::of(waste < WASTE || ratio <= 1.5, read, || {
+        if is_jemalloc(seen).unwrap_or(false) {
+            vec![Fix::set("activedefrag", "yes")]
+        } else {
+            vec![Fix::act("restart the server once the buffer is drained: this build cannot defragment")]
+        }
+    }))
+}
+
+fn is_jemalloc(seen: &Seen) -> Result<bool, Unread> {
+    Ok(seen.field("mem_allocator")?.starts_with("jemalloc"))
+}
+
+/// Whether a setting has room for a block, so many times.
+fn block_fits(seen: &Seen, name: &str, times: u64, fix: &str) -> Checked {
+    let limit = seen.bytes(name)?;
+    let block = seen.profile.limits().map_or(0, |limits| limits.bytes_max as u64).max(LARGEST_EVENT);
+    let needed = (block + (64 << 10)) * times;
+    let read = format!("{name} {}, a block may take {}", size(limit), size(block));
+    Ok(State::of(limit >= needed, read, || vec![Fix::set(name, fix)]))
+}
+
+/// The hard limit of a class of clients.
+pub(super) fn output_limit(seen: &Seen, class: &str) -> Result<u64, Unread> {
+    let text = seen.text("client-output-buffer-limit")?;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let limits = words.chunks(4).find(|group| group[0].eq_ignore_ascii_case(class));
+    limits
+        .and_then(|group| crate::profile::redis_bytes(group.get(1)?))
+        .ok_or_else(|| Unread(format!("client-output-buffer-limit {text:?} has no size for {class}")))
+}
