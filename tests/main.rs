@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit_rules;
 mod block_frame;
 mod buffer_append;
 mod buffer_batch;

@@ -60,6 +60,21 @@ impl Address {
         }
     }
 
+    /// How redis-cli is called to reach it; a password is left to `REDISCLI_AUTH`.
+    pub fn redis_cli(&self) -> String {
+        let mut words = vec!["redis-cli".to_owned()];
+        match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) => words.push(format!("-h {host} -p {port}")),
+            ConnectionAddr::TcpTls { host, port, .. } => words.push(format!("-h {host} -p {port} --tls")),
+            ConnectionAddr::Unix(path) => words.push(format!("-s '{}'", path.display())),
+            _ => {}
+        }
+        let login = self.info.redis_settings();
+        words.extend(login.username().map(|user| format!("--user '{user}'")));
+        words.extend((login.db() != 0).then(|| format!("-n {}", login.db())));
+        words.join(" ")
+    }
+
     /// Connects and logs in, whatever the server is.
     pub fn dial(&self) -> Result<Connection, Error> {
         // TLS needs a provider chosen once a process; a second choice is an error that changes nothing.

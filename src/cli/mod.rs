@@ -13,6 +13,7 @@ use crate::profile::ProfileError;
 use crate::server::ServerError;
 
 mod append;
+//TMP mod audit;
 mod capacity;
 mod progress;
 mod proof;
@@ -26,6 +27,7 @@ mod synth;
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
 #[command(after_help = "Examples:
+  forebay audit                    is the server at 127.0.0.1 fit for a buffer?
   forebay prove                    does a buffer hold? on a server of its own
   forebay synth --count 100000 | forebay append
   forebay stat
@@ -85,6 +87,7 @@ impl Global {
 #[derive(Subcommand)]
 enum Verb {
     Prove(prove::Prove),
+    //TMP Audit(audit::Audit),
     Capacity(capacity::Capacity),
     Append(append::Append),
     Read(read::Read),
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
     let global = &cli.global;
     let outcome = match cli.verb {
         Verb::Prove(verb) => verb.run(global),
+        //TMP Verb::Audit(verb) => verb.run(global),
         Verb::Capacity(verb) => verb.run(global),
         Verb::Append(verb) => verb.run(global),
         Verb::Read(verb) => verb.run(global),

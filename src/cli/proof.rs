@@ -11,14 +11,17 @@ use indicatif::ProgressBar;
 
 use super::{Global, progress, say};
 use crate::buffer::connect::{Address, without_password};
+use crate::buffer::keys::Name;
 use crate::exit;
 use crate::profile::{self, Profile};
-use crate::proof::claim::Verdict;
+use crate::proof::audit::look::Look;
+use crate::proof::audit::{claims, controls, judge};
+use crate::proof::claim::{Claim, Verdict};
 use crate::proof::progress::Progress;
 use crate::proof::target::{self, Target};
 use crate::proof::{capacity, conflict};
 use crate::report::{Machine, Report, terminal, write_all};
-use crate::server;
+use crate::server::{self, ServerBinary};
 
 /// Narrowest and widest that a report is set on a terminal.
 const WIDTH: (usize, usize) = (60, 100);
@@ -55,22 +58,41 @@ enum Scale {
     Full,
 }
 
+/// A proof that `prove` can run.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Proof {
+    Audit,
+    Capacity,
+}
+
+impl Proof {
+    /// Every proof, in the order in which they run.
+    pub(crate) const ALL: [Self; 2] = [Self::Audit, Self::Capacity];
+
+    /// Whether it writes to the server.
+    fn writes(self) -> bool {
+        self == Self::Capacity
+    }
+}
+
 impl On {
-    /// Runs the capacity proof and makes a report of it.
-    pub(crate) fn capacity(&self, global: &Global) -> anyhow::Result<Report> {
-        let (started, clock) = (jiff::Zoned::now(), Instant::now());
+    /// Runs proofs and makes a report of them.
+    pub(crate) fn run(&self, proofs: &[Proof], global: &Global) -> anyhow::Result<Report> {
+        let begun = Begun::now();
         let profile = Profile::load(&self.profile)?;
         let name = capacity::proof_name()?;
         let given = self.url.as_deref().map(Address::parse).transpose()?;
-        if let (Some(address), false) = (&given, self.allow_load) {
+        let writes = proofs.iter().any(|proof| proof.writes());
+        if let (Some(address), true, false) = (&given, writes, self.allow_load) {
             anyhow::bail!(
                 "{address} is somebody's server: this proof would write {} events to it under keys of its own \
-                 (forebay:{name}:…) and remove them afterwards; --allow-load permits that",
+                 (forebay:{name}:…) and remove them afterwards; --allow-load permits that, and `forebay audit` \
+                 only reads",
                 profile.hold.events
             );
         }
         let (cleaned, over) = crossbeam_channel::bounded(1);
-        let on_signal = given.clone().map(|address| (address, name.clone()));
+        let on_signal = given.clone().filter(|_| writes).map(|address| (address, name.clone()));
         server::install_signal_handler(move || {
             // The run notices and removes its keys itself, once its writer is gone: before that they would
             // only come back.
@@ -84,7 +106,7 @@ impl On {
         let target = match given {
             None => Target::own(&binary, &profile)?,
             Some(address) => {
-                if !global.quiet {
+                if writes && !global.quiet {
                     say::tell(&format!(
                         "forebay: writing up to {} events to {address} under forebay:{name}:…, removed afterwards",
                         profile.hold.events
@@ -93,13 +115,32 @@ impl On {
                 Target::Given(address)
             }
         };
+        let on = Ready { profile: &profile, target: &target, binary: &binary, name: &name };
+        let mut report = begun.report(&profile, target.describe(&profile)?);
+        for proof in proofs {
+            match proof {
+                Proof::Audit => on.audit(&mut report)?,
+                Proof::Capacity => {
+                    let claims = self.capacity(&on, global);
+                    // Full where nobody was interrupted: then nobody waits for it either.
+                    let _ = cleaned.try_send(());
+                    report.claims.extend(claims?);
+                }
+            }
+        }
+        let (_, after) = target.address().connect()?;
+        report.conflicts = conflict::of(&profile, Some(&after));
+        report.seconds = begun.seconds();
+        Ok(report)
+    }
+
+    fn capacity(&self, on: &Ready<'_>, global: &Global) -> anyhow::Result<Vec<Claim>> {
         let bars = Bars { global, bar: Mutex::new(None) };
-        let described = target.describe(&profile)?;
         let run = capacity::Run {
-            profile: &profile,
-            target: &target,
-            binary: &binary,
-            name: &name,
+            profile: on.profile,
+            target: on.target,
+            binary: on.binary,
+            name: on.name,
             seed: self.seed,
             scale: match self.scale {
                 Scale::Quick => capacity::Scale::Quick,
@@ -109,24 +150,64 @@ impl On {
         };
         let claims = run.run();
         bars.clear();
-        // Full where nobody was interrupted: then nobody waits for it either.
-        let _ = cleaned.try_send(());
-        let claims = claims?;
-        let (_, after) = target.address().connect()?;
-        Ok(Report {
+        claims
+    }
+}
+
+/// What every proof of a run has in common.
+struct Ready<'a> {
+    profile: &'a Profile,
+    target: &'a Target,
+    binary: &'a ServerBinary,
+    name: &'a Name,
+}
+
+impl Ready<'_> {
+    fn audit(&self, report: &mut Report) -> anyhow::Result<()> {
+        let is_own = matches!(self.target, Target::Own(..));
+        let look = Look { profile: self.profile, buffer: self.name, probe_disk: is_own, is_own };
+        let address = self.target.address();
+        let audit = judge::audit(&look.at(address)?, &address.to_string(), false);
+        let rules = controls::on_a_server(self.binary, self.profile)?;
+        report.claims.extend(claims::of(&audit, controls::of_settings(self.profile), rules));
+        report.audit = Some(audit);
+        Ok(())
+    }
+}
+
+/// When a run began.
+pub(super) struct Begun {
+    at: jiff::Zoned,
+    clock: Instant,
+}
+
+impl Begun {
+    /// Now.
+    pub(super) fn now() -> Self {
+        Self { at: jiff::Zoned::now(), clock: Instant::now() }
+    }
+
+    /// A report without claims yet.
+    pub(super) fn report(&self, profile: &Profile, target: crate::report::Target) -> Report {
+        Report {
             schema: 1,
             forebay: env!("CARGO_PKG_VERSION").into(),
             profile: profile.name.clone(),
-            target: described,
+            target,
             machine: Machine::here(),
             command: command_line(),
-            started: started.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
-            seconds: clock.elapsed().as_secs_f64(),
-            claims,
-            conflicts: conflict::of(&profile, &after),
+            started: self.at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+            seconds: self.clock.elapsed().as_secs_f64(),
+            claims: Vec::new(),
+            conflicts: Vec::new(),
             warnings: Vec::new(),
             audit: None,
-        })
+        }
+    }
+
+    /// Since then, in seconds.
+    pub(super) fn seconds(&self) -> f64 {
+        self.clock.elapsed().as_secs_f64()
     }
 }
 
@@ -135,8 +216,7 @@ pub(crate) fn conclude(report: &Report, global: &Global, out: Option<&Path>) -> 
     if global.json {
         say::result(&(crate::report::json::to_string(report) + "\n")).context("writing the result")?;
     } else {
-        let width = terminal_width().clamp(WIDTH.0, WIDTH.1);
-        say::result(&terminal::render(report, width, global.colour())).context("writing the result")?;
+        say::result(&terminal::render(report, width(), global.colour())).context("writing the result")?;
     }
     if let Some(out) = out {
         let written = write_all(report, out).context("writing the report")?;
@@ -153,11 +233,12 @@ pub(crate) fn conclude(report: &Report, global: &Global, out: Option<&Path>) -> 
     })
 }
 
-/// Columns to set a report in: the terminal's, else what COLUMNS says, else 80.
-fn terminal_width() -> usize {
+/// Columns to set a report in: the terminal's, else what COLUMNS says, else 80; within bounds.
+pub(super) fn width() -> usize {
     let terminal = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(0, |size| size.ws_col.into());
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    if terminal > 0 { terminal } else { columns.unwrap_or(80) }
+    let width = if terminal > 0 { terminal } else { columns.unwrap_or(80) };
+    width.clamp(WIDTH.0, WIDTH.1)
 }
 
 /// The command line as it may be shown.

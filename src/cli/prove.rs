@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 
 use super::Global;
-use super::proof::{On, conclude};
+use super::proof::{On, Proof, conclude};
 
 /// Does a buffer hold? Every proof, each beside its control
 #[derive(Args)]
@@ -27,15 +27,10 @@ pub(crate) struct Prove {
     out: PathBuf,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Proof {
-    Capacity,
-}
-
 impl Prove {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
-        // One proof so far: whatever `--only` names, it is that one.
-        debug_assert!(self.only.iter().all(|proof| *proof == Proof::Capacity));
-        conclude(&self.on.capacity(global)?, global, Some(&self.out))
+        let wanted = |proof: &Proof| self.only.is_empty() || self.only.contains(proof);
+        let proofs: Vec<Proof> = Proof::ALL.into_iter().filter(wanted).collect();
+        conclude(&self.on.run(&proofs, global)?, global, Some(&self.out))
     }
 }

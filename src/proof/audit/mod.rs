@@ -2,6 +2,7 @@
 
 pub mod claims;
 pub mod controls;
+//TMP pub mod from_file;
 pub mod fsync;
 pub mod host;
 pub mod judge;

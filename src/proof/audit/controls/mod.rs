@@ -20,7 +20,7 @@ use crate::profile::Profile;
 use crate::proof::claim::Control;
 use crate::report::units::thousands;
 
-pub use server::on_a_server;
+pub use server::{on_a_server, start};
 
 /// What INFO of a healthy server says, as far as rules read it.
 const HEALTHY_INFO: &str = "redis_version:8.4.1\nconfig_file:/etc/redis/redis.conf\nmem_allocator:jemalloc-5.3.0\n\

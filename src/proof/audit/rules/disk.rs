@@ -155,6 +155,11 @@ fn disk_room(seen: &Seen) -> Checked {
     let there = disk.free_bytes.saturating_add(seen.count("aof_current_size").unwrap_or(0));
     let read = format!("{} for the AOF in {}, {} may be needed", size(there), disk.path, size(needed));
     Ok(State::of(there >= needed, read, || {
+        // The growth for which there is room, where that leaves a rewrite anything to wait for.
+        let growth = (there.saturating_mul(100) / limit.max(1)).saturating_sub(200).min(100);
+        if growth >= 20 {
+            return vec![Fix::set("auto-aof-rewrite-percentage", growth.to_string())];
+        }
         vec![Fix::act(format!("give {} a disk with {} of room, or lower maxmemory", disk.path, size(needed)))]
     }))
 }

@@ -117,14 +117,14 @@ pub(super) const RULES: &[Rule] = &[
         must: "Holes left by draining are closed while the server runs",
         why: "Each time the buffer fills and drains it leaves holes; without defragmentation only a restart gives \
               them back.",
-        remedy: "activedefrag yes",
+        remedy: "activedefrag yes; where the build refuses it, a restart when the buffer is drained",
         source: "redis.conf: activedefrag",
         versions: Versions::All,
         check: |seen| {
             if !is_jemalloc(seen).unwrap_or(true) {
                 return Ok(State::Idle("only builds with jemalloc can defragment".into()));
             }
-            yes(seen, "activedefrag")
+            Ok(State::of(seen.yes("activedefrag")?, seen.said("activedefrag")?, defragment))
         },
     },
     Rule {
@@ -273,6 +273,16 @@ fn noeviction() -> Vec<Fix> {
     vec![Fix::set("maxmemory-policy", "noeviction")]
 }
 
+/// Debian's server, for one, says that it is built with jemalloc, and refuses: it is not the one that can.
+fn defragment() -> Vec<Fix> {
+    vec![
+        Fix::set("activedefrag", "yes"),
+        Fix::act(
+            "where the server refuses that (Debian's build does), restart it once the buffer is drained",
+        ),
+    ]
+}
+
 fn fits_machine(seen: &Seen) -> Checked {
     let limit = seen.bytes("maxmemory")?;
     if limit == 0 {
@@ -313,7 +323,7 @@ fn fragmentation(seen: &Seen) -> Checked {
     let read = format!("{} resident for {} in use, ratio {ratio:.2}", size(resident), size(used));
     Ok(State::of(waste < WASTE || ratio <= 1.5, read, || {
         if is_jemalloc(seen).unwrap_or(false) {
-            vec![Fix::set("activedefrag", "yes")]
+            defragment()
         } else {
             vec![Fix::act("restart the server once the buffer is drained: this build cannot defragment")]
         }

@@ -1,0 +1,177 @@
+//! `forebay audit`: is this server's configuration fit for a buffer? Reads only.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueHint};
+
+use super::proof::{Begun, conclude, width};
+use super::{Global, say};
+use crate::buffer::connect::{Address, Facts};
+use crate::buffer::keys::Name;
+use crate::exit;
+use crate::profile::{self, Profile};
+use crate::proof::audit::look::Look;
+use crate::proof::audit::seen::Seen;
+use crate::proof::audit::rule::Rule;
+use crate::proof::audit::{claims, controls, from_file, judge, remedy, rules};
+use crate::proof::conflict;
+use crate::report::{Target, junit, terminal};
+
+/// Is this server's configuration fit for a buffer? Reads only
+#[derive(Args)]
+#[command(after_help = "Examples:
+  forebay audit                                  the server at 127.0.0.1:6379
+  forebay audit --url redis://10.0.0.5 --profile met-001
+  forebay audit --conf /etc/redis/redis.conf     a file, without a server
+  forebay audit --explain memory.eviction
+  forebay audit --fix-commands                   a shell script; read it, run it
+
+Nothing is written, no keys are walked. Exit codes: 0 no danger and the
+profile's settings, 1 a danger or another setting, 2 usage, 3 no server,
+4 the audit missed a fault planted for it.")]
+pub(crate) struct Audit {
+    /// Server: redis://[user:password@]host[:port][/db], or rediss:// for TLS
+    #[arg(long, env = "FOREBAY_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
+    url: String,
+    /// A redis.conf instead of a server
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    conf: Option<PathBuf>,
+    /// What must hold: a built-in profile (bluesky-8h, met-001, full-network) or a TOML file
+    #[arg(long, default_value = profile::DEFAULT)]
+    profile: String,
+    /// Buffer whose keys are looked at
+    #[arg(long, default_value = "events")]
+    buffer: String,
+    /// Measure fsync too: writes a file of 400 KB beside the AOF and removes it; this machine only
+    #[arg(long, conflicts_with = "conf")]
+    probe_disk: bool,
+    /// Print one rule whole, and nothing else
+    #[arg(long, value_name = "RULE", conflicts_with_all = ["list", "fix_conf", "fix_commands"])]
+    explain: Option<String>,
+    /// Print every rule in a line, and nothing else
+    #[arg(long, conflicts_with_all = ["fix_conf", "fix_commands"])]
+    list: bool,
+    /// Print the remedies as lines for redis.conf, instead of the audit
+    #[arg(long, conflicts_with = "fix_commands")]
+    fix_conf: bool,
+    /// Print the remedies as a shell script of redis-cli calls, instead of the audit
+    #[arg(long)]
+    fix_commands: bool,
+    /// Write JUnit XML here too, for pipelines
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    junit: Option<PathBuf>,
+    /// Write report.json and report.html here
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    out: Option<PathBuf>,
+}
+
+impl Audit {
+    pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
+        if self.list {
+            return listed(global);
+        }
+        if let Some(id) = &self.explain {
+            return explained(id, global);
+        }
+        let profile = Profile::load(&self.profile)?;
+        let begun = Begun::now();
+        let (target, seen) = match &self.conf {
+            Some(path) => of_file(path, &profile)?,
+            None => self.of_server(&profile)?,
+        };
+        let audit = judge::audit(&seen, &target.origin, self.conf.is_some());
+        if let Some(path) = &self.junit {
+            let xml = junit::to_string(&audit);
+            std::fs::write(path, xml).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        if self.fix_conf || self.fix_commands {
+            let text = if self.fix_conf {
+                remedy::conf(&audit)
+            } else {
+                remedy::commands(&audit, &Address::parse(&self.url)?.redis_cli())
+            };
+            say::result(&text).context("writing the remedies")?;
+            return Ok(exit::OK);
+        }
+        let mut report = begun.report(&profile, target);
+        report.claims = claims::of(&audit, controls::of_settings(&profile), controls::on_data(&profile));
+        report.conflicts = conflict::of(&profile, seen.info.as_ref().ok());
+        report.audit = Some(audit);
+        report.seconds = begun.seconds();
+        conclude(&report, global, self.out.as_deref())
+    }
+
+    fn of_server(&self, profile: &Profile) -> anyhow::Result<(Target, Seen)> {
+        let (address, buffer) = (Address::parse(&self.url)?, self.buffer.parse::<Name>()?);
+        let look = Look { profile, buffer: &buffer, probe_disk: self.probe_disk, is_own: false };
+        let seen = look.at(&address)?;
+        let facts = seen.info.as_ref().ok();
+        let fact = |name: &str| facts.and_then(|facts| facts.get(name)).unwrap_or("unknown").to_owned();
+        let target = Target {
+            server: facts.map_or("server", Facts::server).into(),
+            version: facts.map_or("of unknown version", Facts::version).into(),
+            allocator: fact("mem_allocator"),
+            origin: address.to_string(),
+            settings: settings(profile, &seen),
+        };
+        Ok((target, seen))
+    }
+}
+
+fn of_file(path: &Path, profile: &Profile) -> anyhow::Result<(Target, Seen)> {
+    let seen = from_file::look(path, profile)?;
+    let origin = path.display().to_string();
+    let target = Target {
+        server: "the file".into(),
+        version: origin.clone(),
+        allocator: "unknown".into(),
+        origin,
+        settings: settings(profile, &seen),
+    };
+    Ok((target, seen))
+}
+
+/// The profile's settings as they were seen.
+fn settings(profile: &Profile, seen: &Seen) -> Vec<(String, String)> {
+    let value = |name: &str| seen.text(name).unwrap_or("not readable").to_owned();
+    profile.conf_settings().into_iter().map(|(name, _)| (name.clone(), value(&name))).collect()
+}
+
+fn listed(global: &Global) -> anyhow::Result<u8> {
+    let text = if global.json {
+        serde_json::to_string_pretty(&rules::all().map(as_json).collect::<Vec<_>>())? + "\n"
+    } else {
+        terminal::audit::list(rules::all(), width())
+    };
+    say::result(&text).context("writing the rules")?;
+    Ok(exit::OK)
+}
+
+fn explained(id: &str, global: &Global) -> anyhow::Result<u8> {
+    let rule = rules::find(id).with_context(|| {
+        let like = rules::all().map(|rule| rule.id).filter(|known| known.contains(id.trim())).collect::<Vec<_>>();
+        let like = if like.is_empty() { String::new() } else { format!(" Like it: {}.", like.join(", ")) };
+        format!("there is no rule {id:?}.{like} `forebay audit --list` has them all")
+    })?;
+    let text = if global.json {
+        serde_json::to_string_pretty(&as_json(rule))? + "\n"
+    } else {
+        terminal::audit::explain(rule, width(), global.colour())
+    };
+    say::result(&text).context("writing the rule")?;
+    Ok(exit::OK)
+}
+
+fn as_json(rule: &Rule) -> serde_json::Value {
+    serde_json::json!({
+        "id": rule.id,
+        "section": rule.section(),
+        "severity": rule.severity,
+        "must": rule.must,
+        "why": rule.why,
+        "remedy": rule.remedy,
+        "source": rule.source,
+        "versions": rule.versions.text(),
+    })
+}
