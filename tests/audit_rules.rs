@@ -5,6 +5,7 @@ use std::path::Path;
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
+use forebay::event::lane::Lane;
 use forebay::profile::Profile;
 use forebay::proof::audit::controls::plants::{How, MODEL, PLANTS, Plant};
 use forebay::proof::audit::controls::{machine, made_up, on_a_server, start};
@@ -20,16 +21,16 @@ fn profile() -> Profile {
     Profile::load("bluesky-8h").unwrap()
 }
 
-fn name() -> Name {
+pub fn name() -> Name {
     "rules".parse().unwrap()
 }
 
-fn binary() -> ServerBinary {
+pub fn binary() -> ServerBinary {
     ServerBinary::find(None).unwrap()
 }
 
 /// What an audit sees of a server, on a healthy machine.
-fn seen(address: &Address) -> Seen {
+pub fn seen(address: &Address) -> Seen {
     let (profile, name) = (profile(), name());
     let look = Look { profile: &profile, buffer: &name, probe_disk: false, is_own: false };
     let mut seen = look.at(address).unwrap();
@@ -43,16 +44,16 @@ fn audit(seen: &Seen) -> Audit {
     judge::audit(seen, "test", false)
 }
 
-fn finding(seen: &Seen, id: &str) -> Finding {
+pub fn finding(seen: &Seen, id: &str) -> Finding {
     audit(seen).rules.into_iter().find(|finding| finding.id == id).unwrap()
 }
 
-fn ask(address: &Address, words: &[&str]) -> redis::RedisResult<redis::Value> {
+pub fn ask(address: &Address, words: &[&str]) -> redis::RedisResult<redis::Value> {
     redis::cmd(words[0]).arg(&words[1..]).query(&mut address.dial().unwrap())
 }
 
 /// Does what a remedy says, on a server that is running. What is only read at the start is given back.
-fn apply(address: &Address, fixes: &[Fix]) -> Vec<(&'static str, &'static str)> {
+pub fn apply(address: &Address, fixes: &[Fix]) -> Vec<(&'static str, &'static str)> {
     let mut at_start = Vec::new();
     for fix in fixes {
         match fix {
@@ -75,7 +76,7 @@ fn apply(address: &Address, fixes: &[Fix]) -> Vec<(&'static str, &'static str)> 
 }
 
 /// Plants that a server on loopback can be given.
-fn on_a_real_server(plant: &&Plant) -> bool {
+fn on_a_real_server(plant: &Plant) -> bool {
     let is_open_to_all =
         |pairs: &[(&str, &str)]| pairs.iter().any(|(name, value)| *name == "bind" && *value != "127.0.0.1");
     plant.how.iter().all(|how| match how {
@@ -89,7 +90,6 @@ fn on_a_real_server(plant: &&Plant) -> bool {
 fn by_hand(rule: &str, address: &Address) -> bool {
     let name = name();
     let lane = |lane| name.stream(lane);
-    use forebay::event::lane::Lane;
     let words: Vec<String> = match rule {
         "network.password" => {
             vec!["ACL".into(), "SETUSER".into(), "default".into(), "resetpass".into(), ">long".into()]
@@ -126,7 +126,7 @@ fn a_rule_finds_its_fault_on_a_real_server_and_its_remedy_silences_it() {
     let binary = binary();
     let facts = |address: &Address| seen(address).info.unwrap();
     let mut tried = 0;
-    for plant in PLANTS.iter().filter(on_a_real_server) {
+    for plant in PLANTS.iter().filter(|plant| on_a_real_server(plant)) {
         let rule = rules::find(plant.rule).unwrap();
         let (server, address) = start(&binary, plant.how, &name()).unwrap();
         if !rule.versions.have(&facts(&address)) {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit_events;
+mod audit_look;
 mod audit_rules;
 mod block_frame;
 mod buffer_append;

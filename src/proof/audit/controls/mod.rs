@@ -18,7 +18,6 @@ use super::users::Users;
 use crate::buffer::connect::Facts;
 use crate::profile::Profile;
 use crate::proof::claim::Control;
-use crate::report::units::thousands;
 
 pub use server::{on_a_server, start};
 
@@ -45,16 +44,21 @@ pub fn made_up(profile: &Profile, root: &std::path::Path, faults: &[How]) -> See
     }
     for how in faults {
         match how {
-            How::Settings(pairs) => pairs.iter().for_each(|(name, value)| match *name {
-                "rename-command" => {
-                    users.unknown.push(value.split(' ').next().unwrap_or_default().to_lowercase())
+            How::Settings(pairs) => {
+                for (name, value) in *pairs {
+                    if *name == "rename-command" {
+                        users.unknown.push(value.split(' ').next().unwrap_or_default().to_lowercase());
+                    } else {
+                        settings.set(name, *value);
+                    }
                 }
-                name => settings.set(name, *value),
-            }),
+            }
             How::DefaultUser(rules) => users.default_rules = (*rules).into(),
-            // The first of two lines counts.
             How::Says(pairs) => {
-                pairs.iter().for_each(|(name, value)| info = format!("{name}:{value}\n{info}"))
+                for (name, value) in *pairs {
+                    // The first of two lines counts.
+                    info = format!("{name}:{value}\n{info}");
+                }
             }
             How::Line(line) => {
                 let line = format!("redis.conf:1: {line}");
@@ -99,7 +103,9 @@ pub fn on_data(profile: &Profile) -> Control {
 pub fn of_settings(profile: &Profile) -> Control {
     let mut settings = Settings::default();
     let wanted = profile.conf_settings();
-    wanted.iter().for_each(|(name, value)| settings.set(name, other(value)));
+    for (name, value) in &wanted {
+        settings.set(name, other(value));
+    }
     let root = std::path::Path::new("/nonexistent");
     let mut seen = made_up(profile, root, &[]);
     seen.settings = Ok(settings);
@@ -133,16 +139,12 @@ fn compare(what: &str, planted: &[&Plant], audit: &Audit) -> Control {
     let list = |ids: Vec<&&str>| ids.into_iter().copied().collect::<Vec<_>>().join(", ");
     let (missed, wrong) =
         (list(expected.difference(&found).collect()), list(found.difference(&expected).collect()));
-    let mut measured = format!(
-        "{} of {} faults were named",
-        thousands((expected.len() - expected.difference(&found).count()) as f64, 0),
-        expected.len()
-    );
-    if !missed.is_empty() {
-        measured += &format!("; not named: {missed}");
-    }
-    measured +=
-        &if wrong.is_empty() { ", and nothing else".into() } else { format!("; and wrongly: {wrong}") };
+    let all = expected.len();
+    let named = all - expected.difference(&found).count();
+    let not_named = if missed.is_empty() { String::new() } else { format!("; not named: {missed}") };
+    let beside =
+        if wrong.is_empty() { ", and nothing else".into() } else { format!("; and wrongly: {wrong}") };
+    let measured = format!("{named} of {all} faults were named{not_named}{beside}");
     Control { what: what.into(), caught: missed.is_empty() && wrong.is_empty(), measured }
 }
 

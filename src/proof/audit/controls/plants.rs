@@ -105,7 +105,7 @@ pub const PLANTS: &[Plant] = &[
     together("memory.eviction", &[Settings(&[("maxmemory-policy", "allkeys-lru")])]),
     alone("memory.eviction-volatile", &[Settings(&[("maxmemory-policy", "volatile-ttl")])]),
     alone("memory.evicted", &[Says(&[("evicted_keys", "3")])]),
-    alone("memory.near-full", &[Settings(&[("maxmemory", "600kb")])]),
+    alone("memory.near-full", &[Settings(&[("maxmemory", "300kb")])]),
     alone(
         "memory.fragmentation",
         &[Says(&[("used_memory", "1000000000"), ("used_memory_rss", "1900000000")])],

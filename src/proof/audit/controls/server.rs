@@ -72,7 +72,7 @@ pub fn start(binary: &ServerBinary, faults: &[How], name: &Name) -> anyhow::Resu
         match how {
             How::Commands(lines) => lines.iter().try_for_each(|line| tell(&mut connection, line, name))?,
             How::DefaultUser(rules) => {
-                tell(&mut connection, &format!("ACL SETUSER default reset {rules}"), name)?
+                tell(&mut connection, &format!("ACL SETUSER default reset {rules}"), name)?;
             }
             _ => {}
         }

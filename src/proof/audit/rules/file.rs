@@ -1,7 +1,7 @@
 //! Rules on a redis.conf that was read without a server: does a server start with it?
 
 use super::Rule;
-use crate::proof::audit::rule::{Checked, Fix, Severity, State};
+use crate::proof::audit::rule::{Fix, Severity, State};
 use crate::proof::audit::seen::{FileFaults, Seen};
 use crate::proof::audit::version::Versions;
 
@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "mend the lines that are named",
         source: "Redis source: config.c, loadServerConfigFromString",
         versions: Versions::All,
-        check: |seen| faults(seen, |file| &file.fatal),
+        check: |seen| Ok(faults(seen, |file| &file.fatal)),
     },
     Rule {
         id: "file.known",
@@ -26,13 +26,13 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "correct the name, or take the line out",
         source: "CONFIG GET of Redis 6.2, 7.0, 8.2, Valkey 8.1, 9.1",
         versions: Versions::All,
-        check: |seen| faults(seen, |file| &file.unknown),
+        check: |seen| Ok(faults(seen, |file| &file.unknown)),
     },
 ];
 
-fn faults(seen: &Seen, pick: fn(&FileFaults) -> &Vec<String>) -> Checked {
-    let Some(file) = &seen.file else { return Ok(State::Idle("a server was asked, not a file".into())) };
+fn faults(seen: &Seen, pick: fn(&FileFaults) -> &Vec<String>) -> State {
+    let Some(file) = &seen.file else { return State::Idle("a server was asked, not a file".into()) };
     let faults = pick(file);
     let read = if faults.is_empty() { "no such line".into() } else { faults.join("; ") };
-    Ok(State::of(faults.is_empty(), read, || vec![Fix::act(format!("mend {}", faults.join("; ")))]))
+    State::of(faults.is_empty(), read, || vec![Fix::act(format!("mend {}", faults.join("; ")))])
 }
