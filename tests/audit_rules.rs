@@ -12,7 +12,7 @@ use forebay::proof::audit::controls::{machine, made_up, on_a_server, start};
 use forebay::proof::audit::judge;
 use forebay::proof::audit::look::Look;
 use forebay::proof::audit::outcome::{Audit, Finding, Outcome};
-use forebay::proof::audit::rule::Fix;
+use forebay::proof::audit::rule::{Fix, Severity};
 use forebay::proof::audit::rules;
 use forebay::proof::audit::seen::Seen;
 use forebay::server::{Server, ServerBinary};
@@ -210,6 +210,21 @@ fn shell(root: &Path, line: &str) -> bool {
         return true;
     }
     false
+}
+
+#[test]
+fn the_settings_that_are_shipped_break_no_rule_beyond_notes() {
+    for (profile, dangers) in
+        [("bluesky-8h", vec![]), ("full-network", vec![]), ("met-001", vec!["memory.eviction"])]
+    {
+        let profile = Profile::load(profile).unwrap();
+        let conf: forebay::server::Conf = profile.conf_settings().into_iter().collect();
+        let server = Server::start(&binary(), &conf).unwrap();
+        let audit = audit(&seen(&Address::parse(&server.url()).unwrap()));
+        let chosen = |finding: &&Finding| finding.is_broken() && !finding.id.starts_with("version.");
+        let grave = audit.rules.iter().filter(chosen).filter(|finding| finding.severity != Severity::Note);
+        assert_eq!(grave.map(|finding| &finding.id).collect::<Vec<_>>(), dangers, "{}", profile.name);
+    }
 }
 
 #[test]

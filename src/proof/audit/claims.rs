@@ -41,7 +41,11 @@ fn rules_claim(audit: &Audit, control: Control) -> Claim {
     let grave = audit.rules.iter().filter(|finding| finding.severity == Severity::Danger);
     let unread = grave.filter(|finding| finding.outcome == Outcome::NotShown).count();
     let others = |severity| audit.broken(severity).count();
-    let beside = format!("{} warnings and {} notes beside", others(Severity::Warn), others(Severity::Note));
+    let beside = format!(
+        "{} and {} beside",
+        count(others(Severity::Warn), "warning"),
+        count(others(Severity::Note), "note")
+    );
     let why = match (dangers.is_empty(), unread) {
         (true, 0) => format!("none is broken; {beside}"),
         (true, unread) => format!("{unread} of them cannot be read; {beside}"),
@@ -65,6 +69,10 @@ fn conclude(claim: &mut Claim, unread: usize, control: Control) {
         claim.verdict = Verdict::NotShown;
     }
     claim.control = Some(control);
+}
+
+fn count(number: usize, of: &str) -> String {
+    if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
 }
 
 fn shown(value: Option<&str>) -> &str {
