@@ -23,6 +23,8 @@ mod event_synth;
 mod proof_capacity;
 mod proxy;
 mod report;
+mod report_audit;
+mod report_remedy;
 mod server;
 mod structure;
 mod support;

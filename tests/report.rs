@@ -73,7 +73,7 @@ fn latency_chart() -> Evidence {
 }
 
 /// A report as a real run gives it, all verdicts and both outcomes of a control among its claims.
-fn sample() -> Report {
+pub fn sample() -> Report {
     let mut events = Claim::judged(
         "capacity.events",
         3,
@@ -322,12 +322,12 @@ fn json_fields_keep_their_names() {
 }
 
 /// The page as a tree: it is written as XML that is also HTML, so that a parser can vouch for it.
-fn parsed(page: &str) -> roxmltree::Document<'_> {
+pub fn parsed(page: &str) -> roxmltree::Document<'_> {
     let options = roxmltree::ParsingOptions { allow_dtd: true, ..Default::default() };
     roxmltree::Document::parse_with_options(page, options).expect("the page is well-formed")
 }
 
-fn named<'a>(page: &'a roxmltree::Document, name: &'a str) -> Vec<roxmltree::Node<'a, 'a>> {
+pub fn named<'a>(page: &'a roxmltree::Document, name: &'a str) -> Vec<roxmltree::Node<'a, 'a>> {
     page.descendants().filter(|node| node.tag_name().name() == name).collect()
 }
 

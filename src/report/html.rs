@@ -1,8 +1,11 @@
 //! `report.html`: one file that needs no network and no script. What is on the page is decided
 //! here, how it looks in `templates/report.html` and `templates/report.css`.
 
+mod audit;
+
 use askama::Template;
 
+use self::audit::AuditView;
 use super::chart::{self, Figure};
 use super::standing::Standing;
 use super::{Report, units};
@@ -19,6 +22,7 @@ pub fn render(report: &Report) -> String {
         lead: lead(report),
         tally: report.tally(),
         claims: report.claims.iter().map(|claim| ClaimView::of(claim, calm)).collect(),
+        audit: report.audit.as_ref().map(AuditView::of),
         machine: format!(
             "{}, {} {}, {} of memory, {}",
             machine.cpu,
@@ -75,6 +79,7 @@ struct Page<'a> {
     lead: &'static str,
     tally: Vec<(Standing, usize)>,
     claims: Vec<ClaimView<'a>>,
+    audit: Option<AuditView<'a>>,
     machine: String,
     origin: &'a str,
     took: String,

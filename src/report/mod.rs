@@ -1,8 +1,10 @@
 //! A run's report: what was tried, on what, and what it showed. One type, three renderers.
 
+mod audit;
 pub mod chart;
 pub mod html;
 pub mod json;
+pub mod junit;
 mod machine;
 pub mod standing;
 pub mod terminal;

@@ -7,6 +7,7 @@ use super::standing::Standing;
 use super::{Report, units};
 use crate::proof::claim::{Claim, Control, Evidence, Series};
 
+pub mod audit;
 mod table;
 
 /// Narrowest and widest that text is set; lines longer than the latter are hard to follow.
@@ -26,6 +27,9 @@ pub fn render(report: &Report, width: usize, colour: bool) -> String {
     for claim in &report.claims {
         page.blank();
         render_claim(&mut page, claim);
+    }
+    if let Some(found) = &report.audit {
+        audit::render(&mut page, found);
     }
     if !report.conflicts.is_empty() {
         page.section("Conflicts: requirements that cannot hold together");

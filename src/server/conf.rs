@@ -85,7 +85,7 @@ impl<N: AsRef<str>, V: Into<String>> FromIterator<(N, V)> for Conf {
 
 /// One argument as the server's own splitter (`sdssplitargs`) reads it back: plain where that is safe, else in double
 /// quotes with escapes.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '\\' | '#');
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();

@@ -20,7 +20,7 @@ mod ready;
 mod reap;
 
 pub use binary::{Kind, ServerBinary, Version, identify};
-pub use conf::Conf;
+pub use conf::{Conf, quoted};
 pub use error::ServerError;
 pub use process::Server;
 pub use reap::{end_all, ending, install_signal_handler};
