@@ -13,6 +13,7 @@ mod buffer_faults;
 mod buffer_read;
 mod buffer_stat;
 mod cli_append;
+mod cli_audit;
 mod cli_errors;
 mod cli_read;
 mod cli_stat;

@@ -155,6 +155,11 @@ impl Facts {
         self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether any field begins so.
+    pub fn has(&self, prefix: &str) -> bool {
+        self.fields.iter().any(|(key, _)| key.starts_with(prefix))
+    }
+
     /// A field of INFO that is a number.
     pub fn number(&self, name: &str) -> Option<u64> {
         self.get(name)?.parse().ok()

@@ -12,9 +12,9 @@ use crate::buffer::keys::Name;
 use crate::exit;
 use crate::profile::{self, Profile};
 use crate::proof::audit::look::Look;
-use crate::proof::audit::seen::Seen;
 use crate::proof::audit::rule::Rule;
-use crate::proof::audit::{claims, controls, from_file, judge, remedy, rules};
+use crate::proof::audit::seen::Seen;
+use crate::proof::audit::{claims, controls, judge, remedy, rules};
 use crate::proof::conflict;
 use crate::report::{Target, junit, terminal};
 
@@ -120,7 +120,10 @@ impl Audit {
 }
 
 fn of_file(path: &Path, profile: &Profile) -> anyhow::Result<(Target, Seen)> {
-    let seen = from_file::look(path, profile)?;
+    let seen: Seen = {
+        let _ = path;
+        anyhow::bail!("TMP")
+    };
     let origin = path.display().to_string();
     let target = Target {
         server: "the file".into(),
@@ -150,7 +153,8 @@ fn listed(global: &Global) -> anyhow::Result<u8> {
 
 fn explained(id: &str, global: &Global) -> anyhow::Result<u8> {
     let rule = rules::find(id).with_context(|| {
-        let like = rules::all().map(|rule| rule.id).filter(|known| known.contains(id.trim())).collect::<Vec<_>>();
+        let like =
+            rules::all().map(|rule| rule.id).filter(|known| known.contains(id.trim())).collect::<Vec<_>>();
         let like = if like.is_empty() { String::new() } else { format!(" Like it: {}.", like.join(", ")) };
         format!("there is no rule {id:?}.{like} `forebay audit --list` has them all")
     })?;

@@ -13,7 +13,7 @@ use crate::profile::ProfileError;
 use crate::server::ServerError;
 
 mod append;
-//TMP mod audit;
+mod audit;
 mod capacity;
 mod progress;
 mod proof;
@@ -87,7 +87,7 @@ impl Global {
 #[derive(Subcommand)]
 enum Verb {
     Prove(prove::Prove),
-    //TMP Audit(audit::Audit),
+    Audit(audit::Audit),
     Capacity(capacity::Capacity),
     Append(append::Append),
     Read(read::Read),
@@ -118,7 +118,7 @@ pub fn main() -> ExitCode {
     let global = &cli.global;
     let outcome = match cli.verb {
         Verb::Prove(verb) => verb.run(global),
-        //TMP Verb::Audit(verb) => verb.run(global),
+        Verb::Audit(verb) => verb.run(global),
         Verb::Capacity(verb) => verb.run(global),
         Verb::Append(verb) => verb.run(global),
         Verb::Read(verb) => verb.run(global),

@@ -43,23 +43,18 @@ impl Look<'_> {
     /// Connects and reads; whatever may not be read is noted with its reason.
     pub fn at(&self, address: &Address) -> Result<Seen, Error> {
         let mut connection = address.dial()?;
-        let info = info(&mut connection);
         let settings = settings(&mut connection);
+        let users = users(&mut connection);
+        let usage = Usage::look(&mut connection, self.buffer);
+        // Last, so that its statistics have at least one command to count.
+        let info = info(&mut connection);
         let host = if address.is_loopback() {
             self.host(&info, &settings)
         } else {
             Err(Unread("the server runs on another machine".into()))
         };
-        Ok(Seen {
-            profile: self.profile.clone(),
-            users: users(&mut connection),
-            usage: Usage::look(&mut connection, self.buffer),
-            settings,
-            info,
-            host,
-            file: None,
-            is_own: self.is_own,
-        })
+        let profile = self.profile.clone();
+        Ok(Seen { profile, settings, info, users, usage, host, file: None, is_own: self.is_own })
     }
 
     fn host(&self, info: &Read<Facts>, settings: &Read<Settings>) -> Read<Host> {

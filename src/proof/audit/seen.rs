@@ -69,10 +69,14 @@ impl Seen {
         }
     }
 
+    /// What the server says of itself.
+    pub fn info(&self) -> Read<&Facts> {
+        self.info.as_ref().map_err(Clone::clone)
+    }
+
     /// A field of INFO.
     pub fn field(&self, name: &str) -> Read<&str> {
-        let info = self.info.as_ref().map_err(Clone::clone)?;
-        info.get(name).ok_or_else(|| Unread(format!("INFO of this server has no {name}")))
+        self.info()?.get(name).ok_or_else(|| Unread(format!("INFO of this server has no {name}")))
     }
 
     /// A field of INFO that is a number.

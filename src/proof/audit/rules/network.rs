@@ -74,8 +74,12 @@ pub(super) const RULES: &[Rule] = &[
         source: "redis.conf: bind",
         versions: Versions::All,
         check: |seen| {
-            let everywhere = seen.text("bind")?.split_whitespace().any(is_any);
-            Ok(State::of(!everywhere, seen.said("bind")?, || vec![Fix::set("bind", "127.0.0.1 -::1")]))
+            let everywhere = reach(seen)?.into_iter().any(is_any);
+            Ok(State::of(!everywhere, seen.said("bind")?, || {
+                // What the profile asks for, unless that is everywhere too.
+                let asked = seen.profile.setting("bind").filter(|bind| !bind.split_whitespace().any(is_any));
+                vec![Fix::set("bind", asked.unwrap_or_else(|| "127.0.0.1 -::1".into()))]
+            }))
         },
     },
     Rule {
@@ -138,7 +142,10 @@ pub(super) const RULES: &[Rule] = &[
                 if open.is_empty() { "none is open".into() } else { format!("open: {}", open.join(", ")) };
             Ok(State::of(open.is_empty(), read, || {
                 let minus: Vec<String> = open.iter().map(|name| format!("-{name}")).collect();
-                vec![Fix::command(format!("ACL SETUSER default {}", minus.join(" ")))]
+                vec![
+                    Fix::act("first make a user who may: ACL SETUSER admin on >PASSWORD ~* &* +@all"),
+                    Fix::command(format!("ACL SETUSER default {}", minus.join(" "))),
+                ]
             }))
         },
     },
@@ -302,9 +309,13 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-/// Addresses that the server listens on and that other machines may reach.
+/// Addresses that the server listens on and that other machines may reach. Before 7.0 none meant all.
 fn reach(seen: &Seen) -> Result<Vec<&str>, Unread> {
-    let addresses = seen.text("bind")?.split_whitespace().map(|address| address.trim_start_matches('-'));
+    let bind = seen.text("bind")?;
+    if bind.trim().is_empty() && seen.info().is_ok_and(|facts| !Versions::From((7, 0, 0)).have(facts)) {
+        return Ok(vec!["*"]);
+    }
+    let addresses = bind.split_whitespace().map(|address| address.trim_start_matches('-'));
     Ok(addresses.filter(|address| !is_loopback(address)).collect())
 }
 

@@ -120,6 +120,6 @@ fn faulty(seen: &Seen, remedy: &str) -> Checked {
 
 /// Name and version of the server.
 pub(crate) fn running(seen: &Seen) -> Result<String, crate::proof::audit::rule::Unread> {
-    let facts = seen.info.as_ref().map_err(Clone::clone)?;
+    let facts = seen.info()?;
     Ok(format!("{} {}", facts.server(), facts.version()))
 }

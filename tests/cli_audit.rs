@@ -1,0 +1,118 @@
+//! What is claimed of `forebay audit`: what it prints, the files it writes, its exit codes.
+
+use forebay::profile::Profile;
+use forebay::report::json;
+use forebay::server::{Conf, Server, ServerBinary};
+
+use crate::cli_support::{forebay, run};
+use crate::support::server;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A server with a profile's settings.
+fn with_profile(name: &str) -> Server {
+    let conf: Conf = Profile::load(name).unwrap().conf_settings().into_iter().collect();
+    Server::start(&ServerBinary::find(None).unwrap(), &conf).unwrap()
+}
+
+#[test]
+fn a_stock_server_is_told_what_would_lose_its_events_and_the_line_that_mends_it() {
+    // Its own defaults, but for where it listens and snapshots.
+    let server = server(&[]);
+    let ran = run(&["audit", "--url", &server.url()]);
+    let said = text(&ran.out);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    for line in ["[danger]  memory.maxmemory", "CONFIG SET maxmemory 2gb", "CONFIG SET appendonly yes", "Do first:"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+}
+
+#[test]
+fn a_server_as_the_profile_asks_is_proven_and_every_control_is_caught() {
+    let server = with_profile("bluesky-8h");
+    let ran = run(&["audit", "--quiet", "--json", "--url", &server.url()]);
+    let report = json::from_str(&text(&ran.out)).unwrap();
+    for claim in &report.claims {
+        assert!(claim.control.as_ref().unwrap().caught, "{claim:?}");
+    }
+    let settings = report.claims.iter().find(|claim| claim.id == "audit.settings").unwrap();
+    assert_eq!(settings.verdict.word(), "proven", "{settings:?}");
+    // What a machine has too little of may still be a danger there.
+    let audit = report.audit.unwrap();
+    let own = |id: &str| !["memory.machine", "persistence.disk-room", "persistence.dir-in-memory"].contains(&id);
+    let dangers = audit.rules.iter().filter(|rule| rule.is_broken() && rule.severity.word() == "danger");
+    assert_eq!(dangers.filter(|rule| own(&rule.id)).count(), 0);
+    assert!(report.conflicts.is_empty());
+}
+
+#[test]
+fn the_letter_of_met_001_keeps_its_settings_breaks_a_rule_and_names_the_conflict() {
+    let server = with_profile("met-001");
+    let ran = run(&["audit", "--json", "--profile", "met-001", "--url", &server.url()]);
+    let report = json::from_str(&text(&ran.out)).unwrap();
+    let verdict = |id: &str| report.claims.iter().find(|claim| claim.id == id).unwrap().verdict.word();
+    assert_eq!((ran.code, verdict("audit.settings"), verdict("audit.rules")), (1, "proven", "refuted"));
+    assert_eq!(report.conflicts.len(), 1);
+    assert_eq!(report.conflicts[0].id, "eviction.loss");
+}
+
+#[test]
+fn remedies_are_printed_and_never_applied() {
+    let server = server(&[]);
+    let commands = run(&["audit", "--fix-commands", "--url", &server.url()]);
+    let call = format!("redis-cli -h 127.0.0.1 -p {} CONFIG SET maxmemory 2gb", server.port());
+    assert!(commands.code == 0 && text(&commands.out).contains(&call), "{}", text(&commands.out));
+    let conf = run(&["audit", "--fix-conf", "--url", &server.url()]);
+    assert!(text(&conf.out).lines().any(|line| line == "appendonly yes"), "{}", text(&conf.out));
+    assert_eq!(super::support::ask::<Vec<String>>(&server, "CONFIG GET appendonly").unwrap()[1], "no");
+}
+
+#[test]
+fn every_rule_is_listed_and_explained() {
+    let listed = run(&["audit", "--list", "--json"]);
+    let rules: Vec<serde_json::Value> = serde_json::from_slice(&listed.out).unwrap();
+    assert!(rules.len() > 50);
+    for rule in &rules {
+        let id = rule["id"].as_str().unwrap();
+        let explained = run(&["audit", "--explain", id]);
+        let said = text(&explained.out);
+        assert!(explained.code == 0 && said.contains(id), "{said}");
+        assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+    }
+    let lines = text(&run(&["audit", "--list"]).out);
+    assert_eq!(lines.lines().count(), rules.len());
+    assert!(lines.lines().all(|line| line.chars().count() <= 80), "{lines}");
+}
+
+#[test]
+fn a_rule_that_is_none_is_answered_with_those_like_it() {
+    let ran = run(&["audit", "--explain", "eviction"]);
+    assert!(ran.code == 2 && ran.err.contains("memory.eviction-volatile") && ran.err.contains("--list"), "{}", ran.err);
+}
+
+#[test]
+fn pipelines_get_junit_and_a_report() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let (junit, out) = (dir.path().join("junit.xml"), dir.path().join("report"));
+    let (junit_arg, out_arg) = (junit.to_str().unwrap(), out.to_str().unwrap());
+    let ran = run(&["audit", "--quiet", "--url", &server.url(), "--junit", junit_arg, "--out", out_arg]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let xml = std::fs::read_to_string(junit).unwrap();
+    let document = roxmltree::Document::parse(&xml).unwrap();
+    let failed = document.descendants().filter(|node| node.has_tag_name("failure")).count();
+    assert!(failed >= 2 && xml.contains("memory.maxmemory"), "{xml}");
+    assert!(std::fs::read_to_string(out.join("report.html")).unwrap().contains("memory.maxmemory"));
+}
+
+#[test]
+fn a_server_that_is_not_there_and_a_file_that_is_not_there_are_errors_of_their_own() {
+    let ran = run(&["audit", "--url", "redis://127.0.0.1:1"]);
+    assert!(ran.code == 3 && ran.out.is_empty(), "{}", ran.err);
+    let ran = run(&["audit", "--conf", "/nonexistent/redis.conf"]);
+    assert!(ran.code == 2 && ran.err.contains("/nonexistent/redis.conf"), "{}", ran.err);
+    let out = forebay(&["audit", "--junit", "/nonexistent/junit.xml", "--url", &server(&[]).url()]).output().unwrap();
+    assert!(out.status.code() == Some(2) && text(&out.stderr).contains("/nonexistent/junit.xml"));
+}
