@@ -4,7 +4,7 @@ use forebay::profile::Profile;
 use forebay::report::json;
 use forebay::server::{Conf, Server, ServerBinary};
 
-use crate::cli_support::{forebay, run};
+use crate::cli_support::run;
 use crate::support::server;
 
 fn text(bytes: &[u8]) -> String {
@@ -24,7 +24,9 @@ fn a_stock_server_is_told_what_would_lose_its_events_and_the_line_that_mends_it(
     let ran = run(&["audit", "--url", &server.url()]);
     let said = text(&ran.out);
     assert_eq!(ran.code, 1, "{}", ran.err);
-    for line in ["[danger]  memory.maxmemory", "CONFIG SET maxmemory 2gb", "CONFIG SET appendonly yes", "Do first:"] {
+    for line in
+        ["[danger]  memory.maxmemory", "CONFIG SET maxmemory 2gb", "CONFIG SET appendonly yes", "Do first:"]
+    {
         assert!(said.contains(line), "{line}: {said}");
     }
     assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
@@ -42,7 +44,8 @@ fn a_server_as_the_profile_asks_is_proven_and_every_control_is_caught() {
     assert_eq!(settings.verdict.word(), "proven", "{settings:?}");
     // What a machine has too little of may still be a danger there.
     let audit = report.audit.unwrap();
-    let own = |id: &str| !["memory.machine", "persistence.disk-room", "persistence.dir-in-memory"].contains(&id);
+    let own =
+        |id: &str| !["memory.machine", "persistence.disk-room", "persistence.dir-in-memory"].contains(&id);
     let dangers = audit.rules.iter().filter(|rule| rule.is_broken() && rule.severity.word() == "danger");
     assert_eq!(dangers.filter(|rule| own(&rule.id)).count(), 0);
     assert!(report.conflicts.is_empty());
@@ -90,7 +93,11 @@ fn every_rule_is_listed_and_explained() {
 #[test]
 fn a_rule_that_is_none_is_answered_with_those_like_it() {
     let ran = run(&["audit", "--explain", "eviction"]);
-    assert!(ran.code == 2 && ran.err.contains("memory.eviction-volatile") && ran.err.contains("--list"), "{}", ran.err);
+    assert!(
+        ran.code == 2 && ran.err.contains("memory.eviction-volatile") && ran.err.contains("--list"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
@@ -113,6 +120,39 @@ fn a_server_that_is_not_there_and_a_file_that_is_not_there_are_errors_of_their_o
     assert!(ran.code == 3 && ran.out.is_empty(), "{}", ran.err);
     let ran = run(&["audit", "--conf", "/nonexistent/redis.conf"]);
     assert!(ran.code == 2 && ran.err.contains("/nonexistent/redis.conf"), "{}", ran.err);
-    let out = forebay(&["audit", "--junit", "/nonexistent/junit.xml", "--url", &server(&[]).url()]).output().unwrap();
-    assert!(out.status.code() == Some(2) && text(&out.stderr).contains("/nonexistent/junit.xml"));
+    let server = server(&[]);
+    let ran = run(&["audit", "--junit", "/nonexistent/junit.xml", "--url", &server.url()]);
+    assert!(ran.code == 2 && ran.err.contains("/nonexistent/junit.xml"), "{}", ran.err);
+}
+
+#[test]
+fn the_user_that_is_advised_can_write_and_read_and_nothing_else() {
+    use forebay::buffer::keys::{ACL_COMMANDS, ALL_KEYS};
+    let server = server(&[]);
+    let rules = format!("on >pw ~{ALL_KEYS} {ACL_COMMANDS}");
+    // WAITAOF came with 7.2: an older server has no such command to permit.
+    let known = super::support::ask::<Vec<redis::Value>>(&server, "COMMAND INFO waitaof").unwrap();
+    let has_waitaof = known[0] != redis::Value::Nil && known[0] != redis::Value::Array(Vec::new());
+    let rules = if has_waitaof { rules } else { rules.replace(" +waitaof", "") };
+    super::support::tell(&server, &format!("ACL SETUSER app {rules}"));
+    let url = server.url().replace("redis://", "redis://app:pw@");
+    let event = br#"{"time_us":1,"kind":"commit"}"#;
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("events");
+    std::fs::write(&input, event).unwrap();
+    let appended = run(&["append", input.to_str().unwrap(), "--url", &url]);
+    assert_eq!(appended.code, 0, "{}", appended.err);
+    for args in [&["read", "--group", "g", "--ack", "--url", &url][..], &["stat", "--url", &url]] {
+        let ran = run(args);
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
+    }
+    let ask = |words: &[&str]| -> redis::RedisResult<redis::Value> {
+        let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+        redis::cmd(words[0]).arg(&words[1..]).query(&mut connection)
+    };
+    for words in
+        [&["SET", "other", "1"][..], &["FLUSHALL"], &["CONFIG", "SET", "hz", "20"], &["GET", "other"]]
+    {
+        assert!(ask(words).is_err(), "{words:?}");
+    }
 }

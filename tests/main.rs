@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit_conf;
 mod audit_events;
 mod audit_look;
 mod audit_rules;

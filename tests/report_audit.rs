@@ -264,10 +264,7 @@ fn each_reason_for_not_looking_is_given_once() {
         assert_eq!(text.matches(reason).count(), 1, "{reason}:\n{text}");
     }
     assert!(text.contains("    auto-aof-rewrite-min-size, persistence.fsync\n"), "{text}");
-    assert!(
-        text.contains("2 rules are about other servers.") && !text.contains("replication.link"),
-        "{text}"
-    );
+    assert!(text.contains("2 rules do not apply here.") && !text.contains("replication.link"), "{text}");
 }
 
 #[test]

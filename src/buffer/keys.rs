@@ -24,6 +24,13 @@ pub struct Name(String);
 #[error("buffer name {0:?} will not do: use 1 to 64 of A-Z a-z 0-9 . _ -")]
 pub struct BadName(pub String);
 
+/// Every key of every buffer, and no other: a pattern for ACL rules.
+pub const ALL_KEYS: &str = "forebay:*";
+
+/// What a user needs to write and read buffers, as ACL rules beside the keys.
+pub const ACL_COMMANDS: &str =
+    "-@all +@read +@stream +@hash +@scripting +@connection +info +time +waitaof +memory|usage +config|get";
+
 impl Name {
     /// The stream of a lane.
     pub fn stream(&self, lane: Lane) -> String {

@@ -14,11 +14,12 @@ use crate::profile::{self, Profile};
 use crate::proof::audit::look::Look;
 use crate::proof::audit::rule::Rule;
 use crate::proof::audit::seen::Seen;
-use crate::proof::audit::{claims, controls, judge, remedy, rules};
+use crate::proof::audit::{claims, controls, from_file, judge, remedy, rules};
 use crate::proof::conflict;
 use crate::report::{Target, junit, terminal};
 
 /// Is this server's configuration fit for a buffer? Reads only
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Args)]
 #[command(after_help = "Examples:
   forebay audit                                  the server at 127.0.0.1:6379
@@ -120,10 +121,7 @@ impl Audit {
 }
 
 fn of_file(path: &Path, profile: &Profile) -> anyhow::Result<(Target, Seen)> {
-    let seen: Seen = {
-        let _ = path;
-        anyhow::bail!("TMP")
-    };
+    let seen = from_file::look(path, profile)?;
     let origin = path.display().to_string();
     let target = Target {
         server: "the file".into(),

@@ -87,7 +87,7 @@ impl Tag {
             Self::Broken(Severity::Note) => "worth knowing: a cost, or something that is missed on a bad day",
             Self::Ok => "is as a buffer needs it",
             Self::NotShown => "could not be read: neither good news nor bad",
-            Self::Idle => "is about other servers",
+            Self::Idle => "does not apply here",
         }
     }
 }
@@ -108,7 +108,7 @@ pub(super) fn title(section: Section) -> String {
     format!("{}{}", word[..1].to_uppercase(), &word[1..])
 }
 
-/// The rules by tag, those about other servers left out; tags that no rule has are left out too.
+/// The rules by tag, those that do not apply left out; tags that no rule has are left out too.
 pub(super) fn tally(audit: &Audit) -> Vec<(Tag, usize)> {
     let count = |tag| audit.rules.iter().filter(|finding| Tag::of(finding) == tag).count();
     Tag::COUNTED.into_iter().map(|tag| (tag, count(tag))).filter(|(_, count)| *count > 0).collect()
@@ -140,11 +140,11 @@ pub(super) fn unread(audit: &Audit) -> Vec<(&str, Vec<&str>)> {
     reasons
 }
 
-/// The rules that are not about this server, counted: `9 rules are about other servers`.
+/// The rules that are not about this server, counted: `9 rules do not apply here`.
 pub(super) fn idle(audit: &Audit) -> Option<String> {
     let count = audit.count(Outcome::DoesNotApply);
-    let verb = if count == 1 { "rule is" } else { "rules are" };
-    (count > 0).then(|| format!("{count} {verb} about other servers"))
+    let verb = if count == 1 { "rule does" } else { "rules do" };
+    (count > 0).then(|| format!("{count} {verb} not apply here"))
 }
 
 /// The settings counted: `12 of 14 settings are as the profile asks`.

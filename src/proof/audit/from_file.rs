@@ -14,7 +14,7 @@ pub fn look(path: &Path, profile: &Profile) -> Result<Seen, ConfError> {
     let mut faults = FileFaults::default();
     for trouble in &file.troubles {
         let list = match trouble.kind {
-            Kind::UnknownDirective => &mut faults.unknown,
+            Kind::UnknownDirective(_) => &mut faults.unknown,
             _ => &mut faults.fatal,
         };
         list.push(trouble.to_string());
@@ -40,7 +40,8 @@ fn users(file: &conf_file::ConfFile) -> Read<Users> {
     }
     let has_password = file.settings.get("requirepass").is_some_and(|password| !password.is_empty());
     // What every server begins with; a line for the default user takes its place.
-    let default = if has_password { "user default on #*** ~* &* +@all" } else { "user default on nopass ~* &* +@all" };
+    let default =
+        if has_password { "user default on #*** ~* &* +@all" } else { "user default on nopass ~* &* +@all" };
     let mut users = Users::parse([default].into_iter().chain(file.users.iter().map(String::as_str)))?;
     let asked = DANGEROUS.iter().map(|(name, _)| *name).chain(NEEDED);
     let renamed = |name: &&str| file.renamed.iter().any(|(old, _)| old.eq_ignore_ascii_case(name));

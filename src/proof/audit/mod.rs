@@ -1,8 +1,11 @@
 //! The audit: does this server's configuration hold a buffer? Reads only.
 
 pub mod claims;
+pub mod conf_file;
+pub mod conf_line;
 pub mod controls;
-//TMP pub mod from_file;
+pub mod directives;
+pub mod from_file;
 pub mod fsync;
 pub mod host;
 pub mod judge;

@@ -102,6 +102,7 @@ impl Seen {
 
     /// `name value`, for what a rule says it has read.
     pub fn said(&self, name: &str) -> Read<String> {
-        Ok(super::remedy::conf_line(name, self.text(name)?))
+        // Save points take a line each.
+        Ok(super::remedy::conf_line(name, self.text(name)?).replace('\n', ", "))
     }
 }

@@ -12,6 +12,10 @@ const COLUMN: usize = 12;
 /// Indentation of a fix under the place where it goes.
 const FIX: usize = COLUMN + 2;
 
+/// Where the rest of a note is.
+const WHOLE: &str = "Why a note matters and what mends it: forebay audit --explain NAME. Every remedy at once: \
+    --fix-conf, --fix-commands.";
+
 /// One rule whole.
 pub fn explain(rule: &Rule, width: usize, colour: bool) -> String {
     let mut page = page(width, colour);
@@ -86,7 +90,9 @@ fn rules(page: &mut Page, audit: &Audit, section: Section) {
         return;
     }
     page.section(&audit::title(section));
-    for (at, finding) in broken.iter().enumerate() {
+    let (notes, grave): (Vec<&Finding>, Vec<&Finding>) =
+        broken.iter().partition(|finding| finding.severity == Severity::Note);
+    for (at, finding) in grave.iter().enumerate() {
         if at > 0 {
             page.blank();
         }
@@ -95,6 +101,14 @@ fn rules(page: &mut Page, audit: &Audit, section: Section) {
         page.field("found", &finding.read);
         page.field("why", &finding.why);
         page.mend(&finding.fixes, audit.is_file);
+    }
+    if !grave.is_empty() && !notes.is_empty() {
+        page.blank();
+    }
+    // A note whole would bury what is grave: `--explain` has it.
+    for finding in notes {
+        page.one_line(Tag::of(finding), "note", COLUMN, &format!("{}: {}", finding.id, finding.read));
+        page.field("must", &finding.must);
     }
     if !broken.is_empty() && !kept.is_empty() {
         page.blank();
@@ -125,6 +139,9 @@ fn summary(page: &mut Page, audit: &Audit) {
     }
     for text in [audit::idle(audit), audit::settings(audit)].into_iter().flatten() {
         page.wrapped(&format!("{text}."), "  ", "  ");
+    }
+    if audit.broken(Severity::Note).next().is_some() {
+        page.wrapped(WHOLE, "  ", "  ");
     }
     let first = audit.first(3);
     if !first.is_empty() {

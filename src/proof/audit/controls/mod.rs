@@ -5,11 +5,13 @@ pub mod plants;
 mod server;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use plants::{How, MODEL, PLANTS, Plant};
 
 use super::judge;
 use super::outcome::Audit;
+use super::rule::Unread;
 use super::rules;
 use super::seen::{FileFaults, Seen};
 use super::settings::Settings;
@@ -33,8 +35,13 @@ const HEALTHY_INFO: &str = "redis_version:8.4.1\nconfig_file:/etc/redis/redis.co
 const HEALTHY_SETTINGS: [(&str, &str); 4] =
     [("activedefrag", "yes"), ("port", "6379"), ("tls-port", "0"), ("dir", "/var/lib/redis")];
 
-/// A server made of data, with these faults and no others.
-pub fn made_up(profile: &Profile, root: &std::path::Path, faults: &[How]) -> Seen {
+/// A server made of data, with these faults and no others, on a machine made of files under `root`.
+pub fn made_up(profile: &Profile, root: &Path, faults: &[How]) -> Seen {
+    Seen { host: machine::host(root, faults), ..without_machine(profile, faults) }
+}
+
+/// The same with no machine to look at.
+fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
     let mut settings = Settings::default();
     let mut info = HEALTHY_INFO.to_owned();
     let mut users = Users { default_rules: "on #*** ~* -@all +ping".into(), others: 1, unknown: Vec::new() };
@@ -75,7 +82,7 @@ pub fn made_up(profile: &Profile, root: &std::path::Path, faults: &[How]) -> See
         info: Ok(Facts::of(&info)),
         users: Ok(users),
         usage: Ok(Usage::default()),
-        host: machine::host(root, faults),
+        host: Err(Unread("no machine was made up".into())),
         file,
         is_own: false,
     }
@@ -106,8 +113,7 @@ pub fn of_settings(profile: &Profile) -> Control {
     for (name, value) in &wanted {
         settings.set(name, other(value));
     }
-    let root = std::path::Path::new("/nonexistent");
-    let mut seen = made_up(profile, root, &[]);
+    let mut seen = without_machine(profile, &[]);
     seen.settings = Ok(settings);
     let audit = judge::audit(&seen, "a made-up server", false);
     let named = audit.differing().count();

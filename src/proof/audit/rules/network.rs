@@ -1,6 +1,7 @@
 //! Rules on the network and its clients: who can connect, who is cut off, and what they may do.
 
 use super::{Rule, no, yes};
+use crate::buffer::keys::{ACL_COMMANDS, ALL_KEYS};
 use crate::proof::audit::rule::{Checked, Fix, Severity, State, Unread};
 use crate::proof::audit::seen::Seen;
 use crate::proof::audit::version::Versions;
@@ -113,17 +114,20 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Note,
         must: "Writers and readers have users of their own",
         why: "A default user that may do everything with every key lets a bug in any program delete the buffer.",
-        remedy: "ACL SETUSER forebay on >PASSWORD ~forebay:* +@stream +@hash +@scripting +@connection +info +time +type",
+        remedy: "a user for the buffer's keys and the commands it takes (the audit prints the line), and a default user \
+                 without the dangerous ones",
         source: "Redis documentation, ACL",
         versions: Versions::All,
         check: |seen| {
             let users = seen.users()?;
             let read = format!("user default {}, and {} others", users.default_rules, users.others);
             Ok(State::of(!users.default_may_all(), read, || {
-                vec![Fix::act(
-                    "make a user for the buffer, give the default user a password, then take its rights: \
-                     ACL SETUSER default -@dangerous",
-                )]
+                vec![
+                    Fix::act(format!(
+                        "a user for the buffer: ACL SETUSER forebay on >PASSWORD ~{ALL_KEYS} {ACL_COMMANDS}"
+                    )),
+                    Fix::act("then give the default user a password, and: ACL SETUSER default -@dangerous"),
+                ]
             }))
         },
     },

@@ -44,7 +44,7 @@ pub(super) const RULES: &[Rule] = &[
         must: "Nobody but Forebay's writers adds to the lanes",
         why: "An entry added by hand has no number: readers report it as damage, and the count of events is wrong \
               from there on.",
-        remedy: "find who does it: ACL LOG, CLIENT LIST, MONITOR; give other programs a user without ~forebay:*",
+        remedy: "find who does it: ACL LOG, CLIENT LIST, MONITOR; give other programs a user without the buffer's keys",
         source: "XINFO STREAM: entries-added, against the writer's own count",
         versions: Versions::From((7, 0, 0)),
         check: |seen| {
@@ -56,7 +56,7 @@ pub(super) const RULES: &[Rule] = &[
             let read = if strange.is_empty() { "every entry is a block".into() } else { strange.join(", ") };
             Ok(State::of(strange.is_empty(), read, || {
                 vec![Fix::act(
-                    "find who writes there (CLIENT LIST, ACL LOG) and give it a user without ~forebay:*",
+                    "find who writes there (CLIENT LIST, ACL LOG) and give it a user without the buffer's keys",
                 )]
             }))
         },
