@@ -187,3 +187,27 @@ impl ConfFile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_to_an_end(bytes in prop::collection::vec(any::<u8>(), 0..300), line in "[a-z]{0,9}|save|bind|user|include") {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), [line.as_bytes(), b" ", &bytes].concat()).unwrap();
+            prop_assert!(read(file.path()).is_ok());
+        }
+
+        #[test]
+        fn what_is_written_for_a_server_is_read_back(value in "[ -~]{0,40}") {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), super::super::remedy::conf_line("requirepass", &value)).unwrap();
+            let read = read(file.path()).unwrap();
+            prop_assert_eq!(read.settings.get("requirepass"), Some(value.as_str()));
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Every rule, by section.
 
+mod access;
+mod buffers;
 mod disk;
 mod file;
 mod host;
@@ -20,8 +22,10 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
     [
         file::RULES,
         memory::RULES,
+        buffers::RULES,
         persistence::RULES,
         disk::RULES,
+        access::RULES,
         network::RULES,
         host::RULES,
         observability::RULES,

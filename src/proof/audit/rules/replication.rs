@@ -158,8 +158,8 @@ pub(super) const RULES: &[Rule] = &[
         check: |seen| {
             with_replicas(seen, |seen| {
                 let needed = (seen.profile.rates.peak * EVENT_BYTES * OUTAGE_S) as u64;
-                let limit = super::memory::output_limit(seen, "slave")
-                    .or_else(|_| super::memory::output_limit(seen, "replica"))?;
+                let limit = super::buffers::output_limit(seen, "slave")
+                    .or_else(|_| super::buffers::output_limit(seen, "replica"))?;
                 let read = format!(
                     "hard limit for replicas {}, a minute at the peak is {}",
                     size(limit),
