@@ -140,6 +140,14 @@ fn a_rule_finds_its_fault_on_a_real_server_and_its_remedy_silences_it() {
             continue;
         }
         assert!(found.is_broken() && !found.fixes.is_empty(), "{found:#?}");
+        let names = match plant.rule {
+            "use.other-keys" => "1 other keys",
+            "use.emptied" => "flushdb calls=1",
+            "network.dangerous-commands" => "flushall, flushdb",
+            rule if rule.starts_with("use.") => "forebay:rules:{",
+            _ => "",
+        };
+        assert!(found.read.contains(names), "{found:#?}");
         silence(&binary, plant, &found, (server, address));
         tried += 1;
     }

@@ -214,3 +214,83 @@ impl Disk {
         FILE_SYSTEMS.iter().any(|system| system.0 == self.magic && system.3)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine of these files, on which a server with id 7 began 5 s after the start.
+    fn machine(files: &[(&str, &str)]) -> (tempfile::TempDir, Read<Host>) {
+        let root = tempfile::tempdir().unwrap();
+        let ticks = 5 * rustix::param::clock_ticks_per_second();
+        let stat = format!("7 (odd) name) (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {ticks} 0 0\n");
+        for (path, text) in
+            [("proc/7/stat", stat.as_str()), ("proc/stat", "cpu 1\nbtime 1000\n")].iter().chain(files)
+        {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let host = Host::of(root.path(), 7, 1_005.0, None);
+        (root, host)
+    }
+
+    #[test]
+    fn the_least_limit_of_a_cgroup_and_those_above_it_counts() {
+        let meminfo = ("proc/meminfo", "MemTotal: 8000000 kB\n");
+        let gib = |files: &[(&str, &str)]| {
+            let all: Vec<_> = [meminfo].into_iter().chain(files.iter().copied()).collect();
+            let (_root, host) = machine(&all);
+            host.unwrap().memory().unwrap().0 >> 20
+        };
+        let two = ("proc/7/cgroup", "0::/a/b\n");
+        assert_eq!(gib(&[]), 7_812);
+        assert_eq!(gib(&[two, ("sys/fs/cgroup/a/b/memory.max", "max\n")]), 7_812);
+        assert_eq!(
+            gib(&[
+                two,
+                ("sys/fs/cgroup/a/b/memory.max", "max\n"),
+                ("sys/fs/cgroup/a/memory.max", "1073741824\n")
+            ]),
+            1_024
+        );
+        let one = ("proc/7/cgroup", "4:cpu,memory:/docker/x\n0::/\n");
+        assert_eq!(
+            gib(&[one, ("sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes", "2147483648\n")]),
+            2_048
+        );
+        assert_eq!(
+            gib(&[one, ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")]),
+            7_812
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_by_its_path() {
+        let (root, host) = machine(&[
+            ("proc/7/status", "VmSwap:\t 12 kB\n"),
+            ("proc/7/limits", "Max open files  unlimited  unlimited  files\n"),
+        ]);
+        let host = host.unwrap();
+        assert_eq!(host.number("vm.swappiness").unwrap_err().0, "/proc/sys/vm/swappiness cannot be read");
+        assert_eq!((host.process("VmSwap").unwrap(), host.files_max().unwrap()), (12 << 10, u64::MAX));
+        assert_eq!(host.has_huge_pages(), None, "an old kernel does not say");
+        assert!(host.process("VmRSS").unwrap_err().0.contains("has no VmRSS"));
+        assert!(host.disk().unwrap_err().0.contains("dir"));
+        assert!(Host::of(root.path(), 7, 900.0, None).is_err(), "another began then");
+        assert!(Host::of(root.path(), 8, 1_005.0, None).is_err(), "there is no such process");
+    }
+
+    #[test]
+    fn file_systems_are_told_apart() {
+        let disk = |magic| Disk::new("/x", 1, magic);
+        assert!(disk(TMPFS).is_in_memory() && !disk(TMPFS).is_remote());
+        assert!(disk(NFS).is_remote() && !disk(NFS).is_in_memory());
+        assert!(!disk(0xef53).is_in_memory() && !disk(0xef53).is_remote());
+        assert!(Disk::of("/nonexistent/folder").is_err());
+        let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
+        if mounts.lines().any(|line| line.starts_with("tmpfs /dev/shm tmpfs ")) {
+            assert!(Disk::of("/dev/shm").unwrap().is_in_memory());
+        }
+    }
+}
