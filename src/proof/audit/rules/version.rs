@@ -21,10 +21,10 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "version.unmaintained",
         severity: Severity::Note,
-        must: "The version still gets fixes from its makers",
+        must: "The version is one that its makers support",
         why: "Faults found from now on stay, unless the distribution mends them.",
         remedy: "Redis 8, or Valkey; or a distribution that keeps its package patched",
-        source: "Redis security policy: versions below 7.4 get no fixes since 2026",
+        source: "SECURITY.md of Redis 8.2: 7.4 and newer are supported, and 6.2 until the end of 2025",
         versions: Versions::Within { redis: &[((0, 0, 0), (7, 3, u64::MAX))], valkey: &[] },
         check: |seen| faulty(seen, "plan an upgrade; until then keep the distribution's package up to date"),
     },
