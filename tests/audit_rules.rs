@@ -78,11 +78,15 @@ pub fn apply(address: &Address, fixes: &[Fix]) -> Vec<(&'static str, &'static st
 
 /// Plants that a server on loopback can be given.
 fn on_a_real_server(plant: &Plant) -> bool {
+    // The bus of a cluster node takes a port 10,000 above its own, which may be none.
+    if plant.rule == "replication.cluster" {
+        return false;
+    }
     let is_open_to_all =
         |pairs: &[(&str, &str)]| pairs.iter().any(|(name, value)| *name == "bind" && *value != "127.0.0.1");
     plant.how.iter().all(|how| match how {
         How::Settings(pairs) => !is_open_to_all(pairs),
-        How::Commands(_) | How::DefaultUser(_) => true,
+        How::Commands(_) | How::DefaultUser(_) | How::Running(..) => true,
         _ => false,
     })
 }
@@ -97,6 +101,9 @@ fn by_hand(rule: &str, address: &Address) -> bool {
         }
         "network.default-user" => {
             vec!["ACL".into(), "SETUSER".into(), "default".into(), "-@dangerous".into(), "resetkeys".into()]
+        }
+        "network.dangerous-commands" => {
+            vec!["ACL".into(), "SETUSER".into(), "default".into(), "-@all".into(), "+ping".into()]
         }
         "replication.role" => vec!["REPLICAOF".into(), "NO".into(), "ONE".into()],
         "use.other-writers" | "use.no-group" => vec!["DEL".into(), lane(Lane::Likes)],

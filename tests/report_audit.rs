@@ -191,6 +191,7 @@ pub fn audit() -> Audit {
     Audit {
         of: "redis://127.0.0.1:6379".into(),
         is_file: false,
+        config_file: Some("/etc/redis/redis.conf".into()),
         uptime_seconds: Some(3 * 3600),
         settings,
         rules: [memory(), persistence(), others()].concat(),

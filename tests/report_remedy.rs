@@ -13,9 +13,15 @@ use super::support::ask;
 const CLI: &str = "redis-cli -h 127.0.0.1 -p 6379";
 /// A redis-cli that says what it was given, and what was said at its prompt.
 const FAKE_CLI: &str = r#"fake() {
-    for word; do printf '<%s>' "$word"; done
-    [ $# -gt 0 ] || { printf '{'; cat; printf '}'; }
-    echo
+    {
+        for word; do printf '<%s>' "$word"; done
+        [ $# -gt 0 ] || { printf '{'; cat; printf '}'; }
+        echo
+    } >&2
+    case $* in
+        'INFO persistence') echo aof_rewrite_in_progress:0; echo aof_last_bgrewrite_status:ok ;;
+        *) echo OK ;;
+    esac
 }
 "#;
 
@@ -36,20 +42,27 @@ fn differing(name: &str, required: &str) -> Setting {
 }
 
 fn of(settings: Vec<Setting>, rules: Vec<Finding>) -> Audit {
-    Audit { of: "redis://h:1".into(), is_file: false, uptime_seconds: None, settings, rules }
+    let config_file = Some("/etc/redis/redis.conf".into());
+    Audit { of: "redis://h:1".into(), is_file: false, config_file, uptime_seconds: None, settings, rules }
 }
 
-/// What sh prints when it runs the script with a redis-cli that prints its arguments.
+/// What is asked when sh runs the script with a redis-cli that tells its arguments.
 fn run(audit: &Audit) -> String {
     let script = format!("{FAKE_CLI}{}", commands(audit, "fake"));
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}\n{script}");
-    String::from_utf8(output.stdout).unwrap()
+    assert!(output.status.success(), "{output:?}\n{script}");
+    String::from_utf8(output.stderr).unwrap() + &String::from_utf8(output.stdout).unwrap()
 }
 
 /// The lines of a text that are no comments.
 fn live(text: &str) -> Vec<&str> {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+}
+
+/// The steps of a script: what follows the functions that it begins with.
+fn steps(script: &str) -> Vec<&str> {
+    let (_, rest) = script.split_once("until_rewritten() {").unwrap();
+    live(rest.split_once("\n}\n").unwrap().1)
 }
 
 #[test]
@@ -76,8 +89,13 @@ fn a_setting_is_given_once_and_by_the_gravest() {
     assert!(text.contains("Wins over 100, which memory.c (note) asks for."), "{text}");
     assert!(text.contains("\n# databases 1\n") && !text.contains("# hz"), "{text}");
     assert_eq!(
-        live(&commands(&audit, "x")),
-        ["x CONFIG SET MaxMemory 1073741824", "x CONFIG SET hz 10", "x CONFIG SET save ''"]
+        steps(&commands(&audit, "x")),
+        [
+            "ask CONFIG SET MaxMemory 1073741824",
+            "ask CONFIG SET hz 10",
+            "ask CONFIG SET save ''",
+            "ask CONFIG REWRITE"
+        ]
     );
 }
 
@@ -108,7 +126,7 @@ fn a_script_gives_redis_cli_every_value_as_it_is() {
         ["", "a b", "it's", "\"q\" 'r'", "$HOME `id` $(id) \\", "two\nlines", "*", "~", "#", "-x", "é;&|<>!"]
     {
         let audit = of(vec![], vec![broken("memory.a", Severity::Danger, [Fix::set("requirepass", value)])]);
-        assert_eq!(run(&audit), format!("<CONFIG><SET><requirepass><{value}>\n"));
+        assert_eq!(run(&audit), format!("<CONFIG><SET><requirepass><{value}>\n<CONFIG><REWRITE>\n"));
     }
 }
 
@@ -133,15 +151,14 @@ fn a_script_calls_the_server_and_the_shell_and_does_nothing_else() {
         ],
     );
     let expected = format!(
-        "<CONFIG><SET><maxmemory-policy><noeviction>\n<CONFIG><SET><maxmemory><1gb>\n<ACL><SAVE>\n{{{line}\n}}\n42\n\
-         <CONFIG><SET><bind><127.0.0.1 -::1>\n"
+        "<CONFIG><SET><maxmemory-policy><noeviction>\n<CONFIG><SET><maxmemory><1gb>\n\
+         <CONFIG><SET><bind><127.0.0.1 -::1>\n<CONFIG><REWRITE>\n<ACL><SAVE>\n{{{line}\n}}\n42\n"
     );
     assert_eq!(run(&audit), expected);
     let text = commands(&audit, CLI);
     assert!(text.starts_with("# Printed, never applied"), "{text}");
     assert!(text.contains("\n# needs a restart: put `databases 1` into redis.conf\n"), "{text}");
     assert!(text.contains("\n# echo note\n"), "{text}");
-    assert!(text.ends_with(&format!("\n# {CLI} CONFIG REWRITE\n")), "{text}");
 }
 
 #[test]
@@ -171,4 +188,35 @@ fn a_server_reads_the_fragment_as_it_was_meant() {
     assert!(get("client-output-buffer-limit").contains("pubsub 34603008 8388608 60"));
     assert_eq!(get("masterauth"), password);
     assert_eq!((get("databases"), get("hz")), ("3".into(), "10".into()));
+}
+
+#[test]
+fn a_script_ends_at_the_first_answer_that_is_no_success() {
+    let fixes = [Fix::set("hz", "10"), Fix::set("maxmemory", "1gb")];
+    let script = commands(&of(vec![], vec![broken("memory.a", Severity::Danger, fixes)]), "fake");
+    for (answer, says) in
+        [("NOAUTH Authentication required.", "NOAUTH"), ("ERR Unknown option", "ERR"), ("", "no answer")]
+    {
+        let fake = format!("fake() {{ echo \"$*\" >&2; echo '{answer}'; }}\n{script}");
+        let output = Command::new("sh").args(["-c", &fake]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains(says), "{said}");
+        assert!(!said.contains("maxmemory"), "nothing is asked after that: {said}");
+    }
+}
+
+#[test]
+fn the_aof_is_whole_before_what_it_replaces_is_given_up() {
+    let fixes = [Fix::set("save", ""), Fix::set("appendonly", "yes")];
+    let audit = of(vec![], vec![broken("persistence.a", Severity::Danger, fixes)]);
+    assert_eq!(
+        steps(&commands(&audit, "x")),
+        ["ask CONFIG SET appendonly yes", "until_rewritten", "ask CONFIG SET save ''", "ask CONFIG REWRITE"]
+    );
+    let asked = run(&audit);
+    assert!(asked.find("<INFO>") < asked.find("<save>"), "{asked}");
+    let without_file = Audit { config_file: Some(String::new()), ..audit };
+    let script = commands(&without_file, "x");
+    assert!(!script.contains("REWRITE") && script.contains("The server has no redis.conf"), "{script}");
+    assert!(conf(&without_file).contains("# Not by this line and a restart"));
 }

@@ -89,7 +89,8 @@ impl Address {
         Ok(connection)
     }
 
-    fn refused(&self, error: &RedisError) -> Error {
+    /// What a server's refusal means for whoever wants to talk to it.
+    pub fn refused(&self, error: &RedisError) -> Error {
         let url = self.shown.clone();
         let why = if error.is_timeout() {
             "it took the connection and gives no answer".into()

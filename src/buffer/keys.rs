@@ -29,7 +29,7 @@ pub const ALL_KEYS: &str = "forebay:*";
 
 /// What a user needs to write and read buffers, as ACL rules beside the keys.
 pub const ACL_COMMANDS: &str =
-    "-@all +@read +@stream +@hash +@scripting +@connection +info +time +waitaof +memory|usage +config|get";
+    "-@all +@read +@stream +@hash +@scripting +@connection +info +time +memory|usage +config|get";
 
 impl Name {
     /// The stream of a lane.

@@ -28,9 +28,10 @@ use crate::report::{Target, junit, terminal};
   forebay audit --explain memory.eviction
   forebay audit --fix-commands                   a shell script; read it, run it
 
-Nothing is written, no keys are walked. Exit codes: 0 no danger and the
-profile's settings, 1 a danger or another setting, 2 usage, 3 no server,
-4 the audit missed a fault planted for it.")]
+Nothing is written, no keys are walked. Exit codes: 0 nothing is refuted (what
+could not be read is `not shown`, and no good news), 1 a danger or another
+setting, 2 usage, 3 no server or no login, 4 the audit missed a fault planted
+for it.")]
 pub(crate) struct Audit {
     /// Server: redis://[user:password@]host[:port][/db], or rediss:// for TLS
     #[arg(long, env = "FOREBAY_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
@@ -90,7 +91,7 @@ impl Audit {
             let text = if self.fix_conf {
                 remedy::conf(&audit)
             } else {
-                remedy::commands(&audit, &Address::parse(&self.url)?.redis_cli())
+                remedy::commands(&audit, &self.redis_cli(&seen)?)
             };
             say::result(&text).context("writing the remedies")?;
             return Ok(exit::OK);
@@ -101,6 +102,14 @@ impl Audit {
         report.audit = Some(audit);
         report.seconds = begun.seconds();
         conclude(&report, global, self.out.as_deref())
+    }
+
+    /// How redis-cli is called for the server that was asked, or that a file would make.
+    fn redis_cli(&self, seen: &Seen) -> anyhow::Result<String> {
+        Ok(match &self.conf {
+            Some(_) => format!("redis-cli -p {}", seen.number("port").unwrap_or(6379)),
+            None => Address::parse(&self.url)?.redis_cli(),
+        })
     }
 
     fn of_server(&self, profile: &Profile) -> anyhow::Result<(Target, Seen)> {

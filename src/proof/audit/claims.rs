@@ -27,7 +27,7 @@ fn settings_claim(audit: &Audit, control: Control) -> Claim {
     let mut claim = Claim::judged(
         "audit.settings",
         STEP,
-        "No setting is another than the profile's",
+        "No setting differs from what the profile asks",
         (Bound::AtMost, 0.0, Unit::Count),
         differing.len() as f64,
         why,

@@ -58,6 +58,13 @@ pub enum Kind {
     Include(String, String),
 }
 
+impl ConfError {
+    /// What stands in the way.
+    pub fn why(&self) -> String {
+        format!("{}: {}", self.path.display(), self.why)
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.file.display(), self.line)?;

@@ -15,6 +15,7 @@ pub fn audit(seen: &Seen, of: &str, is_file: bool) -> Audit {
     Audit {
         of: of.into(),
         is_file,
+        config_file: seen.field("config_file").ok().map(str::to_owned),
         uptime_seconds: seen.count("uptime_in_seconds").ok(),
         settings: settings(seen),
         rules: rules::all().map(|rule| finding(rule, seen)).collect(),
@@ -27,15 +28,31 @@ fn settings(seen: &Seen) -> Vec<Setting> {
         let found = seen.text(&name).map(str::to_owned);
         let (outcome, why, fixes) = match &found {
             Err(Unread(why)) => (Outcome::NotShown, why.clone(), Vec::new()),
-            Ok(found) if meaning::same(&name, &required, found) => (Outcome::Ok, String::new(), Vec::new()),
-            Ok(_) if !AT_START.contains(&name.as_str()) => {
-                (Outcome::Broken, String::new(), vec![Fix::set(&name, &required)])
-            }
-            Ok(_) => (Outcome::Broken, String::new(), vec![Fix::at_start(&name, &required)]),
+            Ok(found) if meaning::keeps(&name, &required, found) => (Outcome::Ok, String::new(), Vec::new()),
+            Ok(_) => (Outcome::Broken, String::new(), vec![setting_fix(seen, &name, &required)]),
         };
         Setting { name, required, found: found.ok(), outcome, why, fixes }
     });
     each.collect()
+}
+
+/// What makes a setting the profile's, where that does no harm.
+fn setting_fix(seen: &Seen, name: &str, required: &str) -> Fix {
+    if name == "maxmemory-policy" && required.to_ascii_lowercase().starts_with("allkeys") {
+        return Fix::act(
+            "none: the profile asks for eviction and for no loss; the conflict eviction.loss says what resolves it",
+        );
+    }
+    // The highest database that holds something.
+    let used = (0..1_024_u64).rev().find(|number| seen.field(&format!("db{number}")).is_ok());
+    if let (true, Some(used), Ok(wanted)) = (name == "databases", used, required.parse::<u64>())
+        && used >= wanted
+    {
+        return Fix::act(format!(
+            "first move or remove the keys of database {used}: with databases {wanted} the server would not start"
+        ));
+    }
+    if AT_START.contains(&name) { Fix::at_start(name, required) } else { Fix::set(name, required) }
 }
 
 fn finding(rule: &Rule, seen: &Seen) -> Finding {
@@ -63,7 +80,7 @@ fn finding(rule: &Rule, seen: &Seen) -> Finding {
 fn check(rule: &Rule, seen: &Seen) -> Checked {
     match (&seen.info, rule.versions) {
         (Ok(facts), Versions::Within { .. }) if !rule.versions.have(facts) => {
-            Ok(State::Kept(format!("{} {}", facts.server(), facts.version())))
+            Ok(State::Kept(format!("{} {} is none of those with it", facts.server(), facts.version())))
         }
         (Ok(facts), versions) if !versions.have(facts) => {
             Ok(State::Idle(format!("{} {} does not have it", facts.server(), facts.version())))

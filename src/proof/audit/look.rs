@@ -5,6 +5,7 @@ use std::path::Path;
 
 use redis::{Connection, Value};
 
+use super::conf_file;
 use super::fsync::Fsync;
 use super::host::Host;
 use super::rule::Unread;
@@ -47,14 +48,15 @@ impl Look<'_> {
         let users = users(&mut connection);
         let usage = Usage::look(&mut connection, self.buffer);
         // Last, so that its statistics have at least one command to count.
-        let info = info(&mut connection);
+        let info = info(&mut connection, address)?;
         let host = if address.is_loopback() {
             self.host(&info, &settings)
         } else {
             Err(Unread("the server runs on another machine".into()))
         };
+        let on_disk = host.as_ref().map_err(Clone::clone).and_then(|_| on_disk(&info));
         let profile = self.profile.clone();
-        Ok(Seen { profile, settings, info, users, usage, host, file: None, is_own: self.is_own })
+        Ok(Seen { on_disk, profile, settings, info, users, usage, host, file: None, is_own: self.is_own })
     }
 
     fn host(&self, info: &Read<Facts>, settings: &Read<Settings>) -> Read<Host> {
@@ -72,9 +74,27 @@ impl Look<'_> {
     }
 }
 
-fn info(connection: &mut Connection) -> Read<Facts> {
+/// What the server says of itself. That nobody has logged in is no reason to go on.
+fn info(connection: &mut Connection, address: &Address) -> Result<Read<Facts>, Error> {
     let info: Result<String, _> = redis::cmd("INFO").arg("everything").query(connection);
-    Ok(Facts::of(&info.map_err(|error| refused("INFO", &error))?))
+    match info {
+        Ok(info) => Ok(Ok(Facts::of(&info))),
+        Err(error) if error.code() == Some("NOAUTH") => Err(address.refused(&error)),
+        Err(error) => Ok(Err(refused("INFO", &error))),
+    }
+}
+
+/// The redis.conf that the server was started with, on this machine.
+fn on_disk(info: &Read<Facts>) -> Read<Option<Settings>> {
+    let info = info.as_ref().map_err(Clone::clone)?;
+    let path =
+        info.get("config_file").ok_or_else(|| Unread("INFO of this server has no config_file".into()))?;
+    if path.is_empty() {
+        return Ok(None);
+    }
+    let file = conf_file::read(Path::new(path))
+        .map_err(|why| Unread(format!("the server's own file: {}", why.why())))?;
+    Ok(Some(file.settings))
 }
 
 fn settings(connection: &mut Connection) -> Read<Settings> {

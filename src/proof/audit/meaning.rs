@@ -28,6 +28,14 @@ pub fn same(name: &str, one: &str, other: &str) -> bool {
     }
 }
 
+/// Whether what was found keeps what is required: it means the same, or is stricter where that is plain.
+pub fn keeps(name: &str, required: &str, found: &str) -> bool {
+    let is_stricter = name == "appendfsync"
+        && unquoted(found).eq_ignore_ascii_case("always")
+        && unquoted(required).eq_ignore_ascii_case("everysec");
+    is_stricter || same(name, required, found)
+}
+
 /// The value without quotes around the whole of it.
 fn unquoted(text: &str) -> &str {
     let text = text.trim();
@@ -112,6 +120,13 @@ mod tests {
         ] {
             assert!(!same(name, one, other) && !same(name, other, one), "{name}: {one:?} {other:?}");
         }
+    }
+
+    #[test]
+    fn stricter_keeps_what_is_required_and_laxer_does_not() {
+        assert!(keeps("appendfsync", "everysec", "always") && keeps("maxmemory", "1gb", "1024mb"));
+        assert!(!keeps("appendfsync", "always", "everysec") && !keeps("appendfsync", "everysec", "no"));
+        assert!(!keeps("appendonly", "everysec", "always"));
     }
 
     proptest! {

@@ -11,6 +11,8 @@ pub struct Audit {
     pub of: String,
     /// Whether that was a file, without a server.
     pub is_file: bool,
+    /// The redis.conf that the server was started with: empty where it was none, none where that is not known.
+    pub config_file: Option<String>,
     /// For how long the server's counters have been counting; none where that is not known.
     pub uptime_seconds: Option<u64>,
     /// The settings that the profile names, in its order.

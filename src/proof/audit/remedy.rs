@@ -5,7 +5,7 @@ mod plan;
 use std::fmt::Write as _;
 
 use self::plan::{Step, Weight, plan};
-use super::outcome::Audit;
+use super::outcome::{Audit, Outcome};
 use super::rule::Fix;
 use crate::server::{Conf, quoted};
 
@@ -29,13 +29,24 @@ pub fn conf(audit: &Audit) -> String {
     let (settings, others): (Vec<Step>, Vec<Step>) =
         plan(audit).into_iter().partition(|step| step.directive().is_some());
     if settings.is_empty() && others.is_empty() {
-        comment(&mut text, "There is nothing to mend.");
+        comment(&mut text, nothing(audit));
     }
     for step in &settings {
         text.push('\n');
         let is_at_start = matches!(step.fix, Fix::SetAtStart { .. });
         let restart = if is_at_start { " A restart is needed." } else { "" };
         comment(&mut text, &format!("{}{restart}", step.reason()));
+        if step.directive() == Some("appendonly") {
+            comment(
+                &mut text,
+                "Not by this line and a restart: a server with events and no AOF yet starts empty.",
+            );
+            comment(
+                &mut text,
+                "First, while it runs: CONFIG SET appendonly yes, until INFO persistence says",
+            );
+            comment(&mut text, "aof_rewrite_in_progress:0.");
+        }
         lines(&mut text, &step.fix.line(), step.weight == Weight::Note);
     }
     if !others.is_empty() {
@@ -55,56 +66,98 @@ pub fn conf(audit: &Audit) -> String {
     text
 }
 
-/// What mends the findings, as a script for sh that calls `redis_cli` (`redis-cli -h 127.0.0.1 -p 6379`). What
-/// mends a note, needs a restart or needs a person is a comment.
+/// What mends the findings, as a script for sh that calls `redis_cli` (`redis-cli -h 127.0.0.1 -p 6379`). It ends at
+/// the first answer that is no success. What mends a note, needs a restart or needs a person is a comment.
 pub fn commands(audit: &Audit, redis_cli: &str) -> String {
     let mut text = String::new();
     comment(&mut text, &format!("Printed, never applied: what mends the findings about {}.", audit.of));
-    comment(&mut text, "Read it first; then run it with sh, on the server's machine.");
+    comment(&mut text, "Read it first; then run it with sh, on the server's machine. A password goes into");
+    comment(&mut text, "REDISCLI_AUTH, by a user who may use CONFIG and ACL.");
     let mut steps = plan(audit);
     steps.sort_by_key(|step| turn(step.fix));
     if steps.is_empty() {
-        comment(&mut text, "There is nothing to mend.");
+        comment(&mut text, nothing(audit));
+        return text;
     }
-    let mut last = String::new();
+    let is_live = |step: &Step| {
+        step.weight != Weight::Note && !matches!(step.fix, Fix::SetAtStart { .. } | Fix::Do { .. })
+    };
+    if steps.iter().any(is_live) {
+        let ask = include_str!("remedy/ask.sh").trim_end();
+        let _ = writeln!(text, "\nset -eu\ncli() {{ {redis_cli} \"$@\"; }}\n{ask}");
+    }
+    let is_set = |step: &&Step| step.weight != Weight::Note && matches!(step.fix, Fix::Set { .. });
+    let sets = steps.iter().filter(is_set).count();
+    let (mut last, mut done) = (String::new(), 0);
     for step in &steps {
         reason(&mut text, step, &mut last);
-        let is_note = step.weight == Weight::Note;
-        match step.fix {
-            Fix::Set { directive, value } => {
-                let line = format!("{redis_cli} CONFIG SET {} {}", sh_word(directive), sh_word(value));
-                lines(&mut text, &line, is_note);
-            }
-            Fix::Command { line } => lines(&mut text, &call(redis_cli, line), is_note),
-            Fix::Shell { line } => lines(&mut text, line, is_note),
-            Fix::SetAtStart { directive, value } => {
-                let line = conf_line(directive, value).replace('\n', "`, `");
-                comment(&mut text, &format!("needs a restart: put `{line}` into redis.conf"));
-            }
-            Fix::Do { text: act } => comment(&mut text, &format!("by hand: {act}")),
+        call(&mut text, step);
+        done += usize::from(is_set(&step));
+        if is_set(&step) && step.directive() == Some("appendonly") {
+            text.push_str("until_rewritten\n");
         }
-    }
-    if steps.iter().any(|step| matches!(step.fix, Fix::Set { .. })) {
-        text.push('\n');
-        comment(
-            &mut text,
-            "What CONFIG SET changed is gone after a restart. This writes it into redis.conf:",
-        );
-        comment(&mut text, &format!("{redis_cli} CONFIG REWRITE"));
+        if is_set(&step) && done == sets {
+            rewrite(&mut text, audit);
+        }
     }
     text
 }
 
+/// One step of the script.
+fn call(text: &mut String, step: &Step) {
+    let is_note = step.weight == Weight::Note;
+    match step.fix {
+        Fix::Set { directive, value } => {
+            lines(text, &format!("ask CONFIG SET {} {}", sh_word(directive), sh_word(value)), is_note);
+        }
+        Fix::Command { line } => lines(text, &asked(line), is_note),
+        Fix::Shell { line } => lines(text, line, is_note),
+        Fix::SetAtStart { directive, value } => {
+            let line = conf_line(directive, value).replace('\n', "`, `");
+            comment(text, &format!("needs a restart: put `{line}` into redis.conf"));
+        }
+        Fix::Do { text: act } => comment(text, &format!("by hand: {act}")),
+    }
+}
+
+/// What was set, into the file that the next start reads.
+fn rewrite(text: &mut String, audit: &Audit) {
+    text.push('\n');
+    if audit.config_file.as_deref() == Some("") {
+        comment(
+            text,
+            "The server has no redis.conf, and what was set is gone at its next start: write one with",
+        );
+        comment(text, "forebay audit --fix-conf, and start it with that, once the AOF is there.");
+    } else {
+        comment(text, "Else what was set is gone at the next start, and the AOF would not be read.");
+        text.push_str("ask CONFIG REWRITE\n");
+    }
+}
+
+/// Where no remedy is: whether that is good news.
+fn nothing(audit: &Audit) -> &'static str {
+    if audit.count(Outcome::NotShown) > 0 {
+        "Nothing to mend in what could be read. Rules that could not be read may be broken: see forebay audit."
+    } else {
+        "There is nothing to mend."
+    }
+}
+
 /// When a fix has its turn in a script. The policy comes before a limit, or keys might be evicted between the two;
-/// what may lock the caller out comes last.
+/// the AOF before what it replaces; what may lock the caller out, last of the settings.
 fn turn(fix: &Fix) -> u8 {
     const LOCKS: [&str; 6] = ["bind", "maxclients", "port", "protected-mode", "requirepass", "tls-port"];
     match fix {
-        Fix::Set { directive, .. } if directive.eq_ignore_ascii_case("maxmemory-policy") => 0,
-        Fix::Set { directive, .. } if LOCKS.contains(&directive.to_ascii_lowercase().as_str()) => 3,
-        Fix::Set { .. } => 1,
-        Fix::Command { .. } | Fix::Shell { .. } => 2,
-        Fix::SetAtStart { .. } | Fix::Do { .. } => 4,
+        Fix::Set { directive, .. } => match directive.to_ascii_lowercase().as_str() {
+            "maxmemory-policy" => 0,
+            "appendonly" => 1,
+            name if LOCKS.contains(&name) => 3,
+            _ => 2,
+        },
+        Fix::Command { .. } => 4,
+        Fix::Shell { .. } => 5,
+        Fix::SetAtStart { .. } | Fix::Do { .. } => 6,
     }
 }
 
@@ -119,13 +172,9 @@ fn reason(text: &mut String, step: &Step, last: &mut String) {
 }
 
 /// A command for redis-cli: as its arguments where sh and redis-cli read it alike, else as a line at its prompt.
-fn call(redis_cli: &str, line: &str) -> String {
+fn asked(line: &str) -> String {
     let is_plain = line.split_ascii_whitespace().all(|word| sh_word(word) == word) && !line.contains('\n');
-    if is_plain {
-        format!("{redis_cli} {line}")
-    } else {
-        format!("printf '%s\\n' {} | {redis_cli}", sh_word(line))
-    }
+    if is_plain { format!("ask {line}") } else { format!("at_prompt {}", sh_word(line)) }
 }
 
 /// One word for sh, whatever is in it.

@@ -28,6 +28,8 @@ pub struct Seen {
     pub host: Read<Host>,
     /// What is wrong with the file, where a file was read.
     pub file: Option<FileFaults>,
+    /// What the server would read at its next start; none where it was started without a file.
+    pub on_disk: Read<Option<Settings>>,
     /// Whether the server is Forebay's own, in a temporary folder.
     pub is_own: bool,
 }

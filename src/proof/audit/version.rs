@@ -37,10 +37,14 @@ impl Versions {
 
     /// For people: `Redis 7.0.0 and newer, Valkey`.
     pub fn text(self) -> String {
-        let number = |(a, b, c): Number| format!("{a}.{b}.{c}");
+        let number = |(a, b, c): Number| {
+            if c == u64::MAX { format!("{a}.{b}.x") } else { format!("{a}.{b}.{c}") }
+        };
         let ranges = |name: &str, ranges: &[(Number, Number)]| {
             let each = ranges.iter().map(|(first, last)| {
-                if first == last {
+                if *first == (0, 0, 0) {
+                    format!("up to {}", number(*last))
+                } else if first == last {
                     number(*first)
                 } else {
                     format!("{} to {}", number(*first), number(*last))

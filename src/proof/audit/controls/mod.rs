@@ -49,6 +49,7 @@ fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
     for (name, value) in MODEL.into_iter().chain(HEALTHY_SETTINGS) {
         settings.set(name, value);
     }
+    let mut on_disk = settings.clone();
     for how in faults {
         match how {
             How::Settings(pairs) => {
@@ -57,6 +58,7 @@ fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
                         users.unknown.push(value.split(' ').next().unwrap_or_default().to_lowercase());
                     } else {
                         settings.set(name, *value);
+                        on_disk.set(name, *value);
                     }
                 }
             }
@@ -73,6 +75,7 @@ fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
                 let (fatal, unknown) = if is_unknown { (vec![], vec![line]) } else { (vec![line], vec![]) };
                 file = Some(FileFaults { fatal, unknown });
             }
+            How::Running(name, value) => settings.set(name, *value),
             How::Commands(_) | How::Machine(..) | How::Disk(_) | How::FsyncMs(_) => {}
         }
     }
@@ -82,6 +85,7 @@ fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
         info: Ok(Facts::of(&info)),
         users: Ok(users),
         usage: Ok(Usage::default()),
+        on_disk: Ok(Some(on_disk)),
         host: Err(Unread("no machine was made up".into())),
         file,
         is_own: false,

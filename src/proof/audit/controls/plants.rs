@@ -53,6 +53,8 @@ pub const MODEL: [(&str, &str); 42] = [
 pub enum How {
     /// Settings, from the start.
     Settings(&'static [(&'static str, &'static str)]),
+    /// A setting that is changed while the server runs.
+    Running(&'static str, &'static str),
     /// Commands to the server; `{likes}` stands for the stream of that lane.
     Commands(&'static [&'static str]),
     /// A file of the machine.
@@ -88,7 +90,7 @@ const fn together(rule: &'static str, how: &'static [How]) -> Plant {
     Plant { rule, how, together: true }
 }
 
-use How::{Commands, DefaultUser, Disk, FsyncMs, Line, Machine, Says, Settings};
+use How::{Commands, DefaultUser, Disk, FsyncMs, Line, Machine, Running, Says, Settings};
 
 /// A user that may do everything, without a password: what a server has unless told otherwise.
 const OPEN: &str = "on nopass ~* &* +@all";
@@ -136,6 +138,7 @@ pub const PLANTS: &[Plant] = &[
     together("persistence.incremental-fsync", &[Settings(&[("aof-rewrite-incremental-fsync", "no")])]),
     together("persistence.save-beside-aof", &[Settings(&[("save", "3600 1 300 100")])]),
     together("persistence.stop-writes", &[Settings(&[("stop-writes-on-bgsave-error", "no")])]),
+    together("persistence.lasting", &[Running("maxmemory", "1900mb")]),
     alone("persistence.config-file", &[Says(&[("config_file", "")])]),
     alone("persistence.last-write", &[Says(&[("aof_last_write_status", "err")])]),
     alone("persistence.last-rewrite", &[Says(&[("aof_last_bgrewrite_status", "err")])]),

@@ -71,6 +71,9 @@ pub fn start(binary: &ServerBinary, faults: &[How], name: &Name) -> anyhow::Resu
     for how in faults {
         match how {
             How::Commands(lines) => lines.iter().try_for_each(|line| tell(&mut connection, line, name))?,
+            How::Running(setting, value) => {
+                tell(&mut connection, &format!("CONFIG SET {setting} {value}"), name)?;
+            }
             How::DefaultUser(rules) => {
                 tell(&mut connection, &format!("ACL SETUSER default reset {rules}"), name)?;
             }

@@ -116,9 +116,12 @@ pub(super) const RULES: &[Rule] = &[
             let users = seen.users()?;
             let read = format!("user default {}, and {} others", users.default_rules, users.others);
             Ok(State::of(!users.default_may_all(), read, || {
+                // An older server knows no WAITAOF, and refuses the whole line for it.
+                let has_waitaof = seen.info().is_ok_and(|facts| Versions::From((7, 2, 0)).have(facts));
+                let waitaof = if has_waitaof { " +waitaof" } else { "" };
                 vec![
                     Fix::act(format!(
-                        "a user for the buffer: ACL SETUSER forebay on >PASSWORD ~{ALL_KEYS} {ACL_COMMANDS}"
+                        "a user for the buffer: ACL SETUSER forebay on >PASSWORD ~{ALL_KEYS} {ACL_COMMANDS}{waitaof}"
                     )),
                     Fix::act("then give the default user a password, and: ACL SETUSER default -@dangerous"),
                 ]
@@ -140,10 +143,11 @@ pub(super) const RULES: &[Rule] = &[
                 if open.is_empty() { "none is open".into() } else { format!("open: {}", open.join(", ")) };
             Ok(State::of(open.is_empty(), read, || {
                 let minus: Vec<String> = open.iter().map(|name| format!("-{name}")).collect();
-                vec![
-                    Fix::act("first make a user who may: ACL SETUSER admin on >PASSWORD ~* &* +@all"),
-                    Fix::command(format!("ACL SETUSER default {}", minus.join(" "))),
-                ]
+                vec![Fix::act(format!(
+                    "first a user who may: ACL SETUSER admin on >PASSWORD ~* &* +@all; then, as that user: \
+                     ACL SETUSER default {}",
+                    minus.join(" ")
+                ))]
             }))
         },
     },

@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         id: "file.known",
-        severity: Severity::Warn,
+        severity: Severity::Danger,
         must: "Every directive is one that Redis or Valkey has",
         why: "A server that does not know a directive refuses to start. A module or a newer version may know it; a \
               typing error nobody does, and the setting that was meant is not made.",

@@ -43,8 +43,9 @@ pub(super) const RULES: &[Rule] = &[
             let host = seen.host()?;
             let mode = host.chosen(HUGE_PAGES)?;
             let for_server = host.has_huge_pages().unwrap_or(mode == "always");
-            let word = if for_server { "on" } else { "off" };
-            Ok(State::of(mode != "always" || !for_server, format!("{mode}, {word} for the server"), || {
+            let is_spared = mode == "always" && !for_server;
+            let read = if is_spared { "always, but off for the server".into() } else { mode.clone() };
+            Ok(State::of(mode != "always" || !for_server, read, || {
                 vec![
                     Fix::shell("echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"),
                     Fix::at_start("disable-thp", "yes"),
@@ -55,7 +56,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         id: "host.swappiness",
         severity: Severity::Note,
-        must: "The kernel swaps programs out last",
+        must: "The kernel does not swap the server out while there is another way",
         why: "Events wait for hours untouched, which is what the kernel looks for when it swaps. Coming back they take \
               milliseconds each, with every client waiting.",
         remedy: "sysctl -w vm.swappiness=1, and in /etc/sysctl.d",
@@ -64,10 +65,11 @@ pub(super) const RULES: &[Rule] = &[
         check: |seen| {
             let host = seen.host()?;
             let (swap, eagerness) = (host.swap()?, host.number("vm.swappiness")?);
+            if swap == 0 {
+                return Ok(State::Kept("there is no swap".into()));
+            }
             let read = format!("vm.swappiness {eagerness}, swap {}", size(swap));
-            Ok(State::of(swap == 0 || eagerness <= 10, read, || {
-                vec![Fix::shell("sysctl -w vm.swappiness=1")]
-            }))
+            Ok(State::of(eagerness <= 10, read, || vec![Fix::shell("sysctl -w vm.swappiness=1")]))
         },
     },
     Rule {

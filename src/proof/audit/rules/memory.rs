@@ -12,6 +12,9 @@ const FORK_SHARE: u64 = 4;
 /// A stream's node that takes several of the blocks that are cut by age.
 const NODE_BYTES: u64 = 16 << 10;
 
+/// The least `maxmemory` that is proposed, in MiB.
+const ROOM_MIN_MB: u64 = 64;
+
 /// Memory that is resident and not used, from which on it is worth mending.
 const WASTE: u64 = 256 << 20;
 
@@ -203,7 +206,8 @@ fn noeviction() -> Vec<Fix> {
 /// Debian's server, for one, says that it is built with jemalloc, and refuses: it is not the one that can.
 fn defragment() -> Vec<Fix> {
     vec![
-        Fix::set("activedefrag", "yes"),
+        // Not a line of redis.conf: a build that refuses it would not start.
+        Fix::command("CONFIG SET activedefrag yes"),
         Fix::act(
             "where the server refuses that (Debian's build does), restart it once the buffer is drained",
         ),
@@ -217,13 +221,24 @@ fn fits_machine(seen: &Seen) -> Checked {
     }
     let host = seen.host()?;
     let (there, of) = host.memory()?;
-    let seen_cow = |name| seen.count(name).unwrap_or(0);
-    let copies = seen_cow("aof_last_cow_size").max(seen_cow("rdb_last_cow_size")).max(limit / FORK_SHARE);
+    let copies = largest_copy(seen).max(limit / FORK_SHARE);
     let read = format!("maxmemory {} and {} for a fork, {of} {}", size(limit), size(copies), size(there));
     Ok(State::of(limit.saturating_add(copies) <= there, read, || {
-        let room = there.saturating_sub(copies).min(there / 5 * 4) >> 20;
+        let room = there.saturating_sub(largest_copy(seen)).min(there / (FORK_SHARE + 1) * FORK_SHARE) >> 20;
+        if room < ROOM_MIN_MB {
+            return vec![Fix::act(format!(
+                "a machine with more memory: {} is too little for a buffer",
+                size(there)
+            ))];
+        }
         vec![Fix::set("maxmemory", format!("{room}mb"))]
     }))
+}
+
+/// The largest copy that a fork of this server has made.
+fn largest_copy(seen: &Seen) -> u64 {
+    let last = |name| seen.count(name).unwrap_or(0);
+    last("aof_last_cow_size").max(last("rdb_last_cow_size"))
 }
 
 fn near_full(seen: &Seen) -> Checked {

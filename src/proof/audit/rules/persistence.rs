@@ -1,12 +1,29 @@
 //! Rules on persistence: which settings decide what is left after a restart, a kill or a power cut.
 
 use super::{Rule, no, size, yes};
+use crate::proof::audit::meaning;
+use crate::proof::audit::remedy::conf_line;
 use crate::proof::audit::rule::{Checked, Fix, Severity, State};
 use crate::proof::audit::seen::Seen;
 use crate::proof::audit::version::Versions;
 
 /// From which growth on a rewrite comes too late (in percent), and below which it never ends.
 const GROWTH: std::ops::RangeInclusive<i64> = 20..=200;
+
+/// How the AOF is turned on without losing what is there.
+const AOF_FIRST: &str = "while the server runs, then wait for aof_rewrite_in_progress:0 in INFO persistence, then CONFIG \
+                         REWRITE: started with appendonly yes and no AOF, it leaves its snapshot aside and is empty";
+
+/// Settings that decide what is left after a start; every server has the same defaults for them.
+const LASTING: [&str; 7] = [
+    "appendonly",
+    "appendfsync",
+    "save",
+    "maxmemory",
+    "maxmemory-policy",
+    "no-appendfsync-on-rewrite",
+    "auto-aof-rewrite-percentage",
+];
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
@@ -15,10 +32,15 @@ pub(super) const RULES: &[Rule] = &[
         must: "The append-only file is on",
         why: "Without it a restart comes back with the last snapshot, or with nothing: hours of acknowledged events \
               are gone.",
-        remedy: "appendonly yes",
-        source: "redis.conf: appendonly",
+        remedy: "CONFIG SET appendonly yes while it runs, then CONFIG REWRITE. Never by redis.conf and a restart alone: \
+                 the server would start with an empty AOF and leave its snapshot aside",
+        source: "redis.conf: appendonly; Redis documentation, persistence",
         versions: Versions::All,
-        check: |seen| yes(seen, "appendonly"),
+        check: |seen| {
+            Ok(State::of(seen.yes("appendonly")?, seen.said("appendonly")?, || {
+                vec![Fix::set("appendonly", "yes"), Fix::act(AOF_FIRST)]
+            }))
+        },
     },
     Rule {
         id: "persistence.fsync-never",
@@ -194,6 +216,17 @@ pub(super) const RULES: &[Rule] = &[
         check: |seen| yes(seen, "stop-writes-on-bgsave-error"),
     },
     Rule {
+        id: "persistence.lasting",
+        severity: Severity::Danger,
+        must: "What was set while the server ran is in its redis.conf too",
+        why: "The next start reads the file. With appendonly yes only in memory it loads an old snapshot, or nothing, \
+              and the AOF with all events stays aside.",
+        remedy: "CONFIG REWRITE",
+        source: "Redis documentation: CONFIG SET, CONFIG REWRITE",
+        versions: Versions::All,
+        check: lasting,
+    },
+    Rule {
         id: "persistence.config-file",
         severity: Severity::Note,
         must: "The server was started with a redis.conf",
@@ -219,6 +252,23 @@ fn with_aof(seen: &Seen, check: fn(&Seen) -> Checked) -> Checked {
     } else {
         Ok(State::Idle("there is no AOF: see persistence.aof".into()))
     }
+}
+
+/// The running settings against the file that the next start reads.
+fn lasting(seen: &Seen) -> Checked {
+    let file = seen.on_disk.as_ref().map_err(Clone::clone)?;
+    let Some(file) = file else {
+        return Ok(State::Idle("there is no redis.conf: see persistence.config-file".into()));
+    };
+    let mut gone = Vec::new();
+    for name in LASTING {
+        let (running, written) = (seen.text(name)?, file.get(name).unwrap_or_default());
+        if !meaning::same(name, running, written) {
+            gone.push(format!("{} (in the file: {})", seen.said(name)?, conf_line(name, written)));
+        }
+    }
+    let read = if gone.is_empty() { "the same in both".into() } else { gone.join(", ") };
+    Ok(State::of(gone.is_empty(), read, || vec![Fix::command("CONFIG REWRITE")]))
 }
 
 fn rewrite_at_double() -> Vec<Fix> {
