@@ -107,7 +107,7 @@ fn rules(page: &mut Page, audit: &Audit, section: Section) {
     }
     // A note whole would bury what is grave: `--explain` has it.
     for finding in notes {
-        page.one_line(Tag::of(finding), "note", COLUMN, &format!("{}: {}", finding.id, finding.read));
+        page.tagged(Tag::of(finding), 2, COLUMN, &format!("{}: {}", finding.id, finding.read));
         page.field("must", &finding.must);
     }
     if !broken.is_empty() && !kept.is_empty() {
@@ -115,7 +115,7 @@ fn rules(page: &mut Page, audit: &Audit, section: Section) {
     }
     for finding in &kept {
         let text = format!("{}: {}", audit::bare(&finding.must), finding.read);
-        page.one_line(Tag::Ok, "ok", COLUMN, &text);
+        page.tagged(Tag::Ok, 2, COLUMN, &text);
     }
 }
 
