@@ -5,6 +5,7 @@
 mod block_frame;
 mod buffer_append;
 mod buffer_batch;
+mod buffer_claims;
 mod buffer_damage;
 mod buffer_faults;
 mod buffer_read;

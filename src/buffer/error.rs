@@ -53,9 +53,9 @@ pub enum Error {
         /// What the server said.
         why: String,
     },
-    /// A newer writer has taken the lane.
+    /// Another writer has taken the lane.
     #[error(
-        "lane {lane}: fenced, a newer writer has taken it (its epoch is {theirs}, ours {mine}); \
+        "lane {lane}: fenced, another writer has taken it (its epoch is {theirs}, ours {mine}); \
              {unacknowledged} events here are not acknowledged; only one writer may append to a buffer"
     )]
     Fenced {
@@ -63,8 +63,23 @@ pub enum Error {
         lane: Lane,
         /// Our epoch.
         mine: u64,
-        /// The newer one.
+        /// The other one.
         theirs: u64,
+        /// Events taken from the source that the server does not have from us.
+        unacknowledged: u64,
+    },
+    /// The server has a block under a number that this writer has not given out yet.
+    #[error(
+        "lane {lane}: the server says that it has block {number}, which was never sent: something else writes to \
+             {key:?}; {unacknowledged} events here are not acknowledged; only one writer may append to a buffer"
+    )]
+    Foreign {
+        /// The lane.
+        lane: Lane,
+        /// The hash beside its stream.
+        key: String,
+        /// The block's number.
+        number: u64,
         /// Events taken from the source that the server does not have from us.
         unacknowledged: u64,
     },

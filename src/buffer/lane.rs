@@ -67,6 +67,9 @@ pub(super) struct Appender {
     /// How many of those were answered and wait for their fsync.
     pub(super) stored: usize,
     pub(super) expected: VecDeque<Expected>,
+    /// Number of the last block whose answer was lost with its connection, or that was stored and not synced: up to
+    /// here the server may have a block already.
+    pub(super) doubtful: u64,
     /// Number of the last acknowledged block, and the lane's events up to it.
     pub(super) acked: u64,
     pub(super) acked_events: u64,
@@ -94,6 +97,7 @@ impl Appender {
             window: VecDeque::new(),
             sent: 0,
             stored: 0,
+            doubtful: 0,
             expected: VecDeque::new(),
             probing: false,
             backoff: BACKOFF_MIN,
@@ -233,6 +237,10 @@ impl Appender {
             redis::from_redis_value_ref(answer).map_err(|error| Setback::garbled(&error))?;
         match what.as_str() {
             "ok" | "repeat" => {
+                let number = self.acked + self.stored as u64 + 1;
+                if what == "repeat" && number > self.doubtful {
+                    return Err(Setback::Foreign(number));
+                }
                 if what == "repeat" {
                     self.counts().repeats.fetch_add(1, Relaxed);
                 }

@@ -22,6 +22,8 @@ pub(super) enum Setback {
     Gap,
     /// A newer writer has the lane; its epoch.
     Fenced(u64),
+    /// The server has a block of this number, and it was never sent.
+    Foreign(u64),
     /// The server has less than it had acknowledged.
     LostByServer,
 }
@@ -56,6 +58,12 @@ impl Appender {
                 theirs,
                 unacknowledged: self.shared.unacknowledged(),
             }),
+            Setback::Foreign(number) => Err(Error::Foreign {
+                lane: self.lease.lane,
+                key: self.lease.name.writer(self.lease.lane),
+                number,
+                unacknowledged: self.shared.unacknowledged(),
+            }),
             Setback::Trouble(Trouble::WrongType(why)) => {
                 Err(Error::WrongType { key: self.lease.name.stream(self.lease.lane), why })
             }
@@ -67,6 +75,10 @@ impl Appender {
                 self.wait(&why)
             }
             Setback::Trouble(Trouble::Refused(why)) => {
+                // It may be the fsync that was refused, of blocks that are stored.
+                if self.lease.wait_aof {
+                    self.doubt();
+                }
                 self.drain();
                 self.wait(&why)
             }
@@ -111,6 +123,7 @@ impl Appender {
                 // their way that would be taken for those of later blocks, and each would be waited for in full.
                 if connection.recv_response().is_err() {
                     self.connection = None;
+                    self.doubt();
                     break;
                 }
             }
@@ -120,7 +133,13 @@ impl Appender {
 
     fn forget_connection(&mut self) {
         self.connection = None;
+        self.doubt();
         self.rewind();
+    }
+
+    /// Whatever was sent may be stored: the server may say so when it is sent again.
+    fn doubt(&mut self) {
+        self.doubtful = self.doubtful.max(self.acked + self.sent as u64);
     }
 
     fn rewind(&mut self) {
@@ -135,6 +154,7 @@ impl Appender {
     fn resume(&mut self) -> Result<(), Setback> {
         let (name, lane) = (self.lease.name.clone(), self.lease.lane);
         let (epoch, acked, events) = (self.lease.epoch, self.acked, self.acked_events);
+        let base = self.lease.last;
         let connection = self.open_connection()?;
         let answer: Value = Script::new(include_str!("resume.lua"))
             .key(name.stream(lane))
@@ -143,6 +163,7 @@ impl Appender {
             .arg(acked)
             .arg(events)
             .arg("")
+            .arg(base)
             .invoke(connection)?;
         let (what, theirs, kept): (String, u64, u64) =
             redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;

@@ -202,9 +202,12 @@ impl Drop for Writer {
 
 /// Takes a lane: its epoch from now on, its last block's number, its events so far.
 fn claim(connection: &mut Connection, name: &Name, lane: Lane) -> Result<(u64, u64, u64), Error> {
+    let (seconds, micros): (u64, u64) =
+        redis::cmd("TIME").query(connection).map_err(|error| Error::server("asking for the time", &error))?;
     let answer: Result<(u64, u64, u64, String), _> = Script::new(include_str!("claim.lua"))
         .key(name.stream(lane))
         .key(name.writer(lane))
+        .arg(seconds * 1_000 + micros / 1_000)
         .invoke(connection);
     let (epoch, last, events, _) = answer.map_err(|error| match trouble(&error) {
         Trouble::WrongType(why) => {

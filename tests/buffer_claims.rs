@@ -1,0 +1,119 @@
+//! What is claimed of who may write to a lane and what counts there: after a loss, with keys that somebody deleted or
+//! changed, on a clock that went back. Whatever was acknowledged is stored, and a fenced writer adds nothing.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
+use forebay::buffer::error::Error;
+use forebay::buffer::writer::Writer;
+use forebay::event::lane::Lane;
+use forebay::server::Server;
+
+use crate::support::*;
+
+/// A writer that has had so many blocks of one like each acknowledged.
+fn at_work(server: &Server, blocks: u64) -> (Writer, Ledger) {
+    let mut writer = open(&address(server), &options(1, 4));
+    let mut ledger = Ledger::default();
+    ledger.push_many(&mut writer, Lane::Likes, blocks).unwrap();
+    until("they are acknowledged", || writer.monitor().counts().acknowledged == blocks);
+    (writer, ledger)
+}
+
+/// Another writer's whole life: so many blocks of one like each. Its events have numbers of their own.
+fn another(server: &Server, blocks: u64) -> Ledger {
+    let mut writer = open(&address(server), &options(1, 4));
+    let mut ledger = Ledger { padding: 7, ..Ledger::default() };
+    ledger.push_many(&mut writer, Lane::Likes, blocks).unwrap();
+    assert_eq!(writer.close().unwrap().acknowledged, blocks);
+    ledger
+}
+
+/// A fenced writer has had nothing more acknowledged, and what the newer one had acknowledged is there.
+fn is_fenced(server: &Server, (mut older, mut ledger): (Writer, Ledger), newer: &Ledger) {
+    let before = older.monitor().counts().acknowledged;
+    let pushed = ledger.push_many(&mut older, Lane::Likes, 3);
+    let monitor = older.monitor();
+    let error = pushed.and(older.close().map(drop)).unwrap_err();
+    assert!(matches!(error, Error::Fenced { lane: Lane::Likes, .. }), "{error}");
+    assert_eq!(monitor.counts().acknowledged, before);
+    let stored = events_of(Lane::Likes, &contents(&address(server)));
+    assert!(newer.lane(Lane::Likes).iter().all(|event| stored.contains(event)));
+}
+
+#[test]
+fn a_writer_is_fenced_by_the_next_one_even_after_the_server_lost_everything() {
+    let mut server = server(&[]);
+    let older = at_work(&server, 3);
+    server.kill().unwrap();
+    server.restart().unwrap();
+    let newer = another(&server, 6);
+    is_fenced(&server, older, &newer);
+}
+
+#[test]
+fn a_writer_is_fenced_by_the_next_one_even_after_somebody_deleted_the_keys() {
+    for keys in [vec![name().writer(Lane::Likes)], name().keys()] {
+        let server = server(&[]);
+        let older = at_work(&server, 3);
+        tell(&server, &format!("DEL {}", keys.join(" ")));
+        let newer = another(&server, 6);
+        is_fenced(&server, older, &newer);
+    }
+}
+
+/// The older writer's epoch lies ahead of the clock that the newer one was given its epoch by.
+#[test]
+fn a_clock_that_went_back_fences_one_of_two_writers_and_loses_neither_s_events() {
+    for blocks in [0, 2, 6] {
+        let mut server = server(&[]);
+        tell(&server, &format!("HSET {} epoch 4000000000000 s 0 e 0", name().writer(Lane::Likes)));
+        let (mut older, mut ledger) = at_work(&server, 3);
+        server.kill().unwrap();
+        server.restart().unwrap();
+        let mut newer = open(&address(&server), &options(1, 4));
+        let mut theirs = Ledger { padding: 7, ..Ledger::default() };
+        theirs.push_many(&mut newer, Lane::Likes, blocks).unwrap();
+        until("they are acknowledged", || newer.monitor().counts().acknowledged == blocks);
+        let monitor = older.monitor();
+        let pushed = ledger.push_many(&mut older, Lane::Likes, 3);
+        let outcome = pushed.and(older.close().map(drop));
+        assert!(outcome.is_ok() || matches!(outcome, Err(Error::Fenced { .. })), "{outcome:?}");
+        let stored = events_of(Lane::Likes, &contents(&address(&server)));
+        let acknowledged = monitor.counts().acknowledged as usize;
+        assert_eq!(acknowledged, if outcome.is_ok() { 6 } else { 3 });
+        let kept = &ledger.lane(Lane::Likes)[3..acknowledged];
+        assert!(kept.iter().chain(theirs.lane(Lane::Likes)).all(|event| stored.contains(event)));
+        // One of them has the lane, and the other is told.
+        let pushed = theirs.push_many(&mut newer, Lane::Likes, 1);
+        let newer = pushed.and(newer.close().map(drop));
+        assert_ne!(outcome.is_ok(), newer.is_ok(), "{blocks}: {outcome:?}, {newer:?}");
+    }
+}
+
+#[test]
+fn one_writer_alone_goes_on_after_the_server_lost_everything() {
+    let mut server = server(&[]);
+    let (mut writer, mut ledger) = at_work(&server, 3);
+    for _ in 0..2 {
+        server.kill().unwrap();
+        server.restart().unwrap();
+        let before = writer.monitor().counts().acknowledged;
+        ledger.push_many(&mut writer, Lane::Likes, 2).unwrap();
+        until("they are acknowledged", || writer.monitor().counts().acknowledged == before + 2);
+    }
+    writer.close().unwrap();
+    assert_eq!(numbers(&contents(&address(&server))), [6, 7]);
+}
+
+#[test]
+fn a_block_that_was_never_sent_is_not_acknowledged_because_the_server_says_it_has_it() {
+    let server = server(&[]);
+    let (mut writer, mut ledger) = at_work(&server, 3);
+    tell(&server, &format!("HSET {} s 100 e 100", name().writer(Lane::Likes)));
+    let monitor = writer.monitor();
+    let pushed = ledger.push_many(&mut writer, Lane::Likes, 3);
+    let error = pushed.and(writer.close().map(drop)).unwrap_err();
+    assert!(matches!(error, Error::Foreign { lane: Lane::Likes, number: 4, .. }), "{error}");
+    assert!(error.to_string().contains("3 events here are not acknowledged"), "{error}");
+    assert_eq!(monitor.counts().acknowledged, 3);
+}
