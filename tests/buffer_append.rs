@@ -20,7 +20,7 @@ fn append(connection: &mut redis::Connection, epoch: u64, number: u64) -> (Strin
 
 fn append_as(connection: &mut redis::Connection, epoch: u64, number: u64, fsync: &str) -> (String, u64, u64) {
     redis::cmd("EVAL")
-        .arg(include_str!("../src/buffer/append.lua"))
+        .arg(concat!(include_str!("../src/buffer/state.lua"), include_str!("../src/buffer/append.lua")))
         .arg(2)
         .arg(name().stream(Lane::Likes))
         .arg(name().writer(Lane::Likes))
@@ -43,7 +43,7 @@ fn claim(connection: &mut redis::Connection) -> (u64, u64, u64, String) {
 
 fn claim_at(connection: &mut redis::Connection, time_ms: u64) -> (u64, u64, u64, String) {
     redis::cmd("EVAL")
-        .arg(include_str!("../src/buffer/claim.lua"))
+        .arg(concat!(include_str!("../src/buffer/state.lua"), include_str!("../src/buffer/claim.lua")))
         .arg(2)
         .arg(name().stream(Lane::Likes))
         .arg(name().writer(Lane::Likes))
@@ -279,7 +279,7 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
     tell(&server, &format!("DEL {}", name().writer(Lane::Likes)));
     let mut resume = |epoch: u64, s: u64, e: u64| -> (String, u64, u64) {
         redis::cmd("EVAL")
-            .arg(include_str!("../src/buffer/resume.lua"))
+            .arg(concat!(include_str!("../src/buffer/state.lua"), include_str!("../src/buffer/resume.lua")))
             .arg(2)
             .arg(name().stream(Lane::Likes))
             .arg(name().writer(Lane::Likes))

@@ -1,5 +1,5 @@
 //! What is claimed of who may write to a lane and what counts there: after a loss, with keys that somebody deleted or
-//! changed, on a clock that went back. Whatever was acknowledged is stored, and a fenced writer adds nothing.
+//! changed, on a clock that went back. Whatever was acknowledged is stored, and what a writer is not sure of it refuses.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
@@ -116,4 +116,92 @@ fn a_block_that_was_never_sent_is_not_acknowledged_because_the_server_says_it_ha
     assert!(matches!(error, Error::Foreign { lane: Lane::Likes, number: 4, .. }), "{error}");
     assert!(error.to_string().contains("3 events here are not acknowledged"), "{error}");
     assert_eq!(monitor.counts().acknowledged, 3);
+}
+
+/// Opening a buffer fails with all of these in the error; nothing is stored and nothing taken.
+fn is_damaged(server: &Server, parts: &[&str]) {
+    let keys = [name().stream(Lane::Other), name().writer(Lane::Other)];
+    let before = keys.each_ref().map(|key| dump(server, key));
+    let Err(error) = Writer::open(&address(server), &name(), &options(1, 4)) else {
+        panic!("it was taken in spite of {parts:?}")
+    };
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
+    let text = error.to_string();
+    for part in parts.iter().chain(&["--buffer"]) {
+        assert!(text.contains(part), "no {part:?} in: {text}");
+    }
+    assert_eq!(keys.map(|key| dump(server, &key)), before);
+}
+
+fn dump(server: &Server, key: &str) -> Vec<u8> {
+    redis::cmd("DUMP").arg(key).query::<Option<Vec<u8>>>(&mut connection(server)).unwrap().unwrap_or_default()
+}
+
+const NO_NUMBERS: [&str; 9] =
+    ["1e300", "inf", "nan", "0x10", "-5", "+7", "9007199254740993", "18446744073709551615", "abc"];
+
+#[test]
+fn an_entry_that_no_writer_wrote_stops_the_next_writer_and_is_named() {
+    let stream = name().stream(Lane::Other);
+    for bad in NO_NUMBERS {
+        for (fields, field) in [(format!("s {bad} e 1 c x"), "s"), (format!("s 7 e {bad} c x"), "e")] {
+            let server = server(&[]);
+            tell(&server, &format!("XADD {stream} 5-1 {fields}"));
+            is_damaged(&server, &[&format!("{stream:?}"), "5-1", &format!("field {field} "), bad]);
+        }
+    }
+    let server = server(&[]);
+    for fields in ["x y", "s 7 c x", "e 7 c x"] {
+        tell(&server, &format!("DEL {stream}"));
+        tell(&server, &format!("XADD {stream} 5-1 {fields}"));
+        is_damaged(&server, &[&format!("{stream:?}"), "5-1", "missing"]);
+    }
+    // Without a cursor it can be gone on from.
+    tell(&server, &format!("DEL {stream}"));
+    tell(&server, &format!("XADD {stream} 5-1 s 7 e 9"));
+    let mut writer = open(&address(&server), &options(1, 4));
+    Ledger::default().push_many(&mut writer, Lane::Other, 1).unwrap();
+    assert_eq!(writer.close().unwrap().acknowledged, 1);
+    let hash: Vec<u64> = ask(&server, &format!("HMGET {} s e", name().writer(Lane::Other))).unwrap();
+    assert_eq!(hash, [8, 10]);
+}
+
+#[test]
+fn a_hash_that_no_writer_wrote_stops_the_next_writer_and_is_named() {
+    let hash = name().writer(Lane::Other);
+    for field in ["epoch", "s", "e"] {
+        for bad in NO_NUMBERS {
+            let server = server(&[]);
+            tell(&server, &format!("HSET {hash} epoch 1 s 7 e 9"));
+            tell(&server, &format!("HSET {hash} {field} {bad}"));
+            is_damaged(&server, &[&format!("{hash:?}"), &format!("field {field} "), bad]);
+        }
+        let server = server(&[]);
+        tell(&server, &format!("HSET {hash} epoch 1 s 7 e 9"));
+        tell(&server, &format!("HDEL {hash} {field}"));
+        is_damaged(&server, &[&format!("{hash:?}"), &format!("field {field} "), "missing"]);
+    }
+}
+
+#[test]
+fn what_is_damaged_under_a_writer_at_work_stops_it_and_nothing_more_is_acknowledged() {
+    let (stream, hash) = (name().stream(Lane::Likes), name().writer(Lane::Likes));
+    for damage in [
+        vec![format!("HSET {hash} s 1e300")],
+        vec![format!("HSET {hash} e 18446744073709551615")],
+        vec![format!("HDEL {hash} e")],
+        vec![format!("DEL {hash}"), format!("XADD {stream} * s inf e 1 c x")],
+        vec![format!("DEL {hash}"), format!("XADD {stream} * s 9 c x")],
+    ] {
+        let server = server(&[]);
+        let (mut writer, mut ledger) = at_work(&server, 3);
+        for command in &damage {
+            tell(&server, command);
+        }
+        let (monitor, held) = (writer.monitor(), held(&server));
+        let pushed = ledger.push_many(&mut writer, Lane::Likes, 3);
+        let error = pushed.and(writer.close().map(drop)).unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{damage:?}: {error}");
+        assert_eq!((monitor.counts().acknowledged, crate::support::held(&server)), (3, held));
+    }
 }

@@ -83,6 +83,15 @@ pub enum Error {
         /// Events taken from the source that the server does not have from us.
         unacknowledged: u64,
     },
+    /// The lane's state on the server is not what a writer writes: which block comes next cannot be told.
+    #[error(
+        "{why}, where a writer writes whole numbers; which block comes next cannot be told, so nothing is appended: \
+             append to another --buffer (this one can still be read), or put right what is there"
+    )]
+    Damaged {
+        /// The key, the entry and the field, and what is there.
+        why: String,
+    },
     /// The server was away, or took no writes, for longer than the writer was told to wait.
     #[error("gave up on {url} after {}: {why}; {unacknowledged} events are not acknowledged", humantime::format_duration(*.waited))]
     Lost {

@@ -9,7 +9,8 @@
 //! deleted but by `XTRIM MINID` (never `XDEL`: mixed with `MINID` it can leave a node that no longer loads).
 //! A proof that wrote a buffer of its own on somebody's server removes it by [`Name::keys`].
 //!
-//! Must stay: key names, field names and their order, what the numbers count.
+//! Must stay: key names, field names and their order, what the numbers count. `epoch`, `s` and `e` are digits alone, up to
+//! 2^53 - 1: whatever else stands there stops every writer, and the readers tell of it.
 
 use std::fmt;
 

@@ -18,6 +18,7 @@ use super::counts::{LaneCounts, Shared};
 use super::error::Error;
 use super::keys::Name;
 use super::recover::Setback;
+use super::scripts;
 use crate::block::frame::Block;
 use crate::event::lane::Lane;
 
@@ -93,7 +94,7 @@ impl Appender {
             blocks,
             shared,
             connection: Some(connection),
-            append: Script::new(include_str!("append.lua")),
+            append: Script::new(scripts::APPEND),
             window: VecDeque::new(),
             sent: 0,
             stored: 0,

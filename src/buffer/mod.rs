@@ -25,6 +25,7 @@ mod missing;
 pub mod overflow;
 pub mod reader;
 mod recover;
+mod scripts;
 pub mod stat;
 mod trim;
 pub mod writer;

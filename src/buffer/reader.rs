@@ -301,6 +301,7 @@ impl Reader {
         let why = match trouble(error) {
             Trouble::Unknown(why) | Trouble::Refused(why) => why,
             Trouble::NoScript => "the script is not loaded".into(),
+            Trouble::Damaged(why) => return Err(Error::Damaged { why }),
             Trouble::WrongType(why) => {
                 return Err(Error::WrongType { key: format!("forebay:{}:…", self.name), why });
             }

@@ -9,6 +9,7 @@ use redis::{ParsingError, RedisError, Script, Value};
 use super::error::Error;
 use super::lane::Appender;
 use super::overflow::{Trouble, trouble};
+use super::scripts;
 
 /// Longest wait between two tries: how late, at most, the lane takes up again.
 pub(super) const BACKOFF_MAX: Duration = Duration::from_millis(250);
@@ -67,6 +68,7 @@ impl Appender {
             Setback::Trouble(Trouble::WrongType(why)) => {
                 Err(Error::WrongType { key: self.lease.name.stream(self.lease.lane), why })
             }
+            Setback::Trouble(Trouble::Damaged(why)) => Err(Error::Damaged { why }),
             Setback::Trouble(Trouble::Fatal(why)) => {
                 Err(Error::Server { doing: format!("appending to lane {}", self.lease.lane), why })
             }
@@ -156,7 +158,7 @@ impl Appender {
         let (epoch, acked, events) = (self.lease.epoch, self.acked, self.acked_events);
         let base = self.lease.last;
         let connection = self.open_connection()?;
-        let answer: Value = Script::new(include_str!("resume.lua"))
+        let answer: Value = Script::new(scripts::RESUME)
             .key(name.stream(lane))
             .key(name.writer(lane))
             .arg(epoch)

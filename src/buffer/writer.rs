@@ -22,6 +22,7 @@ use super::fsync::{self, Fsync};
 use super::keys::Name;
 use super::lane::{Appender, Lease};
 use super::overflow::{Trouble, trouble};
+use super::scripts;
 use crate::block::frame::{Block, Draft, Encoder};
 use crate::event::lane::Lane;
 use crate::event::parse::Event;
@@ -204,7 +205,7 @@ impl Drop for Writer {
 fn claim(connection: &mut Connection, name: &Name, lane: Lane) -> Result<(u64, u64, u64), Error> {
     let (seconds, micros): (u64, u64) =
         redis::cmd("TIME").query(connection).map_err(|error| Error::server("asking for the time", &error))?;
-    let answer: Result<(u64, u64, u64, String), _> = Script::new(include_str!("claim.lua"))
+    let answer: Result<(u64, u64, u64, String), _> = Script::new(scripts::CLAIM)
         .key(name.stream(lane))
         .key(name.writer(lane))
         .arg(seconds * 1_000 + micros / 1_000)
@@ -213,10 +214,11 @@ fn claim(connection: &mut Connection, name: &Name, lane: Lane) -> Result<(u64, u
         Trouble::WrongType(why) => {
             Error::WrongType { key: format!("{} or {}", name.stream(lane), name.writer(lane)), why }
         }
+        Trouble::Damaged(why) => Error::Damaged { why },
         _ => Error::server(format!("taking lane {lane}"), &error),
     })?;
     // The append script is loaded here so that the first block need not find out that it is missing.
-    Script::new(include_str!("append.lua"))
+    Script::new(scripts::APPEND)
         .prepare_invoke()
         .load(connection)
         .map_err(|error| Error::server("loading the append script", &error))?;

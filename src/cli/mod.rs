@@ -167,7 +167,9 @@ fn code_of(error: &anyhow::Error) -> u8 {
 fn code_of_buffer(error: &BufferError) -> u8 {
     match error {
         BufferError::Url { .. } | BufferError::WrongType { .. } | BufferError::NoFsync(_) => exit::USAGE,
-        BufferError::Fenced { .. } | BufferError::Foreign { .. } => exit::REFUTED,
+        BufferError::Fenced { .. } | BufferError::Foreign { .. } | BufferError::Damaged { .. } => {
+            exit::REFUTED
+        }
         BufferError::Connect { .. }
         | BufferError::Login { .. }
         | BufferError::Unfit { .. }

@@ -1,0 +1,10 @@
+//! The writer's atomic steps as the server gets them: what they share, then each.
+
+/// Takes a lane.
+pub(super) const CLAIM: &str = concat!(include_str!("state.lua"), include_str!("claim.lua"));
+
+/// Appends a block.
+pub(super) const APPEND: &str = concat!(include_str!("state.lua"), include_str!("append.lua"));
+
+/// Takes a lane up again after a loss.
+pub(super) const RESUME: &str = concat!(include_str!("state.lua"), include_str!("resume.lua"));
