@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
+use std::time::Duration;
+
 use forebay::buffer::error::Error;
-use forebay::buffer::writer::Writer;
+use forebay::buffer::writer::{Ack, Options, Writer};
 use forebay::event::lane::Lane;
 use forebay::server::Server;
 
@@ -204,4 +206,31 @@ fn what_is_damaged_under_a_writer_at_work_stops_it_and_nothing_more_is_acknowled
         assert!(matches!(error, Error::Damaged { .. }), "{damage:?}: {error}");
         assert_eq!((monitor.counts().acknowledged, crate::support::held(&server)), (3, held));
     }
+}
+
+#[test]
+fn a_server_that_no_longer_syncs_is_found_out_after_a_lost_connection() {
+    let server = server(&[("appendonly", "yes"), ("appendfsync", "always")]);
+    let mut writer = open(&address(&server), &Options { ack: Ack::Fsync, ..options(1, 4) });
+    let mut ledger = Ledger::default();
+    ledger.push_many(&mut writer, Lane::Likes, 3).unwrap();
+    until("they are acknowledged", || writer.monitor().counts().acknowledged == 3);
+    tell(&server, "CONFIG SET appendonly no");
+    tell(&server, "CLIENT KILL TYPE normal");
+    let monitor = writer.monitor();
+    let pushed = ledger.push_many(&mut writer, Lane::Likes, 3);
+    let error = pushed.and(writer.close().map(drop)).unwrap_err();
+    assert!(matches!(&error, Error::NoFsync(why) if why.contains("appendonly is off")), "{error}");
+    assert_eq!((monitor.counts().acknowledged, held(&server)), (3, 3));
+}
+
+#[test]
+fn patience_is_kept_where_the_server_is_away_and_an_fsync_is_asked_for() {
+    let mut server = server(&[("appendonly", "yes"), ("appendfsync", "always")]);
+    let patience = Duration::from_millis(300);
+    let mut writer = open(&address(&server), &Options { ack: Ack::Fsync, patience, ..options(1, 4) });
+    server.kill().unwrap();
+    let pushed = Ledger::default().push_many(&mut writer, Lane::Likes, 3);
+    let error = pushed.and(writer.close().map(drop)).unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
 }

@@ -16,9 +16,11 @@ use redis::{Connection, Script, Value};
 use super::connect::Address;
 use super::counts::{LaneCounts, Shared};
 use super::error::Error;
+use super::fsync;
 use super::keys::Name;
 use super::recover::Setback;
 use super::scripts;
+use super::writer::Ack;
 use crate::block::frame::Block;
 use crate::event::lane::Lane;
 
@@ -42,8 +44,8 @@ pub(super) struct Lease {
     pub last: u64,
     pub events: u64,
     pub in_flight: usize,
-    /// Whether a WAITAOF must follow the appends before they count.
-    pub wait_aof: bool,
+    /// When an append counts.
+    pub ack: Ack,
     /// How long to go on without a single acknowledgement.
     pub patience: Duration,
 }
@@ -60,6 +62,8 @@ pub(super) struct Appender {
     blocks: Receiver<Block>,
     pub(super) shared: Arc<Shared>,
     pub(super) connection: Option<Connection>,
+    /// Whether a WAITAOF must follow the appends on this connection before they count.
+    pub(super) wait_aof: bool,
     pub(super) append: Script,
     /// Not acknowledged, oldest first; the front has number `acked + 1`.
     pub(super) window: VecDeque<Block>,
@@ -84,6 +88,7 @@ impl Appender {
     pub(super) fn new(
         lease: Lease,
         connection: Connection,
+        wait_aof: bool,
         blocks: Receiver<Block>,
         shared: Arc<Shared>,
     ) -> Self {
@@ -94,6 +99,7 @@ impl Appender {
             blocks,
             shared,
             connection: Some(connection),
+            wait_aof,
             append: Script::new(scripts::APPEND),
             window: VecDeque::new(),
             sent: 0,
@@ -164,12 +170,14 @@ impl Appender {
         if self.sent >= upto {
             return Ok(());
         }
+        // First of all: whether a WAITAOF follows depends on it.
+        self.open_connection()?;
         let mut wire = Vec::new();
         for (index, block) in self.window.iter().enumerate().take(upto).skip(self.sent) {
             wire.extend_from_slice(&self.command(self.acked + 1 + index as u64, block));
             self.expected.push_back(Expected::Append);
         }
-        if self.lease.wait_aof {
+        if self.wait_aof {
             wire.extend_from_slice(
                 &redis::cmd("WAITAOF").arg(1).arg(0).arg(FSYNC_WAIT_MS).get_packed_command(),
             );
@@ -193,16 +201,21 @@ impl Appender {
             .arg(block.time_max)
             .arg("")
             .arg(&block.frame)
-            .arg(u8::from(self.lease.wait_aof))
+            .arg(u8::from(self.wait_aof))
             .get_packed_command()
     }
 
     /// The connection, if need be a new one with the script loaded. A server that has become unfit (a
-    /// replica after a failover) counts as away: it may be mended, and patience bounds the wait.
+    /// replica after a failover) counts as away: it may be mended, and patience bounds the wait. One that can no longer
+    /// acknowledge as was asked for ends the writer: nothing may count for more than it is.
     pub(super) fn open_connection(&mut self) -> Result<&mut Connection, Setback> {
         if self.connection.is_none() {
-            let (mut connection, _) =
-                self.lease.address.connect().map_err(|error| Setback::away(error.to_string()))?;
+            let away = |error: Error| Setback::away(error.to_string());
+            let (mut connection, facts) = self.lease.address.connect().map_err(away)?;
+            self.wait_aof = match fsync::is_waited_for(self.lease.ack, &mut connection, &facts) {
+                Err(Error::NoFsync(why)) => return Err(Setback::NoFsync(why)),
+                determined => determined.map_err(away)?,
+            };
             self.append.prepare_invoke().load(&mut connection)?;
             self.connection = Some(connection);
         }
@@ -245,7 +258,7 @@ impl Appender {
                 if what == "repeat" {
                     self.counts().repeats.fetch_add(1, Relaxed);
                 }
-                if self.lease.wait_aof {
+                if self.wait_aof {
                     self.stored += 1;
                 } else {
                     self.acknowledge(1);

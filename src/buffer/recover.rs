@@ -25,6 +25,8 @@ pub(super) enum Setback {
     Fenced(u64),
     /// The server has a block of this number, and it was never sent.
     Foreign(u64),
+    /// The server cannot acknowledge after fsync, or no longer.
+    NoFsync(String),
     /// The server has less than it had acknowledged.
     LostByServer,
 }
@@ -65,6 +67,7 @@ impl Appender {
                 number,
                 unacknowledged: self.shared.unacknowledged(),
             }),
+            Setback::NoFsync(why) => Err(Error::NoFsync(why)),
             Setback::Trouble(Trouble::WrongType(why)) => {
                 Err(Error::WrongType { key: self.lease.name.stream(self.lease.lane), why })
             }
@@ -78,7 +81,7 @@ impl Appender {
             }
             Setback::Trouble(Trouble::Refused(why)) => {
                 // It may be the fsync that was refused, of blocks that are stored.
-                if self.lease.wait_aof {
+                if self.wait_aof {
                     self.doubt();
                 }
                 self.drain();

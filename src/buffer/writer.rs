@@ -18,7 +18,7 @@ use super::connect::Address;
 use super::counts::Shared;
 pub use super::counts::{Counts, Monitor};
 use super::error::Error;
-use super::fsync::{self, Fsync};
+use super::fsync;
 use super::keys::Name;
 use super::lane::{Appender, Lease};
 use super::overflow::{Trouble, trouble};
@@ -88,16 +88,10 @@ impl Writer {
         let shared = Arc::new(Shared::default());
         let mut writer =
             Self { batcher: Batcher::new(options.limits), drafts: None, shared, threads: Vec::new() };
-        let mut wait_aof = None;
         let mut lanes = Vec::new();
         for lane in Lane::ALL {
             let (mut connection, facts) = address.connect()?;
-            if wait_aof.is_none() {
-                wait_aof = Some(match options.ack {
-                    Ack::Reply => false,
-                    Ack::Fsync => fsync::determine(&mut connection, &facts)? == Fsync::ByWaitAof,
-                });
-            }
+            let wait_aof = fsync::is_waited_for(options.ack, &mut connection, &facts)?;
             let (epoch, last, events) = claim(&mut connection, name, lane)?;
             let lease = Lease {
                 lane,
@@ -107,11 +101,11 @@ impl Writer {
                 last,
                 events,
                 in_flight: options.in_flight.max(1),
-                wait_aof: wait_aof == Some(true),
+                ack: options.ack,
                 patience: options.patience,
             };
             let (send, receive) = bounded(READY_MAX);
-            let appender = Appender::new(lease, connection, receive, Arc::clone(&writer.shared));
+            let appender = Appender::new(lease, connection, wait_aof, receive, Arc::clone(&writer.shared));
             lanes.push(send);
             writer.spawn(format!("forebay-{lane}"), move || appender.run())?;
         }
