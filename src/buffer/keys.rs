@@ -3,7 +3,7 @@
 //! | key | type | layout | written by | life |
 //! |---|---|---|---|---|
 //! | `forebay:<buffer>:{<lane>}` | stream | an entry a block, fields `f s n e a z c d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
-//! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it | `claim.lua`, `append.lua`, `resume.lua` | for ever: it outlives a lane trimmed empty |
+//! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it; after each loss of the server's `lost:<last number lost>`, with number and events of the last block kept | `claim.lua`, `append.lua`, `resume.lua` | for ever: it outlives a lane trimmed empty |
 //!
 //! The braces keep a lane's two keys in one cluster slot. Nothing else is written, and nothing is ever
 //! deleted but by `XTRIM MINID` (never `XDEL`: mixed with `MINID` it can leave a node that no longer loads).
@@ -34,6 +34,11 @@ impl Name {
     /// The hash beside a lane's stream.
     pub fn writer(&self, lane: Lane) -> String {
         format!("{}:writer", self.stream(lane))
+    }
+
+    /// The field of that hash that tells of a loss right before a block.
+    pub fn lost_before(number: u64) -> String {
+        format!("lost:{}", number.saturating_sub(1))
     }
 
     /// Every key the buffer may have.

@@ -281,8 +281,8 @@ impl Reader {
         };
         match Entry::read(id, fields) {
             Ok(entry) => {
+                found.extend(self.missing(at, &entry, in_order)?);
                 if in_order {
-                    found.extend(self.missing(at, &entry)?);
                     self.places[at].last = Some((id, entry.number, entry.total));
                     self.places[at].damaged = 0;
                 }

@@ -1,5 +1,6 @@
 -- After a server came back with less than it had acknowledged: takes the lane up again at the number the
--- writer had reached, so that the blocks lost show as a gap to every reader.
+-- writer had reached, and writes down beside the lane which blocks are lost, so that every reader who comes to the
+-- place can tell.
 -- KEYS  stream, writer hash
 -- ARGV  epoch, s, e, c, s when the writer took the lane
 -- Answer {what, epoch, e that the server has} with what = ok | fenced
@@ -14,6 +15,9 @@ if lane.epoch > mine or is_after then return {'fenced', lane.epoch, 0} end
 err = catch_up(KEYS[1], lane)
 if err then return err end
 local kept = lane.e
-if lane.s < acked then lane.s, lane.e, lane.c = acked, tonumber(ARGV[3]), ARGV[4] end
+if lane.s < acked then
+  redis.call('HSET', KEYS[2], 'lost:' .. digits(acked), digits(lane.s) .. ' ' .. digits(lane.e))
+  lane.s, lane.e, lane.c = acked, tonumber(ARGV[3]), ARGV[4]
+end
 redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c)
 return {'ok', mine, kept}

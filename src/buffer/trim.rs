@@ -34,10 +34,15 @@ impl Reader {
         let groups: Result<Vec<Value>, RedisError> =
             redis::cmd("XINFO").arg("GROUPS").arg(&key).query(self.control()?);
         match groups {
-            Ok(groups) if groups.iter().any(|row| is_group(row, &group)) => return Ok(()),
+            Ok(groups) => {
+                if let Some(row) = groups.iter().find(|row| is_group(row, &group)) {
+                    let last = field(row, "last-delivered-id").unwrap_or_default();
+                    return self.go_on_from(lane, &last);
+                }
+            }
             Err(error) if error.code() != Some("ERR") => return Err(error),
-            // Or the stream itself is not there.
-            Ok(_) | Err(_) => {}
+            // The stream itself is not there.
+            Err(_) => {}
         }
         let mut command = redis::cmd("XGROUP");
         command.arg("CREATE").arg(&key).arg(&group).arg("0").arg("MKSTREAM");
@@ -142,8 +147,12 @@ impl Reader {
 
 /// Whether a row of XINFO GROUPS is about this group.
 fn is_group(row: &Value, group: &str) -> bool {
-    let Value::Array(fields) = row else { return false };
-    let is =
-        |value: &Value, text: &str| matches!(value, Value::BulkString(bytes) if bytes == text.as_bytes());
-    fields.chunks_exact(2).any(|pair| is(&pair[0], "name") && is(&pair[1], group))
+    field(row, "name").as_deref() == Some(group)
+}
+
+/// A field of a row of XINFO.
+fn field(row: &Value, name: &str) -> Option<String> {
+    let Value::Array(fields) = row else { return None };
+    let is_it = |pair: &&[Value]| matches!(&pair[0], Value::BulkString(bytes) if bytes == name.as_bytes());
+    redis::from_redis_value_ref(&fields.chunks_exact(2).find(is_it)?[1]).ok()
 }

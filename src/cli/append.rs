@@ -143,7 +143,7 @@ impl Append {
         if counts.lost_by_server > 0 {
             say::tell(&format!(
                 "forebay: the server came back without {} events that it had acknowledged; \
-                 readers will see the gap. Check appendonly and appendfsync.",
+                 readers are told where they come to the place. Check appendonly and appendfsync.",
                 counts.lost_by_server
             ));
         }
