@@ -144,3 +144,19 @@ fn synthetic_events_are_a_function_of_seed_and_number() {
     assert!(all.ends_with(&tail) && lines(&tail).len() == 40);
     assert_ne!(run(&["synth", "--count", "100", "--seed", "2"]).out, all);
 }
+
+#[test]
+fn a_lane_named_twice_is_read_once() {
+    let server = server(&[]);
+    append(&server, &synthetic(100), &["--max-events", "2"]);
+    let url = server.url();
+    let once = run(&["read", "--quiet", "--lane", "likes", "--url", &url]).out;
+    assert!(!once.is_empty());
+    for more in
+        [&["--lane", "likes,likes"][..], &["--lane", "likes", "--lane", "likes", "--group", "g", "--ack"]]
+    {
+        let mut child = forebay(&[&["read", "--quiet", "--url", &url], more].concat()).spawn().unwrap();
+        until("it ends", || child.try_wait().unwrap().is_some());
+        assert_eq!(child.wait_with_output().unwrap().stdout, once);
+    }
+}

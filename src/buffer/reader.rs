@@ -87,7 +87,9 @@ pub struct Reader {
 
 impl Reader {
     /// Connects; with a group, makes it where it is not there, from the first block on.
-    pub fn open(address: &Address, name: &Name, options: Options) -> Result<Self, Error> {
+    pub fn open(address: &Address, name: &Name, mut options: Options) -> Result<Self, Error> {
+        // Twice in one question, a lane would be given out twice.
+        options.lanes = Lane::ALL.into_iter().filter(|lane| options.lanes.contains(lane)).collect();
         let place = |lane: &Lane| Place {
             lane: *lane,
             last: None,
