@@ -12,6 +12,7 @@ mod buffer_losses;
 mod buffer_read;
 mod buffer_stat;
 mod cli_append;
+mod cli_bad_days;
 mod cli_errors;
 mod cli_read;
 mod cli_stat;

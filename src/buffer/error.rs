@@ -121,6 +121,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// How many events are not acknowledged, where the error tells.
+    pub fn unacknowledged(&mut self) -> Option<&mut u64> {
+        match self {
+            Self::Fenced { unacknowledged, .. }
+            | Self::Foreign { unacknowledged, .. }
+            | Self::Lost { unacknowledged, .. } => Some(unacknowledged),
+            _ => None,
+        }
+    }
+
     /// An answer that was not expected while `doing` something.
     pub fn server(doing: impl Into<String>, error: &redis::RedisError) -> Self {
         Self::Server { doing: doing.into(), why: error.to_string() }

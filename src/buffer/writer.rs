@@ -159,6 +159,11 @@ impl Writer {
         self.shared.failure().unwrap_or_else(|| Error::System("a writer thread ended without a word".into()))
     }
 
+    /// The error that ended the writer, where there is one.
+    pub fn check(&self) -> Result<(), Error> {
+        self.shared.failure().map_or(Ok(()), Err)
+    }
+
     /// A look at the counts that outlives the writer.
     pub fn monitor(&self) -> Monitor {
         Monitor::of(&self.shared)
