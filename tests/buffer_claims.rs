@@ -93,18 +93,28 @@ fn a_clock_that_went_back_fences_one_of_two_writers_and_loses_neither_s_events()
 }
 
 #[test]
-fn one_writer_alone_goes_on_after_the_server_lost_everything() {
+fn one_writer_alone_goes_on_after_each_loss_and_counts_what_is_lost_once() {
     let mut server = server(&[]);
     let (mut writer, mut ledger) = at_work(&server, 3);
-    for _ in 0..2 {
+    // 4 and 5 are there when the server loses 6 and 7; then it loses all that it ever had.
+    for (lost, is_saved) in [(3, true), (5, true), (9, false)] {
         server.kill().unwrap();
+        if !is_saved {
+            std::fs::remove_file(server.dir().join("dump.rdb")).unwrap();
+        }
         server.restart().unwrap();
         let before = writer.monitor().counts().acknowledged;
         ledger.push_many(&mut writer, Lane::Likes, 2).unwrap();
         until("they are acknowledged", || writer.monitor().counts().acknowledged == before + 2);
+        assert_eq!(writer.monitor().counts().lost_by_server, lost);
+        if before == 3 {
+            tell(&server, "SAVE");
+            ledger.push_many(&mut writer, Lane::Likes, 2).unwrap();
+            until("they are acknowledged", || writer.monitor().counts().acknowledged == before + 4);
+        }
     }
     writer.close().unwrap();
-    assert_eq!(numbers(&contents(&address(&server))), [6, 7]);
+    assert_eq!(numbers(&contents(&address(&server))), [10, 11]);
 }
 
 #[test]

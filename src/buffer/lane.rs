@@ -78,6 +78,8 @@ pub(super) struct Appender {
     /// Number of the last acknowledged block, and the lane's events up to it.
     pub(super) acked: u64,
     pub(super) acked_events: u64,
+    /// Spans of the lane's events that are counted as lost by the server: after how many, and up to how many.
+    pub(super) lost: Vec<(u64, u64)>,
     /// After trouble: one block alone, until it goes through.
     pub(super) probing: bool,
     pub(super) backoff: Duration,
@@ -106,6 +108,7 @@ impl Appender {
             stored: 0,
             doubtful: 0,
             expected: VecDeque::new(),
+            lost: Vec::new(),
             probing: false,
             backoff: BACKOFF_MIN,
             trouble_since: None,

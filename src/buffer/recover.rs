@@ -175,12 +175,27 @@ impl Appender {
         if what == "fenced" {
             return Err(Setback::Fenced(theirs));
         }
-        let lost = events.saturating_sub(kept);
+        let lost = self.newly_lost(kept);
         self.counts().lost_by_server.fetch_add(lost, Relaxed);
         if lost > 0 {
             tracing::warn!(%lane, lost, "the server came back without events that it had acknowledged");
         }
         Ok(())
+    }
+
+    /// How many acknowledged events a server that kept so many came back without, and had not come back without before.
+    fn newly_lost(&mut self, kept: u64) -> u64 {
+        if kept >= self.acked_events {
+            return 0;
+        }
+        let known: u64 = self.lost.iter().map(|(from, to)| to.saturating_sub(kept.max(*from))).sum();
+        // What is lost now ends at the newest event, so that earlier spans matter only as far as they lie before it.
+        self.lost.retain_mut(|(from, to)| {
+            *to = kept.min(*to);
+            from < to
+        });
+        self.lost.push((kept, self.acked_events));
+        self.acked_events - kept - known
     }
 
     /// Waits before the next try, or gives up once nothing was acknowledged for as long as patience allows.
