@@ -48,6 +48,7 @@ fn claim_at(connection: &mut redis::Connection, time_ms: u64) -> (u64, u64, u64,
         .arg(name().stream(Lane::Likes))
         .arg(name().writer(Lane::Likes))
         .arg(time_ms)
+        .arg(1)
         .query(connection)
         .unwrap()
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use forebay::server::Server;
 
-use super::cli_support::{Ran, append, forebay, good, holds, read_sorted, stored};
-use super::support::{server, tell, until};
+use super::cli_support::{Ran, append, forebay, good, holds, read_sorted, run, stored};
+use super::support::{connection, server, tell, until};
 
 /// `append` at work, with its first event stored and its stdin open.
 fn at_work(server: &Server, more: &[&str]) -> (Child, ChildStdin) {
@@ -95,4 +95,75 @@ fn what_is_not_acknowledged_is_counted_at_the_end() {
     // The last few were in the pipe when it ended.
     let most = taken - stored;
     assert!(open <= most && open + 50 > most, "{open} of {most}: {}", ran.err);
+}
+
+#[test]
+fn a_failing_second_writer_does_not_fence_the_first() {
+    let server = server(&[]);
+    let (child, mut stdin) = at_work(&server, &[]);
+    for key in ["forebay:events:{reposts}", "forebay:events:{reposts}:writer"] {
+        tell(&server, &format!("DEL {key}"));
+        tell(&server, &format!("SET {key} theirs"));
+        let ran = append(&server, b"", &[]);
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        holds(&ran.err, &[key]);
+        tell(&server, &format!("DEL {key}"));
+    }
+    // In the first lane, and not in that of the first event, which is the last.
+    let post = br#"{"time_us":2,"kind":"commit","commit":{"collection":"app.bsky.feed.post"}}"#;
+    stdin.write_all(post).unwrap();
+    drop(stdin);
+    let ran = ended(child, SECONDS);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(read_sorted(&server).len(), 2);
+}
+
+#[test]
+fn a_server_that_is_full_at_the_start_is_waited_for_and_not_for_ever() {
+    let server = server(&[]);
+    tell(&server, "CONFIG SET maxmemory 1");
+    let url = server.url();
+    let ran = append_to(&url, &["--patience", "1s"]);
+    let ran = ended(ran, SECONDS);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    holds(&ran.err, &["gave up on", &url, "OOM"]);
+    let child = append_to(&url, &[]);
+    let refused = || -> u64 { super::support::info(&server, "total_error_replies").parse().unwrap() };
+    let before = refused();
+    until("it was refused more than once", || refused() > before + 2);
+    tell(&server, "CONFIG SET maxmemory 0");
+    let ran = ended(child, SECONDS);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(read_sorted(&server), [good(1)]);
+}
+
+/// `append` with one event on its stdin.
+fn append_to(url: &str, more: &[&str]) -> Child {
+    let args = [&["append", "--url", url], more].concat();
+    let mut child = forebay(&args).stdin(Stdio::piped()).spawn().unwrap();
+    say(&mut child.stdin.take().unwrap(), 1);
+    child
+}
+
+#[test]
+fn a_server_that_is_loading_at_the_start_is_waited_for() {
+    let slow = [("key-load-delay", "1000"), ("loading-process-events-interval-bytes", "1024")];
+    let mut server = server(&slow);
+    let fill = "for i = 1, 2000 do redis.call('SET', 'filler' .. i, string.rep('x', 100)) end";
+    redis::cmd("EVAL").arg(fill).arg(0).exec(&mut connection(&server)).unwrap();
+    tell(&server, "SAVE");
+    server.kill().unwrap();
+    let url = server.url();
+    std::thread::scope(|scope| {
+        let restart = scope.spawn(|| server.restart().unwrap());
+        let ping = || -> Result<(), redis::RedisError> {
+            let mut connection = redis::Client::open(url.as_str())?.get_connection()?;
+            redis::cmd("PING").exec(&mut connection)
+        };
+        until("it loads", || ping().is_err_and(|error| error.code() == Some("LOADING")));
+        let appended = ended(append_to(&url, &[]), 3 * SECONDS);
+        assert_eq!(appended.code, 0, "{}", appended.err);
+        restart.join().unwrap();
+    });
+    assert_eq!(run(&["read", "--quiet", "--url", &url]).out, [&good(1)[..], b"\n"].concat());
 }

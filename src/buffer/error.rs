@@ -83,6 +83,14 @@ pub enum Error {
         /// Events taken from the source that the server does not have from us.
         unacknowledged: u64,
     },
+    /// The server is there and takes no writes now: full, loading, or unable to save.
+    #[error("{url} takes no writes now: {why}")]
+    NotNow {
+        /// The URL without its password.
+        url: String,
+        /// What the server said.
+        why: String,
+    },
     /// The lane's state on the server is not what a writer writes: which block comes next cannot be told.
     #[error(
         "{why}, where a writer writes whole numbers; which block comes next cannot be told, so nothing is appended: \

@@ -22,6 +22,7 @@ mod fsync;
 pub mod keys;
 mod lane;
 mod missing;
+mod open;
 pub mod overflow;
 pub mod reader;
 mod recover;

@@ -11,18 +11,15 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use redis::{Connection, Script};
 
 use super::batch::{Batcher, Limits};
 use super::connect::Address;
 use super::counts::Shared;
 pub use super::counts::{Counts, Monitor};
 use super::error::Error;
-use super::fsync;
 use super::keys::Name;
 use super::lane::{Appender, Lease};
-use super::overflow::{Trouble, trouble};
-use super::scripts;
+use super::open::take_all;
 use crate::block::frame::{Block, Draft, Encoder};
 use crate::event::lane::Lane;
 use crate::event::parse::Event;
@@ -83,16 +80,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Takes every lane of the buffer; older writers are fenced from here on.
+    /// Takes every lane of the buffer, or none; older writers are fenced from here on.
     pub fn open(address: &Address, name: &Name, options: &Options) -> Result<Self, Error> {
         let shared = Arc::new(Shared::default());
         let mut writer =
             Self { batcher: Batcher::new(options.limits), drafts: None, shared, threads: Vec::new() };
         let mut lanes = Vec::new();
-        for lane in Lane::ALL {
-            let (mut connection, facts) = address.connect()?;
-            let wait_aof = fsync::is_waited_for(options.ack, &mut connection, &facts)?;
-            let (epoch, last, events) = claim(&mut connection, name, lane)?;
+        for taken in take_all(address, name, options)? {
+            let lane = taken.lane;
+            let (epoch, last, events) = taken.claim;
             let lease = Lease {
                 lane,
                 address: address.clone(),
@@ -105,7 +101,8 @@ impl Writer {
                 patience: options.patience,
             };
             let (send, receive) = bounded(READY_MAX);
-            let appender = Appender::new(lease, connection, wait_aof, receive, Arc::clone(&writer.shared));
+            let appender =
+                Appender::new(lease, taken.connection, taken.wait_aof, receive, Arc::clone(&writer.shared));
             lanes.push(send);
             writer.spawn(format!("forebay-{lane}"), move || appender.run())?;
         }
@@ -198,30 +195,6 @@ impl Drop for Writer {
             let _ = thread.join();
         }
     }
-}
-
-/// Takes a lane: its epoch from now on, its last block's number, its events so far.
-fn claim(connection: &mut Connection, name: &Name, lane: Lane) -> Result<(u64, u64, u64), Error> {
-    let (seconds, micros): (u64, u64) =
-        redis::cmd("TIME").query(connection).map_err(|error| Error::server("asking for the time", &error))?;
-    let answer: Result<(u64, u64, u64, String), _> = Script::new(scripts::CLAIM)
-        .key(name.stream(lane))
-        .key(name.writer(lane))
-        .arg(seconds * 1_000 + micros / 1_000)
-        .invoke(connection);
-    let (epoch, last, events, _) = answer.map_err(|error| match trouble(&error) {
-        Trouble::WrongType(why) => {
-            Error::WrongType { key: format!("{} or {}", name.stream(lane), name.writer(lane)), why }
-        }
-        Trouble::Damaged(why) => Error::Damaged { why },
-        _ => Error::server(format!("taking lane {lane}"), &error),
-    })?;
-    // The append script is loaded here so that the first block need not find out that it is missing.
-    Script::new(scripts::APPEND)
-        .prepare_invoke()
-        .load(connection)
-        .map_err(|error| Error::server("loading the append script", &error))?;
-    Ok((epoch, last, events))
 }
 
 /// The compressor's thread.

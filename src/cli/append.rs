@@ -78,7 +78,9 @@ impl Append {
             ..Options::default()
         };
         let started = Instant::now();
-        let mut writer = Writer::open(&address, &name, &options)?;
+        let Some(mut writer) = Writer::open_patiently(&address, &name, &options, &stop)? else {
+            return Ok(exit::INTERRUPTED);
+        };
         rejects.begin()?;
         let shown = show(&writer.monitor(), global);
         let is_file = source.place.is_some();

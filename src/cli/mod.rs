@@ -174,6 +174,7 @@ fn code_of_buffer(error: &BufferError) -> u8 {
         | BufferError::Login { .. }
         | BufferError::Unfit { .. }
         | BufferError::Lost { .. }
+        | BufferError::NotNow { .. }
         | BufferError::Server { .. }
         | BufferError::System(_) => exit::NO_SERVER,
     }
