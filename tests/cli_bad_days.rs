@@ -1,7 +1,7 @@
 //! What is claimed of the command line on bad days: it ends in time, says how much is not acknowledged, and waits where
 //! waiting helps.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Stdio};
 use std::time::{Duration, Instant};
 
@@ -98,6 +98,42 @@ fn what_is_not_acknowledged_is_counted_at_the_end() {
 }
 
 #[test]
+fn patience_counts_where_a_server_takes_connections_and_gives_no_answers() {
+    let server = server(&[]);
+    let (child, mut stdin) = at_work(&server, &["--patience", "1s"]);
+    let url = server.url();
+    let read = |more: &[&str]| {
+        forebay(&[&["read", "--patience", "1s", "--url", &url], more].concat()).spawn().unwrap()
+    };
+    let followers = [read(&["--follow"]), read(&["--follow", "--group", "g", "--ack"])];
+    until("they wait at the server", || super::support::info(&server, "blocked_clients") == "2");
+    server.pause().unwrap();
+    say(&mut stdin, 2);
+    let opening = [
+        forebay(&["append", "--patience", "1s", "--url", &url]).stdin(Stdio::null()).spawn().unwrap(),
+        read(&[]),
+    ];
+    let [append_opening, read_opening] = opening;
+    let ran = ended(child, SECONDS);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    holds(&ran.err, &["gave up on", "1 events are not acknowledged"]);
+    let after = ran.err.split("after ").nth(1).unwrap();
+    let waited: humantime::Duration = after.split(':').next().unwrap().parse().unwrap();
+    assert!((Duration::from_secs(1)..Duration::from_secs(4)).contains(&*waited), "{}", ran.err);
+    for child in followers {
+        let ran = ended(child, SECONDS);
+        assert_eq!(ran.code, 3, "{}", ran.err);
+        holds(&ran.err, &["gave up on"]);
+    }
+    for child in [append_opening, read_opening] {
+        let ran = ended(child, SECONDS);
+        assert_eq!(ran.code, 3, "{}", ran.err);
+        holds(&ran.err, &["gives no answer"]);
+    }
+    server.resume().unwrap();
+}
+
+#[test]
 fn a_failing_second_writer_does_not_fence_the_first() {
     let server = server(&[]);
     let (child, mut stdin) = at_work(&server, &[]);
@@ -166,4 +202,59 @@ fn a_server_that_is_loading_at_the_start_is_waited_for() {
         restart.join().unwrap();
     });
     assert_eq!(run(&["read", "--quiet", "--url", &url]).out, [&good(1)[..], b"\n"].concat());
+}
+
+/// SIGTERM, which is what stops a service.
+fn terminate(child: &Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+}
+
+#[test]
+fn a_signal_ends_what_waits_for_a_server_that_gives_no_answers() {
+    let mut server = server(&[]);
+    let url = server.url();
+    server.pause().unwrap();
+    for args in
+        [&["append", "--url", &url][..], &["read", "--url", &url], &["read", "--group", "g", "--url", &url]]
+    {
+        let mut child = forebay(args).stdin(Stdio::null()).spawn().unwrap();
+        // Its handler is set by the time that it connects.
+        until("it waits for an answer", || waits_on_a_socket(&child));
+        terminate(&child);
+        let mut remark = String::new();
+        child.stderr.as_mut().unwrap().read_to_string(&mut remark).unwrap();
+        let ran = ended(child, SECONDS);
+        assert_eq!(ran.code, 130, "{args:?}: {remark}");
+        assert!(!remark.contains("system call"), "{remark}");
+    }
+    server.resume().unwrap();
+    for more in [&[][..], &["--group", "g", "--ack"]] {
+        let args = [&["read", "--follow", "--url", &url], more].concat();
+        let mut child = forebay(&args).spawn().unwrap();
+        until("it waits at the server", || super::support::info(&server, "blocked_clients") == "1");
+        server.kill().unwrap();
+        until("it has noticed", || !waits_on_a_socket(&child));
+        terminate(&child);
+        let started = Instant::now();
+        until("it ends", || child.try_wait().unwrap().is_some());
+        assert!(started.elapsed() < SECONDS, "after {:?}", started.elapsed());
+        let ran: Ran = child.wait_with_output().unwrap().into();
+        assert_eq!(ran.code, 0, "the end of --follow is a signal: {}", ran.err);
+        server.restart().unwrap();
+    }
+}
+
+/// Whether the process has a TCP connection that is established.
+fn waits_on_a_socket(child: &Child) -> bool {
+    let sockets = std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap();
+    let inode =
+        |link: &std::path::Path| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned());
+    let inodes: Vec<String> =
+        sockets.filter_map(|entry| inode(&std::fs::read_link(entry.ok()?.path()).ok()?)).collect();
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    table.lines().skip(1).any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields[3] == "01" && inodes.iter().any(|inode| inode == fields[9])
+    })
 }

@@ -101,7 +101,7 @@ pub enum Error {
         why: String,
     },
     /// The server was away, or took no writes, for longer than the writer was told to wait.
-    #[error("gave up on {url} after {}: {why}; {unacknowledged} events are not acknowledged", humantime::format_duration(*.waited))]
+    #[error("gave up on {url} after {}: {why}{}", humantime::format_duration(*.waited), open(*.unacknowledged))]
     Lost {
         /// The URL without its password.
         url: String,
@@ -126,6 +126,14 @@ pub enum Error {
     /// The machine refused a thread or memory.
     #[error("{0}")]
     System(String),
+}
+
+/// What a writer owes, as the end of a message; nothing where there is no writer.
+fn open(unacknowledged: u64) -> String {
+    match unacknowledged {
+        0 => String::new(),
+        count => format!("; {count} events are not acknowledged"),
+    }
 }
 
 impl Error {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use redis::{Connection, Script, Value};
 
-use super::connect::Address;
+use super::connect::{Address, limit_answers};
 use super::counts::{LaneCounts, Shared};
 use super::error::Error;
 use super::fsync;
@@ -84,6 +84,8 @@ pub(super) struct Appender {
     pub(super) probing: bool,
     pub(super) backoff: Duration,
     pub(super) trouble_since: Option<Instant>,
+    /// When something was last acknowledged, or sent with nothing under way: since when the server owes an answer.
+    pub(super) owed_since: Instant,
 }
 
 impl Appender {
@@ -112,6 +114,7 @@ impl Appender {
             probing: false,
             backoff: BACKOFF_MIN,
             trouble_since: None,
+            owed_since: Instant::now(),
         }
     }
 
@@ -173,6 +176,9 @@ impl Appender {
         if self.sent >= upto {
             return Ok(());
         }
+        if self.sent == 0 && !self.probing {
+            self.owed_since = Instant::now();
+        }
         // First of all: whether a WAITAOF follows depends on it.
         self.open_connection()?;
         let mut wire = Vec::new();
@@ -214,7 +220,8 @@ impl Appender {
     pub(super) fn open_connection(&mut self) -> Result<&mut Connection, Setback> {
         if self.connection.is_none() {
             let away = |error: Error| Setback::away(error.to_string());
-            let (mut connection, facts) = self.lease.address.connect().map_err(away)?;
+            let (mut connection, facts) =
+                self.lease.address.connect_within(self.patience_left()).map_err(away)?;
             self.wait_aof = match fsync::is_waited_for(self.lease.ack, &mut connection, &facts) {
                 Err(Error::NoFsync(why)) => return Err(Setback::NoFsync(why)),
                 determined => determined.map_err(away)?,
@@ -288,8 +295,13 @@ impl Appender {
         self.sent -= blocks;
         self.probing = false;
         self.backoff = BACKOFF_MIN;
+        self.owed_since = Instant::now();
         if self.trouble_since.take().is_some() {
             self.shared.calm(self.lease.lane);
+            if let Some(connection) = &self.connection {
+                // Should that fail, the next answer does too, and the connection is made anew.
+                let _ = limit_answers(connection, self.lease.patience);
+            }
         }
     }
 }

@@ -63,7 +63,7 @@ impl Writer {
 pub(super) fn take_all(address: &Address, name: &Name, options: &Options) -> Result<Vec<Taken>, Error> {
     let mut lanes = Vec::new();
     for lane in Lane::ALL {
-        let (mut connection, facts) = address.connect()?;
+        let (mut connection, facts) = address.connect_within(options.patience)?;
         let wait_aof = fsync::is_waited_for(options.ack, &mut connection, &facts)?;
         claim(&mut connection, address, name, lane, false)?;
         lanes.push(Taken { lane, connection, wait_aof, claim: (0, 0, 0) });

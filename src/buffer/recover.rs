@@ -2,7 +2,7 @@
 //! the window's front. Nothing here drops a block.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::{ParsingError, RedisError, Script, Value};
 
@@ -198,9 +198,15 @@ impl Appender {
         self.acked_events - kept - known
     }
 
+    /// How long to go on without an acknowledgement from now.
+    pub(super) fn patience_left(&self) -> Duration {
+        let since = self.trouble_since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.lease.patience.saturating_sub(since)
+    }
+
     /// Waits before the next try, or gives up once nothing was acknowledged for as long as patience allows.
     fn wait(&mut self, why: &str) -> Result<(), Error> {
-        let since = *self.trouble_since.get_or_insert_with(Instant::now);
+        let since = *self.trouble_since.get_or_insert(self.owed_since);
         self.counts().retries.fetch_add(1, Relaxed);
         self.shared.trouble(self.lease.lane, why);
         if since.elapsed() >= self.lease.patience {
@@ -211,7 +217,7 @@ impl Appender {
                 unacknowledged: self.shared.unacknowledged(),
             });
         }
-        std::thread::sleep(self.backoff);
+        std::thread::sleep(self.backoff.min(self.patience_left()));
         self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
         Ok(())
     }

@@ -118,6 +118,7 @@ impl Reader {
         while !self.to_ack.is_empty() {
             match self.acknowledge_once() {
                 Ok(()) => {
+                    self.answered();
                     for block in self.to_ack.drain(..) {
                         self.held.remove(&block);
                     }

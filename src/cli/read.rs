@@ -72,7 +72,12 @@ impl Read {
             patience: self.patience.into(),
         };
         let stop = stop_on_signal(global.quiet, "ending after these blocks; once more to end at once")?;
-        let mut reader = Reader::open(&address, &name, options)?;
+        let mut reader = match Reader::open(&address, &name, options) {
+            // A signal breaks off whatever the system was doing.
+            Err(_) if stop.load(Relaxed) => return Ok(exit::INTERRUPTED),
+            opened => opened?,
+        };
+        reader.stop_on(&stop);
         let mut decoder = Decoder::new()?;
         let mut out = BufWriter::with_capacity(256 << 10, std::io::stdout().lock());
         let bar = progress::events(global, self.count);
