@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
-use redis::{Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError};
+use redis::{Connection, ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError};
 
 use super::error::Error;
 
@@ -38,7 +38,10 @@ impl Address {
             Error::Url { url: shown.clone(), why: why.into() }
         };
         let info = url.into_connection_info().map_err(bad)?;
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        // Streams answer otherwise in RESP3, and there is nothing to gain from it, whatever the URL asks for.
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
+        let info =
+            info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings);
         Ok(Self { info, shown })
     }
 
@@ -76,7 +79,7 @@ impl Address {
         } else {
             error.to_string()
         };
-        let login = ["NOAUTH", "WRONGPASS", "NOPERM"].iter().any(|code| why.contains(code))
+        let login = error.code().is_some_and(|code| ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code))
             || error.kind() == ErrorKind::AuthenticationFailed;
         if login { Error::Login { url, why } } else { Error::Connect { url, why } }
     }
