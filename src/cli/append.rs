@@ -142,7 +142,7 @@ impl Append {
                 "repeats": counts.repeats, "retries": counts.retries,
                 "lost_by_server": counts.lost_by_server, "seconds": seconds,
             });
-            return say::result(&format!("{summary}\n")).context("writing the result");
+            return say::result(&format!("{summary}\n")).context(say::STDOUT);
         }
         if counts.lost_by_server > 0 {
             say::tell(&format!(

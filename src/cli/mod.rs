@@ -3,13 +3,12 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::buffer::error::Error as BufferError;
 use crate::buffer::feed::FeedError;
-use crate::buffer::keys::BadName;
 use crate::exit;
-use crate::profile::ProfileError;
 use crate::server::ServerError;
 
 mod append;
@@ -123,7 +122,8 @@ pub fn main() -> ExitCode {
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "forebay", &mut script);
-            std::io::Write::write_all(&mut std::io::stdout(), &script).map(|()| exit::OK).map_err(Into::into)
+            let written = std::io::Write::write_all(&mut std::io::stdout(), &script);
+            written.context(say::STDOUT).map(|()| exit::OK)
         }
     };
     // After a signal any outcome is only a consequence: the handler cleans up and ends the program.
@@ -157,10 +157,6 @@ fn code_of(error: &anyhow::Error) -> u8 {
     if error.is::<ServerError>() {
         return exit::NO_SERVER;
     }
-    debug_assert!(
-        error.is::<ProfileError>() || error.is::<BadName>() || !error.to_string().is_empty(),
-        "every error says something"
-    );
     exit::USAGE
 }
 

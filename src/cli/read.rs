@@ -89,7 +89,7 @@ impl Read {
                 break;
             }
             let done = self.write(found, &mut decoder, &mut out, &mut tally)?;
-            out.flush()?;
+            out.flush().context(say::STDOUT)?;
             if self.ack {
                 reader.acknowledge(done)?;
             }
@@ -141,12 +141,12 @@ impl Read {
             };
             match decoder.open(&entry.frame, entry.events, entry.times) {
                 Ok(content) if left >= entry.events || self.group.is_some() => {
-                    out.write_all(content).and_then(|()| out.write_all(b"\n")).context("writing events")?;
+                    out.write_all(content).and_then(|()| out.write_all(b"\n")).context(say::STDOUT)?;
                     tally.events += entry.events;
                 }
                 Ok(content) => {
                     for event in lines(content).take(left as usize) {
-                        out.write_all(event).and_then(|()| out.write_all(b"\n")).context("writing events")?;
+                        out.write_all(event).and_then(|()| out.write_all(b"\n")).context(say::STDOUT)?;
                         tally.events += 1;
                     }
                 }

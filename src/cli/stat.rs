@@ -52,7 +52,7 @@ impl Stat {
         } else {
             as_text(&name.to_string(), &now, &rates, &profile)
         };
-        say::result(&text).context("writing the result")?;
+        say::result(&text).context(say::STDOUT)?;
         Ok(exit::OK)
     }
 }
