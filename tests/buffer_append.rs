@@ -20,7 +20,7 @@ fn append(connection: &mut redis::Connection, epoch: u64, number: u64) -> (Strin
 
 fn append_as(connection: &mut redis::Connection, epoch: u64, number: u64, fsync: &str) -> (String, u64, u64) {
     redis::cmd("EVAL")
-        .arg(include_str!("../src/buffer/append.lua"))
+        .arg(concat!(include_str!("../src/buffer/state.lua"), include_str!("../src/buffer/append.lua")))
         .arg(2)
         .arg(name().stream(Lane::Likes))
         .arg(name().writer(Lane::Likes))
@@ -36,12 +36,19 @@ fn append_as(connection: &mut redis::Connection, epoch: u64, number: u64, fsync:
         .unwrap()
 }
 
+/// On a clock that stands still, so that epochs only count on.
 fn claim(connection: &mut redis::Connection) -> (u64, u64, u64, String) {
+    claim_at(connection, 0)
+}
+
+fn claim_at(connection: &mut redis::Connection, time_ms: u64) -> (u64, u64, u64, String) {
     redis::cmd("EVAL")
-        .arg(include_str!("../src/buffer/claim.lua"))
+        .arg(concat!(include_str!("../src/buffer/state.lua"), include_str!("../src/buffer/claim.lua")))
         .arg(2)
         .arg(name().stream(Lane::Likes))
         .arg(name().writer(Lane::Likes))
+        .arg(time_ms)
+        .arg(1)
         .query(connection)
         .unwrap()
 }
@@ -95,6 +102,18 @@ fn a_repeated_block_is_stored_once() {
     }
     assert_eq!(stored(&server), 2);
     assert_eq!(claim(&mut connection), (2, 2, 20, String::new()));
+}
+
+#[test]
+fn an_epoch_is_the_server_s_time_and_never_less_than_the_one_before() {
+    let server = server(&[]);
+    let mut connection = connection(&server);
+    let mut epoch = |time_ms| claim_at(&mut connection, time_ms).0;
+    assert_eq!([0, 5_000, 5_000, 4_000, 6_000].map(&mut epoch), [1, 5_000, 5_001, 5_002, 6_000]);
+    let now = 1_800_000_000_123;
+    assert_eq!(epoch(now), now);
+    let kept: u64 = ask(&server, &format!("HGET {} epoch", name().writer(Lane::Likes))).unwrap();
+    assert_eq!(kept, now, "all of its digits");
 }
 
 #[test]
@@ -153,9 +172,10 @@ fn a_fenced_writer_stops_and_says_so() {
     });
     let pushed = late.lane(Lane::Likes).len() as u64;
     let fenced = result.unwrap_err();
-    let Error::Fenced { lane: Lane::Likes, mine: 1, theirs: 2, .. } = fenced else {
+    let Error::Fenced { lane: Lane::Likes, mine, theirs, .. } = fenced else {
         panic!("something else went wrong: {fenced}")
     };
+    assert!(mine < theirs, "{fenced}");
     let Error::Fenced { unacknowledged, .. } = older.close().unwrap_err() else {
         panic!("closing forgot the error")
     };
@@ -213,6 +233,7 @@ fn the_counters_survive_a_restart_and_the_next_writer_goes_on_from_them() {
     let mut server = server(&[("appendonly", "yes"), ("appendfsync", "always")]);
     let address = address(&server);
     let mut ledger = Ledger::default();
+    let mut epoch_before = 0;
     for round in 1..=3_u64 {
         let mut writer = open(&address, &options(2, 4));
         ledger.push_many(&mut writer, Lane::Posts, 5).unwrap();
@@ -220,9 +241,11 @@ fn the_counters_survive_a_restart_and_the_next_writer_goes_on_from_them() {
         assert_eq!((counts.acknowledged, counts.blocks, counts.lost_by_server), (5, 3, 0));
         server.kill().unwrap();
         server.restart().unwrap();
-        let hash: Vec<String> =
+        let hash: Vec<u64> =
             ask(&server, &format!("HMGET {} epoch s e", name().writer(Lane::Posts))).unwrap();
-        assert_eq!(hash, [round.to_string(), (3 * round).to_string(), (5 * round).to_string()]);
+        assert_eq!(hash[1..], [3 * round, 5 * round]);
+        assert!(hash[0] > epoch_before, "{hash:?} after {epoch_before}");
+        epoch_before = hash[0];
     }
     assert_holds_exactly(&address, &ledger);
 }
@@ -257,7 +280,7 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
     tell(&server, &format!("DEL {}", name().writer(Lane::Likes)));
     let mut resume = |epoch: u64, s: u64, e: u64| -> (String, u64, u64) {
         redis::cmd("EVAL")
-            .arg(include_str!("../src/buffer/resume.lua"))
+            .arg(concat!(include_str!("../src/buffer/state.lua"), include_str!("../src/buffer/resume.lua")))
             .arg(2)
             .arg(name().stream(Lane::Likes))
             .arg(name().writer(Lane::Likes))
@@ -265,6 +288,7 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
             .arg(s)
             .arg(e)
             .arg("")
+            .arg(0)
             .query(&mut connection)
             .unwrap()
     };

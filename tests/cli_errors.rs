@@ -272,7 +272,7 @@ fn an_error_that_nobody_hears_keeps_its_exit_code_and_so_does_output_that_nobody
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let ran = forebay(&["stat", "--url", &url]).stdout(full).output().unwrap();
     assert_eq!(ran.status.code(), Some(2));
-    holds(&String::from_utf8(ran.stderr).unwrap(), &["writing the result", "No space left"]);
+    holds(&String::from_utf8(ran.stderr).unwrap(), &["writing to stdout", "No space left"]);
 }
 
 #[test]
@@ -282,5 +282,62 @@ fn an_argument_that_is_not_text_is_an_error_like_any_other() {
     for verb in [&["append"][..], &["capacity", "--server-bin"]] {
         let ran: super::cli_support::Ran = forebay(verb).arg(word).output().unwrap().into();
         assert!([2, 3].contains(&ran.code) && ran.err.contains("no-such-"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_user_who_may_not_look_at_the_server_is_told_that_it_is_the_login() {
+    let server = server(&[]);
+    tell(&server, "ACL SETUSER us on >s3cret ~* +@all -info");
+    let url = server.url().replace("redis://", "redis://us:s3cret@");
+    for verb in ["append", "read", "stat"] {
+        let text = said(&[verb, "--url", &url], 3);
+        holds(&text, &["refuses the login", "info"]);
+        assert!(!text.contains("s3cret"), "{text}");
+    }
+}
+
+#[test]
+fn a_url_that_asks_for_the_other_protocol_works_all_the_same() {
+    let server = server(&[]);
+    let url = format!("{}/?protocol=resp3", server.url());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), b"{\"time_us\":1}\n").unwrap();
+    for args in [
+        &["append", file.path().to_str().unwrap()][..],
+        &["read"],
+        &["read", "--group", "g"],
+        &["read", "--group", "g", "--ack"],
+        &["stat", "--over", "0s"],
+    ] {
+        let ran = run(&[args, &["--url", &url]].concat());
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
+        assert!(!ran.out.is_empty() || args[0] == "append", "{args:?}");
+    }
+}
+
+#[test]
+fn output_that_cannot_be_written_is_named() {
+    let server = server(&[]);
+    append(&server, b"{\"time_us\":1}\n", &[]);
+    let url = server.url();
+    for args in [
+        &["read", "--url", &url][..],
+        &["stat", "--over", "0s", "--url", &url],
+        &["append", "--json", "--url", &url],
+        &["synth", "--count", "1"],
+        &["completions", "bash"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ran: super::cli_support::Ran = forebay(args).stdout(full).output().unwrap().into();
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);
+        holds(&ran.err, &["writing to stdout", "No space left"]);
+    }
+}
+
+#[test]
+fn a_rate_that_is_next_to_nothing_is_refused() {
+    for rate in ["1e-20", "0", "-1", "inf"] {
+        holds(&said(&["synth", "--count", "3", &format!("--rate={rate}")], 2), &[rate, "at least"]);
     }
 }

@@ -154,3 +154,46 @@ fn every_verb_has_help_with_examples_and_shells_have_completions() {
         assert!(run(&["completions", shell]).out.len() > 1_000, "{shell}");
     }
 }
+
+#[test]
+fn one_lane_alone_has_a_time_to_full() {
+    let server = server(&[("maxmemory", "1gb")]);
+    append(&server, b"{\"time_us\":1}\n", &[]);
+    let look = text(&["stat", "--over", "0s", "--url", &server.url()]);
+    assert!(value(&look, "at peak").ends_with(" at 2000 events/s, if nothing is read"), "{look}");
+}
+
+#[test]
+fn a_damaged_block_at_either_end_of_a_lane_leaves_the_rest_of_the_look() {
+    for (is_last, id) in [(true, "*"), (false, "1-1")] {
+        let server = server(&[]);
+        if !is_last {
+            tell(&server, &format!("XADD forebay:events:{{other}} {id} f 2"));
+            tell(&server, "HSET forebay:events:{other}:writer epoch 1 s 1 e 10");
+        }
+        append(&server, b"{\"time_us\":1}\n", &[]);
+        let post = br#"{"time_us":2,"kind":"commit","commit":{"collection":"app.bsky.feed.post"}}"#;
+        append(&server, post, &[]);
+        tell(&server, "XGROUP CREATE forebay:events:{other} g 1-1");
+        if is_last {
+            tell(&server, &format!("XADD forebay:events:{{other}} {id} f 2"));
+        }
+        let url = server.url();
+        let json: serde_json::Value =
+            serde_json::from_str(&text(&["stat", "--json", "--over", "0s", "--url", &url])).unwrap();
+        let lane =
+            |name: &str| json["lanes"].as_array().unwrap().iter().find(|lane| lane["lane"] == name).unwrap();
+        assert_eq!((lane("posts")["events"].as_u64(), lane("other")["blocks"].as_u64()), (Some(1), Some(2)));
+        assert!(lane("other")["oldest_age_ms"].is_u64(), "{json}");
+        let unread = json["groups"][0]["unread_events"].as_u64();
+        if is_last {
+            // Of a damaged block at the end the hash knows how many events it held: none that it has counted.
+            assert_eq!((lane("other")["events"].as_u64(), unread), (Some(1), None), "{json}");
+        } else {
+            assert_eq!((lane("other")["events"].as_u64(), unread), (None, Some(1)), "{json}");
+            assert!(json["events"].is_null(), "{json}");
+            let look = text(&["stat", "--over", "0s", "--url", &url]);
+            assert!(value(&look, "events").starts_with("unknown"), "{look}");
+        }
+    }
+}

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
-use redis::{Connection, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError};
+use redis::{
+    Connection, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError,
+};
 
 use super::error::Error;
 
@@ -14,6 +16,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take before the connection counts as gone. Longer than a slow fsync or a fork of a
 /// large server: giving up early only means that blocks are sent twice.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Less time than that no answer is given, however little patience is left.
+const ANSWER_TIMEOUT_MIN: Duration = Duration::from_millis(100);
 
 /// Oldest server whose streams have XAUTOCLAIM and XTRIM MINID.
 const OLDEST: (u64, u64) = (6, 2);
@@ -36,13 +41,21 @@ impl Address {
             Error::Url { url: shown.clone(), why: why.into() }
         };
         let info = url.into_connection_info().map_err(bad)?;
-        let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        // Streams answer otherwise in RESP3, and there is nothing to gain from it, whatever the URL asks for.
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
+        let info =
+            info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings);
         Ok(Self { info, shown })
     }
 
     /// Connects, logs in and checks that the server can hold a buffer.
     pub fn connect(&self) -> Result<(Connection, Facts), Error> {
-        let mut connection = self.dial()?;
+        self.connect_within(ANSWER_TIMEOUT)
+    }
+
+    /// The same with no more time for each answer than this, now and later; nor more than [`ANSWER_TIMEOUT`].
+    pub fn connect_within(&self, limit: Duration) -> Result<(Connection, Facts), Error> {
+        let mut connection = self.dial_within(limit)?;
         let info: String = redis::cmd("INFO").query(&mut connection).map_err(|error| self.refused(&error))?;
         let facts = Facts::of(&info);
         facts.fit().map_err(|why| Error::Unfit { url: self.shown.clone(), why })?;
@@ -77,15 +90,17 @@ impl Address {
 
     /// Connects and logs in, whatever the server is.
     pub fn dial(&self) -> Result<Connection, Error> {
+        self.dial_within(ANSWER_TIMEOUT)
+    }
+
+    fn dial_within(&self, limit: Duration) -> Result<Connection, Error> {
         // TLS needs a provider chosen once a process; a second choice is an error that changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = redis::Client::open(self.info.clone()).map_err(|error| self.refused(&error))?;
-        let connection =
-            client.get_connection_with_timeout(CONNECT_TIMEOUT).map_err(|error| self.refused(&error))?;
-        connection
-            .set_read_timeout(Some(ANSWER_TIMEOUT))
-            .and_then(|()| connection.set_write_timeout(Some(ANSWER_TIMEOUT)))
+        let connection = client
+            .get_connection_with_timeout(CONNECT_TIMEOUT.min(at_least(limit)))
             .map_err(|error| self.refused(&error))?;
+        limit_answers(&connection, limit).map_err(|error| self.refused(&error))?;
         Ok(connection)
     }
 
@@ -99,10 +114,21 @@ impl Address {
         } else {
             error.to_string()
         };
-        let login = ["NOAUTH", "WRONGPASS", "NOPERM"].iter().any(|code| why.contains(code))
+        let login = error.code().is_some_and(|code| ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code))
             || error.kind() == ErrorKind::AuthenticationFailed;
         if login { Error::Login { url, why } } else { Error::Connect { url, why } }
     }
+}
+
+/// Gives each answer on a connection no more time than this, nor more than [`ANSWER_TIMEOUT`].
+pub(super) fn limit_answers(connection: &Connection, limit: Duration) -> Result<(), RedisError> {
+    let limit = Some(ANSWER_TIMEOUT.min(at_least(limit)));
+    connection.set_read_timeout(limit).and_then(|()| connection.set_write_timeout(limit))
+}
+
+/// A limit that a server which is well keeps: none at all would be none, and nearly none a failure.
+fn at_least(limit: Duration) -> Duration {
+    limit.max(ANSWER_TIMEOUT_MIN)
 }
 
 impl std::fmt::Display for Address {

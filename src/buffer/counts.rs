@@ -58,8 +58,13 @@ impl Shared {
         sum(|lane| &lane.pushed).saturating_sub(sum(|lane| &lane.events))
     }
 
+    /// The first error, with what is not acknowledged by now.
     pub fn failure(&self) -> Option<Error> {
-        lock(&self.failure).clone()
+        let mut error = lock(&self.failure).clone()?;
+        if let Some(count) = error.unacknowledged() {
+            *count = self.unacknowledged();
+        }
+        Some(error)
     }
 }
 

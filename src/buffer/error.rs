@@ -53,9 +53,9 @@ pub enum Error {
         /// What the server said.
         why: String,
     },
-    /// A newer writer has taken the lane.
+    /// Another writer has taken the lane.
     #[error(
-        "lane {lane}: fenced, a newer writer has taken it (its epoch is {theirs}, ours {mine}); \
+        "lane {lane}: fenced, another writer has taken it (its epoch is {theirs}, ours {mine}); \
              {unacknowledged} events here are not acknowledged; only one writer may append to a buffer"
     )]
     Fenced {
@@ -63,13 +63,45 @@ pub enum Error {
         lane: Lane,
         /// Our epoch.
         mine: u64,
-        /// The newer one.
+        /// The other one.
         theirs: u64,
         /// Events taken from the source that the server does not have from us.
         unacknowledged: u64,
     },
+    /// The server has a block under a number that this writer has not given out yet.
+    #[error(
+        "lane {lane}: the server says that it has block {number}, which was never sent: something else writes to \
+             {key:?}; {unacknowledged} events here are not acknowledged; only one writer may append to a buffer"
+    )]
+    Foreign {
+        /// The lane.
+        lane: Lane,
+        /// The hash beside its stream.
+        key: String,
+        /// The block's number.
+        number: u64,
+        /// Events taken from the source that the server does not have from us.
+        unacknowledged: u64,
+    },
+    /// The server is there and takes no writes now: full, loading, or unable to save.
+    #[error("{url} takes no writes now: {why}")]
+    NotNow {
+        /// The URL without its password.
+        url: String,
+        /// What the server said.
+        why: String,
+    },
+    /// The lane's state on the server is not what a writer writes: which block comes next cannot be told.
+    #[error(
+        "{why}, where a writer writes whole numbers; which block comes next cannot be told, so nothing is appended: \
+             append to another --buffer (this one can still be read), or put right what is there"
+    )]
+    Damaged {
+        /// The key, the entry and the field, and what is there.
+        why: String,
+    },
     /// The server was away, or took no writes, for longer than the writer was told to wait.
-    #[error("gave up on {url} after {}: {why}; {unacknowledged} events are not acknowledged", humantime::format_duration(*.waited))]
+    #[error("gave up on {url} after {}: {why}{}", humantime::format_duration(*.waited), open(*.unacknowledged))]
     Lost {
         /// The URL without its password.
         url: String,
@@ -96,7 +128,25 @@ pub enum Error {
     System(String),
 }
 
+/// What a writer owes, as the end of a message; nothing where there is no writer.
+fn open(unacknowledged: u64) -> String {
+    match unacknowledged {
+        0 => String::new(),
+        count => format!("; {count} events are not acknowledged"),
+    }
+}
+
 impl Error {
+    /// How many events are not acknowledged, where the error tells.
+    pub fn unacknowledged(&mut self) -> Option<&mut u64> {
+        match self {
+            Self::Fenced { unacknowledged, .. }
+            | Self::Foreign { unacknowledged, .. }
+            | Self::Lost { unacknowledged, .. } => Some(unacknowledged),
+            _ => None,
+        }
+    }
+
     /// An answer that was not expected while `doing` something.
     pub fn server(doing: impl Into<String>, error: &redis::RedisError) -> Self {
         Self::Server { doing: doing.into(), why: error.to_string() }

@@ -82,19 +82,31 @@ fn pump(
     mut take: impl FnMut(Batch, &mut Writer, Duration) -> Result<(), Error>,
 ) -> Result<(), FeedError> {
     let started = Instant::now();
-    while !stop.load(Relaxed) {
+    let mut outcome = Ok(());
+    while outcome.is_ok() && !stop.load(Relaxed) {
         let due = writer.next_due().map_or(LOOK, |due| due.saturating_sub(started.elapsed()).min(LOOK));
-        match batches.recv_timeout(due) {
-            Ok(batch) => take(batch?, writer, started.elapsed())?,
-            Err(RecvTimeoutError::Timeout) => {}
+        outcome = match batches.recv_timeout(due) {
+            Ok(batch) => {
+                batch.map_err(FeedError::from).and_then(|batch| Ok(take(batch, writer, started.elapsed())?))
+            }
+            Err(RecvTimeoutError::Timeout) => Ok(()),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
-        }
-        writer.expire(started.elapsed())?;
+        };
+        // A silent source must not hide that the writer has failed.
+        let checked = writer.check().and_then(|()| writer.expire(started.elapsed()));
+        outcome = outcome.and(checked.map_err(FeedError::from));
     }
-    // What was read from the source by then is nobody else's any more. No more than that: it may never end.
-    batches.try_iter().take(AHEAD + 1).try_for_each(|batch| Ok(take(batch?, writer, started.elapsed())?))
+    // What was read from the source by then is nobody else's any more: it is appended, or at least counted. No more than
+    // that: the source may never end.
+    for batch in batches.try_iter().take(AHEAD + 1) {
+        let taken =
+            batch.map_err(FeedError::from).and_then(|batch| Ok(take(batch, writer, started.elapsed())?));
+        outcome = outcome.and(taken);
+    }
+    outcome
 }
 
+/// All of it whatever happens, so that every event is counted as taken.
 fn push_all(
     batch: &Batch,
     writer: &mut Writer,
@@ -105,11 +117,15 @@ fn push_all(
         let why = format!("{} bytes long, over the limit for one event", oversize.bytes);
         refused(Refused { line: oversize.line, why, bytes: None });
     }
+    let mut outcome = Ok(());
     for (line, bytes) in batch.lines() {
         match parse::parse(bytes) {
-            Ok(event) => writer.push(&event, now)?,
+            Ok(event) => {
+                let pushed = writer.push(&event, now);
+                outcome = outcome.and(pushed);
+            }
             Err(why) => refused(Refused { line, why: why.to_string(), bytes: Some(bytes) }),
         }
     }
-    Ok(())
+    outcome
 }

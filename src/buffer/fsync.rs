@@ -4,18 +4,27 @@ use redis::Connection;
 
 use super::connect::Facts;
 use super::error::Error;
+use super::writer::Ack;
 
 /// How the server can say that a block is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fsync {
+enum Fsync {
     /// `appendfsync always`: the reply itself says so.
     ByReply,
     /// WAITAOF after the append.
     ByWaitAof,
 }
 
+/// Whether a WAITAOF must follow appends before they count; an error where this server cannot acknowledge as asked.
+pub(super) fn is_waited_for(ack: Ack, connection: &mut Connection, facts: &Facts) -> Result<bool, Error> {
+    match ack {
+        Ack::Reply => Ok(false),
+        Ack::Fsync => Ok(determine(connection, facts)? == Fsync::ByWaitAof),
+    }
+}
+
 /// How this server acknowledges after an fsync, or why it cannot.
-pub(super) fn determine(connection: &mut Connection, facts: &Facts) -> Result<Fsync, Error> {
+fn determine(connection: &mut Connection, facts: &Facts) -> Result<Fsync, Error> {
     let setting = |connection: &mut Connection, name: &str| -> Result<String, Error> {
         let pair: Vec<String> = redis::cmd("CONFIG")
             .arg("GET")

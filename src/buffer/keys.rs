@@ -3,17 +3,21 @@
 //! | key | type | layout | written by | life |
 //! |---|---|---|---|---|
 //! | `forebay:<buffer>:{<lane>}` | stream | an entry a block, fields `f s n e a z c d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
-//! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer, `s` and `e` of the last block, `c` the source's cursor after it | `claim.lua`, `append.lua`, `resume.lua` | for ever: it outlives a lane trimmed empty |
+//! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it; after each loss of the server's `lost:<last number lost>`, with number and events of the last block kept | `claim.lua`, `append.lua`, `resume.lua` | for ever: it outlives a lane trimmed empty |
 //!
 //! The braces keep a lane's two keys in one cluster slot. Nothing else is written, and nothing is ever
 //! deleted but by `XTRIM MINID` (never `XDEL`: mixed with `MINID` it can leave a node that no longer loads).
 //! A proof that wrote a buffer of its own on somebody's server removes it by [`Name::keys`].
 //!
-//! Must stay: key names, field names and their order, what the numbers count.
+//! Must stay: key names, field names and their order, what the numbers count. `epoch`, `s` and `e` are digits alone, up to
+//! 2^53 - 1: whatever else stands there stops every writer, and the readers tell of it.
 
 use std::fmt;
 
 use crate::event::lane::Lane;
+
+/// What the names of consumers begin with that Forebay made up: only those does it remove.
+pub const CONSUMER_PREFIX: &str = "forebay-";
 
 /// A buffer's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, so that keys need no escaping anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +44,11 @@ impl Name {
     /// The hash beside a lane's stream.
     pub fn writer(&self, lane: Lane) -> String {
         format!("{}:writer", self.stream(lane))
+    }
+
+    /// The field of that hash that tells of a loss right before a block.
+    pub fn lost_before(number: u64) -> String {
+        format!("lost:{}", number.saturating_sub(1))
     }
 
     /// Every key the buffer may have.

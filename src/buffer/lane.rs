@@ -13,11 +13,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use redis::{Connection, Script, Value};
 
-use super::connect::Address;
+use super::connect::{Address, limit_answers};
 use super::counts::{LaneCounts, Shared};
 use super::error::Error;
+use super::fsync;
 use super::keys::Name;
 use super::recover::Setback;
+use super::scripts;
+use super::writer::Ack;
 use crate::block::frame::Block;
 use crate::event::lane::Lane;
 
@@ -41,8 +44,8 @@ pub(super) struct Lease {
     pub last: u64,
     pub events: u64,
     pub in_flight: usize,
-    /// Whether a WAITAOF must follow the appends before they count.
-    pub wait_aof: bool,
+    /// When an append counts.
+    pub ack: Ack,
     /// How long to go on without a single acknowledgement.
     pub patience: Duration,
 }
@@ -59,6 +62,8 @@ pub(super) struct Appender {
     blocks: Receiver<Block>,
     pub(super) shared: Arc<Shared>,
     pub(super) connection: Option<Connection>,
+    /// Whether a WAITAOF must follow the appends on this connection before they count.
+    pub(super) wait_aof: bool,
     pub(super) append: Script,
     /// Not acknowledged, oldest first; the front has number `acked + 1`.
     pub(super) window: VecDeque<Block>,
@@ -67,19 +72,27 @@ pub(super) struct Appender {
     /// How many of those were answered and wait for their fsync.
     pub(super) stored: usize,
     pub(super) expected: VecDeque<Expected>,
+    /// Number of the last block whose answer was lost with its connection, or that was stored and not synced: up to
+    /// here the server may have a block already.
+    pub(super) doubtful: u64,
     /// Number of the last acknowledged block, and the lane's events up to it.
     pub(super) acked: u64,
     pub(super) acked_events: u64,
+    /// Spans of the lane's events that are counted as lost by the server: after how many, and up to how many.
+    pub(super) lost: Vec<(u64, u64)>,
     /// After trouble: one block alone, until it goes through.
     pub(super) probing: bool,
     pub(super) backoff: Duration,
     pub(super) trouble_since: Option<Instant>,
+    /// When something was last acknowledged, or sent with nothing under way: since when the server owes an answer.
+    pub(super) owed_since: Instant,
 }
 
 impl Appender {
     pub(super) fn new(
         lease: Lease,
         connection: Connection,
+        wait_aof: bool,
         blocks: Receiver<Block>,
         shared: Arc<Shared>,
     ) -> Self {
@@ -90,14 +103,18 @@ impl Appender {
             blocks,
             shared,
             connection: Some(connection),
-            append: Script::new(include_str!("append.lua")),
+            wait_aof,
+            append: Script::new(scripts::APPEND),
             window: VecDeque::new(),
             sent: 0,
             stored: 0,
+            doubtful: 0,
             expected: VecDeque::new(),
+            lost: Vec::new(),
             probing: false,
             backoff: BACKOFF_MIN,
             trouble_since: None,
+            owed_since: Instant::now(),
         }
     }
 
@@ -159,12 +176,17 @@ impl Appender {
         if self.sent >= upto {
             return Ok(());
         }
+        if self.sent == 0 && !self.probing {
+            self.owed_since = Instant::now();
+        }
+        // First of all: whether a WAITAOF follows depends on it.
+        self.open_connection()?;
         let mut wire = Vec::new();
         for (index, block) in self.window.iter().enumerate().take(upto).skip(self.sent) {
             wire.extend_from_slice(&self.command(self.acked + 1 + index as u64, block));
             self.expected.push_back(Expected::Append);
         }
-        if self.lease.wait_aof {
+        if self.wait_aof {
             wire.extend_from_slice(
                 &redis::cmd("WAITAOF").arg(1).arg(0).arg(FSYNC_WAIT_MS).get_packed_command(),
             );
@@ -188,16 +210,22 @@ impl Appender {
             .arg(block.time_max)
             .arg("")
             .arg(&block.frame)
-            .arg(u8::from(self.lease.wait_aof))
+            .arg(u8::from(self.wait_aof))
             .get_packed_command()
     }
 
     /// The connection, if need be a new one with the script loaded. A server that has become unfit (a
-    /// replica after a failover) counts as away: it may be mended, and patience bounds the wait.
+    /// replica after a failover) counts as away: it may be mended, and patience bounds the wait. One that can no longer
+    /// acknowledge as was asked for ends the writer: nothing may count for more than it is.
     pub(super) fn open_connection(&mut self) -> Result<&mut Connection, Setback> {
         if self.connection.is_none() {
-            let (mut connection, _) =
-                self.lease.address.connect().map_err(|error| Setback::away(error.to_string()))?;
+            let away = |error: Error| Setback::away(error.to_string());
+            let (mut connection, facts) =
+                self.lease.address.connect_within(self.patience_left()).map_err(away)?;
+            self.wait_aof = match fsync::is_waited_for(self.lease.ack, &mut connection, &facts) {
+                Err(Error::NoFsync(why)) => return Err(Setback::NoFsync(why)),
+                determined => determined.map_err(away)?,
+            };
             self.append.prepare_invoke().load(&mut connection)?;
             self.connection = Some(connection);
         }
@@ -233,10 +261,14 @@ impl Appender {
             redis::from_redis_value_ref(answer).map_err(|error| Setback::garbled(&error))?;
         match what.as_str() {
             "ok" | "repeat" => {
+                let number = self.acked + self.stored as u64 + 1;
+                if what == "repeat" && number > self.doubtful {
+                    return Err(Setback::Foreign(number));
+                }
                 if what == "repeat" {
                     self.counts().repeats.fetch_add(1, Relaxed);
                 }
-                if self.lease.wait_aof {
+                if self.wait_aof {
                     self.stored += 1;
                 } else {
                     self.acknowledge(1);
@@ -263,8 +295,13 @@ impl Appender {
         self.sent -= blocks;
         self.probing = false;
         self.backoff = BACKOFF_MIN;
+        self.owed_since = Instant::now();
         if self.trouble_since.take().is_some() {
             self.shared.calm(self.lease.lane);
+            if let Some(connection) = &self.connection {
+                // Should that fail, the next answer does too, and the connection is made anew.
+                let _ = limit_answers(connection, self.lease.patience);
+            }
         }
     }
 }

@@ -2,17 +2,25 @@
 
 use redis::{RedisError, Value};
 
-use super::entry::{Entry, Id};
+use super::entry::{Entry, Id, list};
 use super::found::Found;
+use super::keys::Name;
 use super::reader::{Place, Reader};
 use crate::event::lane::Lane;
 
 impl Reader {
-    /// Blocks that should stand between the last one read and this one. Where other consumers of the group
-    /// may have been given them, and they may be trimmed since, nothing can be told and nothing is said.
-    pub(super) fn missing(&mut self, at: usize, entry: &Entry) -> Result<Option<Found>, RedisError> {
-        let Place { lane, last: Some((last_id, number, total)), damaged, .. } = self.places[at] else {
-            return Ok(None);
+    /// Blocks that should stand before this one: those between the last one read and it, where there is one, and
+    /// else those that a writer wrote down as lost. Where other consumers of the group may have been given them, and
+    /// they may be trimmed since, only what is written down is told.
+    pub(super) fn missing(
+        &mut self,
+        at: usize,
+        entry: &Entry,
+        in_order: bool,
+    ) -> Result<Option<Found>, RedisError> {
+        let Place { lane, last, damaged, .. } = self.places[at];
+        let Some((last_id, number, total)) = last.filter(|_| in_order) else {
+            return self.lost_before(lane, entry);
         };
         // Of a damaged entry, how many events it held is as unknown as its number.
         let due = (number.saturating_add(1 + damaged), total);
@@ -24,10 +32,45 @@ impl Reader {
             return Ok(Some(Found::OutOfPlace { lane, id: entry.id, says, due }));
         }
         if self.options.group.is_some() && self.given_to_others(lane, last_id, entry.id)? {
-            return Ok(None);
+            return self.lost_before(lane, entry);
         }
         let (numbers, events) = ((number.saturating_add(1), entry.number - 1), entry.before() - total);
         Ok(Some(Found::Missing { lane, numbers, events, before: entry.id }))
+    }
+
+    /// Blocks before this one that a server came back without, as the writer found out (`resume.lua`).
+    fn lost_before(&mut self, lane: Lane, entry: &Entry) -> Result<Option<Found>, RedisError> {
+        if entry.number <= 1 {
+            return Ok(None);
+        }
+        let mut command = redis::cmd("HGET");
+        command.arg(self.name.writer(lane)).arg(Name::lost_before(entry.number));
+        let kept: Option<String> = command.query(self.control()?)?;
+        let number = |text: &str| text.parse::<u64>().ok();
+        let kept = kept.as_deref().and_then(|kept| kept.split_once(' '));
+        let Some((number, total)) = kept.and_then(|(s, e)| Some((number(s)?, number(e)?))) else {
+            return Ok(None);
+        };
+        let (numbers, events) =
+            ((number.saturating_add(1), entry.number - 1), entry.before().saturating_sub(total));
+        Ok(Some(Found::Missing { lane, numbers, events, before: entry.id }))
+    }
+
+    /// Goes on from the last block that a group was given, as far as it is still in its stream: then what is missing
+    /// after it can be told.
+    pub(super) fn go_on_from(&mut self, lane: Lane, last: &str) -> Result<(), RedisError> {
+        let mut command = redis::cmd("XRANGE");
+        command.arg(self.name.stream(lane)).arg(last).arg(last);
+        let answer: Value = command.query(self.control()?)?;
+        let entry = list(answer).and_then(|mut entries| entries.pop());
+        if let Some((id, Some(fields))) = entry
+            && let Ok(entry) = Entry::read(id, fields)
+        {
+            for place in self.places.iter_mut().filter(|place| place.lane == lane && place.last.is_none()) {
+                place.last = Some((id, entry.number, entry.total));
+            }
+        }
+        Ok(())
     }
 
     /// Whether blocks between two ids may have gone to other consumers.

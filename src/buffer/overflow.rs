@@ -17,6 +17,8 @@ pub enum Trouble {
     NoScript,
     /// The key holds something else.
     WrongType(String),
+    /// The lane's state is not what a writer writes; its place.
+    Damaged(String),
     /// Nothing that waiting would mend.
     Fatal(String),
 }
@@ -30,6 +32,9 @@ pub fn trouble(error: &RedisError) -> Trouble {
     let text = error.to_string();
     if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
         return Trouble::NoScript;
+    }
+    if let (Some("DAMAGED"), Some(place)) = (error.code(), error.detail()) {
+        return Trouble::Damaged(place.into());
     }
     if let Some(code) = error.code() {
         if PASSING.contains(&code) || text.contains("OOM command not allowed") {

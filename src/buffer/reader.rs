@@ -5,11 +5,14 @@
 //! lying. While the caller works on one answer the server already prepares the next.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use redis::{Cmd, Connection, RedisError, Value};
 
-use super::connect::Address;
+use super::connect::{Address, limit_answers};
 use super::entry::{Entry, Id, list};
 use super::error::Error;
 pub use super::found::Found;
@@ -82,12 +85,17 @@ pub struct Reader {
     pub(super) held: HashSet<(Lane, Id)>,
     /// The server says that a group is not there: it came back empty, or somebody deleted a stream.
     groups_gone: bool,
+    /// What is left of the patience: all of it, but while the server gives no answers.
+    left: Duration,
+    stop: Arc<AtomicBool>,
     pub(super) to_ack: Vec<(Lane, Id)>,
 }
 
 impl Reader {
     /// Connects; with a group, makes it where it is not there, from the first block on.
-    pub fn open(address: &Address, name: &Name, options: Options) -> Result<Self, Error> {
+    pub fn open(address: &Address, name: &Name, mut options: Options) -> Result<Self, Error> {
+        // Twice in one question, a lane would be given out twice.
+        options.lanes = Lane::ALL.into_iter().filter(|lane| options.lanes.contains(lane)).collect();
         let place = |lane: &Lane| Place {
             lane: *lane,
             last: None,
@@ -99,8 +107,8 @@ impl Reader {
         let mut reader = Self {
             address: address.clone(),
             name: name.clone(),
-            reads: Some(address.connect()?.0),
-            control: Some(address.connect()?.0),
+            reads: Some(address.connect_within(options.patience)?.0),
+            control: Some(address.connect_within(options.patience)?.0),
             places,
             phase: if options.group.is_some() { Phase::Own } else { Phase::New },
             asked: false,
@@ -108,6 +116,8 @@ impl Reader {
             claimed_at: None,
             held: HashSet::new(),
             groups_gone: false,
+            left: options.patience,
+            stop: Arc::default(),
             to_ack: Vec::new(),
             options,
         };
@@ -118,13 +128,35 @@ impl Reader {
     /// The next blocks, or none when there are none by now (`wait` zero) or within `wait`.
     pub fn next(&mut self, wait: Duration) -> Result<Vec<Found>, Error> {
         let deadline = Instant::now() + wait;
-        let mut since = None;
+        let mut since = Instant::now();
         loop {
             match self.round(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Some(found)) => return Ok(found),
-                Ok(None) if Instant::now() >= deadline => return Ok(Vec::new()),
-                Ok(None) => since = None,
-                Err(error) => self.recover(&error, *since.get_or_insert_with(Instant::now))?,
+                Ok(found) => {
+                    self.answered();
+                    if found.is_some() || Instant::now() >= deadline {
+                        return Ok(found.unwrap_or_default());
+                    }
+                    since = Instant::now();
+                }
+                // Nothing that was found is lost by that: it is not acknowledged.
+                Err(_) if self.stop.load(Relaxed) => return Ok(Vec::new()),
+                Err(error) => self.recover(&error, since)?,
+            }
+        }
+    }
+
+    /// Ends waits for a server that is away once the flag is set.
+    pub fn stop_on(&mut self, stop: &Arc<AtomicBool>) {
+        self.stop = Arc::clone(stop);
+    }
+
+    /// The server is there: it has all of the patience again.
+    pub(super) fn answered(&mut self) {
+        if self.left < self.options.patience {
+            self.left = self.options.patience;
+            for connection in [&self.reads, &self.control].into_iter().flatten() {
+                // Should that fail, the next answer does too, and the connection is made anew.
+                let _ = limit_answers(connection, self.left);
             }
         }
     }
@@ -192,7 +224,8 @@ impl Reader {
             None => redis::cmd("XREAD"),
         };
         command.arg("COUNT").arg(self.count);
-        let wait = wait.min(WAIT_MAX).as_millis();
+        // No longer than an answer may take.
+        let wait = wait.min(WAIT_MAX).min(self.left / 2).as_millis();
         if wait > 0 && self.phase == Phase::New {
             command.arg("BLOCK").arg(wait as u64);
         }
@@ -218,11 +251,11 @@ impl Reader {
     }
 
     fn reads(&mut self) -> Result<&mut Connection, RedisError> {
-        connected(&mut self.reads, &self.address)
+        connected(&mut self.reads, &self.address, self.left)
     }
 
     pub(super) fn control(&mut self) -> Result<&mut Connection, RedisError> {
-        connected(&mut self.control, &self.address)
+        connected(&mut self.control, &self.address, self.left)
     }
 
     /// Takes an answer apart: `[[stream, entries], …]` or nil. What the caller is to have of it, and whether it
@@ -281,8 +314,8 @@ impl Reader {
         };
         match Entry::read(id, fields) {
             Ok(entry) => {
+                found.extend(self.missing(at, &entry, in_order)?);
                 if in_order {
-                    found.extend(self.missing(at, &entry)?);
                     self.places[at].last = Some((id, entry.number, entry.total));
                     self.places[at].damaged = 0;
                 }
@@ -301,6 +334,7 @@ impl Reader {
         let why = match trouble(error) {
             Trouble::Unknown(why) | Trouble::Refused(why) => why,
             Trouble::NoScript => "the script is not loaded".into(),
+            Trouble::Damaged(why) => return Err(Error::Damaged { why }),
             Trouble::WrongType(why) => {
                 return Err(Error::WrongType { key: format!("forebay:{}:…", self.name), why });
             }
@@ -312,12 +346,13 @@ impl Reader {
                 return Err(Error::Server { doing: format!("reading buffer {}", self.name), why });
             }
         };
-        if since.elapsed() >= self.options.patience {
+        self.left = self.options.patience.saturating_sub(since.elapsed());
+        if self.left.is_zero() || self.stop.load(Relaxed) {
             let waited = Duration::from_millis(since.elapsed().as_millis() as u64);
             return Err(Error::Lost { url: self.address.to_string(), waited, why, unacknowledged: 0 });
         }
         self.disconnect();
-        std::thread::sleep(super::recover::BACKOFF_MAX);
+        std::thread::sleep(super::recover::BACKOFF_MAX.min(self.left));
         Ok(())
     }
 
@@ -344,10 +379,11 @@ fn frame_bytes(fields: &[Value]) -> usize {
 fn connected<'a>(
     slot: &'a mut Option<Connection>,
     address: &Address,
+    limit: Duration,
 ) -> Result<&'a mut Connection, RedisError> {
     if slot.is_none() {
         let away = |error: Error| RedisError::from(std::io::Error::other(error.to_string()));
-        *slot = Some(address.connect().map_err(away)?.0);
+        *slot = Some(address.connect_within(limit).map_err(away)?.0);
     }
     slot.as_mut().ok_or_else(|| RedisError::from(std::io::Error::other("no connection")))
 }

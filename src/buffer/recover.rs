@@ -2,13 +2,14 @@
 //! the window's front. Nothing here drops a block.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::{ParsingError, RedisError, Script, Value};
 
 use super::error::Error;
 use super::lane::Appender;
 use super::overflow::{Trouble, trouble};
+use super::scripts;
 
 /// Longest wait between two tries: how late, at most, the lane takes up again.
 pub(super) const BACKOFF_MAX: Duration = Duration::from_millis(250);
@@ -22,6 +23,10 @@ pub(super) enum Setback {
     Gap,
     /// A newer writer has the lane; its epoch.
     Fenced(u64),
+    /// The server has a block of this number, and it was never sent.
+    Foreign(u64),
+    /// The server cannot acknowledge after fsync, or no longer.
+    NoFsync(String),
     /// The server has less than it had acknowledged.
     LostByServer,
 }
@@ -56,9 +61,17 @@ impl Appender {
                 theirs,
                 unacknowledged: self.shared.unacknowledged(),
             }),
+            Setback::Foreign(number) => Err(Error::Foreign {
+                lane: self.lease.lane,
+                key: self.lease.name.writer(self.lease.lane),
+                number,
+                unacknowledged: self.shared.unacknowledged(),
+            }),
+            Setback::NoFsync(why) => Err(Error::NoFsync(why)),
             Setback::Trouble(Trouble::WrongType(why)) => {
                 Err(Error::WrongType { key: self.lease.name.stream(self.lease.lane), why })
             }
+            Setback::Trouble(Trouble::Damaged(why)) => Err(Error::Damaged { why }),
             Setback::Trouble(Trouble::Fatal(why)) => {
                 Err(Error::Server { doing: format!("appending to lane {}", self.lease.lane), why })
             }
@@ -67,6 +80,10 @@ impl Appender {
                 self.wait(&why)
             }
             Setback::Trouble(Trouble::Refused(why)) => {
+                // It may be the fsync that was refused, of blocks that are stored.
+                if self.wait_aof {
+                    self.doubt();
+                }
                 self.drain();
                 self.wait(&why)
             }
@@ -111,6 +128,7 @@ impl Appender {
                 // their way that would be taken for those of later blocks, and each would be waited for in full.
                 if connection.recv_response().is_err() {
                     self.connection = None;
+                    self.doubt();
                     break;
                 }
             }
@@ -120,7 +138,13 @@ impl Appender {
 
     fn forget_connection(&mut self) {
         self.connection = None;
+        self.doubt();
         self.rewind();
+    }
+
+    /// Whatever was sent may be stored: the server may say so when it is sent again.
+    fn doubt(&mut self) {
+        self.doubtful = self.doubtful.max(self.acked + self.sent as u64);
     }
 
     fn rewind(&mut self) {
@@ -135,21 +159,23 @@ impl Appender {
     fn resume(&mut self) -> Result<(), Setback> {
         let (name, lane) = (self.lease.name.clone(), self.lease.lane);
         let (epoch, acked, events) = (self.lease.epoch, self.acked, self.acked_events);
+        let base = self.lease.last;
         let connection = self.open_connection()?;
-        let answer: Value = Script::new(include_str!("resume.lua"))
+        let answer: Value = Script::new(scripts::RESUME)
             .key(name.stream(lane))
             .key(name.writer(lane))
             .arg(epoch)
             .arg(acked)
             .arg(events)
             .arg("")
+            .arg(base)
             .invoke(connection)?;
         let (what, theirs, kept): (String, u64, u64) =
             redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;
         if what == "fenced" {
             return Err(Setback::Fenced(theirs));
         }
-        let lost = events.saturating_sub(kept);
+        let lost = self.newly_lost(kept);
         self.counts().lost_by_server.fetch_add(lost, Relaxed);
         if lost > 0 {
             tracing::warn!(%lane, lost, "the server came back without events that it had acknowledged");
@@ -157,9 +183,30 @@ impl Appender {
         Ok(())
     }
 
+    /// How many acknowledged events a server that kept so many came back without, and had not come back without before.
+    fn newly_lost(&mut self, kept: u64) -> u64 {
+        if kept >= self.acked_events {
+            return 0;
+        }
+        let known: u64 = self.lost.iter().map(|(from, to)| to.saturating_sub(kept.max(*from))).sum();
+        // What is lost now ends at the newest event, so that earlier spans matter only as far as they lie before it.
+        self.lost.retain_mut(|(from, to)| {
+            *to = kept.min(*to);
+            from < to
+        });
+        self.lost.push((kept, self.acked_events));
+        self.acked_events - kept - known
+    }
+
+    /// How long to go on without an acknowledgement from now.
+    pub(super) fn patience_left(&self) -> Duration {
+        let since = self.trouble_since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.lease.patience.saturating_sub(since)
+    }
+
     /// Waits before the next try, or gives up once nothing was acknowledged for as long as patience allows.
     fn wait(&mut self, why: &str) -> Result<(), Error> {
-        let since = *self.trouble_since.get_or_insert_with(Instant::now);
+        let since = *self.trouble_since.get_or_insert(self.owed_since);
         self.counts().retries.fetch_add(1, Relaxed);
         self.shared.trouble(self.lease.lane, why);
         if since.elapsed() >= self.lease.patience {
@@ -170,7 +217,7 @@ impl Appender {
                 unacknowledged: self.shared.unacknowledged(),
             });
         }
-        std::thread::sleep(self.backoff);
+        std::thread::sleep(self.backoff.min(self.patience_left()));
         self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
         Ok(())
     }

@@ -37,8 +37,8 @@ pub struct Stat {
 pub struct LaneStat {
     /// Which.
     pub lane: Lane,
-    /// Events held.
-    pub events: u64,
+    /// Events held; none where the oldest block, or the newest, cannot be read.
+    pub events: Option<u64>,
     /// Blocks held.
     pub blocks: u64,
     /// Events ever appended.
@@ -60,8 +60,8 @@ pub struct GroupStat {
     pub lane: Lane,
     /// Its name.
     pub group: String,
-    /// Events it was not given yet.
-    pub unread_events: u64,
+    /// Events it was not given yet; none where a block that would tell cannot be read.
+    pub unread_events: Option<u64>,
     /// Blocks given and not acknowledged.
     pub pending_blocks: u64,
     /// Milliseconds since the oldest of those was stored.
@@ -77,9 +77,9 @@ impl Stat {
         Looker { connection: &mut connection, name, at_ms: 0 }.look(facts)
     }
 
-    /// Events held in all lanes.
-    pub fn events(&self) -> u64 {
-        self.lanes.iter().map(|lane| lane.events).sum()
+    /// Events held in all lanes; none where one cannot tell.
+    pub fn events(&self) -> Option<u64> {
+        self.lanes.iter().map(|lane| lane.events).try_fold(0_u64, |sum, events| sum.checked_add(events?))
     }
 
     /// Events a second that came in over the last minute; none where no lane can tell.
@@ -89,8 +89,10 @@ impl Stat {
 
     /// Bytes of memory for each event held.
     pub fn bytes_per_event(&self) -> Option<f64> {
-        let bytes: u64 = self.lanes.iter().map(|lane| lane.bytes).sum::<Option<u64>>()?;
-        (self.events() > 0).then(|| bytes as f64 / self.events() as f64)
+        // A lane without a stream takes none.
+        let held = self.lanes.iter().filter(|lane| lane.blocks > 0);
+        let bytes: u64 = held.map(|lane| lane.bytes).sum::<Option<u64>>()?;
+        self.events().filter(|events| *events > 0).map(|events| bytes as f64 / events as f64)
     }
 
     /// `maxmemory`; none where the server has no limit.
@@ -152,14 +154,14 @@ impl Looker<'_> {
         Ok(epoch.map(|epoch| (epoch, total.unwrap_or(0))))
     }
 
-    /// The first block from an id on, or the last block.
+    /// The first block from an id on, or the last block: its place, and what it is, where it can be read.
     fn block(
         &mut self,
         lane: Lane,
         command: &str,
         from: &str,
         to: &str,
-    ) -> Result<Option<Entry>, RedisError> {
+    ) -> Result<Option<(Id, Option<Entry>)>, RedisError> {
         let answer: Value = redis::cmd(command)
             .arg(self.name.stream(lane))
             .arg(from)
@@ -169,27 +171,30 @@ impl Looker<'_> {
             .query(self.connection)?;
         let found = list(answer).and_then(|mut entries| entries.pop());
         let Some((id, Some(fields))) = found else { return Ok(None) };
-        Entry::read(id, fields).map(Some).map_err(|why| {
-            RedisError::from((
-                redis::ErrorKind::UnexpectedReturnType,
-                "a damaged block",
-                format!("{} {id}: {why}", self.name.stream(lane)),
-            ))
-        })
+        Ok(Some((id, Entry::read(id, fields).ok())))
     }
 
     fn lane(&mut self, lane: Lane, writer: Option<(u64, u64)>) -> Result<LaneStat, RedisError> {
         let key = self.name.stream(lane);
         let first = self.block(lane, "XRANGE", "-", "+")?;
         let last = self.block(lane, "XREVRANGE", "+", "-")?;
-        let total = last.as_ref().map_or(0, |last| last.total).max(writer.map_or(0, |(_, total)| total));
+        let newest = last.as_ref().and_then(|(_, last)| last.as_ref());
+        let total = newest.map_or(0, |last| last.total).max(writer.map_or(0, |(_, total)| total));
+        // The hash has counted what the newest block holds, unless it is gone too.
+        let is_counted = last.is_none() || newest.is_some() || writer.is_some();
+        let events = match &first {
+            None => Some(0),
+            Some((_, oldest)) => {
+                oldest.as_ref().filter(|_| is_counted).map(|oldest| total.saturating_sub(oldest.before()))
+            }
+        };
         Ok(LaneStat {
             lane,
-            events: first.as_ref().map_or(0, |first| total.saturating_sub(first.before())),
+            events,
             blocks: redis::cmd("XLEN").arg(&key).query(self.connection)?,
             total,
-            oldest_age_ms: first.as_ref().map(|first| self.at_ms.saturating_sub(first.id.ms)),
-            events_per_second_in: self.rate_in(lane, first.as_ref(), total)?,
+            oldest_age_ms: first.as_ref().map(|(id, _)| self.at_ms.saturating_sub(id.ms)),
+            events_per_second_in: self.rate_in(lane, first.and_then(|(_, first)| first).as_ref(), total)?,
             bytes: redis::cmd("MEMORY")
                 .arg("USAGE")
                 .arg(&key)
@@ -214,22 +219,27 @@ impl Looker<'_> {
         if span_ms < 1_000 {
             return Ok(None);
         }
-        let since = self.block(lane, "XRANGE", &from_ms.to_string(), "+")?;
-        let events = since.map_or(0, |since| total.saturating_sub(since.before()));
+        let events = match self.block(lane, "XRANGE", &from_ms.to_string(), "+")? {
+            None => 0,
+            Some((_, Some(since))) => total.saturating_sub(since.before()),
+            Some((_, None)) => return Ok(None),
+        };
         Ok(Some(events as f64 * 1_000.0 / span_ms as f64))
     }
 
     fn groups(&mut self, lane: Lane) -> Result<Vec<GroupStat>, RedisError> {
         let key = self.name.stream(lane);
         let answer: Vec<Value> = redis::cmd("XINFO").arg("GROUPS").arg(&key).query(self.connection)?;
-        let total = self.block(lane, "XREVRANGE", "+", "-")?.map_or(0, |last| last.total);
+        let last = self.block(lane, "XREVRANGE", "+", "-")?;
+        // None where the newest block cannot be read.
+        let total = last.map_or(Some(0), |(_, last)| last.map(|last| last.total));
         answer.iter().filter_map(group_fields).map(|group| self.group(lane, total, group)).collect()
     }
 
     fn group(
         &mut self,
         lane: Lane,
-        total: u64,
+        total: Option<u64>,
         (group, delivered, consumers): (String, String, u64),
     ) -> Result<GroupStat, RedisError> {
         let key = self.name.stream(lane);
@@ -240,7 +250,10 @@ impl Looker<'_> {
         Ok(GroupStat {
             lane,
             group,
-            unread_events: next.map_or(0, |next| total.saturating_sub(next.before())),
+            unread_events: match next {
+                None => Some(0),
+                Some((_, next)) => total.zip(next).map(|(total, next)| total.saturating_sub(next.before())),
+            },
             pending_blocks: pending.0,
             pending_age_ms: oldest.map(|id| self.at_ms.saturating_sub(id.ms)),
             consumers,

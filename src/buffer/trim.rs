@@ -7,7 +7,9 @@ use redis::{RedisError, Script, Value};
 
 use super::entry::{Id, list};
 use super::error::Error;
+use super::keys::CONSUMER_PREFIX;
 use super::reader::{Found, Reader};
+use super::scripts;
 use crate::event::lane::Lane;
 
 impl Reader {
@@ -34,16 +36,36 @@ impl Reader {
         let groups: Result<Vec<Value>, RedisError> =
             redis::cmd("XINFO").arg("GROUPS").arg(&key).query(self.control()?);
         match groups {
-            Ok(groups) if groups.iter().any(|row| is_group(row, &group)) => return Ok(()),
+            Ok(groups) => {
+                if let Some(row) = groups.iter().find(|row| is_group(row, &group)) {
+                    let last = field(row, "last-delivered-id").unwrap_or_default();
+                    self.tidy(lane);
+                    return self.go_on_from(lane, &last);
+                }
+            }
             Err(error) if error.code() != Some("ERR") => return Err(error),
-            // Or the stream itself is not there.
-            Ok(_) | Err(_) => {}
+            // The stream itself is not there.
+            Err(_) => {}
         }
         let mut command = redis::cmd("XGROUP");
         command.arg("CREATE").arg(&key).arg(&group).arg("0").arg("MKSTREAM");
         match command.exec(self.control()?) {
             Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
             made => made,
+        }
+    }
+
+    /// Makes this consumer in a group that is there, and removes those of Forebay's naming that ended: in this order, so
+    /// that a consumer which runs on can always see that it is not the only one. No failure matters: it is done again.
+    fn tidy(&mut self, lane: Lane) {
+        let Some((group, consumer)) = self.options.group.clone() else { return };
+        let (key, idle) = (self.name.stream(lane), self.options.claim_idle.as_millis() as u64);
+        let Ok(control) = self.control() else { return };
+        let mut create = redis::cmd("XGROUP");
+        create.arg("CREATECONSUMER").arg(&key).arg(&group).arg(consumer);
+        if create.exec(control).is_ok() {
+            let script = Script::new(scripts::TIDY);
+            let _ = script.key(&key).arg(&group).arg(CONSUMER_PREFIX).arg(idle).invoke::<u64>(control);
         }
     }
 
@@ -113,6 +135,7 @@ impl Reader {
         while !self.to_ack.is_empty() {
             match self.acknowledge_once() {
                 Ok(()) => {
+                    self.answered();
                     for block in self.to_ack.drain(..) {
                         self.held.remove(&block);
                     }
@@ -142,8 +165,12 @@ impl Reader {
 
 /// Whether a row of XINFO GROUPS is about this group.
 fn is_group(row: &Value, group: &str) -> bool {
-    let Value::Array(fields) = row else { return false };
-    let is =
-        |value: &Value, text: &str| matches!(value, Value::BulkString(bytes) if bytes == text.as_bytes());
-    fields.chunks_exact(2).any(|pair| is(&pair[0], "name") && is(&pair[1], group))
+    field(row, "name").as_deref() == Some(group)
+}
+
+/// A field of a row of XINFO.
+fn field(row: &Value, name: &str) -> Option<String> {
+    let Value::Array(fields) = row else { return None };
+    let is_it = |pair: &&[Value]| matches!(&pair[0], Value::BulkString(bytes) if bytes == name.as_bytes());
+    redis::from_redis_value_ref(&fields.chunks_exact(2).find(is_it)?[1]).ok()
 }

@@ -11,17 +11,15 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use redis::{Connection, Script};
 
 use super::batch::{Batcher, Limits};
 use super::connect::Address;
 use super::counts::Shared;
 pub use super::counts::{Counts, Monitor};
 use super::error::Error;
-use super::fsync::{self, Fsync};
 use super::keys::Name;
 use super::lane::{Appender, Lease};
-use super::overflow::{Trouble, trouble};
+use super::open::take_all;
 use crate::block::frame::{Block, Draft, Encoder};
 use crate::event::lane::Lane;
 use crate::event::parse::Event;
@@ -82,22 +80,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Takes every lane of the buffer; older writers are fenced from here on.
+    /// Takes every lane of the buffer, or none; older writers are fenced from here on.
     pub fn open(address: &Address, name: &Name, options: &Options) -> Result<Self, Error> {
         let shared = Arc::new(Shared::default());
         let mut writer =
             Self { batcher: Batcher::new(options.limits), drafts: None, shared, threads: Vec::new() };
-        let mut wait_aof = None;
         let mut lanes = Vec::new();
-        for lane in Lane::ALL {
-            let (mut connection, facts) = address.connect()?;
-            if wait_aof.is_none() {
-                wait_aof = Some(match options.ack {
-                    Ack::Reply => false,
-                    Ack::Fsync => fsync::determine(&mut connection, &facts)? == Fsync::ByWaitAof,
-                });
-            }
-            let (epoch, last, events) = claim(&mut connection, name, lane)?;
+        for taken in take_all(address, name, options)? {
+            let lane = taken.lane;
+            let (epoch, last, events) = taken.claim;
             let lease = Lease {
                 lane,
                 address: address.clone(),
@@ -106,11 +97,12 @@ impl Writer {
                 last,
                 events,
                 in_flight: options.in_flight.max(1),
-                wait_aof: wait_aof == Some(true),
+                ack: options.ack,
                 patience: options.patience,
             };
             let (send, receive) = bounded(READY_MAX);
-            let appender = Appender::new(lease, connection, receive, Arc::clone(&writer.shared));
+            let appender =
+                Appender::new(lease, taken.connection, taken.wait_aof, receive, Arc::clone(&writer.shared));
             lanes.push(send);
             writer.spawn(format!("forebay-{lane}"), move || appender.run())?;
         }
@@ -164,6 +156,11 @@ impl Writer {
         self.shared.failure().unwrap_or_else(|| Error::System("a writer thread ended without a word".into()))
     }
 
+    /// The error that ended the writer, where there is one.
+    pub fn check(&self) -> Result<(), Error> {
+        self.shared.failure().map_or(Ok(()), Err)
+    }
+
     /// A look at the counts that outlives the writer.
     pub fn monitor(&self) -> Monitor {
         Monitor::of(&self.shared)
@@ -198,26 +195,6 @@ impl Drop for Writer {
             let _ = thread.join();
         }
     }
-}
-
-/// Takes a lane: its epoch from now on, its last block's number, its events so far.
-fn claim(connection: &mut Connection, name: &Name, lane: Lane) -> Result<(u64, u64, u64), Error> {
-    let answer: Result<(u64, u64, u64, String), _> = Script::new(include_str!("claim.lua"))
-        .key(name.stream(lane))
-        .key(name.writer(lane))
-        .invoke(connection);
-    let (epoch, last, events, _) = answer.map_err(|error| match trouble(&error) {
-        Trouble::WrongType(why) => {
-            Error::WrongType { key: format!("{} or {}", name.stream(lane), name.writer(lane)), why }
-        }
-        _ => Error::server(format!("taking lane {lane}"), &error),
-    })?;
-    // The append script is loaded here so that the first block need not find out that it is missing.
-    Script::new(include_str!("append.lua"))
-        .prepare_invoke()
-        .load(connection)
-        .map_err(|error| Error::server("loading the append script", &error))?;
-    Ok((epoch, last, events))
 }
 
 /// The compressor's thread.

@@ -15,6 +15,7 @@ use clap::{Args, ValueHint};
 
 use super::{At, Global, progress, say};
 use crate::buffer::batch::Limits;
+use crate::buffer::error::Error;
 use crate::buffer::feed::{FeedError, Refused, feed};
 use crate::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
 use crate::exit;
@@ -77,7 +78,9 @@ impl Append {
             ..Options::default()
         };
         let started = Instant::now();
-        let mut writer = Writer::open(&address, &name, &options)?;
+        let Some(mut writer) = Writer::open_patiently(&address, &name, &options, &stop)? else {
+            return Ok(exit::INTERRUPTED);
+        };
         rejects.begin()?;
         let shown = show(&writer.monitor(), global);
         let is_file = source.place.is_some();
@@ -85,14 +88,15 @@ impl Append {
         // A file has an end of its own, where a pipe may be meant to end so.
         let is_cut = is_file && stop.load(Relaxed);
         let broken = match fed {
-            Ok(()) => None,
             // What was taken before the source broke is still owed.
             Err(FeedError::Source(error)) => Some(error),
-            Err(error) => return Err(error.into()),
+            // Closing says the same error, with what is not acknowledged in the end.
+            Ok(()) | Err(FeedError::Buffer(_)) => None,
         };
+        let monitor = writer.monitor();
         let closed = writer.close();
         shown.store(true, Relaxed);
-        let counts = closed?;
+        let counts = closed.map_err(|error| counted(error, &monitor.counts()))?;
         self.report(global, counts, rejects.count, started.elapsed())?;
         rejects.finish()?;
         if let Some(error) = broken {
@@ -138,12 +142,12 @@ impl Append {
                 "repeats": counts.repeats, "retries": counts.retries,
                 "lost_by_server": counts.lost_by_server, "seconds": seconds,
             });
-            return say::result(&format!("{summary}\n")).context("writing the result");
+            return say::result(&format!("{summary}\n")).context(say::STDOUT);
         }
         if counts.lost_by_server > 0 {
             say::tell(&format!(
                 "forebay: the server came back without {} events that it had acknowledged; \
-                 readers will see the gap. Check appendonly and appendfsync.",
+                 readers are told where they come to the place. Check appendonly and appendfsync.",
                 counts.lost_by_server
             ));
         }
@@ -160,6 +164,15 @@ impl Append {
         ));
         Ok(())
     }
+}
+
+/// An error that the writer ended with, and how many events are not acknowledged.
+fn counted(mut error: Error, counts: &Counts) -> anyhow::Error {
+    if error.unacknowledged().is_some() {
+        return error.into();
+    }
+    let open = counts.pushed - counts.acknowledged;
+    anyhow::Error::from(error).context(format!("{open} events are not acknowledged"))
 }
 
 /// Where events come from.

@@ -3,13 +3,12 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::buffer::error::Error as BufferError;
 use crate::buffer::feed::FeedError;
-use crate::buffer::keys::BadName;
 use crate::exit;
-use crate::profile::ProfileError;
 use crate::server::ServerError;
 
 mod append;
@@ -127,7 +126,8 @@ pub fn main() -> ExitCode {
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "forebay", &mut script);
-            std::io::Write::write_all(&mut std::io::stdout(), &script).map(|()| exit::OK).map_err(Into::into)
+            let written = std::io::Write::write_all(&mut std::io::stdout(), &script);
+            written.context(say::STDOUT).map(|()| exit::OK)
         }
     };
     // After a signal any outcome is only a consequence: the handler cleans up and ends the program.
@@ -161,21 +161,20 @@ fn code_of(error: &anyhow::Error) -> u8 {
     if error.is::<ServerError>() {
         return exit::NO_SERVER;
     }
-    debug_assert!(
-        error.is::<ProfileError>() || error.is::<BadName>() || !error.to_string().is_empty(),
-        "every error says something"
-    );
     exit::USAGE
 }
 
 fn code_of_buffer(error: &BufferError) -> u8 {
     match error {
         BufferError::Url { .. } | BufferError::WrongType { .. } | BufferError::NoFsync(_) => exit::USAGE,
-        BufferError::Fenced { .. } => exit::REFUTED,
+        BufferError::Fenced { .. } | BufferError::Foreign { .. } | BufferError::Damaged { .. } => {
+            exit::REFUTED
+        }
         BufferError::Connect { .. }
         | BufferError::Login { .. }
         | BufferError::Unfit { .. }
         | BufferError::Lost { .. }
+        | BufferError::NotNow { .. }
         | BufferError::Server { .. }
         | BufferError::System(_) => exit::NO_SERVER,
     }

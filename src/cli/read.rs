@@ -10,6 +10,7 @@ use clap::Args;
 use super::{At, Global, append::stop_on_signal, progress, say};
 use crate::block::frame::{Decoder, lines};
 use crate::buffer::entry::Id;
+use crate::buffer::keys::CONSUMER_PREFIX;
 use crate::buffer::reader::{Found, Options, Reader};
 use crate::event::lane::Lane;
 use crate::exit;
@@ -33,9 +34,10 @@ pub(crate) struct Read {
     /// Read as a consumer group: each block is given out once
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     group: Option<String>,
-    /// Name of this consumer in the group
-    #[arg(long, default_value = "forebay", requires = "group", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    consumer: String,
+    /// Name of this consumer in the group; without it, one of host and process. What a consumer had and
+    /// did not acknowledge comes back under its name at once, under another's after --claim-idle
+    #[arg(long, requires = "group", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    consumer: Option<String>,
     /// Acknowledge what was written out; blocks that every group has acknowledged are let go
     #[arg(long, requires = "group")]
     ack: bool,
@@ -66,13 +68,18 @@ impl Read {
         let (address, name) = self.at.parse()?;
         let options = Options {
             lanes: if self.lane.is_empty() { Lane::ALL.to_vec() } else { self.lane.clone() },
-            group: self.group.clone().map(|group| (group, self.consumer.clone())),
+            group: self.group.clone().map(|group| (group, self.consumer.clone().unwrap_or_else(own_name))),
             ahead: self.count.is_none(),
             claim_idle: self.claim_idle.into(),
             patience: self.patience.into(),
         };
         let stop = stop_on_signal(global.quiet, "ending after these blocks; once more to end at once")?;
-        let mut reader = Reader::open(&address, &name, options)?;
+        let mut reader = match Reader::open(&address, &name, options) {
+            // A signal breaks off whatever the system was doing.
+            Err(_) if stop.load(Relaxed) => return Ok(exit::INTERRUPTED),
+            opened => opened?,
+        };
+        reader.stop_on(&stop);
         let mut decoder = Decoder::new()?;
         let mut out = BufWriter::with_capacity(256 << 10, std::io::stdout().lock());
         let bar = progress::events(global, self.count);
@@ -84,7 +91,7 @@ impl Read {
                 break;
             }
             let done = self.write(found, &mut decoder, &mut out, &mut tally)?;
-            out.flush()?;
+            out.flush().context(say::STDOUT)?;
             if self.ack {
                 reader.acknowledge(done)?;
             }
@@ -136,12 +143,12 @@ impl Read {
             };
             match decoder.open(&entry.frame, entry.events, entry.times) {
                 Ok(content) if left >= entry.events || self.group.is_some() => {
-                    out.write_all(content).and_then(|()| out.write_all(b"\n")).context("writing events")?;
+                    out.write_all(content).and_then(|()| out.write_all(b"\n")).context(say::STDOUT)?;
                     tally.events += entry.events;
                 }
                 Ok(content) => {
                     for event in lines(content).take(left as usize) {
-                        out.write_all(event).and_then(|()| out.write_all(b"\n")).context("writing events")?;
+                        out.write_all(event).and_then(|()| out.write_all(b"\n")).context(say::STDOUT)?;
                         tally.events += 1;
                     }
                 }
@@ -155,6 +162,12 @@ impl Read {
         }
         Ok(done)
     }
+}
+
+/// A consumer's name that no other process has. Once it has ended with nothing pending, a later one removes it.
+fn own_name() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{CONSUMER_PREFIX}{host}-{}", std::process::id())
 }
 
 fn tell(tally: &mut Tally, fault: &Found) {

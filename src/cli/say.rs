@@ -4,6 +4,9 @@ use std::io::{ErrorKind, Write};
 
 use crate::buffer::connect::without_password;
 
+/// What failed where a result could not be written.
+pub(super) const STDOUT: &str = "writing to stdout";
+
 /// A remark or an error, as one line on stderr.
 pub(super) fn tell(text: &str) {
     // A closed stderr leaves nobody to tell, and no reason to drop what is under way.

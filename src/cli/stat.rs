@@ -52,7 +52,7 @@ impl Stat {
         } else {
             as_text(&name.to_string(), &now, &rates, &profile)
         };
-        say::result(&text).context("writing the result")?;
+        say::result(&text).context(say::STDOUT)?;
         Ok(exit::OK)
     }
 }
@@ -66,12 +66,11 @@ struct Rates {
 impl Rates {
     fn between(before: Option<&Look>, now: &Look) -> Self {
         let seconds = |before: &Look| now.at_ms.saturating_sub(before.at_ms) as f64 / 1_000.0;
-        let total = |look: &Look| look.lanes.iter().map(|lane| lane.total).sum::<u64>();
-        let trimmed = |look: &Look| total(look) - look.events();
-        let rate = |count: &dyn Fn(&Look) -> u64| {
-            before
-                .filter(|before| seconds(before) > 0.0)
-                .map(|before| count(now).saturating_sub(count(before)) as f64 / seconds(before))
+        let total = |look: &Look| look.lanes.iter().try_fold(0_u64, |sum, lane| sum.checked_add(lane.total));
+        let trimmed = |look: &Look| total(look)?.checked_sub(look.events()?);
+        let rate = |count: &dyn Fn(&Look) -> Option<u64>| {
+            let before = before.filter(|before| seconds(before) > 0.0)?;
+            Some(count(now)?.saturating_sub(count(before)?) as f64 / seconds(before))
         };
         Self { coming: now.events_per_second_in().or_else(|| rate(&total)), going: rate(&trimmed) }
     }
@@ -159,7 +158,7 @@ fn as_text(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> String {
             "events",
             format!(
                 "{} ({} bytes each)",
-                now.events(),
+                or_unknown(now.events(), |events| events.to_string()),
                 or_unknown(now.bytes_per_event(), |b| format!("{b:.0}"))
             ),
         ),
@@ -182,7 +181,7 @@ fn lanes(lanes: &[LaneStat]) -> String {
     for lane in lanes {
         table.add_row(vec![
             lane.lane.name().to_owned(),
-            lane.events.to_string(),
+            or_unknown(lane.events, |events| events.to_string()),
             lane.blocks.to_string(),
             lane.total.to_string(),
             lane.oldest_age_ms.map_or("-".into(), age),
@@ -202,7 +201,7 @@ fn groups(groups: &[GroupStat]) -> String {
         table.add_row(vec![
             short(&group.group),
             group.lane.name().to_owned(),
-            group.unread_events.to_string(),
+            or_unknown(group.unread_events, |events| events.to_string()),
             group.pending_blocks.to_string(),
             group.pending_age_ms.map_or("-".into(), age),
             group.consumers.to_string(),

@@ -3,8 +3,10 @@
 use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use clap::Args;
 
+use super::say;
 use crate::event::synth::Synth as Events;
 use crate::exit;
 
@@ -28,9 +30,12 @@ pub(crate) struct Synth {
     rate: Option<f64>,
 }
 
+/// One event in 11 days: slower than that is a slip, and further on times no longer fit.
+const RATE_MIN: f64 = 1e-6;
+
 fn positive(text: &str) -> Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if rate.is_finite() && rate > 0.0 { Ok(rate) } else { Err("must be above 0".into()) }
+    if rate.is_finite() && rate >= RATE_MIN { Ok(rate) } else { Err(format!("must be at least {RATE_MIN}")) }
 }
 
 impl Synth {
@@ -43,18 +48,18 @@ impl Synth {
         let (started, mut line) = (Instant::now(), Vec::new());
         for index in 0..self.count.unwrap_or(u64::MAX) {
             if let Some(rate) = self.rate {
-                let due = Duration::from_secs_f64(index as f64 / rate);
+                let due = Duration::try_from_secs_f64(index as f64 / rate).unwrap_or(Duration::MAX);
                 if let Some(early) = due.checked_sub(started.elapsed()) {
-                    out.flush()?;
+                    out.flush().context(say::STDOUT)?;
                     std::thread::sleep(early);
                 }
             }
             line.clear();
             events.write_event(self.first.saturating_add(index), &mut line);
             line.push(b'\n');
-            out.write_all(&line)?;
+            out.write_all(&line).context(say::STDOUT)?;
         }
-        out.flush()?;
+        out.flush().context(say::STDOUT)?;
         Ok(exit::OK)
     }
 }

@@ -134,9 +134,10 @@ fn wrong_sample(measured: &Measured<'_>) -> Control {
         return Control { what, caught: false, measured: "nothing to compare".into() };
     };
     let off = (wrong.per_event - found).abs() * 100.0 / found;
+    let judged = judge::predicted(wrong.per_event, Some(found), measured.sample);
     Control {
         what,
-        caught: off > PREDICTION_PERCENT_MAX,
+        caught: judged.verdict == Verdict::Refuted,
         measured: format!(
             "{:.1} bytes an event predicted, {found:.1} found: {off:.1} % off",
             wrong.per_event
@@ -172,7 +173,9 @@ fn damaged(run: &Run<'_>, events: &Synth, limits: Limits) -> anyhow::Result<Cont
     };
     Ok(Control {
         what: "a buffer with one block taken out, one stored twice, one with a flipped byte".into(),
-        caught: found == expected && back.faults.iter().any(|fault| fault.contains("does not open")),
+        caught: judge::identical(&back).verdict == Verdict::Refuted
+            && found == expected
+            && back.faults.iter().any(|fault| fault.contains("does not open")),
         measured: format!("{}; {}", back.findings.sentence(), back.faults.join("; ")),
     })
 }

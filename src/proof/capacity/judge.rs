@@ -1,6 +1,7 @@
 //! From what was measured to claims. The controls are judged by the same function.
 
 use super::Measured;
+use super::readback::ReadBack;
 use super::sample::Layout;
 use crate::proof::claim::{Bound, Claim, Evidence, Series, Unit, Verdict};
 use crate::report::units::{bytes, thousands};
@@ -13,7 +14,8 @@ pub(super) const PREDICTION_PERCENT_MAX: f64 = 5.0;
 
 /// Every claim of the proof, controls still to come.
 pub(super) fn claims(measured: &Measured<'_>) -> Vec<Claim> {
-    vec![events(measured), memory(measured), identical(measured), predicted(measured), hours(measured)]
+    let predicted = predicted(measured.weight.per_event, measured.bytes_per_event(), measured.sample);
+    vec![events(measured), memory(measured), identical(&measured.read_back), predicted, hours(measured)]
 }
 
 fn events(measured: &Measured<'_>) -> Claim {
@@ -79,8 +81,8 @@ fn memory(measured: &Measured<'_>) -> Claim {
     )
 }
 
-fn identical(measured: &Measured<'_>) -> Claim {
-    let back = &measured.read_back;
+/// Of what came back.
+pub(super) fn identical(back: &ReadBack) -> Claim {
     let mut claim = Claim::judged(
         "capacity.identical",
         STEP,
@@ -99,13 +101,13 @@ fn identical(measured: &Measured<'_>) -> Claim {
     claim
 }
 
-fn predicted(measured: &Measured<'_>) -> Claim {
+/// Of the bytes an event that were predicted from a sample of so many, and those found.
+pub(super) fn predicted(said: f64, found: Option<f64>, sample: u64) -> Claim {
     let statement = "what an event will weigh can be told beforehand from a sample";
     let judged_by = (Bound::AtMost, PREDICTION_PERCENT_MAX, Unit::Percent);
-    let Some(found) = measured.bytes_per_event() else {
+    let Some(found) = found else {
         return not_shown("capacity.predicted", statement, judged_by, "no event went in");
     };
-    let said = measured.weight.per_event;
     Claim::judged(
         "capacity.predicted",
         STEP,
@@ -114,7 +116,7 @@ fn predicted(measured: &Measured<'_>) -> Claim {
         (said - found).abs() * 100.0 / found,
         format!(
             "{said:.1} bytes an event predicted from {} events, {found:.1} found",
-            thousands(measured.sample as f64, 0)
+            thousands(sample as f64, 0)
         ),
     )
 }

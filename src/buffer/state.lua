@@ -1,0 +1,42 @@
+-- What claim, append and resume begin with: the lane's state, refused with its place where no writer wrote it.
+
+-- The number in a text; none where that is anything but digits, or above 2^53 - 1, which Lua would round.
+local function number(text)
+  local value = text and string.find(text, '^%d+$') and tonumber(text)
+  if value and value <= 9007199254740991 then return value end
+end
+
+local function digits(value) return string.format('%.0f', value) end
+
+local function damaged(place, field, text)
+  local what = text and 'holds "' .. string.gsub(string.sub(text, 1, 40), '[^%w%p ]', '?') .. '"' or 'is missing'
+  return redis.error_reply('DAMAGED ' .. place .. ': field ' .. field .. ' ' .. what)
+end
+
+-- {epoch, s, e, c, and whether there is any} of a writer hash, or none and an error.
+local function state(key)
+  local w = redis.call('HMGET', key, 'epoch', 's', 'e', 'c')
+  if not (w[1] or w[2] or w[3]) then return {epoch = 0, s = 0, e = 0, c = '', is_there = false} end
+  for i, field in ipairs({'epoch', 's', 'e'}) do
+    if not number(w[i]) then return nil, damaged('key "' .. key .. '"', field, w[i]) end
+  end
+  return {epoch = number(w[1]), s = number(w[2]), e = number(w[3]), c = w[4] or '', is_there = true}
+end
+
+-- The stream knows better where somebody deleted the hash, or set it back: numbers must never be given twice. Answers
+-- an error where its newest entry tells no number.
+local function catch_up(key, lane)
+  local newest = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+  if not newest then return end
+  local f = {}
+  for i = 1, #newest[2], 2 do f[newest[2][i]] = newest[2][i + 1] end
+  -- An entry of a format to come, say; the hash has counted it.
+  if not f.s and lane.is_there then return end
+  local place = 'key "' .. key .. '", entry ' .. newest[1]
+  local s, e = number(f.s), number(f.e)
+  if not s then return damaged(place, 's', f.s) end
+  if s <= lane.s then return end
+  if not e then return damaged(place, 'e', f.e) end
+  lane.s, lane.e, lane.c = s, e, f.c or ''
+end
+
