@@ -58,14 +58,11 @@ fn a_group_without_ack_keeps_blocks_pending_and_with_ack_lets_them_go() {
             .unwrap()
             .0
     };
-    assert_eq!(lines(&run(&["read", "--group", "g", "--consumer", "one", "--url", &url]).out), lines(&input));
+    assert_eq!(lines(&run(&["read", "--group", "g", "--url", &url]).out), lines(&input));
     assert!(pending() > 0);
     assert!(ask::<u64>(&server, "XLEN forebay:events:{likes}").unwrap() > 0);
     // The same consumer is given again what it did not acknowledge.
-    assert_eq!(
-        lines(&run(&["read", "--group", "g", "--consumer", "one", "--ack", "--url", &url]).out),
-        lines(&input)
-    );
+    assert_eq!(lines(&run(&["read", "--group", "g", "--ack", "--url", &url]).out), lines(&input));
     assert_eq!((pending(), ask::<u64>(&server, "XLEN forebay:events:{likes}").unwrap()), (0, 0));
     assert!(run(&["read", "--group", "g", "--url", &url]).out.is_empty());
 }
@@ -162,53 +159,4 @@ fn a_lane_named_twice_is_read_once() {
         until("it ends", || child.try_wait().unwrap().is_some());
         assert_eq!(child.wait_with_output().unwrap().stdout, once);
     }
-}
-
-#[test]
-fn two_readers_of_a_group_without_names_share_its_blocks() {
-    let server = server(&[]);
-    let input = synthetic(10_000);
-    append(&server, &input, &["--max-events", "10"]);
-    let url = server.url();
-    let read = || forebay(&["read", "--quiet", "--group", "g", "--ack", "--url", &url]).spawn().unwrap();
-    let readers = [read(), read()].map(|child| std::thread::spawn(|| child.wait_with_output().unwrap()));
-    let mut all = Vec::new();
-    for reader in readers {
-        let ran: super::cli_support::Ran = reader.join().unwrap().into();
-        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-        all.extend(ran.out);
-    }
-    assert!(lines(&all) == lines(&input), "{} events of 10,000", lines(&all).len());
-}
-
-#[test]
-fn consumers_without_names_do_not_pile_up_and_nobody_else_s_is_removed() {
-    let server = server(&[]);
-    append(&server, &synthetic(500), &["--max-events", "1"]);
-    let (url, stream) = (server.url(), "forebay:events:{likes}");
-    tell(&server, &format!("XGROUP CREATE {stream} g 0"));
-    tell(&server, &format!("XGROUP CREATECONSUMER {stream} g theirs"));
-    let args = ["read", "--group", "g", "--ack", "--lane", "likes", "--count", "3", "--claim-idle", "1ms"];
-    for _ in 0..4 {
-        assert_eq!(run(&[&args[..], &["--url", &url]].concat()).code, 0);
-    }
-    let names = || -> Vec<String> {
-        let consumers: Vec<std::collections::HashMap<String, redis::Value>> =
-            ask(&server, &format!("XINFO CONSUMERS {stream} g")).unwrap();
-        consumers.iter().map(|one| redis::from_redis_value_ref(&one["name"]).unwrap()).collect()
-    };
-    let ours = names().iter().filter(|name| name.starts_with("forebay-")).count();
-    assert!((1..=2).contains(&ours) && names().contains(&"theirs".to_owned()), "{:?}", names());
-    // One that has something pending stays, or the group would never have that again.
-    tell(&server, &format!("XREADGROUP GROUP g forebay-dead-1 COUNT 1 STREAMS {stream} >"));
-    let idle = || -> Vec<u64> {
-        let consumers: Vec<std::collections::HashMap<String, redis::Value>> =
-            ask(&server, &format!("XINFO CONSUMERS {stream} g")).unwrap();
-        consumers.iter().map(|one| redis::from_redis_value_ref(&one["idle"]).unwrap()).collect()
-    };
-    until("all have been silent for a while", || idle().iter().all(|idle| *idle > 5));
-    let mut tidy = redis::cmd("EVAL");
-    tidy.arg(include_str!("../src/buffer/tidy.lua")).arg(1).arg(stream).arg("g").arg("forebay-").arg(1);
-    tidy.exec(&mut super::support::connection(&server)).unwrap();
-    assert_eq!(names(), ["forebay-dead-1", "theirs"]);
 }

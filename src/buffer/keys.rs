@@ -16,9 +16,6 @@ use std::fmt;
 
 use crate::event::lane::Lane;
 
-/// What the names of consumers begin with that Forebay made up: only those does it remove.
-pub const CONSUMER_PREFIX: &str = "forebay-";
-
 /// A buffer's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, so that keys need no escaping anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name(String);

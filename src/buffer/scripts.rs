@@ -1,13 +1,10 @@
-//! The atomic steps as the server gets them; the writer's with what they share before each.
+//! The writer's atomic steps as the server gets them: what they share, then each.
 
 /// Takes a lane.
 pub(super) const CLAIM: &str = concat!(include_str!("state.lua"), include_str!("claim.lua"));
 
 /// Appends a block.
 pub(super) const APPEND: &str = concat!(include_str!("state.lua"), include_str!("append.lua"));
-
-/// Removes consumers that are long gone.
-pub(super) const TIDY: &str = include_str!("tidy.lua");
 
 /// Takes a lane up again after a loss.
 pub(super) const RESUME: &str = concat!(include_str!("state.lua"), include_str!("resume.lua"));

@@ -7,9 +7,7 @@ use redis::{RedisError, Script, Value};
 
 use super::entry::{Id, list};
 use super::error::Error;
-use super::keys::CONSUMER_PREFIX;
 use super::reader::{Found, Reader};
-use super::scripts;
 use crate::event::lane::Lane;
 
 impl Reader {
@@ -39,7 +37,6 @@ impl Reader {
             Ok(groups) => {
                 if let Some(row) = groups.iter().find(|row| is_group(row, &group)) {
                     let last = field(row, "last-delivered-id").unwrap_or_default();
-                    self.tidy(lane);
                     return self.go_on_from(lane, &last);
                 }
             }
@@ -52,20 +49,6 @@ impl Reader {
         match command.exec(self.control()?) {
             Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
             made => made,
-        }
-    }
-
-    /// Makes this consumer in a group that is there, and removes those of Forebay's naming that ended: in this order, so
-    /// that a consumer which runs on can always see that it is not the only one. No failure matters: it is done again.
-    fn tidy(&mut self, lane: Lane) {
-        let Some((group, consumer)) = self.options.group.clone() else { return };
-        let (key, idle) = (self.name.stream(lane), self.options.claim_idle.as_millis() as u64);
-        let Ok(control) = self.control() else { return };
-        let mut create = redis::cmd("XGROUP");
-        create.arg("CREATECONSUMER").arg(&key).arg(&group).arg(consumer);
-        if create.exec(control).is_ok() {
-            let script = Script::new(scripts::TIDY);
-            let _ = script.key(&key).arg(&group).arg(CONSUMER_PREFIX).arg(idle).invoke::<u64>(control);
         }
     }
 

@@ -10,7 +10,6 @@ use clap::Args;
 use super::{At, Global, append::stop_on_signal, progress, say};
 use crate::block::frame::{Decoder, lines};
 use crate::buffer::entry::Id;
-use crate::buffer::keys::CONSUMER_PREFIX;
 use crate::buffer::reader::{Found, Options, Reader};
 use crate::event::lane::Lane;
 use crate::exit;
@@ -34,10 +33,9 @@ pub(crate) struct Read {
     /// Read as a consumer group: each block is given out once
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     group: Option<String>,
-    /// Name of this consumer in the group; without it, one of host and process. What a consumer had and
-    /// did not acknowledge comes back under its name at once, under another's after --claim-idle
-    #[arg(long, requires = "group", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    consumer: Option<String>,
+    /// Name of this consumer in the group; readers that run at once need one each, or both get the same blocks
+    #[arg(long, default_value = "forebay", requires = "group", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    consumer: String,
     /// Acknowledge what was written out; blocks that every group has acknowledged are let go
     #[arg(long, requires = "group")]
     ack: bool,
@@ -68,7 +66,7 @@ impl Read {
         let (address, name) = self.at.parse()?;
         let options = Options {
             lanes: if self.lane.is_empty() { Lane::ALL.to_vec() } else { self.lane.clone() },
-            group: self.group.clone().map(|group| (group, self.consumer.clone().unwrap_or_else(own_name))),
+            group: self.group.clone().map(|group| (group, self.consumer.clone())),
             ahead: self.count.is_none(),
             claim_idle: self.claim_idle.into(),
             patience: self.patience.into(),
@@ -162,12 +160,6 @@ impl Read {
         }
         Ok(done)
     }
-}
-
-/// A consumer's name that no other process has. Once it has ended with nothing pending, a later one removes it.
-fn own_name() -> String {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    format!("{CONSUMER_PREFIX}{host}-{}", std::process::id())
 }
 
 fn tell(tally: &mut Tally, fault: &Found) {
