@@ -113,6 +113,9 @@ impl Profile {
         if !(1.0..=100.0).contains(&self.hold.memory_percent_max) {
             return Err("hold.memory_percent_max must be from 1 to 100".into());
         }
+        if let Some(name) = self.settings.keys().find(|name| name.chars().any(char::is_uppercase)) {
+            return Err(format!("settings.{name}: write it in lower case, as CONFIG GET does"));
+        }
         self.limits().map(drop)?;
         self.maxmemory().map(drop)
     }

@@ -120,6 +120,7 @@ fn a_file_is_read_as_a_server_reads_it() {
         "save 900 1\nsave 300 10\n",
         "save 900 1\nsave \"\"\nsave 60 5\n",
         "save \"\"\n",
+        "save \"900 1 300 10\"\n",
         "client-output-buffer-limit normal 1mb 512kb 30\nclient-output-buffer-limit replica 1gb 64mb 60\n",
         "maxmemory 100mb\nmaxmemory 200mb\nmaxmemory-policy 'allkeys-lru'\n",
         "slave-read-only no\nmin-slaves-to-write 2\nhash-max-ziplist-entries 100\n",
@@ -180,6 +181,11 @@ fn lines_that_a_server_refuses_are_told_with_their_place() {
         ("requirepass \"open\n", ":1: a quote is not closed"),
         ("nosuch 1\n", ":1: nosuch: no such directive"),
         ("include /nonexistent/a.conf\n", ":1: include /nonexistent/a.conf: there is no such file"),
+        ("rdbcompression yes # x\n", ":1: rdbcompression: \"yes # x\" is not yes or no"),
+        ("rdbcompression maybe\n", ":1: rdbcompression: \"maybe\" is not yes or no"),
+        ("requirepass a # b\n", ":1: requirepass: takes one word"),
+        ("maxmemory 5%\n", ":1: maxmemory: \"5%\" is not a size"),
+        ("tcp-keepalive 0300\n", ":1: tcp-keepalive: \"0300\" is not a whole number"),
         ("rename-command FLUSHALL\n", ":1: rename-command: takes a command"),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -228,4 +234,78 @@ fn the_verb_reads_a_file_without_a_server() {
     assert!(ran.code == 1 && said.contains("[danger]  memory.eviction"), "{said}");
     assert!(said.contains("maxmemory-policy noeviction"), "{said}");
     assert!(said.lines().all(|line| line.chars().count() <= 80 || line.contains('/')), "{said}");
+}
+
+#[test]
+fn included_files_are_looked_for_where_a_server_looks() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    for (folder, hz) in [(&one, 20), (&two, 30)] {
+        std::fs::create_dir(folder).unwrap();
+        std::fs::write(folder.join("x.conf"), format!("hz {hz}\n")).unwrap();
+    }
+    std::fs::write(one.join(".hidden.conf"), "hz 99\n").unwrap();
+    let text = format!("include {}/*\ndir {}\ninclude x.conf\n", one.display(), two.display());
+    let path = one.join("redis.conf");
+    std::fs::write(&path, "timeout 5\n").unwrap();
+    let main = dir.path().join("main.conf");
+    std::fs::write(&main, &text).unwrap();
+    let file = conf_file::read(&main).unwrap();
+    assert_eq!(
+        (file.settings.get("hz"), file.settings.get("timeout"), file.troubles.len()),
+        (Some("30"), Some("5"), 0)
+    );
+    let server = started_with(&text, dir.path());
+    assert_eq!(config(&server, "hz").as_deref(), Some("30"), "as a server has it");
+}
+
+#[test]
+fn what_is_no_regular_file_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("redis.conf");
+    std::fs::write(&path, "include /dev/zero\nhz 20\n").unwrap();
+    let file = conf_file::read(&path).unwrap();
+    assert!(file.troubles[0].to_string().contains("no regular file"), "{:?}", file.troubles);
+    assert!(conf_file::read(Path::new("/dev/zero")).unwrap_err().to_string().contains("no regular file"));
+    // Each includes itself three times: 3^16 of them, were there no end.
+    std::fs::write(&path, format!("include {0}\n", path.display()).repeat(3)).unwrap();
+    let file = conf_file::read(&path).unwrap();
+    assert!(file.troubles.len() < 200, "{}", file.troubles.len());
+}
+
+#[test]
+fn no_password_of_a_file_is_shown_anywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, junit, out) =
+        (dir.path().join("redis.conf"), dir.path().join("j.xml"), dir.path().join("out"));
+    let profile = dir.path().join("profile.toml");
+    let with = include_str!("../profiles/bluesky-8h.toml").to_owned() + "requirepass = \"hunter2\"\n";
+    std::fs::write(&profile, with).unwrap();
+    for text in [
+        "user default on >hunter2 ~* &* +@all\n",
+        "USER default on >hunter2 ~* &* +@all\nuser app on #hunter2 <hunter2\n",
+        "requirepass hunter2\nmasterauth hunter2\n",
+        "requirepass=hunter2\n",
+        "requirepass hunter2 hunter2\n",
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let (path, junit, out, profile) = (
+            path.to_str().unwrap(),
+            junit.to_str().unwrap(),
+            out.to_str().unwrap(),
+            profile.to_str().unwrap(),
+        );
+        for profile in ["bluesky-8h", profile] {
+            for more in
+                [&["--junit", junit, "--out", out][..], &["--json"], &["--fix-conf"], &["--fix-commands"]]
+            {
+                let ran = run(&[&["audit", "--conf", path, "--profile", profile], more].concat());
+                let said = String::from_utf8(ran.out).unwrap() + &ran.err;
+                assert!(ran.code < 2 && !said.contains("hunter2"), "{text:?} {more:?}: {said}");
+            }
+            for file in [junit.to_owned(), format!("{out}/report.html"), format!("{out}/report.json")] {
+                assert!(!std::fs::read_to_string(&file).unwrap().contains("hunter2"), "{text:?}: {file}");
+            }
+        }
+    }
 }

@@ -149,7 +149,7 @@ fn a_rule_finds_its_fault_on_a_real_server_and_its_remedy_silences_it() {
         assert!(found.is_broken() && !found.fixes.is_empty(), "{found:#?}");
         let names = match plant.rule {
             "use.other-keys" => "1 other keys",
-            "use.emptied" => "flushdb calls=1",
+            "use.emptied" => "flushdb 1 times",
             "network.dangerous-commands" => "flushall, flushdb",
             rule if rule.starts_with("use.") => "forebay:rules:{",
             _ => "",
@@ -283,4 +283,57 @@ fn every_rule_is_whole_and_has_a_name_of_its_own() {
     ids.dedup();
     assert!(all == ids.len() && all > 50, "{all} rules");
     assert!(MODEL.len() > 40);
+}
+
+/// What an attack found: each is held here.
+#[test]
+fn what_looks_safe_and_is_not_is_found() {
+    use How::{DefaultUser, Says, Settings};
+    let broken = |rule: &str, how: &[How]| {
+        let root = tempfile::tempdir().unwrap();
+        finding(&made_up(&profile(), root.path(), how), rule)
+    };
+    // Before 7.0 any bind of one's own turns protected mode off.
+    let bound =
+        [DefaultUser("on nopass ~* &* +@all"), Settings(&[("bind", "0.0.0.0"), ("protected-mode", "yes")])];
+    assert!(!broken("network.open", &bound).is_broken());
+    let old = [bound[0], bound[1], Says(&[("redis_version", "6.2.5")])];
+    let found = broken("network.open", &old);
+    assert!(
+        found.is_broken() && found.fixes.iter().all(|fix| !fix.line().contains("protected-mode")),
+        "{found:#?}"
+    );
+    // No limit above what the machine has, and none below what is in use.
+    let full = [Settings(&[("maxmemory", "0")]), Says(&[("used_memory", "14000000000")])];
+    let found = broken("memory.maxmemory", &full);
+    assert!(found.is_broken() && matches!(found.fixes[..], [Fix::Do { .. }]), "{found:#?}");
+    let found = broken("memory.machine", &[Settings(&[("maxmemory", "100gb")])]);
+    assert_eq!(found.fixes[0].line(), "maxmemory 13107mb");
+    // A server that asks for replicas and never looks for them refuses nothing.
+    let unasked = [Settings(&[("min-replicas-to-write", "3"), ("min-replicas-max-lag", "0")])];
+    assert!(!broken("replication.too-few", &unasked).is_broken());
+    let late = [
+        Settings(&[("min-replicas-to-write", "1")]),
+        Says(&[("connected_slaves", "1"), ("min_slaves_good_slaves", "0")]),
+    ];
+    assert!(broken("replication.too-few", &late).is_broken());
+    // Refused calls emptied nothing.
+    let refused = [Says(&[("cmdstat_flushall", "calls=0,usec=0,rejected_calls=1")])];
+    assert!(!broken("use.emptied", &refused).is_broken());
+    assert!(broken("use.emptied", &[Says(&[("cmdstat_flushall", "calls=2,usec=0")])]).is_broken());
+}
+
+#[test]
+fn a_profile_that_would_stop_the_buffer_is_not_set_without_a_word() {
+    let mut profile = profile();
+    profile.settings.insert("maxmemory".into(), toml::Value::String("10mb".into()));
+    let root = tempfile::tempdir().unwrap();
+    let mut seen = made_up(&profile, root.path(), &[How::Says(&[("db3", "keys=1,expires=0")])]);
+    seen.settings.as_mut().unwrap().set("databases", "16");
+    let audit = audit(&seen);
+    for (name, says) in [("maxmemory", "drain the buffer"), ("databases", "database 3")] {
+        let setting = audit.settings.iter().find(|setting| setting.name == name).unwrap();
+        let [Fix::Do { text }] = &setting.fixes[..] else { panic!("{setting:#?}") };
+        assert!(text.contains(says), "{text}");
+    }
 }

@@ -71,7 +71,7 @@ fn remedies_are_printed_and_never_applied() {
     assert!(commands.code == 0 && said.contains(&call), "{said}");
     assert!(said.contains("\nask CONFIG SET maxmemory 2gb\n"), "{said}");
     let conf = run(&["audit", "--fix-conf", "--url", &server.url()]);
-    assert!(text(&conf.out).lines().any(|line| line == "appendonly yes"), "{}", text(&conf.out));
+    assert!(text(&conf.out).lines().any(|line| line == "# appendonly yes"), "{}", text(&conf.out));
     assert_eq!(super::support::ask::<Vec<String>>(&server, "CONFIG GET appendonly").unwrap()[1], "no");
 }
 

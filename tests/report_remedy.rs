@@ -151,7 +151,7 @@ fn a_script_calls_the_server_and_the_shell_and_does_nothing_else() {
         ],
     );
     let expected = format!(
-        "<CONFIG><SET><maxmemory-policy><noeviction>\n<CONFIG><SET><maxmemory><1gb>\n\
+        "<CONFIG><SET><maxmemory-policy><noeviction>\n<CONFIG><SET><maxmemory><1gb>\n<CONFIG><REWRITE>\n\
          <CONFIG><SET><bind><127.0.0.1 -::1>\n<CONFIG><REWRITE>\n<ACL><SAVE>\n{{{line}\n}}\n42\n"
     );
     assert_eq!(run(&audit), expected);
@@ -219,4 +219,17 @@ fn the_aof_is_whole_before_what_it_replaces_is_given_up() {
     let script = commands(&without_file, "x");
     assert!(!script.contains("REWRITE") && script.contains("The server has no redis.conf"), "{script}");
     assert!(conf(&without_file).contains("# Not by this line and a restart"));
+}
+
+#[test]
+fn no_word_of_an_address_is_taken_by_the_shell_for_its_own() {
+    let address =
+        forebay::buffer::connect::Address::parse("redis://o';touch${IFS}x;':pw@127.0.0.1:1/3").unwrap();
+    let words: Vec<String> =
+        address.redis_cli().iter().map(|word| forebay::proof::audit::remedy::sh_word(word)).collect();
+    let output =
+        Command::new("sh").args(["-c", &format!("printf '%s\\n' {}", words.join(" "))]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said.lines().collect::<Vec<_>>(), address.redis_cli(), "{words:?}");
+    assert!(said.contains("o';touch${IFS}x;'") && !said.contains("pw") && said.contains("-n\n3"), "{said}");
 }

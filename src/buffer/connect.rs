@@ -73,19 +73,31 @@ impl Address {
         }
     }
 
-    /// How redis-cli is called to reach it; a password is left to `REDISCLI_AUTH`.
-    pub fn redis_cli(&self) -> String {
+    /// How redis-cli is called to reach it, word by word; a password is left to `REDISCLI_AUTH`.
+    pub fn redis_cli(&self) -> Vec<String> {
         let mut words = vec!["redis-cli".to_owned()];
-        match self.info.addr() {
-            ConnectionAddr::Tcp(host, port) => words.push(format!("-h {host} -p {port}")),
-            ConnectionAddr::TcpTls { host, port, .. } => words.push(format!("-h {host} -p {port} --tls")),
-            ConnectionAddr::Unix(path) => words.push(format!("-s '{}'", path.display())),
-            _ => {}
-        }
+        let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+        let tls = match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+                option("-h", host.clone());
+                option("-p", port.to_string());
+                matches!(self.info.addr(), ConnectionAddr::TcpTls { .. })
+            }
+            ConnectionAddr::Unix(path) => {
+                option("-s", path.display().to_string());
+                false
+            }
+            _ => false,
+        };
         let login = self.info.redis_settings();
-        words.extend(login.username().map(|user| format!("--user '{user}'")));
-        words.extend((login.db() != 0).then(|| format!("-n {}", login.db())));
-        words.join(" ")
+        if let Some(user) = login.username() {
+            option("--user", user.to_owned());
+        }
+        if login.db() != 0 {
+            option("-n", login.db().to_string());
+        }
+        words.extend(tls.then(|| "--tls".to_owned()));
+        words
     }
 
     /// Connects and logs in, whatever the server is.

@@ -108,7 +108,12 @@ impl Audit {
     fn redis_cli(&self, seen: &Seen) -> anyhow::Result<String> {
         Ok(match &self.conf {
             Some(_) => format!("redis-cli -p {}", seen.number("port").unwrap_or(6379)),
-            None => Address::parse(&self.url)?.redis_cli(),
+            None => Address::parse(&self.url)?
+                .redis_cli()
+                .iter()
+                .map(|word| remedy::sh_word(word))
+                .collect::<Vec<_>>()
+                .join(" "),
         })
     }
 

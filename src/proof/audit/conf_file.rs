@@ -9,6 +9,8 @@ use super::settings::Settings;
 
 /// How deep files may include files.
 const DEPTH_MAX: usize = 16;
+/// How many files may be included.
+const FILES_MAX: usize = 64;
 /// How large a file may be.
 const BYTES_MAX: u64 = 16 << 20;
 
@@ -23,6 +25,9 @@ pub struct ConfFile {
     pub users: Vec<String>,
     /// What a server would not understand.
     pub troubles: Vec<Trouble>,
+    /// Where the server goes before it looks for what is included further on.
+    dir: Option<PathBuf>,
+    files: usize,
     saves: Option<String>,
 }
 
@@ -97,6 +102,9 @@ fn load(path: &Path) -> Result<String, String> {
     if meta.is_dir() {
         return Err("it is a folder".into());
     }
+    if !meta.is_file() {
+        return Err("it is no regular file".into());
+    }
     if meta.len() > BYTES_MAX {
         return Err(format!("it has {} bytes, more than {BYTES_MAX}", meta.len()));
     }
@@ -121,7 +129,9 @@ impl ConfFile {
     fn directive(&mut self, path: &Path, words: &[String], depth: usize) -> Result<(), Kind> {
         let [name, values @ ..] = words else { return Ok(()) };
         if !directives::is_known(name) {
-            return Err(Kind::UnknownDirective(name.clone()));
+            // As much as may be a name: what follows it may be a password.
+            let is_name = |c: &char| c.is_ascii_alphanumeric() || "._-".contains(*c);
+            return Err(Kind::UnknownDirective(name.chars().take_while(is_name).collect()));
         }
         let name = directives::current(name);
         let bad = |why: &str| Err(Kind::BadValue(name.clone(), why.into()));
@@ -145,8 +155,23 @@ impl ConfFile {
 
     /// Sets what the words say; the error says what the directive takes.
     fn set(&mut self, name: &str, values: &[String]) -> Result<(), String> {
+        // A server splits a quoted value of those that take several words.
+        let kind = directives::kind(name);
+        let is_list =
+            matches!(kind, directives::Kind::Save | directives::Kind::OutputBuffer | directives::Kind::Words);
+        let split: Vec<String>;
+        let values = match values {
+            [one] if is_list && !one.is_empty() => {
+                split = one.split_whitespace().map(str::to_owned).collect();
+                &split[..]
+            }
+            values => values,
+        };
         let text = values.join(" ");
         super::conf_line::check(directives::kind(name), values)?;
+        if name == "dir" {
+            self.dir = Some(PathBuf::from(&text));
+        }
         match directives::kind(name) {
             directives::Kind::Save => {
                 // The first in a file takes the place of the defaults; an empty one of all before it.
@@ -171,14 +196,22 @@ impl ConfFile {
     /// current one is tried, then that of the file.
     fn include(&mut self, from: &Path, pattern: &str, depth: usize) -> Result<(), Kind> {
         let failed = |why: String| Kind::Include(pattern.into(), why);
+        self.files += 1;
+        if self.files > FILES_MAX {
+            return Err(failed(format!("more than {FILES_MAX} files are included")));
+        }
         if depth >= DEPTH_MAX {
             return Err(failed(format!("files include each other more than {DEPTH_MAX} deep")));
         }
         let beside = from.parent().map(|folder| folder.join(pattern)).unwrap_or_default();
         let is_pattern = pattern.contains(['*', '?', '[']);
         let mut found = Vec::new();
-        for place in [PathBuf::from(pattern), beside] {
-            let paths = glob::glob(&place.to_string_lossy()).map_err(|why| failed(why.to_string()))?;
+        let after_dir = self.dir.as_ref().map(|dir| dir.join(pattern));
+        // As in a shell, and in a server, a star does not stand for a leading dot.
+        let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+        for place in after_dir.into_iter().chain([PathBuf::from(pattern), beside]) {
+            let paths =
+                glob::glob_with(&place.to_string_lossy(), options).map_err(|why| failed(why.to_string()))?;
             found = paths.filter_map(Result::ok).collect();
             if !found.is_empty() {
                 break;

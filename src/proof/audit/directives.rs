@@ -6,8 +6,10 @@
 pub enum Kind {
     /// `yes` or `no`.
     Bool,
-    /// `2gb`; some take `5%` too.
+    /// `2gb`.
     Bytes,
+    /// `2gb` or `5%`.
+    BytesOrPercent,
     /// A whole number.
     Integer,
     /// One of these.
@@ -20,12 +22,33 @@ pub enum Kind {
     OutputBuffer,
     /// Letters in any order.
     Flags,
-    /// Anything.
+    /// Any word.
     Text,
+    /// Any words.
+    Texts,
 }
 
-/// Every name that Redis 6.2 to 8.2 and Valkey 8 and 9 know, older names for the same included.
+/// Every name that Redis 6.2 to 8.2 and Valkey 8 and 9 know, older names for the same included; `bool` behind those
+/// that are yes or no on each of them.
 const NAMES: &str = include_str!("directives.txt");
+
+/// Directives that take several words, beside those of [`READ`].
+const SEVERAL: [&str; 12] = [
+    "replicaof",
+    "slaveof",
+    "user",
+    "rename-command",
+    "loadmodule",
+    "oom-score-adj-values",
+    "latency-tracking-info-percentiles",
+    "shutdown-on-sigint",
+    "shutdown-on-sigterm",
+    "rdma-bind",
+    "include",
+    "unixsocketgroup",
+];
+/// How the settings of modules that come with Redis 8 begin.
+const MODULES: [&str; 7] = ["search-", "ts-", "bf-", "cf-", "cms-", "topk-", "tdigest-"];
 
 const POLICIES: &[&str] = &[
     "noeviction",
@@ -47,7 +70,7 @@ const OOM: &[&str] = &["no", "yes", "relative", "absolute"];
 const READ: [(&str, Kind, &str); 50] = [
     ("maxmemory", Kind::Bytes, "0"),
     ("maxmemory-policy", Kind::Word(POLICIES), "noeviction"),
-    ("maxmemory-clients", Kind::Bytes, "0"),
+    ("maxmemory-clients", Kind::BytesOrPercent, "0"),
     (
         "client-output-buffer-limit",
         Kind::OutputBuffer,
@@ -101,9 +124,21 @@ const READ: [(&str, Kind, &str); 50] = [
     ("notify-keyspace-events", Kind::Flags, ""),
 ];
 
-/// What kind of value a directive takes; `Text` where no more is known.
+/// What kind of value a directive takes; one word where no more is known.
 pub fn kind(name: &str) -> Kind {
-    READ.iter().find(|known| known.0.eq_ignore_ascii_case(name)).map_or(Kind::Text, |known| known.1)
+    if let Some((_, kind, _)) = READ.iter().find(|known| known.0.eq_ignore_ascii_case(name)) {
+        return *kind;
+    }
+    let known = known().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    if SEVERAL.iter().any(|several| several.eq_ignore_ascii_case(name)) || known.is_none() {
+        return Kind::Texts;
+    }
+    if known.is_some_and(|(_, is_bool)| is_bool) { Kind::Bool } else { Kind::Text }
+}
+
+/// Names, and whether each is yes or no.
+fn known() -> impl Iterator<Item = (&'static str, bool)> {
+    NAMES.lines().map(|line| line.strip_suffix(" bool").map_or((line, false), |name| (name, true)))
 }
 
 /// Every default that rules and profiles read.
@@ -113,7 +148,10 @@ pub fn defaults() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// Whether some server has it. Names with a dot are those of modules.
 pub fn is_known(name: &str) -> bool {
-    name.contains('.') || NAMES.lines().any(|known| known.eq_ignore_ascii_case(name))
+    let name = name.to_ascii_lowercase();
+    name.contains('.')
+        || MODULES.iter().any(|begin| name.starts_with(begin))
+        || known().any(|known| known.0 == name)
 }
 
 /// Today's name of a directive.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::conf_file::{self, ConfError, Kind};
+use super::look::SECRETS;
 use super::rule::Unread;
 use super::seen::{FileFaults, Read, Seen};
 use super::users::{DANGEROUS, NEEDED, Users};
@@ -10,7 +11,7 @@ use crate::profile::Profile;
 
 /// Reads a file.
 pub fn look(path: &Path, profile: &Profile) -> Result<Seen, ConfError> {
-    let file = conf_file::read(path)?;
+    let mut file = conf_file::read(path)?;
     let mut faults = FileFaults::default();
     for trouble in &file.troubles {
         let list = match trouble.kind {
@@ -20,6 +21,11 @@ pub fn look(path: &Path, profile: &Profile) -> Result<Seen, ConfError> {
         list.push(trouble.to_string());
     }
     let users = users(&file);
+    for name in SECRETS {
+        if file.settings.get(name).is_some_and(|value| !value.is_empty()) {
+            file.settings.set(name, "***");
+        }
+    }
     let without = |what: &str| Unread(format!("{what} needs a running server: give --url instead of --conf"));
     Ok(Seen {
         profile: profile.clone(),

@@ -1,5 +1,6 @@
 //! Holding what was seen against the rules and the profile.
 
+use super::look::SECRETS;
 use super::meaning;
 use super::outcome::{Audit, Finding, Outcome, Setting};
 use super::rule::{Checked, Fix, Rule, State, Unread};
@@ -25,7 +26,13 @@ pub fn audit(seen: &Seen, of: &str, is_file: bool) -> Audit {
 /// The settings that the profile names.
 fn settings(seen: &Seen) -> Vec<Setting> {
     let each = seen.profile.conf_settings().into_iter().map(|(name, required)| {
-        let found = seen.text(&name).map(str::to_owned);
+        let is_secret = SECRETS.contains(&name.as_str());
+        let found = if is_secret {
+            Err(Unread("a password is neither shown nor compared".into()))
+        } else {
+            seen.text(&name).map(str::to_owned)
+        };
+        let required = if is_secret { "***".into() } else { required };
         let (outcome, why, fixes) = match &found {
             Err(Unread(why)) => (Outcome::NotShown, why.clone(), Vec::new()),
             Ok(found) if meaning::keeps(&name, &required, found) => (Outcome::Ok, String::new(), Vec::new()),
@@ -42,6 +49,15 @@ fn setting_fix(seen: &Seen, name: &str, required: &str) -> Fix {
         return Fix::act(
             "none: the profile asks for eviction and for no loss; the conflict eviction.loss says what resolves it",
         );
+    }
+    let (wanted, used) = (crate::profile::redis_bytes(required), seen.count("used_memory"));
+    if let (true, Some(wanted), Ok(used)) = (name == "maxmemory", wanted, used)
+        && wanted > 0
+        && used as f64 > wanted as f64 * seen.profile.hold.memory_percent_max / 100.0
+    {
+        return Fix::act(format!(
+            "first drain the buffer: it takes {used} bytes, and with maxmemory {required} it stood"
+        ));
     }
     // The highest database that holds something.
     let used = (0..1_024_u64).rev().find(|number| seen.field(&format!("db{number}")).is_ok());

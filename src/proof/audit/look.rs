@@ -19,7 +19,7 @@ use crate::buffer::keys::Name;
 use crate::profile::Profile;
 
 /// Settings whose values are nobody's business: only whether they are set is kept.
-const SECRETS: [&str; 6] = [
+pub(super) const SECRETS: [&str; 6] = [
     "requirepass",
     "masterauth",
     "primaryauth",
@@ -94,6 +94,11 @@ fn on_disk(info: &Read<Facts>) -> Read<Option<Settings>> {
     }
     let file = conf_file::read(Path::new(path))
         .map_err(|why| Unread(format!("the server's own file: {}", why.why())))?;
+    if let Some(missing) =
+        file.troubles.iter().find(|trouble| matches!(trouble.kind, conf_file::Kind::Include(..)))
+    {
+        return Err(Unread(format!("the server's own file: {missing}")));
+    }
     Ok(Some(file.settings))
 }
 
@@ -117,10 +122,6 @@ fn users(connection: &mut Connection) -> Read<Users> {
     let lines: Result<Vec<String>, _> = redis::cmd("ACL").arg("LIST").query(connection);
     let lines = lines.map_err(|error| refused("ACL LIST", &error))?;
     let mut users = Users::parse(lines.iter().map(String::as_str))?;
-    // Hashes of passwords are nobody's business either.
-    let shown =
-        users.default_rules.split_whitespace().map(|word| if word.starts_with('#') { "#***" } else { word });
-    users.default_rules = shown.collect::<Vec<_>>().join(" ");
     users.unknown = unknown(connection)?;
     Ok(users)
 }
@@ -130,6 +131,9 @@ fn unknown(connection: &mut Connection) -> Read<Vec<String>> {
     let names: Vec<&str> = DANGEROUS.iter().map(|(name, _)| *name).chain(NEEDED).collect();
     let known: Result<Vec<Value>, _> = redis::cmd("COMMAND").arg("INFO").arg(&names).query(connection);
     let known = known.map_err(|error| refused("COMMAND INFO", &error))?;
+    if known.len() != names.len() {
+        return Err(Unread("COMMAND INFO answers for fewer commands than were asked after".into()));
+    }
     let is_unknown = |value: &Value| match value {
         Value::Nil => true,
         Value::Array(parts) => parts.is_empty(),

@@ -18,13 +18,15 @@ pub fn same(name: &str, one: &str, other: &str) -> bool {
     };
     match kind(name) {
         Kind::Bool | Kind::Word(_) => one.eq_ignore_ascii_case(other),
-        Kind::Bytes => same_by(|text| redis_bytes(text).map(|bytes| bytes.to_string())),
+        Kind::Bytes | Kind::BytesOrPercent => {
+            same_by(|text| redis_bytes(text).map(|bytes| bytes.to_string()))
+        }
         Kind::Integer => same_by(|text| text.parse::<i64>().ok().map(|number| number.to_string())),
         Kind::Words => words(one) == words(other),
         Kind::Save => same_by(save_points),
         Kind::OutputBuffer => same_classes(one, other),
         Kind::Flags => flags(one) == flags(other),
-        Kind::Text => one == other,
+        Kind::Text | Kind::Texts => one == other,
     }
 }
 
@@ -94,7 +96,6 @@ mod tests {
             ("save", "\"\"", ""),
             ("save", "3600 1 300 100", "300 100 3600 1"),
             ("bind", "127.0.0.1 -::1", "-::1 127.0.0.1"),
-            ("tcp-keepalive", "0300", "300"),
             (
                 "client-output-buffer-limit",
                 "replica 256mb 64mb 60",

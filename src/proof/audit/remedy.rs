@@ -45,9 +45,14 @@ pub fn conf(audit: &Audit) -> String {
                 &mut text,
                 "First, while it runs: CONFIG SET appendonly yes, until INFO persistence says",
             );
-            comment(&mut text, "aof_rewrite_in_progress:0.");
+            comment(
+                &mut text,
+                "aof_rewrite_in_progress:0. Then this line, or CONFIG REWRITE, which writes it:",
+            );
         }
-        lines(&mut text, &step.fix.line(), step.weight == Weight::Note);
+        // A running server has its AOF first; only a file without one may begin with the line.
+        let is_later = step.directive() == Some("appendonly") && !audit.is_file;
+        lines(&mut text, &step.fix.line(), step.weight == Weight::Note || is_later);
     }
     if !others.is_empty() {
         text.push('\n');
@@ -87,18 +92,24 @@ pub fn commands(audit: &Audit, redis_cli: &str) -> String {
         let _ = writeln!(text, "\nset -eu\ncli() {{ {redis_cli} \"$@\"; }}\n{ask}");
     }
     let is_set = |step: &&Step| step.weight != Weight::Note && matches!(step.fix, Fix::Set { .. });
-    let sets = steps.iter().filter(is_set).count();
-    let (mut last, mut done) = (String::new(), 0);
+    let mut last = String::new();
+    let (mut is_owed, mut was_lock) = (false, false);
     for step in &steps {
+        // Before what may lock the caller out, and once more behind it.
+        if is_owed && (is_lock(step.fix) && !was_lock || !is_set(&step)) {
+            rewrite(&mut text, audit);
+            is_owed = false;
+        }
         reason(&mut text, step, &mut last);
         call(&mut text, step);
-        done += usize::from(is_set(&step));
+        is_owed |= is_set(&step);
+        was_lock = is_lock(step.fix);
         if is_set(&step) && step.directive() == Some("appendonly") {
             text.push_str("until_rewritten\n");
         }
-        if is_set(&step) && done == sets {
-            rewrite(&mut text, audit);
-        }
+    }
+    if is_owed {
+        rewrite(&mut text, audit);
     }
     text
 }
@@ -147,18 +158,23 @@ fn nothing(audit: &Audit) -> &'static str {
 /// When a fix has its turn in a script. The policy comes before a limit, or keys might be evicted between the two;
 /// the AOF before what it replaces; what may lock the caller out, last of the settings.
 fn turn(fix: &Fix) -> u8 {
-    const LOCKS: [&str; 6] = ["bind", "maxclients", "port", "protected-mode", "requirepass", "tls-port"];
     match fix {
         Fix::Set { directive, .. } => match directive.to_ascii_lowercase().as_str() {
             "maxmemory-policy" => 0,
             "appendonly" => 1,
-            name if LOCKS.contains(&name) => 3,
+            _ if is_lock(fix) => 3,
             _ => 2,
         },
         Fix::Command { .. } => 4,
         Fix::Shell { .. } => 5,
         Fix::SetAtStart { .. } | Fix::Do { .. } => 6,
     }
+}
+
+/// Whether it may lock out whoever sets it.
+fn is_lock(fix: &Fix) -> bool {
+    const LOCKS: [&str; 6] = ["bind", "maxclients", "port", "protected-mode", "requirepass", "tls-port"];
+    matches!(fix, Fix::Set { directive, .. } if LOCKS.contains(&directive.to_ascii_lowercase().as_str()))
 }
 
 /// A comment that says why, unless the last one said the same.
@@ -178,7 +194,7 @@ fn asked(line: &str) -> String {
 }
 
 /// One word for sh, whatever is in it.
-fn sh_word(word: &str) -> String {
+pub fn sh_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
@@ -188,8 +204,13 @@ fn sh_word(word: &str) -> String {
 
 /// A comment of one line, whatever is in the text: what is left of a comment would be a setting, or a command.
 fn comment(text: &mut String, words: &str) {
-    let words = words.replace(|c: char| c.is_control(), " ");
+    let words = words.replace(|c: char| c.is_control() || is_bidi(c), " ");
     let _ = writeln!(text, "# {}", words.trim());
+}
+
+/// Whether it turns the direction of what follows, so that a comment might look like something else.
+fn is_bidi(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Lines as they are, or each commented out.

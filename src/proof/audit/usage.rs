@@ -87,12 +87,13 @@ fn lane_use(connection: &mut Connection, stream: String) -> Read<LaneUse> {
         at.and_then(|pair| redis::from_redis_value_ref::<String>(pair.get(1)?).ok())
     };
     let number = |name: &str| field(name).and_then(|value| value.parse().ok());
+    let needed = |name: &str| number(name).ok_or_else(|| Unread(format!("XINFO STREAM has no {name}")));
     Ok(LaneUse {
-        length: number("length").unwrap_or(0),
+        length: needed("length")?,
         added: number("entries-added"),
         deleted: field("max-deleted-entry-id").map(|id| id != "0-0"),
         last_block: None,
-        groups: number("groups").unwrap_or(0),
+        groups: needed("groups")?,
         stream,
     })
 }

@@ -45,10 +45,11 @@ impl Users {
         let mut users = Self::default();
         for line in lines {
             let mut words = line.split_whitespace();
-            match (words.next(), words.next()) {
-                (Some("user"), Some("default")) => users.default_rules = words.collect::<Vec<_>>().join(" "),
+            match (words.next().map(str::to_ascii_lowercase).as_deref(), words.next()) {
+                (Some("user"), Some("default")) => users.default_rules = shown(words),
                 (Some("user"), Some(_)) => users.others += 1,
-                _ => return Err(Unread(format!("{line:?} is not a user as ACL LIST writes it"))),
+                // Not quoted: it may hold a password.
+                _ => return Err(Unread("a line for a user is not as ACL LIST writes it".into())),
             }
         }
         if users.default_rules.is_empty() {
@@ -59,20 +60,39 @@ impl Users {
 
     /// Whether anybody may log in as the default user, without a password.
     pub fn is_open(&self) -> bool {
-        self.has("on") && self.has("nopass")
+        self.is_on() && self.last(&["nopass"], &["resetpass", "reset"], |word| word.starts_with(['>', '#']))
     }
 
     /// Whether the default user may log in and do everything with everything.
     pub fn default_may_all(&self) -> bool {
-        let all_keys = self.has("~*") || self.has("allkeys");
-        self.has("on") && all_keys && (self.has("+@all") || self.has("allcommands"))
+        let all_keys = self.last(&["~*", "allkeys"], &["resetkeys", "reset"], |_| false);
+        // Whatever is taken after everything was given makes it less than all.
+        let is_taken = |word: &str| word.starts_with('-') || word == "nocommands";
+        self.is_on() && all_keys && self.last(&["+@all", "allcommands"], &["reset"], is_taken)
+    }
+
+    fn is_on(&self) -> bool {
+        self.last(&["on"], &["off", "reset"], |_| false)
+    }
+
+    /// Whether the last of the rules on something is one that gives it.
+    fn last(&self, given: &[&str], taken: &[&str], also_taken: impl Fn(&str) -> bool) -> bool {
+        let mut is_given = false;
+        for word in self.default_rules.split_whitespace().map(str::to_ascii_lowercase) {
+            if given.contains(&word.as_str()) {
+                is_given = true;
+            } else if taken.contains(&word.as_str()) || also_taken(&word) {
+                is_given = false;
+            }
+        }
+        is_given
     }
 
     /// Commands of [`DANGEROUS`] that the default user may give.
     pub fn dangerous(&self) -> Vec<&'static str> {
         let open = DANGEROUS.iter().filter(|(name, categories)| {
             let is_known = !self.unknown.iter().any(|unknown| unknown == name);
-            is_known && self.has("on") && self.may(name, categories)
+            is_known && self.is_on() && self.may(name, categories)
         });
         open.map(|(name, _)| *name).collect()
     }
@@ -82,15 +102,12 @@ impl Users {
         self.unknown.iter().map(String::as_str).filter(|name| NEEDED.contains(name)).collect()
     }
 
-    fn has(&self, rule: &str) -> bool {
-        self.default_rules.split_whitespace().any(|word| word == rule)
-    }
-
     /// The rules in their order, the last that names the command decides. Those of a selector, in parentheses, only
     /// add: they count as if they stood alone.
     fn may(&self, name: &str, categories: &[&str]) -> bool {
         let mut may = false;
-        for word in self.default_rules.split_whitespace().map(|word| word.trim_matches(['(', ')'])) {
+        let rules = self.default_rules.to_ascii_lowercase();
+        for word in rules.split_whitespace().map(|word| word.trim_matches(['(', ')'])) {
             let (grants, what) = match word {
                 "allcommands" => (true, "@all"),
                 "nocommands" | "reset" => (false, "@all"),
@@ -110,6 +127,15 @@ impl Users {
         }
         may
     }
+}
+
+/// Rules as they may be shown: what follows the sign of a password is left out.
+fn shown<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let shown = words.map(|word| match word.chars().next() {
+        Some(sign @ ('>' | '<' | '#' | '!')) => format!("{sign}***"),
+        _ => word.into(),
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -139,5 +165,21 @@ mod tests {
         assert!(!users("on #abc ~* +@all").is_open() && users("on #abc ~* +@all").default_may_all());
         assert_eq!(users("on").others, 1);
         assert!(Users::parse(["nonsense"]).is_err() && Users::parse([]).is_err());
+        assert!(users("ON NoPass ~* +@ALL").is_open() && !users("on nopass >pw ~*").is_open());
+        assert!(users("on >pw resetpass nopass").is_open() && !users("on nopass reset").is_open());
+        assert!(
+            users("on nopass ~* +@ALL").default_may_all()
+                && !users("on ~* +@all -@dangerous").default_may_all()
+        );
+        assert!(!users("on ~* resetkeys ~a:* +@all").default_may_all());
+    }
+
+    #[test]
+    fn no_password_of_a_user_is_kept() {
+        for rules in ["on >hunter2 ~*", "on #hunter2", "on <hunter2 !hunter2"] {
+            assert!(!format!("{:?}", users(rules)).contains("hunter2"), "{rules}");
+        }
+        let why = Users::parse(["USR default on >hunter2"]).unwrap_err();
+        assert!(!why.0.contains("hunter2"), "{why:?}");
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use plants::{How, MODEL, PLANTS, Plant};
 
 use super::judge;
+use super::look::SECRETS;
 use super::outcome::Audit;
 use super::rule::Unread;
 use super::rules;
@@ -113,7 +114,9 @@ pub fn on_data(profile: &Profile) -> Control {
 /// Every setting of the profile changed by as little as can be: each must be named.
 pub fn of_settings(profile: &Profile) -> Control {
     let mut settings = Settings::default();
-    let wanted = profile.conf_settings();
+    // A password is not compared, so that it need not be shown.
+    let is_shown = |setting: &(String, String)| !SECRETS.contains(&setting.0.as_str());
+    let wanted: Vec<(String, String)> = profile.conf_settings().into_iter().filter(is_shown).collect();
     for (name, value) in &wanted {
         settings.set(name, other(value));
     }

@@ -18,7 +18,7 @@ pub(super) const RULES: &[Rule] = &[
         versions: Versions::All,
         check: |seen| {
             let (reach, is_open) = (reach(seen)?, seen.users()?.is_open());
-            let is_guarded = seen.yes("protected-mode")?;
+            let is_guarded = seen.yes("protected-mode")? && guards(seen)?;
             let read = format!(
                 "bind {}, protected-mode {}, default user {}",
                 shown(&reach),
@@ -26,7 +26,11 @@ pub(super) const RULES: &[Rule] = &[
                 if is_open { "without a password" } else { "closed or with a password" }
             );
             Ok(State::of(reach.is_empty() || !is_open || is_guarded, read, || {
-                vec![Fix::set("protected-mode", "yes"), with_password()]
+                let mut fixes = vec![with_password()];
+                if guards(seen).unwrap_or(false) {
+                    fixes.insert(0, Fix::set("protected-mode", "yes"));
+                }
+                fixes
             }))
         },
     },
@@ -197,8 +201,17 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
+/// Whether protected mode does anything here: before 7.0 any bind of one's own turned it off.
+fn guards(seen: &Seen) -> Result<bool, Unread> {
+    let is_new = seen.info().map_or(true, |facts| Versions::From((7, 0, 0)).have(facts));
+    Ok(is_new || seen.text("bind")?.trim().is_empty())
+}
+
 /// Addresses that the server listens on and that other machines may reach. Before 7.0 none meant all.
 fn reach(seen: &Seen) -> Result<Vec<&str>, Unread> {
+    if seen.number("port")? == 0 && seen.number("tls-port").unwrap_or(0) == 0 {
+        return Ok(Vec::new());
+    }
     let bind = seen.text("bind")?;
     if bind.trim().is_empty() && seen.info().is_ok_and(|facts| !Versions::From((7, 0, 0)).have(facts)) {
         return Ok(vec!["*"]);

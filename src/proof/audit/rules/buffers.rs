@@ -37,7 +37,11 @@ pub(super) const RULES: &[Rule] = &[
             let (held, limit) = (seen.count("mem_clients_normal")?, seen.bytes("maxmemory")?);
             let read = format!("mem_clients_normal {}, maxmemory {}", size(held), size(limit));
             Ok(State::of(limit == 0 || held <= limit / 10, read, || {
-                vec![Fix::set("maxmemory-clients", "5%")]
+                // Before 7.0 there is no such setting, and a server does not start with it.
+                let is_there = seen.text("maxmemory-clients").is_ok();
+                let old = ("client-output-buffer-limit", "normal 256mb 64mb 60");
+                let (name, value) = if is_there { ("maxmemory-clients", "5%") } else { old };
+                vec![Fix::set(name, value)]
             }))
         },
     },

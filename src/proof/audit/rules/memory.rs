@@ -30,7 +30,7 @@ pub(super) const RULES: &[Rule] = &[
         versions: Versions::All,
         check: |seen| {
             Ok(State::of(seen.bytes("maxmemory")? > 0, seen.said("maxmemory")?, || {
-                vec![Fix::set("maxmemory", seen.profile.setting("maxmemory").unwrap_or_else(|| "2gb".into()))]
+                limit_of(seen, seen.profile.maxmemory().unwrap_or(2 << 30))
             }))
         },
     },
@@ -235,6 +235,28 @@ fn fits_machine(seen: &Seen) -> Checked {
     }))
 }
 
+/// A limit of at least so much, with room above what is in use, and that the machine has: else words.
+fn limit_of(seen: &Seen, wanted: u64) -> Vec<Fix> {
+    let used = seen.count("used_memory").unwrap_or(0) as f64;
+    let least = (used * 100.0 / seen.profile.hold.memory_percent_max * 1.25) as u64;
+    let limit = wanted.max(least);
+    match seen.host().and_then(super::super::host::Host::memory) {
+        Ok((there, _)) if limit.max(limit / FORK_SHARE * (FORK_SHARE + 1)) > there => {
+            let (limit, there) = (size(limit), size(there));
+            vec![Fix::act(format!(
+                "maxmemory {limit} is needed, and {there} are there: drain the buffer, or add memory"
+            ))]
+        }
+        _ if limit == wanted && seen.profile.maxmemory() == Ok(wanted) => {
+            vec![Fix::set(
+                "maxmemory",
+                seen.profile.setting("maxmemory").unwrap_or_else(|| wanted.to_string()),
+            )]
+        }
+        _ => vec![Fix::set("maxmemory", format!("{}mb", (limit >> 20) + 1))],
+    }
+}
+
 /// The largest copy that a fork of this server has made.
 fn largest_copy(seen: &Seen) -> u64 {
     let last = |name| seen.count(name).unwrap_or(0);
@@ -250,11 +272,9 @@ fn near_full(seen: &Seen) -> Checked {
     let line = seen.profile.hold.memory_percent_max;
     let read = format!("{} of {} in use, {percent:.1} %; the line is {line} %", size(used), size(limit));
     Ok(State::of(percent <= line, read, || {
-        let larger = (used as f64 * 100.0 / line * 1.25) as u64;
-        vec![
-            Fix::act("let a group read and acknowledge: forebay read --group NAME --ack"),
-            Fix::set("maxmemory", format!("{}mb", (larger >> 20) + 1)),
-        ]
+        let mut fixes = vec![Fix::act("let a group read and acknowledge: forebay read --group NAME --ack")];
+        fixes.extend(limit_of(seen, limit));
+        fixes
     }))
 }
 

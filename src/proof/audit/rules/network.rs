@@ -60,7 +60,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "network.rejected",
         severity: Severity::Warn,
         must: "No client has been turned away",
-        why: "Somebody has met maxclients. If it was the writer, the source was held back.",
+        why: "Somebody has met maxclients, or protected mode. If it was the writer, the source was held back.",
         remedy: "maxclients 10000; CLIENT LIST shows who is connected; then CONFIG RESETSTAT",
         source: "INFO stats: rejected_connections",
         versions: Versions::All,

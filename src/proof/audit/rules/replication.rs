@@ -21,6 +21,11 @@ pub(super) const RULES: &[Rule] = &[
         source: "redis.conf: replicaof; INFO replication: role",
         versions: Versions::All,
         check: |seen| {
+            if let (Some(_), Ok(master)) = (&seen.file, seen.text("replicaof")) {
+                return Ok(State::of(master.is_empty(), seen.said("replicaof")?, || {
+                    vec![Fix::act("take the line replicaof out, where this server is to be the master")]
+                }));
+            }
             let role = seen.field("role")?;
             let read = match seen.field("master_host") {
                 Ok(host) => format!("role {role} of {host}:{}", seen.field("master_port").unwrap_or("?")),
@@ -110,7 +115,12 @@ pub(super) const RULES: &[Rule] = &[
         source: "redis.conf: min-replicas-to-write; INFO replication: connected_slaves",
         versions: Versions::All,
         check: |seen| {
-            let (asked, there) = (seen.number("min-replicas-to-write")?, seen.count("connected_slaves")?);
+            if seen.number("min-replicas-max-lag").is_ok_and(|lag| lag == 0) {
+                return Ok(State::Kept("min-replicas-max-lag 0: nothing is asked for".into()));
+            }
+            let asked = seen.number("min-replicas-to-write")?;
+            // Those that answer in time, where the server counts them.
+            let there = seen.count("min_slaves_good_slaves").or_else(|_| seen.count("connected_slaves"))?;
             let read = format!("min-replicas-to-write {asked}, {there} connected");
             Ok(State::of(u64::try_from(asked).unwrap_or(0) <= there, read, || {
                 vec![Fix::set("min-replicas-to-write", there.to_string())]

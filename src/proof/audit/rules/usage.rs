@@ -26,7 +26,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Danger,
         must: "The buffer's keys hold what a buffer keeps there",
         why: "Where something else lies, no block of that lane can be stored.",
-        remedy: "another --buffer NAME; or RENAME what is in the way",
+        remedy: "another --buffer NAME; or RENAMENX what is in the way",
         source: "src/buffer/keys.rs",
         versions: Versions::All,
         check: |seen| {
@@ -34,7 +34,7 @@ pub(super) const RULES: &[Rule] = &[
             let each: Vec<String> = misused.iter().map(|(key, kind)| format!("{key} is a {kind}")).collect();
             let read = if each.is_empty() { "they do".into() } else { each.join(", ") };
             Ok(State::of(misused.is_empty(), read, || {
-                misused.iter().map(|(key, _)| Fix::command(format!("RENAME {key} {key}.aside"))).collect()
+                misused.iter().map(|(key, _)| Fix::command(format!("RENAMENX {key} {key}.aside"))).collect()
             }))
         },
     },
@@ -48,7 +48,11 @@ pub(super) const RULES: &[Rule] = &[
         source: "XINFO STREAM: entries-added, against the writer's own count",
         versions: Versions::From((7, 0, 0)),
         check: |seen| {
-            let strange = seen.usage()?.lanes.iter().filter_map(|lane| {
+            let lanes = &seen.usage()?.lanes;
+            if lanes.iter().any(|lane| lane.added.is_none()) {
+                return Err(Unread("XINFO STREAM of this server counts no entries".into()));
+            }
+            let strange = lanes.iter().filter_map(|lane| {
                 let (added, blocks) = (lane.added?, lane.last_block.unwrap_or(0));
                 (added > blocks).then(|| format!("{}: {added} entries, {blocks} blocks", lane.stream))
             });
@@ -71,7 +75,11 @@ pub(super) const RULES: &[Rule] = &[
         source: "XINFO STREAM: max-deleted-entry-id; redis#15808",
         versions: Versions::From((7, 0, 0)),
         check: |seen| {
-            let lanes = seen.usage()?.lanes.iter().filter(|lane| lane.deleted == Some(true));
+            let lanes = &seen.usage()?.lanes;
+            if lanes.iter().any(|lane| lane.deleted.is_none()) {
+                return Err(Unread("XINFO STREAM of this server tells of no deleted entries".into()));
+            }
+            let lanes = lanes.iter().filter(|lane| lane.deleted == Some(true));
             let lanes: Vec<&str> = lanes.map(|lane| lane.stream.as_str()).collect();
             let read = if lanes.is_empty() {
                 "none has".into()
@@ -100,7 +108,8 @@ pub(super) const RULES: &[Rule] = &[
             }
             let calls = |name: &str| {
                 let text = seen.field(&format!("cmdstat_{name}")).ok()?;
-                Some(format!("{name} {}", text.split(',').next()?))
+                let calls: u64 = text.strip_prefix("calls=")?.split(',').next()?.parse().ok()?;
+                (calls > 0).then(|| format!("{name} {calls} times"))
             };
             let emptied: Vec<String> = ["flushall", "flushdb"].into_iter().filter_map(calls).collect();
             let read = if emptied.is_empty() { "nobody has".into() } else { emptied.join(", ") };
@@ -120,7 +129,7 @@ pub(super) const RULES: &[Rule] = &[
         check: |seen| {
             let here = seen.usage()?.other_keys;
             let info = seen.info()?;
-            let others: u64 = (0..16)
+            let others: u64 = (0..1_024)
                 .filter_map(|number| info.get(&format!("db{number}")))
                 .filter_map(|text| text.strip_prefix("keys=")?.split(',').next()?.parse::<u64>().ok())
                 .sum();
