@@ -105,6 +105,10 @@ fn started_with(text: &str, dir: &Path) -> Server {
     Server::start(&ServerBinary::find(None).unwrap(), &conf).unwrap()
 }
 
+fn is_old() -> bool {
+    ServerBinary::find(None).unwrap().version.major < 7
+}
+
 fn config(server: &Server, name: &str) -> Option<String> {
     super::support::ask::<Vec<String>>(server, &format!("CONFIG GET {name}")).unwrap().into_iter().nth(1)
 }
@@ -128,8 +132,8 @@ fn a_file_is_read_as_a_server_reads_it() {
         "# a comment\n   # another\n\nhz 50\nloglevel Verbose\n",
     ] {
         let dir = tempfile::tempdir().unwrap();
-        // A file of 7.0 names settings that an older server refuses.
-        if text.contains("appenddirname") && ServerBinary::find(None).unwrap().version.major < 7 {
+        // A file of 7.0 may name settings that an older server refuses, and quote what it does not split.
+        if ["appenddirname", "\"900 1"].iter().any(|part| text.contains(part)) && is_old() {
             continue;
         }
         let server = started_with(text, dir.path());
@@ -255,8 +259,11 @@ fn included_files_are_looked_for_where_a_server_looks() {
         (file.settings.get("hz"), file.settings.get("timeout"), file.troubles.len()),
         (Some("30"), Some("5"), 0)
     );
-    let server = started_with(&text, dir.path());
-    assert_eq!(config(&server, "hz").as_deref(), Some("30"), "as a server has it");
+    // Patterns came with 7.0.
+    if !is_old() {
+        let server = started_with(&text, dir.path());
+        assert_eq!(config(&server, "hz").as_deref(), Some("30"), "as a server has it");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Reading a redis.conf as a server does: quoting, includes, directives that add up, and what it would refuse.
+//! Reading a redis.conf as a server of 7.0 or newer does: quoting, includes, directives that add up, and what it would
+//! refuse.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
