@@ -267,6 +267,23 @@ fn included_files_are_looked_for_where_a_server_looks() {
 }
 
 #[test]
+fn save_points_behind_an_include_replace_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let more = dir.path().join("more.conf");
+    std::fs::write(&more, "save 60 1\nsave 30 2\n").unwrap();
+    let text = format!("save 900 1\nsave 300 10\ninclude {}\nsave 70 7\nsave 80 8\n", more.display());
+    for (text, saves) in
+        [(text.as_str(), "80 8"), (text.split("save 70").next().unwrap(), "900 1 300 10 60 1 30 2")]
+    {
+        assert!(meaning::same("save", read(text).settings.get("save").unwrap(), saves), "{text}");
+        if !is_old() {
+            let there = config(&started_with(text, dir.path()), "save").unwrap();
+            assert!(meaning::same("save", &there, saves), "{text}: a server has {there}");
+        }
+    }
+}
+
+#[test]
 fn what_is_no_regular_file_is_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("redis.conf");

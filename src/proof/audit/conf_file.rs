@@ -29,6 +29,8 @@ pub struct ConfFile {
     /// Where the server goes before it looks for what is included further on.
     dir: Option<PathBuf>,
     files: usize,
+    /// Behind an include a server takes each `save` for the whole of them, as CONFIG SET does.
+    is_past_include: bool,
     saves: Option<String>,
 }
 
@@ -176,7 +178,8 @@ impl ConfFile {
         match directives::kind(name) {
             directives::Kind::Save => {
                 // The first in a file takes the place of the defaults; an empty one of all before it.
-                let before = self.saves.take().filter(|_| !text.is_empty()).unwrap_or_default();
+                let adds_up = !text.is_empty() && !self.is_past_include;
+                let before = self.saves.take().filter(|_| adds_up).unwrap_or_default();
                 self.saves = Some(format!("{before} {text}").trim().to_owned());
             }
             directives::Kind::OutputBuffer => {
@@ -223,7 +226,9 @@ impl ConfFile {
         }
         for path in found {
             let text = load(&path).map_err(|why| failed(format!("{}: {why}", path.display())))?;
+            self.is_past_include = false;
             self.take(&path, &text, depth + 1);
+            self.is_past_include = true;
         }
         Ok(())
     }
