@@ -15,7 +15,7 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "mend the lines that are named",
         source: "Redis source: config.c, loadServerConfigFromString",
         versions: Versions::All,
-        check: |seen| Ok(faults(seen, |file| &file.fatal)),
+        check: |seen| Ok(faults(seen, "every line can be read", |file| &file.fatal)),
     },
     Rule {
         id: "file.known",
@@ -26,13 +26,13 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "correct the name, or take the line out",
         source: "CONFIG GET of Redis 6.2, 7.0, 8.2, Valkey 8.1, 9.1",
         versions: Versions::All,
-        check: |seen| Ok(faults(seen, |file| &file.unknown)),
+        check: |seen| Ok(faults(seen, "every name is one of theirs", |file| &file.unknown)),
     },
 ];
 
-fn faults(seen: &Seen, pick: fn(&FileFaults) -> &Vec<String>) -> State {
+fn faults(seen: &Seen, kept: &str, pick: fn(&FileFaults) -> &Vec<String>) -> State {
     let Some(file) = &seen.file else { return State::Idle("a server was asked, not a file".into()) };
     let faults = pick(file);
-    let read = if faults.is_empty() { "no such line".into() } else { faults.join("; ") };
+    let read = if faults.is_empty() { kept.into() } else { faults.join("; ") };
     State::of(faults.is_empty(), read, || vec![Fix::act(format!("mend {}", faults.join("; ")))])
 }

@@ -11,8 +11,9 @@ use crate::proof::audit::version::Versions;
 const GROWTH: std::ops::RangeInclusive<i64> = 20..=200;
 
 /// How the AOF is turned on without losing what is there.
-const AOF_FIRST: &str = "while the server runs, then wait for aof_rewrite_in_progress:0 in INFO persistence, then CONFIG \
-                         REWRITE: started with appendonly yes and no AOF, it leaves its snapshot aside and is empty";
+const AOF_FIRST: &str = "where a server runs: CONFIG SET appendonly yes, wait for aof_rewrite_in_progress:0 in INFO \
+                         persistence, then CONFIG REWRITE. One that starts with appendonly yes and no AOF leaves its \
+                         snapshot aside, and is empty";
 
 /// Settings that decide what is left after a start; every server has the same defaults for them.
 const LASTING: [&str; 7] = [
