@@ -185,8 +185,7 @@ fn silence(binary: &ServerBinary, plant: &Plant, found: &Finding, (server, addre
 
 #[test]
 fn every_remedy_that_is_a_setting_silences_its_rule() {
-    let in_data = |plant: &&Plant| !plant.how.iter().any(|how| matches!(how, How::Commands(_)));
-    for plant in PLANTS.iter().filter(in_data) {
+    for plant in PLANTS.iter().filter(|plant| plant.is_data()) {
         let root = tempfile::tempdir().unwrap();
         let mut seen = made_up(&profile(), root.path(), plant.how);
         let found = finding(&seen, plant.rule);
@@ -251,8 +250,7 @@ fn every_rule_says_what_it_read_and_what_mends_it() {
         let root = tempfile::tempdir().unwrap();
         let healthy = finding(&made_up(&profile(), root.path(), &[]), rule.id);
         writeln!(said, "{}: {} {}", rule.id, healthy.tag(), healthy.read).unwrap();
-        let in_data = |plant: &&Plant| !plant.how.iter().any(|how| matches!(how, How::Commands(_)));
-        for plant in PLANTS.iter().filter(|plant| plant.rule == rule.id).filter(in_data) {
+        for plant in PLANTS.iter().filter(|plant| plant.rule == rule.id).filter(|plant| plant.is_data()) {
             let root = tempfile::tempdir().unwrap();
             let found = finding(&made_up(&profile(), root.path(), plant.how), rule.id);
             let fixes: Vec<String> = found.fixes.iter().map(Fix::line).collect();

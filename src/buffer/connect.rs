@@ -65,9 +65,7 @@ impl Address {
     /// Whether the server is reached without leaving this machine: over loopback, or a socket in a file.
     pub fn is_loopback(&self) -> bool {
         match self.info.addr() {
-            ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => {
-                host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-            }
+            ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => is_loopback(host),
             ConnectionAddr::Unix(_) => true,
             _ => false,
         }
@@ -155,6 +153,12 @@ impl std::fmt::Debug for Address {
     }
 }
 
+/// Whether an address is this machine's own, by whatever name.
+pub fn is_loopback(address: &str) -> bool {
+    address.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// The URL with whatever stands between the user and the `@` left out, and the user too where it stands alone:
 /// it may be a password whose colon was forgotten. The last `@` counts: a password may hold others that
 /// somebody forgot to escape.
@@ -212,6 +216,19 @@ impl Facts {
     /// The real version: Valkey reports 7.2.4 as its `redis_version` for old clients.
     pub fn version(&self) -> &str {
         self.get("valkey_version").or_else(|| self.get("redis_version")).unwrap_or("unknown")
+    }
+
+    /// Both: `redis 7.0.15`.
+    pub fn running(&self) -> String {
+        format!("{} {}", self.server(), self.version())
+    }
+
+    /// The databases that hold something, by number, and how many keys each holds.
+    pub fn databases(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.fields.iter().filter_map(|(name, value)| {
+            let keys = value.strip_prefix("keys=")?.split(',').next()?;
+            Some((name.strip_prefix("db")?.parse().ok()?, keys.parse().ok()?))
+        })
     }
 
     /// Major, minor and patch of [`Self::version`].

@@ -24,16 +24,8 @@ fn settings_claim(audit: &Audit, control: Control) -> Claim {
         (true, unread) => format!("{unread} of {all} settings cannot be read"),
         (false, _) => differing.join(", "),
     };
-    let mut claim = Claim::judged(
-        "audit.settings",
-        STEP,
-        "No setting differs from what the profile asks",
-        (Bound::AtMost, 0.0, Unit::Count),
-        differing.len() as f64,
-        why,
-    );
-    conclude(&mut claim, unread, control);
-    claim
+    let statement = "No setting differs from what the profile asks";
+    none(("audit.settings", statement), (differing.len(), unread), why, control)
 }
 
 fn rules_claim(audit: &Audit, control: Control) -> Claim {
@@ -51,24 +43,25 @@ fn rules_claim(audit: &Audit, control: Control) -> Claim {
         (true, unread) => format!("{unread} of them cannot be read; {beside}"),
         (false, _) => format!("{}; {beside}", dangers.join(", ")),
     };
-    let mut claim = Claim::judged(
-        "audit.rules",
-        STEP,
-        "No rule is broken that loses events or stops the buffer",
-        (Bound::AtMost, 0.0, Unit::Count),
-        dangers.len() as f64,
-        why,
-    );
-    conclude(&mut claim, unread, control);
-    claim
+    let statement = "No rule is broken that loses events or stops the buffer";
+    none(("audit.rules", statement), (dangers.len(), unread), why, control)
 }
 
-/// What could not be read may be broken: then nothing is shown, unless something else is.
-fn conclude(claim: &mut Claim, unread: usize, control: Control) {
+/// A claim that there is none of something. What could not be read may be one: then it is not shown, unless one was
+/// found.
+fn none(
+    (id, statement): (&str, &str),
+    (found, unread): (usize, usize),
+    why: String,
+    control: Control,
+) -> Claim {
+    let asked = (Bound::AtMost, 0.0, Unit::Count);
+    let mut claim = Claim::judged(id, STEP, statement, asked, found as f64, why);
     if claim.verdict == Verdict::Proven && unread > 0 {
         claim.verdict = Verdict::NotShown;
     }
     claim.control = Some(control);
+    claim
 }
 
 fn count(number: usize, of: &str) -> String {

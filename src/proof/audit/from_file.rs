@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::conf_file::{self, ConfError, Kind};
-use super::look::SECRETS;
 use super::rule::Unread;
 use super::seen::{FileFaults, Read, Seen};
 use super::users::{DANGEROUS, NEEDED, Users};
@@ -21,11 +20,7 @@ pub fn look(path: &Path, profile: &Profile) -> Result<Seen, ConfError> {
         list.push(trouble.to_string());
     }
     let users = users(&file);
-    for name in SECRETS {
-        if file.settings.get(name).is_some_and(|value| !value.is_empty()) {
-            file.settings.set(name, "***");
-        }
-    }
+    file.settings.hide_secrets();
     let without = |what: &str| Unread(format!("{what} needs a running server: give --url instead of --conf"));
     Ok(Seen {
         profile: profile.clone(),

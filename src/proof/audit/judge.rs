@@ -1,11 +1,11 @@
 //! Holding what was seen against the rules and the profile.
 
-use super::look::SECRETS;
 use super::meaning;
 use super::outcome::{Audit, Finding, Outcome, Setting};
 use super::rule::{Checked, Fix, Rule, State, Unread};
 use super::rules;
 use super::seen::Seen;
+use super::settings::SECRETS;
 use super::version::Versions;
 
 /// Settings of profiles that a running server does not take.
@@ -50,8 +50,8 @@ fn setting_fix(seen: &Seen, name: &str, required: &str) -> Fix {
             "none: the profile asks for eviction and for no loss; the conflict eviction.loss says what resolves it",
         );
     }
-    let (wanted, used) = (crate::profile::redis_bytes(required), seen.count("used_memory"));
-    if let (true, Some(wanted), Ok(used)) = (name == "maxmemory", wanted, used)
+    if let ("maxmemory", Ok(used)) = (name, seen.count("used_memory"))
+        && let Some(wanted) = crate::profile::redis_bytes(required)
         && wanted > 0
         && used as f64 > wanted as f64 * seen.profile.hold.memory_percent_max / 100.0
     {
@@ -59,9 +59,8 @@ fn setting_fix(seen: &Seen, name: &str, required: &str) -> Fix {
             "first drain the buffer: it takes {used} bytes, and with maxmemory {required} it stood"
         ));
     }
-    // The highest database that holds something.
-    let used = (0..1_024_u64).rev().find(|number| seen.field(&format!("db{number}")).is_ok());
-    if let (true, Some(used), Ok(wanted)) = (name == "databases", used, required.parse::<u64>())
+    if let ("databases", Ok(info), Ok(wanted)) = (name, seen.info(), required.parse::<u64>())
+        && let Some(used) = info.databases().map(|(number, _)| number).max()
         && used >= wanted
     {
         return Fix::act(format!(
@@ -96,10 +95,10 @@ fn finding(rule: &Rule, seen: &Seen) -> Finding {
 fn check(rule: &Rule, seen: &Seen) -> Checked {
     match (&seen.info, rule.versions) {
         (Ok(facts), Versions::Within { .. }) if !rule.versions.have(facts) => {
-            Ok(State::Kept(format!("{} {} is none of those with it", facts.server(), facts.version())))
+            Ok(State::Kept(format!("{} is none of those with it", facts.running())))
         }
         (Ok(facts), versions) if !versions.have(facts) => {
-            Ok(State::Idle(format!("{} {} does not have it", facts.server(), facts.version())))
+            Ok(State::Idle(format!("{} does not have it", facts.running())))
         }
         (Err(why), Versions::Within { .. }) => Err(why.clone()),
         _ => (rule.check)(seen),

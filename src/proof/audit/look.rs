@@ -18,16 +18,6 @@ use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
 use crate::profile::Profile;
 
-/// Settings whose values are nobody's business: only whether they are set is kept.
-pub(super) const SECRETS: [&str; 6] = [
-    "requirepass",
-    "masterauth",
-    "primaryauth",
-    "tls-key-file-pass",
-    "tls-client-key-file-pass",
-    "masteruser",
-];
-
 /// Looks at a server.
 pub struct Look<'a> {
     /// What must hold.
@@ -112,9 +102,9 @@ fn settings(connection: &mut Connection) -> Read<Settings> {
     let mut settings = Settings::default();
     for (name, value) in answer {
         let (name, value) = (String::from_utf8_lossy(&name), String::from_utf8_lossy(&value));
-        let is_secret = SECRETS.contains(&&*name) && !value.is_empty();
-        settings.set(&name, if is_secret { "***" } else { &value });
+        settings.set(&name, value);
     }
+    settings.hide_secrets();
     Ok(settings)
 }
 

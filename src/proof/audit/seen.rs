@@ -56,6 +56,14 @@ impl Seen {
         crate::profile::redis_bytes(text).ok_or_else(|| Unread(format!("{name} {text:?} is not a size")))
     }
 
+    /// `maxmemory`, or what the profile asks for where the server has no limit.
+    pub fn limit(&self) -> Read<u64> {
+        match self.bytes("maxmemory")? {
+            0 => self.profile.maxmemory().map_err(Unread),
+            limit => Ok(limit),
+        }
+    }
+
     /// A setting that is a whole number.
     pub fn number(&self, name: &str) -> Read<i64> {
         let text = self.text(name)?;

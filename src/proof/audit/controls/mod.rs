@@ -10,12 +10,12 @@ use std::path::Path;
 use plants::{How, MODEL, PLANTS, Plant};
 
 use super::judge;
-use super::look::SECRETS;
+
 use super::outcome::Audit;
 use super::rule::Unread;
 use super::rules;
 use super::seen::{FileFaults, Seen};
-use super::settings::Settings;
+use super::settings::{SECRETS, Settings};
 use super::usage::Usage;
 use super::users::Users;
 use crate::buffer::connect::Facts;
@@ -95,9 +95,7 @@ fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
 
 /// Faults planted into data: a control that needs no server, and takes no time.
 pub fn on_data(profile: &Profile) -> Control {
-    let is_data =
-        |plant: &&Plant| plant.together && !plant.how.iter().any(|how| matches!(how, How::Commands(_)));
-    let planted: Vec<&Plant> = PLANTS.iter().filter(is_data).collect();
+    let planted: Vec<&Plant> = PLANTS.iter().filter(|plant| plant.together && plant.is_data()).collect();
     let faults: Vec<How> = planted.iter().flat_map(|plant| plant.how.iter().copied()).collect();
     let what = "a made-up server and machine with faults planted in their settings and files";
     match tempfile::tempdir() {
@@ -203,10 +201,7 @@ mod tests {
         for rule in rules::all() {
             let plants: Vec<&Plant> = PLANTS.iter().filter(|plant| plant.rule == rule.id).collect();
             assert!(!plants.is_empty(), "{} has no plant", rule.id);
-            for plant in plants
-                .into_iter()
-                .filter(|plant| !plant.how.iter().any(|how| matches!(how, How::Commands(_))))
-            {
+            for plant in plants.into_iter().filter(|plant| plant.is_data()) {
                 let root = tempfile::tempdir().unwrap();
                 let seen = made_up(&profile(), root.path(), plant.how);
                 assert_eq!(outcome(&seen, rule.id), Outcome::Broken, "{}", rule.id);

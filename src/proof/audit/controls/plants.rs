@@ -82,6 +82,13 @@ pub struct Plant {
     pub together: bool,
 }
 
+impl Plant {
+    /// Whether it can be planted into data: commands need a server.
+    pub fn is_data(&self) -> bool {
+        !self.how.iter().any(|how| matches!(how, Commands(_)))
+    }
+}
+
 const fn alone(rule: &'static str, how: &'static [How]) -> Plant {
     Plant { rule, how, together: false }
 }

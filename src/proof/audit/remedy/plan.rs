@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::proof::audit::meaning;
 use crate::proof::audit::outcome::{Audit, Finding, Setting};
 use crate::proof::audit::rule::{Fix, Severity};
 
@@ -88,7 +89,7 @@ impl<'a> Step<'a> {
     /// Another wish about the same thing, no graver than this one.
     fn joined_by(&mut self, wish: Self) {
         match (setting(self.fix), setting(wish.fix)) {
-            (Some((_, mine)), Some((_, theirs))) if !means(mine, theirs) => {
+            (Some((name, mine)), Some((_, theirs))) if !meaning::same(name, mine, theirs) => {
                 self.overruled.extend(wish.askers.into_iter().map(|asker| (asker, theirs)));
             }
             _ => {
@@ -105,10 +106,4 @@ fn setting(fix: &Fix) -> Option<(&str, &str)> {
         Fix::Set { directive, value } | Fix::SetAtStart { directive, value } => Some((directive, value)),
         Fix::Command { .. } | Fix::Shell { .. } | Fix::Do { .. } => None,
     }
-}
-
-/// Whether two values of a setting mean the same: `2gb` is 2147483648.
-fn means(one: &str, other: &str) -> bool {
-    let size = crate::profile::redis_bytes;
-    one == other || size(one).is_some_and(|bytes| size(other) == Some(bytes))
 }

@@ -1,6 +1,7 @@
 //! Rules on access: who can connect, what they may do, and who can listen on the way.
 
 use super::{Rule, no, yes};
+use crate::buffer::connect::is_loopback;
 use crate::buffer::keys::{ACL_COMMANDS, ALL_KEYS};
 use crate::proof::audit::rule::{Checked, Fix, Severity, State, Unread};
 use crate::proof::audit::seen::Seen;
@@ -218,11 +219,6 @@ fn reach(seen: &Seen) -> Result<Vec<&str>, Unread> {
     }
     let addresses = bind.split_whitespace().map(|address| address.trim_start_matches('-'));
     Ok(addresses.filter(|address| !is_loopback(address)).collect())
-}
-
-fn is_loopback(address: &str) -> bool {
-    address.eq_ignore_ascii_case("localhost")
-        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn is_any(address: &str) -> bool {

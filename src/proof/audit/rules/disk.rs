@@ -146,10 +146,7 @@ fn disk_room(seen: &Seen) -> Checked {
         return Ok(State::Idle("there is no AOF: see persistence.aof".into()));
     }
     let disk = seen.host()?.disk()?;
-    let limit = match seen.bytes("maxmemory")? {
-        0 => seen.profile.maxmemory().unwrap_or_default(),
-        limit => limit,
-    };
+    let limit = seen.limit()?;
     let growth = u64::try_from(seen.number("auto-aof-rewrite-percentage")?).unwrap_or(0);
     let needed = limit.saturating_mul(200 + growth) / 100;
     let there = disk.free_bytes.saturating_add(seen.count("aof_current_size").unwrap_or(0));

@@ -13,6 +13,8 @@ mod replication;
 mod usage;
 mod version;
 
+use std::ops::RangeBounds;
+
 pub(crate) use super::rule::Rule;
 use super::rule::{Checked, Fix, State};
 use super::seen::Seen;
@@ -50,6 +52,11 @@ fn yes(seen: &Seen, name: &str) -> Checked {
 /// A setting that must be no.
 fn no(seen: &Seen, name: &str) -> Checked {
     Ok(State::of(!seen.yes(name)?, seen.said(name)?, || vec![Fix::set(name, "no")]))
+}
+
+/// A setting that must be a whole number within bounds.
+fn within(seen: &Seen, name: &str, bounds: impl RangeBounds<i64>, fix: &str) -> Checked {
+    Ok(State::of(bounds.contains(&seen.number(name)?), seen.said(name)?, || vec![Fix::set(name, fix)]))
 }
 
 /// A size for people.

@@ -1,6 +1,6 @@
 //! Rules on connections: how many there may be, who is turned away, and who is cut off.
 
-use super::Rule;
+use super::{Rule, within};
 use crate::proof::audit::rule::{Fix, Severity, State};
 use crate::proof::audit::version::Versions;
 
@@ -20,10 +20,7 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "timeout 0",
         source: "redis.conf: timeout",
         versions: Versions::All,
-        check: |seen| {
-            let timeout = seen.number("timeout")?;
-            Ok(State::of(timeout == 0, seen.said("timeout")?, || vec![Fix::set("timeout", "0")]))
-        },
+        check: |seen| within(seen, "timeout", 0..=0, "0"),
     },
     Rule {
         id: "network.keepalive",
@@ -33,12 +30,7 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "tcp-keepalive 300",
         source: "redis.conf: tcp-keepalive",
         versions: Versions::All,
-        check: |seen| {
-            let seconds = seen.number("tcp-keepalive")?;
-            Ok(State::of((1..=600).contains(&seconds), seen.said("tcp-keepalive")?, || {
-                vec![Fix::set("tcp-keepalive", "300")]
-            }))
-        },
+        check: |seen| within(seen, "tcp-keepalive", 1..=600, "300"),
     },
     Rule {
         id: "network.maxclients",
@@ -49,12 +41,7 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "maxclients 10000",
         source: "redis.conf: maxclients",
         versions: Versions::All,
-        check: |seen| {
-            let clients = seen.number("maxclients")?;
-            Ok(State::of(clients >= CLIENTS_MIN, seen.said("maxclients")?, || {
-                vec![Fix::set("maxclients", "10000")]
-            }))
-        },
+        check: |seen| within(seen, "maxclients", CLIENTS_MIN.., "10000"),
     },
     Rule {
         id: "network.rejected",

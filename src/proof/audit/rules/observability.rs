@@ -1,6 +1,6 @@
 //! Rules on what can be seen afterwards: without these the bad day leaves no trace.
 
-use super::{Rule, yes};
+use super::{Rule, within, yes};
 use crate::proof::audit::rule::{Fix, Severity, State};
 use crate::proof::audit::version::Versions;
 
@@ -14,12 +14,7 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "latency-monitor-threshold 100",
         source: "redis.conf: latency-monitor-threshold",
         versions: Versions::All,
-        check: |seen| {
-            let threshold = seen.number("latency-monitor-threshold")?;
-            Ok(State::of(threshold > 0, seen.said("latency-monitor-threshold")?, || {
-                vec![Fix::set("latency-monitor-threshold", "100")]
-            }))
-        },
+        check: |seen| within(seen, "latency-monitor-threshold", 1.., "100"),
     },
     Rule {
         id: "observability.slowlog",
@@ -57,10 +52,7 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "hz 10",
         source: "redis.conf: hz",
         versions: Versions::All,
-        check: |seen| {
-            let hz = seen.number("hz")?;
-            Ok(State::of((10..=100).contains(&hz), seen.said("hz")?, || vec![Fix::set("hz", "10")]))
-        },
+        check: |seen| within(seen, "hz", 10..=100, "10"),
     },
     Rule {
         id: "observability.log",

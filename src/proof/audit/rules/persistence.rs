@@ -1,6 +1,6 @@
 //! Rules on persistence: which settings decide what is left after a restart, a kill or a power cut.
 
-use super::{Rule, no, size, yes};
+use super::{Rule, no, size, within, yes};
 use crate::proof::audit::meaning;
 use crate::proof::audit::remedy::conf_line;
 use crate::proof::audit::rule::{Checked, Fix, Severity, State};
@@ -51,12 +51,7 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "appendfsync everysec, or always",
         source: "redis.conf: appendfsync",
         versions: Versions::All,
-        check: |seen| {
-            with_aof(seen, |seen| {
-                let never = seen.text("appendfsync")?.eq_ignore_ascii_case("no");
-                Ok(State::of(!never, seen.said("appendfsync")?, || vec![Fix::set("appendfsync", "everysec")]))
-            })
-        },
+        check: |seen| with_aof(seen, |seen| fsync_is_not(seen, "no", "everysec")),
     },
     Rule {
         id: "persistence.fsync-everysec",
@@ -68,14 +63,7 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "appendfsync always",
         source: "redis.conf: appendfsync; Redis source: aof.c, flushAppendOnlyFile",
         versions: Versions::All,
-        check: |seen| {
-            with_aof(seen, |seen| {
-                let everysec = seen.text("appendfsync")?.eq_ignore_ascii_case("everysec");
-                Ok(State::of(!everysec, seen.said("appendfsync")?, || {
-                    vec![Fix::set("appendfsync", "always")]
-                }))
-            })
-        },
+        check: |seen| with_aof(seen, |seen| fsync_is_not(seen, "everysec", "always")),
     },
     Rule {
         id: "persistence.fsync-on-rewrite",
@@ -98,12 +86,7 @@ pub(super) const RULES: &[Rule] = &[
         remedy: "auto-aof-rewrite-percentage 100",
         source: "redis.conf: auto-aof-rewrite-percentage",
         versions: Versions::All,
-        check: |seen| {
-            with_aof(seen, |seen| {
-                let percent = seen.number("auto-aof-rewrite-percentage")?;
-                Ok(State::of(percent > 0, seen.said("auto-aof-rewrite-percentage")?, rewrite_at_double))
-            })
-        },
+        check: |seen| with_aof(seen, |seen| within(seen, "auto-aof-rewrite-percentage", 1.., "100")),
     },
     Rule {
         id: "persistence.rewrite-percentage",
@@ -116,12 +99,10 @@ pub(super) const RULES: &[Rule] = &[
         versions: Versions::All,
         check: |seen| {
             with_aof(seen, |seen| {
-                let percent = seen.number("auto-aof-rewrite-percentage")?;
-                if percent == 0 {
+                if seen.number("auto-aof-rewrite-percentage")? == 0 {
                     return Ok(State::Idle("never rewritten: see persistence.rewrite-never".into()));
                 }
-                let read = seen.said("auto-aof-rewrite-percentage")?;
-                Ok(State::of(GROWTH.contains(&percent), read, rewrite_at_double))
+                within(seen, "auto-aof-rewrite-percentage", GROWTH, "100")
             })
         },
     },
@@ -135,10 +116,7 @@ pub(super) const RULES: &[Rule] = &[
         versions: Versions::All,
         check: |seen| {
             with_aof(seen, |seen| {
-                let limit = match seen.bytes("maxmemory")? {
-                    0 => seen.profile.maxmemory().unwrap_or(u64::MAX),
-                    limit => limit,
-                };
+                let limit = seen.limit()?;
                 let least = seen.bytes("auto-aof-rewrite-min-size")?;
                 let read = format!("auto-aof-rewrite-min-size {}, maxmemory {}", size(least), size(limit));
                 Ok(State::of(least <= limit, read, || vec![Fix::set("auto-aof-rewrite-min-size", "64mb")]))
@@ -199,8 +177,7 @@ pub(super) const RULES: &[Rule] = &[
         versions: Versions::All,
         check: |seen| {
             with_aof(seen, |seen| {
-                let save = seen.text("save")?.trim();
-                let is_empty = save.is_empty() || save == "\"\"";
+                let is_empty = meaning::same("save", seen.text("save")?, "");
                 Ok(State::of(is_empty, seen.said("save")?, || vec![Fix::set("save", "")]))
             })
         },
@@ -255,6 +232,12 @@ fn with_aof(seen: &Seen, check: fn(&Seen) -> Checked) -> Checked {
     }
 }
 
+/// `appendfsync` must be anything but this.
+fn fsync_is_not(seen: &Seen, bad: &str, fix: &str) -> Checked {
+    let is_bad = seen.text("appendfsync")?.eq_ignore_ascii_case(bad);
+    Ok(State::of(!is_bad, seen.said("appendfsync")?, || vec![Fix::set("appendfsync", fix)]))
+}
+
 /// The running settings against the file that the next start reads.
 fn lasting(seen: &Seen) -> Checked {
     let file = seen.on_disk.as_ref().map_err(Clone::clone)?;
@@ -270,8 +253,4 @@ fn lasting(seen: &Seen) -> Checked {
     }
     let read = if gone.is_empty() { "the same in both".into() } else { gone.join(", ") };
     Ok(State::of(gone.is_empty(), read, || vec![Fix::command("CONFIG REWRITE")]))
-}
-
-fn rewrite_at_double() -> Vec<Fix> {
-    vec![Fix::set("auto-aof-rewrite-percentage", "100")]
 }

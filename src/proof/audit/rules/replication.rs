@@ -1,6 +1,7 @@
 //! Rules on other servers: replicas, failover, clusters.
 
 use super::{Rule, size, yes};
+use crate::proof::audit::meaning;
 use crate::proof::audit::rule::{Checked, Fix, Severity, State, Unread};
 use crate::proof::audit::seen::Seen;
 use crate::proof::audit::version::Versions;
@@ -60,7 +61,7 @@ pub(super) const RULES: &[Rule] = &[
         versions: Versions::All,
         check: |seen| {
             with_replicas(seen, |seen| {
-                let has_snapshots = !matches!(seen.text("save")?.trim(), "" | "\"\"");
+                let has_snapshots = !meaning::same("save", seen.text("save")?, "");
                 let read = format!("{}, {}", seen.said("appendonly")?, seen.said("save")?);
                 Ok(State::of(seen.yes("appendonly")? || has_snapshots, read, || {
                     vec![Fix::set("appendonly", "yes")]

@@ -129,10 +129,7 @@ pub(super) const RULES: &[Rule] = &[
         check: |seen| {
             let here = seen.usage()?.other_keys;
             let info = seen.info()?;
-            let others: u64 = (0..1_024)
-                .filter_map(|number| info.get(&format!("db{number}")))
-                .filter_map(|text| text.strip_prefix("keys=")?.split(',').next()?.parse::<u64>().ok())
-                .sum();
+            let others: u64 = info.databases().map(|(_, keys)| keys).sum();
             let elsewhere = others.saturating_sub(here + seen.usage()?.own_keys);
             let read = format!("{here} other keys in its database, {elsewhere} in others");
             Ok(State::of(here + elsewhere == 0, read, || {

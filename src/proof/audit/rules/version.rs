@@ -120,6 +120,5 @@ fn faulty(seen: &Seen, remedy: &str) -> Checked {
 
 /// Name and version of the server.
 pub(crate) fn running(seen: &Seen) -> Result<String, crate::proof::audit::rule::Unread> {
-    let facts = seen.info()?;
-    Ok(format!("{} {}", facts.server(), facts.version()))
+    Ok(seen.info()?.running())
 }
