@@ -7,6 +7,7 @@
 //! | [`buffer`] | events in, acknowledged blocks out, on one server |
 //! | [`profile`] | what must hold |
 //! | [`server`] | servers of our own: found, started, ended |
+//! | [`load`] | requests at intended times, measured from those times |
 //! | [`proof`] | what can be claimed of a server, and the control beside each claim |
 //! | [`report`] | one run's claims as terminal text, JSON and HTML |
 //! | [`cli`] | the command line |
@@ -19,6 +20,7 @@ pub mod buffer;
 pub mod cli;
 pub mod event;
 pub mod exit;
+pub mod load;
 pub mod profile;
 pub mod proof;
 pub mod report;

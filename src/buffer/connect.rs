@@ -30,6 +30,26 @@ pub struct Address {
     shown: String,
 }
 
+/// An address in parts.
+pub struct Plain<'a> {
+    /// Where it answers.
+    pub place: Place<'a>,
+    /// User to log in as.
+    pub user: Option<&'a str>,
+    /// Password to log in with; without one there is no login.
+    pub password: Option<&'a str>,
+    /// Database to select.
+    pub database: i64,
+}
+
+/// Where a server answers.
+pub enum Place<'a> {
+    /// Host and port.
+    Tcp(&'a str, u16),
+    /// A socket in a file.
+    Unix(&'a std::path::Path),
+}
+
 impl Address {
     /// Reads a `redis://`, `rediss://` or `unix://` URL.
     pub fn parse(url: &str) -> Result<Self, Error> {
@@ -69,6 +89,17 @@ impl Address {
             ConnectionAddr::Unix(_) => true,
             _ => false,
         }
+    }
+
+    /// The parts, for a client of another make; none where the server speaks TLS.
+    pub fn plain(&self) -> Option<Plain<'_>> {
+        let place = match self.info.addr() {
+            ConnectionAddr::Tcp(host, port) => Place::Tcp(host, *port),
+            ConnectionAddr::Unix(path) => Place::Unix(path),
+            _ => return None,
+        };
+        let login = self.info.redis_settings();
+        Some(Plain { place, user: login.username(), password: login.password(), database: login.db() })
     }
 
     /// How redis-cli is called to reach it, word by word; a password is left to `REDISCLI_AUTH`.

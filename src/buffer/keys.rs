@@ -3,6 +3,7 @@
 //! | key | type | layout | written by | life |
 //! |---|---|---|---|---|
 //! | `forebay:<buffer>:{<lane>}` | stream | an entry a block, fields `f s n e a z c d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
+//! | `forebay:<buffer>:load:…` | strings, lists, one stream | as requests make them | the load generator | removed when its run ends |
 //! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it; after each loss of the server's `lost:<last number lost>`, with number and events of the last block kept | `claim.lua`, `append.lua`, `resume.lua` | for ever: it outlives a lane trimmed empty |
 //!
 //! The braces keep a lane's two keys in one cluster slot. Nothing else is written, and nothing is ever
@@ -46,6 +47,21 @@ impl Name {
     /// The field of that hash that tells of a loss right before a block.
     pub fn lost_before(number: u64) -> String {
         format!("lost:{}", number.saturating_sub(1))
+    }
+
+    /// A value that one connection of the load generator sets, gets and deletes.
+    pub fn load_value(&self, connection: usize, slot: usize) -> String {
+        format!("forebay:{}:load:value:{connection}:{slot}", self.0)
+    }
+
+    /// A list that one connection of the load generator pushes to and pops from.
+    pub fn load_list(&self, connection: usize) -> String {
+        format!("forebay:{}:load:list:{connection}", self.0)
+    }
+
+    /// The stream that all connections of the load generator append to and read.
+    pub fn load_stream(&self) -> String {
+        format!("forebay:{}:load:stream", self.0)
     }
 
     /// Every key the buffer may have.

@@ -249,6 +249,7 @@ pub(super) fn stop_on_signal(quiet: bool, remark: &'static str) -> anyhow::Resul
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {
         if flag.swap(true, Relaxed) {
+            crate::server::end_all();
             std::process::exit(exit::INTERRUPTED.into());
         }
         if !quiet {

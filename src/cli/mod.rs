@@ -14,6 +14,7 @@ use crate::server::ServerError;
 mod append;
 mod audit;
 mod capacity;
+mod load;
 mod progress;
 mod proof;
 mod prove;
@@ -91,6 +92,7 @@ enum Verb {
     Append(append::Append),
     Read(read::Read),
     Stat(stat::Stat),
+    Load(load::Load),
     Synth(synth::Synth),
     /// Print a completion script for a shell
     #[command(after_help = "Examples:
@@ -122,6 +124,7 @@ pub fn main() -> ExitCode {
         Verb::Append(verb) => verb.run(global),
         Verb::Read(verb) => verb.run(global),
         Verb::Stat(verb) => verb.run(global),
+        Verb::Load(verb) => verb.run(global),
         Verb::Synth(verb) => verb.run(),
         Verb::Completions { shell } => {
             let mut script = Vec::new();

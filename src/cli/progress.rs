@@ -6,6 +6,20 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Global;
 
+/// A bar for a known time, with a line of figures.
+pub(crate) fn seconds(global: &Global, takes: Duration) -> ProgressBar {
+    let bar = ProgressBar::new(takes.as_secs_f64().round() as u64);
+    bar.set_draw_target(target(global));
+    if let Ok(style) = ProgressStyle::with_template("{pos:>4}/{len} s {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn target(global: &Global) -> ProgressDrawTarget {
+    if global.progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
+}
+
 /// A bar for a known number of events, or a counter where the number is not known.
 pub(crate) fn events(global: &Global, total: Option<u64>) -> ProgressBar {
     let bar = match total {
@@ -16,11 +30,7 @@ pub(crate) fn events(global: &Global, total: Option<u64>) -> ProgressBar {
         Some(_) => "{msg:24!} {wide_bar} {human_pos}/{human_len} {per_sec:>16} {eta:>4}",
         None => "{spinner} {human_pos} events {per_sec:>16} {wide_msg}",
     };
-    bar.set_draw_target(if global.progress() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    });
+    bar.set_draw_target(target(global));
     // A template that does not parse leaves the default style: nothing depends on it.
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);

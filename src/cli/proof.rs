@@ -29,21 +29,57 @@ const WIDTH: (usize, usize) = (60, 100);
 /// How long an interrupted run may take to remove what it wrote to somebody's server.
 const CLEAN_UP: Duration = Duration::from_secs(20);
 
-/// On what, at what scale, and where to.
+/// Under which profile, and on which server.
 #[derive(Args)]
-pub(crate) struct On {
+pub(crate) struct Place {
     /// What must hold: a built-in profile (bluesky-8h, met-001, full-network) or a TOML file
     #[arg(long, default_value = profile::DEFAULT)]
     profile: String,
     /// A server of yours instead of one of Forebay's own; needs --allow-load
     #[arg(long, env = "FOREBAY_URL", hide_env_values = true)]
     url: Option<String>,
-    /// Permit writing to --url, under the proof's own keys, which are removed afterwards
+    /// Permit writing to --url, under keys of Forebay's own, which are removed afterwards
     #[arg(long)]
     allow_load: bool,
     /// Server program to start; else `FOREBAY_SERVER`, else redis-server or valkey-server on the PATH
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
     server_bin: Option<PathBuf>,
+}
+
+impl Place {
+    /// What must hold.
+    pub(super) fn profile(&self) -> anyhow::Result<Profile> {
+        Ok(Profile::load(&self.profile)?)
+    }
+
+    /// The server that was given, where one was. `writes` says what would be written to it, where anything would.
+    pub(super) fn given(&self, writes: Option<&str>, global: &Global) -> anyhow::Result<Option<Address>> {
+        let Some(url) = &self.url else { return Ok(None) };
+        let address = Address::parse(url)?;
+        if let Some(writes) = writes {
+            anyhow::ensure!(
+                self.allow_load,
+                "{address} is somebody's server: this would write {writes}, and remove them afterwards; \
+                 --allow-load permits that, and `forebay audit` only reads"
+            );
+            if !global.quiet {
+                say::tell(&format!("forebay: writing to {address} {writes}, removed afterwards"));
+            }
+        }
+        Ok(Some(address))
+    }
+
+    /// The program to start servers with.
+    pub(super) fn binary(&self) -> anyhow::Result<ServerBinary> {
+        target::binary(self.server_bin.as_deref())
+    }
+}
+
+/// On what, at what scale, and where to.
+#[derive(Args)]
+pub(crate) struct On {
+    #[command(flatten)]
+    place: Place,
     /// How much: both put in every event of the profile, full takes larger samples
     #[arg(long, value_enum, default_value_t = Scale::Quick)]
     scale: Scale,
@@ -79,18 +115,11 @@ impl On {
     /// Runs proofs and makes a report of them.
     pub(crate) fn run(&self, proofs: &[Proof], global: &Global) -> anyhow::Result<Report> {
         let begun = Begun::now();
-        let profile = Profile::load(&self.profile)?;
-        let name = capacity::proof_name()?;
-        let given = self.url.as_deref().map(Address::parse).transpose()?;
+        let profile = self.place.profile()?;
+        let name = target::own_name("proof")?;
         let writes = proofs.iter().any(|proof| proof.writes());
-        if let (Some(address), true, false) = (&given, writes, self.allow_load) {
-            anyhow::bail!(
-                "{address} is somebody's server: this proof would write {} events to it under keys of its own \
-                 (forebay:{name}:…) and remove them afterwards; --allow-load permits that, and `forebay audit` \
-                 only reads",
-                profile.hold.events
-            );
-        }
+        let what = format!("up to {} events under keys of its own (forebay:{name}:…)", profile.hold.events);
+        let given = self.place.given(writes.then_some(what.as_str()), global)?;
         let (cleaned, over) = crossbeam_channel::bounded(1);
         let on_signal = given.clone().filter(|_| writes).map(|address| (address, name.clone()));
         server::install_signal_handler(move || {
@@ -99,21 +128,13 @@ impl On {
             if let (Some((address, name)), Err(RecvTimeoutError::Timeout)) =
                 (&on_signal, over.recv_timeout(CLEAN_UP))
             {
-                capacity::remove(address, name);
+                target::remove(address, name);
             }
         })?;
-        let binary = target::binary(self.server_bin.as_deref())?;
+        let binary = self.place.binary()?;
         let target = match given {
             None => Target::own(&binary, &profile)?,
-            Some(address) => {
-                if writes && !global.quiet {
-                    say::tell(&format!(
-                        "forebay: writing up to {} events to {address} under forebay:{name}:…, removed afterwards",
-                        profile.hold.events
-                    ));
-                }
-                Target::Given(address)
-            }
+            Some(address) => Target::Given(address),
         };
         let on = Ready { profile: &profile, target: &target, binary: &binary, name: &name };
         let mut report = begun.report(&profile, target.describe(&profile)?);

@@ -6,6 +6,7 @@ use redis::Connection;
 
 use crate::buffer::connect::{Address, Facts};
 use crate::buffer::error::Error;
+use crate::buffer::keys::Name;
 use crate::profile::Profile;
 use crate::report;
 use crate::server::{Conf, Server, ServerBinary};
@@ -37,6 +38,11 @@ impl Target {
         }
     }
 
+    /// Keeps watch over a buffer that a proof fills: dropped, it removes it from somebody's server.
+    pub fn keys<'a>(&'a self, name: &'a Name) -> Keys<'a> {
+        Keys(self, name)
+    }
+
     /// What a report says of it.
     pub fn describe(&self, profile: &Profile) -> Result<report::Target, Error> {
         let (mut connection, facts) = self.address().connect()?;
@@ -59,6 +65,34 @@ impl Target {
             settings,
         })
     }
+}
+
+/// Removes what a proof wrote to somebody's server, however the proof ends.
+pub struct Keys<'a>(&'a Target, &'a Name);
+
+impl Drop for Keys<'_> {
+    fn drop(&mut self) {
+        if let Target::Given(address) = self.0 {
+            remove(address, self.1);
+        }
+    }
+}
+
+/// Removes a proof's buffer from a server.
+pub fn remove(address: &Address, name: &Name) {
+    let removed = address.connect().map_err(|error| error.to_string()).and_then(|(mut connection, _)| {
+        let unlink: redis::RedisResult<u64> = redis::cmd("UNLINK").arg(name.keys()).query(&mut connection);
+        unlink.map_err(|error| error.to_string())
+    });
+    if let Err(why) = removed {
+        tracing::warn!("the proof's keys are still on {address} ({why}): UNLINK {}", name.keys().join(" "));
+    }
+}
+
+/// A buffer name that nobody else uses.
+pub fn own_name(what: &str) -> anyhow::Result<Name> {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos();
+    Ok(format!("{what}-{}-{nanos:x}", std::process::id()).parse()?)
 }
 
 /// One setting as the server has it; none where CONFIG is not allowed.

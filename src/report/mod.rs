@@ -5,6 +5,7 @@ pub mod chart;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod load;
 mod machine;
 pub mod standing;
 pub mod terminal;

@@ -8,6 +8,7 @@ use super::{Report, units};
 use crate::proof::claim::{Claim, Control, Evidence, Series};
 
 pub mod audit;
+pub mod load;
 mod table;
 
 /// Narrowest and widest that text is set; lines longer than the latter are hard to follow.

@@ -10,7 +10,7 @@ mod mix;
 mod person;
 mod posts;
 mod profiles;
-mod random;
+pub(crate) mod random;
 mod text;
 mod universe;
 mod words;

@@ -13,23 +13,23 @@ fn fold(a: u64, b: u64) -> u64 {
 }
 
 /// A stream of random numbers.
-#[derive(Debug)]
-pub(super) struct Rng(u64);
+#[derive(Debug, Clone)]
+pub(crate) struct Rng(u64);
 
 impl Rng {
-    pub(super) fn new(start: u64) -> Self {
+    pub(crate) fn new(start: u64) -> Self {
         Self(start)
     }
 
     #[inline]
-    pub(super) fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         fold(self.0 ^ 0xA076_1D64_78BD_642F, self.0.rotate_left(29) ^ 0xE703_7ED1_A0B4_28DB)
     }
 
     /// A number below `end`, all as likely.
     #[inline]
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         ((u128::from(self.bits()) * u128::from(end)) >> 64) as u64
     }
 
@@ -45,7 +45,7 @@ impl Rng {
 
     /// A number from 0 to below 1.
     #[inline]
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 

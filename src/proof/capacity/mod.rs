@@ -13,7 +13,6 @@ mod readback;
 mod sample;
 
 use crate::buffer::batch::Limits;
-use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::event::synth::Synth;
 use crate::profile::Profile;
@@ -54,7 +53,7 @@ pub struct Run<'a> {
     pub target: &'a Target,
     /// For samples and controls, which never run on somebody's server.
     pub binary: &'a ServerBinary,
-    /// The buffer to fill; [`proof_name`] gives one that nobody uses.
+    /// The buffer to fill; [`own_name`](crate::proof::target::own_name) gives one that nobody uses.
     pub name: &'a Name,
     /// Seed of the events.
     pub seed: u64,
@@ -103,7 +102,7 @@ impl Run<'_> {
         let weights = self.weigh(&events, sample, limits)?;
         let weight = weights[0].1;
         let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
-        let _keys = KeysOf(self);
+        let _keys = self.target.keys(self.name);
         let measured = self.measure(&events, &make, limits, (weight, sample, weights))?;
         let mut claims = judge::claims(&measured);
         controls::attach(self, &events, &measured, limits, &mut claims)?;
@@ -159,33 +158,5 @@ impl Run<'_> {
             allocator: after.get("mem_allocator").unwrap_or("unknown").into(),
             fragmentation: after.get("mem_fragmentation_ratio").and_then(|ratio| ratio.parse().ok()),
         })
-    }
-}
-
-/// A buffer name that nobody else uses.
-pub fn proof_name() -> anyhow::Result<Name> {
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_nanos();
-    Ok(format!("proof-{}-{nanos:x}", std::process::id()).parse()?)
-}
-
-/// Removes a proof's buffer from a server.
-pub fn remove(address: &Address, name: &Name) {
-    let removed = address.connect().map_err(|error| error.to_string()).and_then(|(mut connection, _)| {
-        let unlink: redis::RedisResult<u64> = redis::cmd("UNLINK").arg(name.keys()).query(&mut connection);
-        unlink.map_err(|error| error.to_string())
-    });
-    if let Err(why) = removed {
-        tracing::warn!("the proof's keys are still on {address} ({why}): UNLINK {}", name.keys().join(" "));
-    }
-}
-
-/// Removes what the proof wrote to somebody's server, however the proof ends.
-struct KeysOf<'a>(&'a Run<'a>);
-
-impl Drop for KeysOf<'_> {
-    fn drop(&mut self) {
-        if let Target::Given(address) = self.0.target {
-            remove(address, self.0.name);
-        }
     }
 }

@@ -1,0 +1,264 @@
+//! Load through the buffer's own writer: events pushed when they are due, counted until they are acknowledged.
+//!
+//! A lane acknowledges in the order of its pushes, so how many of it are acknowledged tells which. That count is looked
+//! at every [`LOOK`], which is how exact the latencies are; blocks wait for [`crate::buffer::batch::Limits::linger`]
+//! anyway.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::arrivals::Arrivals;
+use super::latency::Latency;
+use super::outcome::{Figures, Outcome, Second};
+use super::work::Kind;
+use crate::buffer::error::Error;
+use crate::buffer::writer::{Monitor, Writer};
+use crate::event::lane::Lane;
+use crate::event::parse;
+
+/// How often acknowledgements are looked at.
+const LOOK: Duration = Duration::from_micros(500);
+
+/// Longest sleep of the pushing thread: so soon it hears that it shall stop.
+const NAP: Duration = Duration::from_millis(20);
+
+/// Events pushed between two looks at the clock where there is no pace.
+const AT_ONCE: usize = 64;
+
+/// A second, in nanoseconds.
+const SECOND: u64 = 1_000_000_000;
+
+/// What to push.
+pub struct Plan<'a> {
+    /// When; none for as fast as the writer takes them.
+    pub arrivals: Option<Arrivals>,
+    /// For how long.
+    pub duration: Duration,
+    /// How long after that acknowledgements are waited for.
+    pub grace: Duration,
+    /// Event number `n` of the run, appended.
+    pub event: &'a (dyn Fn(u64, &mut Vec<u8>) + Sync),
+    /// Hears of every event before it is pushed: its lane and its number.
+    pub offered: &'a mut dyn FnMut(Lane, u64),
+}
+
+/// An event that was pushed: when it was due, and when it was pushed.
+type Pushed = (u64, u64);
+
+/// What both threads see.
+struct Shared {
+    lanes: Mutex<[VecDeque<Pushed>; Lane::ALL.len()]>,
+    is_over: AtomicBool,
+}
+
+/// Pushes events through `writer` and closes it. The counts are the writer's own; an error that ended it is given beside
+/// what was seen until then.
+pub fn run(
+    mut plan: Plan<'_>,
+    writer: Writer,
+    stop: &AtomicBool,
+    each_second: &mut (dyn FnMut(&Second) + Send),
+) -> (Outcome, Option<Error>) {
+    let monitor = writer.monitor();
+    let shared = Shared { lanes: Mutex::default(), is_over: AtomicBool::new(false) };
+    let started = Instant::now();
+    let due = plan.arrivals.clone();
+    let (duration, grace) = (plan.duration, plan.grace);
+    std::thread::scope(|scope| {
+        let watch = Watch {
+            monitor: monitor.clone(),
+            shared: &shared,
+            due: due.map(Iterator::peekable),
+            started,
+            duration,
+            outcome: Outcome { paced: plan.arrivals.is_some(), ..Outcome::default() },
+            figures: Figures::default(),
+            second: Second::default(),
+            in_second: Latency::default(),
+            last_answer: 0,
+            seen: [0; Lane::ALL.len()],
+        };
+        let watcher = scope.spawn(move || watch.run(each_second));
+        let mut jitter = Latency::default();
+        let (pushed, cpu) = push_all(&mut plan, writer, &shared, started, stop, grace, &mut jitter);
+        shared.is_over.store(true, Relaxed);
+        // Proof: the watcher has nothing that panics; if it does, so may we.
+        let mut outcome = watcher.join().expect("a thread that only counts");
+        outcome.jitter = jitter;
+        outcome.cpu_seconds = cpu;
+        outcome.interrupted = stop.load(Relaxed);
+        (outcome, pushed.err())
+    })
+}
+
+/// Pushes until all is pushed, closes the writer, and says what processor time the pushing took.
+fn push_all(
+    plan: &mut Plan<'_>,
+    mut writer: Writer,
+    shared: &Shared,
+    started: Instant,
+    stop: &AtomicBool,
+    grace: Duration,
+    jitter: &mut Latency,
+) -> (Result<(), Error>, f64) {
+    let mut bytes = Vec::new();
+    let mut arrivals = plan.arrivals.take().map(Iterator::peekable);
+    let mut next = 0;
+    let cpu = super::driver::cpu_seconds();
+    let mut outcome = Ok(());
+    while outcome.is_ok() && !stop.load(Relaxed) {
+        let now = started.elapsed();
+        let nanos = now.as_nanos() as u64;
+        if now >= plan.duration && (arrivals.is_none() || now >= plan.duration + grace) {
+            break;
+        }
+        let mut push = |due: u64| {
+            bytes.clear();
+            (plan.event)(next, &mut bytes);
+            let event = parse::parse(&bytes)
+                .map_err(|why| Error::System(format!("payload {next} is no event: {why}")))?;
+            (plan.offered)(event.lane, next);
+            next += 1;
+            jitter.record(nanos.saturating_sub(due));
+            lock(&shared.lanes)[event.lane.index()].push_back((due, nanos));
+            writer.push(&event, now)
+        };
+        outcome = match &mut arrivals {
+            None => (0..AT_ONCE).try_for_each(|_| push(nanos)),
+            Some(arrivals) => {
+                let mut pushed = Ok(());
+                while pushed.is_ok()
+                    && let Some(due) = arrivals.next_if(|due| *due <= nanos)
+                {
+                    pushed = push(due);
+                }
+                pushed
+            }
+        };
+        outcome = outcome.and_then(|()| writer.check()).and_then(|()| writer.expire(started.elapsed()));
+        let Some(arrivals) = &mut arrivals else { continue };
+        let Some(due) = arrivals.peek() else { break };
+        let cut = writer.next_due().unwrap_or(NAP + now);
+        let wake = Duration::from_nanos(*due).min(cut).min(now + NAP);
+        std::thread::sleep(wake.saturating_sub(started.elapsed()));
+    }
+    let cpu = super::driver::cpu_seconds() - cpu;
+    (outcome.and_then(|()| writer.close().map(drop)), cpu)
+}
+
+/// Sees acknowledgements come, on a thread of its own.
+struct Watch<'a> {
+    monitor: Monitor,
+    shared: &'a Shared,
+    due: Option<std::iter::Peekable<Arrivals>>,
+    started: Instant,
+    duration: Duration,
+    outcome: Outcome,
+    figures: Figures,
+    second: Second,
+    in_second: Latency,
+    last_answer: u64,
+    /// Acknowledged events of each lane by the last look.
+    seen: [u64; Lane::ALL.len()],
+}
+
+impl Watch<'_> {
+    fn run(mut self, each_second: &mut (dyn FnMut(&Second) + Send)) -> Outcome {
+        let mut tick = SECOND;
+        let duration = self.duration.as_nanos() as u64;
+        let mut is_over = false;
+        loop {
+            // Before the counts: what was acknowledged by the end is seen in the last round.
+            let is_last = self.shared.is_over.load(Relaxed);
+            let now = self.started.elapsed().as_nanos() as u64;
+            self.look(now);
+            if now >= duration && !is_over {
+                is_over = true;
+                self.outcome.backlog_at_end = self.backlog();
+            }
+            if now >= tick || is_last {
+                self.end_second(now.min(tick), each_second);
+                tick += SECOND;
+            }
+            if is_last {
+                return self.finish(now);
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    fn look(&mut self, now: u64) {
+        if let Some(due) = &mut self.due {
+            let until = now.min(self.duration.as_nanos() as u64);
+            while due.next_if(|at| *at <= until).is_some() {
+                self.outcome.due += 1;
+                self.second.due += 1;
+            }
+        }
+        let mut lanes = lock(&self.shared.lanes);
+        for lane in Lane::ALL {
+            let acknowledged = self.monitor.lane(lane).acknowledged;
+            let seen = &mut self.seen[lane.index()];
+            for _ in *seen..acknowledged {
+                let Some((due, at)) = lanes[lane.index()].pop_front() else { break };
+                self.figures.response.record(now.saturating_sub(due));
+                if self.outcome.paced {
+                    self.figures.service.record(now.saturating_sub(at));
+                }
+                self.in_second.record(now.saturating_sub(due));
+                self.last_answer = now;
+                self.figures.right += 1;
+                self.second.right += 1;
+            }
+            *seen = acknowledged;
+        }
+    }
+
+    fn backlog(&self) -> u64 {
+        self.outcome.due.saturating_sub(self.monitor.counts().pushed)
+    }
+
+    fn end_second(&mut self, at: u64, each_second: &mut (dyn FnMut(&Second) + Send)) {
+        let pushed = self.monitor.counts().pushed;
+        self.second.sent = pushed - self.outcome.sent;
+        self.outcome.sent = pushed;
+        if !self.outcome.paced {
+            (self.outcome.due, self.second.due) = (pushed, self.second.sent);
+        }
+        let second = Second {
+            at: at as f64 / 1e9,
+            backlog: self.outcome.due.saturating_sub(pushed),
+            in_flight: pushed - self.figures.right.min(pushed),
+            p50: self.in_second.percentile(50.0),
+            p99: self.in_second.percentile(99.0),
+            max: self.in_second.max(),
+            ..std::mem::take(&mut self.second)
+        };
+        self.in_second.clear();
+        self.outcome.backlog_max = self.outcome.backlog_max.max(second.backlog);
+        self.outcome.series.push(second);
+        each_second(&second);
+    }
+
+    fn finish(mut self, now: u64) -> Outcome {
+        for (due, _) in lock(&self.shared.lanes).iter().flatten() {
+            self.outcome.unanswered += 1;
+            self.figures.response.record(now.saturating_sub(*due));
+        }
+        self.figures.sent = self.outcome.sent;
+        self.outcome.right = self.figures.right;
+        let asked = now.min(self.duration.as_nanos() as u64);
+        self.outcome.asked_seconds = asked as f64 / 1e9;
+        self.outcome.seconds = asked.max(self.last_answer) as f64 / 1e9;
+        self.outcome.kinds.insert(Kind::Append, self.figures);
+        self.outcome
+    }
+}
+
+/// A lock whose holder panicked still guards a plain value.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

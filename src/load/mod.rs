@@ -1,0 +1,19 @@
+//! The load generator: requests at intended times over raw RESP, measured from those times, contents checked.
+//!
+//! A closed loop sends its next request when the last one was answered, so a server that stands still also
+//! stands the clock still (coordinated omission). Here [`arrivals`] says beforehand when each request is due;
+//! [`driver`] sends it then, or as soon after as a connection is free, and [`latency`] counts from when it was due.
+
+pub mod append;
+pub mod arrivals;
+pub mod driver;
+pub mod latency;
+mod link;
+pub mod outcome;
+pub mod payload;
+mod poll;
+pub mod replay;
+pub mod resp;
+pub mod stage;
+mod traffic;
+pub mod work;

@@ -1,0 +1,86 @@
+//! What a run needs besides its requests: open files here, a consumer group there, and nothing left behind.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::work::{GROUP, Own, Work};
+use crate::buffer::connect::Address;
+use crate::buffer::error::Error;
+use crate::buffer::keys::Name;
+
+/// Files that the program needs besides its connections.
+const OTHER_FILES: u64 = 64;
+
+/// Keys removed by one command.
+const REMOVED_AT_ONCE: usize = 500;
+
+/// Lets the program open so many connections; raises the system's limit as far as it goes.
+pub fn allow_connections(connections: usize) -> Result<(), String> {
+    let wanted = connections as u64 + OTHER_FILES;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    let raised = limit.maximum.is_none_or(|maximum| maximum >= wanted)
+        && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), ..limit }).is_ok();
+    if raised {
+        return Ok(());
+    }
+    let most = limit.maximum.map_or("no more".into(), |maximum| maximum.to_string());
+    Err(format!(
+        "{connections} connections take {wanted} open files, and this process may have {most}: raise the hard limit \
+         (ulimit -Hn {wanted}, LimitNOFILE= of a service, nofile in /etc/security/limits.conf) or take fewer connections"
+    ))
+}
+
+/// A server made ready for a run. Dropped, it removes what the run wrote.
+pub struct Stage<'a> {
+    address: &'a Address,
+    name: &'a Name,
+    connections: usize,
+}
+
+impl<'a> Stage<'a> {
+    /// Makes the stream's group where the work reads it.
+    pub fn set(address: &'a Address, name: &'a Name, work: &Work, connections: usize) -> Result<Self, Error> {
+        let stage = Self { address, name, connections };
+        let mut connection = address.dial()?;
+        if work.reads_stream() {
+            redis::cmd("XGROUP")
+                .arg("CREATE")
+                .arg(name.load_stream())
+                .arg(GROUP)
+                .arg("0")
+                .arg("MKSTREAM")
+                .query::<()>(&mut connection)
+                .map_err(|error| Error::server("making the group of the load's stream", &error))?;
+        }
+        Ok(stage)
+    }
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        let mut keys = vec![self.name.load_stream()];
+        for index in 0..self.connections {
+            keys.extend(Own::new(self.name, index, self.connections).keys().map(str::to_owned));
+        }
+        let removed = self.address.dial().and_then(|mut connection| {
+            for some in keys.chunks(REMOVED_AT_ONCE) {
+                redis::cmd("UNLINK")
+                    .arg(some)
+                    .query::<u64>(&mut connection)
+                    .map_err(|error| Error::server("removing what the load wrote", &error))?;
+            }
+            Ok(())
+        });
+        // A server of our own may have been ended by a signal: then there is nothing to remove.
+        if let Err(error) = removed
+            && !crate::server::ending()
+        {
+            tracing::warn!(
+                "the load's keys are still there ({error}): they begin with {}",
+                self.name.load_stream()
+            );
+        }
+    }
+}

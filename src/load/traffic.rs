@@ -1,0 +1,419 @@
+//! What goes over the connections: requests out, answers in, each judged and its latency kept.
+//!
+//! A request goes to the connection that has been free longest. Where all have as many under way as the plan allows,
+//! it waits, and its latency runs. Nothing is left out: what was lost with its connection, or never answered, is in
+//! the figures with the time it had waited.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::driver::{Error, Plan};
+use super::latency::Latency;
+use super::link::{Door, Link, Sent, State};
+use super::outcome::{Outcome, Second};
+use super::poll::{Poller, Ready};
+use super::resp;
+use super::work::{Answer, Common, Own};
+
+/// How long the first connections may take to come about, all of them.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
+
+/// Longest wait for one of them.
+const OPEN_LOOK: Duration = Duration::from_millis(20);
+
+/// Connections that still come about, and what goes over those that did.
+pub(super) struct Traffic<'a> {
+    plan: &'a Plan<'a>,
+    common: Common<'a>,
+    door: Door,
+    poller: Poller,
+    ready: Vec<Ready>,
+    links: Vec<Link>,
+    /// Connections that take a request, the one free longest first; and those with requests to be written.
+    row: VecDeque<usize>,
+    unwritten: Vec<usize>,
+    epoch: Instant,
+    pub outcome: Outcome,
+    second: Second,
+    in_second: Latency,
+    in_flight: u64,
+    /// How many connections are not up.
+    away: usize,
+    /// When the last answer came.
+    pub last_answer: u64,
+    /// Whether every answer is followed by the next request.
+    pub saturating: bool,
+}
+
+impl<'a> Traffic<'a> {
+    pub fn of(plan: &'a Plan<'a>) -> Result<Self, Error> {
+        let own = |index| Own::new(plan.name, index, plan.connections);
+        Ok(Self {
+            plan,
+            common: Common::new(plan.name, plan.payloads, plan.work, plan.seed),
+            door: Door::of(plan.address).map_err(Error::NoServer)?,
+            poller: Poller::new().map_err(Error::waiting)?,
+            ready: Vec::new(),
+            links: (0..plan.connections).map(|index| Link::new(own(index))).collect(),
+            row: VecDeque::new(),
+            unwritten: Vec::new(),
+            epoch: Instant::now(),
+            outcome: Outcome { paced: plan.arrivals.is_some(), ..Outcome::default() },
+            second: Second::default(),
+            in_second: Latency::default(),
+            in_flight: 0,
+            away: plan.connections,
+            last_answer: 0,
+            saturating: false,
+        })
+    }
+
+    /// Nanoseconds since the start.
+    pub fn now(&self) -> u64 {
+        self.epoch.elapsed().as_nanos() as u64
+    }
+
+    /// Makes the connections, before the clock starts. Those that do not come about are tried again during the run.
+    pub fn open(&mut self, stop: &AtomicBool) -> Result<(), Error> {
+        while self.away > 0 && self.epoch.elapsed() < OPEN_LIMIT && !stop.load(Relaxed) {
+            let now = self.now();
+            self.reconnect(now);
+            self.wait(now + OPEN_LOOK.as_nanos() as u64)?;
+        }
+        if self.away == self.links.len() && !stop.load(Relaxed) {
+            let said: Vec<&str> = self.outcome.errors.keys().map(String::as_str).collect();
+            let why = if said.is_empty() { "no answer".into() } else { said.join("; ") };
+            return Err(Error::NoServer(format!("{}: no connection came about: {why}", self.plan.address)));
+        }
+        Ok(())
+    }
+
+    /// Starts the clock. What failed before counts: it was tried.
+    pub fn start(&mut self) {
+        self.epoch = Instant::now();
+        self.outcome.reconnects = 0;
+        for link in &mut self.links {
+            link.clock_starts();
+        }
+        self.saturating = !self.outcome.paced;
+        for index in 0..self.links.len() {
+            self.refill(index);
+        }
+        self.flush();
+    }
+
+    /// Begins to connect where there is no connection and it is time.
+    pub fn reconnect(&mut self, now: u64) {
+        if self.away == 0 {
+            return;
+        }
+        for index in 0..self.links.len() {
+            let link = &mut self.links[index];
+            match link.state {
+                State::Down(at) if at <= now => {
+                    let begun = link.connect(&self.door, now).and_then(|()| {
+                        let socket = link.socket().ok_or(io::ErrorKind::NotConnected)?;
+                        self.poller.add(socket, index, true)
+                    });
+                    if let Err(error) = begun {
+                        self.close(index, &format!("connecting: {}", plain(&error)));
+                    }
+                }
+                State::Connecting(until) if until <= now => {
+                    self.close(index, "connecting: no answer in time");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// When the next connection is to be tried, or given up.
+    pub fn next_retry(&self) -> Option<u64> {
+        if self.away == 0 {
+            return None;
+        }
+        let at = |link: &Link| match link.state {
+            State::Down(at) | State::Connecting(at) => Some(at),
+            State::Up => None,
+        };
+        self.links.iter().filter_map(at).min()
+    }
+
+    /// Whether a connection takes a request: the first one in the row does then.
+    pub fn is_free(&mut self) -> bool {
+        while let Some(index) = self.row.front() {
+            let link = &mut self.links[*index];
+            if link.state == State::Up && link.under_way.len() < self.plan.pipeline {
+                return true;
+            }
+            link.is_in_row = false;
+            self.row.pop_front();
+        }
+        false
+    }
+
+    /// Whether the row has anyone in it.
+    pub fn has_free(&self) -> bool {
+        !self.row.is_empty()
+    }
+
+    /// Sends what was due at `due` over the first connection in the row, which keeps its place until [`Self::flush`]:
+    /// a group goes in one piece, as far as a connection takes it.
+    pub fn send(&mut self, due: u64, now: u64) {
+        let Some(index) = self.row.front().copied() else { return };
+        self.outcome.jitter.record(now.saturating_sub(due));
+        self.ask(index, due, now);
+    }
+
+    fn ask(&mut self, index: usize, due: u64, now: u64) {
+        let link = &mut self.links[index];
+        let (own, output) = link.output();
+        if output.is_empty() {
+            self.unwritten.push(index);
+        }
+        let asked = own.ask(&mut self.common, output);
+        link.under_way.push_back(Sent { asked, due, at: now });
+        self.outcome.kinds.entry(asked.kind).or_default().sent += 1;
+        self.outcome.sent += 1;
+        self.second.sent += 1;
+        self.in_flight += 1;
+    }
+
+    /// Puts a connection that takes requests at the end of the row.
+    fn stand_in_row(&mut self, index: usize) {
+        let link = &mut self.links[index];
+        if !link.is_in_row && link.state == State::Up && link.under_way.len() < self.plan.pipeline {
+            link.is_in_row = true;
+            self.row.push_back(index);
+        }
+    }
+
+    /// Without a pace: as many requests as may be under way, once half of them were answered.
+    fn refill(&mut self, index: usize) {
+        let link = &self.links[index];
+        if !self.saturating || link.state != State::Up || !link.under_way.is_empty() {
+            return;
+        }
+        let now = self.now();
+        for _ in link.under_way.len()..self.plan.pipeline {
+            self.ask(index, now, now);
+        }
+    }
+
+    /// Writes what was asked; the next group goes to the next connection.
+    pub fn flush(&mut self) {
+        if !self.unwritten.is_empty() && self.row.len() > 1 {
+            self.row.rotate_left(1);
+        }
+        let mut unwritten = std::mem::take(&mut self.unwritten);
+        for index in unwritten.drain(..) {
+            self.write(index);
+        }
+        self.unwritten = unwritten;
+    }
+
+    fn write(&mut self, index: usize) {
+        let link = &mut self.links[index];
+        let is_watched = link.is_watched;
+        let written = link.flush().and_then(|all| {
+            if all == is_watched
+                && let Some(socket) = link.socket()
+            {
+                self.poller.watch_writes(socket, index, !all)?;
+                link.is_watched = !all;
+            }
+            Ok(())
+        });
+        if let Err(error) = written {
+            self.close(index, &format!("writing: {}", plain(&error)));
+        }
+    }
+
+    /// Waits until `wake`, or until sockets have something, and serves those.
+    pub fn wait(&mut self, wake: u64) -> Result<(), Error> {
+        let limit = if self.saturating {
+            Duration::ZERO
+        } else {
+            Duration::from_nanos(wake.saturating_sub(self.now()))
+        };
+        let mut ready = std::mem::take(&mut self.ready);
+        self.poller.wait(limit, &mut ready).map_err(Error::waiting)?;
+        for at in &ready {
+            if at.writable && self.links[at.index].is_watched {
+                self.writable(at.index);
+            }
+            if at.readable && self.links[at.index].state == State::Up {
+                self.readable(at.index);
+            }
+        }
+        self.ready = ready;
+        self.flush();
+        Ok(())
+    }
+
+    fn writable(&mut self, index: usize) {
+        let link = &mut self.links[index];
+        if matches!(link.state, State::Connecting(_)) {
+            if let Err(error) = link.connected() {
+                return self.close(index, &format!("connecting: {}", plain(&error)));
+            }
+            self.away -= 1;
+            self.write(index);
+            self.refill(index);
+            return self.stand_in_row(index);
+        }
+        self.write(index);
+    }
+
+    fn readable(&mut self, index: usize) {
+        let filled = self.links[index].fill();
+        let now = self.now();
+        // Before the end of a connection may stand what the server had to say.
+        if let Err(garbage) = self.answers(index, now) {
+            return self.close(index, &garbage);
+        }
+        if let Err(error) = filled {
+            let why = match error.kind() {
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
+                    "the server closed the connection".into()
+                }
+                _ => format!("reading: {}", plain(&error)),
+            };
+            return self.close(index, &why);
+        }
+        self.refill(index);
+        self.stand_in_row(index);
+    }
+
+    /// Judges every answer that is whole.
+    fn answers(&mut self, index: usize, now: u64) -> Result<(), String> {
+        let link = &mut self.links[index];
+        loop {
+            let (reply, bytes) = match resp::parse(&link.input[link.parsed..]) {
+                Ok(Some(reply)) => reply,
+                Ok(None) => return Ok(()),
+                Err(_) => return Err("what came is not RESP".into()),
+            };
+            if link.greetings > 0 {
+                if let resp::Reply::Error(line) = reply {
+                    self.outcome.fail(&super::work::error_kind(line), 1);
+                }
+                link.greetings -= 1;
+                link.parsed += bytes;
+                continue;
+            }
+            let Some(sent) = link.under_way.front().copied() else {
+                let kind = match reply {
+                    resp::Reply::Error(line) => super::work::error_kind(line),
+                    _ => "an answer to nothing".into(),
+                };
+                return Err(kind);
+            };
+            let answer = link.own.check(sent.asked, reply, &mut self.common);
+            link.under_way.pop_front();
+            link.parsed += bytes;
+            self.in_flight -= 1;
+            self.last_answer = now;
+            match answer {
+                Answer::Right => {
+                    link.answered();
+                    let figures = self.outcome.kinds.entry(sent.asked.kind).or_default();
+                    let response = now.saturating_sub(sent.due);
+                    figures.right += 1;
+                    figures.response.record(response);
+                    if self.outcome.paced {
+                        figures.service.record(now.saturating_sub(sent.at));
+                    }
+                    self.in_second.record(response);
+                    self.outcome.right += 1;
+                    self.second.right += 1;
+                }
+                Answer::Error(kind) => {
+                    self.outcome.fail(&kind, 1);
+                    self.second.failed += 1;
+                }
+                Answer::Wrong(what) => {
+                    self.outcome.wrong(what);
+                    self.second.failed += 1;
+                }
+            }
+        }
+    }
+
+    /// Gives a connection up for now. What was under way is lost: nobody knows its fate.
+    fn close(&mut self, index: usize, why: &str) {
+        let now = self.now();
+        let link = &mut self.links[index];
+        if let Some(socket) = link.socket() {
+            self.poller.remove(socket);
+        }
+        if link.state == State::Up {
+            self.away += 1;
+            self.outcome.reconnects += 1;
+        }
+        let lost = link.close(now);
+        for sent in &lost {
+            link.own.lost(sent.asked, &mut self.common);
+            let figures = self.outcome.kinds.entry(sent.asked.kind).or_default();
+            figures.response.record(now.saturating_sub(sent.due));
+        }
+        self.in_flight -= lost.len() as u64;
+        self.second.failed += lost.len() as u64;
+        self.outcome.fail(why, (lost.len() as u64).max(1));
+    }
+
+    /// Requests became due.
+    pub fn became_due(&mut self, count: u64) {
+        self.outcome.due += count;
+        self.second.due += count;
+    }
+
+    /// Due and not sent.
+    pub fn backlog(&self) -> u64 {
+        self.outcome.due.saturating_sub(self.outcome.sent)
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_quiet(&self) -> bool {
+        self.in_flight == 0
+    }
+
+    /// Closes a second of the series.
+    pub fn end_second(&mut self, at: u64, each_second: &mut dyn FnMut(&Second)) {
+        if !self.outcome.paced {
+            (self.outcome.due, self.second.due) = (self.outcome.sent, self.second.sent);
+        }
+        let backlog = self.backlog();
+        let second = Second {
+            at: at as f64 / 1e9,
+            backlog,
+            in_flight: self.in_flight,
+            p50: self.in_second.percentile(50.0),
+            p99: self.in_second.percentile(99.0),
+            max: self.in_second.max(),
+            ..std::mem::take(&mut self.second)
+        };
+        self.in_second.clear();
+        self.outcome.backlog_max = self.outcome.backlog_max.max(backlog);
+        self.outcome.series.push(second);
+        each_second(&second);
+    }
+
+    /// The run is over: what is under way has waited until now.
+    pub fn give_up(&mut self, now: u64) {
+        for sent in self.links.iter_mut().flat_map(|link| std::mem::take(&mut link.under_way)) {
+            self.outcome.unanswered += 1;
+            let figures = self.outcome.kinds.entry(sent.asked.kind).or_default();
+            figures.response.record(now.saturating_sub(sent.due));
+        }
+    }
+}
+
+/// An error of the system without its number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
