@@ -17,7 +17,7 @@ fn control(what: &str, caught: bool, measured: &str) -> Control {
     Control { what: what.into(), caught, measured: measured.into() }
 }
 
-fn line(name: &str, dashed: bool, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
+pub fn line(name: &str, dashed: bool, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
     Series { name: name.into(), dashed, points: points.into_iter().collect() }
 }
 

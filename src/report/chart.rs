@@ -16,7 +16,7 @@ use crate::proof::claim::{Axes, Series};
 const FINE: i32 = 4;
 /// Size on the page in pixels.
 const SIZE: (i32, i32) = (680, 300);
-/// Space in pixels for what stands around the lines: above, to the right, below, and to the left.
+/// Least space in pixels for what stands around the lines: above, to the right, below, and to the left.
 const AROUND: [i32; 4] = [26, 30, 44, 58];
 /// Height of the letters in pixels.
 const TEXT: f64 = 13.0;
@@ -28,6 +28,8 @@ const POINTS: usize = 600;
 const LARGEST: f64 = 1e18;
 /// Least distance in pixels between the numbers at the ends of the lines.
 const NUMBER_GAP: i32 = 14;
+/// Size in pixels of the dot for a line that is one point.
+const DOT: i32 = 3;
 /// Colours of the style sheet before they repeat; the number at a line's end tells it in any case.
 const COLOURS: usize = 6;
 
@@ -128,11 +130,14 @@ fn drawn(svg: &mut String, x: &Axis, y: &Axis, lines: &[Line]) -> Drawn {
     let letters = TextStyle::from(("sans-serif", TEXT * f64::from(FINE) * BACKEND_TEXT)).color(&LETTERS);
     let size = ((SIZE.0 * FINE) as u32, (SIZE.1 * FINE) as u32);
     let root = SVGBackend::with_string(svg, size).into_drawing_area();
+    // A text is centred below its tick, and stands left of one of the vertical axis.
+    let right = AROUND[1].max((x.longest() / 2.0) as i32 + 4);
+    let left = AROUND[3].max(y.longest() as i32 + 12);
     let mut chart = ChartBuilder::on(&root)
         .margin_top(AROUND[0] * FINE)
-        .margin_right(AROUND[1] * FINE)
+        .margin_right(right * FINE)
         .x_label_area_size(AROUND[2] * FINE)
-        .y_label_area_size(AROUND[3] * FINE)
+        .y_label_area_size(left * FINE)
         .build_cartesian_2d(x.clone(), y.clone())?;
     chart
         .configure_mesh()
@@ -147,17 +152,30 @@ fn drawn(svg: &mut String, x: &Axis, y: &Axis, lines: &[Line]) -> Drawn {
     // Above its axis and level: a label on its side is hard to read.
     root.draw(&Text::new(&*y.name, (4 * FINE, 4 * FINE), letters.clone()))?;
     for line in lines {
+        if let [point] = line.points[..] {
+            chart.draw_series([Circle::new(point, DOT * FINE, line.colour().filled())])?;
+            continue;
+        }
         chart.draw_series(LineSeries::new(line.points.iter().copied(), line.colour()))?;
     }
     let mut ends: Vec<_> =
         lines.iter().filter_map(|line| Some((line, chart.backend_coord(line.points.last()?)))).collect();
     ends.sort_by_key(|(_, (_, height))| *height);
-    let mut lowest = i32::MIN / 2;
+    // Pushed down where they would cover each other, and back up where that is into the texts below.
+    let mut last = i32::MIN / 2;
+    for (_, (_, height)) in &mut ends {
+        *height = (*height).max(last + NUMBER_GAP * FINE);
+        last = *height;
+    }
+    let mut next = (SIZE.1 - AROUND[2] + NUMBER_GAP) * FINE;
+    for (_, (_, height)) in ends.iter_mut().rev() {
+        *height = (*height).min(next - NUMBER_GAP * FINE);
+        next = *height;
+    }
     for (line, (x, height)) in ends {
-        lowest = height.max(lowest + NUMBER_GAP * FINE);
         let colour = line.colour();
         let style = letters.clone().pos(Pos::new(HPos::Left, VPos::Center)).color(&colour);
-        root.draw(&Text::new(line.number.to_string(), (x + 6 * FINE, lowest), style))?;
+        root.draw(&Text::new(line.number.to_string(), (x + 6 * FINE, height), style))?;
     }
     root.present()?;
     Ok(())

@@ -119,6 +119,11 @@ impl Axis {
         }
     }
 
+    /// How many pixels the longest text of its ticks takes.
+    pub(super) fn longest(&self) -> f64 {
+        self.ticks.iter().map(|(_, text)| text_width(text)).fold(0.0, f64::max)
+    }
+
     /// What a value of it is divided by to be told.
     pub(super) fn scale(&self) -> f64 {
         if let Divided::Evenly(scale) = self.divided { scale } else { 1.0 }
@@ -206,9 +211,9 @@ fn raised(number: i32) -> String {
     number.to_string().chars().map(digit).collect()
 }
 
-/// About how many pixels a number takes: its digits are that wide in the fonts of the page.
+/// About how many pixels a number takes: its digits are that wide in the widest of the page's fonts.
 fn text_width(text: &str) -> f64 {
-    text.chars().count() as f64 * 7.3
+    text.chars().count() as f64 * 8.3
 }
 
 /// A range that is not empty.
