@@ -205,4 +205,16 @@ fn page_and_terminal_show_the_axes() {
     assert!(text.contains("(latency, milliseconds; over percentile)"), "{text}");
     // A decade is as high as another.
     assert!(text.contains("append: ▁▂▃█ p50 1, p99 10, highest 2,000,000"), "{text}");
+    let mut report = with_chart(Axes::Log);
+    let Evidence::Chart { series, .. } = &mut report.claims[0].evidence[0] else { panic!("a chart went in") };
+    *series = vec![
+        line("one", false, [(1.0, 0.0), (2.0, 5.0), (3.0, 0.0)]),
+        line("none", false, [(1.0, 0.0), (2.0, -5.0), (3.0, 0.0)]),
+        line("far", false, [(1.0, 1e-300), (2.0, 1.0), (3.0, 1e300)]),
+    ];
+    let text = terminal::render(&report, 80, false);
+    for expected in ["one: ▁█▁ 0 to 0, highest 5", "none: ▁▁▁ 0 throughout", "far: ▁▅█"]
+    {
+        assert!(text.contains(expected), "{expected} is not in {text}");
+    }
 }

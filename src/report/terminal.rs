@@ -133,10 +133,12 @@ fn sparklines(page: &mut Page, title: &str, (x, y): (&str, &str), axes: Axes, se
     }
 }
 
-/// How many decades the values lie above the least that is above zero; none for zero and below.
+/// How many decades the values lie above the least that is above zero, and that one above zero and below.
 fn decades(values: &[f64]) -> Vec<f64> {
     let least = values.iter().copied().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
-    values.iter().map(|value| if *value > least { (value / least).log10() } else { 0.0 }).collect()
+    let lowest = if values.iter().any(|value| *value <= 0.0) { 1.0 } else { 0.0 };
+    let height = |value: &f64| if *value > 0.0 { lowest + value.log10() - least.log10() } else { 0.0 };
+    values.iter().map(height).collect()
 }
 
 /// The values in one line of blocks, from zero (or the least below it) to the largest.
