@@ -213,8 +213,7 @@ fn page_and_terminal_show_the_axes() {
         line("far", false, [(1.0, 1e-300), (2.0, 1.0), (3.0, 1e300)]),
     ];
     let text = terminal::render(&report, 80, false);
-    for expected in ["one: ▁█▁ 0 to 0, highest 5", "none: ▁▁▁ 0 throughout", "far: ▁▅█"]
-    {
+    for expected in ["one: ▁█▁ 0 to 0, highest 5", "none: ▁▁▁ 0 throughout", "far: ▁▅█"] {
         assert!(text.contains(expected), "{expected} is not in {text}");
     }
 }

@@ -72,6 +72,8 @@ impl Axis {
     pub(super) fn percentiles(label: &str, values: impl Iterator<Item = f64>, pixels: f64) -> Self {
         let end = values.filter_map(nines).fold(1.0, f64::max);
         let last = (end + OFF).floor() as usize;
+        // A tick that logarithms put a hair beyond the end is on the axis.
+        let end = end.max(last as f64);
         // What the longest of the texts takes, and space between it and the next.
         let room = text_width(&nines_text(last)) + 12.0;
         let step = (room / (pixels / end)).ceil().max(1.0) as usize;
