@@ -29,6 +29,7 @@ mod proof_capacity;
 mod proxy;
 mod report;
 mod report_audit;
+mod report_chart;
 mod report_remedy;
 mod server;
 mod structure;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use forebay::proof::claim::{Bound, Claim, Control, Evidence, Series, Unit, Verdict};
+use forebay::proof::claim::{Axes, Bound, Claim, Control, Evidence, Series, Unit, Verdict};
 use forebay::report::standing::Standing;
 use forebay::report::{
     Conflict, Machine, Report, Target, Warning, chart, html, json, terminal, units, write_all,
@@ -17,7 +17,7 @@ fn control(what: &str, caught: bool, measured: &str) -> Control {
     Control { what: what.into(), caught, measured: measured.into() }
 }
 
-fn line(name: &str, dashed: bool, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
+pub fn line(name: &str, dashed: bool, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
     Series { name: name.into(), dashed, points: points.into_iter().collect() }
 }
 
@@ -29,6 +29,7 @@ fn memory_chart() -> Evidence {
         title: "Memory as the buffer fills".into(),
         x: "events".into(),
         y: "memory, bytes".into(),
+        axes: Axes::Plain,
         series: vec![
             line("used_memory", false, used),
             line("predicted", true, [(0.0, 1.1e6), (2.8e6, 1.1e6 + 2.8e6 * 165.0)]),
@@ -63,6 +64,7 @@ fn latency_chart() -> Evidence {
         title: "Latency of an append while the append-only file is rewritten".into(),
         x: "time, seconds".into(),
         y: "latency, milliseconds".into(),
+        axes: Axes::Plain,
         series: vec![
             line("p50", false, wave(2.1, 1.0)),
             line("p95", false, wave(6.0, 14.0)),
@@ -282,6 +284,7 @@ fn json_with_figures_that_json_lacks_can_still_be_read() {
         title: "t".into(),
         x: "x".into(),
         y: "y".into(),
+        axes: Axes::Plain,
         series: vec![line("l", false, [(0.0, f64::INFINITY), (1.0, 2.0)])],
     }];
     let back = json::from_str(&json::to_string(&report)).unwrap();
@@ -401,6 +404,7 @@ fn page_shows_markup_as_text() {
             title: evil.into(),
             x: evil.into(),
             y: evil.into(),
+            axes: Axes::Plain,
             series: vec![line(evil, false, [(0.0, 1.0), (1.0, 2.0)])],
         },
         Evidence::Table { title: evil.into(), columns: strings(&[evil]), rows: vec![strings(&[evil])] },
@@ -414,8 +418,8 @@ fn page_shows_markup_as_text() {
 
 #[test]
 fn chart_has_units_of_people_and_dashes_for_what_is_not_measured() {
-    let Evidence::Chart { title, x, y, series } = memory_chart() else { panic!("it is a chart") };
-    let figure = chart::draw(&title, &x, &y, &series).unwrap();
+    let Evidence::Chart { title, x, y, axes, series } = memory_chart() else { panic!("it is a chart") };
+    let figure = chart::draw(&title, &x, &y, axes, &series).unwrap();
     let svg = roxmltree::Document::parse(&figure.svg).unwrap();
     let texts: Vec<_> = named(&svg, "text").iter().filter_map(|node| Some(node.text()?.trim())).collect();
     for expected in ["memory, GiB", "events, millions", "0.5", "2", "1", "3"] {
@@ -431,11 +435,11 @@ fn chart_has_units_of_people_and_dashes_for_what_is_not_measured() {
 
 #[test]
 fn chart_of_nothing_is_not_drawn_and_a_long_one_keeps_its_peak() {
-    assert_eq!(chart::draw("t", "x", "y", &[line("none", false, [])]), None);
-    assert_eq!(chart::draw("t", "x", "y", &[line("none", false, [(0.0, f64::NAN)])]), None);
+    assert_eq!(chart::draw("t", "x", "y", Axes::Plain, &[line("none", false, [])]), None);
+    assert_eq!(chart::draw("t", "x", "y", Axes::Plain, &[line("none", false, [(0.0, f64::NAN)])]), None);
     let points =
         (0..100_000).map(|at| (f64::from(at), if at == 54_321 { 9.0 } else { f64::from(at % 10) / 10.0 }));
-    let figure = chart::draw("t", "x", "y", &[line("l", false, points)]).unwrap();
+    let figure = chart::draw("t", "x", "y", Axes::Plain, &[line("l", false, points)]).unwrap();
     assert!(figure.svg.len() < 40_000, "{} bytes", figure.svg.len());
     // The axis is a line as well; the series is the one of class s1. Of 300 pixels, 4 units each,
     // the peak is in the top 60.
@@ -454,7 +458,7 @@ fn chart_of_nothing_is_not_drawn_and_a_long_one_keeps_its_peak() {
 fn chart_of_any_range_is_drawn_in_good_time() {
     let range = |from: f64, to: f64| {
         let points = [(from, from), (to, to)];
-        chart::draw("t", "x", "y", &[line("l", false, points)]).map(|figure| figure.svg.len())
+        chart::draw("t", "x", "y", Axes::Plain, &[line("l", false, points)]).map(|figure| figure.svg.len())
     };
     for (from, to) in [
         (0.0, 0.0),

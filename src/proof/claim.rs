@@ -173,6 +173,9 @@ pub enum Evidence {
         x: String,
         /// Label of the vertical axis, unit last likewise.
         y: String,
+        /// How the axes are divided.
+        #[serde(default, skip_serializing_if = "Axes::is_plain")]
+        axes: Axes,
         /// The lines.
         series: Vec<Series>,
     },
@@ -181,6 +184,27 @@ pub enum Evidence {
         /// The remark.
         text: String,
     },
+}
+
+/// How the axes of a chart are divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axes {
+    /// Both evenly.
+    #[default]
+    Plain,
+    /// The horizontal one by nines: its values are percentiles from 0 to below 100, and 90, 99 and 99.9 are as
+    /// far from each other. The vertical one is logarithmic.
+    Percentiles,
+    /// Both logarithmically.
+    Log,
+}
+
+impl Axes {
+    /// Whether both are divided evenly.
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
+    }
 }
 
 /// One line of a chart.

@@ -1,18 +1,23 @@
 //! Line charts as SVG for the page. The drawing has no colours of its own: each part carries a
 //! class, and the page's style sheet decides, so that light, dark and print all read well.
 
+mod axes;
+
 use std::fmt::{Display, Write as _};
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use self::axes::Axis;
 use super::units;
-use crate::proof::claim::Series;
+use crate::proof::claim::{Axes, Series};
 
 /// Drawn at this many units a pixel, since the backend rounds to whole units.
 const FINE: i32 = 4;
 /// Size on the page in pixels.
 const SIZE: (i32, i32) = (680, 300);
+/// Least space in pixels for what stands around the lines: above, to the right, below, and to the left.
+const AROUND: [i32; 4] = [26, 30, 44, 58];
 /// Height of the letters in pixels.
 const TEXT: f64 = 13.0;
 /// How much larger the backend expects a font's size to be than what it writes.
@@ -23,6 +28,8 @@ const POINTS: usize = 600;
 const LARGEST: f64 = 1e18;
 /// Least distance in pixels between the numbers at the ends of the lines.
 const NUMBER_GAP: i32 = 14;
+/// Size in pixels of the dot for a line that is one point.
+const DOT: i32 = 3;
 /// Colours of the style sheet before they repeat; the number at a line's end tells it in any case.
 const COLOURS: usize = 6;
 
@@ -54,23 +61,23 @@ pub struct Entry {
 }
 
 /// Draws the lines, or nothing where there are no points to draw.
-pub fn draw(title: &str, x: &str, y: &str, series: &[Series]) -> Option<Figure> {
+pub fn draw(title: &str, x: &str, y: &str, axes: Axes, series: &[Series]) -> Option<Figure> {
     let finite = |point: &&(f64, f64)| point.0.abs() < LARGEST && point.1.abs() < LARGEST;
     let all = || series.iter().flat_map(|line| &line.points).filter(finite);
     all().next()?;
-    let least = |pick: fn(&(f64, f64)) -> f64| all().map(pick).fold(f64::INFINITY, f64::min);
-    let most = |pick: fn(&(f64, f64)) -> f64| all().map(pick).fold(f64::NEG_INFINITY, f64::max);
-    let (x, x_scale) = units::axis(x, most(|point| point.0));
-    let (y, y_scale) = units::axis(y, most(|point| point.1));
-    let x_range = span(least(|point| point.0) / x_scale, most(|point| point.0) / x_scale);
-    // From zero, so that a line's height is its size; with room above the highest.
-    let y_range = span((least(|point| point.1) / y_scale).min(0.0), most(|point| point.1) / y_scale * 1.08);
+    let (across, upwards) = (all().map(|point| point.0), all().map(|point| point.1));
+    let length = f64::from(SIZE.0 - AROUND[1] - AROUND[3]);
+    let (x, y) = match axes {
+        Axes::Plain => (Axis::across(x, across), Axis::upwards(y, upwards)),
+        Axes::Percentiles => (Axis::percentiles(x, across, length), Axis::decades(y, upwards)),
+        Axes::Log => (Axis::decades(x, across), Axis::decades(y, upwards)),
+    };
     let lines: Vec<Line> = series
         .iter()
         .enumerate()
         .map(|(at, line)| {
-            let points =
-                line.points.iter().filter(finite).map(|point| (point.0 / x_scale, point.1 / y_scale));
+            let place = |point: &(f64, f64)| Some((x.place(point.0)?, y.place(point.1)?));
+            let points = line.points.iter().filter(finite).filter_map(place);
             Line {
                 number: at + 1,
                 class: format!("s{}{}", at % COLOURS + 1, if line.dashed { " dashed" } else { "" }),
@@ -80,9 +87,27 @@ pub fn draw(title: &str, x: &str, y: &str, series: &[Series]) -> Option<Figure> 
         .collect();
     let mut svg = String::new();
     // Proof: the only sink is a String, which takes all.
-    drawn(&mut svg, (&x, &y), (x_range, y_range), &lines).expect("a String takes all");
-    let legend = lines.iter().zip(series).map(|(line, series)| entry(line, series)).collect();
-    Some(Figure { svg: styled(&svg, &format!("{title}: {y} over {x}"), &lines), legend })
+    drawn(&mut svg, &x, &y, &lines).expect("a String takes all");
+    let entry = |(line, series): (&Line, &Series)| {
+        let points = series.points.iter().filter(finite);
+        let points: Vec<_> = points.map(|point| (point.0, point.1 / y.scale())).collect();
+        Entry {
+            number: line.number,
+            class: line.class.clone(),
+            name: series.name.clone(),
+            course: course(axes, &points),
+        }
+    };
+    let legend = lines.iter().zip(series).map(entry).collect();
+    Some(Figure { svg: styled(&svg, &format!("{title}: {} over {}", y.name, x.name), &lines), legend })
+}
+
+/// How a line runs, in words.
+pub(super) fn course(axes: Axes, points: &[(f64, f64)]) -> String {
+    match axes {
+        Axes::Plain | Axes::Log => units::course(&points.iter().map(|point| point.1).collect::<Vec<_>>()),
+        Axes::Percentiles => units::percentiles(points),
+    }
 }
 
 /// A series, scaled and numbered.
@@ -99,48 +124,58 @@ impl Line {
     }
 }
 
-type Range = std::ops::Range<f64>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-fn drawn(svg: &mut String, names: (&str, &str), (x_range, y_range): (Range, Range), lines: &[Line]) -> Drawn {
-    let (x_width, y_width) = (x_range.end - x_range.start, y_range.end - y_range.start);
+fn drawn(svg: &mut String, x: &Axis, y: &Axis, lines: &[Line]) -> Drawn {
     let letters = TextStyle::from(("sans-serif", TEXT * f64::from(FINE) * BACKEND_TEXT)).color(&LETTERS);
     let size = ((SIZE.0 * FINE) as u32, (SIZE.1 * FINE) as u32);
     let root = SVGBackend::with_string(svg, size).into_drawing_area();
+    // A text is centred below its tick, and stands left of one of the vertical axis.
+    let right = AROUND[1].max((x.longest() / 2.0) as i32 + 4);
+    let left = AROUND[3].max(y.longest() as i32 + 12);
     let mut chart = ChartBuilder::on(&root)
-        .margin_top(26 * FINE)
-        .margin_right(30 * FINE)
-        .x_label_area_size(44 * FINE)
-        .y_label_area_size(58 * FINE)
-        .build_cartesian_2d(x_range, y_range)?;
+        .margin_top(AROUND[0] * FINE)
+        .margin_right(right * FINE)
+        .x_label_area_size(AROUND[2] * FINE)
+        .y_label_area_size(left * FINE)
+        .build_cartesian_2d(x.clone(), y.clone())?;
     chart
         .configure_mesh()
-        .x_labels(7)
-        .y_labels(6)
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRID)
         .axis_style(AXIS)
         .set_all_tick_mark_size(4 * FINE)
         .label_style(letters.clone())
         .axis_desc_style(letters.clone())
-        .x_desc(names.0)
-        .x_label_formatter(&|value| units::tick(*value, x_width))
-        .y_label_formatter(&|value| units::tick(*value, y_width))
+        .x_desc(&x.name)
         .draw()?;
     // Above its axis and level: a label on its side is hard to read.
-    root.draw(&Text::new(names.1, (4 * FINE, 4 * FINE), letters.clone()))?;
+    root.draw(&Text::new(&*y.name, (4 * FINE, 4 * FINE), letters.clone()))?;
     for line in lines {
+        if let [point] = line.points[..] {
+            chart.draw_series([Circle::new(point, DOT * FINE, line.colour().filled())])?;
+            continue;
+        }
         chart.draw_series(LineSeries::new(line.points.iter().copied(), line.colour()))?;
     }
     let mut ends: Vec<_> =
         lines.iter().filter_map(|line| Some((line, chart.backend_coord(line.points.last()?)))).collect();
     ends.sort_by_key(|(_, (_, height))| *height);
-    let mut lowest = i32::MIN / 2;
+    // Pushed down where they would cover each other, and back up where that is into the texts below.
+    let mut last = i32::MIN / 2;
+    for (_, (_, height)) in &mut ends {
+        *height = (*height).max(last + NUMBER_GAP * FINE);
+        last = *height;
+    }
+    let mut next = (SIZE.1 - AROUND[2] + NUMBER_GAP) * FINE;
+    for (_, (_, height)) in ends.iter_mut().rev() {
+        *height = (*height).min(next - NUMBER_GAP * FINE);
+        next = *height;
+    }
     for (line, (x, height)) in ends {
-        lowest = height.max(lowest + NUMBER_GAP * FINE);
         let colour = line.colour();
         let style = letters.clone().pos(Pos::new(HPos::Left, VPos::Center)).color(&colour);
-        root.draw(&Text::new(line.number.to_string(), (x + 6 * FINE, lowest), style))?;
+        root.draw(&Text::new(line.number.to_string(), (x + 6 * FINE, height), style))?;
     }
     root.present()?;
     Ok(())
@@ -175,17 +210,6 @@ fn styled(svg: &str, title: &str, lines: &[Line]) -> String {
     out.replace(" font-family=\"sans-serif\"", "")
         .replace(" opacity=\"1\"", "")
         .replace("letters \"", "letters\"")
-}
-
-fn entry(line: &Line, series: &Series) -> Entry {
-    let values: Vec<f64> = line.points.iter().map(|point| point.1).collect();
-    let course = units::course(&values);
-    Entry { number: line.number, class: line.class.clone(), name: series.name.clone(), course }
-}
-
-/// A range that is not empty.
-fn span(from: f64, to: f64) -> Range {
-    if to > from { from..to } else { from..from + from.abs().max(1.0) }
 }
 
 /// At most about `POINTS` points, the least and the largest of each stretch among them, so that

@@ -171,8 +171,8 @@ impl<'a> Exhibit<'a> {
                         .collect(),
                 }
             }
-            Evidence::Chart { title, x, y, series } => {
-                Self::Chart { title, figure: chart::draw(title, x, y, series) }
+            Evidence::Chart { title, x, y, axes, series } => {
+                Self::Chart { title, figure: chart::draw(title, x, y, *axes, series) }
             }
             Evidence::Note { text } => Self::Note(text),
         }

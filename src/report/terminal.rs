@@ -4,8 +4,8 @@ use textwrap::core::display_width;
 use textwrap::{Options, WordSplitter};
 
 use super::standing::Standing;
-use super::{Report, units};
-use crate::proof::claim::{Claim, Control, Evidence, Series};
+use super::{Report, chart, units};
+use crate::proof::claim::{Axes, Claim, Control, Evidence, Series};
 
 pub mod audit;
 pub mod load;
@@ -93,7 +93,7 @@ fn render_claim(page: &mut Page, claim: &Claim) {
                     page.line(&format!("  {line}"));
                 }
             }
-            Evidence::Chart { title, x, y, series } => sparklines(page, title, (x, y), series),
+            Evidence::Chart { title, x, y, axes, series } => sparklines(page, title, (x, y), *axes, series),
             Evidence::Note { text } => {
                 page.blank();
                 page.field("note", text);
@@ -103,26 +103,43 @@ fn render_claim(page: &mut Page, claim: &Claim) {
 }
 
 /// One line a series: a limit is told by its value, anything else is drawn.
-fn sparklines(page: &mut Page, title: &str, (x, y): (&str, &str), series: &[Series]) {
+fn sparklines(page: &mut Page, title: &str, (x, y): (&str, &str), axes: Axes, series: &[Series]) {
     page.blank();
-    let max = |pick: fn(&(f64, f64)) -> f64| {
-        series.iter().flat_map(|line| &line.points).map(pick).filter(|v| v.is_finite()).fold(0.0, f64::max)
+    let axis = |label: &str, pick: fn(&(f64, f64)) -> f64| {
+        let values = series.iter().flat_map(|line| &line.points).map(pick).filter(|v| v.is_finite());
+        // Values that lie decades apart have no unit in which all read well.
+        if axes.is_plain() { units::axis(label, values.fold(0.0, f64::max)) } else { (label.into(), 1.0) }
     };
-    let (y, scale) = units::axis(y, max(|point| point.1));
-    let (x, _) = units::axis(x, max(|point| point.0));
+    let (y, scale) = axis(y, |point| point.1);
+    let (x, _) = axis(x, |point| point.0);
     page.wrapped(&format!("{title} ({y}; over {x})"), "  ", "  ");
     for line in series {
-        let values: Vec<f64> =
-            line.points.iter().map(|point| point.1 / scale).filter(|value| value.is_finite()).collect();
+        let points: Vec<(f64, f64)> = line
+            .points
+            .iter()
+            .map(|point| (point.0, point.1 / scale))
+            .filter(|(_, value)| value.is_finite())
+            .collect();
+        let values: Vec<f64> = points.iter().map(|point| point.1).collect();
+        let course = chart::course(axes, &points);
         let text = match values.len() {
             // Two points are a straight line, which the figures tell in full.
             3.. if values.iter().any(|value| value.to_bits() != values[0].to_bits()) => {
-                format!("{}: {} {}", line.name, spark(&values), units::course(&values))
+                let heights = if axes.is_plain() { values } else { decades(&values) };
+                format!("{}: {} {course}", line.name, spark(&heights))
             }
-            _ => format!("{}: {}", line.name, units::course(&values)),
+            _ => format!("{}: {course}", line.name),
         };
         page.wrapped(&text, "    ", "      ");
     }
+}
+
+/// How many decades the values lie above the least that is above zero, and that one above zero and below.
+fn decades(values: &[f64]) -> Vec<f64> {
+    let least = values.iter().copied().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
+    let lowest = if values.iter().any(|value| *value <= 0.0) { 1.0 } else { 0.0 };
+    let height = |value: &f64| if *value > 0.0 { lowest + value.log10() - least.log10() } else { 0.0 };
+    values.iter().map(height).collect()
 }
 
 /// The values in one line of blocks, from zero (or the least below it) to the largest.

@@ -89,6 +89,32 @@ pub fn course(values: &[f64]) -> String {
     }
 }
 
+/// How a line over percentiles runs: `p50 0.3, p99 4.1, highest 512`. Where no point is at 50 or 99, the next
+/// above it stands for it, under its own name.
+pub fn percentiles(points: &[(f64, f64)]) -> String {
+    let values: Vec<f64> = points.iter().map(|point| point.1).collect();
+    if points.len() != 1 && values.iter().all(|value| brief(*value) == brief(values[0])) {
+        return course(&values);
+    }
+    let mut parts: Vec<String> = Vec::new();
+    for asked in [50.0, 99.0] {
+        // The point at 100 is the highest, and told as that.
+        let found = points.iter().find(|point| point.0 >= asked - 1e-9 && point.0 < 100.0);
+        if let Some((percentile, value)) = found {
+            let name = trimmed(&thousands(*percentile, decimals(100.0 - percentile, 3)));
+            let part = format!("p{name} {}", brief(*value));
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+    }
+    let highest = brief(values.iter().copied().fold(f64::MIN, f64::max));
+    if !parts.iter().any(|part| part.split(' ').nth(1) == Some(&highest)) {
+        parts.push(format!("highest {highest}"));
+    }
+    parts.join(", ")
+}
+
 /// The label of an axis that reaches `max`, and what its values are divided by. The last word of a
 /// label is its unit: bytes become KiB, MiB or GiB, long spans minutes or hours, and large numbers
 /// of anything else millions.

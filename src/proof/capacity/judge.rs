@@ -3,7 +3,7 @@
 use super::Measured;
 use super::readback::ReadBack;
 use super::sample::Layout;
-use crate::proof::claim::{Bound, Claim, Evidence, Series, Unit, Verdict};
+use crate::proof::claim::{Axes, Bound, Claim, Evidence, Series, Unit, Verdict};
 use crate::report::units::{bytes, thousands};
 
 /// The step of the brief that capacity answers.
@@ -171,6 +171,7 @@ fn curve(measured: &Measured<'_>) -> Evidence {
         title: "Memory as the buffer fills".into(),
         x: "events".into(),
         y: "bytes".into(),
+        axes: Axes::Plain,
         series,
     }
 }
