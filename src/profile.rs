@@ -29,6 +29,9 @@ pub struct Profile {
     pub hold: Hold,
     /// Rates that figures are also given for.
     pub rates: Rates,
+    /// What the server must bear, and how fast; MET-001's figures where nothing is said.
+    #[serde(default)]
+    pub load: Load,
     /// When the writer cuts a block.
     pub blocks: Blocks,
     /// The server's settings, in order.
@@ -55,6 +58,43 @@ pub struct Rates {
     pub network: f64,
     /// Its peaks.
     pub peak: f64,
+}
+
+/// What the server must bear, and how fast.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Load {
+    /// Operations a second, and events a second beside them.
+    pub rate: f64,
+    /// For how long.
+    #[serde(deserialize_with = "span")]
+    pub duration: Duration,
+    /// Half of the operations take at most this.
+    #[serde(deserialize_with = "span")]
+    pub p50_max: Duration,
+    /// 95 of 100 take at most this.
+    #[serde(deserialize_with = "span")]
+    pub p95_max: Duration,
+    /// 99 of 100 take at most this at the highest rate that counts as borne.
+    #[serde(deserialize_with = "span")]
+    pub p99_max: Duration,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self {
+            rate: 1_000.0,
+            duration: Duration::from_secs(3_600),
+            p50_max: Duration::from_millis(10),
+            p95_max: Duration::from_millis(50),
+            p99_max: Duration::from_millis(100),
+        }
+    }
+}
+
+/// A span of time as people write it: `1h`, `50ms`.
+fn span<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    humantime::parse_duration(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
 /// When a block is cut.
@@ -109,6 +149,11 @@ impl Profile {
         positive("hold.hours", self.hold.hours)?;
         positive("rates.network", self.rates.network)?;
         positive("rates.peak", self.rates.peak)?;
+        positive("load.rate", self.load.rate)?;
+        positive("load.duration", self.load.duration.as_secs_f64())?;
+        positive("load.p50_max", self.load.p50_max.as_secs_f64())?;
+        positive("load.p95_max", self.load.p95_max.as_secs_f64())?;
+        positive("load.p99_max", self.load.p99_max.as_secs_f64())?;
         positive("blocks.events_max", self.blocks.events_max as f64)?;
         if !(1.0..=100.0).contains(&self.hold.memory_percent_max) {
             return Err("hold.memory_percent_max must be from 1 to 100".into());

@@ -364,7 +364,7 @@ fn helper_that_owns_a_server() {
     let Ok(ends_by) = std::env::var("FOREBAY_TEST_OWNER") else { return };
     if ends_by == "handler" {
         // What is left to do on exit may go wrong, and the program must end all the same.
-        install_signal_handler(|| std::panic::resume_unwind(Box::new("on exit"))).unwrap();
+        install_signal_handler(|| false, || std::panic::resume_unwind(Box::new("on exit"))).unwrap();
     }
     // Started by a thread that ends, as a proof may: that must not matter.
     let mut server = std::thread::spawn(|| start(&[("appendonly", "yes")])).join().unwrap();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::Global;
-use super::proof::{On, Proof, conclude};
+use super::proof::{On, Proof, Wanted};
 
 /// Do the profile's events fit, and come back the same?
 #[derive(Args)]
@@ -23,6 +23,6 @@ pub(crate) struct Capacity {
 
 impl Capacity {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
-        conclude(&self.on.run(&[Proof::Capacity], global)?, global, self.out.as_deref())
+        self.on.conclude(&Wanted::of(&[Proof::Capacity], &[], self.out.as_deref()), global)
     }
 }

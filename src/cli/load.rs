@@ -23,7 +23,7 @@ use crate::load::work::Work;
 use crate::load::{append, driver, replay};
 use crate::profile::Profile;
 use crate::proof::target::{self, Target};
-use crate::report::load::{Run, csv_head, csv_row};
+use crate::report::load::Run;
 use crate::report::{Machine, terminal};
 
 /// Most connections and requests under way on each.
@@ -299,7 +299,7 @@ impl Live {
         let csv = load.csv.as_ref().map(|path| {
             let file = File::create(path).with_context(|| format!("writing {}", path.display()))?;
             let mut out = BufWriter::new(file);
-            writeln!(out, "{}", csv_head()).with_context(|| format!("writing {}", path.display()))?;
+            writeln!(out, "{}", Second::COLUMNS).with_context(|| format!("writing {}", path.display()))?;
             anyhow::Ok((path.clone(), out))
         });
         let bar = progress::seconds(global, takes);
@@ -310,7 +310,7 @@ impl Live {
         self.bar.set_position(second.at.round() as u64);
         self.bar.set_message(crate::report::load::line(second));
         if let Some((_, out)) = &mut self.csv
-            && let Err(error) = writeln!(out, "{}", csv_row(second)).and_then(|()| out.flush())
+            && let Err(error) = writeln!(out, "{}", second.csv()).and_then(|()| out.flush())
         {
             self.failed.get_or_insert(error);
         }

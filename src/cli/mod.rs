@@ -22,6 +22,7 @@ mod read;
 mod say;
 mod stat;
 mod synth;
+mod throughput;
 
 /// A dense, durable buffer for an event stream in Redis or Valkey, and proofs that it holds.
 #[derive(Parser)]
@@ -89,6 +90,7 @@ enum Verb {
     Prove(prove::Prove),
     Audit(audit::Audit),
     Capacity(capacity::Capacity),
+    Throughput(throughput::Throughput),
     Append(append::Append),
     Read(read::Read),
     Stat(stat::Stat),
@@ -121,6 +123,7 @@ pub fn main() -> ExitCode {
         Verb::Prove(verb) => verb.run(global),
         Verb::Audit(verb) => verb.run(global),
         Verb::Capacity(verb) => verb.run(global),
+        Verb::Throughput(verb) => verb.run(global),
         Verb::Append(verb) => verb.run(global),
         Verb::Read(verb) => verb.run(global),
         Verb::Stat(verb) => verb.run(global),

@@ -1,7 +1,9 @@
 //! What `prove` and every verb for one proof have in common: target, scale, report, exit code.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -13,14 +15,15 @@ use super::{Global, progress, say};
 use crate::buffer::connect::{Address, without_password};
 use crate::buffer::keys::Name;
 use crate::exit;
+use crate::load::arrivals::Pattern;
 use crate::profile::{self, Profile};
 use crate::proof::audit::look::Look;
 use crate::proof::audit::{claims, controls, judge};
 use crate::proof::claim::{Claim, Verdict};
 use crate::proof::progress::Progress;
 use crate::proof::target::{self, Target};
-use crate::proof::{capacity, conflict};
-use crate::report::{Machine, Report, terminal, write_all};
+use crate::proof::{capacity, conflict, throughput};
+use crate::report::{Machine, Report, Warning, terminal, write_all};
 use crate::server::{self, ServerBinary};
 
 /// Narrowest and widest that a report is set on a terminal.
@@ -80,7 +83,7 @@ impl Place {
 pub(crate) struct On {
     #[command(flatten)]
     place: Place,
-    /// How much: both put in every event of the profile, full takes larger samples
+    /// How much: quick takes a minute or two; full takes larger samples and runs for the profile's time
     #[arg(long, value_enum, default_value_t = Scale::Quick)]
     scale: Scale,
     /// Seed of the events
@@ -94,26 +97,61 @@ enum Scale {
     Full,
 }
 
+impl From<Scale> for crate::proof::Scale {
+    fn from(scale: Scale) -> Self {
+        match scale {
+            Scale::Quick => Self::Quick,
+            Scale::Full => Self::Full,
+        }
+    }
+}
+
 /// A proof that `prove` can run.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Proof {
     Audit,
     Capacity,
+    Throughput,
 }
 
 impl Proof {
     /// Every proof, in the order in which they run.
-    pub(crate) const ALL: [Self; 2] = [Self::Audit, Self::Capacity];
+    pub(crate) const ALL: [Self; 3] = [Self::Audit, Self::Capacity, Self::Throughput];
 
     /// Whether it writes to the server.
     fn writes(self) -> bool {
-        self == Self::Capacity
+        self != Self::Audit
+    }
+}
+
+/// What a verb wants of its proofs.
+pub(crate) struct Wanted<'a> {
+    /// In this order.
+    pub(crate) proofs: &'a [Proof],
+    /// Under which patterns the rate must be held.
+    pub(crate) patterns: &'a [Pattern],
+    /// Where the report goes, and what long proofs write as they go.
+    pub(crate) out: Option<&'a Path>,
+}
+
+impl<'a> Wanted<'a> {
+    /// These proofs, as they are by default.
+    pub(crate) fn of(proofs: &'a [Proof], patterns: &'a [Pattern], out: Option<&'a Path>) -> Self {
+        Self { proofs, patterns, out }
     }
 }
 
 impl On {
-    /// Runs proofs and makes a report of them.
-    pub(crate) fn run(&self, proofs: &[Proof], global: &Global) -> anyhow::Result<Report> {
+    /// Runs proofs, makes a report of them, prints and writes it, and says the exit code.
+    pub(crate) fn conclude(&self, wanted: &Wanted<'_>, global: &Global) -> anyhow::Result<u8> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let report = self.run(wanted, &stop, global)?;
+        let code = conclude(&report, global, wanted.out)?;
+        Ok(if stop.load(Relaxed) { exit::INTERRUPTED } else { code })
+    }
+
+    fn run(&self, wanted: &Wanted<'_>, stop: &Arc<AtomicBool>, global: &Global) -> anyhow::Result<Report> {
+        let proofs = wanted.proofs;
         let begun = Begun::now();
         let profile = self.place.profile()?;
         let name = target::own_name("proof")?;
@@ -122,7 +160,17 @@ impl On {
         let given = self.place.given(writes.then_some(what.as_str()), global)?;
         let (cleaned, over) = crossbeam_channel::bounded(1);
         let on_signal = given.clone().filter(|_| writes).map(|address| (address, name.clone()));
-        server::install_signal_handler(move || {
+        // Set while a proof runs that ends with what it has seen.
+        let is_heard = Arc::new(AtomicBool::new(false));
+        let (flag, heard, quiet) = (Arc::clone(stop), Arc::clone(&is_heard), global.quiet);
+        let ends_itself = move || {
+            let ends = heard.load(Relaxed) && !flag.swap(true, Relaxed);
+            if ends && !quiet {
+                say::tell("forebay: ending with a report of what was seen; once more to end at once");
+            }
+            ends
+        };
+        server::install_signal_handler(ends_itself, move || {
             // The run notices and removes its keys itself, once its writer is gone: before that they would
             // only come back.
             if let (Some((address, name)), Err(RecvTimeoutError::Timeout)) =
@@ -138,16 +186,31 @@ impl On {
         };
         let on = Ready { profile: &profile, target: &target, binary: &binary, name: &name };
         let mut report = begun.report(&profile, target.describe(&profile)?);
+        let bars = Bars { global, bar: Mutex::new(None) };
         for proof in proofs {
+            if stop.load(Relaxed) {
+                break;
+            }
             match proof {
                 Proof::Audit => on.audit(&mut report)?,
                 Proof::Capacity => {
-                    let claims = self.capacity(&on, global);
-                    // Full where nobody was interrupted: then nobody waits for it either.
-                    let _ = cleaned.try_send(());
+                    let claims = self.capacity(&on, &bars);
+                    bars.clear();
+                    report.claims.extend(claims?);
+                }
+                Proof::Throughput => {
+                    is_heard.store(true, Relaxed);
+                    let claims = self.throughput(&on, wanted, stop, &bars, &report);
+                    is_heard.store(false, Relaxed);
+                    bars.clear();
                     report.claims.extend(claims?);
                 }
             }
+        }
+        // Full where nobody was interrupted: then nobody waits for it either.
+        let _ = cleaned.try_send(());
+        if stop.load(Relaxed) {
+            report.warnings.push(interrupted(proofs));
         }
         let (_, after) = target.address().connect()?;
         report.conflicts = conflict::of(&profile, Some(&after));
@@ -155,23 +218,62 @@ impl On {
         Ok(report)
     }
 
-    fn capacity(&self, on: &Ready<'_>, global: &Global) -> anyhow::Result<Vec<Claim>> {
-        let bars = Bars { global, bar: Mutex::new(None) };
+    fn capacity(&self, on: &Ready<'_>, bars: &Bars<'_>) -> anyhow::Result<Vec<Claim>> {
         let run = capacity::Run {
             profile: on.profile,
             target: on.target,
             binary: on.binary,
             name: on.name,
             seed: self.seed,
-            scale: match self.scale {
-                Scale::Quick => capacity::Scale::Quick,
-                Scale::Full => capacity::Scale::Full,
-            },
-            progress: &bars,
+            scale: self.scale.into(),
+            progress: bars,
         };
-        let claims = run.run();
-        bars.clear();
-        claims
+        run.run()
+    }
+
+    fn throughput(
+        &self,
+        on: &Ready<'_>,
+        wanted: &Wanted<'_>,
+        stop: &AtomicBool,
+        bars: &Bars<'_>,
+        before: &Report,
+    ) -> anyhow::Result<Vec<Claim>> {
+        let run = throughput::Run {
+            profile: on.profile,
+            target: on.target,
+            binary: on.binary,
+            name: on.name,
+            seed: self.seed,
+            scale: self.scale.into(),
+            patterns: wanted.patterns,
+            log: wanted.out,
+            stop,
+            progress: bars,
+        };
+        run.run(&mut |claims| {
+            // What a run of hours has so far; the last report is written when all is done.
+            let Some(out) = wanted.out else { return };
+            let mut report = before.clone();
+            report.claims.extend_from_slice(claims);
+            report.warnings.push(Warning {
+                id: "unfinished".into(),
+                text: "the run was still going on when this was written: controls, and perhaps patterns, are to come"
+                    .into(),
+            });
+            if let Err(error) = write_all(&report, out) {
+                tracing::warn!("{error}");
+            }
+        })
+    }
+}
+
+fn interrupted(proofs: &[Proof]) -> Warning {
+    let last = proofs.len() > 1;
+    let rest = if last { " Proofs that would have come later were not run." } else { "" };
+    Warning {
+        id: "interrupted".into(),
+        text: format!("the run was interrupted: it shows what it saw until then, without controls.{rest}"),
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::Global;
-use super::proof::{On, Proof, conclude};
+use super::proof::{On, Proof, Wanted};
+use crate::load::arrivals::Pattern;
 
 /// Does a buffer hold? Every proof, each beside its control
 #[derive(Args)]
@@ -31,6 +32,6 @@ impl Prove {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
         let wanted = |proof: &Proof| self.only.is_empty() || self.only.contains(proof);
         let proofs: Vec<Proof> = Proof::ALL.into_iter().filter(wanted).collect();
-        conclude(&self.on.run(&proofs, global)?, global, Some(&self.out))
+        self.on.conclude(&Wanted::of(&proofs, &Pattern::paced(), Some(&self.out)), global)
     }
 }

@@ -94,6 +94,17 @@ pub struct Second {
     pub max: f64,
 }
 
+impl Second {
+    /// The columns of [`Self::csv`].
+    pub const COLUMNS: &'static str = "second,due,sent,right,failed,backlog,in_flight,p50_ms,p99_ms,max_ms";
+
+    /// A row of a file of seconds.
+    pub fn csv(&self) -> String {
+        let Self { at, due, sent, right, failed, backlog, in_flight, p50, p99, max } = self;
+        format!("{at:.3},{due},{sent},{right},{failed},{backlog},{in_flight},{p50:.4},{p99:.4},{max:.4}")
+    }
+}
+
 impl Outcome {
     /// Right answers a second.
     pub fn rate(&self) -> f64 {

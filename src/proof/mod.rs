@@ -7,3 +7,13 @@ pub mod conflict;
 pub mod ledger;
 pub mod progress;
 pub mod target;
+pub mod throughput;
+
+/// How much is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// What a minute or two can show.
+    Quick,
+    /// Samples and times as long as the profile says.
+    Full,
+}

@@ -144,14 +144,3 @@ pub fn line(second: &Second) -> String {
         thousands((second.backlog + second.in_flight) as f64, 0),
     )
 }
-
-/// The columns of the file of seconds.
-pub fn csv_head() -> &'static str {
-    "second,due,sent,right,failed,backlog,in_flight,p50_ms,p99_ms,max_ms"
-}
-
-/// One second as a row of that file.
-pub fn csv_row(second: &Second) -> String {
-    let Second { at, due, sent, right, failed, backlog, in_flight, p50, p99, max } = second;
-    format!("{at:.3},{due},{sent},{right},{failed},{backlog},{in_flight},{p50:.4},{p99:.4},{max:.4}")
-}

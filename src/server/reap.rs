@@ -208,9 +208,16 @@ pub fn ending() -> bool {
 }
 
 /// From now on SIGINT, SIGTERM and SIGHUP end every server, run `on_exit`, and end the program with
-/// [`crate::exit::INTERRUPTED`]. To be called once, by the binary.
-pub fn install_signal_handler(on_exit: impl Fn() + Send + 'static) -> Result<(), ServerError> {
+/// [`crate::exit::INTERRUPTED`], unless `ends_itself` says that what runs has heard and will end by itself. To be called
+/// once, by the binary.
+pub fn install_signal_handler(
+    ends_itself: impl Fn() -> bool + Send + 'static,
+    on_exit: impl Fn() + Send + 'static,
+) -> Result<(), ServerError> {
     ctrlc::set_handler(move || {
+        if catch_unwind(AssertUnwindSafe(&ends_itself)).unwrap_or(false) {
+            return;
+        }
         end_all();
         // Whatever it does, the program ends: to print into a closed pipe is enough to panic.
         let _ = catch_unwind(AssertUnwindSafe(&on_exit));

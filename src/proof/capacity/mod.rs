@@ -16,6 +16,7 @@ use crate::buffer::batch::Limits;
 use crate::buffer::keys::Name;
 use crate::event::synth::Synth;
 use crate::profile::Profile;
+use crate::proof::Scale;
 use crate::proof::claim::Claim;
 use crate::proof::ledger::Ledger;
 use crate::proof::progress::Progress;
@@ -26,22 +27,11 @@ use fill::{Filled, Plan, fill};
 use readback::{ReadBack, read_back};
 use sample::{Layout, Weight, weigh};
 
-/// How much of the profile goes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scale {
-    /// All of the profile's events; small samples.
-    Quick,
-    /// All of the profile's events; larger samples.
-    Full,
-}
-
-impl Scale {
-    /// Events in each sample. Of fewer, what a server holds besides them would count for too much.
-    fn sample(self) -> u64 {
-        match self {
-            Self::Quick => 100_000,
-            Self::Full => 500_000,
-        }
+/// Events in each sample. Of fewer, what a server holds besides them would count for too much.
+fn sample(scale: Scale) -> u64 {
+    match scale {
+        Scale::Quick => 100_000,
+        Scale::Full => 500_000,
     }
 }
 
@@ -98,7 +88,7 @@ impl Run<'_> {
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         let limits = self.profile.limits().map_err(anyhow::Error::msg)?;
         let events = Synth::network(self.seed).with_rate(self.profile.rate());
-        let sample = self.scale.sample();
+        let sample = sample(self.scale);
         let weights = self.weigh(&events, sample, limits)?;
         let weight = weights[0].1;
         let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);

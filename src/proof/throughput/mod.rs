@@ -1,0 +1,96 @@
+//! The throughput proof: is the profile's rate held for the profile's time, whatever the pattern?
+//!
+//! Three things run together on one server: single operations at the profile's rate, the real writer with as many
+//! events, and a reading group that acknowledges and trims. The ledger knows every event. What a run was too short to
+//! show is not shown; what failed in a short run is refuted all the same. The controls are a server held below the rate
+//! by somebody else's scripts, and one that is paused, with answers and blocks changed behind the proof's back.
+
+mod controls;
+mod judge;
+mod log;
+mod together;
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use crate::buffer::keys::Name;
+use crate::load::arrivals::Pattern;
+use crate::profile::Profile;
+use crate::proof::Scale;
+use crate::proof::claim::Claim;
+use crate::proof::progress::Progress;
+use crate::proof::target::Target;
+use crate::server::ServerBinary;
+
+use log::Log;
+use together::{GRACE, Held, Plan, hold};
+
+/// How long a quick run takes, all patterns together.
+const QUICK: Duration = Duration::from_secs(60);
+
+/// What a run needs.
+pub struct Run<'a> {
+    /// What must hold.
+    pub profile: &'a Profile,
+    /// The server that the claims are about.
+    pub target: &'a Target,
+    /// For controls, which never run on somebody's server.
+    pub binary: &'a ServerBinary,
+    /// Whose keys are written.
+    pub name: &'a Name,
+    /// Seed of events, payloads and the mix.
+    pub seed: u64,
+    /// How much.
+    pub scale: Scale,
+    /// Under which patterns.
+    pub patterns: &'a [Pattern],
+    /// Where every second is written as it ends, a file a pattern.
+    pub log: Option<&'a Path>,
+    /// Ends the run with what was seen.
+    pub stop: &'a AtomicBool,
+    /// Who listens.
+    pub progress: &'a dyn Progress,
+}
+
+impl Run<'_> {
+    /// Runs the proof and its controls. `each` hears of the claims so far after each pattern.
+    pub fn run(&self, each: &mut dyn FnMut(&[Claim])) -> anyhow::Result<Vec<Claim>> {
+        let wanted = self.profile.load.duration;
+        let duration = match self.scale {
+            Scale::Quick => wanted.min(QUICK / self.patterns.len().max(1) as u32),
+            Scale::Full => wanted,
+        };
+        let log = Log::in_folder(self.log)?;
+        let mut held: Vec<Held> = Vec::new();
+        for pattern in self.patterns {
+            if self.stop.load(Relaxed) {
+                break;
+            }
+            let _keys = self.target.keys(self.name);
+            held.push(hold(&self.plan(pattern, duration), &log, self.stop)?);
+            // The next pattern begins with an empty buffer of its own.
+            crate::proof::target::remove(self.target.address(), self.name);
+            each(&judge::claims(&held, self.profile));
+        }
+        let mut claims = judge::claims(&held, self.profile);
+        if !self.stop.load(Relaxed) {
+            controls::attach(self, &mut claims)?;
+        }
+        Ok(claims)
+    }
+
+    fn plan<'a>(&'a self, pattern: &'a Pattern, duration: Duration) -> Plan<'a> {
+        Plan {
+            address: self.target.address(),
+            name: self.name,
+            profile: self.profile,
+            pattern,
+            duration,
+            grace: GRACE,
+            seed: self.seed,
+            progress: self.progress,
+        }
+    }
+}
