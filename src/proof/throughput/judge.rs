@@ -192,7 +192,7 @@ fn left_over(held: &[Held]) -> Claim {
     };
     let most = held.iter().flat_map(|one| &one.behind).map(|point| point.1).fold(0.0, f64::max);
     let backlog = held.iter().map(|one| one.operations.backlog_max).max().unwrap_or(0);
-    Claim::judged(
+    let mut claim = Claim::judged(
         "throughput.backlog",
         STEP,
         "at the end nothing is left over: everything due was sent and answered, and every event read",
@@ -203,7 +203,11 @@ fn left_over(held: &[Held]) -> Claim {
             thousands(backlog as f64, 0),
             thousands(most, 0)
         ),
-    )
+    );
+    if held.iter().any(|one| one.operations.interrupted || one.events.interrupted) {
+        (claim.verdict, claim.why) = (Verdict::NotShown, "the run was interrupted before its end".into());
+    }
+    claim
 }
 
 fn answers(held: &[Held]) -> Claim {
