@@ -13,6 +13,7 @@ use crate::server::ServerError;
 
 mod append;
 mod audit;
+mod baseline;
 mod capacity;
 mod load;
 mod progress;
@@ -89,6 +90,7 @@ impl Global {
 enum Verb {
     Prove(prove::Prove),
     Audit(audit::Audit),
+    Baseline(baseline::Baseline),
     Capacity(capacity::Capacity),
     Throughput(throughput::Throughput),
     Append(append::Append),
@@ -122,6 +124,7 @@ pub fn main() -> ExitCode {
     let outcome = match cli.verb {
         Verb::Prove(verb) => verb.run(global),
         Verb::Audit(verb) => verb.run(global),
+        Verb::Baseline(verb) => verb.run(global),
         Verb::Capacity(verb) => verb.run(global),
         Verb::Throughput(verb) => verb.run(global),
         Verb::Append(verb) => verb.run(global),

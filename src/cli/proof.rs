@@ -22,7 +22,7 @@ use crate::proof::audit::{claims, controls, judge};
 use crate::proof::claim::{Claim, Verdict};
 use crate::proof::progress::Progress;
 use crate::proof::target::{self, Target};
-use crate::proof::{capacity, conflict, throughput};
+use crate::proof::{baseline, capacity, conflict, throughput};
 use crate::report::{Machine, Report, Warning, terminal, write_all};
 use crate::server::{self, ServerBinary};
 
@@ -110,13 +110,14 @@ impl From<Scale> for crate::proof::Scale {
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Proof {
     Audit,
+    Baseline,
     Capacity,
     Throughput,
 }
 
 impl Proof {
     /// Every proof, in the order in which they run.
-    pub(crate) const ALL: [Self; 3] = [Self::Audit, Self::Capacity, Self::Throughput];
+    pub(crate) const ALL: [Self; 4] = [Self::Audit, Self::Baseline, Self::Capacity, Self::Throughput];
 
     /// Whether it writes to the server.
     fn writes(self) -> bool {
@@ -193,6 +194,11 @@ impl On {
             }
             match proof {
                 Proof::Audit => on.audit(&mut report)?,
+                Proof::Baseline => {
+                    let claims = self.baseline(&on, &bars);
+                    bars.clear();
+                    report.claims.extend(claims?);
+                }
                 Proof::Capacity => {
                     let claims = self.capacity(&on, &bars);
                     bars.clear();
@@ -216,6 +222,19 @@ impl On {
         report.conflicts = conflict::of(&profile, Some(&after));
         report.seconds = begun.seconds();
         Ok(report)
+    }
+
+    fn baseline(&self, on: &Ready<'_>, bars: &Bars<'_>) -> anyhow::Result<Vec<Claim>> {
+        let run = baseline::Run {
+            profile: on.profile,
+            target: on.target,
+            binary: on.binary,
+            name: on.name,
+            seed: self.seed,
+            scale: self.scale.into(),
+            progress: bars,
+        };
+        run.run()
     }
 
     fn capacity(&self, on: &Ready<'_>, bars: &Bars<'_>) -> anyhow::Result<Vec<Claim>> {

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::units::figure;
+
 /// What a claim turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,6 +77,8 @@ pub enum Unit {
     BytesPerEvent,
     /// Events each second.
     EventsPerSecond,
+    /// Requests each second.
+    RequestsPerSecond,
     /// Share of one hundred.
     Percent,
     /// Hours.
@@ -115,6 +119,13 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// The same where the run could not tell.
+    #[must_use]
+    pub fn not_shown(mut self, why: impl Into<String>) -> Self {
+        (self.verdict, self.why, self.measured) = (Verdict::NotShown, why.into(), None);
+        self
+    }
+
     /// A claim judged from its figures.
     pub fn judged(
         id: &str,
@@ -149,6 +160,19 @@ pub struct Control {
     pub caught: bool,
     /// What it measured, in a sentence with figures.
     pub measured: String,
+}
+
+impl Control {
+    /// Whether the claims that were judged of something broken have the one of this id refuted.
+    pub fn of(what: impl Into<String>, judged: &[Claim], id: &str) -> Self {
+        let judged = judged.iter().find(|claim| claim.id == id);
+        let measured = judged.map_or("no such claim was made".into(), |claim| {
+            let measured = claim.measured.map_or("no figure".into(), |measured| figure(measured, claim.unit));
+            format!("{measured}: {}", claim.why)
+        });
+        let caught = judged.is_some_and(|claim| claim.verdict == Verdict::Refuted);
+        Self { what: what.into(), caught, measured }
+    }
 }
 
 /// Something to look at beside a claim.

@@ -103,7 +103,13 @@ pub fn setting(connection: &mut Connection, name: &str) -> Option<String> {
 
 /// What the server says of itself now.
 pub fn facts(connection: &mut Connection) -> Result<Facts, Error> {
-    let info: String = redis::cmd("INFO").query(connection).map_err(|error| Error::server("INFO", &error))?;
+    facts_of(connection, &[])
+}
+
+/// The same, of these sections of INFO.
+pub fn facts_of(connection: &mut Connection, sections: &[&str]) -> Result<Facts, Error> {
+    let info: String =
+        redis::cmd("INFO").arg(sections).query(connection).map_err(|error| Error::server("INFO", &error))?;
     Ok(Facts::of(&info))
 }
 

@@ -186,6 +186,9 @@ fn precise(value: f64, unit: Unit, extra: usize) -> String {
         Unit::EventsPerSecond => {
             format!("{} events/s", thousands(value, usize::from(size < 10.0) + extra))
         }
+        Unit::RequestsPerSecond => {
+            format!("{} requests/s", thousands(value, usize::from(size < 10.0) + extra))
+        }
         Unit::Percent => format!("{} %", thousands(value, 1 + extra)),
         Unit::Hours => format!("{} h", thousands(value, 1 + extra)),
         Unit::Seconds => format!("{} s", thousands(value, small(size) + extra)),

@@ -9,7 +9,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::gauge::{Gauge, Point};
 use crate::buffer::batch::Limits;
 use crate::buffer::connect::Address;
 use crate::buffer::error::Error;
@@ -18,6 +17,7 @@ use crate::buffer::writer::{Counts, Monitor, Options, Writer};
 use crate::event::lane::Lane;
 use crate::event::parse;
 use crate::event::synth::Synth;
+use crate::proof::gauge::{Gauge, Point};
 use crate::proof::ledger::Ledger;
 use crate::proof::progress::Progress;
 use crate::server;

@@ -7,7 +7,6 @@
 
 mod controls;
 mod fill;
-mod gauge;
 mod judge;
 mod readback;
 mod sample;

@@ -3,10 +3,10 @@
 use redis::Connection;
 
 use super::fill::{Plan, fill};
-use super::gauge::Gauge;
 use crate::buffer::batch::Limits;
 use crate::buffer::keys::Name;
 use crate::event::synth::Synth;
+use crate::proof::gauge::Gauge;
 use crate::proof::ledger::Ledger;
 use crate::proof::progress::Progress;
 use crate::proof::target::scratch;

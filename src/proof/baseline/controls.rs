@@ -1,0 +1,167 @@
+//! The controls: the same measurements on a server that is paused, one that is kept busy by others, one whose values are
+//! changed behind the run's back, and one that somebody else sends commands to.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use crossbeam_channel::unbounded;
+
+use super::cells::cells;
+use super::counters::Counters;
+use super::{Bench, CONNECTIONS, Run, judge, saturation};
+use crate::load::payload::Payloads;
+use crate::load::work::{Kind, Work};
+use crate::profile::Load;
+use crate::proof::claim::{Claim, Control, Verdict};
+use crate::proof::harm::{Ticks, busy, busy_rate, crossable, keep_busy, next_second, overwrite};
+use crate::proof::target::Target;
+use crate::server::Server;
+
+/// The paused run: so many requests a second over so few connections, for so long, paused for so long.
+const PAUSED_RATE: f64 = 1_000.0;
+const PAUSED_CONNECTIONS: usize = 10;
+const PAUSED_RUN: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What such a pause must show as: requests that waited longer than so many milliseconds.
+const LATE_MS: f64 = 50.0;
+const LATE_MIN: u64 = 450;
+
+/// How long the other runs take.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// Commands that somebody else sends.
+const FOREIGN: u64 = 7;
+
+/// Runs every control and puts it beside its claims.
+pub fn attach(run: &Run<'_>, payloads: &Payloads, claims: &mut [Claim]) -> anyhow::Result<()> {
+    let Target::Own(server, address) = Target::own(run.binary, run.profile)? else {
+        anyhow::bail!("a server of our own is somebody's");
+    };
+    let bench = Bench { address: &address, payloads, ..run.bench(payloads) };
+    let load = crossable(&run.profile.load);
+    let paused = paused(&bench, &server, &load)?;
+    let busy_claims = kept_busy(&bench, &load)?;
+    let changed = changed(&bench)?;
+    let counted = foreign(&bench)?;
+    for claim in claims {
+        let id = claim.id.clone();
+        claim.control = Some(match id.as_str() {
+            "baseline.p95" => paused.clone(),
+            "baseline.answers" => Control::of("values overwritten behind the run's back", &changed, &id),
+            "baseline.counted" => {
+                Control::of(format!("{FOREIGN} commands of somebody else's"), &counted, &id)
+            }
+            _ => Control::of(busy(CONNECTIONS), &busy_claims, &id),
+        });
+    }
+    Ok(())
+}
+
+/// A pause must show in the latencies from when requests were due, and all but nothing of it in those from when they
+/// were sent, which is what a closed loop would have reported.
+fn paused(bench: &Bench<'_>, server: &Server, load: &Load) -> anyhow::Result<Control> {
+    let (to, ticks) = unbounded();
+    let is_over = AtomicBool::new(false);
+    let listener = Ticks { to, listener: bench.progress };
+    let bench = Bench { progress: &listener, ..*bench };
+    let outcome = std::thread::scope(|scope| {
+        let pausing = scope.spawn(|| -> anyhow::Result<()> {
+            if next_second(&ticks, &is_over).is_some() {
+                server.pause()?;
+                std::thread::sleep(PAUSE);
+            }
+            Ok(server.resume()?)
+        });
+        let mut tick = |second: &crate::load::outcome::Second| listener.tick(second.at as u64);
+        let outcome =
+            bench.run_watched(&Work::mix(), PAUSED_CONNECTIONS, Some(PAUSED_RATE), PAUSED_RUN, &mut tick);
+        is_over.store(true, Relaxed);
+        // Proof: it has nothing that panics; if it does, so may we.
+        pausing.join().expect("a thread that pauses")?;
+        outcome
+    })?;
+    let (due, sent) = (outcome.response(), outcome.service());
+    let late = due.above(LATE_MS);
+    let seen_by_closed_loop = sent.above(LATE_MS);
+    let judged = judge::latency("baseline.p95", 95.0, load.p95_max.as_secs_f64() * 1e3, &outcome, load);
+    Ok(Control {
+        what: format!(
+            "a server paused for {} ms (SIGSTOP) at {PAUSED_RATE:.0} requests/s",
+            PAUSE.as_millis()
+        ),
+        caught: judged.verdict == Verdict::Refuted
+            && late >= LATE_MIN
+            && seen_by_closed_loop <= PAUSED_CONNECTIONS as u64,
+        measured: format!(
+            "p95 {:.0} ms: {late} of {} requests took over {LATE_MS:.0} ms from when they were due. From when they were \
+             sent, as a closed loop measures, {seen_by_closed_loop} did, and p95 was {:.2} ms",
+            due.percentile(95.0),
+            due.count(),
+            sent.percentile(95.0)
+        ),
+    })
+}
+
+/// Rate, latency and saturation of a server that others keep busy.
+fn kept_busy(bench: &Bench<'_>, load: &Load) -> anyhow::Result<Vec<Claim>> {
+    let mut load = load.clone();
+    // So that it is too high for such a server, whatever the profile says.
+    load.rate = load.rate.max(busy_rate(CONNECTIONS) * 2.0);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let busy = scope.spawn(|| keep_busy(bench.address, &is_over));
+        let measured = (|| {
+            let paced = bench.run(&Work::mix(), CONNECTIONS, Some(load.rate), SHORT)?;
+            let cells = cells(bench, SHORT / 2, &[Kind::Set], &[1])?;
+            let probes = saturation::find(bench, &load, SHORT / 2)?;
+            anyhow::Ok(vec![
+                judge::rate(&cells, &load),
+                judge::latency("baseline.p50", 50.0, load.p50_max.as_secs_f64() * 1e3, &paced, &load),
+                judge::saturation(&probes, &load),
+            ])
+        })();
+        is_over.store(true, Relaxed);
+        // As above.
+        busy.join().expect("a thread that runs scripts")?;
+        measured
+    })
+}
+
+/// Values that are not what was set.
+fn changed(bench: &Bench<'_>) -> anyhow::Result<Vec<Claim>> {
+    let (to, ticks) = unbounded();
+    let is_over = AtomicBool::new(false);
+    let listener = Ticks { to, listener: bench.progress };
+    let outcome = std::thread::scope(|scope| {
+        let changing = scope.spawn(|| match next_second(&ticks, &is_over) {
+            Some(_) => overwrite(bench.address, bench.name, CONNECTIONS),
+            None => Ok(()),
+        });
+        let mut tick = |second: &crate::load::outcome::Second| listener.tick(second.at as u64);
+        let outcome = bench.run_watched(&Work::only(Kind::Get), CONNECTIONS, None, SHORT, &mut tick);
+        is_over.store(true, Relaxed);
+        // As above.
+        changing.join().expect("a thread that overwrites")?;
+        outcome
+    })?;
+    Ok(vec![judge::answers(&[&outcome])])
+}
+
+/// Commands that are not ours.
+fn foreign(bench: &Bench<'_>) -> anyhow::Result<Vec<Claim>> {
+    let before = Counters::read(bench.address)?;
+    let outcome = bench.run(&Work::mix(), CONNECTIONS, Some(PAUSED_RATE), SHORT / 4)?;
+    let mut connection = bench.address.dial()?;
+    for _ in 0..FOREIGN {
+        redis::cmd("GET").arg(bench.name.load_value(0, 0)).query::<Option<Vec<u8>>>(&mut connection)?;
+    }
+    let counters = Counters::read(bench.address)?.since(&before);
+    let sent: Vec<(Kind, u64)> = Kind::ALL
+        .into_iter()
+        .filter(|kind| *kind != Kind::Append)
+        .map(|kind| (kind, outcome.kinds.get(&kind).map_or(0, |figures| figures.sent)))
+        .collect();
+    Ok(vec![judge::difference(&counters, &sent)])
+}

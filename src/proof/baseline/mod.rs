@@ -1,0 +1,156 @@
+//! The baseline proof: how fast is the server, before anything is asked of it that it might not bear?
+//!
+//! Each operation on one to a thousand connections as fast as answers come; the mix at the profile's rate, measured
+//! from when each request was due; and the highest rate at which p99 stays under the profile's line. Beside it stands
+//! what the server counted itself. The controls are a server that is paused, one kept busy by others, values
+//! overwritten behind the run's back, and commands that somebody else sent.
+
+mod cells;
+mod controls;
+mod counters;
+mod judge;
+mod saturation;
+mod values;
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crate::buffer::connect::Address;
+use crate::buffer::keys::Name;
+use crate::load::arrivals::{Arrivals, Pattern};
+use crate::load::driver;
+use crate::load::outcome::{Outcome, Second};
+use crate::load::payload::{Payloads, Source};
+use crate::load::stage::{Stage, allow_connections};
+use crate::load::work::Work;
+use crate::profile::Profile;
+use crate::proof::Scale;
+use crate::proof::claim::Claim;
+use crate::proof::progress::Progress;
+use crate::proof::target::Target;
+use crate::server::ServerBinary;
+
+use cells::Cell;
+use counters::Counters;
+use saturation::Probe;
+use values::Weight;
+
+/// Connections of everything that is not a cell of its own.
+const CONNECTIONS: usize = 50;
+
+/// How long what is still under way is waited for.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What a run needs.
+pub struct Run<'a> {
+    /// What must hold.
+    pub profile: &'a Profile,
+    /// The server that the claims are about.
+    pub target: &'a Target,
+    /// For controls, which never run on somebody's server.
+    pub binary: &'a ServerBinary,
+    /// Whose keys are written.
+    pub name: &'a Name,
+    /// Seed of payloads and the mix.
+    pub seed: u64,
+    /// How much.
+    pub scale: Scale,
+    /// Who listens.
+    pub progress: &'a dyn Progress,
+}
+
+/// Everything that was measured.
+struct Measured {
+    cells: Vec<Cell>,
+    /// The mix at the profile's rate.
+    paced: Outcome,
+    probes: Vec<Probe>,
+    weights: Vec<Weight>,
+    counters: Counters,
+    /// Whether nobody else sends commands to the server.
+    is_own: bool,
+}
+
+/// A server under load.
+#[derive(Clone, Copy)]
+struct Bench<'a> {
+    address: &'a Address,
+    name: &'a Name,
+    payloads: &'a Payloads,
+    seed: u64,
+    progress: &'a dyn Progress,
+}
+
+impl Bench<'_> {
+    /// Work over connections, at a rate or as fast as answers come.
+    fn run(
+        &self,
+        work: &Work,
+        connections: usize,
+        rate: Option<f64>,
+        duration: Duration,
+    ) -> anyhow::Result<Outcome> {
+        self.run_watched(work, connections, rate, duration, &mut |_| {})
+    }
+
+    fn run_watched(
+        &self,
+        work: &Work,
+        connections: usize,
+        rate: Option<f64>,
+        duration: Duration,
+        each_second: &mut dyn FnMut(&Second),
+    ) -> anyhow::Result<Outcome> {
+        anyhow::ensure!(!crate::server::ending(), "interrupted");
+        allow_connections(connections).map_err(anyhow::Error::msg)?;
+        let _stage = Stage::set(self.address, self.name, work, connections)?;
+        let plan = driver::Plan {
+            address: self.address,
+            name: self.name,
+            work,
+            payloads: self.payloads,
+            arrivals: rate.map(|rate| Arrivals::of(&Pattern::Constant, rate, duration, self.seed)),
+            duration,
+            connections,
+            pipeline: 1,
+            grace: GRACE,
+            seed: self.seed,
+        };
+        // A signal ends the server, or the program: either ends this.
+        Ok(driver::run(&plan, &AtomicBool::new(false), each_second)?)
+    }
+}
+
+impl Run<'_> {
+    fn bench<'a>(&'a self, payloads: &'a Payloads) -> Bench<'a> {
+        let address = self.target.address();
+        Bench { address, name: self.name, payloads, seed: self.seed, progress: self.progress }
+    }
+
+    /// Runs the proof and its controls.
+    pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
+        let payloads = Payloads::of(&Source::Events, self.seed).map_err(anyhow::Error::msg)?;
+        let bench = self.bench(&payloads);
+        let (cell, paced, probe) = match self.scale {
+            Scale::Quick => (500, 4_000, 1_000),
+            Scale::Full => (5_000, 60_000, 10_000),
+        };
+        let before = Counters::read(bench.address)?;
+        let mut cells = cells::all(&bench, Duration::from_millis(cell))?;
+        let load = &self.profile.load;
+        let takes = Duration::from_millis(paced);
+        self.progress.begin("the profile's rate", takes.as_secs());
+        let mut tick = |second: &Second| self.progress.at(second.at as u64);
+        let paced = bench.run_watched(&Work::mix(), CONNECTIONS, Some(load.rate), takes, &mut tick)?;
+        let probes = saturation::find(&bench, load, Duration::from_millis(probe))?;
+        let counters = Counters::read(bench.address)?.since(&before);
+        // After the counters: its scripts call commands of the same names.
+        cells.push(cells::append(&bench, Duration::from_millis(cell))?);
+        let weights = values::weigh(self.binary)?;
+        let is_own = matches!(self.target, Target::Own(..));
+        let measured = Measured { cells, paced, probes, weights, counters, is_own };
+        let mut claims = judge::claims(&measured, self.profile);
+        controls::attach(self, &payloads, &mut claims)?;
+        Ok(claims)
+    }
+}
