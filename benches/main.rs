@@ -7,6 +7,7 @@
 mod codec;
 mod commands;
 mod held_back;
+mod load;
 mod peer;
 mod table;
 
@@ -45,6 +46,7 @@ fn main() -> anyhow::Result<()> {
     let peak = held_back::peak_mib(&binary, &input)?;
     let what = "`append` held back by a slow server, 10 M events: peak memory";
     table.add(Row::new(what, "MiB", vec![peak]).at_most(200.0));
+    load::rows(&binary, &mut table)?;
     table.print();
     Ok(())
 }

@@ -120,7 +120,7 @@ impl Clock {
             self.count_due(&mut traffic, now);
             if now >= self.duration && !is_over {
                 is_over = true;
-                traffic.saturating = false;
+                traffic.calm()?;
                 traffic.outcome.backlog_at_end = traffic.backlog();
             }
             while now >= tick {

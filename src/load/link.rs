@@ -198,6 +198,11 @@ impl Link {
         Ok(true)
     }
 
+    /// Whether something written into the buffer is not handed over.
+    pub fn has_output(&self) -> bool {
+        self.written < self.output.len()
+    }
+
     /// Reads what has come, once; an error where the connection ended.
     pub fn fill(&mut self) -> io::Result<()> {
         let Some(socket) = &self.socket else { return Err(io::ErrorKind::NotConnected.into()) };

@@ -81,6 +81,15 @@ struct Bench<'a> {
     progress: &'a dyn Progress,
 }
 
+/// What is asked of it.
+struct Asked<'a> {
+    work: &'a Work,
+    connections: usize,
+    /// None for as fast as answers come.
+    rate: Option<f64>,
+    duration: Duration,
+}
+
 impl Bench<'_> {
     /// Work over connections, at a rate or as fast as answers come.
     fn run(
@@ -90,18 +99,18 @@ impl Bench<'_> {
         rate: Option<f64>,
         duration: Duration,
     ) -> anyhow::Result<Outcome> {
-        self.run_watched(work, connections, rate, duration, &mut |_| {})
+        // A signal ends the server, or the program: either ends this.
+        self.ask(&Asked { work, connections, rate, duration }, &AtomicBool::new(false), &mut |_| {})
     }
 
-    fn run_watched(
+    fn ask(
         &self,
-        work: &Work,
-        connections: usize,
-        rate: Option<f64>,
-        duration: Duration,
+        asked: &Asked<'_>,
+        stop: &AtomicBool,
         each_second: &mut dyn FnMut(&Second),
     ) -> anyhow::Result<Outcome> {
         anyhow::ensure!(!crate::server::ending(), "interrupted");
+        let Asked { work, connections, rate, duration } = *asked;
         allow_connections(connections).map_err(anyhow::Error::msg)?;
         let _stage = Stage::set(self.address, self.name, work, connections)?;
         let plan = driver::Plan {
@@ -116,8 +125,7 @@ impl Bench<'_> {
             grace: GRACE,
             seed: self.seed,
         };
-        // A signal ends the server, or the program: either ends this.
-        Ok(driver::run(&plan, &AtomicBool::new(false), each_second)?)
+        Ok(driver::run(&plan, stop, each_second)?)
     }
 }
 
@@ -131,21 +139,25 @@ impl Run<'_> {
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         let payloads = Payloads::of(&Source::Events, self.seed).map_err(anyhow::Error::msg)?;
         let bench = self.bench(&payloads);
+        let load = &self.profile.load;
+        // No longer than the profile's own time: who asks for a second does not wait for a minute.
         let (cell, paced, probe) = match self.scale {
             Scale::Quick => (500, 4_000, 1_000),
             Scale::Full => (5_000, 60_000, 10_000),
         };
+        let at_most = |millis, share| Duration::from_millis(millis).min(load.duration / share);
         let before = Counters::read(bench.address)?;
-        let mut cells = cells::all(&bench, Duration::from_millis(cell))?;
-        let load = &self.profile.load;
-        let takes = Duration::from_millis(paced);
+        let mut cells = cells::all(&bench, at_most(cell, 10))?;
+        let takes = at_most(paced, 1);
         self.progress.begin("the profile's rate", takes.as_secs());
+        let asked =
+            Asked { work: &Work::mix(), connections: CONNECTIONS, rate: Some(load.rate), duration: takes };
         let mut tick = |second: &Second| self.progress.at(second.at as u64);
-        let paced = bench.run_watched(&Work::mix(), CONNECTIONS, Some(load.rate), takes, &mut tick)?;
-        let probes = saturation::find(&bench, load, Duration::from_millis(probe))?;
+        let paced = bench.ask(&asked, &AtomicBool::new(false), &mut tick)?;
+        let probes = saturation::find(&bench, load, at_most(probe, 2))?;
         let counters = Counters::read(bench.address)?.since(&before);
         // After the counters: its scripts call commands of the same names.
-        cells.push(cells::append(&bench, Duration::from_millis(cell))?);
+        cells.push(cells::append(&bench, at_most(cell, 10))?);
         let weights = values::weigh(self.binary)?;
         let is_own = matches!(self.target, Target::Own(..));
         let measured = Measured { cells, paced, probes, weights, counters, is_own };
