@@ -124,11 +124,24 @@ fn stat_changes_nothing() {
     assert_eq!(super::support::ask::<u64>(&server, "DBSIZE").unwrap(), 0);
 }
 
+const VERBS: [&str; 11] = [
+    "prove",
+    "audit",
+    "baseline",
+    "capacity",
+    "throughput",
+    "append",
+    "read",
+    "stat",
+    "load",
+    "synth",
+    "completions",
+];
+
 #[test]
 fn help_fits_80_columns() {
-    for verb in
-        [&[][..], &["prove"], &["capacity"], &["append"], &["read"], &["stat"], &["synth"], &["completions"]]
-    {
+    for verb in [""].into_iter().chain(VERBS) {
+        let verb: &[&str] = if verb.is_empty() { &[] } else { &[verb] };
         let help = |columns: &str| {
             let ran = forebay(&[verb, &["--help"]].concat()).env("COLUMNS", columns).output().unwrap();
             assert_eq!(ran.status.code(), Some(0));
@@ -145,7 +158,7 @@ fn help_fits_80_columns() {
 
 #[test]
 fn every_verb_has_help_with_examples_and_shells_have_completions() {
-    for verb in ["prove", "capacity", "append", "read", "stat", "synth", "completions"] {
+    for verb in VERBS {
         let ran = run(&[verb, "--help"]);
         let text = String::from_utf8(ran.out).unwrap();
         assert!(ran.code == 0 && text.contains("Examples:"), "{verb}: {text}");

@@ -26,6 +26,7 @@ mod event_cids;
 mod event_parse;
 mod event_synth;
 mod proof_capacity;
+mod proof_load;
 mod proxy;
 mod report;
 mod report_audit;

@@ -30,3 +30,5 @@ mod scripts;
 pub mod stat;
 mod trim;
 pub mod writer;
+
+pub(crate) use counts::lock;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueHint};
 
-use super::proof::{Begun, conclude, width};
+use super::conclude::{Begun, conclude, width};
 use super::{Global, say};
 use crate::buffer::connect::{Address, Facts};
 use crate::buffer::keys::Name;

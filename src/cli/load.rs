@@ -11,7 +11,8 @@ use anyhow::Context;
 use clap::{Args, ValueHint};
 use indicatif::ProgressBar;
 
-use super::proof::{Place, width};
+use super::conclude::width;
+use super::place::Place;
 use super::{Global, progress, say};
 use crate::buffer::writer::{Options, Writer};
 use crate::exit;
@@ -56,7 +57,7 @@ still then also stops the clock, and latencies say so.
 Latencies count from when a request was due, not from when it was sent. What
 was never sent or never answered is in them with the time it had waited.
 Answers are checked; a wrong one, an error or a request not answered gives exit
-code 1. The keys, forebay:load-...:load:*, are removed afterwards.")]
+code 1. The keys of the run are removed afterwards.")]
 pub(crate) struct Load {
     /// What to ask: set, get, del, lpush, rpop, xadd, xreadgroup; several with shares; mix; or append
     #[arg(long, value_name = "OP", default_value = "mix")]

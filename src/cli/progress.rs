@@ -1,10 +1,12 @@
 //! Progress on stderr while something long runs, where stderr is a terminal.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Global;
+use crate::proof::progress::Progress;
 
 /// A bar for a known time, with a line of figures.
 pub(crate) fn seconds(global: &Global, takes: Duration) -> ProgressBar {
@@ -37,4 +39,39 @@ pub(crate) fn events(global: &Global, total: Option<u64>) -> ProgressBar {
     }
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+/// A bar for each part of a proof.
+pub(crate) struct Bars<'a> {
+    global: &'a Global,
+    bar: Mutex<Option<ProgressBar>>,
+}
+
+impl<'a> Bars<'a> {
+    pub(crate) fn new(global: &'a Global) -> Self {
+        Self { global, bar: Mutex::new(None) }
+    }
+
+    pub(crate) fn clear(&self) {
+        if let Ok(mut bar) = self.bar.lock() {
+            bar.take().inspect(ProgressBar::finish_and_clear);
+        }
+    }
+}
+
+impl Progress for Bars<'_> {
+    fn begin(&self, what: &str, total: u64) {
+        self.clear();
+        if let Ok(mut bar) = self.bar.lock() {
+            let next = events(self.global, Some(total));
+            next.set_message(what.to_owned());
+            *bar = Some(next);
+        }
+    }
+
+    fn at(&self, done: u64) {
+        if let Ok(bar) = self.bar.lock() {
+            bar.iter().for_each(|bar| bar.set_position(done));
+        }
+    }
 }

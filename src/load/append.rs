@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use super::arrivals::Arrivals;
@@ -15,6 +15,7 @@ use super::latency::Latency;
 use super::outcome::{Figures, Outcome, Second};
 use super::work::Kind;
 use crate::buffer::error::Error;
+use crate::buffer::lock;
 use crate::buffer::writer::{Monitor, Writer};
 use crate::event::lane::Lane;
 use crate::event::parse;
@@ -50,6 +51,8 @@ type Pushed = (u64, u64);
 
 /// What both threads see.
 struct Shared {
+    /// When events stop to become due, in nanoseconds: the plan's end, or an interruption.
+    until: AtomicU64,
     lanes: Mutex<[VecDeque<Pushed>; Lane::ALL.len()]>,
     is_over: AtomicBool,
 }
@@ -63,17 +66,18 @@ pub fn run(
     each_second: &mut (dyn FnMut(&Second) + Send),
 ) -> (Outcome, Option<Error>) {
     let monitor = writer.monitor();
-    let shared = Shared { lanes: Mutex::default(), is_over: AtomicBool::new(false) };
+    let duration = plan.duration.as_nanos() as u64;
+    let until = AtomicU64::new(duration);
+    let shared = Shared { until, lanes: Mutex::default(), is_over: AtomicBool::new(false) };
     let started = Instant::now();
     let due = plan.arrivals.clone();
-    let (duration, grace) = (plan.duration, plan.grace);
+    let grace = plan.grace;
     std::thread::scope(|scope| {
         let watch = Watch {
             monitor: monitor.clone(),
             shared: &shared,
             due: due.map(Iterator::peekable),
             started,
-            duration,
             outcome: Outcome { paced: plan.arrivals.is_some(), ..Outcome::default() },
             figures: Figures::default(),
             second: Second::default(),
@@ -89,7 +93,7 @@ pub fn run(
         let mut outcome = watcher.join().expect("a thread that only counts");
         outcome.jitter = jitter;
         outcome.cpu_seconds = cpu;
-        outcome.interrupted = stop.load(Relaxed);
+        outcome.interrupted = shared.until.load(Relaxed) < duration;
         (outcome, pushed.err())
     })
 }
@@ -109,10 +113,17 @@ fn push_all(
     let mut next = 0;
     let cpu = super::driver::cpu_seconds();
     let mut outcome = Ok(());
-    while outcome.is_ok() && !stop.load(Relaxed) {
+    while outcome.is_ok() {
         let now = started.elapsed();
         let nanos = now.as_nanos() as u64;
-        if now >= plan.duration && (arrivals.is_none() || now >= plan.duration + grace) {
+        if stop.load(Relaxed) {
+            // Nothing more becomes due; what is due by then is still pushed. A little later than now, so that the watcher
+            // has not looked beyond it.
+            shared.until.fetch_min(nanos + NAP.as_nanos() as u64, Relaxed);
+        }
+        let until = shared.until.load(Relaxed);
+        let is_done = arrivals.as_mut().is_none_or(|arrivals| arrivals.peek().is_none_or(|due| *due > until));
+        if nanos >= until && (is_done || nanos >= until + grace.as_nanos() as u64) {
             break;
         }
         let mut push = |due: u64| {
@@ -131,7 +142,7 @@ fn push_all(
             Some(arrivals) => {
                 let mut pushed = Ok(());
                 while pushed.is_ok()
-                    && let Some(due) = arrivals.next_if(|due| *due <= nanos)
+                    && let Some(due) = arrivals.next_if(|due| *due <= nanos.min(until))
                 {
                     pushed = push(due);
                 }
@@ -140,9 +151,9 @@ fn push_all(
         };
         outcome = outcome.and_then(|()| writer.check()).and_then(|()| writer.expire(started.elapsed()));
         let Some(arrivals) = &mut arrivals else { continue };
-        let Some(due) = arrivals.peek() else { break };
+        let due = arrivals.peek().copied().unwrap_or(u64::MAX).min(until);
         let cut = writer.next_due().unwrap_or(NAP + now);
-        let wake = Duration::from_nanos(*due).min(cut).min(now + NAP);
+        let wake = Duration::from_nanos(due).min(cut).min(now + NAP);
         std::thread::sleep(wake.saturating_sub(started.elapsed()));
     }
     let cpu = super::driver::cpu_seconds() - cpu;
@@ -155,7 +166,6 @@ struct Watch<'a> {
     shared: &'a Shared,
     due: Option<std::iter::Peekable<Arrivals>>,
     started: Instant,
-    duration: Duration,
     outcome: Outcome,
     figures: Figures,
     second: Second,
@@ -168,9 +178,9 @@ struct Watch<'a> {
 impl Watch<'_> {
     fn run(mut self, each_second: &mut (dyn FnMut(&Second) + Send)) -> Outcome {
         let mut tick = SECOND;
-        let duration = self.duration.as_nanos() as u64;
         let mut is_over = false;
         loop {
+            let duration = self.shared.until.load(Relaxed);
             // Before the counts: what was acknowledged by the end is seen in the last round.
             let is_last = self.shared.is_over.load(Relaxed);
             let now = self.started.elapsed().as_nanos() as u64;
@@ -192,7 +202,7 @@ impl Watch<'_> {
 
     fn look(&mut self, now: u64) {
         if let Some(due) = &mut self.due {
-            let until = now.min(self.duration.as_nanos() as u64);
+            let until = now.min(self.shared.until.load(Relaxed));
             while due.next_if(|at| *at <= until).is_some() {
                 self.outcome.due += 1;
                 self.second.due += 1;
@@ -250,15 +260,10 @@ impl Watch<'_> {
         }
         self.figures.sent = self.outcome.sent;
         self.outcome.right = self.figures.right;
-        let asked = now.min(self.duration.as_nanos() as u64);
+        let asked = now.min(self.shared.until.load(Relaxed));
         self.outcome.asked_seconds = asked as f64 / 1e9;
         self.outcome.seconds = asked.max(self.last_answer) as f64 / 1e9;
         self.outcome.kinds.insert(Kind::Append, self.figures);
         self.outcome
     }
-}
-
-/// A lock whose holder panicked still guards a plain value.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -24,6 +24,9 @@ const SECOND: u64 = 1_000_000_000;
 /// a third of a core to a seventh. Requests that are further apart than this never wait.
 const COMPANY: (u64, usize) = (500_000, 8);
 
+/// How often `stop` is looked at where nothing else is to do.
+const LOOK: u64 = 50_000_000;
+
 /// What to run.
 pub struct Plan<'a> {
     /// On which server.
@@ -128,14 +131,20 @@ impl Clock {
                 tick += SECOND;
             }
             let is_done = traffic.is_quiet() && (traffic.backlog() == 0 || !traffic.outcome.paced);
-            if stop.load(Relaxed) || (is_over && (is_done || now >= self.limit)) {
-                traffic.outcome.interrupted = !is_over;
+            if is_over && (is_done || now >= self.limit) {
                 break;
+            }
+            if stop.load(Relaxed) && !is_over {
+                // Nothing more becomes due; what is owed by now is waited for as at the end.
+                traffic.outcome.interrupted = true;
+                self.limit -= self.duration - now;
+                self.duration = now;
+                continue;
             }
             traffic.reconnect(now);
             self.send_due(&mut traffic);
             let wake = if is_over { self.limit } else { self.duration };
-            traffic.wait(self.next_event(&traffic, wake.min(tick)))?;
+            traffic.wait(self.next_event(&traffic, wake.min(tick).min(now + LOOK)))?;
         }
         Ok(self.finish(traffic, tick, each_second))
     }
@@ -155,11 +164,13 @@ impl Clock {
     fn send_due(&mut self, traffic: &mut Traffic<'_>) {
         let Some(arrivals) = &mut self.arrivals else { return };
         let now = traffic.now();
+        // Until the end, which an interruption brings forward.
+        let due_by = now.min(self.duration);
         if now < self.next_send {
             return;
         }
         while traffic.is_free()
-            && let Some(due) = arrivals.next_if(|due| *due <= now)
+            && let Some(due) = arrivals.next_if(|due| *due <= due_by)
         {
             traffic.send(due, now);
         }
@@ -184,8 +195,8 @@ impl Clock {
         for due in self.arrivals.into_iter().flatten().take(unsent) {
             traffic.outcome.never_sent.record(now.saturating_sub(due));
         }
-        if now + SECOND > tick + SECOND / 100 {
-            traffic.end_second(now, each_second);
+        if now + SECOND > tick {
+            traffic.end_second(now.min(tick), each_second);
         }
         traffic.outcome.asked_seconds = now.min(self.duration) as f64 / 1e9;
         traffic.outcome.seconds = traffic.outcome.asked_seconds.max(traffic.last_answer as f64 / 1e9);

@@ -12,6 +12,31 @@ pub mod progress;
 pub mod target;
 pub mod throughput;
 
+use crate::buffer::keys::Name;
+use crate::profile::Profile;
+use crate::server::ServerBinary;
+use progress::Progress;
+use target::Target;
+
+/// What every proof needs.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// What must hold.
+    pub profile: &'a Profile,
+    /// The server that the claims are about.
+    pub target: &'a Target,
+    /// For samples and controls, which never run on somebody's server.
+    pub binary: &'a ServerBinary,
+    /// The buffer to fill, and whose keys are written; [`target::own_name`] gives one that nobody uses.
+    pub name: &'a Name,
+    /// Seed of events, payloads and whatever else is drawn.
+    pub seed: u64,
+    /// How much.
+    pub scale: Scale,
+    /// Who listens.
+    pub progress: &'a dyn Progress,
+}
+
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {

@@ -44,11 +44,11 @@ const FOREIGN: u64 = 7;
 
 /// Runs every control and puts it beside its claims.
 pub fn attach(run: &Run<'_>, payloads: &Payloads, claims: &mut [Claim]) -> anyhow::Result<()> {
-    let Target::Own(server, address) = Target::own(run.binary, run.profile)? else {
+    let Target::Own(server, address) = Target::own(run.on.binary, run.on.profile)? else {
         anyhow::bail!("a server of our own is somebody's");
     };
     let bench = Bench { address: &address, payloads, ..run.bench(payloads) };
-    let load = crossable(&run.profile.load);
+    let load = crossable(&run.on.profile.load);
     let paused = paused(&bench, &server, &load)?;
     let busy_claims = kept_busy(&bench, &load)?;
     let changed = changed(&bench)?;

@@ -23,12 +23,10 @@ use crate::load::outcome::{Outcome, Second};
 use crate::load::payload::{Payloads, Source};
 use crate::load::stage::{Stage, allow_connections};
 use crate::load::work::Work;
-use crate::profile::Profile;
-use crate::proof::Scale;
 use crate::proof::claim::Claim;
 use crate::proof::progress::Progress;
 use crate::proof::target::Target;
-use crate::server::ServerBinary;
+use crate::proof::{Scale, Subject};
 
 use cells::Cell;
 use counters::Counters;
@@ -41,22 +39,10 @@ const CONNECTIONS: usize = 50;
 /// How long what is still under way is waited for.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What a run needs.
+/// The proof of a subject.
 pub struct Run<'a> {
-    /// What must hold.
-    pub profile: &'a Profile,
-    /// The server that the claims are about.
-    pub target: &'a Target,
-    /// For controls, which never run on somebody's server.
-    pub binary: &'a ServerBinary,
-    /// Whose keys are written.
-    pub name: &'a Name,
-    /// Seed of payloads and the mix.
-    pub seed: u64,
-    /// How much.
-    pub scale: Scale,
-    /// Who listens.
-    pub progress: &'a dyn Progress,
+    /// What it is about.
+    pub on: Subject<'a>,
 }
 
 /// Everything that was measured.
@@ -131,17 +117,17 @@ impl Bench<'_> {
 
 impl Run<'_> {
     fn bench<'a>(&'a self, payloads: &'a Payloads) -> Bench<'a> {
-        let address = self.target.address();
-        Bench { address, name: self.name, payloads, seed: self.seed, progress: self.progress }
+        let address = self.on.target.address();
+        Bench { address, name: self.on.name, payloads, seed: self.on.seed, progress: self.on.progress }
     }
 
     /// Runs the proof and its controls.
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
-        let payloads = Payloads::of(&Source::Events, self.seed).map_err(anyhow::Error::msg)?;
+        let payloads = Payloads::of(&Source::Events, self.on.seed).map_err(anyhow::Error::msg)?;
         let bench = self.bench(&payloads);
-        let load = &self.profile.load;
+        let load = &self.on.profile.load;
         // No longer than the profile's own time: who asks for a second does not wait for a minute.
-        let (cell, paced, probe) = match self.scale {
+        let (cell, paced, probe) = match self.on.scale {
             Scale::Quick => (500, 4_000, 1_000),
             Scale::Full => (5_000, 60_000, 10_000),
         };
@@ -149,19 +135,19 @@ impl Run<'_> {
         let before = Counters::read(bench.address)?;
         let mut cells = cells::all(&bench, at_most(cell, 10))?;
         let takes = at_most(paced, 1);
-        self.progress.begin("the profile's rate", takes.as_secs());
+        self.on.progress.begin("the profile's rate", takes.as_secs());
         let asked =
             Asked { work: &Work::mix(), connections: CONNECTIONS, rate: Some(load.rate), duration: takes };
-        let mut tick = |second: &Second| self.progress.at(second.at as u64);
+        let mut tick = |second: &Second| self.on.progress.at(second.at as u64);
         let paced = bench.ask(&asked, &AtomicBool::new(false), &mut tick)?;
         let probes = saturation::find(&bench, load, at_most(probe, 2))?;
         let counters = Counters::read(bench.address)?.since(&before);
         // After the counters: its scripts call commands of the same names.
         cells.push(cells::append(&bench, at_most(cell, 10))?);
-        let weights = values::weigh(self.binary)?;
-        let is_own = matches!(self.target, Target::Own(..));
+        let weights = values::weigh(self.on.binary)?;
+        let is_own = matches!(self.on.target, Target::Own(..));
         let measured = Measured { cells, paced, probes, weights, counters, is_own };
-        let mut claims = judge::claims(&measured, self.profile);
+        let mut claims = judge::claims(&measured, self.on.profile);
         controls::attach(self, &payloads, &mut claims)?;
         Ok(claims)
     }

@@ -59,7 +59,7 @@ fn too_small(
     measured: &Measured<'_>,
     limits: Limits,
 ) -> anyhow::Result<[Control; 3]> {
-    let mut profile = run.profile.clone();
+    let mut profile = run.on.profile.clone();
     let scale = (EVENTS_MIN as f64 / profile.hold.events as f64).max(1.0);
     profile.hold.events = (profile.hold.events as f64 * scale) as u64;
     profile.hold.hours *= scale;
@@ -68,7 +68,7 @@ fn too_small(
     let limit = (measured.weight.empty_bytes as f64 + PART * need) as u64;
     let predicted = (PART * count as f64) as u64;
     let what = format!("a server with maxmemory at a fifth of what is needed, {}", bytes(limit as f64));
-    let (_server, address) = scratch(run.binary, limit)?;
+    let (_server, address) = scratch(run.on.binary, limit)?;
     let name: Name = "control".parse()?;
     let plan = Plan {
         address: &address,
@@ -79,12 +79,12 @@ fn too_small(
         limits,
         used_bytes_max: None,
     };
-    run.progress.begin("control: a limit too small", predicted);
+    run.on.progress.begin("control: a limit too small", predicted);
     let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
     let mut ledger = Ledger::new(&make);
-    let filled = fill(&plan, &mut ledger, run.progress)?;
-    run.progress.begin("control: reading it back", filled.counts.acknowledged);
-    let back = read_back(&address, &name, &mut ledger, run.progress)?;
+    let filled = fill(&plan, &mut ledger, run.on.progress)?;
+    run.on.progress.begin("control: reading it back", filled.counts.acknowledged);
+    let back = read_back(&address, &name, &mut ledger, run.on.progress)?;
     let met = filled.counts.acknowledged;
     let off = (met as f64 - predicted as f64).abs() * 100.0 / predicted as f64;
     let outcome = Measured {
@@ -147,8 +147,8 @@ fn wrong_sample(measured: &Measured<'_>) -> Control {
 
 /// A buffer with a block taken out, one stored twice and one with a flipped byte: each must be found.
 fn damaged(run: &Run<'_>, events: &Synth, limits: Limits) -> anyhow::Result<Control> {
-    run.progress.begin("control: planted damage", DAMAGED_EVENTS);
-    let (_server, address) = scratch(run.binary, 0)?;
+    run.on.progress.begin("control: planted damage", DAMAGED_EVENTS);
+    let (_server, address) = scratch(run.on.binary, 0)?;
     let name: Name = "control".parse()?;
     let plan = Plan {
         address: &address,
@@ -161,9 +161,9 @@ fn damaged(run: &Run<'_>, events: &Synth, limits: Limits) -> anyhow::Result<Cont
     };
     let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
     let mut ledger = Ledger::new(&make);
-    fill(&plan, &mut ledger, run.progress)?;
+    fill(&plan, &mut ledger, run.on.progress)?;
     let planted = plant(&address, &name)?;
-    let back = read_back(&address, &name, &mut ledger, run.progress)?;
+    let back = read_back(&address, &name, &mut ledger, run.on.progress)?;
     let found = Findings { lost_prefix: 0, lost_middle: back.findings.lost(), lost_tail: 0, ..back.findings };
     let expected = Findings {
         lost_middle: planted.taken + planted.flipped,

@@ -13,6 +13,7 @@ use crate::buffer::batch::Limits;
 use crate::buffer::connect::Address;
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
+use crate::buffer::lock;
 use crate::buffer::writer::{Counts, Monitor, Options, Writer};
 use crate::event::lane::Lane;
 use crate::event::parse;
@@ -69,7 +70,7 @@ pub fn fill(plan: &Plan<'_>, ledger: &mut Ledger<'_>, progress: &dyn Progress) -
                 progress.at(events);
                 if let Ok(point) = gauge.look(events) {
                     over.fetch_or(plan.used_bytes_max.is_some_and(|max| point.used_bytes > max), Relaxed);
-                    curve.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(point);
+                    lock(&curve).push(point);
                 }
                 std::thread::sleep(LOOK);
             }

@@ -12,15 +12,12 @@ mod readback;
 mod sample;
 
 use crate::buffer::batch::Limits;
-use crate::buffer::keys::Name;
 use crate::event::synth::Synth;
 use crate::profile::Profile;
-use crate::proof::Scale;
 use crate::proof::claim::Claim;
 use crate::proof::ledger::Ledger;
-use crate::proof::progress::Progress;
 use crate::proof::target::Target;
-use crate::server::ServerBinary;
+use crate::proof::{Scale, Subject};
 
 use fill::{Filled, Plan, fill};
 use readback::{ReadBack, read_back};
@@ -34,22 +31,10 @@ fn sample(scale: Scale) -> u64 {
     }
 }
 
-/// What a run needs.
+/// The proof of a subject.
 pub struct Run<'a> {
-    /// What must hold.
-    pub profile: &'a Profile,
-    /// The server that the claims are about.
-    pub target: &'a Target,
-    /// For samples and controls, which never run on somebody's server.
-    pub binary: &'a ServerBinary,
-    /// The buffer to fill; [`own_name`](crate::proof::target::own_name) gives one that nobody uses.
-    pub name: &'a Name,
-    /// Seed of the events.
-    pub seed: u64,
-    /// How much.
-    pub scale: Scale,
-    /// Who listens.
-    pub progress: &'a dyn Progress,
+    /// What it is about.
+    pub on: Subject<'a>,
 }
 
 /// Everything that was measured.
@@ -85,13 +70,13 @@ impl Measured<'_> {
 impl Run<'_> {
     /// Runs the proof and its controls.
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
-        let limits = self.profile.limits().map_err(anyhow::Error::msg)?;
-        let events = Synth::network(self.seed).with_rate(self.profile.rate());
-        let sample = sample(self.scale);
+        let limits = self.on.profile.limits().map_err(anyhow::Error::msg)?;
+        let events = Synth::network(self.on.seed).with_rate(self.on.profile.rate());
+        let sample = sample(self.on.scale);
         let weights = self.weigh(&events, sample, limits)?;
         let weight = weights[0].1;
         let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
-        let _keys = self.target.keys(self.name);
+        let _keys = self.on.target.keys(self.on.name);
         let measured = self.measure(&events, &make, limits, (weight, sample, weights))?;
         let mut claims = judge::claims(&measured);
         controls::attach(self, &events, &measured, limits, &mut claims)?;
@@ -99,11 +84,11 @@ impl Run<'_> {
     }
 
     fn weigh(&self, events: &Synth, sample: u64, limits: Limits) -> anyhow::Result<Vec<(Layout, Weight)>> {
-        let rates = [self.profile.rate(), self.profile.rates.network, self.profile.rates.peak];
+        let rates = [self.on.profile.rate(), self.on.profile.rates.network, self.on.profile.rates.peak];
         let layouts = rates.map(Layout::Blocks).into_iter().chain([Layout::EntryAnEvent, Layout::KeyAnEvent]);
         layouts
             .map(|layout| {
-                let weight = weigh(self.binary, layout, events, sample, limits, self.progress)?;
+                let weight = weigh(self.on.binary, layout, events, sample, limits, self.on.progress)?;
                 Ok((layout, weight))
             })
             .collect()
@@ -116,28 +101,28 @@ impl Run<'_> {
         limits: Limits,
         (weight, sample, weights): (Weight, u64, Vec<(Layout, Weight)>),
     ) -> anyhow::Result<Measured<'a>> {
-        let address = self.target.address();
+        let address = self.on.target.address();
         let limit_bytes = address.connect()?.1.number("maxmemory").filter(|limit| *limit > 0);
         let line =
-            limit_bytes.map(|limit| (limit as f64 * self.profile.hold.memory_percent_max / 100.0) as u64);
+            limit_bytes.map(|limit| (limit as f64 * self.on.profile.hold.memory_percent_max / 100.0) as u64);
         let plan = Plan {
             address,
-            name: self.name,
+            name: self.on.name,
             events,
-            count: self.profile.hold.events,
-            rate: self.profile.rate(),
+            count: self.on.profile.hold.events,
+            rate: self.on.profile.rate(),
             limits,
             // A server of our own may fill; on somebody's the line is where we stop.
-            used_bytes_max: if matches!(self.target, Target::Given(_)) { line } else { None },
+            used_bytes_max: if matches!(self.on.target, Target::Given(_)) { line } else { None },
         };
         let mut ledger = Ledger::new(make);
-        self.progress.begin("filling the buffer", plan.count);
-        let filled = fill(&plan, &mut ledger, self.progress)?;
-        self.progress.begin("reading it back", filled.counts.acknowledged);
-        let read_back = read_back(address, self.name, &mut ledger, self.progress)?;
+        self.on.progress.begin("filling the buffer", plan.count);
+        let filled = fill(&plan, &mut ledger, self.on.progress)?;
+        self.on.progress.begin("reading it back", filled.counts.acknowledged);
+        let read_back = read_back(address, self.on.name, &mut ledger, self.on.progress)?;
         let (_, after) = address.connect()?;
         Ok(Measured {
-            profile: self.profile,
+            profile: self.on.profile,
             limit_bytes,
             weight,
             sample,

@@ -28,8 +28,8 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs every control and puts it beside its claims.
 pub fn attach(run: &Run<'_>, claims: &mut [Claim]) -> anyhow::Result<()> {
-    let mut profile = run.profile.clone();
-    profile.load = crossable(&run.profile.load);
+    let mut profile = run.on.profile.clone();
+    profile.load = crossable(&run.on.profile.load);
     profile.load.duration = Duration::from_secs(SECONDS);
     // So that the scripts hold the server below the rate, whatever that is.
     profile.load.rate = profile.load.rate.max(busy_rate(CONNECTIONS) * 2.0);
@@ -61,11 +61,11 @@ fn harmed(
     harm: impl FnOnce(&Server, &Address, &Name, &Receiver<u64>, &AtomicBool) -> anyhow::Result<()> + Send,
 ) -> anyhow::Result<Vec<Claim>> {
     let name: Name = "control".parse()?;
-    let Target::Own(server, address) = Target::own(run.binary, profile)? else {
+    let Target::Own(server, address) = Target::own(run.on.binary, profile)? else {
         unreachable!("own is our own")
     };
     let (to, ticks) = unbounded();
-    let listener = Ticks { to, listener: run.progress };
+    let listener = Ticks { to, listener: run.on.progress };
     let is_over = AtomicBool::new(false);
     let held: anyhow::Result<Held> = std::thread::scope(|scope| {
         let harming = scope.spawn(|| harm(&server, &address, &name, &ticks, &is_over));
@@ -76,7 +76,7 @@ fn harmed(
             pattern: &Pattern::Constant,
             duration: profile.load.duration,
             grace: GRACE,
-            seed: run.seed,
+            seed: run.on.seed,
             progress: &listener,
         };
         let held = hold(&plan, &Log::none(), run.stop);

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use anyhow::Context;
 
+use crate::buffer::lock;
 use crate::load::arrivals::Pattern;
 use crate::load::outcome::Second;
 
@@ -49,7 +50,7 @@ impl Rows {
     /// Writes a second. That it cannot be written ends no run that may have taken hours: it is told.
     pub fn add(&self, what: &str, second: &Second) {
         let Some((path, out)) = &self.0 else { return };
-        let mut out = out.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut out = lock(out);
         if let Err(error) = writeln!(out, "{what},{}", second.csv()).and_then(|()| out.flush()) {
             tracing::warn!("a second is missing in {}: {error}", path.display());
         }

@@ -15,14 +15,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use crate::buffer::keys::Name;
 use crate::load::arrivals::Pattern;
-use crate::profile::Profile;
-use crate::proof::Scale;
 use crate::proof::claim::Claim;
-use crate::proof::progress::Progress;
-use crate::proof::target::Target;
-use crate::server::ServerBinary;
+use crate::proof::{Scale, Subject};
 
 use log::Log;
 use together::{GRACE, Held, Plan, hold};
@@ -30,35 +25,23 @@ use together::{GRACE, Held, Plan, hold};
 /// How long a quick run takes, all patterns together.
 const QUICK: Duration = Duration::from_secs(60);
 
-/// What a run needs.
+/// The proof of a subject.
 pub struct Run<'a> {
-    /// What must hold.
-    pub profile: &'a Profile,
-    /// The server that the claims are about.
-    pub target: &'a Target,
-    /// For controls, which never run on somebody's server.
-    pub binary: &'a ServerBinary,
-    /// Whose keys are written.
-    pub name: &'a Name,
-    /// Seed of events, payloads and the mix.
-    pub seed: u64,
-    /// How much.
-    pub scale: Scale,
+    /// What it is about.
+    pub on: Subject<'a>,
     /// Under which patterns.
     pub patterns: &'a [Pattern],
     /// Where every second is written as it ends, a file a pattern.
     pub log: Option<&'a Path>,
     /// Ends the run with what was seen.
     pub stop: &'a AtomicBool,
-    /// Who listens.
-    pub progress: &'a dyn Progress,
 }
 
 impl Run<'_> {
     /// Runs the proof and its controls. `each` hears of the claims so far after each pattern.
     pub fn run(&self, each: &mut dyn FnMut(&[Claim])) -> anyhow::Result<Vec<Claim>> {
-        let wanted = self.profile.load.duration;
-        let duration = match self.scale {
+        let wanted = self.on.profile.load.duration;
+        let duration = match self.on.scale {
             Scale::Quick => wanted.min(QUICK / self.patterns.len().max(1) as u32),
             Scale::Full => wanted,
         };
@@ -68,13 +51,13 @@ impl Run<'_> {
             if self.stop.load(Relaxed) {
                 break;
             }
-            let _keys = self.target.keys(self.name);
+            let _keys = self.on.target.keys(self.on.name);
             held.push(hold(&self.plan(pattern, duration), &log, self.stop)?);
             // The next pattern begins with an empty buffer of its own.
-            crate::proof::target::remove(self.target.address(), self.name);
-            each(&judge::claims(&held, self.profile));
+            crate::proof::target::remove(self.on.target.address(), self.on.name);
+            each(&judge::claims(&held, self.on.profile));
         }
-        let mut claims = judge::claims(&held, self.profile);
+        let mut claims = judge::claims(&held, self.on.profile);
         if !self.stop.load(Relaxed) {
             controls::attach(self, &mut claims)?;
         }
@@ -83,14 +66,14 @@ impl Run<'_> {
 
     fn plan<'a>(&'a self, pattern: &'a Pattern, duration: Duration) -> Plan<'a> {
         Plan {
-            address: self.target.address(),
-            name: self.name,
-            profile: self.profile,
+            address: self.on.target.address(),
+            name: self.on.name,
+            profile: self.on.profile,
             pattern,
             duration,
             grace: GRACE,
-            seed: self.seed,
-            progress: self.progress,
+            seed: self.on.seed,
+            progress: self.on.progress,
         }
     }
 }

@@ -1,14 +1,15 @@
 //! Operations, writer and reading group together on one server, for a time, under a pattern.
 
+use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::block::frame::{Decoder, lines};
 use crate::buffer::connect::Address;
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
+use crate::buffer::lock;
 use crate::buffer::reader::{self, Found, Reader};
 use crate::buffer::writer::{Monitor, Options, Writer};
 use crate::event::lane::Lane;
@@ -213,9 +214,4 @@ fn read_all(
             return Ok(());
         }
     }
-}
-
-/// A lock whose holder panicked still guards a plain value.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,57 @@
+//! Which profile and which server a verb is about, and whether it may write there.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::{Global, say};
+use crate::buffer::connect::Address;
+use crate::profile::{self, Profile};
+use crate::proof::target;
+use crate::server::ServerBinary;
+
+/// Under which profile, and on which server.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// What must hold: a built-in profile (bluesky-8h, met-001, full-network) or a TOML file
+    #[arg(long, default_value = profile::DEFAULT)]
+    profile: String,
+    /// A server of yours instead of one of Forebay's own; needs --allow-load
+    #[arg(long, env = "FOREBAY_URL", hide_env_values = true)]
+    url: Option<String>,
+    /// Permit writing to --url, under keys of Forebay's own, which are removed afterwards
+    #[arg(long)]
+    allow_load: bool,
+    /// Server program to start; else `FOREBAY_SERVER`, else redis-server or valkey-server on the PATH
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath)]
+    server_bin: Option<PathBuf>,
+}
+
+impl Place {
+    /// What must hold.
+    pub(super) fn profile(&self) -> anyhow::Result<Profile> {
+        Ok(Profile::load(&self.profile)?)
+    }
+
+    /// The server that was given, where one was. `writes` says what would be written to it, where anything would.
+    pub(super) fn given(&self, writes: Option<&str>, global: &Global) -> anyhow::Result<Option<Address>> {
+        let Some(url) = &self.url else { return Ok(None) };
+        let address = Address::parse(url)?;
+        if let Some(writes) = writes {
+            anyhow::ensure!(
+                self.allow_load,
+                "{address} is somebody's server: this would write {writes}, and remove them afterwards; \
+                 --allow-load permits that, and `forebay audit` only reads"
+            );
+            if !global.quiet {
+                say::tell(&format!("forebay: writing to {address} {writes}, removed afterwards"));
+            }
+        }
+        Ok(Some(address))
+    }
+
+    /// The program to start servers with.
+    pub(super) fn binary(&self) -> anyhow::Result<ServerBinary> {
+        target::binary(self.server_bin.as_deref())
+    }
+}
