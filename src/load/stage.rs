@@ -42,8 +42,9 @@ pub struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// Makes the stream's group where the work reads it.
     pub fn set(address: &'a Address, name: &'a Name, work: &Work, connections: usize) -> Result<Self, Error> {
-        let stage = Self { address, name, connections };
         let mut connection = address.dial()?;
+        // From here on there is something to remove.
+        let stage = Self { address, name, connections };
         if work.reads_stream() {
             redis::cmd("XGROUP")
                 .arg("CREATE")
