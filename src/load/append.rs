@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use super::arrivals::Arrivals;
@@ -51,6 +51,8 @@ type Pushed = (u64, u64);
 /// What both threads see.
 struct Shared {
     lanes: Mutex<[VecDeque<Pushed>; Lane::ALL.len()]>,
+    /// When the pushing ended, in nanoseconds since the start: what comes due later is nobody's.
+    ended: AtomicU64,
     is_over: AtomicBool,
 }
 
@@ -63,18 +65,24 @@ pub fn run(
     each_second: &mut (dyn FnMut(&Second) + Send),
 ) -> (Outcome, Option<Error>) {
     let monitor = writer.monitor();
-    let shared = Shared { lanes: Mutex::default(), is_over: AtomicBool::new(false) };
+    let shared = Shared {
+        lanes: Mutex::default(),
+        ended: AtomicU64::new(plan.duration.as_nanos() as u64),
+        is_over: AtomicBool::new(false),
+    };
     let started = Instant::now();
     let due = plan.arrivals.clone();
     let (duration, grace) = (plan.duration, plan.grace);
+    let paced = due.is_some();
     std::thread::scope(|scope| {
         let watch = Watch {
             monitor: monitor.clone(),
             shared: &shared,
+            unsent: due.clone(),
             due: due.map(Iterator::peekable),
             started,
             duration,
-            outcome: Outcome { paced: plan.arrivals.is_some(), ..Outcome::default() },
+            outcome: Outcome { paced, ..Outcome::default() },
             figures: Figures::default(),
             second: Second::default(),
             in_second: Latency::default(),
@@ -90,6 +98,9 @@ pub fn run(
         outcome.jitter = jitter;
         outcome.cpu_seconds = cpu;
         outcome.interrupted = stop.load(Relaxed);
+        if pushed.is_err() {
+            outcome.fail_connection("the writer ended");
+        }
         (outcome, pushed.err())
     })
 }
@@ -140,11 +151,17 @@ fn push_all(
         };
         outcome = outcome.and_then(|()| writer.check()).and_then(|()| writer.expire(started.elapsed()));
         let Some(arrivals) = &mut arrivals else { continue };
-        let Some(due) = arrivals.peek() else { break };
+        let due = match arrivals.peek() {
+            Some(due) => Duration::from_nanos(*due),
+            // A rate is so many in so much time: the time after the last one belongs to it.
+            None if now < plan.duration => plan.duration,
+            None => break,
+        };
         let cut = writer.next_due().unwrap_or(NAP + now);
-        let wake = Duration::from_nanos(*due).min(cut).min(now + NAP);
+        let wake = due.min(cut).min(now + NAP);
         std::thread::sleep(wake.saturating_sub(started.elapsed()));
     }
+    shared.ended.fetch_min(started.elapsed().as_nanos() as u64, Relaxed);
     let cpu = super::driver::cpu_seconds() - cpu;
     (outcome.and_then(|()| writer.close().map(drop)), cpu)
 }
@@ -154,6 +171,8 @@ struct Watch<'a> {
     monitor: Monitor,
     shared: &'a Shared,
     due: Option<std::iter::Peekable<Arrivals>>,
+    /// From the first one on: what was not pushed stands at its end.
+    unsent: Option<Arrivals>,
     started: Instant,
     duration: Duration,
     outcome: Outcome,
@@ -192,7 +211,7 @@ impl Watch<'_> {
 
     fn look(&mut self, now: u64) {
         if let Some(due) = &mut self.due {
-            let until = now.min(self.duration.as_nanos() as u64);
+            let until = now.min(self.shared.ended.load(Relaxed));
             while due.next_if(|at| *at <= until).is_some() {
                 self.outcome.due += 1;
                 self.second.due += 1;
@@ -248,9 +267,13 @@ impl Watch<'_> {
             self.outcome.unanswered += 1;
             self.figures.response.record(now.saturating_sub(*due));
         }
+        let (pushed, unsent) = (self.outcome.sent as usize, self.outcome.unsent() as usize);
+        for due in self.unsent.into_iter().flatten().skip(pushed).take(unsent) {
+            self.outcome.never_sent.record(now.saturating_sub(due));
+        }
         self.figures.sent = self.outcome.sent;
         self.outcome.right = self.figures.right;
-        let asked = now.min(self.duration.as_nanos() as u64);
+        let asked = now.min(self.shared.ended.load(Relaxed));
         self.outcome.asked_seconds = asked as f64 / 1e9;
         self.outcome.seconds = asked.max(self.last_answer) as f64 / 1e9;
         self.outcome.kinds.insert(Kind::Append, self.figures);
