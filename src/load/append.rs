@@ -194,6 +194,7 @@ impl Watch<'_> {
             let is_last = self.shared.is_over.load(Relaxed);
             let now = self.started.elapsed().as_nanos() as u64;
             self.look(now);
+            self.outcome.backlog_max = self.outcome.backlog_max.max(self.backlog());
             if now >= duration && !is_over {
                 is_over = true;
                 self.outcome.backlog_at_end = self.backlog();
@@ -257,7 +258,6 @@ impl Watch<'_> {
             ..std::mem::take(&mut self.second)
         };
         self.in_second.clear();
-        self.outcome.backlog_max = self.outcome.backlog_max.max(second.backlog);
         self.outcome.series.push(second);
         each_second(&second);
     }

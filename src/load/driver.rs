@@ -131,6 +131,7 @@ impl Clock {
         loop {
             let now = traffic.now();
             self.count_due(&mut traffic, now);
+            traffic.note_backlog();
             let is_ending = stop.load(Relaxed);
             if is_ending {
                 self.is_cut |= !is_over;

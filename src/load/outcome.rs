@@ -38,9 +38,9 @@ pub struct Outcome {
     pub connection_failures: u64,
     /// Requests sent and neither answered nor failed when the run ended.
     pub unanswered: u64,
-    /// Due and not sent when the time asked for was over; and at the most.
+    /// Due and not sent when the time asked for was over.
     pub backlog_at_end: u64,
-    /// The longest that backlog was, at the end of a second.
+    /// The longest that backlog was.
     pub backlog_max: u64,
     /// How much later than it was due each request was sent.
     pub jitter: Latency,

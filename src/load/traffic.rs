@@ -377,6 +377,13 @@ impl<'a> Traffic<'a> {
         self.second.due += count;
     }
 
+    /// Looks how long the backlog is.
+    pub fn note_backlog(&mut self) {
+        if self.outcome.paced {
+            self.outcome.backlog_max = self.outcome.backlog_max.max(self.backlog());
+        }
+    }
+
     /// Due and not sent.
     pub fn backlog(&self) -> u64 {
         self.outcome.due.saturating_sub(self.outcome.sent)
@@ -403,7 +410,6 @@ impl<'a> Traffic<'a> {
             ..std::mem::take(&mut self.second)
         };
         self.in_second.clear();
-        self.outcome.backlog_max = self.outcome.backlog_max.max(backlog);
         self.outcome.series.push(second);
         each_second(&second);
     }
