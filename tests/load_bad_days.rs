@@ -56,15 +56,20 @@ fn refuses(begin: &[&str], end: &[&str], kind: &str) {
     let (address, name) = (address(&server), name());
     let run = Run::of("mix", LONG);
     let _stage = Stage::set(&address, &name, &run.work, run.connections).unwrap();
+    let tell_all = |commands: &[&str]| {
+        for command in commands {
+            tell(&server, command);
+        }
+    };
     let (mut failed, mut right) = (0, 0);
     let is_over = AtomicBool::new(false);
     let outcome = run.meanwhile(
         &address,
         || {
             std::thread::sleep(Duration::from_millis(500));
-            begin.iter().for_each(|command| tell(&server, command));
+            tell_all(begin);
             std::thread::sleep(Duration::from_millis(700));
-            end.iter().for_each(|command| tell(&server, command));
+            tell_all(end);
             is_over.store(true, Relaxed);
         },
         |second| {

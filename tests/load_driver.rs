@@ -205,6 +205,8 @@ fn a_list_that_somebody_else_popped_from_is_noticed() {
     assert!(outcome.examples.iter().all(|example| example.contains(&key)), "{}", told(&outcome));
 }
 
+type Fields = Vec<(String, Vec<u8>)>;
+
 #[test]
 fn each_entry_of_the_stream_that_is_not_the_loads_is_wrong_once() {
     let server = server(&[]);
@@ -218,7 +220,7 @@ fn each_entry_of_the_stream_that_is_not_the_loads_is_wrong_once() {
         &address,
         || {
             until("entries are there", || ask::<u64>(&server, &format!("XLEN {stream}")).unwrap() > 100);
-            let [(_, own)]: [(String, Vec<(String, Vec<u8>)>); 1] =
+            let [(_, own)]: [(String, Fields); 1] =
                 ask(&server, &format!("XRANGE {stream} - + COUNT 1")).unwrap();
             let own = &own[0].1;
             let mut changed = own.clone();
