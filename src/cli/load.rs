@@ -22,10 +22,9 @@ use crate::load::payload::{Payloads, Source};
 use crate::load::stage::{Stage, allow_connections};
 use crate::load::work::Work;
 use crate::load::{append, driver, replay};
-use crate::profile::Profile;
 use crate::proof::target::{self, Target};
 use crate::report::load::Run;
-use crate::report::{Machine, terminal};
+use crate::report::{self, Machine, terminal};
 
 /// Most connections and requests under way on each.
 const CONNECTIONS_MAX: usize = 20_000;
@@ -162,6 +161,10 @@ fn at_most<const MAX: usize>(text: &str) -> Result<usize, String> {
 
 impl Load {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
+        anyhow::ensure!(
+            matches!(self.op, Op::Raw(_)) || !matches!(self.payload, Source::Bytes(_)),
+            "--op append takes events: --payload events, or a file of them"
+        );
         let (arrivals, takes) = self.arrivals()?;
         let payloads = Payloads::of(&self.payload, self.seed).map_err(|why| usage("--payload", &why))?;
         allow_connections(self.connections).map_err(anyhow::Error::msg)?;
@@ -172,14 +175,26 @@ impl Load {
             humantime::format_duration(takes)
         );
         let profile = self.place.profile()?;
-        let target = match self.place.given(Some(&what), global)? {
-            Some(address) => Target::Given(address),
-            None => Target::own(&self.place.binary()?, &profile)?,
-        };
+        let given = self.place.given(Some(&what))?;
+        if let (Some(address), Op::Raw(_)) = (&given, &self.op)
+            && address.plain().is_none()
+        {
+            driver::reaches(address).map_err(|why| usage("--url", &why))?;
+        }
+        // Before there is a server: it and its folder must go however this ends.
         let stop = super::append::stop_on_signal(
             global.quiet,
             "ending with what there is; once more to end at once",
         )?;
+        let target = match given {
+            Some(address) => {
+                Place::announce(&address, &what, global);
+                Target::Given(address)
+            }
+            None => Target::own(&self.place.binary()?, &profile)?,
+        };
+        // Now: afterwards it may be gone, and what was seen of it must be told all the same.
+        let described = target.describe(&profile)?;
         let mut live = Live::begin(self, global, takes)?;
         let mut each_second = |second: &Second| live.second(second);
         let outcome = match &self.op {
@@ -200,10 +215,6 @@ impl Load {
                 driver::run(&plan, &stop, &mut each_second)?
             }
             Op::Append => {
-                anyhow::ensure!(
-                    !matches!(self.payload, Source::Bytes(_)),
-                    "--op append takes events: --payload events, or a file of them"
-                );
                 let _keys = target.keys(&name);
                 let writer = Writer::open(
                     target.address(),
@@ -224,8 +235,9 @@ impl Load {
                 outcome
             }
         };
-        live.end()?;
-        self.tell(&outcome, &target, &profile, global)
+        let live = live.end();
+        let code = self.tell(&outcome, described, global)?;
+        live.map(|()| code)
     }
 
     /// When requests are due, and how long that takes.
@@ -251,23 +263,20 @@ impl Load {
     }
 
     /// Prints what came of it, and says the exit code.
-    fn tell(
-        &self,
-        outcome: &Outcome,
-        target: &Target,
-        profile: &Profile,
-        global: &Global,
-    ) -> anyhow::Result<u8> {
+    fn tell(&self, outcome: &Outcome, target: report::Target, global: &Global) -> anyhow::Result<u8> {
         let run = Run {
             op: self.op.to_string(),
             pattern: self.pattern.to_string(),
             payload: self.payload.to_string(),
             connections: self.connections,
             pipeline: self.pipeline,
-            target: target.describe(profile)?,
+            target,
             machine: Machine::here(),
             outcome,
         };
+        let text =
+            if global.json { run.json() } else { terminal::load::render(&run, width(), global.colour()) };
+        say::result(&text).context(say::STDOUT)?;
         if let Some(prefix) = &self.hgrm {
             for (name, latency) in [("response", outcome.response()), ("service", outcome.service())] {
                 let mut path = prefix.clone().into_os_string();
@@ -276,11 +285,7 @@ impl Load {
                     .with_context(|| format!("writing {}", Path::new(&path).display()))?;
             }
         }
-        let text =
-            if global.json { run.json() } else { terminal::load::render(&run, width(), global.colour()) };
-        say::result(&text).context(say::STDOUT)?;
-        let is_right = outcome.shortfall().is_none() && outcome.failed() + outcome.wrong == 0;
-        Ok(if is_right { exit::OK } else { exit::REFUTED })
+        Ok(if outcome.is_right() { exit::OK } else { exit::REFUTED })
     }
 }
 
@@ -309,7 +314,7 @@ impl Live {
 
     fn second(&mut self, second: &Second) {
         self.bar.set_position(second.at.round() as u64);
-        self.bar.set_message(crate::report::load::line(second));
+        self.bar.set_message(report::load::line(second));
         if let Some((_, out)) = &mut self.csv
             && let Err(error) = writeln!(out, "{}", second.csv()).and_then(|()| out.flush())
         {

@@ -169,7 +169,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<BufferError>() {
         return code_of_buffer(error);
     }
-    if error.is::<ServerError>() {
+    if error.is::<ServerError>() || error.is::<crate::load::driver::Error>() {
         return exit::NO_SERVER;
     }
     exit::USAGE

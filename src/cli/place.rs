@@ -34,7 +34,7 @@ impl Place {
     }
 
     /// The server that was given, where one was. `writes` says what would be written to it, where anything would.
-    pub(super) fn given(&self, writes: Option<&str>, global: &Global) -> anyhow::Result<Option<Address>> {
+    pub(super) fn given(&self, writes: Option<&str>) -> anyhow::Result<Option<Address>> {
         let Some(url) = &self.url else { return Ok(None) };
         let address = Address::parse(url)?;
         if let Some(writes) = writes {
@@ -43,11 +43,15 @@ impl Place {
                 "{address} is somebody's server: this would write {writes}, and remove them afterwards; \
                  --allow-load permits that, and `forebay audit` only reads"
             );
-            if !global.quiet {
-                say::tell(&format!("forebay: writing to {address} {writes}, removed afterwards"));
-            }
         }
         Ok(Some(address))
+    }
+
+    /// Says what is about to be written to somebody's server.
+    pub(super) fn announce(address: &Address, writes: &str, global: &Global) {
+        if !global.quiet {
+            say::tell(&format!("forebay: writing to {address} {writes}, removed afterwards"));
+        }
     }
 
     /// The program to start servers with.

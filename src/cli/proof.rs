@@ -106,7 +106,7 @@ impl On {
         let name = target::own_name("proof")?;
         let writes = proofs.iter().any(|proof| proof.writes());
         let what = format!("up to {} events under keys of its own (forebay:{name}:…)", profile.hold.events);
-        let given = self.place.given(writes.then_some(what.as_str()), global)?;
+        let given = self.place.given(writes.then_some(what.as_str()))?;
         let (cleaned, over) = crossbeam_channel::bounded(1);
         let on_signal = given.clone().filter(|_| writes).map(|address| (address, name.clone()));
         // Set while a proof runs that ends with what it has seen.
@@ -131,7 +131,12 @@ impl On {
         let binary = self.place.binary()?;
         let target = match given {
             None => Target::own(&binary, &profile)?,
-            Some(address) => Target::Given(address),
+            Some(address) => {
+                if writes {
+                    Place::announce(&address, &what, global);
+                }
+                Target::Given(address)
+            }
         };
         let bars = Bars::new(global);
         let on = Subject {

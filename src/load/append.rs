@@ -67,18 +67,20 @@ pub fn run(
 ) -> (Outcome, Option<Error>) {
     let monitor = writer.monitor();
     let duration = plan.duration.as_nanos() as u64;
-    let until = AtomicU64::new(duration);
-    let shared = Shared { until, lanes: Mutex::default(), is_over: AtomicBool::new(false) };
+    let shared =
+        Shared { until: AtomicU64::new(duration), lanes: Mutex::default(), is_over: AtomicBool::new(false) };
     let started = Instant::now();
     let due = plan.arrivals.clone();
     let grace = plan.grace;
+    let paced = due.is_some();
     std::thread::scope(|scope| {
         let watch = Watch {
             monitor: monitor.clone(),
             shared: &shared,
+            unsent: due.clone(),
             due: due.map(Iterator::peekable),
             started,
-            outcome: Outcome { paced: plan.arrivals.is_some(), ..Outcome::default() },
+            outcome: Outcome { paced, ..Outcome::default() },
             figures: Figures::default(),
             second: Second::default(),
             in_second: Latency::default(),
@@ -93,7 +95,10 @@ pub fn run(
         let mut outcome = watcher.join().expect("a thread that only counts");
         outcome.jitter = jitter;
         outcome.cpu_seconds = cpu;
-        outcome.interrupted = shared.until.load(Relaxed) < duration;
+        outcome.interrupted = stop.load(Relaxed) && shared.until.load(Relaxed) < duration;
+        if pushed.is_err() {
+            outcome.fail_connection("the writer ended");
+        }
         (outcome, pushed.err())
     })
 }
@@ -156,6 +161,8 @@ fn push_all(
         let wake = Duration::from_nanos(due).min(cut).min(now + NAP);
         std::thread::sleep(wake.saturating_sub(started.elapsed()));
     }
+    // What comes due after a writer has failed is nobody's.
+    shared.until.fetch_min(started.elapsed().as_nanos() as u64, Relaxed);
     let cpu = super::driver::cpu_seconds() - cpu;
     (outcome.and_then(|()| writer.close().map(drop)), cpu)
 }
@@ -165,6 +172,8 @@ struct Watch<'a> {
     monitor: Monitor,
     shared: &'a Shared,
     due: Option<std::iter::Peekable<Arrivals>>,
+    /// From the first one on: what was not pushed stands at its end.
+    unsent: Option<Arrivals>,
     started: Instant,
     outcome: Outcome,
     figures: Figures,
@@ -185,6 +194,7 @@ impl Watch<'_> {
             let is_last = self.shared.is_over.load(Relaxed);
             let now = self.started.elapsed().as_nanos() as u64;
             self.look(now);
+            self.outcome.backlog_max = self.outcome.backlog_max.max(self.backlog());
             if now >= duration && !is_over {
                 is_over = true;
                 self.outcome.backlog_at_end = self.backlog();
@@ -248,7 +258,6 @@ impl Watch<'_> {
             ..std::mem::take(&mut self.second)
         };
         self.in_second.clear();
-        self.outcome.backlog_max = self.outcome.backlog_max.max(second.backlog);
         self.outcome.series.push(second);
         each_second(&second);
     }
@@ -257,6 +266,10 @@ impl Watch<'_> {
         for (due, _) in lock(&self.shared.lanes).iter().flatten() {
             self.outcome.unanswered += 1;
             self.figures.response.record(now.saturating_sub(*due));
+        }
+        let (pushed, unsent) = (self.outcome.sent as usize, self.outcome.unsent() as usize);
+        for due in self.unsent.into_iter().flatten().skip(pushed).take(unsent) {
+            self.outcome.never_sent.record(now.saturating_sub(due));
         }
         self.figures.sent = self.outcome.sent;
         self.outcome.right = self.figures.right;

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::arrivals::Arrivals;
+use super::link::Door;
 use super::outcome::{Outcome, Second};
 use super::payload::Payloads;
 use super::traffic::Traffic;
@@ -24,8 +25,9 @@ const SECOND: u64 = 1_000_000_000;
 /// a third of a core to a seventh. Requests that are further apart than this never wait.
 const COMPANY: (u64, usize) = (500_000, 8);
 
-/// How often `stop` is looked at where nothing else is to do.
-const LOOK: u64 = 50_000_000;
+/// How long a run that is ended early waits for what is under way, so that no request outlives it: a server works off
+/// what it has received even where the connection is gone.
+const LAST_ANSWERS: u64 = 500_000_000;
 
 /// What to run.
 pub struct Plan<'a> {
@@ -73,6 +75,11 @@ impl Error {
     }
 }
 
+/// Whether the generator can talk to this address at all, and what to do where it cannot.
+pub fn reaches(address: &Address) -> Result<(), String> {
+    Door::of(address).map(drop)
+}
+
 /// Runs a plan until its time is over or `stop` is set. `each_second` hears of every second as it ends.
 pub fn run(
     plan: &Plan<'_>,
@@ -89,6 +96,7 @@ pub fn run(
         duration: plan.duration.as_nanos() as u64,
         limit: (plan.duration + plan.grace).as_nanos() as u64,
         next_send: 0,
+        is_cut: false,
     };
     let mut outcome = clock.run(traffic, stop, each_second)?;
     outcome.cpu_seconds = cpu_seconds() - cpu;
@@ -107,6 +115,8 @@ struct Clock {
     limit: u64,
     /// When the next group goes; none where nothing is left to send.
     next_send: u64,
+    /// Whether somebody ended it early.
+    is_cut: bool,
 }
 
 impl Clock {
@@ -121,6 +131,13 @@ impl Clock {
         loop {
             let now = traffic.now();
             self.count_due(&mut traffic, now);
+            traffic.note_backlog();
+            let is_ending = stop.load(Relaxed);
+            if is_ending {
+                self.is_cut |= !is_over;
+                self.duration = self.duration.min(now);
+                self.limit = self.limit.min(now + LAST_ANSWERS);
+            }
             if now >= self.duration && !is_over {
                 is_over = true;
                 traffic.calm()?;
@@ -130,21 +147,14 @@ impl Clock {
                 traffic.end_second(tick, each_second);
                 tick += SECOND;
             }
-            let is_done = traffic.is_quiet() && (traffic.backlog() == 0 || !traffic.outcome.paced);
-            if is_over && (is_done || now >= self.limit) {
+            let sends_on = traffic.backlog() > 0 && traffic.outcome.paced;
+            if is_over && ((traffic.is_quiet() && !sends_on) || now >= self.limit) {
                 break;
-            }
-            if stop.load(Relaxed) && !is_over {
-                // Nothing more becomes due; what is owed by now is waited for as at the end.
-                traffic.outcome.interrupted = true;
-                self.limit -= self.duration - now;
-                self.duration = now;
-                continue;
             }
             traffic.reconnect(now);
             self.send_due(&mut traffic);
-            let wake = if is_over { self.limit } else { self.duration };
-            traffic.wait(self.next_event(&traffic, wake.min(tick).min(now + LOOK)))?;
+            let wake = tick.min(if is_over { self.limit } else { self.duration });
+            traffic.wait(self.next_event(&traffic, wake))?;
         }
         Ok(self.finish(traffic, tick, each_second))
     }
@@ -190,6 +200,7 @@ impl Clock {
     /// Closes the books: what is still owed has waited until now.
     fn finish(self, mut traffic: Traffic<'_>, tick: u64, each_second: &mut dyn FnMut(&Second)) -> Outcome {
         let now = traffic.now();
+        traffic.outcome.interrupted = self.is_cut;
         traffic.give_up(now);
         let unsent = traffic.backlog() as usize;
         for due in self.arrivals.into_iter().flatten().take(unsent) {
@@ -197,6 +208,9 @@ impl Clock {
         }
         if now + SECOND > tick {
             traffic.end_second(now.min(tick), each_second);
+        }
+        if !traffic.outcome.paced {
+            traffic.outcome.due = traffic.outcome.sent;
         }
         traffic.outcome.asked_seconds = now.min(self.duration) as f64 / 1e9;
         traffic.outcome.seconds = traffic.outcome.asked_seconds.max(traffic.last_answer as f64 / 1e9);

@@ -117,6 +117,8 @@ pub(super) struct Link {
     pub under_way: VecDeque<Sent>,
     pub own: Own,
     backoff: u64,
+    /// How often it failed since an answer was right.
+    pub failures: u32,
     /// Whether it stands in the driver's row of those that take requests.
     pub is_in_row: bool,
     pub is_watched: bool,
@@ -135,6 +137,7 @@ impl Link {
             under_way: VecDeque::new(),
             own,
             backoff: BACKOFF.0,
+            failures: 0,
             is_in_row: false,
             is_watched: false,
         }
@@ -224,6 +227,7 @@ impl Link {
     /// An answer was right: the server is there.
     pub fn answered(&mut self) {
         self.backoff = BACKOFF.0;
+        self.failures = 0;
     }
 
     /// Closes, to try again later; gives what was under way.
@@ -231,6 +235,7 @@ impl Link {
         self.socket = None;
         self.state = State::Down(now + self.backoff);
         self.backoff = (self.backoff * 2).min(BACKOFF.1);
+        self.failures = self.failures.saturating_add(1);
         self.output.clear();
         self.written = 0;
         std::mem::take(&mut self.under_way)

@@ -32,13 +32,15 @@ pub struct Outcome {
     pub wrong: u64,
     /// Some of those.
     pub examples: Vec<String>,
-    /// What failed, by kind: errors of the server, lost connections.
+    /// What failed, by kind: requests, by the server's error or with their connection; and connections without any.
     pub errors: BTreeMap<String, u64>,
+    /// How many of those were connections that failed with no request under way: refused, closed, not logged in.
+    pub connection_failures: u64,
     /// Requests sent and neither answered nor failed when the run ended.
     pub unanswered: u64,
-    /// Due and not sent when the time asked for was over; and at the most.
+    /// Due and not sent when the time asked for was over.
     pub backlog_at_end: u64,
-    /// The longest that backlog was, at the end of a second.
+    /// The longest that backlog was.
     pub backlog_max: u64,
     /// How much later than it was due each request was sent.
     pub jitter: Latency,
@@ -121,9 +123,20 @@ impl Outcome {
         self.due.saturating_sub(self.sent)
     }
 
-    /// Errors of every kind.
+    /// Requests that failed, by whatever error.
     pub fn failed(&self) -> u64 {
-        self.errors.values().sum()
+        self.errors.values().sum::<u64>().saturating_sub(self.connection_failures)
+    }
+
+    /// Whether what became of each request that was due adds up to all of them.
+    pub fn adds_up(&self) -> bool {
+        self.due == self.right + self.wrong + self.failed() + self.unanswered + self.unsent()
+    }
+
+    /// Whether all went well. Who ends a run early leaves requests without an answer: that is not the server's fault.
+    pub fn is_right(&self) -> bool {
+        let is_owed = self.unanswered + self.unsent() > 0 && !self.interrupted;
+        self.errors.is_empty() && self.wrong == 0 && !is_owed
     }
 
     /// Every request's latency from when it was due.
@@ -168,6 +181,13 @@ impl Outcome {
         Some(format!("of {} requests due {missed} were not answered rightly: {}", self.due, parts.join(", ")))
     }
 
+    /// A connection failed, and no request with it.
+    pub(super) fn fail_connection(&mut self, kind: &str) {
+        self.connection_failures += 1;
+        self.fail(kind, 1);
+    }
+
+    /// Requests failed.
     pub(super) fn fail(&mut self, kind: &str, count: u64) {
         let kind =
             if self.errors.len() < ERRORS_MAX || self.errors.contains_key(kind) { kind } else { "other" };

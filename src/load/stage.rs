@@ -1,5 +1,7 @@
 //! What a run needs besides its requests: open files here, a consumer group there, and nothing left behind.
 
+use std::time::Duration;
+
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::work::{GROUP, Own, Work};
@@ -12,6 +14,10 @@ const OTHER_FILES: u64 = 64;
 
 /// Keys removed by one command.
 const REMOVED_AT_ONCE: usize = 500;
+
+/// How often more that is tried, and the time between.
+const REMOVAL_TRIES: u32 = 3;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// Lets the program open so many connections; raises the system's limit as far as it goes.
 pub fn allow_connections(connections: usize) -> Result<(), String> {
@@ -42,8 +48,9 @@ pub struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// Makes the stream's group where the work reads it.
     pub fn set(address: &'a Address, name: &'a Name, work: &Work, connections: usize) -> Result<Self, Error> {
-        let stage = Self { address, name, connections };
         let mut connection = address.dial()?;
+        // From here on there is something to remove.
+        let stage = Self { address, name, connections };
         if work.reads_stream() {
             redis::cmd("XGROUP")
                 .arg("CREATE")
@@ -64,15 +71,25 @@ impl Drop for Stage<'_> {
         for index in 0..self.connections {
             keys.extend(Own::new(self.name, index, self.connections).keys().map(str::to_owned));
         }
-        let removed = self.address.dial().and_then(|mut connection| {
+        let remove = || {
+            let mut connection = self.address.dial()?;
             for some in keys.chunks(REMOVED_AT_ONCE) {
                 redis::cmd("UNLINK")
                     .arg(some)
                     .query::<u64>(&mut connection)
                     .map_err(|error| Error::server("removing what the load wrote", &error))?;
             }
-            Ok(())
-        });
+            Ok::<(), Error>(())
+        };
+        // Where the load took every connection there was, the server may not have noticed yet that they are free.
+        let mut removed = remove();
+        for _ in 0..REMOVAL_TRIES {
+            if removed.is_ok() || crate::server::ending() {
+                break;
+            }
+            std::thread::sleep(REMOVAL_PAUSE);
+            removed = remove();
+        }
         // A server of our own may have been ended by a signal: then there is nothing to remove.
         if let Err(error) = removed
             && !crate::server::ending()

@@ -18,8 +18,10 @@ use super::poll::{Poller, Ready};
 use super::resp;
 use super::work::{Answer, Common, Own};
 
-/// How long the first connections may take to come about, all of them.
+/// How long the first connections may take to come about, all of them; and how often one may fail by then, so that
+/// whoever is refused hears of it soon.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
+const OPEN_FAILURES: u32 = 4;
 
 /// Longest wait for one of them.
 const OPEN_LOOK: Duration = Duration::from_millis(20);
@@ -91,7 +93,8 @@ impl<'a> Traffic<'a> {
 
     /// Makes the connections, before the clock starts. Those that do not come about are tried again during the run.
     pub fn open(&mut self, stop: &AtomicBool) -> Result<(), Error> {
-        while self.away > 0 && self.epoch.elapsed() < OPEN_LIMIT && !stop.load(Relaxed) {
+        let is_open = |link: &Link| link.state != State::Up && link.failures < OPEN_FAILURES;
+        while self.links.iter().any(is_open) && self.epoch.elapsed() < OPEN_LIMIT && !stop.load(Relaxed) {
             let now = self.now();
             self.reconnect(now);
             self.wait(now + OPEN_LOOK.as_nanos() as u64)?;
@@ -357,7 +360,7 @@ impl<'a> Traffic<'a> {
             };
             if link.greetings > 0 {
                 if let resp::Reply::Error(line) = reply {
-                    self.outcome.fail(&super::work::error_kind(line), 1);
+                    self.outcome.fail_connection(&super::work::error_kind(line));
                 }
                 link.greetings -= 1;
                 link.parsed += bytes;
@@ -420,13 +423,23 @@ impl<'a> Traffic<'a> {
         }
         self.in_flight -= lost.len() as u64;
         self.second.failed += lost.len() as u64;
-        self.outcome.fail(why, (lost.len() as u64).max(1));
+        match lost.len() {
+            0 => self.outcome.fail_connection(why),
+            lost => self.outcome.fail(why, lost as u64),
+        }
     }
 
     /// Requests became due.
     pub fn became_due(&mut self, count: u64) {
         self.outcome.due += count;
         self.second.due += count;
+    }
+
+    /// Looks how long the backlog is.
+    pub fn note_backlog(&mut self) {
+        if self.outcome.paced {
+            self.outcome.backlog_max = self.outcome.backlog_max.max(self.backlog());
+        }
     }
 
     /// Due and not sent.
@@ -455,7 +468,6 @@ impl<'a> Traffic<'a> {
             ..std::mem::take(&mut self.second)
         };
         self.in_second.clear();
-        self.outcome.backlog_max = self.outcome.backlog_max.max(backlog);
         self.outcome.series.push(second);
         each_second(&second);
     }
