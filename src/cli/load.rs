@@ -174,12 +174,12 @@ impl Load {
             humantime::format_duration(takes)
         );
         let profile = self.place.profile()?;
-        let given = self.place.given(Some(&what), global)?;
-        if let (Some(address), Op::Raw(_)) = (&given, &self.op)
+        if let (Some(address), Op::Raw(_)) = (self.place.given(None, global)?, &self.op)
             && address.plain().is_none()
         {
-            driver::reaches(address).map_err(|why| usage("--url", &why))?;
+            driver::reaches(&address).map_err(|why| usage("--url", &why))?;
         }
+        let given = self.place.given(Some(&what), global)?;
         // Before there is a server: it and its folder must go however this ends.
         let stop = super::append::stop_on_signal(
             global.quiet,
