@@ -4,7 +4,6 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::Child;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -225,11 +224,12 @@ fn requests_that_fail_or_are_not_answered_give_exit_code_1() {
     assert_eq!(on(&["--op", "set", "--duration", "200ms"]).code, 0);
     // A server that goes away for good: what was seen until then is told, whatever cannot be asked or removed any more.
     for op in ["set", "append"] {
+        let folder = tempfile::tempdir().unwrap();
+        let csv = folder.path().join("seconds.csv");
         let args =
-            ["load", "--url", &url, "--allow-load", "--quiet", "--json", "--duration", "3s", "--op", op];
-        let child = forebay(&args).spawn().unwrap();
-        until("it is under way", || keys(&server) > 0);
-        std::thread::sleep(Duration::from_millis(300));
+            ["load", "--url", &url, "--allow-load", "--quiet", "--json", "--duration", "5s", "--op", op];
+        let child = forebay(&args).arg("--csv").arg(&csv).spawn().unwrap();
+        until("a second is over", || has_rows(&csv));
         server.kill().unwrap();
         let ran = Ran::from(child.wait_with_output().unwrap());
         assert_eq!(ran.code, 1, "{op}: {}", ran.err);

@@ -66,7 +66,7 @@ impl Door {
         match &self.place {
             Resolved::Tcp(address) => {
                 let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-                let stream = TcpStream::from(rustix::net::socket(family, SocketType::STREAM, None)?);
+                let stream = TcpStream::from(socket(family)?);
                 stream.set_nonblocking(true)?;
                 stream.set_nodelay(true)?;
                 match rustix::net::connect(&stream, address) {
@@ -81,6 +81,21 @@ impl Door {
             }
         }
     }
+}
+
+/// A socket that servers started meanwhile do not inherit: through them it would stay open when it is closed here.
+#[cfg(not(target_vendor = "apple"))]
+fn socket(family: AddressFamily) -> io::Result<OwnedFd> {
+    let flags = rustix::net::SocketFlags::CLOEXEC;
+    Ok(rustix::net::socket_with(family, SocketType::STREAM, flags, None)?)
+}
+
+/// The same where that takes two steps.
+#[cfg(target_vendor = "apple")]
+fn socket(family: AddressFamily) -> io::Result<OwnedFd> {
+    let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(socket)
 }
 
 /// A request under way. Times are nanoseconds since the start of the run.
