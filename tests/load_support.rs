@@ -10,9 +10,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use forebay::buffer::connect::Address;
-use forebay::load::arrivals::{Arrivals, Pattern};
+use forebay::load::arrivals::Arrivals;
 use forebay::load::driver::{self, Error, Plan};
 use forebay::load::outcome::{Outcome, Second};
+use forebay::load::pattern::Pattern;
 use forebay::load::payload::{Payloads, Source};
 use forebay::load::resp;
 use forebay::load::work::Work;

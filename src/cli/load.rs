@@ -16,8 +16,9 @@ use super::place::Place;
 use super::{Global, progress, say};
 use crate::buffer::writer::{Options, Writer};
 use crate::exit;
-use crate::load::arrivals::{self, Arrivals, Pattern};
+use crate::load::arrivals::Arrivals;
 use crate::load::outcome::{Outcome, Second};
+use crate::load::pattern::{self, Pattern};
 use crate::load::payload::{Payloads, Source};
 use crate::load::stage::{Stage, allow_connections};
 use crate::load::work::Work;
@@ -145,7 +146,7 @@ impl fmt::Display for Op {
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    arrivals::rate(text.parse().map_err(|_| "not a number".to_owned())?)
+    pattern::rate(text.parse().map_err(|_| "not a number".to_owned())?)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

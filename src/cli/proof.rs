@@ -14,7 +14,7 @@ use super::place::Place;
 use super::progress::Bars;
 use super::{Global, say};
 use crate::exit;
-use crate::load::arrivals::Pattern;
+use crate::load::pattern::Pattern;
 use crate::proof::audit::look::Look;
 use crate::proof::audit::{claims, controls, judge};
 use crate::proof::claim::Claim;

@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::Global;
 use super::proof::{On, Proof, Wanted};
-use crate::load::arrivals::Pattern;
+use crate::load::pattern::Pattern;
 
 /// Does a buffer hold? Every proof, each beside its control
 #[derive(Args)]

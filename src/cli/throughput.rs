@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::Global;
 use super::proof::{On, Proof, Wanted};
-use crate::load::arrivals::Pattern;
+use crate::load::pattern::Pattern;
 
 /// Is the rate held for the time, under every pattern?
 #[derive(Args)]

@@ -131,7 +131,7 @@ impl Clock {
         loop {
             let now = traffic.now();
             self.count_due(&mut traffic, now);
-            traffic.note_backlog();
+            traffic.books.note_backlog();
             let is_ending = stop.load(Relaxed);
             if is_ending {
                 self.is_cut |= !is_over;
@@ -141,14 +141,14 @@ impl Clock {
             if now >= self.duration && !is_over {
                 is_over = true;
                 traffic.calm()?;
-                traffic.outcome.backlog_at_end = traffic.backlog();
+                traffic.books.outcome.backlog_at_end = traffic.books.backlog();
             }
             while now >= tick {
-                traffic.end_second(tick, each_second);
+                traffic.books.end_second(tick, each_second);
                 tick += SECOND;
             }
-            let sends_on = traffic.backlog() > 0 && traffic.outcome.paced;
-            if is_over && ((traffic.is_quiet() && !sends_on) || now >= self.limit) {
+            let sends_on = traffic.books.backlog() > 0 && traffic.books.outcome.paced;
+            if is_over && ((traffic.books.is_quiet() && !sends_on) || now >= self.limit) {
                 break;
             }
             traffic.reconnect(now);
@@ -167,7 +167,7 @@ impl Clock {
         while due.next_if(|at| *at <= now).is_some() {
             count += 1;
         }
-        traffic.became_due(count);
+        traffic.books.became_due(count);
     }
 
     /// Sends what is due, as far as connections are free.
@@ -200,21 +200,22 @@ impl Clock {
     /// Closes the books: what is still owed has waited until now.
     fn finish(self, mut traffic: Traffic<'_>, tick: u64, each_second: &mut dyn FnMut(&Second)) -> Outcome {
         let now = traffic.now();
-        traffic.outcome.interrupted = self.is_cut;
+        traffic.books.outcome.interrupted = self.is_cut;
         traffic.give_up(now);
-        let unsent = traffic.backlog() as usize;
+        let unsent = traffic.books.backlog() as usize;
         for due in self.arrivals.into_iter().flatten().take(unsent) {
-            traffic.outcome.never_sent.record(now.saturating_sub(due));
+            traffic.books.outcome.never_sent.record(now.saturating_sub(due));
         }
         if now + SECOND > tick {
-            traffic.end_second(now.min(tick), each_second);
+            traffic.books.end_second(now.min(tick), each_second);
         }
-        if !traffic.outcome.paced {
-            traffic.outcome.due = traffic.outcome.sent;
+        if !traffic.books.outcome.paced {
+            traffic.books.outcome.due = traffic.books.outcome.sent;
         }
-        traffic.outcome.asked_seconds = now.min(self.duration) as f64 / 1e9;
-        traffic.outcome.seconds = traffic.outcome.asked_seconds.max(traffic.last_answer as f64 / 1e9);
-        traffic.outcome
+        traffic.books.outcome.asked_seconds = now.min(self.duration) as f64 / 1e9;
+        traffic.books.outcome.seconds =
+            traffic.books.outcome.asked_seconds.max(traffic.books.last_answer as f64 / 1e9);
+        traffic.books.outcome
     }
 }
 

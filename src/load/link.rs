@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use rustix::net::{AddressFamily, SocketType};
 
+use super::own::{Asked, Own};
 use super::resp;
-use super::work::{Asked, Own};
 use crate::buffer::connect::{Address, Place};
 
 /// Room for answers at first, and at the most: the longest answer that is waited for, and its frame.

@@ -6,10 +6,13 @@
 
 pub mod append;
 pub mod arrivals;
+mod books;
 pub mod driver;
 pub mod latency;
 mod link;
 pub mod outcome;
+mod own;
+pub mod pattern;
 pub mod payload;
 mod poll;
 pub mod replay;

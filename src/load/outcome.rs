@@ -133,6 +133,11 @@ impl Outcome {
         self.due == self.right + self.wrong + self.failed() + self.unanswered + self.unsent()
     }
 
+    /// What a sound run has none of: wrong answers, failures, requests without an answer, books that do not add up.
+    pub fn faults(&self) -> u64 {
+        self.wrong + self.errors.values().sum::<u64>() + self.unanswered + u64::from(!self.adds_up())
+    }
+
     /// Whether all went well. Who ends a run early leaves requests without an answer: that is not the server's fault.
     pub fn is_right(&self) -> bool {
         let is_owed = self.unanswered + self.unsent() > 0 && !self.interrupted;

@@ -152,6 +152,17 @@ fn digits(out: &mut Vec<u8>, number: usize) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// The word that names an error: `OOM`, `MISCONF`, `NOAUTH`, `MOVED`; for `ERR` the first words of its text.
+pub(super) fn error_kind(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&line[..line.len().min(200)]);
+    let word = text.split_whitespace().next().unwrap_or("an empty error");
+    match word {
+        "ERR" if text.contains("max number of clients") => "maxclients".into(),
+        "ERR" => text.split_whitespace().take(6).collect::<Vec<_>>().join(" "),
+        _ => word.chars().take(32).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

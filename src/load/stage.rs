@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::work::{GROUP, Own, Work};
+use super::own::{GROUP, Own};
+use super::work::Work;
 use crate::buffer::connect::Address;
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;

@@ -10,13 +10,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::books::Books;
 use super::driver::{Error, Plan};
-use super::latency::Latency;
 use super::link::{Door, Link, Sent, State};
-use super::outcome::{Outcome, Second};
+use super::own::{Answer, Common, Own};
 use super::poll::{Poller, Ready};
 use super::resp;
-use super::work::{Answer, Common, Own};
 
 /// How long the first connections may take to come about, all of them; and how often one may fail by then, so that
 /// whoever is refused hears of it soon.
@@ -52,14 +51,9 @@ pub(super) struct Traffic<'a> {
     row: VecDeque<usize>,
     unwritten: Vec<usize>,
     epoch: Instant,
-    pub outcome: Outcome,
-    second: Second,
-    in_second: Latency,
-    in_flight: u64,
+    pub books: Books,
     /// How many connections are not up.
     away: usize,
-    /// When the last answer came.
-    pub last_answer: u64,
     look: Look,
 }
 
@@ -76,12 +70,8 @@ impl<'a> Traffic<'a> {
             row: VecDeque::new(),
             unwritten: Vec::new(),
             epoch: Instant::now(),
-            outcome: Outcome { paced: plan.arrivals.is_some(), ..Outcome::default() },
-            second: Second::default(),
-            in_second: Latency::default(),
-            in_flight: 0,
+            books: Books::new(plan.arrivals.is_some()),
             away: plan.connections,
-            last_answer: 0,
             look: Look::Wait,
         })
     }
@@ -100,7 +90,7 @@ impl<'a> Traffic<'a> {
             self.wait(now + OPEN_LOOK.as_nanos() as u64)?;
         }
         if self.away == self.links.len() && !stop.load(Relaxed) {
-            let said: Vec<&str> = self.outcome.errors.keys().map(String::as_str).collect();
+            let said: Vec<&str> = self.books.outcome.errors.keys().map(String::as_str).collect();
             let why = if said.is_empty() { "no answer".into() } else { said.join("; ") };
             return Err(Error::NoServer(format!("{}: no connection came about: {why}", self.plan.address)));
         }
@@ -110,11 +100,11 @@ impl<'a> Traffic<'a> {
     /// Starts the clock. What failed before counts: it was tried.
     pub fn start(&mut self) {
         self.epoch = Instant::now();
-        self.outcome.reconnects = 0;
+        self.books.outcome.reconnects = 0;
         for link in &mut self.links {
             link.clock_starts();
         }
-        if !self.outcome.paced {
+        if !self.books.outcome.paced {
             self.look = if self.plan.pipeline < SWEEP_BELOW { Look::Sweep } else { Look::Spin };
         }
         if self.look == Look::Sweep {
@@ -187,7 +177,7 @@ impl<'a> Traffic<'a> {
     /// a group goes in one piece, as far as a connection takes it.
     pub fn send(&mut self, due: u64, now: u64) {
         let Some(index) = self.row.front().copied() else { return };
-        self.outcome.jitter.record(now.saturating_sub(due));
+        self.books.outcome.jitter.record(now.saturating_sub(due));
         self.ask(index, due, now);
     }
 
@@ -199,10 +189,7 @@ impl<'a> Traffic<'a> {
         }
         let asked = own.ask(&mut self.common, output);
         link.under_way.push_back(Sent { asked, due, at: now });
-        self.outcome.kinds.entry(asked.kind).or_default().sent += 1;
-        self.outcome.sent += 1;
-        self.second.sent += 1;
-        self.in_flight += 1;
+        self.books.sent(asked.kind);
     }
 
     /// Puts a connection that takes requests at the end of the row.
@@ -214,14 +201,14 @@ impl<'a> Traffic<'a> {
         }
     }
 
-    /// Without a pace: as many requests as may be under way, once half of them were answered.
+    /// Without a pace: as many requests as may be under way, once all of them were answered.
     fn refill(&mut self, index: usize) {
         let link = &self.links[index];
         if self.look == Look::Wait || link.state != State::Up || !link.under_way.is_empty() {
             return;
         }
         let now = self.now();
-        for _ in link.under_way.len()..self.plan.pipeline {
+        for _ in 0..self.plan.pipeline {
             self.ask(index, now, now);
         }
     }
@@ -360,7 +347,7 @@ impl<'a> Traffic<'a> {
             };
             if link.greetings > 0 {
                 if let resp::Reply::Error(line) = reply {
-                    self.outcome.fail_connection(&super::work::error_kind(line));
+                    self.books.outcome.fail_connection(&resp::error_kind(line));
                 }
                 link.greetings -= 1;
                 link.parsed += bytes;
@@ -368,7 +355,7 @@ impl<'a> Traffic<'a> {
             }
             let Some(sent) = link.under_way.front().copied() else {
                 let kind = match reply {
-                    resp::Reply::Error(line) => super::work::error_kind(line),
+                    resp::Reply::Error(line) => resp::error_kind(line),
                     _ => "an answer to nothing".into(),
                 };
                 return Err(kind);
@@ -376,31 +363,10 @@ impl<'a> Traffic<'a> {
             let answer = link.own.check(sent.asked, reply, &mut self.common);
             link.under_way.pop_front();
             link.parsed += bytes;
-            self.in_flight -= 1;
-            self.last_answer = now;
-            match answer {
-                Answer::Right => {
-                    link.answered();
-                    let figures = self.outcome.kinds.entry(sent.asked.kind).or_default();
-                    let response = now.saturating_sub(sent.due);
-                    figures.right += 1;
-                    figures.response.record(response);
-                    if self.outcome.paced {
-                        figures.service.record(now.saturating_sub(sent.at));
-                    }
-                    self.in_second.record(response);
-                    self.outcome.right += 1;
-                    self.second.right += 1;
-                }
-                Answer::Error(kind) => {
-                    self.outcome.fail(&kind, 1);
-                    self.second.failed += 1;
-                }
-                Answer::Wrong(what) => {
-                    self.outcome.wrong(what);
-                    self.second.failed += 1;
-                }
+            if answer == Answer::Right {
+                link.answered();
             }
+            self.books.answered(&sent, answer, now);
         }
     }
 
@@ -413,71 +379,21 @@ impl<'a> Traffic<'a> {
         }
         if link.state == State::Up {
             self.away += 1;
-            self.outcome.reconnects += 1;
+            self.books.outcome.reconnects += 1;
         }
         let lost = link.close(now);
         for sent in &lost {
             link.own.lost(sent.asked, &mut self.common);
-            let figures = self.outcome.kinds.entry(sent.asked.kind).or_default();
-            figures.response.record(now.saturating_sub(sent.due));
+            self.books.waited(sent, now);
         }
-        self.in_flight -= lost.len() as u64;
-        self.second.failed += lost.len() as u64;
-        match lost.len() {
-            0 => self.outcome.fail_connection(why),
-            lost => self.outcome.fail(why, lost as u64),
-        }
-    }
-
-    /// Requests became due.
-    pub fn became_due(&mut self, count: u64) {
-        self.outcome.due += count;
-        self.second.due += count;
-    }
-
-    /// Looks how long the backlog is.
-    pub fn note_backlog(&mut self) {
-        if self.outcome.paced {
-            self.outcome.backlog_max = self.outcome.backlog_max.max(self.backlog());
-        }
-    }
-
-    /// Due and not sent.
-    pub fn backlog(&self) -> u64 {
-        self.outcome.due.saturating_sub(self.outcome.sent)
-    }
-
-    /// Whether nothing is under way.
-    pub fn is_quiet(&self) -> bool {
-        self.in_flight == 0
-    }
-
-    /// Closes a second of the series.
-    pub fn end_second(&mut self, at: u64, each_second: &mut dyn FnMut(&Second)) {
-        if !self.outcome.paced {
-            (self.outcome.due, self.second.due) = (self.outcome.sent, self.second.sent);
-        }
-        let backlog = self.backlog();
-        let second = Second {
-            at: at as f64 / 1e9,
-            backlog,
-            in_flight: self.in_flight,
-            p50: self.in_second.percentile(50.0),
-            p99: self.in_second.percentile(99.0),
-            max: self.in_second.max(),
-            ..std::mem::take(&mut self.second)
-        };
-        self.in_second.clear();
-        self.outcome.series.push(second);
-        each_second(&second);
+        self.books.lost(why, lost.len() as u64);
     }
 
     /// The run is over: what is under way has waited until now.
     pub fn give_up(&mut self, now: u64) {
         for sent in self.links.iter_mut().flat_map(|link| std::mem::take(&mut link.under_way)) {
-            self.outcome.unanswered += 1;
-            let figures = self.outcome.kinds.entry(sent.asked.kind).or_default();
-            figures.response.record(now.saturating_sub(sent.due));
+            self.books.outcome.unanswered += 1;
+            self.books.waited(&sent, now);
         }
     }
 }

@@ -116,6 +116,8 @@ impl Run<'_> {
             "wrong": outcome.wrong,
             "wrong_examples": outcome.examples,
             "errors": outcome.errors,
+            "failed": outcome.failed(),
+            "connection_failures": outcome.connection_failures,
             "unsent": outcome.unsent(),
             "unanswered": outcome.unanswered,
             "backlog_at_end": outcome.backlog_at_end,

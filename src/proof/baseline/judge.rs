@@ -133,7 +133,7 @@ pub fn saturation(probes: &[Probe], load: &Load) -> Claim {
 /// Of every answer.
 pub fn answers(outcomes: &[&Outcome]) -> Claim {
     let sum = |pick: fn(&Outcome) -> u64| outcomes.iter().map(|outcome| pick(outcome)).sum::<u64>();
-    let bad = sum(|outcome| outcome.wrong + outcome.failed() + outcome.unanswered);
+    let bad = sum(Outcome::faults);
     let right = sum(|outcome| outcome.right);
     let mut said: Vec<String> = Vec::new();
     for outcome in outcomes {

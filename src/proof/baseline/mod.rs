@@ -17,9 +17,10 @@ use std::time::Duration;
 
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
-use crate::load::arrivals::{Arrivals, Pattern};
+use crate::load::arrivals::Arrivals;
 use crate::load::driver;
 use crate::load::outcome::{Outcome, Second};
+use crate::load::pattern::Pattern;
 use crate::load::payload::{Payloads, Source};
 use crate::load::stage::{Stage, allow_connections};
 use crate::load::work::Work;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Bench, CONNECTIONS};
-use crate::load::arrivals::RATE_MAX;
 use crate::load::outcome::Outcome;
+use crate::load::pattern::RATE_MAX;
 use crate::load::work::Work;
 use crate::profile::Load;
 

@@ -13,7 +13,7 @@ use super::{Run, judge};
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::event::lane::Lane;
-use crate::load::arrivals::Pattern;
+use crate::load::pattern::Pattern;
 use crate::profile::Profile;
 use crate::proof::claim::{Claim, Control};
 use crate::proof::harm::{Ticks, busy, busy_rate, crossable, keep_busy, next_second, overwrite};

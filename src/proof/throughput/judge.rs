@@ -211,7 +211,7 @@ fn left_over(held: &[Held]) -> Claim {
 }
 
 fn answers(held: &[Held]) -> Claim {
-    let bad: u64 = held.iter().map(|one| one.operations.wrong + one.operations.failed()).sum();
+    let bad: u64 = held.iter().map(|one| one.operations.faults()).sum();
     let right: u64 = held.iter().map(|one| one.operations.right).sum();
     let mut kinds: Vec<String> = Vec::new();
     for one in held {

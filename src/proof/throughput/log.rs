@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use anyhow::Context;
 
 use crate::buffer::lock;
-use crate::load::arrivals::Pattern;
 use crate::load::outcome::Second;
+use crate::load::pattern::Pattern;
 
 /// A folder for files of seconds, or none.
 pub struct Log(Option<PathBuf>);

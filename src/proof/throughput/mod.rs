@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use crate::load::arrivals::Pattern;
+use crate::load::pattern::Pattern;
 use crate::proof::claim::Claim;
 use crate::proof::{Scale, Subject};
 

@@ -18,6 +18,10 @@ pub fn render(run: &Run<'_>, width: usize, colour: bool) -> String {
     for (kind, count) in &outcome.errors {
         page.field("failed", &format!("{}: {kind}", thousands(*count as f64, 0)));
     }
+    if outcome.connection_failures > 0 {
+        let count = thousands(outcome.connection_failures as f64, 0);
+        page.field("", &format!("of these {count} were connections without a request under way"));
+    }
     for example in &outcome.examples {
         page.field("wrong", example);
     }
