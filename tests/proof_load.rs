@@ -87,6 +87,21 @@ fn a_rate_is_held_with_writer_and_group_and_every_control_is_caught() {
 }
 
 #[test]
+fn proofs_of_one_run_do_not_meet_each_others_events() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(profile(dir.path(), 50, "1s")).unwrap();
+    let path = dir.path().join("small.toml");
+    std::fs::write(&path, text.replace("2_700_000", "20_000").replace("hours = 8", "hours = 0.01")).unwrap();
+    let out = dir.path().join("out");
+    let args = ["prove", "--only", "capacity,throughput", "--out", out.to_str().unwrap(), "--profile"];
+    let (_, report) = report(&[&args[..], &[path.to_str().unwrap()]].concat());
+    for id in ["capacity.identical", "throughput.identical", "throughput.backlog", "throughput.answers"] {
+        assert_eq!(verdict(&report, id), "proven", "{report:?}");
+    }
+    assert_every_control_is_caught(&report);
+}
+
+#[test]
 fn a_run_shorter_than_the_profiles_time_shows_nothing_of_it_and_an_interrupted_one_says_what_it_saw() {
     let dir = tempfile::tempdir().unwrap();
     let server = server(&[]);

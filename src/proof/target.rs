@@ -38,7 +38,7 @@ impl Target {
         }
     }
 
-    /// Keeps watch over a buffer that a proof fills: dropped, it removes it from somebody's server.
+    /// Keeps watch over a buffer that a proof fills: dropped, it removes it.
     pub fn keys<'a>(&'a self, name: &'a Name) -> Keys<'a> {
         Keys(self, name)
     }
@@ -67,14 +67,13 @@ impl Target {
     }
 }
 
-/// Removes what a proof wrote to somebody's server, however the proof ends.
+/// Removes what a proof wrote, however the proof ends: somebody's server shall be as it was, and the next proof begins
+/// with an empty buffer.
 pub struct Keys<'a>(&'a Target, &'a Name);
 
 impl Drop for Keys<'_> {
     fn drop(&mut self) {
-        if let Target::Given(address) = self.0 {
-            remove(address, self.1);
-        }
+        remove(self.0.address(), self.1);
     }
 }
 
@@ -84,7 +83,10 @@ pub fn remove(address: &Address, name: &Name) {
         let unlink: redis::RedisResult<u64> = redis::cmd("UNLINK").arg(name.keys()).query(&mut connection);
         unlink.map_err(|error| error.to_string())
     });
-    if let Err(why) = removed {
+    // A server of our own that a signal has ended has no keys any more.
+    if let Err(why) = removed
+        && !crate::server::ending()
+    {
         tracing::warn!("the proof's keys are still on {address} ({why}): UNLINK {}", name.keys().join(" "));
     }
 }

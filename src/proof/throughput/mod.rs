@@ -51,10 +51,9 @@ impl Run<'_> {
             if self.stop.load(Relaxed) {
                 break;
             }
-            let _keys = self.on.target.keys(self.on.name);
+            let keys = self.on.target.keys(self.on.name);
             held.push(hold(&self.plan(pattern, duration), &log, self.stop)?);
-            // The next pattern begins with an empty buffer of its own.
-            crate::proof::target::remove(self.on.target.address(), self.on.name);
+            drop(keys);
             each(&judge::claims(&held, self.on.profile));
         }
         let mut claims = judge::claims(&held, self.on.profile);
