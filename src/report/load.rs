@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::units::thousands;
+use super::units::{millis, thousands};
 use super::{Machine, Target};
 use crate::load::latency::Latency;
 use crate::load::outcome::{Outcome, Second};
@@ -64,17 +64,6 @@ impl Percentiles {
     pub fn cells(&self) -> [String; 5] {
         [self.p50_ms, self.p95_ms, self.p99_ms, self.p999_ms, self.max_ms].map(millis)
     }
-}
-
-/// Milliseconds with three digits that say something.
-pub fn millis(value: f64) -> String {
-    let decimals = match value {
-        value if value >= 100.0 => 0,
-        value if value >= 10.0 => 1,
-        value if value >= 1.0 => 2,
-        _ => 3,
-    };
-    thousands(value, decimals)
 }
 
 impl Run<'_> {

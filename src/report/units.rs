@@ -60,6 +60,17 @@ pub fn bytes(value: f64) -> String {
     precise(value, Unit::Bytes, 0)
 }
 
+/// Milliseconds with three digits that say something.
+pub fn millis(value: f64) -> String {
+    let decimals = match value {
+        value if value >= 100.0 => 0,
+        value if value >= 10.0 => 1,
+        value if value >= 1.0 => 2,
+        _ => 3,
+    };
+    thousands(value, decimals)
+}
+
 /// A span of time in its two largest units: `4 min 12 s`.
 pub fn span(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 60.0 {
@@ -68,6 +79,7 @@ pub fn span(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match (whole / 3600, whole / 60 % 60, whole % 60) {
         (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, 0, _) => format!("{} h", thousands(hours as f64, 0)),
         (hours, minutes, _) => format!("{} h {minutes} min", thousands(hours as f64, 0)),
     }
 }

@@ -1,12 +1,12 @@
 //! From what was measured to claims. The controls are judged by the same functions.
 
-use super::cells::Cell;
+use super::cells::{CONNECTIONS as CONNECTIONS_TRIED, Cell};
 use super::{CONNECTIONS, Measured};
 use crate::load::outcome::Outcome;
 use crate::load::work::Kind;
 use crate::profile::{Load, Profile};
 use crate::proof::claim::{Axes, Bound, Claim, Evidence, Series, Unit};
-use crate::report::units::{bytes, thousands};
+use crate::report::units::{bytes, millis, thousands};
 
 use super::saturation::Probe;
 
@@ -17,7 +17,9 @@ const STEP: u8 = 2;
 pub fn claims(measured: &Measured, profile: &Profile) -> Vec<Claim> {
     let load = &profile.load;
     let mut rate = rate(&measured.cells, load);
-    rate.evidence.extend([table(&measured.cells), weights(measured)]);
+    rate.evidence.extend(tables(&measured.cells));
+    rate.evidence.extend(measured.cells.iter().filter(|cell| cell.connections.is_none()).map(writer));
+    rate.evidence.push(weights(measured));
     let mut p95 = latency("baseline.p95", 95.0, load.p95_max.as_secs_f64() * 1e3, &measured.paced, load);
     p95.evidence.push(percentiles(&measured.paced));
     let outcomes: Vec<&Outcome> =
@@ -38,7 +40,8 @@ pub fn claims(measured: &Measured, profile: &Profile) -> Vec<Claim> {
 pub fn rate(cells: &[Cell], load: &Load) -> Claim {
     let slowest = cells.iter().min_by(|a, b| a.outcome.rate().total_cmp(&b.outcome.rate()));
     let why = slowest.map_or("nothing was tried".into(), |cell| {
-        format!("the slowest was {} on {}", cell.kind.name(), connections(cell))
+        let connections = cell.connections.map_or("its own connections".into(), connections);
+        format!("the slowest was {} on {connections}", cell.kind.name())
     });
     Claim::judged(
         "baseline.rate",
@@ -53,12 +56,9 @@ pub fn rate(cells: &[Cell], load: &Load) -> Claim {
     )
 }
 
-fn connections(cell: &Cell) -> String {
-    match cell.connections {
-        Some(1) => "1 connection".into(),
-        Some(connections) => format!("{} connections", thousands(connections as f64, 0)),
-        None => "the writer's own connections".into(),
-    }
+fn connections(count: usize) -> String {
+    let unit = if count == 1 { "connection" } else { "connections" };
+    format!("{} {unit}", thousands(count as f64, 0))
 }
 
 /// Of the mix at the profile's rate.
@@ -204,37 +204,60 @@ pub fn difference(counters: &super::Counters, sent: &[(Kind, u64)]) -> Claim {
     )
 }
 
-/// Rates and latencies of every cell.
-fn table(cells: &[Cell]) -> Evidence {
-    let columns = ["operation", "connections", "requests/s", "p50", "p95", "p99", "p99.9", "max"];
-    let rows = cells
-        .iter()
-        .map(|cell| {
-            let mut row = vec![
-                cell.kind.name().to_owned(),
-                cell.connections.map_or("own".into(), |connections| thousands(connections as f64, 0)),
-                thousands(cell.outcome.rate(), 0),
-            ];
-            let response = cell.outcome.kinds.get(&cell.kind).map(|figures| &figures.response);
-            let figures =
-                [50.0, 95.0, 99.0, 99.9].map(|percent| response.map_or(0.0, |all| all.percentile(percent)));
-            row.extend(
-                figures
-                    .into_iter()
-                    .chain(response.map(crate::load::latency::Latency::max))
-                    .map(|ms| format!("{ms:.2}")),
-            );
-            row
-        })
-        .collect();
-    Evidence::Table {
-        title: "As fast as answers come, one request at a time on each connection; what an operation needs (the SET \
-                before a DEL) is in its rate; milliseconds from when each was sent: a closed loop, which waits with the \
-                server"
-            .into(),
-        columns: columns.map(String::from).into(),
-        rows,
+/// A figure of every cell: a row an operation, a column so many connections.
+fn table(cells: &[Cell], title: &str, figure: &dyn Fn(&Cell) -> String) -> Evidence {
+    let mut columns = vec!["operation".to_owned()];
+    columns.extend(CONNECTIONS_TRIED.map(|count| format!("{} conn.", thousands(count as f64, 0))));
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for cell in cells.iter().filter(|cell| cell.connections.is_some()) {
+        match rows.last_mut().filter(|row| row[0] == cell.kind.name()) {
+            Some(row) => row.push(figure(cell)),
+            None => rows.push(vec![cell.kind.name().to_owned(), figure(cell)]),
+        }
     }
+    for row in &mut rows {
+        row.resize(columns.len(), "-".into());
+    }
+    Evidence::Table { title: title.into(), columns, rows }
+}
+
+/// The buffer's own writer, which has connections of its own.
+fn writer(cell: &Cell) -> Evidence {
+    let response = cell.outcome.response();
+    Evidence::Note {
+        text: format!(
+            "the buffer's writer, as fast as it takes them: {} events/s, acknowledged after {} ms (p50), {} ms (p99)",
+            thousands(cell.outcome.rate(), 0),
+            millis(response.percentile(50.0)),
+            millis(response.percentile(99.0))
+        ),
+    }
+}
+
+/// Rates and latencies of every cell.
+fn tables(cells: &[Cell]) -> Vec<Evidence> {
+    let latency = |percent: f64| {
+        move |cell: &Cell| {
+            let figures = cell.outcome.kinds.get(&cell.kind);
+            figures.map_or("-".into(), |figures| millis(figures.response.percentile(percent)))
+        }
+    };
+    vec![
+        table(
+            cells,
+            "Requests/s, as fast as answers come, one request at a time on each connection. What an operation needs (the \
+             SET before a DEL) is in its rate",
+            &|cell| thousands(cell.outcome.rate(), 0),
+        ),
+        table(
+            cells,
+            "The same: half of the answers came within so many milliseconds of the request. This is a closed loop, which \
+             waits with the server",
+            &latency(50.0),
+        ),
+        table(cells, "The same: 99 of 100 (p99), milliseconds", &latency(99.0)),
+        table(cells, "The same: the longest, milliseconds", &latency(100.0)),
+    ]
 }
 
 fn weights(measured: &Measured) -> Evidence {
