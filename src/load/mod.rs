@@ -7,6 +7,7 @@
 pub mod append;
 pub mod arrivals;
 mod books;
+mod dial;
 pub mod driver;
 pub mod latency;
 mod link;

@@ -6,8 +6,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::books::Books;
@@ -17,23 +15,15 @@ use super::own::{Answer, Common, Own};
 use super::poll::{Poller, Ready};
 use super::resp;
 
-/// How long the first connections may take to come about, all of them; and how often one may fail by then, so that
-/// whoever is refused hears of it soon.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
-const OPEN_FAILURES: u32 = 4;
-
-/// Longest wait for one of them.
-const OPEN_LOOK: Duration = Duration::from_millis(20);
-
 /// Fewer requests under way on each connection than this, and sockets are swept.
-const SWEEP_BELOW: usize = 8;
+pub(super) const SWEEP_BELOW: usize = 8;
 
 /// How sockets are looked at. Where there is a pace, this thread sleeps until one has something. Where there is none, it
 /// never sleeps: a server that must wake it for each answer is the slower for it (a twelfth, with one request at a time
 /// on 50 connections). With few under way it does not even ask the kernel which socket has something, but tries each in
 /// turn: then the server's writes tell nobody (another tenth). With many, most of those tries would find nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+pub(super) enum Look {
     Wait,
     Spin,
     Sweep,
@@ -41,20 +31,20 @@ enum Look {
 
 /// Connections that still come about, and what goes over those that did.
 pub(super) struct Traffic<'a> {
-    plan: &'a Plan<'a>,
-    common: Common<'a>,
-    door: Door,
-    poller: Poller,
-    ready: Vec<Ready>,
-    links: Vec<Link>,
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) common: Common<'a>,
+    pub(super) door: Door,
+    pub(super) poller: Poller,
+    pub(super) ready: Vec<Ready>,
+    pub(super) links: Vec<Link>,
     /// Connections that take a request, the one free longest first; and those with requests to be written.
-    row: VecDeque<usize>,
-    unwritten: Vec<usize>,
-    epoch: Instant,
+    pub(super) row: VecDeque<usize>,
+    pub(super) unwritten: Vec<usize>,
+    pub(super) epoch: Instant,
     pub books: Books,
     /// How many connections are not up.
-    away: usize,
-    look: Look,
+    pub(super) away: usize,
+    pub(super) look: Look,
 }
 
 impl<'a> Traffic<'a> {
@@ -79,80 +69,6 @@ impl<'a> Traffic<'a> {
     /// Nanoseconds since the start.
     pub fn now(&self) -> u64 {
         self.epoch.elapsed().as_nanos() as u64
-    }
-
-    /// Makes the connections, before the clock starts. Those that do not come about are tried again during the run.
-    pub fn open(&mut self, stop: &AtomicBool) -> Result<(), Error> {
-        let is_open = |link: &Link| link.state != State::Up && link.failures < OPEN_FAILURES;
-        while self.links.iter().any(is_open) && self.epoch.elapsed() < OPEN_LIMIT && !stop.load(Relaxed) {
-            let now = self.now();
-            self.reconnect(now);
-            self.wait(now + OPEN_LOOK.as_nanos() as u64)?;
-        }
-        if self.away == self.links.len() && !stop.load(Relaxed) {
-            let said: Vec<&str> = self.books.outcome.errors.keys().map(String::as_str).collect();
-            let why = if said.is_empty() { "no answer".into() } else { said.join("; ") };
-            return Err(Error::NoServer(format!("{}: no connection came about: {why}", self.plan.address)));
-        }
-        Ok(())
-    }
-
-    /// Starts the clock. What failed before counts: it was tried.
-    pub fn start(&mut self) {
-        self.epoch = Instant::now();
-        self.books.outcome.reconnects = 0;
-        for link in &mut self.links {
-            link.clock_starts();
-        }
-        if !self.books.outcome.paced {
-            self.look = if self.plan.pipeline < SWEEP_BELOW { Look::Sweep } else { Look::Spin };
-        }
-        if self.look == Look::Sweep {
-            for socket in self.links.iter().filter(|link| link.state == State::Up).filter_map(Link::socket) {
-                self.poller.remove(socket);
-            }
-        }
-        for index in 0..self.links.len() {
-            self.refill(index);
-        }
-        self.flush();
-    }
-
-    /// Begins to connect where there is no connection and it is time.
-    pub fn reconnect(&mut self, now: u64) {
-        if self.away == 0 {
-            return;
-        }
-        for index in 0..self.links.len() {
-            let link = &mut self.links[index];
-            match link.state {
-                State::Down(at) if at <= now => {
-                    let begun = link.connect(&self.door, now).and_then(|()| {
-                        let socket = link.socket().ok_or(io::ErrorKind::NotConnected)?;
-                        self.poller.add(socket, index, true)
-                    });
-                    if let Err(error) = begun {
-                        self.close(index, &format!("connecting: {}", plain(&error)));
-                    }
-                }
-                State::Connecting(until) if until <= now => {
-                    self.close(index, "connecting: no answer in time");
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// When the next connection is to be tried, or given up.
-    pub fn next_retry(&self) -> Option<u64> {
-        if self.away == 0 {
-            return None;
-        }
-        let at = |link: &Link| match link.state {
-            State::Down(at) | State::Connecting(at) => Some(at),
-            State::Up => None,
-        };
-        self.links.iter().filter_map(at).min()
     }
 
     /// Whether a connection takes a request: the first one in the row does then.
@@ -181,7 +97,7 @@ impl<'a> Traffic<'a> {
         self.ask(index, due, now);
     }
 
-    fn ask(&mut self, index: usize, due: u64, now: u64) {
+    pub(super) fn ask(&mut self, index: usize, due: u64, now: u64) {
         let link = &mut self.links[index];
         let (own, output) = link.output();
         if output.is_empty() {
@@ -193,7 +109,7 @@ impl<'a> Traffic<'a> {
     }
 
     /// Puts a connection that takes requests at the end of the row.
-    fn stand_in_row(&mut self, index: usize) {
+    pub(super) fn stand_in_row(&mut self, index: usize) {
         let link = &mut self.links[index];
         if !link.is_in_row && link.state == State::Up && link.under_way.len() < self.plan.pipeline {
             link.is_in_row = true;
@@ -202,7 +118,7 @@ impl<'a> Traffic<'a> {
     }
 
     /// Without a pace: as many requests as may be under way, once all of them were answered.
-    fn refill(&mut self, index: usize) {
+    pub(super) fn refill(&mut self, index: usize) {
         let link = &self.links[index];
         if self.look == Look::Wait || link.state != State::Up || !link.under_way.is_empty() {
             return;
@@ -225,7 +141,7 @@ impl<'a> Traffic<'a> {
         self.unwritten = unwritten;
     }
 
-    fn write(&mut self, index: usize) {
+    pub(super) fn write(&mut self, index: usize) {
         let link = &mut self.links[index];
         let is_watched = link.is_watched;
         let sweeps = self.look == Look::Sweep;
@@ -370,25 +286,6 @@ impl<'a> Traffic<'a> {
         }
     }
 
-    /// Gives a connection up for now. What was under way is lost: nobody knows its fate.
-    fn close(&mut self, index: usize, why: &str) {
-        let now = self.now();
-        let link = &mut self.links[index];
-        if let Some(socket) = link.socket() {
-            self.poller.remove(socket);
-        }
-        if link.state == State::Up {
-            self.away += 1;
-            self.books.outcome.reconnects += 1;
-        }
-        let lost = link.close(now);
-        for sent in &lost {
-            link.own.lost(sent.asked, &mut self.common);
-            self.books.waited(sent, now);
-        }
-        self.books.lost(why, lost.len() as u64);
-    }
-
     /// The run is over: what is under way has waited until now.
     pub fn give_up(&mut self, now: u64) {
         for sent in self.links.iter_mut().flat_map(|link| std::mem::take(&mut link.under_way)) {
@@ -399,7 +296,7 @@ impl<'a> Traffic<'a> {
 }
 
 /// An error of the system without its number.
-fn plain(error: &io::Error) -> String {
+pub(super) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
