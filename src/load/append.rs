@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use super::arrivals::Arrivals;
+use super::books::Books;
 use super::latency::Latency;
-use super::outcome::{Figures, Outcome, Second};
+use super::outcome::{Outcome, Second};
 use super::work::Kind;
 use crate::buffer::error::Error;
 use crate::buffer::lock;
@@ -80,11 +81,7 @@ pub fn run(
             unsent: due.clone(),
             due: due.map(Iterator::peekable),
             started,
-            outcome: Outcome { paced, ..Outcome::default() },
-            figures: Figures::default(),
-            second: Second::default(),
-            in_second: Latency::default(),
-            last_answer: 0,
+            books: Books::new(paced),
             seen: [0; Lane::ALL.len()],
         };
         let watcher = scope.spawn(move || watch.run(each_second));
@@ -175,11 +172,7 @@ struct Watch<'a> {
     /// From the first one on: what was not pushed stands at its end.
     unsent: Option<Arrivals>,
     started: Instant,
-    outcome: Outcome,
-    figures: Figures,
-    second: Second,
-    in_second: Latency,
-    last_answer: u64,
+    books: Books,
     /// Acknowledged events of each lane by the last look.
     seen: [u64; Lane::ALL.len()],
 }
@@ -194,13 +187,12 @@ impl Watch<'_> {
             let is_last = self.shared.is_over.load(Relaxed);
             let now = self.started.elapsed().as_nanos() as u64;
             self.look(now);
-            self.outcome.backlog_max = self.outcome.backlog_max.max(self.backlog());
             if now >= duration && !is_over {
                 is_over = true;
-                self.outcome.backlog_at_end = self.backlog();
+                self.books.outcome.backlog_at_end = self.books.backlog();
             }
             if now >= tick || is_last {
-                self.end_second(now.min(tick), each_second);
+                self.books.end_second(now.min(tick), each_second);
                 tick += SECOND;
             }
             if is_last {
@@ -214,69 +206,36 @@ impl Watch<'_> {
         if let Some(due) = &mut self.due {
             let until = now.min(self.shared.until.load(Relaxed));
             while due.next_if(|at| *at <= until).is_some() {
-                self.outcome.due += 1;
-                self.second.due += 1;
+                self.books.became_due(1);
             }
         }
         let mut lanes = lock(&self.shared.lanes);
+        // In this order: what is acknowledged by now was pushed by now.
+        let acknowledged = Lane::ALL.map(|lane| self.monitor.lane(lane).acknowledged);
+        self.books.sent(Kind::Append, self.monitor.counts().pushed - self.books.outcome.sent);
         for lane in Lane::ALL {
-            let acknowledged = self.monitor.lane(lane).acknowledged;
-            let seen = &mut self.seen[lane.index()];
-            for _ in *seen..acknowledged {
+            let seen = std::mem::replace(&mut self.seen[lane.index()], acknowledged[lane.index()]);
+            for _ in seen..acknowledged[lane.index()] {
                 let Some((due, at)) = lanes[lane.index()].pop_front() else { break };
-                self.figures.response.record(now.saturating_sub(due));
-                if self.outcome.paced {
-                    self.figures.service.record(now.saturating_sub(at));
-                }
-                self.in_second.record(now.saturating_sub(due));
-                self.last_answer = now;
-                self.figures.right += 1;
-                self.second.right += 1;
+                self.books.right(Kind::Append, due, at, now);
             }
-            *seen = acknowledged;
         }
-    }
-
-    fn backlog(&self) -> u64 {
-        self.outcome.due.saturating_sub(self.monitor.counts().pushed)
-    }
-
-    fn end_second(&mut self, at: u64, each_second: &mut (dyn FnMut(&Second) + Send)) {
-        let pushed = self.monitor.counts().pushed;
-        self.second.sent = pushed - self.outcome.sent;
-        self.outcome.sent = pushed;
-        if !self.outcome.paced {
-            (self.outcome.due, self.second.due) = (pushed, self.second.sent);
-        }
-        let second = Second {
-            at: at as f64 / 1e9,
-            backlog: self.outcome.due.saturating_sub(pushed),
-            in_flight: pushed - self.figures.right.min(pushed),
-            p50: self.in_second.percentile(50.0),
-            p99: self.in_second.percentile(99.0),
-            max: self.in_second.max(),
-            ..std::mem::take(&mut self.second)
-        };
-        self.in_second.clear();
-        self.outcome.series.push(second);
-        each_second(&second);
+        self.books.note_backlog();
     }
 
     fn finish(mut self, now: u64) -> Outcome {
         for (due, _) in lock(&self.shared.lanes).iter().flatten() {
-            self.outcome.unanswered += 1;
-            self.figures.response.record(now.saturating_sub(*due));
+            self.books.outcome.unanswered += 1;
+            self.books.waited(Kind::Append, *due, now);
         }
-        let (pushed, unsent) = (self.outcome.sent as usize, self.outcome.unsent() as usize);
+        let mut outcome = self.books.outcome;
+        let (pushed, unsent) = (outcome.sent as usize, outcome.unsent() as usize);
         for due in self.unsent.into_iter().flatten().skip(pushed).take(unsent) {
-            self.outcome.never_sent.record(now.saturating_sub(due));
+            outcome.never_sent.record(now.saturating_sub(due));
         }
-        self.figures.sent = self.outcome.sent;
-        self.outcome.right = self.figures.right;
         let asked = now.min(self.shared.until.load(Relaxed));
-        self.outcome.asked_seconds = asked as f64 / 1e9;
-        self.outcome.seconds = asked.max(self.last_answer) as f64 / 1e9;
-        self.outcome.kinds.insert(Kind::Append, self.figures);
-        self.outcome
+        outcome.asked_seconds = asked as f64 / 1e9;
+        outcome.seconds = asked.max(self.books.last_answer) as f64 / 1e9;
+        outcome
     }
 }

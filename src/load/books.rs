@@ -33,38 +33,36 @@ impl Books {
         self.second.due += count;
     }
 
-    /// A request was sent.
-    pub fn sent(&mut self, kind: Kind) {
-        self.outcome.kinds.entry(kind).or_default().sent += 1;
-        self.outcome.sent += 1;
-        self.second.sent += 1;
-        self.in_flight += 1;
+    /// Requests were sent.
+    pub fn sent(&mut self, kind: Kind, count: u64) {
+        self.outcome.kinds.entry(kind).or_default().sent += count;
+        self.outcome.sent += count;
+        self.second.sent += count;
+        self.in_flight += count;
     }
 
     /// It was answered.
     pub fn answered(&mut self, sent: &Sent, answer: Answer, now: u64) {
+        match answer {
+            Answer::Right => return self.right(sent.asked.kind, sent.due, sent.at, now),
+            Answer::Error(kind) => self.outcome.fail(&kind, 1),
+            Answer::Wrong(what) => self.outcome.wrong(what),
+        }
+        self.second.failed += 1;
         self.in_flight -= 1;
         self.last_answer = now;
-        match answer {
-            Answer::Right => self.right(sent, now),
-            Answer::Error(kind) => {
-                self.outcome.fail(&kind, 1);
-                self.second.failed += 1;
-            }
-            Answer::Wrong(what) => {
-                self.outcome.wrong(what);
-                self.second.failed += 1;
-            }
-        }
     }
 
-    fn right(&mut self, sent: &Sent, now: u64) {
-        let figures = self.outcome.kinds.entry(sent.asked.kind).or_default();
-        let response = now.saturating_sub(sent.due);
+    /// It was answered rightly; it had been due at one time and was sent at another.
+    pub fn right(&mut self, kind: Kind, due: u64, at: u64, now: u64) {
+        self.in_flight -= 1;
+        self.last_answer = now;
+        let figures = self.outcome.kinds.entry(kind).or_default();
+        let response = now.saturating_sub(due);
         figures.right += 1;
         figures.response.record(response);
         if self.outcome.paced {
-            figures.service.record(now.saturating_sub(sent.at));
+            figures.service.record(now.saturating_sub(at));
         }
         self.in_second.record(response);
         self.outcome.right += 1;
@@ -72,9 +70,8 @@ impl Books {
     }
 
     /// It will have no answer: what it has waited by now is in the latencies all the same.
-    pub fn waited(&mut self, sent: &Sent, now: u64) {
-        let figures = self.outcome.kinds.entry(sent.asked.kind).or_default();
-        figures.response.record(now.saturating_sub(sent.due));
+    pub fn waited(&mut self, kind: Kind, due: u64, now: u64) {
+        self.outcome.kinds.entry(kind).or_default().response.record(now.saturating_sub(due));
     }
 
     /// A connection is gone, and so many requests with it.

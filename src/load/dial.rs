@@ -106,7 +106,7 @@ impl Traffic<'_> {
         let lost = link.close(now);
         for sent in &lost {
             link.own.lost(sent.asked, &mut self.common);
-            self.books.waited(sent, now);
+            self.books.waited(sent.asked.kind, sent.due, now);
         }
         self.books.lost(why, lost.len() as u64);
     }

@@ -105,7 +105,7 @@ impl<'a> Traffic<'a> {
         }
         let asked = own.ask(&mut self.common, output);
         link.under_way.push_back(Sent { asked, due, at: now });
-        self.books.sent(asked.kind);
+        self.books.sent(asked.kind, 1);
     }
 
     /// Puts a connection that takes requests at the end of the row.
@@ -290,7 +290,7 @@ impl<'a> Traffic<'a> {
     pub fn give_up(&mut self, now: u64) {
         for sent in self.links.iter_mut().flat_map(|link| std::mem::take(&mut link.under_way)) {
             self.books.outcome.unanswered += 1;
-            self.books.waited(&sent, now);
+            self.books.waited(sent.asked.kind, sent.due, now);
         }
     }
 }
