@@ -17,6 +17,9 @@ const BUILT_IN: [(&str, &str); 3] = [
 /// Name of the profile used where none is given.
 pub const DEFAULT: &str = BUILT_IN[0].0;
 
+/// Highest `load.rate`: ten times as much, which a burst comes to, is what the load generator goes up to.
+const LOAD_RATE_MAX: f64 = 200_000.0;
+
 /// What must hold.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -150,6 +153,9 @@ impl Profile {
         positive("rates.network", self.rates.network)?;
         positive("rates.peak", self.rates.peak)?;
         positive("load.rate", self.load.rate)?;
+        if self.load.rate > LOAD_RATE_MAX {
+            return Err(format!("load.rate must be at most {LOAD_RATE_MAX}"));
+        }
         positive("load.duration", self.load.duration.as_secs_f64())?;
         positive("load.p50_max", self.load.p50_max.as_secs_f64())?;
         positive("load.p95_max", self.load.p95_max.as_secs_f64())?;

@@ -9,9 +9,10 @@ use std::time::Duration;
 use forebay::buffer::connect::Address;
 use forebay::load::driver::Error;
 use forebay::load::outcome::Outcome;
+use forebay::load::room::Room;
 use forebay::load::stage::Stage;
 
-use super::load_support::{LONG, Manner, Run, assert_all_right, fake, say, told};
+use super::load_support::{LONG, Manner, PAYLOADS, Run, assert_all_right, fake, say, told};
 use super::support::*;
 
 /// What a connection that the server does not want any more may look like.
@@ -37,7 +38,7 @@ fn connections_that_are_one_too_many_are_counted_and_the_others_go_on() {
     let server = server(&[("maxclients", "20")]);
     let (address, name) = (address(&server), name());
     let run = Run { connections: 50, ..Run::of("mix", Duration::from_millis(2_500)) };
-    let stage = Stage::set(&address, &name, &run.work, run.connections).unwrap();
+    let stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
     let outcome = run.on(&address);
     assert!(outcome.errors.keys().all(|kind| CLOSED.contains(&kind.as_str())), "{}", told(&outcome));
     assert!(outcome.errors.contains_key("maxclients"), "{}", told(&outcome));
@@ -57,7 +58,7 @@ fn refuses(begin: &[&str], end: &[&str], kind: &str) {
     let server = server(&[]);
     let (address, name) = (address(&server), name());
     let run = Run::of("mix", LONG);
-    let _stage = Stage::set(&address, &name, &run.work, run.connections).unwrap();
+    let _stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
     let tell_all = |commands: &[&str]| {
         for command in commands {
             tell(&server, command);
@@ -111,10 +112,10 @@ fn without_the_password_every_request_fails_and_with_a_wrong_one_every_login_too
     assert_eq!((outcome.failed(), outcome.connection_failures), (300, 4), "{}", told(&outcome));
 
     let (address, name) = (with_password(&server, "right"), name());
-    let stage = Stage::set(&address, &name, &run.work, run.connections).unwrap();
+    let stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
     assert_all_right(&run.on(&address));
     drop(stage);
-    assert!(Stage::set(&with_password(&server, "wrong"), &name, &run.work, 1).is_err());
+    assert!(Stage::set(&with_password(&server, "wrong"), &name, &run.work, Room::of(&PAYLOADS, 1)).is_err());
 }
 
 #[test]
@@ -253,7 +254,7 @@ fn a_server_that_is_killed_and_comes_back_is_found_again_and_has_all_that_it_ack
     let mut server = server(&[("appendonly", "yes"), ("appendfsync", "always")]);
     let (address, name) = (address(&server), name());
     let run = Run { pipeline: 2, ..Run::of("mix", LONG) };
-    let _stage = Stage::set(&address, &name, &run.work, run.connections).unwrap();
+    let _stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
     let (mut right, is_back) = (0, AtomicBool::new(false));
     let outcome = run.meanwhile(
         &address,
@@ -317,7 +318,7 @@ fn where_nobody_listens_no_run_begins() {
         }
         other => panic!("{other:?}"),
     }
-    assert!(Stage::set(&address, &name(), &run.work, 1).is_err());
+    assert!(Stage::set(&address, &name(), &run.work, Room::of(&PAYLOADS, 1)).is_err());
 }
 
 #[test]

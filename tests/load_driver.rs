@@ -6,11 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use forebay::load::outcome::Outcome;
+use forebay::load::room::Room;
 use forebay::load::stage::{Stage, allow_connections};
 use forebay::load::work::Kind;
 use forebay::server::Server;
 
-use super::load_support::{LONG, Run, assert_adds_up, assert_all_right, told};
+use super::load_support::{LONG, PAYLOADS, Run, assert_adds_up, assert_all_right, told};
 use super::support::*;
 
 const PAUSE: Duration = Duration::from_millis(500);
@@ -53,7 +54,7 @@ fn every_command_is_answered_rightly_counted_as_the_server_counts_it_and_removed
             for rate in [Some(8_000.0), None] {
                 let how = format!("{work}, {connections} connections, {pipeline} deep, at {rate:?}");
                 let run = Run { rate, connections, pipeline, ..Run::millis(work, 150) };
-                let stage = Stage::set(&address, &name, &run.work, connections).unwrap();
+                let stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, connections)).unwrap();
                 tell(&server, "CONFIG RESETSTAT");
                 let outcome = run.on(&address);
                 assert_eq!(calls(&server), sent(&outcome), "{how}");
@@ -91,7 +92,7 @@ fn a_pause_of_the_server_is_in_the_latency_of_every_request_that_was_due_in_it()
     let address = address(&server);
     // More pauses than ours make the closed loop notice more. A calm run comes sooner or later.
     let is_calm = |_| {
-        let stage = Stage::set(&address, &name, &run.work, CONNECTIONS).unwrap();
+        let stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, CONNECTIONS)).unwrap();
         let outcome = std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(300));
@@ -212,7 +213,7 @@ fn each_entry_of_the_stream_that_is_not_the_loads_is_wrong_once() {
     let server = server(&[]);
     let (address, name) = (address(&server), name());
     let run = Run { rate: Some(2_000.0), ..Run::of("xreadgroup", LONG) };
-    let _stage = Stage::set(&address, &name, &run.work, run.connections).unwrap();
+    let _stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
     let stream = name.load_stream();
     let mut seen = 0;
     let mut quiet = 0;
@@ -255,7 +256,7 @@ fn a_run_that_is_stopped_ends_soon_and_owes_only_what_was_due_by_then() {
     let address = address(&server);
     for rate in [Some(1_000.0), Some(2.0), None] {
         let run = Run { rate, ..Run::of("mix", LONG) };
-        let stage = Stage::set(&address, &name(), &run.work, run.connections).map(drop);
+        let stage = Stage::set(&address, &name(), &run.work, Room::of(&PAYLOADS, run.connections)).map(drop);
         stage.unwrap();
         let stop = AtomicBool::new(false);
         let started = Instant::now();
@@ -305,7 +306,7 @@ fn a_thousand_connections_all_carry_requests() {
     let server = server(&[]);
     let (address, name) = (address(&server), name());
     let run = Run { rate: Some(4_000.0), connections: 1_000, ..Run::millis("mix", 1_500) };
-    let stage = Stage::set(&address, &name, &run.work, run.connections).unwrap();
+    let stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
     let mut most = 0;
     let stop = AtomicBool::new(false);
     let outcome =

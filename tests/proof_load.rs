@@ -131,7 +131,7 @@ fn a_run_shorter_than_the_profiles_time_shows_nothing_of_it_and_an_interrupted_o
 }
 
 #[test]
-fn a_rate_that_the_server_cannot_hold_is_refuted_however_short_the_run() {
+fn a_server_that_takes_no_writes_ends_a_baseline_with_the_reason() {
     let dir = tempfile::tempdir().unwrap();
     // A server that is full from the start takes no write.
     let server = server(&[("maxmemory", "1mb"), ("maxmemory-policy", "noeviction")]);
@@ -139,7 +139,6 @@ fn a_rate_that_the_server_cannot_hold_is_refuted_however_short_the_run() {
     let out = forebay(&["baseline", "--allow-load", "--url", &server.url(), "--profile", &profile])
         .output()
         .unwrap();
-    // It cannot even begin, and says why.
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.code() != Some(0) && said.contains("OOM"), "{said}");
     assert_eq!(keys(&server), 0);

@@ -18,8 +18,9 @@ use crate::buffer::writer::{Options, Writer};
 use crate::exit;
 use crate::load::arrivals::Arrivals;
 use crate::load::outcome::{Outcome, Second};
-use crate::load::pattern::{self, Pattern};
+use crate::load::pattern::{self, Pattern, RATE_MAX};
 use crate::load::payload::{Payloads, Source};
+use crate::load::room::{self, Room};
 use crate::load::stage::{Stage, allow_connections};
 use crate::load::work::Work;
 use crate::load::{append, driver, replay};
@@ -168,6 +169,7 @@ impl Load {
         );
         let (arrivals, takes) = self.arrivals()?;
         let payloads = Payloads::of(&self.payload, self.seed).map_err(|why| usage("--payload", &why))?;
+        room::under_way(&payloads, self.connections, self.pipeline).map_err(anyhow::Error::msg)?;
         allow_connections(self.connections).map_err(anyhow::Error::msg)?;
         let name = target::own_name("load")?;
         let what = format!(
@@ -200,7 +202,8 @@ impl Load {
         let mut each_second = |second: &Second| live.second(second);
         let outcome = match &self.op {
             Op::Raw(work) => {
-                let _stage = Stage::set(target.address(), &name, work, self.connections)?;
+                let _stage =
+                    Stage::set(target.address(), &name, work, Room::of(&payloads, self.connections))?;
                 let plan = driver::Plan {
                     address: target.address(),
                     name: &name,
@@ -253,6 +256,11 @@ impl Load {
             }
             How::Pattern(pattern) => {
                 let rate = self.rate.unwrap_or(RATE);
+                anyhow::ensure!(
+                    rate * pattern.peak() <= RATE_MAX,
+                    "--pattern {pattern} comes to {} requests/s at --rate {rate}; at most {RATE_MAX} are possible",
+                    rate * pattern.peak()
+                );
                 Ok((Some(Arrivals::of(pattern, rate, self.duration, self.seed)), self.duration))
             }
             How::Replay(file) => {

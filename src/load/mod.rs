@@ -18,6 +18,7 @@ pub mod payload;
 mod poll;
 pub mod replay;
 pub mod resp;
+pub mod room;
 pub mod stage;
 mod traffic;
 pub mod work;

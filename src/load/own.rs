@@ -9,20 +9,11 @@ use std::collections::VecDeque;
 
 use super::payload::Payloads;
 use super::resp::{self, Reply};
+use super::room::Room;
 use super::work::{Kind, Work};
 use crate::buffer::entry::Id;
 use crate::buffer::keys::Name;
 use crate::event::synth::random::Rng;
-
-/// Keys that all connections together set, get and delete; each has one at the least.
-const KEYS: usize = 1_000;
-
-/// Longest that a list or the stream gets. The stream is trimmed by whole nodes, so it is a little longer.
-const LIST_MAX: usize = 1_000;
-const STREAM_MAX: &[u8] = b"100000";
-
-/// So many entries are added between two trims: few enough that a trim takes no time to speak of.
-const TRIM_EVERY: u64 = 500;
 
 /// Group and consumer that read the stream.
 pub(super) const GROUP: &str = "load";
@@ -51,7 +42,8 @@ pub(super) struct Common<'a> {
     work: &'a Work,
     random: Rng,
     next_id: u64,
-    added: u64,
+    room: Room,
+    added: usize,
     /// Entries added to the stream less those asked for: about what a read may find.
     to_read: i64,
     stream: String,
@@ -61,7 +53,7 @@ pub(super) struct Common<'a> {
 }
 
 impl<'a> Common<'a> {
-    pub fn new(name: &Name, payloads: &'a Payloads, work: &'a Work, seed: u64) -> Self {
+    pub fn new(name: &Name, payloads: &'a Payloads, work: &'a Work, room: Room, seed: u64) -> Self {
         let stream = name.load_stream();
         let (mut xadd, mut xreadgroup) = (Vec::new(), Vec::new());
         resp::head(&mut xadd, 5);
@@ -77,6 +69,7 @@ impl<'a> Common<'a> {
             work,
             random: Rng::new(seed),
             next_id: 0,
+            room,
             added: 0,
             to_read: 0,
             stream,
@@ -113,15 +106,16 @@ pub(super) struct Own {
     list: Option<VecDeque<u64>>,
     /// Its length by what was sent.
     pushed: usize,
+    pushed_max: usize,
     /// Entries read and not acknowledged.
     to_ack: Vec<Vec<u8>>,
     last_entry: Id,
 }
 
 impl Own {
-    /// The keys of connection `index` out of `connections`.
-    pub fn new(name: &Name, index: usize, connections: usize) -> Self {
-        let slots = (KEYS / connections).max(1);
+    /// What connection `index` has of the room.
+    pub fn new(name: &Name, index: usize, room: Room) -> Self {
+        let slots = room.keys;
         Self {
             keys: (0..slots).map(|slot| name.load_value(index, slot)).collect(),
             held: vec![Held::Nothing; slots],
@@ -131,6 +125,7 @@ impl Own {
             list_key: name.load_list(index),
             list: Some(VecDeque::new()),
             pushed: 0,
+            pushed_max: room.list,
             to_ack: Vec::new(),
             last_entry: Id::default(),
         }
@@ -147,16 +142,17 @@ impl Own {
             resp::command(out, &[b"XACK", common.stream.as_bytes(), GROUP.as_bytes(), &entry]);
             return Asked { kind: Kind::Xack, slot: 0, id: 0 };
         }
-        if common.added == TRIM_EVERY {
+        if common.added >= common.room.trim_every {
             common.added = 0;
-            resp::command(out, &[b"XTRIM", common.stream.as_bytes(), b"MAXLEN", b"~", STREAM_MAX]);
+            let most = common.room.stream.to_string();
+            resp::command(out, &[b"XTRIM", common.stream.as_bytes(), b"MAXLEN", b"~", most.as_bytes()]);
             return Asked { kind: Kind::Xtrim, slot: 0, id: 0 };
         }
         let kind = match common.work.draw(&mut common.random) {
             Kind::Get if self.set < self.keys.len() => Kind::Set,
             Kind::Del if self.set == 0 => Kind::Set,
             Kind::Rpop if self.pushed == 0 => Kind::Lpush,
-            Kind::Lpush if self.pushed >= LIST_MAX => Kind::Rpop,
+            Kind::Lpush if self.pushed >= self.pushed_max => Kind::Rpop,
             Kind::Xreadgroup if common.to_read <= 0 => Kind::Xadd,
             kind => kind,
         };

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::arrivals::{Curve, Piece};
 
 /// Highest rate that makes sense for one process.
-pub const RATE_MAX: f64 = 10_000_000.0;
+pub const RATE_MAX: f64 = 2_000_000.0;
 
 /// Peak over trough of the network's day.
 const DAY_RATIO: f64 = 2.15;
@@ -64,6 +64,18 @@ impl Pattern {
             Self::Sine(_) => "sine",
             Self::Burst => "burst",
             Self::Saturate => "saturate",
+        }
+    }
+
+    /// The highest multiple of the rate that it comes to.
+    pub fn peak(&self) -> f64 {
+        match self {
+            Self::Constant | Self::Poisson | Self::Saturate => 1.0,
+            Self::Ramp(from, to) => from.max(*to),
+            Self::Steps(steps) => steps.iter().copied().fold(0.0, f64::max),
+            Self::Spike(factor) => factor.max(1.0),
+            Self::Sine(ratio) => 2.0 * ratio / (ratio + 1.0),
+            Self::Burst => BURST_FACTOR,
         }
     }
 

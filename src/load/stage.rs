@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use redis::Connection;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::own::{GROUP, Own};
+use super::room::Room;
 use super::work::Work;
-use crate::buffer::connect::Address;
+use crate::buffer::connect::{Address, Facts};
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
 
@@ -43,15 +45,17 @@ pub fn allow_connections(connections: usize) -> Result<(), String> {
 pub struct Stage<'a> {
     address: &'a Address,
     name: &'a Name,
-    connections: usize,
+    room: Room,
 }
 
 impl<'a> Stage<'a> {
-    /// Makes the stream's group where the work reads it.
-    pub fn set(address: &'a Address, name: &'a Name, work: &Work, connections: usize) -> Result<Self, Error> {
+    /// Makes the stream's group where the work reads it. A server that would drop keys of others to make room for the
+    /// run's is refused.
+    pub fn set(address: &'a Address, name: &'a Name, work: &Work, room: Room) -> Result<Self, Error> {
         let mut connection = address.dial()?;
+        evicts_nobody(&mut connection, address, room)?;
         // From here on there is something to remove.
-        let stage = Self { address, name, connections };
+        let stage = Self { address, name, room };
         if work.reads_stream() {
             redis::cmd("XGROUP")
                 .arg("CREATE")
@@ -66,11 +70,32 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// Whether the run's values fit beside what is there, on a server that evicts.
+fn evicts_nobody(connection: &mut Connection, address: &Address, room: Room) -> Result<(), Error> {
+    let info: String = redis::cmd("INFO").query(connection).map_err(|error| address.refused(&error))?;
+    let facts = Facts::of(&info);
+    let policy = facts.get("maxmemory_policy").unwrap_or("noeviction");
+    let limit = facts.number("maxmemory").unwrap_or(0);
+    let used = facts.number("used_memory").unwrap_or(0);
+    if limit == 0 || policy == "noeviction" || used + room.bytes <= limit {
+        return Ok(());
+    }
+    let size = |bytes: u64| bytesize::ByteSize(bytes).display().iec().to_string();
+    let why = format!(
+        "{} of {} are used, its maxmemory-policy is {policy}, and a run keeps up to {} on it: it would evict keys of others; \
+         take a smaller payload or fewer connections, or a server with room",
+        size(used),
+        size(limit),
+        size(room.bytes)
+    );
+    Err(Error::Unfit { url: address.to_string(), why })
+}
+
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
         let mut keys = vec![self.name.load_stream()];
-        for index in 0..self.connections {
-            keys.extend(Own::new(self.name, index, self.connections).keys().map(str::to_owned));
+        for index in 0..self.room.connections {
+            keys.extend(Own::new(self.name, index, self.room).keys().map(str::to_owned));
         }
         let remove = || {
             let mut connection = self.address.dial()?;

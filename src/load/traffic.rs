@@ -14,6 +14,7 @@ use super::link::{Door, Link, Sent, State};
 use super::own::{Answer, Common, Own};
 use super::poll::{Poller, Ready};
 use super::resp;
+use super::room::Room;
 
 /// Fewer requests under way on each connection than this, and sockets are swept.
 pub(super) const SWEEP_BELOW: usize = 8;
@@ -49,10 +50,11 @@ pub(super) struct Traffic<'a> {
 
 impl<'a> Traffic<'a> {
     pub fn of(plan: &'a Plan<'a>) -> Result<Self, Error> {
-        let own = |index| Own::new(plan.name, index, plan.connections);
+        let room = Room::of(plan.payloads, plan.connections);
+        let own = |index| Own::new(plan.name, index, room);
         Ok(Self {
             plan,
-            common: Common::new(plan.name, plan.payloads, plan.work, plan.seed),
+            common: Common::new(plan.name, plan.payloads, plan.work, room, plan.seed),
             door: Door::of(plan.address).map_err(Error::NoServer)?,
             poller: Poller::new().map_err(Error::waiting)?,
             ready: Vec::new(),

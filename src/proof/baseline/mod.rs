@@ -22,6 +22,7 @@ use crate::load::driver;
 use crate::load::outcome::{Outcome, Second};
 use crate::load::pattern::Pattern;
 use crate::load::payload::{Payloads, Source};
+use crate::load::room::Room;
 use crate::load::stage::{Stage, allow_connections};
 use crate::load::work::Work;
 use crate::proof::claim::Claim;
@@ -99,7 +100,7 @@ impl Bench<'_> {
         anyhow::ensure!(!crate::server::ending(), "interrupted");
         let Asked { work, connections, rate, duration } = *asked;
         allow_connections(connections).map_err(anyhow::Error::msg)?;
-        let _stage = Stage::set(self.address, self.name, work, connections)?;
+        let _stage = Stage::set(self.address, self.name, work, Room::of(self.payloads, connections))?;
         let plan = driver::Plan {
             address: self.address,
             name: self.name,

@@ -18,6 +18,7 @@ use crate::load::arrivals::Arrivals;
 use crate::load::outcome::Outcome;
 use crate::load::pattern::Pattern;
 use crate::load::payload::{Payloads, Source};
+use crate::load::room::Room;
 use crate::load::stage::{Stage, allow_connections};
 use crate::load::work::Work;
 use crate::load::{append, driver};
@@ -125,7 +126,7 @@ fn operate(plan: &Plan<'_>, arrivals: Arrivals, rows: &Rows, stop: &AtomicBool) 
     allow_connections(CONNECTIONS).map_err(anyhow::Error::msg)?;
     let work = Work::mix();
     let payloads = Payloads::of(&Source::Events, plan.seed).map_err(anyhow::Error::msg)?;
-    let _stage = Stage::set(plan.address, plan.name, &work, CONNECTIONS)?;
+    let _stage = Stage::set(plan.address, plan.name, &work, Room::of(&payloads, CONNECTIONS))?;
     let driver = driver::Plan {
         address: plan.address,
         name: plan.name,
