@@ -320,3 +320,19 @@ fn ctrl_c_leaves_no_key_on_somebodys_server() {
         }
     }
 }
+
+#[test]
+fn nobodys_keys_are_evicted_to_make_room_for_a_run() {
+    let server = server(&[("maxmemory", "30mb"), ("maxmemory-policy", "allkeys-lru")]);
+    tell(&server, "SET mine 1");
+    for verb in [&["load", "--duration", "200ms"][..], &["baseline"], &["throughput"]] {
+        let url = server.url();
+        let ran = run(&[verb, &["--url", &url, "--allow-load"]].concat());
+        assert_eq!(ran.code, 2, "{verb:?}: {}", ran.err);
+        assert!(ran.err.contains("evict") && ran.err.contains("allkeys-lru"), "{verb:?}: {}", ran.err);
+    }
+    assert_eq!(ask::<u64>(&server, "DBSIZE").unwrap(), 1);
+    // Where there is room, nobody loses by it.
+    tell(&server, "CONFIG SET maxmemory 1gb");
+    assert_eq!(run(&["load", "--duration", "200ms", "--url", &server.url(), "--allow-load"]).code, 0);
+}

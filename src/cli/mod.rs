@@ -9,6 +9,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::buffer::error::Error as BufferError;
 use crate::buffer::feed::FeedError;
 use crate::exit;
+use crate::load::driver::Error as LoadError;
 use crate::server::ServerError;
 
 mod append;
@@ -169,10 +170,13 @@ fn code_of(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<BufferError>() {
         return code_of_buffer(error);
     }
-    if error.is::<ServerError>() || error.is::<crate::load::driver::Error>() {
-        return exit::NO_SERVER;
+    match error.downcast_ref::<LoadError>() {
+        Some(LoadError::Server(error)) => return code_of_buffer(error),
+        Some(LoadError::Evicts(_)) => return exit::USAGE,
+        Some(LoadError::NoServer(_) | LoadError::System { .. }) => return exit::NO_SERVER,
+        None => {}
     }
-    exit::USAGE
+    if error.is::<ServerError>() { exit::NO_SERVER } else { exit::USAGE }
 }
 
 fn code_of_buffer(error: &BufferError) -> u8 {

@@ -14,6 +14,7 @@ use super::outcome::{Outcome, Second};
 use super::payload::Payloads;
 use super::traffic::Traffic;
 use super::work::Work;
+use crate::buffer;
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 
@@ -59,6 +60,12 @@ pub enum Error {
     /// The server, or the way to it.
     #[error("{0}")]
     NoServer(String),
+    /// What the server answered beforehand.
+    #[error(transparent)]
+    Server(#[from] buffer::error::Error),
+    /// Others would lose by it.
+    #[error("{0}")]
+    Evicts(String),
     /// This machine.
     #[error("{doing}: {source}")]
     System {

@@ -108,6 +108,12 @@ impl Second {
 }
 
 impl Outcome {
+    /// The whole seconds in which requests came: without what was answered after their time, and the rest of one.
+    pub fn whole_seconds(&self) -> impl Iterator<Item = &Second> {
+        let is_whole = |at: f64| at <= self.asked_seconds + 1e-6 && (at - at.round()).abs() < 1e-6;
+        self.series.iter().filter(move |second| is_whole(second.at))
+    }
+
     /// Right answers a second.
     pub fn rate(&self) -> f64 {
         if self.seconds > 0.0 { self.right as f64 / self.seconds } else { 0.0 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use redis::Connection;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::driver;
 use super::own::{GROUP, Own};
 use super::room::Room;
 use super::work::Work;
@@ -51,7 +52,7 @@ pub struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// Makes the stream's group where the work reads it. A server that would drop keys of others to make room for the
     /// run's is refused.
-    pub fn set(address: &'a Address, name: &'a Name, work: &Work, room: Room) -> Result<Self, Error> {
+    pub fn set(address: &'a Address, name: &'a Name, work: &Work, room: Room) -> Result<Self, driver::Error> {
         let mut connection = address.dial()?;
         evicts_nobody(&mut connection, address, room)?;
         // From here on there is something to remove.
@@ -71,7 +72,7 @@ impl<'a> Stage<'a> {
 }
 
 /// Whether the run's values fit beside what is there, on a server that evicts.
-fn evicts_nobody(connection: &mut Connection, address: &Address, room: Room) -> Result<(), Error> {
+fn evicts_nobody(connection: &mut Connection, address: &Address, room: Room) -> Result<(), driver::Error> {
     let info: String = redis::cmd("INFO").query(connection).map_err(|error| address.refused(&error))?;
     let facts = Facts::of(&info);
     let policy = facts.get("maxmemory_policy").unwrap_or("noeviction");
@@ -81,14 +82,13 @@ fn evicts_nobody(connection: &mut Connection, address: &Address, room: Room) -> 
         return Ok(());
     }
     let size = |bytes: u64| bytesize::ByteSize(bytes).display().iec().to_string();
-    let why = format!(
-        "{} of {} are used, its maxmemory-policy is {policy}, and a run keeps up to {} on it: it would evict keys of others; \
-         take a smaller payload or fewer connections, or a server with room",
+    Err(driver::Error::Evicts(format!(
+        "{address}: {} of {} are used, its maxmemory-policy is {policy}, and a run keeps up to {} on it: it would evict keys \
+         of others; take a smaller payload or fewer connections, or a server with room",
         size(used),
         size(limit),
         size(room.bytes)
-    );
-    Err(Error::Unfit { url: address.to_string(), why })
+    )))
 }
 
 impl Drop for Stage<'_> {

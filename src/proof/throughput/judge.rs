@@ -109,9 +109,7 @@ fn latency(id: &str, percent: f64, most: f64, held: &[Held], profile: &Profile) 
 
 /// Right answers in each whole second of the run's time.
 fn by_second(held: &Held) -> Vec<f64> {
-    let outcome = &held.operations;
-    let whole = |at: f64| at <= outcome.asked_seconds + 1e-6 && (at - at.round()).abs() < 1e-6;
-    outcome.series.iter().filter(|second| whole(second.at)).map(|second| second.right as f64).collect()
+    held.operations.whole_seconds().map(|second| second.right as f64).collect()
 }
 
 fn stable(held: &Held, profile: &Profile) -> Claim {

@@ -25,7 +25,7 @@ pub fn render(run: &Run<'_>, width: usize, colour: bool) -> String {
     for example in &outcome.examples {
         page.field("wrong", example);
     }
-    let rates: Vec<f64> = outcome.series.iter().map(|second| second.right as f64).collect();
+    let rates: Vec<f64> = outcome.whole_seconds().map(|second| second.right as f64).collect();
     if rates.len() > 2 {
         page.field("rate", &format!("{} {}/s", spark(&rates), units::course(&rates)));
     }
