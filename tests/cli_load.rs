@@ -277,7 +277,7 @@ fn has_rows(csv: &Path) -> bool {
 fn interrupted(child: Child) -> Ran {
     interrupt(&child);
     let ran = Ran::from(child.wait_with_output().unwrap());
-    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(ran.code, 130, "{}", ran.err);
     holds(text(&ran), &["INTERRUPTED", "requests/s answered"]);
     holds(&ran.err, &["ending with what there is"]);
     ran

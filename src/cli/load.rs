@@ -55,10 +55,13 @@ its trough; burst is a source that was away for a fifth of the time; saturate
 sends as fast as answers come, which is a closed loop: a server that stands
 still then also stops the clock, and latencies say so.
 
+What an operation needs is sent in the run, and has a row of its own: each key's
+SET before its GET, an LPUSH for each RPOP, an XADD for each XREADGROUP.
+
 Latencies count from when a request was due, not from when it was sent. What
 was never sent or never answered is in them with the time it had waited.
-Answers are checked; a wrong one, an error or a request not answered gives exit
-code 1. The keys of the run are removed afterwards.")]
+Answers are checked; a wrong one, an error, a request not answered or a rate
+not reached gives exit code 1. The keys of the run are removed afterwards.")]
 pub(crate) struct Load {
     /// What to ask: set, get, del, lpush, rpop, xadd, xreadgroup; several with shares; mix; or append
     #[arg(long, value_name = "OP", default_value = "mix")]
@@ -294,7 +297,13 @@ impl Load {
                     .with_context(|| format!("writing {}", Path::new(&path).display()))?;
             }
         }
-        Ok(if outcome.is_right() { exit::OK } else { exit::REFUTED })
+        Ok(if outcome.interrupted {
+            exit::INTERRUPTED
+        } else if outcome.is_right() && outcome.shortfall().is_none() {
+            exit::OK
+        } else {
+            exit::REFUTED
+        })
     }
 }
 

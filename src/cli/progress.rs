@@ -29,7 +29,7 @@ pub(crate) fn events(global: &Global, total: Option<u64>) -> ProgressBar {
         None => ProgressBar::no_length(),
     };
     let template = match total {
-        Some(_) => "{msg:24!} {wide_bar} {human_pos}/{human_len} {per_sec:>16} {eta:>4}",
+        Some(_) => "{msg:32!} {wide_bar} {human_pos}/{human_len} {eta:>4}",
         None => "{spinner} {human_pos} events {per_sec:>16} {wide_msg}",
     };
     bar.set_draw_target(target(global));

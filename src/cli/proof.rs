@@ -117,6 +117,9 @@ impl On {
             if ends && !quiet {
                 say::tell("forebay: ending with a report of what was seen; once more to end at once");
             }
+            if !ends && !quiet {
+                say::tell("forebay: interrupted, no report");
+            }
             ends
         };
         server::install_signal_handler(ends_itself, move || {

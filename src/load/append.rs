@@ -1,7 +1,7 @@
 //! Load through the buffer's own writer: events pushed when they are due, counted until they are acknowledged.
 //!
 //! A lane acknowledges in the order of its pushes, so how many of it are acknowledged tells which. That count is looked
-//! at every [`LOOK`], which is how exact the latencies are; blocks wait for [`crate::buffer::batch::Limits::linger`]
+//! every half a millisecond, which is how exact the latencies are; blocks wait for [`crate::buffer::batch::Limits::linger`]
 //! anyway.
 
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
 //! The driver: one thread, many connections, requests sent when they are due whatever the answers do.
 //!
 //! Here is the clock: what is due, when a second ends, when the run does. What goes over the connections is in
-//! [`super::traffic`].
+//! `traffic`.
 
 use std::io;
 use std::sync::atomic::AtomicBool;

@@ -10,6 +10,10 @@ use super::work::Kind;
 /// Kinds of errors that are told apart; more count as others.
 const ERRORS_MAX: usize = 32;
 
+/// A run whose last answer comes later than this after its time, in seconds and as a share of that time, did not keep its
+/// rate. A block's linger is less.
+const LATE: (f64, f64) = (1.5, 0.01);
+
 /// Wrong answers that are shown.
 const EXAMPLES_MAX: usize = 5;
 
@@ -176,8 +180,13 @@ impl Outcome {
     /// Why the run cannot stand for its rate, where it cannot.
     pub fn shortfall(&self) -> Option<String> {
         let missed = self.due.saturating_sub(self.right);
-        if !self.paced || missed == 0 || self.interrupted {
+        if !self.paced || self.interrupted {
             return None;
+        }
+        if missed == 0 {
+            let late = self.seconds - self.asked_seconds;
+            let is_late = late > LATE.0 + LATE.1 * self.asked_seconds;
+            return is_late.then(|| format!("the last answer came {late:.1} s after the time was over"));
         }
         let mut parts = Vec::new();
         let mut part = |count: u64, what: &str| {

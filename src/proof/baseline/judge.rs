@@ -104,7 +104,10 @@ pub fn saturation(probes: &[Probe], load: &Load) -> Claim {
     let mut claim = Claim::judged(
         "baseline.saturation",
         STEP,
-        format!("the highest rate of mixed operations with p99 at most {line} ms is the profile's or higher"),
+        format!(
+            "the highest rate of mixed operations with p99 at most {line} ms, and 99 of 100 answered in time, is the profile's \
+             or higher"
+        ),
         (Bound::AtLeast, load.rate, Unit::RequestsPerSecond),
         highest,
         why,

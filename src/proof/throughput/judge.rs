@@ -17,7 +17,8 @@ const RATE_PERCENT_MIN: f64 = 99.9;
 const DEVIATION_PERCENT_MAX: f64 = 5.0;
 const FADING_PERCENT_MAX: f64 = 1.0;
 
-/// How long after the end answers still count for the rate: blocks wait for their linger.
+/// How long after the end acknowledgements still count for the rate: blocks wait for their linger. Answers to operations
+/// count as long as the profile's line for p95 allows.
 const SETTLE: f64 = 1.0;
 
 /// Faults that are shown one by one.
@@ -52,17 +53,14 @@ fn for_the_time(mut claim: Claim, ran: f64, profile: &Profile) -> Claim {
 
 fn rate(held: &Held, profile: &Profile) -> Claim {
     let load = &profile.load;
-    let of = |outcome: &Outcome| {
-        let in_time: u64 = outcome
-            .series
-            .iter()
-            .filter(|second| second.at <= outcome.asked_seconds + SETTLE)
-            .map(|second| second.right)
-            .sum();
+    let of = |outcome: &Outcome, settle: f64| {
+        // Whole seconds, and what was under way at the end if it came soon.
+        let within: u64 = outcome.whole_seconds().map(|second| second.right).sum();
+        let in_time = if outcome.seconds <= outcome.asked_seconds + settle { outcome.right } else { within };
         // What was never due was never held.
         if outcome.due == 0 { 0.0 } else { in_time as f64 * 100.0 / outcome.due as f64 }
     };
-    let (operations, events) = (of(&held.operations), of(&held.events));
+    let (operations, events) = (of(&held.operations, load.p95_max.as_secs_f64()), of(&held.events, SETTLE));
     let said = |outcome: &Outcome, what: &str| {
         let (right, due) = (thousands(outcome.right as f64, 0), thousands(outcome.due as f64, 0));
         format!("{right} of {due} {what} ({}/s)", thousands(outcome.rate(), 0))
@@ -236,7 +234,13 @@ fn identical(held: &[Held]) -> Claim {
     let acknowledged: u64 = held.iter().map(|one| one.findings.acknowledged).sum();
     let said: Vec<String> =
         held.iter().filter(|one| one.findings.faults() > 0).map(|one| one.findings.sentence()).collect();
-    let why = if said.is_empty() {
+    let others: usize = held.iter().map(|one| one.faults.len()).sum();
+    let why = if said.is_empty() && others > 0 {
+        format!(
+            "{} events acknowledged and read; the group came upon {others} entries that are no blocks of this run",
+            thousands(acknowledged as f64, 0)
+        )
+    } else if said.is_empty() {
         format!(
             "{} events acknowledged, each read by the group once, the same bytes, in its lane's order",
             thousands(acknowledged as f64, 0)
