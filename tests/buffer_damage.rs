@@ -31,8 +31,8 @@ fn a_missing_block_is_told_by_its_place() {
         assert_eq!(numbers(&found), [1, 2, 3, 6, 7, 9]);
         let lane = Lane::Likes;
         let missing = [
-            Found::Missing { lane, numbers: (4, 5), events: 4, before: ids[5] },
-            Found::Missing { lane, numbers: (8, 8), events: 2, before: ids[8] },
+            Found::Missing { lane, numbers: (4, 5), events: 4, before: ids[5], is_trimmed: false },
+            Found::Missing { lane, numbers: (8, 8), events: 2, before: ids[8], is_trimmed: false },
         ];
         assert_eq!(faults(&found), missing.iter().collect::<Vec<_>>());
         assert_eq!((&found[3], &found[6]), (&missing[0], &missing[1]), "not where they should stand");

@@ -102,13 +102,16 @@ fn a_server_that_lost_acknowledged_blocks_is_found_out_and_the_numbers_go_on() {
 
     let found = contents(&address);
     let before = entries(&found)[0].id;
-    let lost = Found::Missing { lane: Lane::Likes, numbers: (1, 5), events: 10, before };
+    let lost = Found::Missing { lane: Lane::Likes, numbers: (1, 5), events: 10, before, is_trimmed: false };
     assert_eq!((numbers(&found), faults(&found)), (vec![6, 7], vec![&lost]));
     assert_eq!(entries(&found)[0].before(), 10);
     assert_same(Lane::Likes, &events_of(Lane::Likes, &found), &ledger.lane(Lane::Likes)[10..]);
     // One who was reading all the while is told what is missing: block 5, which it had not been given.
     let found = drain(&mut along);
-    assert_eq!(found[0], Found::Missing { lane: Lane::Likes, numbers: (5, 5), events: 2, before });
+    assert_eq!(
+        found[0],
+        Found::Missing { lane: Lane::Likes, numbers: (5, 5), events: 2, before, is_trimmed: false }
+    );
     assert_eq!(numbers(&found), [6, 7]);
 }
 

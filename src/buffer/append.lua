@@ -1,7 +1,8 @@
 -- Appends one block if it is the lane's next. One step for the server: entry, number, count and cursor
 -- change together or not at all.
 -- KEYS  stream, writer hash
--- ARGV  epoch, s, n, a, z, c, frame, 1 where a WAITAOF follows
+-- ARGV  epoch, s, n, a, z, c, frame, 1 where a WAITAOF follows, then where the writer spills: its field of the hash and
+--       the block's place in its spill
 -- Answer {what, last s, epoch} with what = ok | repeat | gap | fenced | behind
 local lane, err = state(KEYS[2])
 if err then return err end
@@ -18,4 +19,6 @@ local sum = digits(lane.e + tonumber(ARGV[3]))
 redis.call('XADD', KEYS[1], '*', 'f', '1', 's', ARGV[2], 'n', ARGV[3], 'e', sum,
   'a', ARGV[4], 'z', ARGV[5], 'c', ARGV[6], 'd', ARGV[7])
 redis.call('HSET', KEYS[2], 's', ARGV[2], 'e', sum, 'c', ARGV[6])
+-- In the same step, so that whoever finds the block in a spill knows that it is stored.
+if ARGV[9] then redis.call('HSET', KEYS[2], ARGV[9], ARGV[10]) end
 return {'ok', s, lane.epoch}

@@ -3,8 +3,10 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::error::Error;
+use super::overflow::{Fate, Listener, STALL, Told};
 use crate::event::lane::Lane;
 
 /// What became of a lane's events in this writer, as far as it is known.
@@ -18,6 +20,26 @@ pub(super) struct LaneCounts {
     pub repeats: AtomicU64,
     pub retries: AtomicU64,
     pub lost_by_server: AtomicU64,
+    /// Events up to which all pushed ones are acknowledged or on the writer's disk.
+    pub accepted: AtomicU64,
+    pub spilled: AtomicU64,
+    pub recovered: AtomicU64,
+    pub unreadable: AtomicU64,
+    pub shed: AtomicU64,
+    pub trimmed: AtomicU64,
+    /// Blocks of whatever run that were acknowledged.
+    pub answered: AtomicU64,
+}
+
+/// Where a lane stands with its server.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// Why it takes nothing.
+    trouble: Option<String>,
+    /// Since when the server owes an answer.
+    owed_since: Option<Instant>,
+    /// Since when, and why, the writer's own disk takes nothing either.
+    disk: Option<(Instant, String)>,
 }
 
 /// What the writer's threads share.
@@ -26,8 +48,15 @@ pub(super) struct Shared {
     pub lanes: [LaneCounts; Lane::ALL.len()],
     /// Told to end without finishing.
     pub stopped: AtomicBool,
+    /// No more events come: since when.
+    closing: Mutex<Option<Instant>>,
     failure: Mutex<Option<Error>>,
-    troubles: Mutex<[Option<String>; Lane::ALL.len()]>,
+    standing: [Mutex<Standing>; Lane::ALL.len()],
+    /// Lanes whose spill has all that is left, and whose server takes nothing.
+    left: [AtomicBool; Lane::ALL.len()],
+    /// Events of each lane that were ever dropped to make room, where it was asked. Held while somebody makes room.
+    pub room: Mutex<[Option<u64>; Lane::ALL.len()]>,
+    pub listener: Option<Listener>,
 }
 
 /// A lock whose holder panicked still guards a plain value.
@@ -36,6 +65,14 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
+    pub fn new(listener: Option<Listener>) -> Self {
+        Self { listener, ..Self::default() }
+    }
+
+    fn standing(&self, lane: Lane) -> MutexGuard<'_, Standing> {
+        lock(&self.standing[lane.index()])
+    }
+
     /// Ends the writer with its first error.
     pub fn fail(&self, error: Error) {
         lock(&self.failure).get_or_insert(error);
@@ -43,19 +80,66 @@ impl Shared {
     }
 
     pub fn trouble(&self, lane: Lane, why: &str) {
-        lock(&self.troubles)[lane.index()] = Some(why.into());
+        self.standing(lane).trouble = Some(why.into());
     }
 
     pub fn calm(&self, lane: Lane) {
-        lock(&self.troubles)[lane.index()] = None;
+        self.standing(lane).trouble = None;
     }
 
-    /// Events taken from the source that no acknowledgement covers.
+    /// The server owes an answer since then, or none.
+    pub fn owed(&self, lane: Lane, since: Option<Instant>) {
+        self.standing(lane).owed_since = since;
+    }
+
+    /// Whether the server takes nothing of this lane now.
+    pub fn is_stuck(&self, lane: Lane) -> bool {
+        let standing = self.standing(lane);
+        standing.trouble.is_some() || standing.owed_since.is_some_and(|since| since.elapsed() >= STALL)
+    }
+
+    /// Whether the writer's own disk takes blocks of this lane, or why it does not.
+    pub fn disk(&self, lane: Lane, why: Option<String>) {
+        let mut standing = self.standing(lane);
+        standing.disk =
+            why.map(|why| (standing.disk.as_ref().map_or_else(Instant::now, |(since, _)| *since), why));
+    }
+
+    /// Since when the writer's own disk takes nothing.
+    pub fn disk_stuck_since(&self, lane: Lane) -> Option<Instant> {
+        self.standing(lane).disk.as_ref().map(|(since, _)| *since)
+    }
+
+    /// The lane's server takes nothing, and what is left is on disk: nobody need go on.
+    pub fn leave(&self, lane: Lane) {
+        self.left[lane.index()].store(true, Relaxed);
+    }
+
+    /// Whether the lane's thread shall end without having finished.
+    pub fn is_over(&self, lane: Lane) -> bool {
+        self.stopped.load(Relaxed) || self.left[lane.index()].load(Relaxed)
+    }
+
+    /// No more events come.
+    pub fn close(&self) {
+        lock(&self.closing).get_or_insert_with(Instant::now);
+    }
+
+    /// For how long no more events have come.
+    pub fn closing_for(&self) -> Option<Duration> {
+        lock(&self.closing).map(|since| since.elapsed())
+    }
+
+    /// Tells whoever listens.
+    pub fn tell(&self, lane: Lane, fate: Fate, from: u64, events: u64) {
+        if let Some(Listener(hear)) = &self.listener {
+            hear(Told { lane, fate, from, events });
+        }
+    }
+
+    /// Events taken from the source that no acknowledgement covers, and no file.
     pub fn unacknowledged(&self) -> u64 {
-        let sum = |count: fn(&LaneCounts) -> &AtomicU64| -> u64 {
-            self.lanes.iter().map(|lane| count(lane).load(Relaxed)).sum()
-        };
-        sum(|lane| &lane.pushed).saturating_sub(sum(|lane| &lane.events))
+        Lane::ALL.into_iter().map(|lane| self.counts(lane)).map(|counts| counts.open()).sum()
     }
 
     /// The first error, with what is not acknowledged by now.
@@ -66,6 +150,28 @@ impl Shared {
         }
         Some(error)
     }
+
+    fn counts(&self, lane: Lane) -> Counts {
+        let counts = &self.lanes[lane.index()];
+        let acknowledged = counts.events.load(Relaxed);
+        Counts {
+            // In this order: what is accepted by now was pushed by now.
+            accepted: counts.accepted.load(Relaxed).max(acknowledged),
+            acknowledged,
+            blocks: counts.blocks.load(Relaxed),
+            raw_bytes: counts.raw_bytes.load(Relaxed),
+            frame_bytes: counts.frame_bytes.load(Relaxed),
+            repeats: counts.repeats.load(Relaxed),
+            retries: counts.retries.load(Relaxed),
+            lost_by_server: counts.lost_by_server.load(Relaxed),
+            spilled: counts.spilled.load(Relaxed),
+            recovered: counts.recovered.load(Relaxed),
+            unreadable: counts.unreadable.load(Relaxed),
+            shed: counts.shed.load(Relaxed),
+            trimmed: counts.trimmed.load(Relaxed),
+            pushed: counts.pushed.load(Relaxed),
+        }
+    }
 }
 
 /// What became of the events, at one moment.
@@ -75,6 +181,8 @@ pub struct Counts {
     pub pushed: u64,
     /// Events the server acknowledged.
     pub acknowledged: u64,
+    /// Events that are owed from now on: acknowledged, or on the writer's disk.
+    pub accepted: u64,
     /// Blocks the server acknowledged.
     pub blocks: u64,
     /// Bytes of the acknowledged events.
@@ -88,6 +196,42 @@ pub struct Counts {
     /// Acknowledged events that a server came back without. Those that had been read and trimmed before are among
     /// them where it came back empty: the writer cannot tell.
     pub lost_by_server: u64,
+    /// Events that were written to the spill folder.
+    pub spilled: u64,
+    /// Events that an earlier run had left in the spill folder, and that the server has acknowledged now.
+    pub recovered: u64,
+    /// Events of the spill folder that could not be read again, as far as their neighbours tell.
+    pub unreadable: u64,
+    /// Events dropped because the server took none (`shed`).
+    pub shed: u64,
+    /// Events dropped from the buffer to make room (`trim-oldest`).
+    pub trimmed: u64,
+}
+
+impl Counts {
+    /// Events taken from the source whose fate is open.
+    pub fn open(&self) -> u64 {
+        self.pushed.saturating_sub(self.accepted + self.shed)
+    }
+
+    fn and(self, lane: Self) -> Self {
+        Self {
+            pushed: self.pushed + lane.pushed,
+            acknowledged: self.acknowledged + lane.acknowledged,
+            accepted: self.accepted + lane.accepted,
+            blocks: self.blocks + lane.blocks,
+            raw_bytes: self.raw_bytes + lane.raw_bytes,
+            frame_bytes: self.frame_bytes + lane.frame_bytes,
+            repeats: self.repeats + lane.repeats,
+            retries: self.retries + lane.retries,
+            lost_by_server: self.lost_by_server + lane.lost_by_server,
+            spilled: self.spilled + lane.spilled,
+            recovered: self.recovered + lane.recovered,
+            unreadable: self.unreadable + lane.unreadable,
+            shed: self.shed + lane.shed,
+            trimmed: self.trimmed + lane.trimmed,
+        }
+    }
 }
 
 /// A cheap look at a writer's counts from any thread.
@@ -101,36 +245,20 @@ impl Monitor {
 
     /// All lanes together.
     pub fn counts(&self) -> Counts {
-        Lane::ALL.into_iter().map(|lane| self.lane(lane)).fold(Counts::default(), |sum, lane| Counts {
-            pushed: sum.pushed + lane.pushed,
-            acknowledged: sum.acknowledged + lane.acknowledged,
-            blocks: sum.blocks + lane.blocks,
-            raw_bytes: sum.raw_bytes + lane.raw_bytes,
-            frame_bytes: sum.frame_bytes + lane.frame_bytes,
-            repeats: sum.repeats + lane.repeats,
-            retries: sum.retries + lane.retries,
-            lost_by_server: sum.lost_by_server + lane.lost_by_server,
-        })
+        Lane::ALL.into_iter().map(|lane| self.lane(lane)).fold(Counts::default(), Counts::and)
     }
 
-    /// One lane. Its acknowledged events are the first so many that were pushed to it: acknowledgements keep
-    /// the order of the pushes.
+    /// One lane. Its acknowledged events are the first so many that were pushed to it and not shed: acknowledgements
+    /// keep the order of the pushes.
     pub fn lane(&self, lane: Lane) -> Counts {
-        let counts = &self.0.lanes[lane.index()];
-        Counts {
-            pushed: counts.pushed.load(Relaxed),
-            acknowledged: counts.events.load(Relaxed),
-            blocks: counts.blocks.load(Relaxed),
-            raw_bytes: counts.raw_bytes.load(Relaxed),
-            frame_bytes: counts.frame_bytes.load(Relaxed),
-            repeats: counts.repeats.load(Relaxed),
-            retries: counts.retries.load(Relaxed),
-            lost_by_server: counts.lost_by_server.load(Relaxed),
-        }
+        self.0.counts(lane)
     }
 
     /// Why nothing moves, where something holds a lane up.
     pub fn trouble(&self) -> Option<String> {
-        lock(&self.0.troubles).iter().flatten().next().cloned()
+        Lane::ALL.into_iter().find_map(|lane| {
+            let standing = self.0.standing(lane);
+            standing.disk.as_ref().map(|(_, why)| why.clone()).or_else(|| standing.trouble.clone())
+        })
     }
 }

@@ -123,6 +123,14 @@ pub enum Error {
         /// The answer.
         why: String,
     },
+    /// The folder for blocks that the server does not take cannot be used.
+    #[error("spill folder {}: {why}", folder.display())]
+    Spill {
+        /// The folder.
+        folder: std::path::PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The machine refused a thread or memory.
     #[error("{0}")]
     System(String),

@@ -30,6 +30,8 @@ pub enum Found {
         events: u64,
         /// The block they should stand before.
         before: Id,
+        /// A writer dropped them, as far as its mark tells, to make room (`trim-oldest`).
+        is_trimmed: bool,
     },
     /// A block that was given to this consumer and is no longer in the stream.
     Gone {
@@ -59,10 +61,11 @@ impl fmt::Display for Found {
                 write!(f, "lane {lane}: block {} ({} events)", entry.id, entry.events)
             }
             Self::Damaged { lane, id, why } => write!(f, "lane {lane}: block {id} is damaged: {why}"),
-            Self::Missing { lane, numbers: (from, to), events, before } => {
+            Self::Missing { lane, numbers: (from, to), events, before, is_trimmed } => {
+                let why = if *is_trimmed { " (dropped to make room, trim-oldest)" } else { "" };
                 write!(
                     f,
-                    "lane {lane}: blocks {from} to {to} ({events} events) are missing before block {before}"
+                    "lane {lane}: blocks {from} to {to} ({events} events) are missing before block {before}{why}"
                 )
             }
             Self::Gone { lane, id } => {

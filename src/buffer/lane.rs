@@ -7,25 +7,25 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
-use redis::{Connection, Script, Value};
+use redis::{Connection, Script};
 
-use super::connect::{Address, limit_answers};
+use super::connect::Address;
 use super::counts::{LaneCounts, Shared};
 use super::error::Error;
 use super::fsync;
 use super::keys::Name;
+use super::open::{Claim, Kept, Taken, take};
+use super::pack::Parcel;
 use super::recover::Setback;
 use super::scripts;
 use super::writer::Ack;
-use crate::block::frame::Block;
 use crate::event::lane::Lane;
 
 /// First wait after a refusal or a lost connection; doubles up to [`super::recover::BACKOFF_MAX`].
-const BACKOFF_MIN: Duration = Duration::from_millis(5);
+pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(5);
 
 /// How often a thread that waits for blocks looks whether it was told to stop.
 const LOOK: Duration = Duration::from_millis(100);
@@ -38,16 +38,28 @@ pub(super) struct Lease {
     pub lane: Lane,
     pub address: Address,
     pub name: Name,
-    /// Our epoch, from the claim.
-    pub epoch: u64,
-    /// Last block and events of the lane when it was claimed.
-    pub last: u64,
-    pub events: u64,
     pub in_flight: usize,
     /// When an append counts.
     pub ack: Ack,
     /// How long to go on without a single acknowledgement.
     pub patience: Duration,
+    /// What the policy lets go on, or drop, while the server takes nothing.
+    pub way_out: WayOut,
+    /// Where the spill of this lane is, where it has one.
+    pub kept: Option<Kept>,
+}
+
+/// What keeps a server that takes nothing from holding the source back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WayOut {
+    /// Nothing.
+    None,
+    /// The spill, as long as its disk takes blocks.
+    Spill,
+    /// New blocks are dropped.
+    Shed,
+    /// Old blocks are dropped, where that helps.
+    Trim,
 }
 
 /// An answer that is still to come.
@@ -59,14 +71,16 @@ pub(super) enum Expected {
 /// The lane's thread.
 pub(super) struct Appender {
     pub(super) lease: Lease,
-    blocks: Receiver<Block>,
+    blocks: Receiver<Parcel>,
     pub(super) shared: Arc<Shared>,
     pub(super) connection: Option<Connection>,
+    /// What the lane was when it was taken: our epoch, its last block and its events; none where it is not ours yet.
+    pub(super) claim: Option<Claim>,
     /// Whether a WAITAOF must follow the appends on this connection before they count.
     pub(super) wait_aof: bool,
     pub(super) append: Script,
     /// Not acknowledged, oldest first; the front has number `acked + 1`.
-    pub(super) window: VecDeque<Block>,
+    pub(super) window: VecDeque<Parcel>,
     /// How many of the window's front blocks were sent on this connection.
     pub(super) sent: usize,
     /// How many of those were answered and wait for their fsync.
@@ -91,18 +105,20 @@ pub(super) struct Appender {
 impl Appender {
     pub(super) fn new(
         lease: Lease,
-        connection: Connection,
-        wait_aof: bool,
-        blocks: Receiver<Block>,
+        taken: Option<Taken>,
+        blocks: Receiver<Parcel>,
         shared: Arc<Shared>,
     ) -> Self {
+        let claim = taken.as_ref().map(|taken| taken.claim);
+        let wait_aof = taken.as_ref().is_some_and(|taken| taken.wait_aof);
         Self {
-            acked: lease.last,
-            acked_events: lease.events,
+            acked: claim.map_or(0, |claim| claim.last),
+            acked_events: claim.map_or(0, |claim| claim.events),
             lease,
             blocks,
             shared,
-            connection: Some(connection),
+            connection: taken.map(|taken| taken.connection),
+            claim,
             wait_aof,
             append: Script::new(scripts::APPEND),
             window: VecDeque::new(),
@@ -136,6 +152,14 @@ impl Appender {
 
     /// One round: take blocks, send them, read one answer. False when there is nothing left to do.
     fn step(&mut self) -> Result<bool, Error> {
+        if self.claim.is_none() {
+            // Also where no block waits: what an earlier run has left may.
+            return match self.open_connection().map(drop) {
+                _ if self.shared.is_over(self.lease.lane) => Ok(false),
+                Ok(()) => Ok(true),
+                Err(setback) => self.recover(setback).map(|()| true),
+            };
+        }
         if !self.take() {
             return Ok(false);
         }
@@ -151,7 +175,7 @@ impl Appender {
     /// Fills the window; false when the channel is closed and the window empty, or the writer was dropped.
     fn take(&mut self) -> bool {
         while self.window.len() < self.lease.in_flight {
-            if self.shared.stopped.load(Relaxed) {
+            if self.shared.is_over(self.lease.lane) {
                 return false;
             }
             if self.window.is_empty() {
@@ -167,7 +191,7 @@ impl Appender {
                 }
             }
         }
-        !self.shared.stopped.load(Relaxed)
+        !self.shared.is_over(self.lease.lane)
     }
 
     /// Sends what was not sent, and connects first where there is no connection.
@@ -178,12 +202,13 @@ impl Appender {
         }
         if self.sent == 0 && !self.probing {
             self.owed_since = Instant::now();
+            self.shared.owed(self.lease.lane, Some(self.owed_since));
         }
         // First of all: whether a WAITAOF follows depends on it.
         self.open_connection()?;
         let mut wire = Vec::new();
-        for (index, block) in self.window.iter().enumerate().take(upto).skip(self.sent) {
-            wire.extend_from_slice(&self.command(self.acked + 1 + index as u64, block));
+        for (index, parcel) in self.window.iter().enumerate().take(upto).skip(self.sent) {
+            wire.extend_from_slice(&self.command(self.acked + 1 + index as u64, parcel));
             self.expected.push_back(Expected::Append);
         }
         if self.wait_aof {
@@ -197,21 +222,31 @@ impl Appender {
         Ok(())
     }
 
-    fn command(&self, number: u64, block: &Block) -> Vec<u8> {
-        redis::cmd("EVALSHA")
+    fn command(&self, number: u64, parcel: &Parcel) -> Vec<u8> {
+        let block = &parcel.block;
+        let mut command = redis::cmd("EVALSHA");
+        command
             .arg(self.append.get_hash())
             .arg(2)
             .arg(self.lease.name.stream(self.lease.lane))
             .arg(self.lease.name.writer(self.lease.lane))
-            .arg(self.lease.epoch)
+            .arg(self.epoch())
             .arg(number)
             .arg(block.events)
             .arg(block.time_min)
             .arg(block.time_max)
             .arg("")
             .arg(&block.frame)
-            .arg(u8::from(self.wait_aof))
-            .get_packed_command()
+            .arg(u8::from(self.wait_aof));
+        if let Some((field, place)) = &parcel.mark {
+            command.arg(&**field).arg(place);
+        }
+        command.get_packed_command()
+    }
+
+    /// Our epoch on the lane; none has been given so low.
+    pub(super) fn epoch(&self) -> u64 {
+        self.claim.map_or(0, |claim| claim.epoch)
     }
 
     /// The connection, if need be a new one with the script loaded. A server that has become unfit (a
@@ -227,81 +262,14 @@ impl Appender {
                 determined => determined.map_err(away)?,
             };
             self.append.prepare_invoke().load(&mut connection)?;
+            if self.claim.is_none() {
+                let claim = take(&mut connection, &self.lease)?;
+                (self.acked, self.acked_events, self.claim) = (claim.last, claim.events, Some(claim));
+                self.shared.calm(self.lease.lane);
+                self.trouble_since = None;
+            }
             self.connection = Some(connection);
         }
         self.connection.as_mut().ok_or_else(|| Setback::away("no connection"))
-    }
-
-    /// Reads one answer and acts on it.
-    fn receive(&mut self) -> Result<(), Setback> {
-        // Off the queue whatever the answer is: what is left there is what is still to come.
-        let expected = self.expected.pop_front();
-        let answer = self.open_connection()?.recv_response()?;
-        if let Value::ServerError(error) = answer {
-            return Err(redis::RedisError::from(error).into());
-        }
-        match expected {
-            Some(Expected::Append) => self.appended(&answer),
-            Some(Expected::Fsync) => {
-                let (local, _): (u64, u64) =
-                    redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;
-                if local == 0 {
-                    return Err(Setback::refused("no fsync in time (WAITAOF)"));
-                }
-                self.acknowledge(self.stored);
-                self.stored = 0;
-                Ok(())
-            }
-            None => Err(Setback::away("an answer that nothing was asked for")),
-        }
-    }
-
-    fn appended(&mut self, answer: &Value) -> Result<(), Setback> {
-        let (what, last, epoch): (String, u64, u64) =
-            redis::from_redis_value_ref(answer).map_err(|error| Setback::garbled(&error))?;
-        match what.as_str() {
-            "ok" | "repeat" => {
-                let number = self.acked + self.stored as u64 + 1;
-                if what == "repeat" && number > self.doubtful {
-                    return Err(Setback::Foreign(number));
-                }
-                if what == "repeat" {
-                    self.counts().repeats.fetch_add(1, Relaxed);
-                }
-                if self.wait_aof {
-                    self.stored += 1;
-                } else {
-                    self.acknowledge(1);
-                }
-                Ok(())
-            }
-            "fenced" => Err(Setback::Fenced(epoch)),
-            _ if what == "behind" || last < self.acked => Err(Setback::LostByServer),
-            _ => Err(Setback::Gap),
-        }
-    }
-
-    /// Counts the window's first blocks as acknowledged and lets go of them.
-    fn acknowledge(&mut self, blocks: usize) {
-        for block in self.window.drain(..blocks) {
-            self.acked += 1;
-            self.acked_events += block.events;
-            let counts = &self.shared.lanes[self.lease.lane.index()];
-            counts.blocks.fetch_add(1, Relaxed);
-            counts.raw_bytes.fetch_add(block.raw_bytes, Relaxed);
-            counts.frame_bytes.fetch_add(block.frame.len() as u64, Relaxed);
-            counts.events.fetch_add(block.events, Relaxed);
-        }
-        self.sent -= blocks;
-        self.probing = false;
-        self.backoff = BACKOFF_MIN;
-        self.owed_since = Instant::now();
-        if self.trouble_since.take().is_some() {
-            self.shared.calm(self.lease.lane);
-            if let Some(connection) = &self.connection {
-                // Should that fail, the next answer does too, and the connection is made anew.
-                let _ = limit_answers(connection, self.lease.patience);
-            }
-        }
     }
 }

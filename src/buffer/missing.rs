@@ -35,7 +35,23 @@ impl Reader {
             return self.lost_before(lane, entry);
         }
         let (numbers, events) = ((number.saturating_add(1), entry.number - 1), entry.before() - total);
-        Ok(Some(Found::Missing { lane, numbers, events, before: entry.id }))
+        self.told_missing(lane, numbers, events, entry.id).map(Some)
+    }
+
+    /// What is missing, and whether by decision.
+    fn told_missing(
+        &mut self,
+        lane: Lane,
+        numbers: (u64, u64),
+        events: u64,
+        before: Id,
+    ) -> Result<Found, RedisError> {
+        let mut command = redis::cmd("HGET");
+        command.arg(self.name.writer(lane)).arg(Name::TRIMMED);
+        let trimmed: Option<String> = command.query(self.control()?)?;
+        let upto = trimmed.as_deref().and_then(|trimmed| trimmed.split(' ').next()?.parse::<u64>().ok());
+        let is_trimmed = upto.is_some_and(|upto| upto >= numbers.1);
+        Ok(Found::Missing { lane, numbers, events, before, is_trimmed })
     }
 
     /// Blocks before this one that a server came back without, as the writer found out (`resume.lua`).
@@ -53,7 +69,7 @@ impl Reader {
         };
         let (numbers, events) =
             ((number.saturating_add(1), entry.number - 1), entry.before().saturating_sub(total));
-        Ok(Some(Found::Missing { lane, numbers, events, before: entry.id }))
+        Ok(Some(Found::Missing { lane, numbers, events, before: entry.id, is_trimmed: false }))
     }
 
     /// Goes on from the last block that a group was given, as far as it is still in its stream: then what is missing

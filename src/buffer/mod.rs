@@ -5,12 +5,14 @@
 //!
 //! Layout: [`keys`] lists everything that is kept on the server.
 //!
-//! Operation: [`writer`] cuts events into blocks ([`batch`]), compresses them on a thread of its own and hands
-//! each to its lane's appender (`lane`), which keeps order and sends again. [`reader`] reads blocks, checks
+//! Operation: [`writer`] cuts events into blocks ([`batch`]), compresses them on a thread of its own (`pack`) and hands
+//! each to its lane's appender (`lane`), which keeps order and sends again. [`overflow`] says what happens while the
+//! server takes nothing; `spill` and `room` do it. [`reader`] reads blocks, checks
 //! and acknowledges them, and lets go of what every group is done with. [`stat`] looks without touching.
 //!
 //! Nothing here knows of proofs, load, reports or the command line.
 
+mod answers;
 pub mod batch;
 pub mod connect;
 mod counts;
@@ -24,11 +26,15 @@ mod lane;
 mod missing;
 mod open;
 pub mod overflow;
+mod pack;
 pub mod reader;
 mod recover;
+mod room;
 mod scripts;
+mod spill;
 pub mod stat;
 mod trim;
+pub mod trouble;
 pub mod writer;
 
 pub(crate) use counts::lock;

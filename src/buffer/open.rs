@@ -1,30 +1,127 @@
 //! How a writer takes its lanes: every one is looked at before any is taken, so that a writer that cannot have them all
 //! fences nobody.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use redis::{Connection, Script};
+use crossbeam_channel::{Sender, bounded};
+use redis::{Connection, RedisError, Script};
 
 use super::connect::Address;
 use super::error::Error;
 use super::fsync;
 use super::keys::Name;
-use super::overflow::{Trouble, trouble};
-use super::recover::BACKOFF_MAX;
+use super::lane::{Appender, Lease, WayOut};
+use super::overflow::Overflow;
+use super::pack::Parcel;
+use super::recover::{BACKOFF_MAX, Setback};
 use super::scripts;
+use super::spill::{Folder, Spiller, Stored};
+use super::trouble::{Trouble, trouble};
 use super::writer::{Options, Writer};
 use crate::event::lane::Lane;
 
+/// Blocks that may wait for a lane beyond those in flight.
+const READY_MAX: usize = 4;
+
+/// What a lane was when its writer took it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim {
+    /// The writer's epoch from now on.
+    pub epoch: u64,
+    /// Number of its last block.
+    pub last: u64,
+    /// Its events so far.
+    pub events: u64,
+}
+
 /// A lane that is ours.
 pub(super) struct Taken {
-    pub lane: Lane,
     pub connection: Connection,
     /// Whether a WAITAOF must follow the appends on this connection.
     pub wait_aof: bool,
-    /// Its epoch from now on, its last block's number, its events so far.
-    pub claim: (u64, u64, u64),
+    pub claim: Claim,
+}
+
+/// Where a lane's spill is, and who must hear how far it is stored.
+pub(super) struct Kept {
+    pub folder: Arc<Folder>,
+    pub stored: Sender<Stored>,
+}
+
+/// The lanes of a writer that is being opened.
+pub(super) struct LaneStarts<'a> {
+    address: &'a Address,
+    name: &'a Name,
+    options: &'a Options,
+    folder: Option<Arc<Folder>>,
+    taken: VecDeque<Result<Taken, String>>,
+}
+
+impl<'a> LaneStarts<'a> {
+    /// Takes every lane, or none. With a spill, a server that is away or takes no writes has its lanes taken later.
+    pub(super) fn of(address: &'a Address, name: &'a Name, options: &'a Options) -> Result<Self, Error> {
+        let folder = match &options.overflow {
+            Overflow::Spill(spill) => Some(Arc::new(Folder::open(spill, name)?)),
+            _ => None,
+        };
+        let taken = match take_all(address, name, options) {
+            Err(error @ (Error::Connect { .. } | Error::NotNow { .. })) if folder.is_some() => {
+                tracing::warn!("{error}; events go to the spill folder");
+                Lane::ALL.map(|_| Err(error.to_string())).into()
+            }
+            taken => taken?.into_iter().map(Ok).collect(),
+        };
+        Ok(Self { address, name, options, folder, taken })
+    }
+
+    /// Starts the threads of a lane, in the order of [`Lane::ALL`]; where its blocks go.
+    pub(super) fn start(&mut self, lane: Lane, writer: &mut Writer) -> Result<Sender<Parcel>, Error> {
+        // Proof: there are as many as lanes, and each is started once.
+        let taken = self.taken.pop_front().expect("a lane to start");
+        let taken = taken.map_err(|why| writer.shared.trouble(lane, &why)).ok();
+        let (send, receive) = bounded(READY_MAX);
+        let shared = Arc::clone(&writer.shared);
+        let mut kept = None;
+        let mut to_lane = send;
+        if let Some(folder) = &self.folder {
+            let (to_spill, from_packer) = bounded(READY_MAX);
+            let (tell, stored) = bounded(1);
+            kept = Some(Kept { folder: Arc::clone(folder), stored: tell });
+            let stage = (from_packer, std::mem::replace(&mut to_lane, to_spill));
+            let spiller = Spiller::new(lane, Arc::clone(folder), Arc::clone(&shared), stage, stored);
+            writer.spawn(format!("forebay-{lane}-spill"), move || spiller.run())?;
+        }
+        let lease = self.lease(lane, kept);
+        let mut taken = taken;
+        if let (Some(kept), Some(taken)) = (&lease.kept, &mut taken) {
+            kept.ask(&mut taken.connection, &lease)?;
+        }
+        let appender = Appender::new(lease, taken, receive, shared);
+        writer.spawn(format!("forebay-{lane}"), move || appender.run())?;
+        Ok(to_lane)
+    }
+
+    fn lease(&self, lane: Lane, kept: Option<Kept>) -> Lease {
+        Lease {
+            lane,
+            address: self.address.clone(),
+            name: self.name.clone(),
+            in_flight: self.options.in_flight.max(1),
+            ack: self.options.ack,
+            patience: self.options.patience,
+            way_out: match self.options.overflow {
+                Overflow::Wait => WayOut::None,
+                Overflow::Spill(_) => WayOut::Spill,
+                Overflow::Shed => WayOut::Shed,
+                Overflow::TrimOldest => WayOut::Trim,
+            },
+            kept,
+        }
+    }
 }
 
 impl Writer {
@@ -65,11 +162,11 @@ pub(super) fn take_all(address: &Address, name: &Name, options: &Options) -> Res
     for lane in Lane::ALL {
         let (mut connection, facts) = address.connect_within(options.patience)?;
         let wait_aof = fsync::is_waited_for(options.ack, &mut connection, &facts)?;
-        claim(&mut connection, address, name, lane, false)?;
-        lanes.push(Taken { lane, connection, wait_aof, claim: (0, 0, 0) });
+        let claim = claim(&mut connection, address, name, lane, false)?;
+        lanes.push(Taken { connection, wait_aof, claim });
     }
-    for taken in &mut lanes {
-        taken.claim = claim(&mut taken.connection, address, name, taken.lane, true)?;
+    for (lane, taken) in Lane::ALL.into_iter().zip(&mut lanes) {
+        taken.claim = claim(&mut taken.connection, address, name, lane, true)?;
         // Loaded here so that the first block need not find out that it is missing.
         Script::new(scripts::APPEND)
             .prepare_invoke()
@@ -79,14 +176,56 @@ pub(super) fn take_all(address: &Address, name: &Name, options: &Options) -> Res
     Ok(lanes)
 }
 
-/// Looks at a lane, and takes it where it `is_meant`: its epoch from now on, its last block's number, its events so far.
+/// Takes a lane that could not be taken when its writer was opened.
+pub(super) fn take(connection: &mut Connection, lease: &Lease) -> Result<Claim, Setback> {
+    let claimed = claim(connection, &lease.address, &lease.name, lease.lane, true);
+    let claimed = claimed.and_then(|claim| {
+        lease.kept.as_ref().map_or(Ok(()), |kept| kept.ask(connection, lease))?;
+        Ok(claim)
+    });
+    claimed.map_err(|error| match error {
+        Error::NotNow { why, .. } => Setback::refused(why),
+        Error::Server { why, .. } => Setback::away(why),
+        error => Setback::Untaken(error),
+    })
+}
+
+impl Kept {
+    /// Asks how far the sessions before this one are stored, now that none of them can store more, and lets the server
+    /// forget those that have left nothing.
+    fn ask(&self, connection: &mut Connection, lease: &Lease) -> Result<(), Error> {
+        let key = lease.name.writer(lease.lane);
+        let (left, gone): (Vec<_>, Vec<_>) =
+            self.folder.earlier(lease.lane).into_iter().partition(|(_, has_left)| *has_left);
+        let failed =
+            |error: RedisError| Error::server(format!("asking {key} what of the spill is stored"), &error);
+        let mut stored = Stored::new();
+        for (session, _) in left {
+            let field = Name::spilled(&session);
+            let place: Option<u64> =
+                redis::cmd("HGET").arg(&key).arg(field).query(connection).map_err(failed)?;
+            stored.insert(session, place.unwrap_or(0));
+        }
+        let gone: Vec<Arc<str>> = gone.into_iter().map(|(session, _)| session).collect();
+        if !gone.is_empty() {
+            let fields: Vec<String> = gone.iter().map(|session| Name::spilled(session)).collect();
+            redis::cmd("HDEL").arg(&key).arg(fields).query::<u64>(connection).map_err(failed)?;
+            self.folder.forget(lease.lane, &gone);
+        }
+        // Fails only where the stage has ended already.
+        let _ = self.stored.send(stored);
+        Ok(())
+    }
+}
+
+/// Looks at a lane, and takes it where it `is_meant`.
 fn claim(
     connection: &mut Connection,
     address: &Address,
     name: &Name,
     lane: Lane,
     is_meant: bool,
-) -> Result<(u64, u64, u64), Error> {
+) -> Result<Claim, Error> {
     let (seconds, micros): (u64, u64) =
         redis::cmd("TIME").query(connection).map_err(|error| Error::server("asking for the time", &error))?;
     let answer: Result<(u64, u64, u64, String), _> = Script::new(scripts::CLAIM)
@@ -100,8 +239,8 @@ fn claim(
             Error::WrongType { key: format!("{} or {}", name.stream(lane), name.writer(lane)), why }
         }
         Trouble::Damaged(why) => Error::Damaged { why },
-        Trouble::Refused(why) => Error::NotNow { url: address.to_string(), why },
+        Trouble::Refused(why) | Trouble::Full(why) => Error::NotNow { url: address.to_string(), why },
         _ => Error::server(format!("taking lane {lane}"), &error),
     })?;
-    Ok((epoch, last, events))
+    Ok(Claim { epoch, last, events })
 }

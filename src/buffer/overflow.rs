@@ -1,60 +1,94 @@
-//! What to do when the server takes no writes, and how to tell.
+//! What becomes of events while the server takes none: it is full, cannot save, is loading, or is away.
 //!
-//! One policy so far: `wait`. The appender keeps its blocks, the queues behind it fill, and the source is held
-//! back until there is room again. `spill`, `shed` and `trim-oldest` are to stand here beside it.
+//! | policy | source | counts as accepted | given up | counted as |
+//! |---|---|---|---|---|
+//! | `wait` | held back | once acknowledged | nothing | - |
+//! | `spill` | goes on until the folder is full | once acknowledged, or on the disk of the writer | nothing | `spilled` |
+//! | `shed` | goes on | once acknowledged | new events | `shed` |
+//! | `trim-oldest` | goes on | once acknowledged | the oldest events held | `trimmed` |
+//!
+//! A server that merely is slow changes nothing: it holds the source back. One that has not answered for [`STALL`] while
+//! it owed an answer counts as away.
 
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Why an append did not go through, by what must be done about it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// The server is there and takes no writes now (full, failing disk, loading, failing over): the block is
-    /// not stored. Try again later on the same connection.
-    Refused(String),
-    /// The connection is gone or silent: whether the block is stored is unknown. Connect again, send again.
-    Unknown(String),
-    /// The server forgot the script: load it again.
-    NoScript,
-    /// The key holds something else.
-    WrongType(String),
-    /// The lane's state is not what a writer writes; its place.
-    Damaged(String),
-    /// Nothing that waiting would mend.
-    Fatal(String),
+use crate::event::lane::Lane;
+
+/// How long the server may owe an answer before it counts as away. Longer than a usual fsync, shorter than what people
+/// take for a pause.
+pub(super) const STALL: Duration = Duration::from_secs(1);
+
+/// What becomes of events while the server takes none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The source is held back.
+    #[default]
+    Wait,
+    /// Blocks go to files of the writer's own, and from there to the server once it takes them again.
+    Spill(Spill),
+    /// New blocks are dropped while as many as may be in flight wait.
+    Shed,
+    /// The oldest blocks of the buffer are dropped, read or not, where the server is full. Where it takes nothing for
+    /// another reason, the source is held back.
+    TrimOldest,
 }
 
-/// Error codes of a server that will take writes again by itself or after its operator has acted.
-const PASSING: [&str; 9] =
-    ["OOM", "MISCONF", "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS"];
-
-/// Sorts an error of the client library.
-pub fn trouble(error: &RedisError) -> Trouble {
-    let text = error.to_string();
-    if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
-        return Trouble::NoScript;
-    }
-    if let (Some("DAMAGED"), Some(place)) = (error.code(), error.detail()) {
-        return Trouble::Damaged(place.into());
-    }
-    if let Some(code) = error.code() {
-        if PASSING.contains(&code) || text.contains("OOM command not allowed") {
-            return Trouble::Refused(text);
+impl Overflow {
+    /// Its name on the command line.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Spill(_) => "spill",
+            Self::Shed => "shed",
+            Self::TrimOldest => "trim-oldest",
         }
-        return if code == "WRONGTYPE" || text.contains("WRONGTYPE") {
-            Trouble::WrongType(text)
-        } else {
-            PASSING
-                .iter()
-                .find(|code| text.contains(&format!("-{code} ")))
-                .map_or_else(|| Trouble::Fatal(text.clone()), |_| Trouble::Refused(text.clone()))
-        };
     }
-    if error.is_io_error()
-        || error.is_timeout()
-        || error.is_connection_dropped()
-        || error.is_unrecoverable_error()
-    {
-        return Trouble::Unknown(text);
+}
+
+/// Where blocks are spilled to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spill {
+    /// A folder of one buffer's, used by one writer at a time.
+    pub folder: PathBuf,
+    /// Bytes of files that it may hold; after that the source is held back.
+    pub bytes_max: u64,
+}
+
+/// What became of some events of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The server acknowledged them.
+    Acknowledged,
+    /// They are on the writer's disk.
+    Spilled,
+    /// They were dropped before they were sent.
+    Shed,
+    /// They were acknowledged, and dropped from the buffer to make room.
+    Trimmed,
+}
+
+/// What became of which events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// Their lane.
+    pub lane: Lane,
+    /// What became of them.
+    pub fate: Fate,
+    /// The first of them: how many events of the lane were pushed to this writer before it. Of trimmed ones, how many
+    /// the lane ever had before it.
+    pub from: u64,
+    /// How many.
+    pub events: u64,
+}
+
+/// Hears of every event's fate, on the writer's threads: it must not block.
+#[derive(Clone)]
+pub struct Listener(pub Arc<dyn Fn(Told) + Send + Sync>);
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
     }
-    Trouble::Fatal(text)
 }

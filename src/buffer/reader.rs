@@ -17,7 +17,7 @@ use super::entry::{Entry, Id, list};
 use super::error::Error;
 pub use super::found::Found;
 use super::keys::Name;
-use super::overflow::{Trouble, trouble};
+use super::trouble::{Trouble, trouble};
 use crate::event::lane::Lane;
 
 /// Bytes of frames to ask for at once, all lanes together, by the mean of the last answer.
@@ -332,7 +332,7 @@ impl Reader {
     /// Gets over a lost connection within `patience`.
     pub(super) fn recover(&mut self, error: &RedisError, since: Instant) -> Result<(), Error> {
         let why = match trouble(error) {
-            Trouble::Unknown(why) | Trouble::Refused(why) => why,
+            Trouble::Unknown(why) | Trouble::Refused(why) | Trouble::Full(why) => why,
             Trouble::NoScript => "the script is not loaded".into(),
             Trouble::Damaged(why) => return Err(Error::Damaged { why }),
             Trouble::WrongType(why) => {

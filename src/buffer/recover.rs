@@ -2,14 +2,16 @@
 //! the window's front. Nothing here drops a block.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{ParsingError, RedisError, Script, Value};
 
 use super::error::Error;
-use super::lane::Appender;
-use super::overflow::{Trouble, trouble};
+use super::lane::{Appender, WayOut};
+use super::overflow::{Fate, STALL};
+use super::pack::Parcel;
 use super::scripts;
+use super::trouble::{Trouble, trouble};
 
 /// Longest wait between two tries: how late, at most, the lane takes up again.
 pub(super) const BACKOFF_MAX: Duration = Duration::from_millis(250);
@@ -29,6 +31,8 @@ pub(super) enum Setback {
     NoFsync(String),
     /// The server has less than it had acknowledged.
     LostByServer,
+    /// The lane cannot be taken.
+    Untaken(Error),
 }
 
 impl Setback {
@@ -57,7 +61,7 @@ impl Appender {
         match setback {
             Setback::Fenced(theirs) => Err(Error::Fenced {
                 lane: self.lease.lane,
-                mine: self.lease.epoch,
+                mine: self.epoch(),
                 theirs,
                 unacknowledged: self.shared.unacknowledged(),
             }),
@@ -68,6 +72,7 @@ impl Appender {
                 unacknowledged: self.shared.unacknowledged(),
             }),
             Setback::NoFsync(why) => Err(Error::NoFsync(why)),
+            Setback::Untaken(error) => Err(error),
             Setback::Trouble(Trouble::WrongType(why)) => {
                 Err(Error::WrongType { key: self.lease.name.stream(self.lease.lane), why })
             }
@@ -86,6 +91,18 @@ impl Appender {
                 }
                 self.drain();
                 self.wait(&why)
+            }
+            Setback::Trouble(Trouble::Full(why)) => {
+                self.drain();
+                if self.lease.way_out != WayOut::Trim {
+                    return self.wait(&why);
+                }
+                match self.make_room() {
+                    // Every round drops blocks: it ends where there are none left.
+                    Ok(true) => Ok(()),
+                    Ok(false) => self.wait(&why),
+                    Err(setback) => self.again(|_| Err(setback)),
+                }
             }
             Setback::Trouble(Trouble::NoScript) => {
                 self.drain();
@@ -111,7 +128,7 @@ impl Appender {
         match step(self) {
             // Should the same setback come back at once, patience must bound that too.
             Ok(()) => self.wait("the lane was taken up again"),
-            Err(Setback::Trouble(Trouble::Unknown(why) | Trouble::Refused(why))) => {
+            Err(Setback::Trouble(Trouble::Unknown(why) | Trouble::Refused(why) | Trouble::Full(why))) => {
                 self.forget_connection();
                 self.wait(&why)
             }
@@ -158,8 +175,8 @@ impl Appender {
     /// go on where the writer was, so that readers find the gap.
     fn resume(&mut self) -> Result<(), Setback> {
         let (name, lane) = (self.lease.name.clone(), self.lease.lane);
-        let (epoch, acked, events) = (self.lease.epoch, self.acked, self.acked_events);
-        let base = self.lease.last;
+        let (epoch, acked, events) = (self.epoch(), self.acked, self.acked_events);
+        let base = self.claim.map_or(0, |claim| claim.last);
         let connection = self.open_connection()?;
         let answer: Value = Script::new(scripts::RESUME)
             .key(name.stream(lane))
@@ -200,8 +217,30 @@ impl Appender {
 
     /// How long to go on without an acknowledgement from now.
     pub(super) fn patience_left(&self) -> Duration {
-        let since = self.trouble_since.map_or(Duration::ZERO, |since| since.elapsed());
-        self.lease.patience.saturating_sub(since)
+        self.lease
+            .patience
+            .saturating_sub(self.trouble_since.map_or(Duration::ZERO, |since| self.held_back(since)))
+    }
+
+    /// For how long the source has been held back, where nothing was acknowledged since then.
+    fn held_back(&self, since: Instant) -> Duration {
+        let held = match self.lease.way_out {
+            WayOut::None | WayOut::Trim => Some(since.elapsed()),
+            WayOut::Spill => self.shared.disk_stuck_since(self.lease.lane).map(|since| since.elapsed()),
+            // Those that are sent already are waited for at the end.
+            WayOut::Shed => self.shared.closing_for(),
+        };
+        held.unwrap_or_default().min(since.elapsed())
+    }
+
+    /// Drops what the server has not taken, but for blocks that it may have stored.
+    fn shed(&mut self) {
+        let doubtful = self.doubtful.saturating_sub(self.acked) as usize;
+        let lane = self.lease.lane;
+        for Parcel { block, first, .. } in self.window.drain(doubtful.min(self.window.len())..) {
+            self.shared.lanes[lane.index()].shed.fetch_add(block.events, Relaxed);
+            self.shared.tell(lane, Fate::Shed, first.unwrap_or_default(), block.events);
+        }
     }
 
     /// Waits before the next try, or gives up once nothing was acknowledged for as long as patience allows.
@@ -209,13 +248,16 @@ impl Appender {
         let since = *self.trouble_since.get_or_insert(self.owed_since);
         self.counts().retries.fetch_add(1, Relaxed);
         self.shared.trouble(self.lease.lane, why);
-        if since.elapsed() >= self.lease.patience {
+        if self.held_back(since) >= self.lease.patience {
             return Err(Error::Lost {
                 url: self.lease.address.to_string(),
                 waited: Duration::from_millis(since.elapsed().as_millis() as u64),
                 why: why.into(),
                 unacknowledged: self.shared.unacknowledged(),
             });
+        }
+        if self.lease.way_out == WayOut::Shed && self.shared.closing_for() > Some(STALL) {
+            self.shed();
         }
         std::thread::sleep(self.backoff.min(self.patience_left()));
         self.backoff = (self.backoff * 2).min(BACKOFF_MAX);

@@ -8,3 +8,9 @@ pub(super) const APPEND: &str = concat!(include_str!("state.lua"), include_str!(
 
 /// Takes a lane up again after a loss.
 pub(super) const RESUME: &str = concat!(include_str!("state.lua"), include_str!("resume.lua"));
+
+/// Drops a lane's oldest blocks.
+pub(super) const ROOM: &str = include_str!("room.lua");
+
+/// Says how old a lane is.
+pub(super) const OLDEST: &str = include_str!("oldest.lua");

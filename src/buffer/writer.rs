@@ -1,8 +1,8 @@
 //! The writer: events in, acknowledged blocks out.
 //!
 //! `push` cuts on the caller's thread, one thread compresses, and each lane appends on its own
-//! (`lane`). Every queue between them is bounded, so a server that takes nothing holds the source
-//! back, and memory stays at about [`Options::in_flight`] blocks a lane.
+//! (`lane`). Every queue between them is bounded, so memory stays at about [`Options::in_flight`] blocks a lane.
+//! What happens while the server takes nothing is said in [`overflow`](super::overflow).
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 
 use super::batch::{Batcher, Limits};
 use super::connect::Address;
@@ -18,17 +18,15 @@ use super::counts::Shared;
 pub use super::counts::{Counts, Monitor};
 use super::error::Error;
 use super::keys::Name;
-use super::lane::{Appender, Lease};
-use super::open::take_all;
-use crate::block::frame::{Block, Draft, Encoder};
+use super::open::LaneStarts;
+use super::overflow::{Listener, Overflow};
+use super::pack::Packer;
+use crate::block::frame::{Draft, Encoder};
 use crate::event::lane::Lane;
 use crate::event::parse::Event;
 
 /// Drafts that may wait for the compressor: 4 MiB at the default block size.
 const DRAFTS_MAX: usize = 16;
-
-/// Blocks that may wait for a lane beyond those in flight.
-const READY_MAX: usize = 4;
 
 /// When a block counts as acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,13 +58,25 @@ pub struct Options {
     pub ack: Ack,
     /// Blocks of a lane under way at once.
     pub in_flight: usize,
-    /// How long to go on without an acknowledgement before giving up.
+    /// How long to go on without an acknowledgement before giving up. Where the policy lets the source go on, only the
+    /// time counts in which it is held back all the same.
     pub patience: Duration,
+    /// What becomes of events while the server takes none.
+    pub overflow: Overflow,
+    /// Hears of every event's fate.
+    pub listener: Option<Listener>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { limits: Limits::default(), ack: Ack::Reply, in_flight: 16, patience: Duration::from_secs(600) }
+        Self {
+            limits: Limits::default(),
+            ack: Ack::Reply,
+            in_flight: 16,
+            patience: Duration::from_secs(600),
+            overflow: Overflow::Wait,
+            listener: None,
+        }
     }
 }
 
@@ -75,46 +85,30 @@ impl Default for Options {
 pub struct Writer {
     batcher: Batcher,
     drafts: Option<Sender<(Lane, Draft)>>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Writer {
-    /// Takes every lane of the buffer, or none; older writers are fenced from here on.
+    /// Takes every lane of the buffer, or none; older writers are fenced from here on. With [`Overflow::Spill`] a server
+    /// that is away or takes no writes is no reason to fail: its lanes are taken once it does.
     pub fn open(address: &Address, name: &Name, options: &Options) -> Result<Self, Error> {
-        let shared = Arc::new(Shared::default());
-        let mut writer =
-            Self { batcher: Batcher::new(options.limits), drafts: None, shared, threads: Vec::new() };
-        let mut lanes = Vec::new();
-        for taken in take_all(address, name, options)? {
-            let lane = taken.lane;
-            let (epoch, last, events) = taken.claim;
-            let lease = Lease {
-                lane,
-                address: address.clone(),
-                name: name.clone(),
-                epoch,
-                last,
-                events,
-                in_flight: options.in_flight.max(1),
-                ack: options.ack,
-                patience: options.patience,
-            };
-            let (send, receive) = bounded(READY_MAX);
-            let appender =
-                Appender::new(lease, taken.connection, taken.wait_aof, receive, Arc::clone(&writer.shared));
-            lanes.push(send);
-            writer.spawn(format!("forebay-{lane}"), move || appender.run())?;
-        }
+        let mut lanes = LaneStarts::of(address, name, options)?;
+        let shared = Arc::new(Shared::new(options.listener.clone()));
+        let batcher = Batcher::new(options.limits);
+        let mut writer = Self { batcher, drafts: None, shared, threads: Vec::new() };
+        let senders = Lane::ALL.map(|lane| lanes.start(lane, &mut writer));
+        let senders = senders.into_iter().collect::<Result<Vec<_>, _>>()?;
         let (send, receive) = bounded(DRAFTS_MAX);
         let encoder = Encoder::new().map_err(|error| Error::System(format!("no zstd context: {error}")))?;
-        let shared = Arc::clone(&writer.shared);
-        writer.spawn("forebay-zstd".into(), move || compress(encoder, &receive, &lanes, &shared))?;
+        let sheds = options.overflow == Overflow::Shed;
+        let packer = Packer::new(encoder, senders, Arc::clone(&writer.shared), sheds);
+        writer.spawn("forebay-zstd".into(), move || packer.run(&receive))?;
         writer.drafts = Some(send);
         Ok(writer)
     }
 
-    fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    pub(super) fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
         let thread = Builder::new()
             .name(name)
             .spawn(work)
@@ -166,10 +160,13 @@ impl Writer {
         Monitor::of(&self.shared)
     }
 
-    /// Cuts what is left, waits until everything is acknowledged, and says what became of it.
+    /// Cuts what is left, waits until everything is acknowledged, and says what became of it. With
+    /// [`Overflow::Spill`] it waits no longer than the server takes blocks: the rest is on disk, and
+    /// [`Counts::accepted`] covers it.
     pub fn close(mut self) -> Result<Counts, Error> {
         let flushed = self.flush();
         self.drafts = None;
+        self.shared.close();
         let mut panicked = false;
         for thread in std::mem::take(&mut self.threads) {
             panicked |= thread.join().is_err();
@@ -179,7 +176,7 @@ impl Writer {
         }
         flushed?;
         let counts = self.monitor().counts();
-        if panicked || counts.pushed != counts.acknowledged {
+        if panicked || counts.open() > 0 {
             return Err(self.ended());
         }
         Ok(counts)
@@ -193,25 +190,6 @@ impl Drop for Writer {
         for thread in std::mem::take(&mut self.threads) {
             // So that the counts are final. At worst a thread sits out the connection's time-out.
             let _ = thread.join();
-        }
-    }
-}
-
-/// The compressor's thread.
-fn compress(
-    mut encoder: Encoder,
-    drafts: &Receiver<(Lane, Draft)>,
-    lanes: &[Sender<Block>],
-    shared: &Shared,
-) {
-    for (lane, draft) in drafts {
-        match encoder.encode(&draft) {
-            Ok(block) => {
-                if lanes[lane.index()].send(block).is_err() {
-                    return;
-                }
-            }
-            Err(error) => return shared.fail(Error::System(format!("zstd: {error}"))),
         }
     }
 }

@@ -13,11 +13,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::{Args, ValueHint};
 
+use super::overflow::{self, OverflowArgs};
 use super::{At, Global, progress, say};
 use crate::buffer::batch::Limits;
 use crate::buffer::error::Error;
 use crate::buffer::feed::{FeedError, Refused, feed};
 use crate::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
+use crate::event::lane::Lane;
 use crate::exit;
 
 /// Refused lines that are told of one by one; the rest is only counted.
@@ -31,9 +33,17 @@ const TOLD_MAX: u64 = 10;
   zstdcat day.ndjson.zst | forebay append --buffer day --ack fsync
 
 A line that is no event is refused with its number and the reason; the rest goes
-on, and the exit code is 1. While the server is away or full, the source is held
-back and nothing is lost. The first Ctrl-C finishes what was taken, a second one
-ends at once; a file not read to its end then gives 130, a pipe gives 0.")]
+on, and the exit code is 1. The first Ctrl-C finishes what was taken, a second
+one ends at once; a file not read to its end then gives 130, a pipe gives 0.
+
+While the server takes nothing (full, away, loading), --overflow decides:
+  wait         the source is held back; nothing is lost as long as it can wait
+  spill        blocks go to files in --spill DIR, fsynced, and on to the server in
+               order once it takes them; what is left there at the end (exit code
+               3) goes first the next time: forebay append --spill DIR </dev/null
+  shed         new events are dropped, and counted (exit code 1)
+  trim-oldest  the oldest events of a full buffer are dropped, read or not, and
+               counted (exit code 1)")]
 pub(crate) struct Append {
     /// File to read; stdin where none is given
     #[arg(value_hint = ValueHint::FilePath)]
@@ -55,6 +65,8 @@ pub(crate) struct Append {
     /// How long a block may wait for more events
     #[arg(long, value_name = "TIME", default_value = "200ms")]
     linger: humantime::Duration,
+    #[command(flatten)]
+    overflow: OverflowArgs,
     /// Give up when nothing was acknowledged for so long
     #[arg(long, value_name = "TIME", default_value = "10m")]
     patience: humantime::Duration,
@@ -75,6 +87,7 @@ impl Append {
             limits: Limits { events_max: self.max_events, linger: self.linger.into(), ..Limits::default() },
             ack: self.ack,
             patience: self.patience.into(),
+            overflow: self.overflow.policy()?,
             ..Options::default()
         };
         let started = Instant::now();
@@ -97,7 +110,7 @@ impl Append {
         let closed = writer.close();
         shown.store(true, Relaxed);
         let counts = closed.map_err(|error| counted(error, &monitor.counts()))?;
-        self.report(global, counts, rejects.count, started.elapsed())?;
+        self.report(global, &monitor, counts, rejects.count, started.elapsed())?;
         rejects.finish()?;
         if let Some(error) = broken {
             return Err(anyhow::Error::from(error).context("reading the input"));
@@ -107,7 +120,9 @@ impl Append {
         }
         Ok(if is_cut {
             exit::INTERRUPTED
-        } else if rejects.count + counts.lost_by_server > 0 {
+        } else if counts.accepted > counts.acknowledged {
+            exit::NO_SERVER
+        } else if rejects.count + counts.lost_by_server + overflow::dropped(&counts) > 0 {
             exit::REFUTED
         } else {
             exit::OK
@@ -133,17 +148,36 @@ impl Append {
         Ok(Source { reader: Box::new(file), place })
     }
 
-    fn report(&self, global: &Global, counts: Counts, refused: u64, took: Duration) -> anyhow::Result<()> {
+    fn report(
+        &self,
+        global: &Global,
+        monitor: &Monitor,
+        counts: Counts,
+        refused: u64,
+        took: Duration,
+    ) -> anyhow::Result<()> {
         let seconds = took.as_secs_f64();
         if global.json {
+            let lanes = Lane::ALL.map(|lane| {
+                let counts = monitor.lane(lane);
+                serde_json::json!({
+                    "lane": lane.name(), "pushed": counts.pushed, "acknowledged": counts.acknowledged,
+                    "accepted": counts.accepted, "spilled": counts.spilled, "recovered": counts.recovered,
+                    "unreadable": counts.unreadable, "shed": counts.shed, "trimmed": counts.trimmed,
+                    "lost_by_server": counts.lost_by_server,
+                })
+            });
             let summary = serde_json::json!({
                 "buffer": self.at.buffer, "acknowledged": counts.acknowledged, "blocks": counts.blocks,
                 "raw_bytes": counts.raw_bytes, "frame_bytes": counts.frame_bytes, "refused": refused,
                 "repeats": counts.repeats, "retries": counts.retries,
-                "lost_by_server": counts.lost_by_server, "seconds": seconds,
+                "lost_by_server": counts.lost_by_server, "accepted": counts.accepted,
+                "spilled": counts.spilled, "recovered": counts.recovered, "unreadable": counts.unreadable,
+                "shed": counts.shed, "trimmed": counts.trimmed, "seconds": seconds, "lanes": lanes,
             });
             return say::result(&format!("{summary}\n")).context(say::STDOUT);
         }
+        self.overflow.tell(&counts, global.quiet);
         if counts.lost_by_server > 0 {
             say::tell(&format!(
                 "forebay: the server came back without {} events that it had acknowledged; \
@@ -171,7 +205,7 @@ fn counted(mut error: Error, counts: &Counts) -> anyhow::Error {
     if error.unacknowledged().is_some() {
         return error.into();
     }
-    let open = counts.pushed - counts.acknowledged;
+    let open = counts.open();
     anyhow::Error::from(error).context(format!("{open} events are not acknowledged"))
 }
 
@@ -269,7 +303,14 @@ fn show(monitor: &Monitor, global: &Global) -> Arc<AtomicBool> {
     std::thread::spawn(move || {
         while !flag.load(Relaxed) {
             bar.set_position(monitor.counts().acknowledged);
-            bar.set_message(monitor.trouble().map_or(String::new(), |why| format!("held back: {why}")));
+            let counts = monitor.counts();
+            bar.set_message(monitor.trouble().map_or(String::new(), |why| match counts {
+                Counts { shed: 1.., .. } => format!("{} shed: {why}", counts.shed),
+                _ if counts.accepted > counts.acknowledged => {
+                    format!("{} on disk: {why}", counts.accepted - counts.acknowledged)
+                }
+                _ => format!("held back: {why}"),
+            }));
             std::thread::sleep(Duration::from_millis(100));
         }
         bar.finish_and_clear();

@@ -18,6 +18,7 @@ mod baseline;
 mod capacity;
 mod conclude;
 mod load;
+mod overflow;
 mod place;
 mod progress;
 mod proof;
@@ -181,7 +182,10 @@ fn code_of(error: &anyhow::Error) -> u8 {
 
 fn code_of_buffer(error: &BufferError) -> u8 {
     match error {
-        BufferError::Url { .. } | BufferError::WrongType { .. } | BufferError::NoFsync(_) => exit::USAGE,
+        BufferError::Url { .. }
+        | BufferError::WrongType { .. }
+        | BufferError::NoFsync(_)
+        | BufferError::Spill { .. } => exit::USAGE,
         BufferError::Fenced { .. } | BufferError::Foreign { .. } | BufferError::Damaged { .. } => {
             exit::REFUTED
         }

@@ -1,0 +1,95 @@
+//! What a lane's appender makes of the server's answers: a block is acknowledged, or there is a setback.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use redis::Value;
+
+use super::connect::limit_answers;
+use super::lane::{Appender, BACKOFF_MIN, Expected};
+use super::overflow::Fate;
+use super::pack::Parcel;
+use super::recover::Setback;
+
+impl Appender {
+    /// Reads one answer and acts on it.
+    pub(super) fn receive(&mut self) -> Result<(), Setback> {
+        // Off the queue whatever the answer is: what is left there is what is still to come.
+        let expected = self.expected.pop_front();
+        let answer = self.open_connection()?.recv_response()?;
+        if let Value::ServerError(error) = answer {
+            return Err(redis::RedisError::from(error).into());
+        }
+        match expected {
+            Some(Expected::Append) => self.appended(&answer),
+            Some(Expected::Fsync) => {
+                let (local, _): (u64, u64) =
+                    redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;
+                if local == 0 {
+                    return Err(Setback::refused("no fsync in time (WAITAOF)"));
+                }
+                self.acknowledge(self.stored);
+                self.stored = 0;
+                Ok(())
+            }
+            None => Err(Setback::away("an answer that nothing was asked for")),
+        }
+    }
+
+    fn appended(&mut self, answer: &Value) -> Result<(), Setback> {
+        let (what, last, epoch): (String, u64, u64) =
+            redis::from_redis_value_ref(answer).map_err(|error| Setback::garbled(&error))?;
+        match what.as_str() {
+            "ok" | "repeat" => {
+                let number = self.acked + self.stored as u64 + 1;
+                if what == "repeat" && number > self.doubtful {
+                    return Err(Setback::Foreign(number));
+                }
+                if what == "repeat" {
+                    self.counts().repeats.fetch_add(1, Relaxed);
+                }
+                if self.wait_aof {
+                    self.stored += 1;
+                } else {
+                    self.acknowledge(1);
+                }
+                Ok(())
+            }
+            "fenced" => Err(Setback::Fenced(epoch)),
+            _ if what == "behind" || last < self.acked => Err(Setback::LostByServer),
+            _ => Err(Setback::Gap),
+        }
+    }
+
+    /// Counts the window's first blocks as acknowledged and lets go of them.
+    fn acknowledge(&mut self, blocks: usize) {
+        let lane = self.lease.lane;
+        let counts = &self.shared.lanes[lane.index()];
+        for Parcel { block, first, .. } in self.window.drain(..blocks) {
+            self.acked += 1;
+            self.acked_events += block.events;
+            if let Some(first) = first {
+                counts.blocks.fetch_add(1, Relaxed);
+                counts.raw_bytes.fetch_add(block.raw_bytes, Relaxed);
+                counts.frame_bytes.fetch_add(block.frame.len() as u64, Relaxed);
+                counts.events.fetch_add(block.events, Relaxed);
+                self.shared.tell(lane, Fate::Acknowledged, first, block.events);
+            } else {
+                counts.recovered.fetch_add(block.events, Relaxed);
+            }
+            counts.answered.fetch_add(1, Relaxed);
+        }
+        self.sent -= blocks;
+        self.probing = false;
+        self.backoff = BACKOFF_MIN;
+        self.owed_since = Instant::now();
+        self.shared.owed(lane, (self.sent > 0).then_some(self.owed_since));
+        if self.trouble_since.take().is_some() {
+            self.shared.calm(self.lease.lane);
+            if let Some(connection) = &self.connection {
+                // Should that fail, the next answer does too, and the connection is made anew.
+                let _ = limit_answers(connection, self.lease.patience);
+            }
+        }
+    }
+}

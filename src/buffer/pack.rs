@@ -1,0 +1,97 @@
+//! From drafts to blocks: one thread that compresses, and hands each block to its lane.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError};
+
+use super::counts::Shared;
+use super::error::Error;
+use super::overflow::Fate;
+use crate::block::frame::{Block, Draft, Encoder};
+use crate::event::lane::Lane;
+
+/// How often a full lane is asked whether its server takes anything.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A block on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Parcel {
+    pub block: Arc<Block>,
+    /// Events of its lane that were pushed before it; none for a block that an earlier run left behind.
+    pub first: Option<u64>,
+    /// The field that says how far a spill is stored, and the block's place in it.
+    pub mark: Option<(Arc<str>, u64)>,
+}
+
+/// The compressor.
+pub(super) struct Packer {
+    encoder: Encoder,
+    lanes: Vec<Sender<Parcel>>,
+    shared: Arc<Shared>,
+    /// Whether blocks are dropped while their lane is full and its server takes none.
+    sheds: bool,
+    /// Events of each lane that went by.
+    passed: [u64; Lane::ALL.len()],
+}
+
+impl Packer {
+    pub(super) fn new(
+        encoder: Encoder,
+        lanes: Vec<Sender<Parcel>>,
+        shared: Arc<Shared>,
+        sheds: bool,
+    ) -> Self {
+        Self { encoder, lanes, shared, sheds, passed: [0; Lane::ALL.len()] }
+    }
+
+    /// The thread: until no more drafts come, or the lanes have ended.
+    pub(super) fn run(mut self, drafts: &Receiver<(Lane, Draft)>) {
+        for (lane, draft) in drafts {
+            let first = self.passed[lane.index()];
+            self.passed[lane.index()] += draft.events();
+            // Before it is compressed: what is dropped shall cost nothing.
+            if self.sheds && self.lanes[lane.index()].is_full() && self.shared.is_stuck(lane) {
+                self.shed(lane, first, draft.events());
+                continue;
+            }
+            match self.encoder.encode(&draft) {
+                Ok(block) => {
+                    let parcel = Parcel { block: Arc::new(block), first: Some(first), mark: None };
+                    if !self.hand(lane, parcel) {
+                        return;
+                    }
+                }
+                Err(error) => return self.shared.fail(Error::System(format!("zstd: {error}"))),
+            }
+        }
+    }
+
+    /// False where the lane has ended.
+    fn hand(&self, lane: Lane, parcel: Parcel) -> bool {
+        let to = &self.lanes[lane.index()];
+        if !self.sheds {
+            return to.send(parcel).is_ok();
+        }
+        let mut parcel = match to.try_send(parcel) {
+            Ok(()) => return true,
+            Err(TrySendError::Disconnected(_)) => return false,
+            Err(TrySendError::Full(parcel)) => parcel,
+        };
+        while !self.shared.is_stuck(lane) {
+            parcel = match to.send_timeout(parcel, LOOK) {
+                Ok(()) => return true,
+                Err(SendTimeoutError::Disconnected(_)) => return false,
+                Err(SendTimeoutError::Timeout(parcel)) => parcel,
+            };
+        }
+        self.shed(lane, parcel.first.unwrap_or_default(), parcel.block.events);
+        true
+    }
+
+    fn shed(&self, lane: Lane, first: u64, events: u64) {
+        self.shared.lanes[lane.index()].shed.fetch_add(events, Relaxed);
+        self.shared.tell(lane, Fate::Shed, first, events);
+    }
+}

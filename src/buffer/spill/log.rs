@@ -1,0 +1,335 @@
+//! One lane's spill on disk: blocks are written at its end, read from its front in order, and let go of once they are
+//! acknowledged.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::folder::Folder;
+use super::record::{self, At, HEAD_BYTES, MAGIC, Record};
+use crate::block::frame::Block;
+use crate::event::lane::Lane;
+
+/// A file of so many bytes is followed by another one, so that disk is given back while blocks are read.
+const FILE_BYTES: u64 = 16 << 20;
+
+/// A block, its place in the session, and the events that were pushed before it.
+pub(super) type Placed<'a> = (u64, u64, &'a Block);
+
+/// A file of the log.
+struct Segment {
+    path: PathBuf,
+    session: Arc<str>,
+    /// Its place in the log, so that it can be named when earlier ones are gone.
+    number: u64,
+    /// Bytes that are on the disk for certain.
+    bytes: u64,
+    /// Blocks that were read from it, or written to it and sent, and are not acknowledged.
+    owed: u64,
+    /// Something in its middle could not be read: it is kept.
+    is_damaged: bool,
+}
+
+/// What a read came upon.
+pub(super) enum Item {
+    /// A block, its session and its file.
+    Block(Record, Arc<str>, u64),
+    /// Something that is none: where, and what is known of it.
+    Damage(String),
+}
+
+/// One lane's spill.
+pub(super) struct Log {
+    folder: Arc<Folder>,
+    lane: Lane,
+    segments: VecDeque<Segment>,
+    next_number: u64,
+    /// The last segment, where it is this session's and can be written to.
+    writing: Option<File>,
+    /// The segment that is read, by its place in `segments`, open, and how far.
+    reading: Option<File>,
+    at: usize,
+    offset: u64,
+    /// Events written to this session's files.
+    written: u64,
+    /// Of the session that is read: events in its files up to the last block read.
+    expected: Option<(Arc<str>, u64)>,
+    /// Events that could not be read.
+    pub(super) unreadable: u64,
+}
+
+impl Log {
+    /// The lane's log: what earlier sessions left.
+    pub(super) fn open(folder: Arc<Folder>, lane: Lane) -> Self {
+        let left = folder.left(lane).enumerate().map(|(number, found)| Segment {
+            path: found.path.clone(),
+            session: found.session.clone(),
+            number: number as u64,
+            bytes: found.bytes,
+            owed: 0,
+            is_damaged: false,
+        });
+        let segments: VecDeque<Segment> = left.collect();
+        Self {
+            next_number: segments.len() as u64,
+            folder,
+            lane,
+            segments,
+            writing: None,
+            reading: None,
+            at: 0,
+            offset: 0,
+            written: 0,
+            expected: None,
+            unreadable: 0,
+        }
+    }
+
+    /// Whether everything in it was read.
+    pub(super) fn is_read(&self) -> bool {
+        self.at + 1 >= self.segments.len()
+            && self.segments.get(self.at).is_none_or(|last| self.offset >= last.bytes)
+    }
+
+    /// Writes blocks and returns once they are on the disk: all, or none. `sent`
+    /// ones need not be read again: they are owed from now on. The file they are in.
+    pub(super) fn append(&mut self, blocks: &[Placed<'_>], sent: bool) -> io::Result<u64> {
+        let bytes: u64 = blocks.iter().map(|(.., block)| record::len(block)).sum();
+        self.folder.reserve(bytes)?;
+        let appended = self.write(blocks);
+        if appended.is_err() {
+            self.folder.release(bytes);
+        }
+        let number = appended?;
+        if sent {
+            // Nothing else waits to be read: it would have gone first.
+            self.skip_to_end();
+            if let Some(segment) = self.segments.back_mut() {
+                segment.owed += blocks.len() as u64;
+            }
+        }
+        Ok(number)
+    }
+
+    fn write(&mut self, blocks: &[Placed<'_>]) -> io::Result<u64> {
+        if self.writing.is_none() || self.segments.back().is_none_or(|last| last.bytes >= FILE_BYTES) {
+            self.begin_file()?;
+        }
+        let (mut bytes, mut written) = (Vec::new(), self.written);
+        for (place, first, block) in blocks {
+            record::write(*place, *first, written, block, &mut bytes);
+            written += block.events;
+        }
+        let (Some(file), Some(segment)) = (&self.writing, self.segments.back_mut()) else {
+            return Err(io::Error::other("no file to write to"));
+        };
+        if let Err(error) = file.write_all_at(&bytes, segment.bytes).and_then(|()| file.sync_data()) {
+            // What an fsync that failed has left of the file's end nobody knows. Nothing after it counts.
+            let _ = file.set_len(segment.bytes);
+            self.writing = None;
+            return Err(error);
+        }
+        segment.bytes += bytes.len() as u64;
+        self.written = written;
+        Ok(segment.number)
+    }
+
+    fn begin_file(&mut self) -> io::Result<()> {
+        self.writing = None;
+        let path = self.folder.file(self.lane, self.next_number);
+        let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
+        let head = &self.folder.head;
+        if let Err(error) =
+            file.write_all_at(head, 0).and_then(|()| file.sync_all()).and_then(|()| self.folder.sync())
+        {
+            // Its name must not be in the way of the next try.
+            let _ = std::fs::remove_file(&path);
+            return Err(error);
+        }
+        let segment = Segment {
+            path,
+            session: self.folder.session().clone(),
+            number: self.next_number,
+            bytes: head.len() as u64,
+            owed: 0,
+            is_damaged: false,
+        };
+        self.next_number += 1;
+        self.segments.push_back(segment);
+        self.writing = Some(file);
+        Ok(())
+    }
+
+    fn skip_to_end(&mut self) {
+        let Some(last) = self.segments.back() else { return };
+        self.at = self.segments.len() - 1;
+        self.offset = last.bytes;
+        self.reading = None;
+        self.expected = Some((last.session.clone(), self.written));
+    }
+
+    /// The session of the next block, where there may be one.
+    pub(super) fn next_session(&mut self) -> Option<Arc<str>> {
+        while let Some(segment) = self.segments.get(self.at) {
+            if self.offset < segment.bytes {
+                return Some(segment.session.clone());
+            }
+            if self.at + 1 == self.segments.len() {
+                break;
+            }
+            (self.at, self.offset, self.reading) = (self.at + 1, 0, None);
+        }
+        None
+    }
+
+    /// The next block, or what stands in its place; none where everything was read.
+    pub(super) fn next(&mut self) -> io::Result<Option<Item>> {
+        let error = match self.try_next() {
+            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::NotFound) => error,
+            next => return next,
+        };
+        // Somebody has cut it short or deleted it meanwhile.
+        let place = self.place(self.offset);
+        self.offset = self.segments[self.at].bytes;
+        Ok(Some(Item::Damage(format!("{place}: the rest of the file is not there ({error})"))))
+    }
+
+    fn try_next(&mut self) -> io::Result<Option<Item>> {
+        let Some(session) = self.next_session() else { return Ok(None) };
+        let end = self.segments[self.at].bytes;
+        // Taken out, and put back where all went well: a file that could not be read is opened anew.
+        let file = match self.reading.take() {
+            Some(file) => file,
+            None => File::open(&self.segments[self.at].path)?,
+        };
+        if self.offset == 0 {
+            self.offset = after_head(&file, end, self.folder.head.len() as u64)?;
+            self.reading = Some(file);
+            return self.try_next();
+        }
+        let at = self.offset;
+        let item = match record_at(&file, at, end)? {
+            At::Record(record, bytes) => {
+                self.offset += bytes as u64;
+                self.found(record, session)
+            }
+            At::Damaged(before, events, bytes) => {
+                self.offset += bytes as u64;
+                self.count_gap(&session, before);
+                self.unreadable += events;
+                self.expected = Some((session, before + events));
+                self.segments[self.at].is_damaged = true;
+                Item::Damage(format!("{}: a block of {events} events is damaged (checksum)", self.place(at)))
+            }
+            At::Cut | At::Nothing => {
+                let next = next_record(&file, at + 1, end)?;
+                self.offset = next.unwrap_or(end);
+                self.segments[self.at].is_damaged |= next.is_some();
+                Item::Damage(self.no_block(at, next))
+            }
+        };
+        self.reading = Some(file);
+        Ok(Some(item))
+    }
+
+    fn no_block(&self, at: u64, next: Option<u64>) -> String {
+        let place = self.place(at);
+        match next {
+            Some(next) => format!("{place}: {} bytes are no block", next - at),
+            None => format!(
+                "{place}: the last {} bytes are no whole block: it was never accepted, or somebody cut the file",
+                self.segments[self.at].bytes - at
+            ),
+        }
+    }
+
+    fn found(&mut self, record: Record, session: Arc<str>) -> Item {
+        self.count_gap(&session, record.before);
+        self.expected = Some((session.clone(), record.before + record.block.events));
+        let segment = &mut self.segments[self.at];
+        segment.owed += 1;
+        Item::Block(record, session, segment.number)
+    }
+
+    /// Counts what is missing before a block that has so many events of its session before it.
+    fn count_gap(&mut self, session: &Arc<str>, before: u64) {
+        if let Some((of, expected)) = &self.expected
+            && of == session
+        {
+            self.unreadable += before.saturating_sub(*expected);
+        }
+    }
+
+    fn place(&self, offset: u64) -> String {
+        format!("{} at byte {offset}", self.segments[self.at].path.display())
+    }
+
+    /// A block of a file is acknowledged, or was stored before.
+    pub(super) fn settle(&mut self, number: u64) {
+        if let Some(segment) = self.segments.iter_mut().find(|segment| segment.number == number) {
+            segment.owed = segment.owed.saturating_sub(1);
+        }
+        self.tidy();
+    }
+
+    /// Deletes files of which every block is read and acknowledged.
+    pub(super) fn tidy(&mut self) {
+        while let Some(first) = self.segments.front() {
+            if first.owed > 0 || !(self.at > 0 || self.is_read()) {
+                return;
+            }
+            // The name may come back after a power cut: what is stored is known to the server.
+            let gone = if first.is_damaged {
+                std::fs::rename(&first.path, first.path.with_extension("damaged"))
+            } else {
+                std::fs::remove_file(&first.path)
+            };
+            if let Err(why) = gone {
+                tracing::warn!("cannot delete {}: {why}", first.path.display());
+            }
+            self.folder.release(first.bytes.saturating_sub(self.head_bytes(first)));
+            self.segments.pop_front();
+            if self.segments.is_empty() {
+                (self.writing, self.reading, self.offset) = (None, None, 0);
+            } else {
+                self.at -= 1;
+            }
+        }
+    }
+
+    /// Heads of this session's files were not taken from what the folder may hold.
+    fn head_bytes(&self, segment: &Segment) -> u64 {
+        if segment.session == *self.folder.session() { self.folder.head.len() as u64 } else { 0 }
+    }
+}
+
+/// Where the first block may stand: after the head, or at the file's first block where the head is damaged.
+fn after_head(file: &File, end: u64, head: u64) -> io::Result<u64> {
+    let mut bytes = vec![0; head.min(end) as usize];
+    file.read_exact_at(&mut bytes, 0)?;
+    if record::owner(&bytes).is_some() {
+        return Ok(head);
+    }
+    Ok(next_record(file, 1, end)?.unwrap_or(end))
+}
+
+fn record_at(file: &File, at: u64, end: u64) -> io::Result<At> {
+    let mut bytes = vec![0; (end - at).min(HEAD_BYTES as u64) as usize];
+    file.read_exact_at(&mut bytes, at)?;
+    let Some(whole) = record::whole_len(&bytes) else { return Ok(record::read(&bytes)) };
+    bytes.resize((end - at).min(whole as u64) as usize, 0);
+    file.read_exact_at(&mut bytes, at)?;
+    Ok(record::read(&bytes))
+}
+
+/// Where the next block begins, from an offset on.
+fn next_record(file: &File, from: u64, end: u64) -> io::Result<Option<u64>> {
+    let mut rest = vec![0; end.saturating_sub(from) as usize];
+    file.read_exact_at(&mut rest, from)?;
+    let begins = memchr::memmem::find_iter(&rest, MAGIC)
+        .find(|at| matches!(record::read(&rest[*at..]), At::Record(..) | At::Damaged(..)));
+    Ok(begins.map(|at| from + at as u64))
+}

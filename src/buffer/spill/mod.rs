@@ -1,0 +1,308 @@
+//! `spill`: a stage between compressor and lane that puts blocks on the writer's own disk while the server takes none,
+//! and hands them on in order once it does.
+//!
+//! Constraints: a block counts as accepted when the server has acknowledged it, or its file is fsynced; no block is
+//! stored twice, whenever the writer is killed; a lane's blocks are stored in the order of their events.
+//!
+//! Layout: `record.rs` a block as bytes, `log.rs` one lane's files, `folder.rs` what all lanes share.
+//!
+//! Operation: while the server takes blocks and the log is empty, blocks go straight through. As soon as it does not, all
+//! that is not acknowledged is written to the log, and every block that comes after it, until the log was read to its
+//! end. Each block of a session has a place, which the append script keeps beside the lane in the same step as the block:
+//! whoever finds the file of a killed writer asks for it, and leaves out what is stored.
+
+mod folder;
+mod log;
+mod record;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Select, Sender};
+
+use super::counts::Shared;
+use super::keys::Name;
+use super::overflow::{Fate, STALL};
+use super::pack::Parcel;
+use crate::event::lane::Lane;
+pub(super) use folder::Folder;
+use log::{Item, Log, Placed};
+
+/// Blocks that go to disk with one fsync, at the most.
+const BATCH: usize = 32;
+
+/// How often acknowledgements and the server's standing are looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How far each earlier session of a lane is stored.
+pub(super) type Stored = HashMap<Arc<str>, u64>;
+
+/// What was handed to the lane and is not acknowledged.
+enum Passed {
+    /// In memory only.
+    Memory(Parcel),
+    /// In this file.
+    Disk(u64),
+}
+
+/// One lane's stage.
+pub(super) struct Spiller {
+    lane: Lane,
+    shared: Arc<Shared>,
+    log: Log,
+    session: Arc<str>,
+    /// The session's field beside the lane.
+    field: Arc<str>,
+    input: Receiver<Parcel>,
+    output: Sender<Parcel>,
+    /// Tells how far earlier sessions are stored, once the lane is taken.
+    stored: Receiver<Stored>,
+    known: Option<Stored>,
+    /// The place of the last block taken.
+    place: u64,
+    /// The last block read from the log: session and place.
+    last: Option<(Arc<str>, u64)>,
+    /// Taken, and not on disk although it should be.
+    waiting: Vec<Parcel>,
+    /// To be handed on next, and the file it is in.
+    ready: Option<(Parcel, Option<u64>)>,
+    passed: VecDeque<Passed>,
+    /// Blocks that the lane had acknowledged at the last look.
+    answered: u64,
+    is_open: bool,
+    stuck_since: Option<Instant>,
+}
+
+impl Spiller {
+    pub(super) fn new(
+        lane: Lane,
+        folder: Arc<Folder>,
+        shared: Arc<Shared>,
+        (input, output): (Receiver<Parcel>, Sender<Parcel>),
+        stored: Receiver<Stored>,
+    ) -> Self {
+        let session = folder.session().clone();
+        Self {
+            lane,
+            shared,
+            log: Log::open(folder, lane),
+            field: Name::spilled(&session).into(),
+            session,
+            input,
+            output,
+            stored,
+            known: None,
+            place: 0,
+            last: None,
+            waiting: Vec::new(),
+            ready: None,
+            passed: VecDeque::new(),
+            answered: 0,
+            is_open: true,
+            stuck_since: None,
+        }
+    }
+
+    /// The thread: until no more blocks come and all are acknowledged, or all are on disk and the server takes nothing.
+    pub(super) fn run(mut self) {
+        while !self.shared.is_over(self.lane) {
+            self.settle();
+            self.save();
+            self.load();
+            if self.is_done() || self.is_left() {
+                return self.shared.leave(self.lane);
+            }
+            self.exchange();
+        }
+    }
+
+    /// Lets go of what is acknowledged.
+    fn settle(&mut self) {
+        let answered = self.shared.lanes[self.lane.index()].answered.load(Relaxed);
+        for _ in std::mem::replace(&mut self.answered, answered)..answered {
+            if let Some(Passed::Disk(file)) = self.passed.pop_front() {
+                self.log.settle(file);
+            }
+        }
+        self.log.tidy();
+        let is_stuck = self.shared.is_stuck(self.lane);
+        self.stuck_since = is_stuck.then(|| self.stuck_since.unwrap_or_else(Instant::now));
+    }
+
+    /// Whether new blocks go to disk.
+    fn spills(&self) -> bool {
+        self.stuck_since.is_some() || !self.log.is_read()
+    }
+
+    /// Puts on disk what must be there.
+    fn save(&mut self) {
+        if !self.spills() {
+            return self.shared.disk(self.lane, None);
+        }
+        let saved = self.save_passed().and_then(|()| self.save_waiting());
+        self.shared.disk(self.lane, saved.err().map(|why| format!("the spill folder takes nothing: {why}")));
+    }
+
+    /// What the lane has and the server has not acknowledged.
+    fn save_passed(&mut self) -> std::io::Result<()> {
+        let is_ready = matches!(self.ready, Some((_, None)));
+        let mut parcels: Vec<Parcel> = Vec::new();
+        for passed in &self.passed {
+            if let Passed::Memory(parcel) = passed {
+                parcels.push(parcel.clone());
+            }
+        }
+        parcels.extend(self.ready.iter().filter(|_| is_ready).map(|(parcel, _)| parcel.clone()));
+        // Only what was sent while the log was read to its end is in memory alone.
+        if parcels.is_empty() || self.stuck_since.is_none() {
+            return Ok(());
+        }
+        let file = self.append(&parcels, true)?;
+        for passed in &mut self.passed {
+            if matches!(passed, Passed::Memory(_)) {
+                *passed = Passed::Disk(file);
+            }
+        }
+        if let Some((_, ready @ None)) = &mut self.ready {
+            *ready = Some(file);
+        }
+        Ok(())
+    }
+
+    fn save_waiting(&mut self) -> std::io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let parcels = std::mem::take(&mut self.waiting);
+        self.append(&parcels, false).map(drop).inspect_err(|_| self.waiting = parcels)
+    }
+
+    /// Writes blocks to the log; from here on they are accepted.
+    fn append(&mut self, parcels: &[Parcel], sent: bool) -> std::io::Result<u64> {
+        let place = |parcel: &Parcel| parcel.mark.as_ref().map_or(0, |(_, place)| *place);
+        let placed = |parcel| (place(parcel), parcel.first.unwrap_or_default(), &*parcel.block);
+        let blocks: Vec<Placed<'_>> = parcels.iter().map(placed).collect();
+        let file = self.log.append(&blocks, sent)?;
+        let counts = &self.shared.lanes[self.lane.index()];
+        for parcel in parcels {
+            let (first, events) = (parcel.first.unwrap_or_default(), parcel.block.events);
+            counts.spilled.fetch_add(events, Relaxed);
+            counts.accepted.fetch_max(first + events, Relaxed);
+            self.shared.tell(self.lane, Fate::Spilled, first, events);
+        }
+        Ok(file)
+    }
+
+    /// Makes ready what is to be handed on next.
+    fn load(&mut self) {
+        if let Ok(known) = self.stored.try_recv() {
+            self.known = Some(known);
+        }
+        while self.ready.is_none() {
+            let Some(session) = self.log.next_session() else { break };
+            let is_own = session == self.session;
+            // Which blocks of another session are stored is not known before the lane is ours.
+            if !is_own && self.known.is_none() {
+                return;
+            }
+            match self.log.next() {
+                Ok(Some(Item::Block(record, session, file))) => {
+                    let stored = self.known.as_ref().and_then(|known| known.get(&session)).copied();
+                    if !is_own && record.place <= stored.unwrap_or(0).max(self.last_place(&session)) {
+                        self.log.settle(file);
+                        continue;
+                    }
+                    self.last = Some((session.clone(), record.place));
+                    let field = if is_own { self.field.clone() } else { Name::spilled(&session).into() };
+                    let mark = Some((field, record.place));
+                    let first = is_own.then_some(record.first);
+                    self.ready = Some((Parcel { block: record.block, first, mark }, Some(file)));
+                }
+                Ok(Some(Item::Damage(what))) => tracing::warn!("{what}; what follows is used"),
+                Ok(None) => break,
+                Err(why) => {
+                    return self
+                        .shared
+                        .disk(self.lane, Some(format!("the spill folder cannot be read: {why}")));
+                }
+            }
+        }
+        let unreadable = std::mem::take(&mut self.log.unreadable);
+        self.shared.lanes[self.lane.index()].unreadable.fetch_add(unreadable, Relaxed);
+        if self.ready.is_none() && !self.spills() && !self.waiting.is_empty() {
+            // The disk took them not, and the server does again.
+            self.ready = Some((self.waiting.remove(0), None));
+        }
+    }
+
+    /// Where the last block read of a session stands. A file whose fsync failed may hold blocks that were written again.
+    fn last_place(&self, session: &Arc<str>) -> u64 {
+        self.last.as_ref().filter(|(of, _)| of == session).map_or(0, |(_, place)| *place)
+    }
+
+    /// Waits until a block came, or was handed on, or it is time to look again.
+    fn exchange(&mut self) {
+        // What is ready and in memory alone would be overtaken by nothing: the next one waits for it.
+        let takes = self.is_open && self.waiting.is_empty() && (self.ready.is_none() || self.spills());
+        let (input, output) = (self.input.clone(), self.output.clone());
+        let mut select = Select::new();
+        let give = self.ready.is_some().then(|| select.send(&output));
+        let take = takes.then(|| select.recv(&input));
+        let Ok(operation) = select.select_timeout(LOOK) else { return };
+        let at = Some(operation.index());
+        if at == take {
+            match operation.recv(&input) {
+                Ok(parcel) => self.take(parcel),
+                Err(_) => self.is_open = false,
+            }
+        } else if at == give
+            && let Some((parcel, file)) = self.ready.take()
+        {
+            self.passed.push_back(file.map_or_else(|| Passed::Memory(parcel.clone()), Passed::Disk));
+            // Fails only where the lane's thread has ended, and then so do we.
+            let _ = operation.send(&output, parcel);
+        }
+    }
+
+    fn take(&mut self, parcel: Parcel) {
+        self.mark(parcel);
+        if !self.spills() && self.ready.is_none() {
+            self.ready = self.waiting.pop().map(|parcel| (parcel, None));
+            return;
+        }
+        while self.waiting.len() < BATCH
+            && let Ok(parcel) = self.input.try_recv()
+        {
+            self.mark(parcel);
+        }
+    }
+
+    /// Gives a block its place.
+    fn mark(&mut self, mut parcel: Parcel) {
+        self.place += 1;
+        parcel.mark = Some((self.field.clone(), self.place));
+        self.waiting.push(parcel);
+    }
+
+    /// Whether no more blocks come and every one is acknowledged.
+    fn is_done(&mut self) -> bool {
+        !self.is_open
+            && self.is_saved()
+            && self.log.is_read()
+            && self.passed.is_empty()
+            && self.ready.is_none()
+    }
+
+    /// Whether no more blocks come, every one is on disk, and the server takes nothing.
+    fn is_left(&self) -> bool {
+        !self.is_open && self.is_saved() && self.stuck_since.is_some_and(|since| since.elapsed() >= STALL)
+    }
+
+    /// Whether nothing is in memory alone.
+    fn is_saved(&self) -> bool {
+        let in_memory = self.passed.iter().any(|passed| matches!(passed, Passed::Memory(_)));
+        self.waiting.is_empty() && !matches!(self.ready, Some((_, None))) && !in_memory
+    }
+}

@@ -1,0 +1,173 @@
+//! A block in a spill file: bytes ⇄ block, no I/O.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 4 | `FBS1` |
+//! | 4 | length of the frame |
+//! | 8 each | place in the session, events pushed in the session before it, events in the session's files before it, events, smallest and largest `time_us`, bytes of the events |
+//! | 4 | CRC-32 of the frame |
+//! | 4 | CRC-32 of all of the above |
+//! | … | the zstd frame, as a stream entry has it |
+//!
+//! Numbers are little-endian. A file begins with a head: `FBS1`, length of the buffer's name, the name, CRC-32 of these.
+
+use std::sync::Arc;
+
+use crate::block::frame::{Block, CONTENT_BYTES_MAX};
+
+/// What heads and records begin with.
+pub(super) const MAGIC: &[u8; 4] = b"FBS1";
+
+/// Bytes of a record before its frame.
+pub(super) const HEAD_BYTES: usize = 72;
+
+/// A block and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    /// Its place in the session, from 1.
+    pub place: u64,
+    /// Events of the lane pushed in the session before it.
+    pub first: u64,
+    /// Events in the session's files before it.
+    pub before: u64,
+    pub block: Arc<Block>,
+}
+
+/// What stands at a place in a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum At {
+    /// A record, and its bytes.
+    Record(Record, usize),
+    /// A record whose frame is damaged: it is known what is lost. Events before, events, bytes.
+    Damaged(u64, u64, usize),
+    /// The file ends before the record does.
+    Cut,
+    /// No record begins here.
+    Nothing,
+}
+
+/// Appends a record to `out`.
+pub(super) fn write(place: u64, first: u64, before: u64, block: &Block, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&(block.frame.len() as u32).to_le_bytes());
+    for number in [place, first, before, block.events, block.time_min, block.time_max, block.raw_bytes] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    out.extend_from_slice(&crc32fast::hash(&block.frame).to_le_bytes());
+    let sum = crc32fast::hash(&out[start..]);
+    out.extend_from_slice(&sum.to_le_bytes());
+    out.extend_from_slice(&block.frame);
+}
+
+/// How many bytes a block's record takes.
+pub(super) fn len(block: &Block) -> u64 {
+    (HEAD_BYTES + block.frame.len()) as u64
+}
+
+fn short(head: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
+}
+
+/// How many bytes a record takes that begins so; none where it is not sound, or not all of its head is there.
+pub(super) fn whole_len(bytes: &[u8]) -> Option<usize> {
+    let head = bytes.get(..HEAD_BYTES)?;
+    let is_sound =
+        head.starts_with(MAGIC) && crc32fast::hash(&head[..HEAD_BYTES - 4]) == short(head, HEAD_BYTES - 4);
+    let frame_len = short(head, 4) as usize;
+    (is_sound && frame_len <= CONTENT_BYTES_MAX).then_some(HEAD_BYTES + frame_len)
+}
+
+/// Reads what `bytes` begins with.
+pub(super) fn read(bytes: &[u8]) -> At {
+    let is_short = bytes.len() < HEAD_BYTES && bytes.starts_with(&MAGIC[..bytes.len().min(4)]);
+    let Some(whole) = whole_len(bytes) else { return if is_short { At::Cut } else { At::Nothing } };
+    let Some(frame) = bytes.get(HEAD_BYTES..whole) else { return At::Cut };
+    let long = |index: usize| {
+        let at = 8 + index * 8;
+        u64::from(short(bytes, at)) | u64::from(short(bytes, at + 4)) << 32
+    };
+    let (place, first, before, events) = (long(0), long(1), long(2), long(3));
+    if crc32fast::hash(frame) != short(bytes, HEAD_BYTES - 8) {
+        return At::Damaged(before, events, whole);
+    }
+    let block =
+        Block { events, time_min: long(4), time_max: long(5), raw_bytes: long(6), frame: frame.to_vec() };
+    At::Record(Record { place, first, before, block: Arc::new(block) }, whole)
+}
+
+/// The head of a file of this buffer.
+pub(super) fn head(buffer: &str) -> Vec<u8> {
+    let mut head = MAGIC.to_vec();
+    head.extend_from_slice(&(buffer.len() as u32).to_le_bytes());
+    head.extend_from_slice(buffer.as_bytes());
+    let sum = crc32fast::hash(&head);
+    head.extend_from_slice(&sum.to_le_bytes());
+    head
+}
+
+/// Whose file begins so: the buffer's name; none where the head is damaged or was never whole.
+pub(super) fn owner(bytes: &[u8]) -> Option<String> {
+    let rest = bytes.strip_prefix(MAGIC)?;
+    let len = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
+    let name = rest.get(4..)?.get(..len)?;
+    let sum = u32::from_le_bytes(rest[4 + len..].get(..4)?.try_into().ok()?);
+    let is_sound = crc32fast::hash(&bytes[..8 + len]) == sum;
+    std::str::from_utf8(name).ok().filter(|_| is_sound).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(number: u64) -> Block {
+        let frame = (0..50 + number as u8).collect();
+        Block { events: number, time_min: 5, time_max: 9, raw_bytes: 500, frame }
+    }
+
+    fn written() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write(7, 120, 100, &block(3), &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn a_record_comes_back_as_it_was() {
+        let mut bytes = written();
+        let whole = bytes.len();
+        assert_eq!(whole as u64, len(&block(3)));
+        bytes.extend_from_slice(b"more");
+        let record = Record { place: 7, first: 120, before: 100, block: Arc::new(block(3)) };
+        assert_eq!(read(&bytes), At::Record(record, whole));
+    }
+
+    #[test]
+    fn a_record_cut_at_any_byte_is_cut_and_nothing_else() {
+        let bytes = written();
+        for at in 0..bytes.len() {
+            assert_eq!(read(&bytes[..at]), At::Cut, "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_is_found_wherever_it_is() {
+        for at in 0..written().len() * 8 {
+            let mut bytes = written();
+            bytes[at / 8] ^= 1 << (at % 8);
+            let expected = if at / 8 < HEAD_BYTES { At::Nothing } else { At::Damaged(100, 3, bytes.len()) };
+            assert_eq!(read(&bytes), expected, "bit {at}");
+        }
+    }
+
+    #[test]
+    fn a_head_says_whose_file_it_is_or_nothing() {
+        let head = head("day");
+        assert_eq!(owner(&head).as_deref(), Some("day"));
+        for at in 0..head.len() {
+            assert_eq!(owner(&head[..at]), None, "cut at {at}");
+            let mut flipped = head.clone();
+            flipped[at] ^= 1;
+            assert_eq!(owner(&flipped), None, "byte {at}");
+        }
+    }
+}
