@@ -4,12 +4,14 @@
 //! hold what was read against it, byte for byte. A lane acknowledges in the order of its pushes, so what is
 //! acknowledged of a lane is a count.
 //!
-//! lost = acknowledged − read; unexpected = read − offered. An event that is neither acknowledged nor refused
-//! is unknown: it owes nothing and may turn up.
+//! lost = acknowledged − read; unexpected = read − offered. An event that is neither acknowledged nor given up
+//! is unknown: it owes nothing and may turn up. One that the writer counted as given up (shed, trimmed) is owed no
+//! more, and must not turn up: then the count was wrong.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
+use crate::buffer::overflow::{Fate, Told};
 use crate::event::lane::Lane;
 use crate::report::units::thousands;
 
@@ -29,14 +31,28 @@ pub struct Ledger<'a> {
     places: Option<Places>,
 }
 
+/// What is owed of an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owed {
+    /// Nothing, as yet.
+    Open,
+    /// That it comes back.
+    Back,
+    /// That it does not: it was counted as given up.
+    Gone,
+}
+
 /// A lane's events in the order in which they were offered.
 #[derive(Default)]
 struct Account {
     offered: Vec<u64>,
-    acknowledged: usize,
+    /// As far as anything is owed.
+    owed: Vec<Owed>,
     read: Vec<bool>,
     /// The place after the last one read.
     next: usize,
+    /// Where the next one read stands, should it not be `next`.
+    hint: usize,
     repeats: u64,
     out_of_order: u64,
 }
@@ -48,10 +64,14 @@ pub struct Findings {
     pub offered: u64,
     /// Events acknowledged.
     pub acknowledged: u64,
-    /// Events neither acknowledged nor refused.
+    /// Events counted as given up.
+    pub given_up: u64,
+    /// Events neither acknowledged nor given up.
     pub unknown: u64,
     /// Different offered events read.
     pub read: u64,
+    /// Acknowledged and not read, in lanes of which nothing was.
+    pub lost_whole: u64,
     /// Acknowledged and not read, before the first one of their lane that was.
     pub lost_prefix: u64,
     /// Acknowledged and not read, between others of their lane.
@@ -64,34 +84,46 @@ pub struct Findings {
     pub repeats: u64,
     /// Read after a later one of their lane.
     pub out_of_order: u64,
+    /// Read although they were counted as given up.
+    pub kept: u64,
 }
 
 impl Findings {
     /// Acknowledged and not read.
     pub fn lost(&self) -> u64 {
-        self.lost_prefix + self.lost_middle + self.lost_tail
+        self.lost_whole + self.lost_prefix + self.lost_middle + self.lost_tail
     }
 
     /// Everything that a sound buffer has none of.
     pub fn faults(&self) -> u64 {
-        self.lost() + self.unexpected + self.repeats + self.out_of_order
+        self.lost() + self.unexpected + self.repeats + self.out_of_order + self.kept
     }
 
     /// For people: what is wrong, or that nothing is.
     pub fn sentence(&self) -> String {
         let show = |count: u64| thousands(count as f64, 0);
+        let gone = match self.given_up {
+            0 => String::new(),
+            _ => format!("; {} counted as given up", show(self.given_up)),
+        };
         if self.faults() == 0 {
+            let none = if gone.is_empty() { "" } else { ", and none of them came back" };
             return format!(
-                "{} acknowledged, {} read back, each the same bytes, once, in its lane's order",
+                "{} acknowledged, {} read back, each the same bytes, once, in its lane's order{gone}{none}",
                 show(self.acknowledged),
                 show(self.read)
             );
         }
+        let gone = match self.kept {
+            0 => gone,
+            kept => format!("{gone}, of which {} came back all the same", show(kept)),
+        };
         format!(
-            "of {} acknowledged {} are lost (prefix {}, middle {}, tail {}); {} read that were never offered, \
-             {} repeated, {} out of order",
+            "of {} acknowledged {} are lost (whole lanes {}, prefix {}, middle {}, tail {}); {} read that were never \
+             offered, {} repeated, {} out of order{gone}",
             show(self.acknowledged),
             show(self.lost()),
+            show(self.lost_whole),
             show(self.lost_prefix),
             show(self.lost_middle),
             show(self.lost_tail),
@@ -115,16 +147,47 @@ impl<'a> Ledger<'a> {
 
     /// The first `count` events offered to `lane` are acknowledged.
     pub fn acknowledged(&mut self, lane: Lane, count: u64) {
+        self.owe(lane, 0, count, Owed::Back);
+    }
+
+    /// A writer that began with an empty lane said what became of some events.
+    pub fn told(&mut self, told: Told) {
+        let owed = match told.fate {
+            Fate::Acknowledged | Fate::Spilled => Owed::Back,
+            Fate::Shed | Fate::Trimmed => Owed::Gone,
+        };
+        self.owe(told.lane, told.from, told.events, owed);
+    }
+
+    fn owe(&mut self, lane: Lane, from: u64, events: u64, now: Owed) {
         let account = &mut self.lanes[lane.index()];
-        account.acknowledged = usize::try_from(count).unwrap_or(usize::MAX).min(account.offered.len());
+        let end = account.offered.len();
+        let place = |number: u64| usize::try_from(number).unwrap_or(end).min(end);
+        let (from, to) = (place(from), place(from.saturating_add(events)));
+        if account.owed.len() < to {
+            account.owed.resize(end, Owed::Open);
+        }
+        for owed in &mut account.owed[from..to] {
+            // What was given up stays so, whenever it is heard that it had been acknowledged.
+            if *owed != Owed::Gone {
+                *owed = now;
+            }
+        }
+    }
+
+    /// The next event read of `lane` should be the one after so many acknowledged ones. This only saves a search.
+    pub fn hint(&mut self, lane: Lane, before: u64) {
+        self.lanes[lane.index()].hint = usize::try_from(before).unwrap_or(usize::MAX);
     }
 
     /// An event came out of `lane`.
     pub fn read(&mut self, lane: Lane, event: &[u8]) {
-        let place = self.lanes[lane.index()].next;
-        if self.is(lane, place, event) {
-            self.found(lane, place);
-            return;
+        let account = &self.lanes[lane.index()];
+        for place in [account.next_owed(), account.hint] {
+            if self.is(lane, place, event) {
+                self.found(lane, place);
+                return;
+            }
         }
         match self.look_up(event) {
             Some((at, place)) if at == lane && self.is(lane, place, event) => self.found(lane, place),
@@ -178,22 +241,37 @@ impl<'a> Ledger<'a> {
 }
 
 impl Account {
+    fn owed(&self, place: usize) -> Owed {
+        self.owed.get(place).copied().unwrap_or(Owed::Open)
+    }
+
+    /// The first place after the last one read that was not given up.
+    fn next_owed(&self) -> usize {
+        let gone = self.owed.get(self.next..).unwrap_or_default();
+        self.next + gone.iter().take_while(|owed| **owed == Owed::Gone).count()
+    }
+
     fn add_to(&self, all: &mut Findings) {
-        all.offered += self.offered.len() as u64;
-        all.acknowledged += self.acknowledged as u64;
-        all.unknown += (self.offered.len() - self.acknowledged) as u64;
+        let offered = self.offered.len();
+        all.offered += offered as u64;
+        let count = |owed: Owed| (0..offered).filter(|place| self.owed(*place) == owed).count() as u64;
+        all.acknowledged += count(Owed::Back);
+        all.given_up += count(Owed::Gone);
+        all.unknown += count(Owed::Open);
         all.read += self.read.iter().filter(|read| **read).count() as u64;
         all.repeats += self.repeats;
         all.out_of_order += self.out_of_order;
         let was_read = |place: usize| self.read.get(place).copied().unwrap_or(false);
-        let first = (0..self.acknowledged).find(|place| was_read(*place));
-        let last = (0..self.acknowledged).rfind(|place| was_read(*place));
-        for place in (0..self.acknowledged).filter(|place| !was_read(*place)) {
-            match (first, last) {
-                (Some(first), _) if place < first => all.lost_prefix += 1,
-                (_, Some(last)) if place < last => all.lost_middle += 1,
-                _ => all.lost_tail += 1,
-            }
+        all.kept +=
+            (0..offered).filter(|place| self.owed(*place) == Owed::Gone && was_read(*place)).count() as u64;
+        let span = self.read.iter().position(|read| *read).zip(self.read.iter().rposition(|read| *read));
+        for place in (0..offered).filter(|place| self.owed(*place) == Owed::Back && !was_read(*place)) {
+            *match span {
+                None => &mut all.lost_whole,
+                Some((first, _)) if place < first => &mut all.lost_prefix,
+                Some((_, last)) if place > last => &mut all.lost_tail,
+                Some(_) => &mut all.lost_middle,
+            } += 1;
         }
     }
 }
@@ -229,7 +307,7 @@ mod tests {
     fn what_is_acknowledged_and_not_read_is_lost_and_said_where() {
         let findings = ledger(&[1, 2, 4, 5]);
         assert_eq!((findings.lost_prefix, findings.lost_middle, findings.lost_tail), (1, 1, 2));
-        assert_eq!(ledger(&[]).lost_tail, 8);
+        assert_eq!(ledger(&[]).lost_whole, 8);
     }
 
     #[test]
@@ -249,5 +327,29 @@ mod tests {
         ledger.read(Lane::Likes, b"event 1");
         let findings = ledger.findings();
         assert_eq!((findings.unexpected, findings.lost()), (2, 2));
+    }
+
+    #[test]
+    fn what_was_given_up_is_owed_no_more_and_must_not_come_back() {
+        let tell = |ledger: &mut Ledger<'_>, fate, from, events| {
+            ledger.told(Told { lane: Lane::Likes, fate, from, events });
+        };
+        let ledger = |read: &[u64]| {
+            let mut ledger = Ledger::new(&make);
+            (0..10).for_each(|index| ledger.offered(Lane::Likes, index));
+            tell(&mut ledger, Fate::Trimmed, 0, 2);
+            tell(&mut ledger, Fate::Acknowledged, 0, 4);
+            tell(&mut ledger, Fate::Shed, 4, 2);
+            tell(&mut ledger, Fate::Spilled, 6, 3);
+            for index in read {
+                ledger.read(Lane::Likes, format!("event {index}").as_bytes());
+            }
+            assert!(ledger.places.is_none() || read[0] != 2 || read.len() < 5, "no search where nothing is wrong");
+            ledger.findings()
+        };
+        let sound = ledger(&[2, 3, 6, 7, 8]);
+        assert_eq!((sound.acknowledged, sound.given_up, sound.unknown, sound.faults()), (5, 4, 1, 0));
+        assert_eq!(ledger(&[1, 2, 3, 6, 7, 8]).kept, 1);
+        assert_eq!((ledger(&[2, 3, 6, 8]).lost_middle, ledger(&[6, 7, 8]).lost_prefix), (1, 2));
     }
 }

@@ -164,7 +164,13 @@ fn damaged(run: &Run<'_>, events: &Synth, limits: Limits) -> anyhow::Result<Cont
     fill(&plan, &mut ledger, run.on.progress)?;
     let planted = plant(&address, &name)?;
     let back = read_back(&address, &name, &mut ledger, run.on.progress)?;
-    let found = Findings { lost_prefix: 0, lost_middle: back.findings.lost(), lost_tail: 0, ..back.findings };
+    let found = Findings {
+        lost_prefix: 0,
+        lost_middle: back.findings.lost(),
+        lost_tail: 0,
+        lost_whole: 0,
+        ..back.findings
+    };
     let expected = Findings {
         lost_middle: planted.taken + planted.flipped,
         read: found.acknowledged - planted.taken - planted.flipped,
