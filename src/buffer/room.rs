@@ -13,14 +13,25 @@ use super::recover::Setback;
 use super::scripts;
 use crate::event::lane::Lane;
 
-/// Blocks dropped in one step.
+/// Blocks of a lane that are looked at in one step.
 const BLOCKS: usize = 16;
 
 /// Steps at the most before the append is tried again.
-const STEPS: usize = 64;
+const STEPS: usize = 16;
 
 /// Bytes of room beyond what is about to be sent: other lanes append too.
 const SPARE: usize = 64 << 10;
+
+/// A lane's oldest blocks, with the bytes of their frames.
+struct Oldest {
+    lane: Lane,
+    blocks: Vec<(Id, usize)>,
+    /// What was ever dropped of it to make room.
+    ever: u64,
+}
+
+/// Blocks of a lane to be dropped: the last of them, and the bytes of all.
+type Drops = Vec<(Lane, Id, usize)>;
 
 impl Appender {
     /// Drops the oldest blocks, at least as many bytes as wait to be appended. False where there are none.
@@ -32,17 +43,22 @@ impl Appender {
         let mut freed = 0;
         for _ in 0..STEPS {
             let lanes = self.oldest()?;
-            for (lane, _, ever) in &lanes {
-                known[lane.index()].get_or_insert(*ever);
+            for oldest in &lanes {
+                known[oldest.lane.index()].get_or_insert(oldest.ever);
             }
-            let Some((lane, _, _)) = lanes.first() else { break };
-            let upto = lanes.get(1).map_or("+".to_owned(), |(_, id, _)| id.to_string());
-            let (bytes, before, events, ever) = self.drop_oldest(*lane, enough - freed, &upto)?;
-            // The answer to an earlier step may have been lost with its connection.
-            let counted = known[lane.index()].replace(ever).unwrap_or(ever);
-            shared.lanes[lane.index()].trimmed.fetch_add(ever.saturating_sub(counted), Relaxed);
-            shared.tell(*lane, Fate::Trimmed, before, events);
-            freed += bytes;
+            let drops = choose(lanes, enough - freed);
+            if drops.is_empty() {
+                break;
+            }
+            for ((lane, _, bytes), (found, before, events, ever)) in
+                drops.iter().zip(self.drop_up_to(&drops)?)
+            {
+                // The answer to an earlier step may have been lost with its connection.
+                let counted = known[lane.index()].replace(ever).unwrap_or(ever);
+                shared.lanes[lane.index()].trimmed.fetch_add(ever.saturating_sub(counted), Relaxed);
+                shared.tell(*lane, Fate::Trimmed, before, events);
+                freed += if found > 0 { *bytes } else { 0 };
+            }
             if freed >= enough {
                 break;
             }
@@ -50,36 +66,95 @@ impl Appender {
         Ok(freed > 0)
     }
 
-    /// The lanes that hold blocks, the oldest first: its oldest block, and what was ever dropped of it so.
-    fn oldest(&mut self) -> Result<Vec<(Lane, Id, u64)>, Setback> {
+    /// The oldest blocks of each lane, in one round trip.
+    fn oldest(&mut self) -> Result<Vec<Oldest>, Setback> {
         let name = self.lease.name.clone();
         let script = Script::new(scripts::OLDEST);
-        let mut lanes = Vec::new();
+        let mut ask = redis::pipe();
+        ask.load_script(&script).ignore();
         for lane in Lane::ALL {
-            let connection = self.open_connection()?;
-            let (id, ever): (String, u64) =
-                script.key(name.stream(lane)).key(name.writer(lane)).invoke(connection)?;
-            lanes.extend(Id::parse(&id).map(|id| (lane, id, ever)));
+            ask.invoke_script(script.key(name.stream(lane)).key(name.writer(lane)).arg(BLOCKS));
         }
-        lanes.sort_by_key(|(_, id, _)| *id);
-        Ok(lanes)
+        let answers: Vec<(Vec<String>, u64)> = ask.query(self.open_connection()?)?;
+        let oldest = |(lane, (blocks, ever)): (Lane, (Vec<String>, u64))| Oldest {
+            lane,
+            blocks: blocks
+                .chunks_exact(2)
+                .filter_map(|pair| Some((Id::parse(&pair[0])?, pair[1].parse().ok()?)))
+                .collect(),
+            ever,
+        };
+        Ok(Lane::ALL.into_iter().zip(answers).map(oldest).collect())
     }
 
-    /// Drops blocks of a lane up to an id: bytes of frames, events of the lane before them, events, and those ever
-    /// dropped so.
-    fn drop_oldest(
-        &mut self,
-        lane: Lane,
-        enough: usize,
-        upto: &str,
-    ) -> Result<(usize, u64, u64, u64), Setback> {
+    /// Drops blocks, in one round trip. Of each lane: whether there were any, events before them, events, and those
+    /// ever dropped so.
+    fn drop_up_to(&mut self, drops: &Drops) -> Result<Vec<(u64, u64, u64, u64)>, Setback> {
         let name = self.lease.name.clone();
-        Ok(Script::new(scripts::ROOM)
-            .key(name.stream(lane))
-            .key(name.writer(lane))
-            .arg(BLOCKS)
-            .arg(enough)
-            .arg(upto)
-            .invoke(self.open_connection()?)?)
+        let script = Script::new(scripts::ROOM);
+        let mut ask = redis::pipe();
+        ask.load_script(&script).ignore();
+        for (lane, last, _) in drops {
+            ask.invoke_script(script.key(name.stream(*lane)).key(name.writer(*lane)).arg(last.to_string()));
+        }
+        Ok(ask.query(self.open_connection()?)?)
+    }
+}
+
+/// The oldest blocks, whichever lane they are in, until they come to so many bytes, or until there may be an older one
+/// that was not looked at.
+fn choose(mut lanes: Vec<Oldest>, enough: usize) -> Drops {
+    for oldest in &mut lanes {
+        oldest.blocks.reverse();
+    }
+    let (mut drops, mut bytes): (Drops, usize) = (Vec::new(), 0);
+    let mut looked_at: Vec<usize> = lanes.iter().map(|oldest| oldest.blocks.len()).collect();
+    while bytes < enough {
+        let next = (0..lanes.len()).filter_map(|at| Some((lanes[at].blocks.last()?.0, at))).min();
+        let Some((id, at)) = next else { break };
+        let Some((_, size)) = lanes[at].blocks.pop() else { break };
+        bytes += size;
+        let lane = lanes[at].lane;
+        match drops.iter_mut().find(|(dropped, ..)| *dropped == lane) {
+            Some((_, last, sum)) => (*last, *sum) = (id, *sum + size),
+            None => drops.push((lane, id, size)),
+        }
+        if lanes[at].blocks.is_empty() && std::mem::take(&mut looked_at[at]) == BLOCKS {
+            break;
+        }
+    }
+    drops
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn oldest(lane: Lane, ids: impl IntoIterator<Item = u64>) -> Oldest {
+        let blocks = ids.into_iter().map(|ms| (Id { ms, seq: 0 }, 10)).collect();
+        Oldest { lane, blocks, ever: 0 }
+    }
+
+    fn chosen(lanes: Vec<Oldest>, enough: usize) -> Vec<(Lane, u64, usize)> {
+        choose(lanes, enough).into_iter().map(|(lane, id, bytes)| (lane, id.ms, bytes)).collect()
+    }
+
+    #[test]
+    fn the_oldest_go_whichever_lane_they_are_in() {
+        let lanes = || vec![oldest(Lane::Likes, [1, 4, 5]), oldest(Lane::Posts, [2, 3, 9])];
+        assert_eq!(chosen(lanes(), 10), [(Lane::Likes, 1, 10)]);
+        assert_eq!(chosen(lanes(), 31), [(Lane::Likes, 4, 20), (Lane::Posts, 3, 20)]);
+        assert_eq!(chosen(lanes(), 1_000), [(Lane::Likes, 5, 30), (Lane::Posts, 9, 30)]);
+        assert!(chosen(vec![oldest(Lane::Likes, [])], 10).is_empty());
+    }
+
+    #[test]
+    fn none_goes_before_one_that_may_be_older() {
+        let lanes = vec![oldest(Lane::Likes, 1..=16), oldest(Lane::Posts, [17])];
+        assert_eq!(
+            chosen(lanes, 1_000),
+            [(Lane::Likes, 16, 160)],
+            "the next of the likes may be older than 17"
+        );
     }
 }

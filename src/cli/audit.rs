@@ -98,7 +98,7 @@ impl Audit {
         }
         let mut report = begun.report(&profile, target);
         report.claims = claims::of(&audit, controls::of_settings(&profile), controls::on_data(&profile));
-        report.conflicts = conflict::of(&profile, seen.info.as_ref().ok());
+        report.conflicts = conflict::of(&profile, seen.info.as_ref().ok(), &[]);
         report.audit = Some(audit);
         report.seconds = begun.seconds();
         conclude(&report, global, self.out.as_deref())

@@ -20,6 +20,7 @@ mod conclude;
 mod load;
 mod overflow;
 mod place;
+mod pressure;
 mod progress;
 mod proof;
 mod prove;
@@ -96,6 +97,7 @@ enum Verb {
     Audit(audit::Audit),
     Baseline(baseline::Baseline),
     Capacity(capacity::Capacity),
+    Pressure(pressure::Pressure),
     Throughput(throughput::Throughput),
     Append(append::Append),
     Read(read::Read),
@@ -130,6 +132,7 @@ pub fn main() -> ExitCode {
         Verb::Audit(verb) => verb.run(global),
         Verb::Baseline(verb) => verb.run(global),
         Verb::Capacity(verb) => verb.run(global),
+        Verb::Pressure(verb) => verb.run(global),
         Verb::Throughput(verb) => verb.run(global),
         Verb::Append(verb) => verb.run(global),
         Verb::Read(verb) => verb.run(global),

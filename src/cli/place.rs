@@ -33,13 +33,14 @@ impl Place {
         Ok(Profile::load(&self.profile)?)
     }
 
-    /// The server that was given, where one was. `writes` says what would be written to it, where anything would.
-    pub(super) fn given(&self, writes: Option<&str>) -> anyhow::Result<Option<Address>> {
+    /// The server that was given, where one was. `writes` says what would be written to it, where anything would;
+    /// `faults` permits that too.
+    pub(super) fn given(&self, writes: Option<&str>, faults: bool) -> anyhow::Result<Option<Address>> {
         let Some(url) = &self.url else { return Ok(None) };
         let address = Address::parse(url)?;
         if let Some(writes) = writes {
             anyhow::ensure!(
-                self.allow_load,
+                self.allow_load || faults,
                 "{address} is somebody's server: this would write {writes}, and remove them afterwards; \
                  --allow-load permits that, and `forebay audit` only reads"
             );

@@ -19,7 +19,7 @@ use crate::proof::audit::look::Look;
 use crate::proof::audit::{claims, controls, judge};
 use crate::proof::claim::Claim;
 use crate::proof::target::{self, Target};
-use crate::proof::{Subject, baseline, capacity, conflict, throughput};
+use crate::proof::{Subject, baseline, capacity, conflict, pressure, throughput};
 use crate::report::{Report, Warning, write_all};
 use crate::server;
 
@@ -60,12 +60,14 @@ pub(crate) enum Proof {
     Audit,
     Baseline,
     Capacity,
+    Pressure,
     Throughput,
 }
 
 impl Proof {
     /// Every proof, in the order in which they run.
-    pub(crate) const ALL: [Self; 4] = [Self::Audit, Self::Baseline, Self::Capacity, Self::Throughput];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Audit, Self::Baseline, Self::Capacity, Self::Pressure, Self::Throughput];
 
     /// Whether it writes to the server.
     fn writes(self) -> bool {
@@ -81,12 +83,16 @@ pub(crate) struct Wanted<'a> {
     pub(crate) patterns: &'a [Pattern],
     /// Where the report goes, and what long proofs write as they go.
     pub(crate) out: Option<&'a Path>,
+    /// Whether somebody's server may be filled to a limit.
+    pub(crate) allow_faults: bool,
+    /// How long a full server is pushed on.
+    pub(crate) beyond: Option<Duration>,
 }
 
 impl<'a> Wanted<'a> {
     /// These proofs, as they are by default.
     pub(crate) fn of(proofs: &'a [Proof], patterns: &'a [Pattern], out: Option<&'a Path>) -> Self {
-        Self { proofs, patterns, out }
+        Self { proofs, patterns, out, allow_faults: false, beyond: None }
     }
 }
 
@@ -106,7 +112,14 @@ impl On {
         let name = target::own_name("proof")?;
         let writes = proofs.iter().any(|proof| proof.writes());
         let what = format!("up to {} events under keys of its own (forebay:{name}:…)", profile.hold.events);
-        let given = self.place.given(writes.then_some(what.as_str()))?;
+        let given = self.place.given(writes.then_some(what.as_str()), wanted.allow_faults)?;
+        let fills = proofs.contains(&Proof::Pressure);
+        if let (Some(address), [Proof::Pressure], false) = (&given, proofs, wanted.allow_faults) {
+            anyhow::bail!(
+                "{address} is somebody's server: this would fill it to a limit of its own and change its maxmemory and \
+                 maxmemory-policy meanwhile; --allow-faults permits that, and without --url a server of its own is used"
+            );
+        }
         let (cleaned, over) = crossbeam_channel::bounded(1);
         let on_signal = given.clone().filter(|_| writes).map(|address| (address, name.clone()));
         // Set while a proof runs that ends with what it has seen.
@@ -137,6 +150,12 @@ impl On {
             Some(address) => {
                 if writes {
                     Place::announce(&address, &what, global);
+                    if fills && wanted.allow_faults && !global.quiet {
+                        say::tell(&format!(
+                            "forebay: filling {address} to a limit: maxmemory, maxmemory-policy and \
+                             notify-keyspace-events are changed for the runs, and set back"
+                        ));
+                    }
                 }
                 Target::Given(address)
             }
@@ -161,6 +180,9 @@ impl On {
                 Proof::Audit => audit(&on, &mut report).map(|()| Vec::new()),
                 Proof::Baseline => baseline::Run { on }.run(),
                 Proof::Capacity => capacity::Run { on }.run(),
+                Proof::Pressure => {
+                    pressure::Run { on, allow_faults: wanted.allow_faults, beyond: wanted.beyond }.run()
+                }
                 Proof::Throughput => wanted.throughput(on, stop, &report),
             };
             is_heard.store(false, Relaxed);
@@ -173,7 +195,7 @@ impl On {
             report.warnings.push(interrupted(proofs));
         }
         let (_, after) = target.address().connect()?;
-        report.conflicts = conflict::of(&profile, Some(&after));
+        report.conflicts = conflict::of(&profile, Some(&after), &report.claims);
         report.seconds = begun.seconds();
         Ok(report)
     }

@@ -26,12 +26,19 @@ pub(crate) struct Prove {
     /// Write report.json and report.html here
     #[arg(long, value_name = "DIR", default_value = "forebay-report", value_hint = ValueHint::DirPath)]
     out: PathBuf,
+    /// With --url: permit the pressure proof there, which fills the server to a limit and changes
+    /// maxmemory and maxmemory-policy meanwhile
+    #[arg(long)]
+    allow_faults: bool,
 }
 
 impl Prove {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
         let wanted = |proof: &Proof| self.only.is_empty() || self.only.contains(proof);
         let proofs: Vec<Proof> = Proof::ALL.into_iter().filter(wanted).collect();
-        self.on.conclude(&Wanted::of(&proofs, &Pattern::paced(), Some(&self.out)), global)
+        let patterns = Pattern::paced();
+        let wanted =
+            Wanted { allow_faults: self.allow_faults, ..Wanted::of(&proofs, &patterns, Some(&self.out)) };
+        self.on.conclude(&wanted, global)
     }
 }

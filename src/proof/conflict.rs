@@ -2,16 +2,18 @@
 
 use crate::buffer::connect::Facts;
 use crate::profile::Profile;
+use crate::proof::claim::{Claim, Verdict};
 use crate::report::Conflict;
 
 /// What the profile asks for that excludes something else it asks for; `after` is the server after the run, where
 /// there was one.
-pub fn of(profile: &Profile, after: Option<&Facts>) -> Vec<Conflict> {
+/// What the claims of this run showed of it stands as evidence.
+pub fn of(profile: &Profile, after: Option<&Facts>, claims: &[Claim]) -> Vec<Conflict> {
     let setting = |name: &str| profile.setting(name).map(|value| value.to_ascii_lowercase());
     let is = |name: &str, value: &str| setting(name).as_deref() == Some(value);
     let mut conflicts = Vec::new();
     if let Some(policy) = setting("maxmemory-policy").filter(|policy| policy.starts_with("allkeys")) {
-        conflicts.push(eviction(&policy, after));
+        conflicts.push(eviction(&policy, after, claims));
     }
     if is("appendonly", "no") && profile.setting("save").is_some_and(|save| save.is_empty()) {
         conflicts.push(Conflict {
@@ -37,7 +39,7 @@ pub fn of(profile: &Profile, after: Option<&Facts>) -> Vec<Conflict> {
     conflicts
 }
 
-fn eviction(policy: &str, after: Option<&Facts>) -> Conflict {
+fn eviction(policy: &str, after: Option<&Facts>, claims: &[Claim]) -> Conflict {
     let evicted = after.and_then(|facts| facts.number("evicted_keys"));
     let evicted = evicted.map_or("unknown".into(), |keys| keys.to_string());
     Conflict {
@@ -46,15 +48,29 @@ fn eviction(policy: &str, after: Option<&Facts>) -> Conflict {
             "maxmemory-policy {policy} and a buffer that loses nothing: once memory is full Redis makes room by \
              dropping whole keys, and a lane is one key with every event in it"
         ),
-        evidence: format!(
-            "keys evicted so far: {evicted}. What is proven here holds as long as memory does not fill up; what \
-             happens when it does is for the pressure proof, which this version does not have"
-        ),
+        evidence: under_pressure(claims).unwrap_or_else(|| {
+            format!(
+                "keys evicted so far: {evicted}. What is proven here holds as long as memory does not fill up; what \
+                 happens when it does, `forebay pressure` shows"
+            )
+        }),
         resolution:
             "maxmemory-policy noeviction: a full server refuses writes, and the writer holds the source \
                      back until there is room"
                 .into(),
     }
+}
+
+/// What the pressure proof saw of the policy, and of the way out.
+fn under_pressure(claims: &[Claim]) -> Option<String> {
+    let claim = |id: &str| claims.iter().find(|claim| claim.id == id && claim.verdict != Verdict::NotShown);
+    let own = claim("pressure.eviction")?;
+    let ways: Vec<String> = ["pressure.wait", "pressure.spill"]
+        .into_iter()
+        .filter_map(claim)
+        .map(|claim| format!("{} is {} under noeviction ({})", claim.id, claim.verdict.word(), claim.why))
+        .collect();
+    Some(format!("{} is {}: {}. {}", own.id, own.verdict.word(), own.why, ways.join("; ")))
 }
 
 #[cfg(test)]
@@ -66,7 +82,7 @@ mod tests {
         for (name, value) in settings {
             profile.settings.insert((*name).into(), toml::Value::String((*value).into()));
         }
-        of(&profile, None).into_iter().map(|conflict| conflict.id).collect()
+        of(&profile, None, &[]).into_iter().map(|conflict| conflict.id).collect()
     }
 
     #[test]

@@ -344,7 +344,10 @@ mod tests {
             for index in read {
                 ledger.read(Lane::Likes, format!("event {index}").as_bytes());
             }
-            assert!(ledger.places.is_none() || read[0] != 2 || read.len() < 5, "no search where nothing is wrong");
+            assert!(
+                ledger.places.is_none() || read[0] != 2 || read.len() < 5,
+                "no search where nothing is wrong"
+            );
             ledger.findings()
         };
         let sound = ledger(&[2, 3, 6, 7, 8]);

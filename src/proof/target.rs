@@ -22,8 +22,20 @@ pub enum Target {
 impl Target {
     /// Starts a server with the profile's settings.
     pub fn own(binary: &ServerBinary, profile: &Profile) -> anyhow::Result<Self> {
+        Self::own_with(binary, profile, &[])
+    }
+
+    /// The same, with some settings as given.
+    pub fn own_with(
+        binary: &ServerBinary,
+        profile: &Profile,
+        settings: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
         let mut conf = Conf::new();
         for (name, value) in profile.conf_settings() {
+            conf.set(name, value);
+        }
+        for (name, value) in settings {
             conf.set(name, value);
         }
         let server = Server::start(binary, &conf)?;

@@ -9,27 +9,19 @@ mod controls;
 mod fill;
 mod judge;
 mod readback;
-mod sample;
+pub(super) mod sample;
 
 use crate::buffer::batch::Limits;
 use crate::event::synth::Synth;
 use crate::profile::Profile;
+use crate::proof::Subject;
 use crate::proof::claim::Claim;
 use crate::proof::ledger::Ledger;
 use crate::proof::target::Target;
-use crate::proof::{Scale, Subject};
 
 use fill::{Filled, Plan, fill};
 use readback::{ReadBack, read_back};
-use sample::{Layout, Weight, weigh};
-
-/// Events in each sample. Of fewer, what a server holds besides them would count for too much.
-fn sample(scale: Scale) -> u64 {
-    match scale {
-        Scale::Quick => 100_000,
-        Scale::Full => 500_000,
-    }
-}
+use sample::{Layout, Weight, sample, weigh};
 
 /// The proof of a subject.
 pub struct Run<'a> {

@@ -6,11 +6,20 @@ use super::fill::{Plan, fill};
 use crate::buffer::batch::Limits;
 use crate::buffer::keys::Name;
 use crate::event::synth::Synth;
+use crate::proof::Scale;
 use crate::proof::gauge::Gauge;
 use crate::proof::ledger::Ledger;
 use crate::proof::progress::Progress;
 use crate::proof::target::scratch;
 use crate::server::ServerBinary;
+
+/// Events in each sample. Of fewer, what a server holds besides them would count for too much.
+pub fn sample(scale: Scale) -> u64 {
+    match scale {
+        Scale::Quick => 100_000,
+        Scale::Full => 500_000,
+    }
+}
 
 /// Commands sent before their answers are read.
 const PIPELINE: u64 = 500;

@@ -1,0 +1,225 @@
+//! The controls: small runs on servers of our own in which something is broken, judged by the same claims.
+
+use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::ground::{Ground, set};
+use super::judge;
+use super::scene::{Harm, Pace, Scene, Stage};
+use super::seen::{Policy, Seen};
+use super::{EVICTIONS, Plan, Run};
+use crate::event::lane::Lane;
+use crate::proof::claim::{Claim, Control, Verdict};
+
+/// Limit of a control's server.
+const LIMIT: u64 = 24 << 20;
+
+/// Limit that the events of a control do not reach.
+const OUT_OF_REACH: u64 = 1 << 30;
+
+/// For how long the server holds writes back once there is room.
+const STANDSTILL: Duration = Duration::from_secs(2);
+
+/// How long the reader that follows has to come upon a strange entry.
+const NOTICED: Duration = Duration::from_secs(10);
+
+/// A policy that evicts lanes.
+const EVICTING: &str = "allkeys-lru";
+
+/// Runs every control and puts it beside its claims.
+pub(super) fn attach(run: &Run<'_>, plan: &Plan, seen: &[Seen], claims: &mut [Claim]) -> anyhow::Result<()> {
+    let small = Small { run, plan };
+    let own;
+    let found = seen.iter().find(|seen| seen.eviction == EVICTING && seen.policy == Policy::Wait);
+    let evicted = if let Some(seen) = found {
+        seen
+    } else {
+        own = small.play_under(Policy::Wait, EVICTING, LIMIT, true, None)?;
+        &own
+    };
+    let taken = small.play(Policy::Shed, LIMIT, true, Some(&take_a_block))?;
+    let trimmed = small.play(Policy::TrimOldest, LIMIT, true, Some(&take_a_block))?;
+    let flipped = small.play(Policy::Spill, LIMIT, true, Some(&flip_a_byte))?;
+    let still = small.play(Policy::Wait, LIMIT, true, Some(&stand_still))?;
+    let unread = small.play(Policy::Wait, LIMIT, false, Some(&room_and_a_stranger))?;
+    let never = small.play(Policy::Wait, OUT_OF_REACH, true, None)?;
+    for claim in claims {
+        let lost = |what: &str, seen: &Seen| {
+            let policy = seen.policy;
+            let judged = judge::kept(Some(seen), &claim.id, policy, "");
+            placed(Control::of(what, &[judged], &claim.id), seen)
+        };
+        claim.control = Some(match claim.id.as_str() {
+            "pressure.limit" => out_of_reach(&never, &claim.id),
+            "pressure.predicted" => {
+                let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
+                let judged = judge::predicted(&steady, Some(plan.wrong), Some(plan), "");
+                Control::of("a prediction from events kept one an entry", &[judged], &claim.id)
+            }
+            "pressure.spill" => {
+                lost("a byte flipped in the spill folder while the server was full", &flipped)
+            }
+            "pressure.shed" => lost("a block taken out with XDEL behind the writer's back", &taken),
+            "pressure.trim-oldest" => lost("a block taken out with XDEL behind the writer's back", &trimmed),
+            "pressure.wait" | "pressure.eviction" => exact(evicted, &claim.id),
+            "pressure.volatile" => {
+                let judged = judge::judge_all(&[evicted], &claim.id, &claim.statement, judged_by(claim), "");
+                Control::of("the same with a policy that evicts any key, allkeys-lru", &[judged], &claim.id)
+            }
+            "pressure.resumes" => Control::of(
+                format!(
+                    "a server that holds writes back for {} s once there is room (CLIENT PAUSE)",
+                    STANDSTILL.as_secs()
+                ),
+                &[judge::resumes(&[&still], "")],
+                &claim.id,
+            ),
+            "pressure.memory" => Control::of(
+                "a group that reads and acknowledges nothing, so that nothing is trimmed",
+                &[judge::memory(&[&unread], "")],
+                &claim.id,
+            ),
+            "pressure.readers" => Control::of(
+                "an entry of somebody else's in a lane",
+                &[judge::readers(&[&unread], "")],
+                &claim.id,
+            ),
+            _ => continue,
+        });
+    }
+    Ok(())
+}
+
+fn judged_by(claim: &Claim) -> (crate::proof::claim::Bound, f64, crate::proof::claim::Unit) {
+    (claim.bound, claim.required, claim.unit)
+}
+
+/// Plays small runs.
+struct Small<'a> {
+    run: &'a Run<'a>,
+    plan: &'a Plan,
+}
+
+impl Small<'_> {
+    fn play(&self, policy: Policy, limit: u64, acks: bool, harm: Option<&Harm<'_>>) -> anyhow::Result<Seen> {
+        self.play_under(policy, EVICTIONS[0], limit, acks, harm)
+    }
+
+    fn play_under(
+        &self,
+        policy: Policy,
+        eviction: &str,
+        limit: u64,
+        acks: bool,
+        harm: Option<&Harm<'_>>,
+    ) -> anyhow::Result<Seen> {
+        let moment = Duration::from_millis(200);
+        let scene = Scene {
+            policy,
+            eviction,
+            limits: self.plan.limits,
+            name: self.run.on.name,
+            offer: &self.plan.offer,
+            count: ((LIMIT as f64 / self.plan.per_event * 1.5) as u64).min(self.plan.events.0),
+            pace: Pace { before: Duration::ZERO, beyond: moment, after: moment, ..self.plan.pace },
+            acks,
+            harm,
+            progress: self.run.on.progress,
+        };
+        scene.play(&Ground::own(self.run, limit, eviction)?)
+    }
+}
+
+/// A run that evicted keys: refuted, and the loss is exactly what the server no longer holds.
+fn exact(seen: &Seen, id: &str) -> Control {
+    let judged = judge::kept(Some(seen), id, Policy::Wait, "");
+    let mut control = Control::of("a server that evicts keys (allkeys-lru)", &[judged], id);
+    let gone = seen.findings.acknowledged.saturating_sub(seen.findings.read);
+    control.caught &= seen.watched.evicted > 0 && seen.findings.lost() == gone && gone > 0;
+    control.measured = format!("{} keys evicted; {}", seen.watched.evicted, control.measured);
+    control
+}
+
+/// A loss must also be told by its place.
+fn placed(mut control: Control, seen: &Seen) -> Control {
+    let place = seen.drained.faults.told.first();
+    control.caught &= place.is_some() || seen.counts.unreadable > 0;
+    if let Some(place) = place {
+        control.measured = format!("{}; {place}", control.measured);
+    }
+    control
+}
+
+/// A run that never met its limit must show nothing.
+fn out_of_reach(seen: &Seen, id: &str) -> Control {
+    let judged = judge::kept(Some(seen), id, Policy::Wait, "");
+    Control {
+        what: "a run whose limit is out of reach: it must show nothing, though nothing is lost".into(),
+        caught: judged.verdict == Verdict::NotShown && seen.findings.faults() == 0 && seen.findings.read > 0,
+        measured: format!("{}: {}", judged.verdict.word(), judged.why),
+    }
+}
+
+/// Takes a block out of the middle of a lane.
+fn take_a_block(stage: &Stage<'_>) -> anyhow::Result<()> {
+    let mut connection = stage.ground.address.dial()?;
+    let key = stage.name.stream(Lane::Likes);
+    let entries: Vec<(String, Vec<Vec<u8>>)> =
+        redis::cmd("XREVRANGE").arg(&key).arg("+").arg("-").arg("COUNT").arg(100).query(&mut connection)?;
+    let (id, _) = entries.last().ok_or_else(|| anyhow::anyhow!("no block to take out"))?;
+    let gone: u64 = redis::cmd("XDEL").arg(&key).arg(id).query(&mut connection)?;
+    anyhow::ensure!(gone == 1, "XDEL took {gone} blocks");
+    Ok(())
+}
+
+/// Flips a byte in the middle of the largest file of the spill folder.
+fn flip_a_byte(stage: &Stage<'_>) -> anyhow::Result<()> {
+    let mut files: Vec<(u64, std::path::PathBuf)> = Vec::new();
+    for entry in std::fs::read_dir(stage.folder)? {
+        let entry = entry?;
+        if entry.path().extension().is_some_and(|extension| extension == "spill") {
+            files.push((entry.metadata()?.len(), entry.path()));
+        }
+    }
+    let (size, path) = files.into_iter().max().ok_or_else(|| anyhow::anyhow!("nothing was spilled"))?;
+    let mut bytes = std::fs::read(&path)?;
+    bytes[size as usize / 2] ^= 0x10;
+    // In place: the writer has the file open.
+    let file = std::fs::OpenOptions::new().write(true).open(&path)?;
+    file.write_at(&bytes[size as usize / 2..=size as usize / 2], size / 2)?;
+    Ok(())
+}
+
+/// Makes room on a server that takes no writes for a while all the same.
+fn stand_still(stage: &Stage<'_>) -> anyhow::Result<()> {
+    let pause = STANDSTILL.as_millis() as u64;
+    redis::cmd("CLIENT").arg("PAUSE").arg(pause).arg("WRITE").exec(&mut stage.ground.address.dial()?)?;
+    more_room(stage)
+}
+
+/// Makes room, and writes an entry that is no block into a lane.
+fn room_and_a_stranger(stage: &Stage<'_>) -> anyhow::Result<()> {
+    more_room(stage)?;
+    let key = stage.name.stream(Lane::Likes);
+    redis::cmd("XADD")
+        .arg(key)
+        .arg("*")
+        .arg("somebody")
+        .arg("else")
+        .exec(&mut stage.ground.address.dial()?)?;
+    let deadline = Instant::now() + NOTICED;
+    // Whether the reader noticed is for the claim to say.
+    while stage.live.doubts.load(Relaxed) == 0 && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+/// Makes room for everything.
+fn more_room(stage: &Stage<'_>) -> anyhow::Result<()> {
+    set(&mut stage.ground.address.dial()?, "maxmemory", &OUT_OF_REACH.to_string())?;
+    stage.live.freed.store(true, Relaxed);
+    let _ = stage.live.room.set(Instant::now());
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! From runs to claims. The controls are judged by the same functions.
+
+use super::seen::{LEFT_PERCENT_MAX, Policy, SETTLE, Seen};
+use super::{EVICTIONS, Plan, table};
+use crate::profile::Profile;
+use crate::proof::claim::{Bound, Claim, Evidence, Unit, Verdict};
+use crate::report::units::{bytes, millis, thousands};
+
+/// The steps of the brief that are answered: what fits, and what happens when nothing more does.
+const FITS: u8 = 3;
+const FULL: u8 = 6;
+
+/// How far the predicted count may be off, in percent.
+const PREDICTION_PERCENT_MAX: f64 = 5.0;
+
+/// Longest from room on the server to the next acknowledgement, in seconds.
+const RESUME_MAX: f64 = 1.0;
+
+/// Every claim, of the runs that were made; `absent` says why others were not.
+pub(super) fn claims(seen: &[Seen], profile: &Profile, plan: Option<&Plan>, absent: &str) -> Vec<Claim> {
+    let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
+    let mut claims = vec![limit(seen, absent)];
+    claims.push(predicted(&steady, plan.map(|plan| plan.per_event), plan, absent));
+    for policy in Policy::ALL {
+        let run = steady.iter().copied().find(|seen| seen.policy == policy);
+        claims.push(kept(run, &format!("pressure.{}", policy.name()), policy, absent));
+    }
+    claims.push(own_policy(seen, profile, absent));
+    claims.push(volatile(seen, absent));
+    claims.push(resumes(&steady, absent));
+    claims.push(memory(&steady, absent));
+    claims.push(readers(&steady, absent));
+    claims
+}
+
+fn events(count: u64) -> String {
+    thousands(count as f64, 0)
+}
+
+fn blank(id: &str, step: u8, statement: &str, judged_by: (Bound, f64, Unit)) -> Claim {
+    Claim::judged(id, step, statement, judged_by, 0.0, "")
+}
+
+/// Whether every run went past its limit: what did not shows nothing.
+fn limit(seen: &[Seen], absent: &str) -> Claim {
+    let statement = "every run goes past the limit";
+    let id = "pressure.limit";
+    let Some(first) = seen.first() else {
+        return blank(id, FULL, statement, (Bound::AtLeast, 1.0, Unit::Count)).not_shown(absent);
+    };
+    let met = seen.iter().filter(|seen| seen.met.is_some()).count();
+    let why = format!(
+        "{met} of {} runs met a limit of {} and pushed on: up to {} events each",
+        seen.len(),
+        bytes(first.limit as f64),
+        events(seen.iter().map(|seen| seen.findings.offered).max().unwrap_or(0))
+    );
+    let judged_by = (Bound::AtLeast, seen.len() as f64, Unit::Count);
+    let mut claim = Claim::judged(id, FULL, statement, judged_by, met as f64, why);
+    claim.evidence.push(table::losses(seen));
+    claim
+}
+
+/// Whether the count at which the limit is met was told beforehand, from so many bytes an event.
+pub(super) fn predicted(runs: &[&Seen], per_event: Option<f64>, plan: Option<&Plan>, absent: &str) -> Claim {
+    let statement = "the number of events at which the limit is met can be told beforehand from a sample";
+    let judged_by = (Bound::AtMost, PREDICTION_PERCENT_MAX, Unit::Percent);
+    let id = "pressure.predicted";
+    let off = |seen: &&Seen, per_event: f64| {
+        let met = seen.met.as_ref()?;
+        let said = seen.limit.saturating_sub(seen.empty) as f64 / per_event;
+        Some(((said - met.events as f64).abs() * 100.0 / met.events as f64, said, met.events))
+    };
+    let Some(per_event) = per_event else { return blank(id, FITS, statement, judged_by).not_shown(absent) };
+    let worst = runs.iter().filter_map(|seen| off(seen, per_event)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let Some((percent, said, met)) = worst else {
+        return blank(id, FITS, statement, judged_by).not_shown("no run met its limit");
+    };
+    let why = format!(
+        "{} events predicted from a sample of {} ({per_event:.1} bytes each), the limit met at {}: the worst of {} runs",
+        events(said as u64),
+        events(plan.map_or(0, |plan| plan.sample)),
+        events(met),
+        runs.len()
+    );
+    Claim::judged(id, FITS, statement, judged_by, percent, why)
+}
+
+/// Whether all that was acknowledged came back, but for what was counted.
+pub(super) fn kept(run: Option<&Seen>, id: &str, policy: Policy, absent: &str) -> Claim {
+    let statement = match policy {
+        Policy::Wait => "with overflow wait, a full server costs no acknowledged event",
+        Policy::Spill => "with overflow spill, a full server costs no event that was acknowledged or spilled",
+        Policy::Shed => "with overflow shed, exactly the events counted as shed are gone",
+        Policy::TrimOldest => "with overflow trim-oldest, exactly the events counted as trimmed are gone",
+    };
+    let judged_by = (Bound::Exactly, 0.0, Unit::Events);
+    let Some(seen) = run else { return blank(id, FULL, statement, judged_by).not_shown(absent) };
+    lossless(seen, id, statement)
+}
+
+fn lossless(seen: &Seen, id: &str, statement: &str) -> Claim {
+    let judged_by = (Bound::Exactly, 0.0, Unit::Events);
+    let counts = &seen.counts;
+    let (said, what) = match seen.policy {
+        Policy::Wait => (0, None),
+        Policy::Spill => (0, Some((counts.spilled, "spilled"))),
+        Policy::Shed => (counts.shed, Some((counts.shed, "shed"))),
+        Policy::TrimOldest => (counts.trimmed, Some((counts.trimmed, "trimmed"))),
+    };
+    let off = seen.findings.given_up.abs_diff(said);
+    let wrong = seen.findings.faults() + off;
+    let mut why = seen.findings.sentence();
+    if let Some((count, word)) = what {
+        why = format!("{} {word}; {why}", events(count));
+    }
+    if counts.unreadable > 0 {
+        why = format!("{} of the spill folder could not be read again; {why}", events(counts.unreadable));
+    }
+    let mut claim = Claim::judged(id, FULL, statement, judged_by, wrong as f64, why);
+    let faults = &seen.drained.faults;
+    claim.evidence.extend(faults.told.iter().take(5).map(|fault| Evidence::Note { text: fault.clone() }));
+    if let Some(failure) = &seen.failure {
+        claim.verdict = Verdict::Refuted;
+        claim.why = format!("the writer ended: {failure}; {}", claim.why);
+    } else if wrong == 0 && faults.count > 0 {
+        claim.verdict = Verdict::Refuted;
+        claim.why = format!("{}; but the reader reported {} faults", claim.why, events(faults.count));
+    }
+    if seen.met.is_none() {
+        return claim.not_shown(format!(
+            "the limit of {} was never met: {} events were pushed, and memory was at {} at the most",
+            bytes(seen.limit as f64),
+            events(seen.findings.offered),
+            bytes(seen.peak() as f64)
+        ));
+    }
+    match what {
+        Some((0, word)) if claim.verdict == Verdict::Proven => {
+            claim.not_shown(format!("the limit was met, and nothing was {word}"))
+        }
+        _ => claim,
+    }
+}
+
+/// Whether the eviction policy that the profile asks for loses nothing.
+pub(super) fn own_policy(seen: &[Seen], profile: &Profile, absent: &str) -> Claim {
+    let policy =
+        profile.setting("maxmemory-policy").unwrap_or_else(|| EVICTIONS[0].into()).to_ascii_lowercase();
+    let statement = format!("under the profile's maxmemory-policy, {policy}, no acknowledged event is lost");
+    let id = "pressure.eviction";
+    let run = seen.iter().find(|seen| seen.eviction == policy && seen.policy == Policy::Wait);
+    let Some(run) = run else {
+        let why = if EVICTIONS.contains(&policy.as_str()) {
+            absent
+        } else {
+            "this proof does not know that policy"
+        };
+        return blank(id, FULL, &statement, (Bound::Exactly, 0.0, Unit::Events)).not_shown(why);
+    };
+    let mut claim = lossless(run, id, &statement);
+    if run.watched.evicted > 0 {
+        claim.why = format!("{} keys were evicted: {}", events(run.watched.evicted), claim.why);
+    }
+    let lossy: Vec<&Seen> = seen.iter().filter(|seen| seen.watched.evicted > 0).collect();
+    if !lossy.is_empty() {
+        claim.evidence.push(table::evictions(&lossy));
+    }
+    claim
+}
+
+/// Whether the policies that only evict keys with a time to live leave a buffer alone: it has none.
+pub(super) fn volatile(seen: &[Seen], absent: &str) -> Claim {
+    let statement = "volatile-* policies evict nothing of a buffer: its keys have no time to live";
+    let id = "pressure.volatile";
+    let judged_by = (Bound::Exactly, 0.0, Unit::Events);
+    let runs: Vec<&Seen> = seen.iter().filter(|seen| is_volatile(&seen.eviction)).collect();
+    judge_all(&runs, id, statement, judged_by, absent)
+}
+
+/// What several runs lost together.
+pub(super) fn judge_all(
+    runs: &[&Seen],
+    id: &str,
+    statement: &str,
+    judged_by: (Bound, f64, Unit),
+    absent: &str,
+) -> Claim {
+    let judged: Vec<(&Seen, Claim)> =
+        runs.iter().map(|seen| (*seen, lossless(seen, id, statement))).collect();
+    let Some((worst, claim)) = judged.iter().max_by_key(|(_, claim)| grade(claim.verdict)) else {
+        return blank(id, FULL, statement, judged_by).not_shown(absent);
+    };
+    let mut claim = claim.clone();
+    claim.why = format!("{} runs; under {}: {}", runs.len(), worst.eviction, claim.why);
+    claim
+}
+
+fn grade(verdict: Verdict) -> u8 {
+    match verdict {
+        Verdict::Proven => 0,
+        Verdict::NotShown => 1,
+        Verdict::Refuted => 2,
+    }
+}
+
+fn is_volatile(eviction: &str) -> bool {
+    eviction.starts_with("volatile-")
+}
+
+/// Whether the writer takes up again once there is room.
+pub(super) fn resumes(runs: &[&Seen], absent: &str) -> Claim {
+    let statement = "once a full server has room again, the writer goes on within a second";
+    let judged_by = (Bound::AtMost, RESUME_MAX, Unit::Seconds);
+    let id = "pressure.resumes";
+    if runs.is_empty() {
+        return blank(id, FULL, statement, judged_by).not_shown(absent);
+    }
+    let refused: Vec<_> = runs.iter().filter(|seen| seen.refused_for.is_some()).collect();
+    let Some(worst) = refused.iter().filter_map(|seen| seen.resumed).max() else {
+        return blank(id, FULL, statement, judged_by)
+            .not_shown("no run saw writes refused, room, and a write after it");
+    };
+    let why = format!(
+        "{} ms at the most from used memory under the limit to the next acknowledgement, over {} runs that were refused",
+        millis(worst.as_secs_f64() * 1e3),
+        refused.len()
+    );
+    let mut claim = Claim::judged(id, FULL, statement, judged_by, worst.as_secs_f64(), why);
+    claim.evidence.push(table::latencies(runs));
+    claim
+}
+
+/// Whether memory is back after the drain.
+pub(super) fn memory(runs: &[&Seen], absent: &str) -> Claim {
+    let statement = format!(
+        "{} s after the drain at most {LEFT_PERCENT_MAX} % of what the events took is still in use",
+        SETTLE.as_secs()
+    );
+    let judged_by = (Bound::AtMost, LEFT_PERCENT_MAX, Unit::Percent);
+    let id = "pressure.memory";
+    let met = runs.iter().filter(|seen| seen.met.is_some());
+    let Some(worst) = met.max_by(|a, b| a.left.0.total_cmp(&b.left.0)) else {
+        let why = if runs.is_empty() { absent } else { "no run met its limit" };
+        return blank(id, FULL, &statement, judged_by).not_shown(why);
+    };
+    let why = format!(
+        "the worst of {} runs, {}: {:.1} % left {} ms after the last block was acknowledged",
+        runs.len(),
+        worst.policy.name(),
+        worst.left.0,
+        millis(worst.left.1.as_secs_f64() * 1e3)
+    );
+    let mut claim = Claim::judged(id, FULL, statement, judged_by, worst.left.0, why);
+    claim.evidence.push(table::memory(runs));
+    claim.evidence.push(table::curves(runs));
+    claim
+}
+
+/// Whether a reader got blocks in their order all the time.
+pub(super) fn readers(runs: &[&Seen], absent: &str) -> Claim {
+    let statement = "while the server fills up and is full, a reader goes on without a fault or a gap that is not counted";
+    let judged_by = (Bound::Exactly, 0.0, Unit::Count);
+    let id = "pressure.readers";
+    let met: Vec<_> = runs.iter().filter(|seen| seen.met.is_some()).collect();
+    if met.is_empty() {
+        let why = if runs.is_empty() { absent } else { "no run met its limit" };
+        return blank(id, FULL, statement, judged_by).not_shown(why);
+    }
+    let faults: u64 = met.iter().map(|seen| seen.followed.faults.count).sum();
+    let longest = met.iter().map(|seen| seen.followed.longest).max().unwrap_or_default();
+    let (answers, read) = met
+        .iter()
+        .fold((0, 0), |(answers, read), seen| (answers + seen.followed.answers, read + seen.followed.events));
+    let why = format!(
+        "{} events in {} answers over {} runs, the longest of which took {} ms; {} faults",
+        events(read),
+        events(answers),
+        met.len(),
+        millis(longest.as_secs_f64() * 1e3),
+        events(faults)
+    );
+    let mut claim = Claim::judged(id, FULL, statement, judged_by, faults as f64, why);
+    let told = met.iter().flat_map(|seen| &seen.followed.faults.told);
+    claim.evidence.extend(told.take(5).map(|fault| Evidence::Note { text: fault.clone() }));
+    if met.iter().any(|seen| seen.followed.events == 0) && claim.verdict == Verdict::Proven {
+        return claim.not_shown("a reader saw no events at all");
+    }
+    claim
+}

@@ -1,0 +1,166 @@
+//! The pressure proof: what happens when the buffer is full, for each overflow policy of the writer and each eviction
+//! policy of the server?
+//!
+//! Each run fills a server with a small `maxmemory` to nine tenths, to the limit, and goes on pushing; then a group drains
+//! it. A reader follows meanwhile. The ledger knows every event: what was acknowledged, spilled, shed, trimmed, and what
+//! is lost, and where. A run in which the limit was not met shows nothing. The controls are runs that lose: by eviction,
+//! by a block taken out behind the writer's back, by a damaged spill file, and runs whose memory or writer does not
+//! come back.
+
+mod controls;
+mod ground;
+mod judge;
+mod offer;
+mod push;
+mod read;
+mod scene;
+mod seen;
+mod table;
+mod watch;
+
+use std::time::Duration;
+
+use super::capacity::sample::{Layout, sample, weigh};
+use crate::buffer::batch::Limits;
+use crate::proof::claim::Claim;
+use crate::proof::target::Target;
+use crate::proof::{Scale, Subject};
+
+use ground::{Ground, holds_keys};
+use offer::Offer;
+use scene::{Pace, Scene};
+use seen::Policy;
+
+/// Every eviction policy, the one that evicts nothing first.
+const EVICTIONS: [&str; 8] = [
+    "noeviction",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+];
+
+/// Limit of a quick run.
+const QUICK_LIMIT: u64 = 256 << 20;
+
+/// Events of a quick run, at the most, but for what it takes to go beyond the limit.
+const QUICK_EVENTS: u64 = 2_700_000;
+
+/// How far beyond the limit every run goes, as a part of what fits.
+const BEYOND: f64 = 1.1;
+
+/// The proof of a subject.
+pub struct Run<'a> {
+    /// What it is about.
+    pub on: Subject<'a>,
+    /// Whether somebody's server may be filled, and its limit and policy changed meanwhile.
+    pub allow_faults: bool,
+    /// How long events are pushed at the profile's rate once the limit is met, in each run.
+    pub beyond: Option<Duration>,
+}
+
+/// What all runs have in common.
+struct Plan {
+    limit: u64,
+    limits: Limits,
+    pace: Pace,
+    /// Bytes that an event will weigh, from a sample of so many.
+    per_event: f64,
+    sample: u64,
+    /// The same of another layout, which must be found wrong.
+    wrong: f64,
+    /// Events of a run that goes past the limit, and of one that also offers all of the profile's.
+    events: (u64, u64),
+    offer: Offer,
+}
+
+impl Run<'_> {
+    /// Runs the proof and its controls.
+    pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
+        let (given, others) = match self.on.target {
+            Target::Own(..) => (None, false),
+            Target::Given(address) => (Some(address), holds_keys(address)?),
+        };
+        if given.is_some() && !self.allow_faults {
+            return Ok(judge::claims(&[], self.on.profile, None, FORBIDDEN));
+        }
+        let plan = self.plan()?;
+        let mut seen = Vec::new();
+        for (policy, eviction) in runs(self.on.scale) {
+            // Its keys would be evicted too.
+            if others && eviction != EVICTIONS[0] {
+                continue;
+            }
+            let count = if eviction == EVICTIONS[0] { plan.events.1 } else { plan.events.0 };
+            let scene = Scene { count, ..self.scene(&plan, policy, eviction) };
+            seen.push(match given {
+                None => scene.play(&Ground::own(self, plan.limit, eviction)?)?,
+                Some(address) => {
+                    let ground = Ground::given(address, plan.limit, eviction)?;
+                    let _keys = self.on.target.keys(self.on.name);
+                    scene.play(&ground)?
+                }
+            });
+        }
+        let mut claims = judge::claims(&seen, self.on.profile, Some(&plan), NOT_RUN);
+        controls::attach(self, &plan, &seen, &mut claims)?;
+        Ok(claims)
+    }
+
+    fn scene<'a>(&'a self, plan: &'a Plan, policy: Policy, eviction: &'a str) -> Scene<'a> {
+        Scene {
+            policy,
+            eviction,
+            name: self.on.name,
+            offer: &plan.offer,
+            limits: plan.limits,
+            count: plan.events.0,
+            pace: plan.pace,
+            acks: true,
+            harm: None,
+            progress: self.on.progress,
+        }
+    }
+
+    fn plan(&self) -> anyhow::Result<Plan> {
+        let (profile, scale) = (self.on.profile, self.on.scale);
+        let limits = profile.limits().map_err(anyhow::Error::msg)?;
+        let own = profile.maxmemory().map_err(anyhow::Error::msg)?;
+        let second = Duration::from_secs(1);
+        let (limit, events, aside, beyond) = match scale {
+            Scale::Quick => (own.min(QUICK_LIMIT), profile.hold.events.min(QUICK_EVENTS), second / 2, second),
+            Scale::Full => (own, profile.hold.events, second * 10, second * 60),
+        };
+        // Blocks are cut as they are at the pace that a full server is pushed at.
+        let events_per_second = profile.load.rate;
+        let drawn = crate::event::synth::Synth::network(self.on.seed).with_rate(events_per_second);
+        let weigh = |layout| {
+            weigh(self.on.binary, layout, &drawn, sample(scale), limits, self.on.progress)
+                .map(|weight| weight.per_event)
+        };
+        let (per_event, wrong) = (weigh(Layout::Blocks(events_per_second))?, weigh(Layout::EntryAnEvent)?);
+        let past = (limit as f64 / per_event * BEYOND) as u64;
+        let beyond = self.beyond.unwrap_or(beyond);
+        let pace = Pace { rate: profile.load.rate, before: aside, beyond, after: aside };
+        let paced = (pace.rate * (aside * 2 + beyond).as_secs_f64()) as u64;
+        let events = (past + paced, events.max(past) + paced);
+        let offer = Offer::draw(self.on.seed, events_per_second, events.1 + paced, self.on.progress)?;
+        Ok(Plan { limit, limits, pace, per_event, sample: sample(scale), wrong, events, offer })
+    }
+}
+
+/// Why there is nothing to say of a run.
+const NOT_RUN: &str = "no such run was made: the server holds keys of others, which would be evicted";
+const FORBIDDEN: &str = "nothing was run: filling somebody's server needs --allow-faults";
+
+/// Every overflow policy where nothing is evicted, then every eviction policy; in full each with each.
+fn runs(scale: Scale) -> Vec<(Policy, &'static str)> {
+    let all = EVICTIONS.into_iter().flat_map(|eviction| Policy::ALL.map(|policy| (policy, eviction)));
+    all.filter(|(policy, eviction)| {
+        scale == Scale::Full || *policy == Policy::Wait || *eviction == EVICTIONS[0]
+    })
+    .collect()
+}

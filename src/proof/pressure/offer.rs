@@ -1,0 +1,53 @@
+//! The events of all runs: drawn once, so that the ledger of each knows every event's lane before it is pushed.
+
+use crate::event::lane::Lane;
+use crate::event::parse;
+use crate::event::synth::Synth;
+use crate::proof::ledger::{Ledger, Make};
+use crate::proof::progress::Progress;
+
+/// Events drawn between two looks at the clock.
+const STEP: u64 = 16_384;
+
+/// Events in their order.
+pub(super) struct Offer {
+    pub events: Synth,
+    /// Events a second that they are cut into blocks at.
+    pub rate: f64,
+    lanes: Vec<Lane>,
+}
+
+impl Offer {
+    /// Draws so many events.
+    pub fn draw(seed: u64, rate: f64, count: u64, progress: &dyn Progress) -> anyhow::Result<Self> {
+        let events = Synth::network(seed).with_rate(rate);
+        progress.begin("drawing the events", count);
+        let (mut lanes, mut bytes) = (Vec::with_capacity(count as usize), Vec::new());
+        for index in 0..count {
+            if index.is_multiple_of(STEP) {
+                anyhow::ensure!(!crate::server::ending(), "interrupted");
+                progress.at(index);
+            }
+            bytes.clear();
+            events.write_event(index, &mut bytes);
+            let event = parse::parse(&bytes)
+                .map_err(|why| anyhow::anyhow!("synthetic event {index} is no event: {why}"))?;
+            lanes.push(event.lane);
+        }
+        Ok(Self { events, rate, lanes })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.lanes.len() as u64
+    }
+
+    /// A ledger in which every event is offered.
+    pub fn ledger<'a>(&self, make: &'a Make<'a>) -> Ledger<'a> {
+        let mut ledger = Ledger::new(make);
+        for (index, lane) in (0..).zip(&self.lanes) {
+            ledger.offered(*lane, index);
+        }
+        ledger
+    }
+}

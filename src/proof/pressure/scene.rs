@@ -1,0 +1,321 @@
+//! One run: a server at a small limit, filled beyond it under an overflow policy and an eviction policy, then drained,
+//! with the fate of every event in the ledger.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::ground::Ground;
+use super::offer::Offer;
+use super::push::{Pusher, Stretch, is_at};
+use super::read::{Drained, Followed, drain, follow, group};
+use super::seen::{LEFT_PERCENT_MAX, Policy, REFUSED, SETTLE, Seen};
+use super::watch::{Live, Watched, evictions, watch};
+use crate::buffer::batch::Limits;
+use crate::buffer::keys::Name;
+use crate::buffer::lock;
+use crate::buffer::overflow::{Fate, Listener, Told};
+use crate::buffer::reader::Reader;
+use crate::buffer::writer::{Monitor, Options, Writer};
+use crate::event::lane::Lane;
+use crate::proof::ledger::{Findings, Ledger};
+use crate::proof::progress::Progress;
+use crate::server;
+
+/// Shares of the limit: where latency before it is measured, and from where it is approached slowly, so that the
+/// moment at which it is met is told exactly.
+const BEFORE: f64 = 0.90;
+const NEAR: f64 = 0.98;
+
+/// Events a second from there on.
+const APPROACH: f64 = 20_000.0;
+
+/// How long a run waits without any progress.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// For how long events are pushed at a pace, and how many a second.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    pub rate: f64,
+    /// At nine tenths of the limit, beyond it, and after the drain.
+    pub before: Duration,
+    pub beyond: Duration,
+    pub after: Duration,
+}
+
+/// What is done to a control between the limit and the drain.
+pub(super) type Harm<'a> = dyn Fn(&Stage<'_>) -> anyhow::Result<()> + Sync + 'a;
+
+/// Where harm is done.
+pub(super) struct Stage<'a> {
+    pub ground: &'a Ground,
+    pub live: &'a Live,
+    pub name: &'a Name,
+    /// Where blocks are spilled to.
+    pub folder: &'a std::path::Path,
+}
+
+/// What to run.
+pub(super) struct Scene<'a> {
+    pub policy: Policy,
+    pub eviction: &'a str,
+    pub name: &'a Name,
+    pub offer: &'a Offer,
+    pub limits: Limits,
+    pub count: u64,
+    pub pace: Pace,
+    /// Whether the drain acknowledges.
+    pub acks: bool,
+    pub harm: Option<&'a Harm<'a>>,
+    pub progress: &'a dyn Progress,
+}
+
+/// What the threads of a run bring back.
+struct Brought {
+    stretches: [Option<Stretch>; 3],
+    pushed: u64,
+    failure: Option<anyhow::Error>,
+    drained: anyhow::Result<Drained>,
+    /// Percent of the memory that is not back, and for how long it was waited for.
+    left: (f64, Duration),
+    followed: Followed,
+    watched: anyhow::Result<Watched>,
+    evictions: anyhow::Result<BTreeMap<String, u64>>,
+}
+
+type Heard = Mutex<Vec<(Told, Instant)>>;
+
+impl Scene<'_> {
+    /// Plays it on a server.
+    pub fn play(&self, ground: &Ground) -> anyhow::Result<Seen> {
+        let folder = tempfile::Builder::new().prefix("forebay-spill").tempdir()?;
+        let heard: Arc<Heard> = Arc::default();
+        let ear = Arc::clone(&heard);
+        let options = Options {
+            limits: self.limits,
+            patience: self.pace.beyond + STUCK * 2,
+            overflow: self.policy.overflow(folder.path()),
+            listener: Some(Listener(Arc::new(move |told| lock(&ear).push((told, Instant::now()))))),
+            ..Options::default()
+        };
+        let live = Live::new(ground.limit);
+        let reader = group(&ground.address, self.name)?;
+        let writer = Writer::open(&ground.address, self.name, &options)?;
+        let monitor = writer.monitor();
+        let make = |index: u64, out: &mut Vec<u8>| self.offer.events.write_event(index, out);
+        let mut ledger = self.offer.ledger(&make);
+        let stage = Stage { ground, live: &live, name: self.name, folder: folder.path() };
+        let brought = self.together(&stage, writer, reader, &heard, &mut ledger);
+        anyhow::ensure!(!server::ending(), "interrupted");
+        let heard = std::mem::take(&mut *lock(&heard));
+        for (told, _) in &heard {
+            ledger.told(*told);
+        }
+        let findings = ledger.findings();
+        // The ledger knows of those too that no run came to push.
+        let beyond = self.offer.count() - brought.pushed;
+        let unknown = findings.unknown.saturating_sub(beyond);
+        let met = live.met.get().cloned();
+        let again = again(&heard, &live);
+        let was_refused = met.as_ref().filter(|met| met.how == REFUSED);
+        let room = live.room.get().filter(|_| was_refused.is_some());
+        Ok(Seen {
+            policy: self.policy,
+            eviction: self.eviction.into(),
+            limit: ground.limit,
+            empty: ground.empty,
+            resumed: again.zip(room).map(|(again, room)| again.saturating_duration_since(*room)),
+            refused_for: again.zip(was_refused).map(|(again, met)| again.saturating_duration_since(met.at)),
+            met,
+            findings: Findings { offered: brought.pushed, unknown, ..findings },
+            counts: monitor.counts(),
+            drained: brought.drained?,
+            followed: brought.followed,
+            watched: brought.watched?,
+            evictions: self.by_lane(&brought.evictions?),
+            latency: brought.stretches.map(|stretch| Some(stretch?.latency(&heard, &self.limits))),
+            left: brought.left,
+            failure: brought.failure.map(|error| error.to_string()),
+        })
+    }
+
+    /// Writer, readers and onlookers, until everything is over.
+    fn together(
+        &self,
+        stage: &Stage<'_>,
+        writer: Writer,
+        reader: Reader,
+        heard: &Heard,
+        ledger: &mut Ledger<'_>,
+    ) -> Brought {
+        let (address, live, monitor) = (&stage.ground.address, stage.live, &writer.monitor());
+        self.progress.begin(&format!("{} under {}", self.policy.name(), self.eviction), self.count);
+        std::thread::scope(|scope| {
+            let watching = scope.spawn(|| watch(address, monitor, live));
+            let hearing = scope.spawn(|| evictions(address, live));
+            let following = scope.spawn(|| follow(address, self.name, live));
+            let draining = scope.spawn(|| {
+                self.wait_to_drain(live, monitor)?;
+                for (told, _) in lock(heard).iter() {
+                    ledger.told(*told);
+                }
+                drain(reader, self.acks, live, ledger, self.progress)
+            });
+            let mut pusher = Pusher::new(writer, &self.offer.events, self.count, self.offer.rate);
+            let mut stretches = Default::default();
+            let run = self.push(&mut pusher, stage, monitor, &mut stretches);
+            let pushed = pusher.next;
+            // One that failed is not waited for.
+            let failure = run.and_then(|()| Ok(pusher.writer.close().map(|_| ())?)).err();
+            let _ = live.opened.set(Instant::now());
+            live.written.store(true, Relaxed);
+            // Proof of each: a thread that panics is a fault of ours, and the scope would panic all the same.
+            let drained = draining.join().expect("a thread that drains");
+            let left = memory_left(stage.ground, live, drained.is_ok());
+            live.over.store(true, Relaxed);
+            Brought {
+                stretches,
+                pushed,
+                failure,
+                drained,
+                left,
+                followed: following.join().expect("a thread that follows"),
+                watched: watching.join().expect("a thread that watches"),
+                evictions: hearing.join().expect("a thread that hears"),
+            }
+        })
+    }
+
+    fn by_lane(&self, keys: &BTreeMap<String, u64>) -> Vec<(Lane, u64, u64)> {
+        let times = |key: String| keys.get(&key).copied().unwrap_or(0);
+        Lane::ALL
+            .into_iter()
+            .map(|lane| (lane, times(self.name.stream(lane)), times(self.name.writer(lane))))
+            .collect()
+    }
+
+    fn push(
+        &self,
+        pusher: &mut Pusher<'_>,
+        stage: &Stage<'_>,
+        monitor: &Monitor,
+        stretches: &mut [Option<Stretch>; 3],
+    ) -> anyhow::Result<()> {
+        let (live, pace) = (stage.live, &self.pace);
+        let told = |share| {
+            let is_at = is_at(live, share);
+            move || {
+                self.progress.at(monitor.counts().accepted);
+                is_at()
+            }
+        };
+        pusher.bulk(None, told(BEFORE))?;
+        stretches[0] = Some(pusher.paced(pace.rate, pace.before)?);
+        pusher.bulk(None, told(NEAR))?;
+        pusher.bulk(Some(APPROACH), told(f64::INFINITY))?;
+        if live.met.get().is_some() {
+            rewrite(stage.ground);
+            stretches[1] = Some(pusher.paced(pace.rate, pace.beyond)?);
+        }
+        if self.policy == Policy::Wait {
+            self.harm(stage)?;
+            let _ = live.opened.set(Instant::now());
+        }
+        let never = || {
+            self.progress.at(monitor.counts().accepted);
+            false
+        };
+        pusher.bulk(None, never)?;
+        pusher.writer.flush()?;
+        if self.policy == Policy::TrimOldest {
+            // What is read before it is dropped would come back although it was given up.
+            settle(&pusher.writer, monitor)?;
+        }
+        if self.policy != Policy::Wait {
+            self.harm(stage)?;
+        }
+        let _ = live.opened.set(Instant::now());
+        settle(&pusher.writer, monitor)?;
+        pusher.count += (pace.rate * pace.after.as_secs_f64()) as u64;
+        stretches[2] = Some(pusher.paced(pace.rate, pace.after)?);
+        Ok(())
+    }
+
+    fn harm(&self, stage: &Stage<'_>) -> anyhow::Result<()> {
+        self.harm.map_or(Ok(()), |harm| harm(stage))
+    }
+
+    /// Until the buffer shall be drained: the pushing thread says so. Where it is held back for good, it cannot.
+    fn wait_to_drain(&self, live: &Live, monitor: &Monitor) -> anyhow::Result<()> {
+        let mut last = (monitor.counts(), Instant::now());
+        while live.opened.get().is_none() {
+            anyhow::ensure!(!server::ending(), "interrupted");
+            let now = monitor.counts();
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+            let is_beyond = live.met.get().is_some_and(|met| met.at.elapsed() > self.pace.beyond);
+            if is_beyond && self.policy == Policy::Wait && last.1.elapsed() > STUCK / 6 {
+                let _ = live.opened.set(Instant::now());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}
+
+/// When the first block was acknowledged after the drain had begun.
+fn again(heard: &[(Told, Instant)], live: &Live) -> Option<Instant> {
+    // Room may have been made by other means than the drain.
+    let since = live.room.get().into_iter().chain(live.opened.get()).min()?;
+    heard.iter().find(|(told, at)| told.fate == Fate::Acknowledged && at >= since).map(|(_, at)| *at)
+}
+
+/// Asks the server to write its data anew, as it would by itself sooner or later. One that does not, copies nothing.
+fn rewrite(ground: &Ground) {
+    let asked =
+        ground.address.connect().map_err(|error| error.to_string()).and_then(|(mut connection, facts)| {
+            let command = if facts.number("aof_enabled") == Some(1) { "BGREWRITEAOF" } else { "BGSAVE" };
+            redis::cmd(command).exec(&mut connection).map_err(|error| error.to_string())
+        });
+    if let Err(why) = asked {
+        tracing::info!("no rewrite at the limit: {why}");
+    }
+}
+
+/// Waits until every event that was pushed has its fate on the server, as long as anything moves.
+fn settle(writer: &Writer, monitor: &Monitor) -> anyhow::Result<()> {
+    let mut last = (0, Instant::now());
+    loop {
+        let counts = monitor.counts();
+        if counts.acknowledged + counts.shed + counts.unreadable >= counts.pushed {
+            return Ok(());
+        }
+        writer.check()?;
+        anyhow::ensure!(!server::ending(), "interrupted");
+        if counts.acknowledged != last.0 {
+            last = (counts.acknowledged, Instant::now());
+        }
+        anyhow::ensure!(
+            last.1.elapsed() < STUCK,
+            "no block was acknowledged for {STUCK:?} though a group drains the buffer: {}",
+            monitor.trouble().unwrap_or_else(|| "the server says nothing".into())
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Waits until memory is back, or as long as it may take; percent of what the events took that is left, and how long
+/// that took.
+fn memory_left(ground: &Ground, live: &Live, is_drained: bool) -> (f64, Duration) {
+    let since = Instant::now();
+    loop {
+        let left = live.used.load(Relaxed).saturating_sub(ground.empty) as f64;
+        let percent = left * 100.0 / ground.limit.saturating_sub(ground.empty).max(1) as f64;
+        if percent <= LEFT_PERCENT_MAX || since.elapsed() >= SETTLE || !is_drained || server::ending() {
+            return (percent, since.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

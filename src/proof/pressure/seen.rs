@@ -1,0 +1,90 @@
+//! What came of a run, and what it was.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::read::{Drained, Followed};
+use super::watch::{Met, Watched};
+use crate::buffer::overflow::{Overflow, Spill};
+use crate::buffer::writer::Counts;
+use crate::event::lane::Lane;
+use crate::load::latency::Latency;
+use crate::proof::ledger::Findings;
+
+/// Bytes of files that a spilling writer may keep.
+const SPILL_MAX: u64 = 8 << 30;
+
+/// How long memory is waited for after the last block was acknowledged.
+pub(super) const SETTLE: Duration = Duration::from_secs(5);
+
+/// Share of what the events took that may still be there then, in percent.
+pub(super) const LEFT_PERCENT_MAX: f64 = 10.0;
+
+/// How a limit shows that was met by refusals.
+pub(super) const REFUSED: &str = "writes were refused";
+
+/// What becomes of events for which there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Policy {
+    Wait,
+    Spill,
+    Shed,
+    TrimOldest,
+}
+
+impl Policy {
+    pub const ALL: [Self; 4] = [Self::Wait, Self::Spill, Self::Shed, Self::TrimOldest];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Spill => "spill",
+            Self::Shed => "shed",
+            Self::TrimOldest => "trim-oldest",
+        }
+    }
+
+    /// The same, for a writer.
+    pub fn overflow(self, folder: &Path) -> Overflow {
+        match self {
+            Self::Wait => Overflow::Wait,
+            Self::Spill => Overflow::Spill(Spill { folder: folder.into(), bytes_max: SPILL_MAX }),
+            Self::Shed => Overflow::Shed,
+            Self::TrimOldest => Overflow::TrimOldest,
+        }
+    }
+}
+
+/// What came of it.
+pub(super) struct Seen {
+    pub policy: Policy,
+    pub eviction: String,
+    pub limit: u64,
+    pub empty: u64,
+    /// None where the limit was never met.
+    pub met: Option<Met>,
+    pub findings: Findings,
+    pub counts: Counts,
+    pub drained: Drained,
+    pub followed: Followed,
+    pub watched: Watched,
+    /// How often each lane was evicted, with its events; and how often only its state was.
+    pub evictions: Vec<(Lane, u64, u64)>,
+    /// Before the limit, beyond it, and after the drain.
+    pub latency: [Option<Latency>; 3],
+    /// From room on the server to the next acknowledgement, where writes had been refused.
+    pub resumed: Option<Duration>,
+    /// From the first refusal to the next acknowledgement.
+    pub refused_for: Option<Duration>,
+    /// Percent of what the events took that was still taken at the end, and how long after the drain.
+    pub left: (f64, Duration),
+    /// What ended the writer early.
+    pub failure: Option<String>,
+}
+
+impl Seen {
+    /// Most memory in use.
+    pub fn peak(&self) -> u64 {
+        self.watched.curve.iter().map(|moment| moment.used).max().unwrap_or(0)
+    }
+}
