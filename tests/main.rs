@@ -33,6 +33,7 @@ mod load_driver;
 mod load_support;
 mod proof_capacity;
 mod proof_load;
+mod proof_pressure;
 mod proxy;
 mod report;
 mod report_audit;

@@ -65,7 +65,7 @@ impl Appender {
     fn acknowledge(&mut self, blocks: usize) {
         let lane = self.lease.lane;
         let counts = &self.shared.lanes[lane.index()];
-        for Parcel { block, first, .. } in self.window.drain(..blocks) {
+        for Parcel { block, first, mark } in self.window.drain(..blocks) {
             self.acked += 1;
             self.acked_events += block.events;
             if let Some(first) = first {
@@ -73,6 +73,10 @@ impl Appender {
                 counts.raw_bytes.fetch_add(block.raw_bytes, Relaxed);
                 counts.frame_bytes.fetch_add(block.frame.len() as u64, Relaxed);
                 counts.events.fetch_add(block.events, Relaxed);
+                if mark.is_some() {
+                    // With a spill folder, what was accepted before is so whether it can be read again or not.
+                    counts.accepted.fetch_max(first + block.events, Relaxed);
+                }
                 self.shared.tell(lane, Fate::Acknowledged, first, block.events);
             } else {
                 counts.recovered.fetch_add(block.events, Relaxed);

@@ -55,6 +55,11 @@ pub fn thousands(value: f64, decimals: usize) -> String {
     text
 }
 
+/// A count of things: `1 key`, `2,000 keys`.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(count as f64, 0), plural(count as f64, one, many))
+}
+
 /// Bytes in the largest binary unit that leaves at least 1: `1.42 GiB`, `512 B`.
 pub fn bytes(value: f64) -> String {
     precise(value, Unit::Bytes, 0)

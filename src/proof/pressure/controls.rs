@@ -11,9 +11,10 @@ use super::seen::{Policy, Seen};
 use super::{EVICTIONS, Plan, Run};
 use crate::event::lane::Lane;
 use crate::proof::claim::{Claim, Control, Verdict};
+use crate::report::units::counted;
 
-/// Limit of a control's server.
-const LIMIT: u64 = 24 << 20;
+/// Limit of a control's server, at the most.
+const LIMIT_MAX: u64 = 24 << 20;
 
 /// Limit that the events of a control do not reach.
 const OUT_OF_REACH: u64 = 1 << 30;
@@ -29,20 +30,20 @@ const EVICTING: &str = "allkeys-lru";
 
 /// Runs every control and puts it beside its claims.
 pub(super) fn attach(run: &Run<'_>, plan: &Plan, seen: &[Seen], claims: &mut [Claim]) -> anyhow::Result<()> {
-    let small = Small { run, plan };
+    let small = Small { run, plan, limit: plan.limit.min(LIMIT_MAX) };
     let own;
     let found = seen.iter().find(|seen| seen.eviction == EVICTING && seen.policy == Policy::Wait);
     let evicted = if let Some(seen) = found {
         seen
     } else {
-        own = small.play_under(Policy::Wait, EVICTING, LIMIT, true, None)?;
+        own = small.play_under(Policy::Wait, EVICTING, small.limit, true, None)?;
         &own
     };
-    let taken = small.play(Policy::Shed, LIMIT, true, Some(&take_a_block))?;
-    let trimmed = small.play(Policy::TrimOldest, LIMIT, true, Some(&take_a_block))?;
-    let flipped = small.play(Policy::Spill, LIMIT, true, Some(&flip_a_byte))?;
-    let still = small.play(Policy::Wait, LIMIT, true, Some(&stand_still))?;
-    let unread = small.play(Policy::Wait, LIMIT, false, Some(&room_and_a_stranger))?;
+    let taken = small.play(Policy::Shed, small.limit, true, Some(&take_a_block))?;
+    let trimmed = small.play(Policy::TrimOldest, small.limit, true, Some(&take_a_block))?;
+    let flipped = small.play(Policy::Spill, small.limit, true, Some(&flip_a_byte))?;
+    let still = small.play(Policy::Wait, small.limit, true, Some(&stand_still))?;
+    let unread = small.play(Policy::Wait, small.limit, false, Some(&room_and_a_stranger))?;
     let never = small.play(Policy::Wait, OUT_OF_REACH, true, None)?;
     for claim in claims {
         let lost = |what: &str, seen: &Seen| {
@@ -99,6 +100,7 @@ fn judged_by(claim: &Claim) -> (crate::proof::claim::Bound, f64, crate::proof::c
 struct Small<'a> {
     run: &'a Run<'a>,
     plan: &'a Plan,
+    limit: u64,
 }
 
 impl Small<'_> {
@@ -121,7 +123,7 @@ impl Small<'_> {
             limits: self.plan.limits,
             name: self.run.on.name,
             offer: &self.plan.offer,
-            count: ((LIMIT as f64 / self.plan.per_event * 1.5) as u64).min(self.plan.events.0),
+            count: ((self.limit as f64 / self.plan.per_event * 1.5) as u64).min(self.plan.events.0),
             pace: Pace { before: Duration::ZERO, beyond: moment, after: moment, ..self.plan.pace },
             acks,
             harm,
@@ -137,7 +139,8 @@ fn exact(seen: &Seen, id: &str) -> Control {
     let mut control = Control::of("a server that evicts keys (allkeys-lru)", &[judged], id);
     let gone = seen.findings.acknowledged.saturating_sub(seen.findings.read);
     control.caught &= seen.watched.evicted > 0 && seen.findings.lost() == gone && gone > 0;
-    control.measured = format!("{} keys evicted; {}", seen.watched.evicted, control.measured);
+    control.measured =
+        format!("{} evicted; {}", counted(seen.watched.evicted, "key", "keys"), control.measured);
     control
 }
 

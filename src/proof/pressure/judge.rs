@@ -4,7 +4,7 @@ use super::seen::{LEFT_PERCENT_MAX, Policy, SETTLE, Seen};
 use super::{EVICTIONS, Plan, table};
 use crate::profile::Profile;
 use crate::proof::claim::{Bound, Claim, Evidence, Unit, Verdict};
-use crate::report::units::{bytes, millis, thousands};
+use crate::report::units::{bytes, counted, millis, thousands};
 
 /// The steps of the brief that are answered: what fits, and what happens when nothing more does.
 const FITS: u8 = 3;
@@ -77,11 +77,11 @@ pub(super) fn predicted(runs: &[&Seen], per_event: Option<f64>, plan: Option<&Pl
         return blank(id, FITS, statement, judged_by).not_shown("no run met its limit");
     };
     let why = format!(
-        "{} events predicted from a sample of {} ({per_event:.1} bytes each), the limit met at {}: the worst of {} runs",
+        "{} events predicted from a sample of {} ({per_event:.1} bytes each), the limit met at {}: the worst of {}",
         events(said as u64),
         events(plan.map_or(0, |plan| plan.sample)),
         events(met),
-        runs.len()
+        counted(runs.len() as u64, "run", "runs")
     );
     Claim::judged(id, FITS, statement, judged_by, percent, why)
 }
@@ -160,7 +160,7 @@ pub(super) fn own_policy(seen: &[Seen], profile: &Profile, absent: &str) -> Clai
     };
     let mut claim = lossless(run, id, &statement);
     if run.watched.evicted > 0 {
-        claim.why = format!("{} keys were evicted: {}", events(run.watched.evicted), claim.why);
+        claim.why = format!("{} evicted: {}", counted(run.watched.evicted, "key", "keys"), claim.why);
     }
     let lossy: Vec<&Seen> = seen.iter().filter(|seen| seen.watched.evicted > 0).collect();
     if !lossy.is_empty() {
@@ -192,7 +192,8 @@ pub(super) fn judge_all(
         return blank(id, FULL, statement, judged_by).not_shown(absent);
     };
     let mut claim = claim.clone();
-    claim.why = format!("{} runs; under {}: {}", runs.len(), worst.eviction, claim.why);
+    claim.why =
+        format!("{}; under {}: {}", counted(runs.len() as u64, "run", "runs"), worst.eviction, claim.why);
     claim
 }
 
@@ -222,9 +223,9 @@ pub(super) fn resumes(runs: &[&Seen], absent: &str) -> Claim {
             .not_shown("no run saw writes refused, room, and a write after it");
     };
     let why = format!(
-        "{} ms at the most from used memory under the limit to the next acknowledgement, over {} runs that were refused",
+        "{} ms at the most from used memory under the limit to the next acknowledgement, over {} refused",
         millis(worst.as_secs_f64() * 1e3),
-        refused.len()
+        counted(refused.len() as u64, "run that was", "runs that were")
     );
     let mut claim = Claim::judged(id, FULL, statement, judged_by, worst.as_secs_f64(), why);
     claim.evidence.push(table::latencies(runs));
@@ -245,8 +246,8 @@ pub(super) fn memory(runs: &[&Seen], absent: &str) -> Claim {
         return blank(id, FULL, &statement, judged_by).not_shown(why);
     };
     let why = format!(
-        "the worst of {} runs, {}: {:.1} % left {} ms after the last block was acknowledged",
-        runs.len(),
+        "the worst of {}, {}: {:.1} % left {} ms after the last block was acknowledged",
+        counted(runs.len() as u64, "run", "runs"),
         worst.policy.name(),
         worst.left.0,
         millis(worst.left.1.as_secs_f64() * 1e3)
@@ -273,12 +274,12 @@ pub(super) fn readers(runs: &[&Seen], absent: &str) -> Claim {
         .iter()
         .fold((0, 0), |(answers, read), seen| (answers + seen.followed.answers, read + seen.followed.events));
     let why = format!(
-        "{} events in {} answers over {} runs, the longest of which took {} ms; {} faults",
+        "{} events in {} answers over {}, the longest of which took {} ms; {}",
         events(read),
         events(answers),
-        met.len(),
+        counted(met.len() as u64, "run", "runs"),
         millis(longest.as_secs_f64() * 1e3),
-        events(faults)
+        counted(faults, "fault", "faults")
     );
     let mut claim = Claim::judged(id, FULL, statement, judged_by, faults as f64, why);
     let told = met.iter().flat_map(|seen| &seen.followed.faults.told);

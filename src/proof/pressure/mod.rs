@@ -94,8 +94,13 @@ impl Run<'_> {
             if others && eviction != EVICTIONS[0] {
                 continue;
             }
-            let count = if eviction == EVICTIONS[0] { plan.events.1 } else { plan.events.0 };
-            let scene = Scene { count, ..self.scene(&plan, policy, eviction) };
+            let scene = if eviction == EVICTIONS[0] {
+                Scene { count: plan.events.1, ..self.scene(&plan, policy, eviction) }
+            } else {
+                // Whose latency nobody asks for.
+                let pace = Pace { before: Duration::ZERO, after: Duration::ZERO, ..plan.pace };
+                Scene { pace, ..self.scene(&plan, policy, eviction) }
+            };
             seen.push(match given {
                 None => scene.play(&Ground::own(self, plan.limit, eviction)?)?,
                 Some(address) => {
@@ -144,6 +149,7 @@ impl Run<'_> {
         let (per_event, wrong) = (weigh(Layout::Blocks(events_per_second))?, weigh(Layout::EntryAnEvent)?);
         let past = (limit as f64 / per_event * BEYOND) as u64;
         let beyond = self.beyond.unwrap_or(beyond);
+        let aside = aside.min(beyond);
         let pace = Pace { rate: profile.load.rate, before: aside, beyond, after: aside };
         let paced = (pace.rate * (aside * 2 + beyond).as_secs_f64()) as u64;
         let events = (past + paced, events.max(past) + paced);

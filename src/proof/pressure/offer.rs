@@ -3,7 +3,7 @@
 use crate::event::lane::Lane;
 use crate::event::parse;
 use crate::event::synth::Synth;
-use crate::proof::ledger::{Ledger, Make};
+use crate::proof::ledger::{Ledger, Make, Prints};
 use crate::proof::progress::Progress;
 
 /// Events drawn between two looks at the clock.
@@ -15,6 +15,7 @@ pub(super) struct Offer {
     /// Events a second that they are cut into blocks at.
     pub rate: f64,
     lanes: Vec<Lane>,
+    prints: Prints,
 }
 
 impl Offer {
@@ -22,7 +23,7 @@ impl Offer {
     pub fn draw(seed: u64, rate: f64, count: u64, progress: &dyn Progress) -> anyhow::Result<Self> {
         let events = Synth::network(seed).with_rate(rate);
         progress.begin("drawing the events", count);
-        let (mut lanes, mut bytes) = (Vec::with_capacity(count as usize), Vec::new());
+        let (mut lanes, mut prints, mut bytes) = (Vec::new(), Prints::default(), Vec::new());
         for index in 0..count {
             if index.is_multiple_of(STEP) {
                 anyhow::ensure!(!crate::server::ending(), "interrupted");
@@ -33,8 +34,9 @@ impl Offer {
             let event = parse::parse(&bytes)
                 .map_err(|why| anyhow::anyhow!("synthetic event {index} is no event: {why}"))?;
             lanes.push(event.lane);
+            prints.add(&bytes);
         }
-        Ok(Self { events, rate, lanes })
+        Ok(Self { events, rate, lanes, prints })
     }
 
     /// How many there are.
@@ -43,8 +45,8 @@ impl Offer {
     }
 
     /// A ledger in which every event is offered.
-    pub fn ledger<'a>(&self, make: &'a Make<'a>) -> Ledger<'a> {
-        let mut ledger = Ledger::new(make);
+    pub fn ledger<'a>(&'a self, make: &'a Make<'a>) -> Ledger<'a> {
+        let mut ledger = Ledger::with_prints(make, &self.prints);
         for (index, lane) in (0..).zip(&self.lanes) {
             ledger.offered(*lane, index);
         }

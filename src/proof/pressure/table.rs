@@ -59,15 +59,7 @@ pub(super) fn evictions(seen: &[&Seen]) -> Evidence {
         })
         .collect();
     let title = "What evicted_keys meant in events: a lane is one key, and goes with everything in it";
-    let columns = [
-        "run",
-        "keys evicted",
-        "events a key",
-        "lost prefix",
-        "lost middle",
-        "lost tail",
-        "lost whole lanes",
-    ];
+    let columns = ["maxmemory-policy", "keys evicted", "which", "events a key", "lost where"];
     table(title, &columns, rows)
 }
 
