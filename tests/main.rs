@@ -13,6 +13,7 @@ mod buffer_claims;
 mod buffer_damage;
 mod buffer_faults;
 mod buffer_losses;
+mod buffer_overflow;
 mod buffer_read;
 mod buffer_spill_kills;
 mod buffer_stat;

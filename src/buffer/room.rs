@@ -55,8 +55,11 @@ impl Appender {
             {
                 // The answer to an earlier step may have been lost with its connection.
                 let counted = known[lane.index()].replace(ever).unwrap_or(ever);
-                shared.lanes[lane.index()].trimmed.fetch_add(ever.saturating_sub(counted), Relaxed);
-                shared.tell(*lane, Fate::Trimmed, before, events);
+                let gone = ever.saturating_sub(counted);
+                shared.lanes[lane.index()].trimmed.fetch_add(gone, Relaxed);
+                // What that step dropped stood right before these.
+                let unheard = gone.saturating_sub(events);
+                shared.tell(*lane, Fate::Trimmed, before.saturating_sub(unheard), events + unheard);
                 freed += if found > 0 { *bytes } else { 0 };
             }
             if freed >= enough {
