@@ -15,6 +15,7 @@ mod buffer_faults;
 mod buffer_losses;
 mod buffer_overflow;
 mod buffer_read;
+mod buffer_spill;
 mod buffer_spill_kills;
 mod buffer_stat;
 mod cli_append;

@@ -28,7 +28,8 @@ const HEAD_BYTES_MAX: u64 = 128;
 #[derive(Debug)]
 pub(in crate::buffer) struct Folder {
     pub(super) path: PathBuf,
-    pub(super) head: Vec<u8>,
+    /// The buffer's name.
+    pub(super) buffer: String,
     /// This writer's session; sorts after every earlier one.
     session: Arc<str>,
     bytes_max: u64,
@@ -77,9 +78,17 @@ impl Folder {
         let newest = files.iter().map(|file| &file.session).chain(markers.iter().map(|(_, session)| session));
         let session = session_after(newest.max().map(|session| &**session));
         let used = AtomicU64::new(files.iter().map(|file| file.bytes).sum());
-        let head = record::head(&buffer.to_string());
         let bytes_max = spill.bytes_max;
-        let folder = Self { path: path.clone(), head, session, bytes_max, used, files, markers, _lock: lock };
+        let folder = Self {
+            path: path.clone(),
+            buffer: buffer.to_string(),
+            session,
+            bytes_max,
+            used,
+            files,
+            markers,
+            _lock: lock,
+        };
         for lane in Lane::ALL {
             File::create(folder.marker(lane, &folder.session)).map_err(failed)?;
         }
@@ -166,9 +175,9 @@ impl Found {
         let mut head = Vec::new();
         let read = File::open(&self.path).and_then(|file| file.take(HEAD_BYTES_MAX).read_to_end(&mut head));
         read.map_err(|why| Error::Spill { folder: folder.into(), why: why.to_string() })?;
-        match record::owner(&head).filter(|owner| *owner != buffer.to_string()) {
+        match record::read_head(&head).filter(|(owner, _)| *owner != buffer.to_string()) {
             None => Ok(()),
-            Some(owner) => Err(Error::Spill {
+            Some((owner, _)) => Err(Error::Spill {
                 folder: folder.into(),
                 why: format!("it holds events of buffer {owner}; append to that one, or give another folder"),
             }),

@@ -141,9 +141,9 @@ impl Log {
         self.writing = None;
         let path = self.folder.file(self.lane, self.next_number);
         let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
-        let head = &self.folder.head;
+        let head = record::head(&self.folder.buffer, self.written);
         if let Err(error) =
-            file.write_all_at(head, 0).and_then(|()| file.sync_all()).and_then(|()| self.folder.sync())
+            file.write_all_at(&head, 0).and_then(|()| file.sync_all()).and_then(|()| self.folder.sync())
         {
             // Its name must not be in the way of the next try.
             let _ = std::fs::remove_file(&path);
@@ -206,7 +206,14 @@ impl Log {
             None => File::open(&self.segments[self.at].path)?,
         };
         if self.offset == 0 {
-            self.offset = after_head(&file, end, self.folder.head.len() as u64)?;
+            let (offset, before) = after_head(&file, end, record::head_len(&self.folder.buffer))?;
+            self.offset = offset;
+            if let Some(before) =
+                before.filter(|_| self.expected.as_ref().is_none_or(|(of, _)| *of != session))
+            {
+                // The files before this one are stored, and gone.
+                self.expected = Some((session, before));
+            }
             self.reading = Some(file);
             return self.try_next();
         }
@@ -302,18 +309,19 @@ impl Log {
 
     /// Heads of this session's files were not taken from what the folder may hold.
     fn head_bytes(&self, segment: &Segment) -> u64 {
-        if segment.session == *self.folder.session() { self.folder.head.len() as u64 } else { 0 }
+        if segment.session == *self.folder.session() { record::head_len(&self.folder.buffer) } else { 0 }
     }
 }
 
-/// Where the first block may stand: after the head, or at the file's first block where the head is damaged.
-fn after_head(file: &File, end: u64, head: u64) -> io::Result<u64> {
+/// Where the first block may stand: after the head, or at the file's first block where the head is damaged. And how many
+/// events its session's files have before it, where the head says so.
+fn after_head(file: &File, end: u64, head: u64) -> io::Result<(u64, Option<u64>)> {
     let mut bytes = vec![0; head.min(end) as usize];
     file.read_exact_at(&mut bytes, 0)?;
-    if record::owner(&bytes).is_some() {
-        return Ok(head);
+    if let Some((_, before)) = record::read_head(&bytes) {
+        return Ok((head, Some(before)));
     }
-    Ok(next_record(file, 1, end)?.unwrap_or(end))
+    Ok((next_record(file, 1, end)?.unwrap_or(end), None))
 }
 
 fn record_at(file: &File, at: u64, end: u64) -> io::Result<At> {

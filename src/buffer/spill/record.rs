@@ -9,7 +9,8 @@
 //! | 4 | CRC-32 of all of the above |
 //! | … | the zstd frame, as a stream entry has it |
 //!
-//! Numbers are little-endian. A file begins with a head: `FBS1`, length of the buffer's name, the name, CRC-32 of these.
+//! Numbers are little-endian. A file begins with a head: `FBS1`, length of the buffer's name, the name, 8
+//! bytes of events in the session's files before this one, CRC-32 of these.
 
 use std::sync::Arc;
 
@@ -96,24 +97,31 @@ pub(super) fn read(bytes: &[u8]) -> At {
     At::Record(Record { place, first, before, block: Arc::new(block) }, whole)
 }
 
-/// The head of a file of this buffer.
-pub(super) fn head(buffer: &str) -> Vec<u8> {
+/// The head of a file of this buffer, with so many events in the session's files before it.
+pub(super) fn head(buffer: &str, before: u64) -> Vec<u8> {
     let mut head = MAGIC.to_vec();
     head.extend_from_slice(&(buffer.len() as u32).to_le_bytes());
     head.extend_from_slice(buffer.as_bytes());
+    head.extend_from_slice(&before.to_le_bytes());
     let sum = crc32fast::hash(&head);
     head.extend_from_slice(&sum.to_le_bytes());
     head
 }
 
-/// Whose file begins so: the buffer's name; none where the head is damaged or was never whole.
-pub(super) fn owner(bytes: &[u8]) -> Option<String> {
+/// Bytes of the head of a file of this buffer.
+pub(super) fn head_len(buffer: &str) -> u64 {
+    (4 + 4 + buffer.len() + 8 + 4) as u64
+}
+
+/// Whose file begins so, the buffer's name, and the events before it; none where the head is damaged or was never whole.
+pub(super) fn read_head(bytes: &[u8]) -> Option<(String, u64)> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let len = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
     let name = rest.get(4..)?.get(..len)?;
-    let sum = u32::from_le_bytes(rest[4 + len..].get(..4)?.try_into().ok()?);
-    let is_sound = crc32fast::hash(&bytes[..8 + len]) == sum;
-    std::str::from_utf8(name).ok().filter(|_| is_sound).map(str::to_owned)
+    let before = u64::from_le_bytes(rest[4 + len..].get(..8)?.try_into().ok()?);
+    let sum = u32::from_le_bytes(rest[12 + len..].get(..4)?.try_into().ok()?);
+    let is_sound = crc32fast::hash(&bytes[..16 + len]) == sum;
+    std::str::from_utf8(name).ok().filter(|_| is_sound).map(|name| (name.to_owned(), before))
 }
 
 #[cfg(test)]
@@ -161,13 +169,14 @@ mod tests {
 
     #[test]
     fn a_head_says_whose_file_it_is_or_nothing() {
-        let head = head("day");
-        assert_eq!(owner(&head).as_deref(), Some("day"));
+        let head = head("day", 77);
+        assert_eq!(head_len("day"), head.len() as u64);
+        assert_eq!(read_head(&head), Some(("day".into(), 77)));
         for at in 0..head.len() {
-            assert_eq!(owner(&head[..at]), None, "cut at {at}");
+            assert_eq!(read_head(&head[..at]), None, "cut at {at}");
             let mut flipped = head.clone();
             flipped[at] ^= 1;
-            assert_eq!(owner(&flipped), None, "byte {at}");
+            assert_eq!(read_head(&flipped), None, "byte {at}");
         }
     }
 }
