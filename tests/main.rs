@@ -32,6 +32,7 @@ mod load_driver;
 mod load_support;
 mod proof_capacity;
 mod proof_load;
+mod proof_pressure_settings;
 mod proxy;
 mod report;
 mod report_audit;

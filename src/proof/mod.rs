@@ -8,6 +8,7 @@ pub mod conflict;
 mod gauge;
 pub mod harm;
 pub mod ledger;
+pub mod pressure;
 pub mod progress;
 pub mod target;
 pub mod throughput;

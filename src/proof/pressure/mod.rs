@@ -1,0 +1,3 @@
+//! The pressure proof: what happens when the buffer is full.
+
+pub mod settings;
