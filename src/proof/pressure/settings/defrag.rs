@@ -23,11 +23,15 @@ const LATE: Lane = Lane::Posts;
 /// Resident memory is back once no more than this part lies over what is used, and so many bytes.
 const BACK: (f64, u64) = (1.1, 1 << 20);
 
+/// How soon a server has looked at its allocator again.
+const LOOKED_WITHIN: Duration = Duration::from_millis(300);
+
 /// Memory at one moment.
 #[derive(Debug, Clone, Copy)]
 struct Moment {
     used: u64,
     rss: u64,
+    allocated: u64,
     ratio: f64,
     allocator_ratio: f64,
     allocator_bytes: u64,
@@ -40,6 +44,7 @@ impl Moment {
         Self {
             used: number("used_memory"),
             rss: number("used_memory_rss"),
+            allocated: number("allocator_allocated"),
             ratio: ratio("mem_fragmentation_ratio"),
             allocator_ratio: ratio("allocator_frag_ratio"),
             allocator_bytes: number("allocator_frag_bytes"),
@@ -100,19 +105,28 @@ fn prepare(own: &mut Own, value: &str) -> Tried {
     }
 }
 
+/// Memory as the server has looked at it since `last`: it does so ten times a second, and INFO gives what it saw then.
+fn next_moment(own: &mut Own, last: Option<Moment>) -> anyhow::Result<Moment> {
+    let is_new =
+        |now: &Moment| last.is_none_or(|last| (now.rss, now.allocated) != (last.rss, last.allocated));
+    let seen = look_for(LOOKED_WITHIN, || Ok(Some(Moment::of(&own.facts("memory")?)).filter(is_new)))?;
+    // Nothing has changed: then what it saw last is right.
+    Ok(seen.map_or_else(|| own.facts("memory").map(|facts| Moment::of(&facts)), Ok)?)
+}
+
 /// Fills and drains.
 fn cycles(bench: &Bench<'_>, mut own: Own, value: &'static str) -> anyhow::Result<Trial> {
     let lanes: Vec<Lane> = Lane::ALL.into_iter().filter(|lane| *lane != LATE).collect();
-    let empty = Moment::of(&own.facts("memory")?);
+    let empty = next_moment(&mut own, None)?;
     own.reset_counts()?;
     let (mut rows, mut full, mut end) = (Vec::new(), empty, empty);
     for cycle in 0..bench.sizes.cycles {
         let from = cycle * bench.sizes.events;
         bench.fill(&own, from..from + bench.sizes.events)?;
-        full = Moment::of(&own.facts("memory")?);
+        full = next_moment(&mut own, Some(end))?;
         rows.push(full.cells(value, &format!("filled, cycle {}", cycle + 1)));
         own.drain(&lanes, |blocks| blocks)?;
-        end = Moment::of(&own.facts("memory")?);
+        end = next_moment(&mut own, Some(full))?;
         rows.push(end.cells(value, &format!("drained, cycle {}", cycle + 1)));
     }
     let events = bench.sizes.cycles * bench.sizes.events;

@@ -10,19 +10,25 @@ use std::time::{Duration, Instant};
 use redis::Connection;
 
 use super::Outcome;
-use super::bench::{Bench, LIMIT, Own, Tried, go_on, look_for, wait_for};
+use super::bench::{Bench, Own, Tried, go_on, look_for, wait_for};
 use super::row::{Row, by_stall, mark_default};
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::event::lane::Lane;
-use crate::proof::claim::Evidence;
-use crate::report::units::{bytes, millis, thousands};
+use crate::proof::claim::{Evidence, Unit};
+use crate::report::units::{bytes, figure, thousands};
 
 /// PINGs that must have been answered before a lane is given up, and afterwards.
 const PINGS: u64 = 20;
 
-/// What part of a lane's bytes may still be held once it counts as gone.
-const BACK_PART: u64 = 20;
+/// What part of a lane's bytes must be given back for it to count as gone.
+const BACK_PERCENT: u64 = 90;
+
+/// How long that may take.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
+
+/// How many times the events of a usual fill: a small lane is gone before anybody notices.
+const FILLS: u64 = 4;
 
 /// How a lane goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +83,7 @@ struct Lanes {
 pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let mut own = bench.start()?;
     // Blocks as small as the profile's rate makes them: there are the most of them to give up.
-    bench.fill_at(&own, 0..bench.sizes.events, bench.on.profile.rate())?;
+    bench.fill_at(&own, 0..FILLS * bench.sizes.events, bench.on.profile.rate())?;
     let lanes = Lanes::of(&mut own)?;
     let (mut rows, mut figures) = (Vec::new(), Vec::new());
     for (setting, way) in SETTINGS {
@@ -147,12 +153,13 @@ fn stall_once(own: &mut Own, lanes: &Lanes, way: Way) -> anyhow::Result<Stall> {
     let before = own.used()?;
     let copied: u64 = redis::cmd("COPY").arg(&lanes.source).arg(&lanes.copy).query(&mut own.admin)?;
     anyhow::ensure!(copied == 1, "{} was not copied", lanes.source);
+    let bytes = own.used()?.saturating_sub(before);
     prepare(own, lanes, way)?;
     let (pings, longest, is_over) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let address = own.address.clone();
     let seen = std::thread::scope(|scope| {
         let pinging = scope.spawn(|| ping(&address, &pings, &longest, &is_over));
-        let seen = give_up(own, lanes, way, before, (&pings, &longest));
+        let seen = give_up(own, lanes, way, bytes, (&pings, &longest));
         is_over.store(true, Relaxed);
         let pinged =
             pinging.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the thread that sends PINGs ended")));
@@ -182,7 +189,7 @@ fn give_up(
     own: &mut Own,
     lanes: &Lanes,
     way: Way,
-    before: u64,
+    bytes: u64,
     (pings, longest): (&AtomicU64, &AtomicU64),
 ) -> anyhow::Result<Stall> {
     let answered = |count: u64| {
@@ -191,6 +198,7 @@ fn give_up(
         })
     };
     answered(PINGS)?;
+    let full = own.used()?;
     longest.store(0, Relaxed);
     let started = Instant::now();
     let copy = &lanes.copy;
@@ -203,11 +211,11 @@ fn give_up(
         Way::Unlink => command(&["UNLINK", copy], admin)?,
         Way::Trim => command(&["XTRIM", copy, "MINID", "18446744073709551615"], admin)?,
         Way::Rename => command(&["RENAME", &lanes.small, copy], admin)?,
-        Way::Expire => command(&["PEXPIRE", copy, "1"], admin)?,
-        Way::Evict => own.set("maxmemory", &(before + lanes.bytes / 2).to_string())?,
+        Way::Expire => command(&["PEXPIREAT", copy, "1"], admin)?,
+        Way::Evict => own.set("maxmemory", &full.saturating_sub(bytes / 2).to_string())?,
     }
-    let back = look_for(LIMIT, || {
-        let is_back = own.used()? <= before + lanes.bytes / BACK_PART;
+    let back = look_for(BACK_WITHIN, || {
+        let is_back = own.used()? <= full.saturating_sub(bytes * BACK_PERCENT / 100);
         Ok(is_back.then(|| started.elapsed()))
     })?;
     answered(pings.load(Relaxed) + PINGS)?;
@@ -231,12 +239,16 @@ fn ping(
     Ok(())
 }
 
+fn shown(span: Duration) -> String {
+    figure(ms(span), Unit::Milliseconds)
+}
+
 fn ms(span: Duration) -> f64 {
     span.as_secs_f64() * 1_000.0
 }
 
 fn back(stall: Stall) -> String {
-    stall.back.map_or(format!("not within {LIMIT:?}"), |back| millis(ms(back)))
+    stall.back.map_or(format!("not within {BACK_WITHIN:?}"), shown)
 }
 
 fn measured(way: Way, lanes: &Lanes, stall: Stall) -> String {
@@ -244,14 +256,14 @@ fn measured(way: Way, lanes: &Lanes, stall: Stall) -> String {
         "{}, lane of {}: longest PING {}, memory back after {}",
         way.words(),
         bytes(lanes.bytes as f64),
-        millis(ms(stall.longest)),
+        shown(stall.longest),
         back(stall)
     )
 }
 
 fn table(figures: &[(&str, String, Way, Stall)], lanes: &Lanes, tries: u32) -> Evidence {
     let cells = |(setting, value, way, stall): &(&str, String, Way, Stall)| {
-        let longest = millis(ms(stall.longest));
+        let longest = shown(stall.longest);
         vec![way.words().to_owned(), (*setting).to_owned(), value.clone(), longest, back(*stall)]
     };
     Evidence::Table {

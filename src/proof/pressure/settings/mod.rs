@@ -100,6 +100,8 @@ impl Outcome {
     }
 }
 
+type Experiment = fn(&Bench<'_>) -> anyhow::Result<Outcome>;
+
 /// Tries every setting, as much as the subject's scale says.
 pub fn run(on: &Subject<'_>) -> anyhow::Result<Outcome> {
     run_sized(on, Sizes::of(on.scale))
@@ -113,7 +115,7 @@ pub fn run_sized(on: &Subject<'_>, sizes: Sizes) -> anyhow::Result<Outcome> {
         events: Synth::network(on.seed).with_rate(on.profile.rates.network),
         limits: on.profile.limits().map_err(anyhow::Error::msg)?,
     };
-    let experiments: [(&str, fn(&Bench<'_>) -> anyhow::Result<Outcome>); 5] = [
+    let experiments: [(&str, Experiment); 5] = [
         ("fragmentation", defrag::measure),
         ("stream nodes", nodes::measure),
         ("lazyfree", lazyfree::measure),

@@ -34,13 +34,13 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
             rows.push(Row::not_shown(setting, "-", "this server does not know it"));
             continue;
         };
-        let reference = blocks(bench, setting, &default)?;
+        let reference = weigh(bench, setting, &default)?;
         let Ok(reference) = reference else { anyhow::bail!("CONFIG SET {setting} {default} is refused") };
         let base = reference.cost;
         let mut of_setting = vec![row(&reference, Advice::NoDifference)];
         all.push(reference);
         for value in values.iter().filter(|value| **value != default) {
-            match blocks(bench, setting, value)? {
+            match weigh(bench, setting, value)? {
                 Ok(weighed) => {
                     of_setting.push(row(&weighed, by_memory(base, weighed.cost)));
                     all.push(weighed);
@@ -57,7 +57,22 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     Ok(Outcome { rows, claims: Vec::new(), details: vec![table(&all)] })
 }
 
-/// Weighs the buffer's blocks, then with half of them drained; why not, where the server does not take the value.
+/// Weighs the buffer's blocks as often as the sizes say. Bytes hardly differ; of the times the shortest counts, since
+/// whatever else this machine does makes them longer.
+fn weigh(bench: &Bench<'_>, setting: &'static str, value: &str) -> anyhow::Result<Result<Weighed, String>> {
+    let mut best = match blocks(bench, setting, value)? {
+        Ok(weighed) => weighed,
+        Err(why) => return Ok(Err(why)),
+    };
+    for _ in 1..bench.sizes.tries {
+        if let Ok(again) = blocks(bench, setting, value)? {
+            best.cost.micros = best.cost.micros.min(again.cost.micros);
+        }
+    }
+    Ok(Ok(best))
+}
+
+/// Weighs them once, then with half of them drained; why not, where the server does not take the value.
 fn blocks(bench: &Bench<'_>, setting: &'static str, value: &str) -> anyhow::Result<Result<Weighed, String>> {
     let mut own = bench.start()?;
     if let Tried::Not(why) = own.try_setting(setting, value) {

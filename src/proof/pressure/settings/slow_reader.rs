@@ -11,7 +11,7 @@ use super::row::{Advice, Row, by_appends, mark_default};
 use crate::event::lane::Lane;
 use crate::load::resp;
 use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit};
-use crate::report::units::{bytes, span, thousands};
+use crate::report::units::{bytes, figure, thousands};
 
 /// Of clients that are neither replicas nor subscribers; as CONFIG SET takes it, CONFIG GET gives other classes too.
 const OUTPUT: &str = "client-output-buffer-limit";
@@ -38,8 +38,8 @@ const IDLE_BYTES: u64 = 1 << 20;
 struct Seen {
     setting: &'static str,
     value: String,
-    /// Most that all clients together took, and by how much `used_memory` grew.
-    clients_bytes: u64,
+    /// Most that the client was seen to hold in answers it does not read, and by how much `used_memory` grew.
+    client_bytes: u64,
     grown_bytes: u64,
     /// Events pushed meanwhile, and those of them that were read back.
     pushed: u64,
@@ -135,26 +135,26 @@ fn run(bench: &Bench<'_>, stage: &mut Stage, setting: &'static str, value: &str)
     socket.set_write_timeout(Some(LIMIT))?;
     // Where the server drops the client at once, the rest of what it asks cannot be sent.
     let _ = socket.write_all(&stage.request);
-    let clients_bytes = until_full_or_dropped(own, id)?;
+    let client_bytes = until_full_or_dropped(own, id)?;
     let grown_bytes = own.used()?.saturating_sub(used);
     let pushed = bench.sizes.appended;
     let refused = bench.fill(own, stage.events..stage.events + pushed).err().map(|error| error.to_string());
     let held = own.held()?;
     let read = held.saturating_sub(stage.events);
     stage.events = held;
-    let is_dropped = !is_connected(own, id)?;
+    let is_dropped = output_of(own, id)?.is_none();
     let left_bytes = own.used()?.saturating_sub(used);
     drop(socket);
     let gone = Instant::now();
     let back = look_for(LIMIT, || {
-        let is_back = own.number("memory", "mem_clients_normal")? < IDLE_BYTES && !is_connected(own, id)?;
+        let is_back = output_of(own, id)?.is_none() && own.used()? <= used + room_max(pushed);
         Ok(is_back.then(|| gone.elapsed()))
     })?;
     let value = value.to_owned();
     Ok(Seen {
         setting,
         value,
-        clients_bytes,
+        client_bytes,
         grown_bytes,
         pushed,
         read,
@@ -191,17 +191,22 @@ fn until_full_or_dropped(own: &mut Own, id: u64) -> anyhow::Result<u64> {
     wait_for("the server is full, or drops the client that does not read", || {
         let facts = own.facts("memory")?;
         let number = |name| facts.number(name).unwrap_or(0);
-        most = most.max(number("mem_clients_normal"));
+        let held = output_of(own, id)?;
+        most = most.max(held.unwrap_or(0));
         let is_full = number("used_memory") >= number("maxmemory");
-        Ok((is_full || !is_connected(own, id)?).then_some(()))
+        Ok((is_full || held.is_none()).then_some(()))
     })?;
     Ok(most)
 }
 
-fn is_connected(own: &mut Own, id: u64) -> anyhow::Result<bool> {
+/// Bytes of answers that a client has not read; none where it is not connected. `mem_clients_normal` of INFO has them too,
+/// but only once the server has come round to that client.
+fn output_of(own: &mut Own, id: u64) -> anyhow::Result<Option<u64>> {
     let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut own.admin)?;
     let id = format!("id={id}");
-    Ok(list.lines().any(|line| line.split(' ').next() == Some(&id)))
+    let Some(line) = list.lines().find(|line| line.split(' ').next() == Some(&id)) else { return Ok(None) };
+    let bytes = line.split(' ').find_map(|field| field.strip_prefix("omem=")?.parse().ok());
+    Ok(Some(bytes.unwrap_or(0)))
 }
 
 fn judged_with_control(setting: &str, seen: &Seen, without: &Seen) -> Vec<Claim> {
@@ -217,8 +222,8 @@ fn judged_with_control(setting: &str, seen: &Seen, without: &Seen) -> Vec<Claim>
 fn judge(setting: &str, seen: &Seen) -> Vec<Claim> {
     let id = |what: &str| format!("pressure.{setting}.{what}");
     let saw = format!(
-        "clients took up to {}, used_memory grew by {}",
-        bytes(seen.clients_bytes as f64),
+        "the client held up to {} of answers, used_memory grew by {}",
+        bytes(seen.client_bytes as f64),
         bytes(seen.grown_bytes as f64)
     );
     vec![
@@ -242,7 +247,7 @@ fn judge(setting: &str, seen: &Seen) -> Vec<Claim> {
             &id("room"),
             STEP,
             format!("with {setting} the room that such a client took is back while it still does not read"),
-            (Bound::AtMost, room_max(seen), Unit::Bytes),
+            (Bound::AtMost, room_max(seen.pushed) as f64, Unit::Bytes),
             seen.left_bytes as f64,
             format!(
                 "beyond what was used before the client asked; the {} events themselves are part of it",
@@ -253,21 +258,25 @@ fn judge(setting: &str, seen: &Seen) -> Vec<Claim> {
 }
 
 /// What may be left while the client is still there: what the events may weigh, and what other clients hold.
-fn room_max(seen: &Seen) -> f64 {
-    (seen.pushed * EVENT_BYTES_MAX + IDLE_BYTES) as f64
+fn room_max(pushed: u64) -> u64 {
+    pushed * EVENT_BYTES_MAX + IDLE_BYTES
 }
 
 fn measured(seen: &Seen) -> String {
     let went = if seen.is_dropped { "dropped" } else { "not dropped" };
     let back = seen.back.map_or(format!("not back within {LIMIT:?}"), |back| {
-        format!("room back {} after it left", span(back.as_secs_f64()))
+        format!("room back {} after it left", figure(back.as_secs_f64() * 1_000.0, Unit::Milliseconds))
     });
     format!(
         "a client that does not read took {}, was {went}; {} of {} events went in meanwhile{}; {back}",
-        bytes(seen.clients_bytes as f64),
+        bytes(seen.client_bytes as f64),
         thousands(seen.read as f64, 0),
         thousands(seen.pushed as f64, 0),
-        seen.refused.as_ref().map_or(String::new(), |why| format!(" ({why})")),
+        seen.refused.as_ref().map_or("", |why| if why.contains("OOM") {
+            ", then OOM"
+        } else {
+            ", then none"
+        }),
     )
 }
 
@@ -275,7 +284,7 @@ fn table(all: &[Seen], stage: &Stage, room: u64) -> Evidence {
     let cells = |seen: &Seen| {
         vec![
             format!("{} {}", seen.setting, seen.value),
-            bytes(seen.clients_bytes as f64),
+            bytes(seen.client_bytes as f64),
             bytes(seen.grown_bytes as f64),
             if seen.is_dropped { "yes" } else { "no" }.to_owned(),
             thousands(seen.pushed as f64, 0),
@@ -292,7 +301,7 @@ fn table(all: &[Seen], stage: &Stage, room: u64) -> Evidence {
         ),
         columns: [
             "setting",
-            "clients took at most",
+            "the client held",
             "used_memory grew by",
             "dropped",
             "events pushed meanwhile",
