@@ -255,3 +255,33 @@ pub fn look_for<T>(
 pub fn wait_for<T>(what: &str, look: impl FnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
     look_for(LIMIT, look)?.ok_or_else(|| anyhow::anyhow!("not within {LIMIT:?}: {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::ServerBinary;
+
+    #[test]
+    fn a_setting_that_is_not_known_or_not_taken_is_told_from_one_that_is() {
+        let (server, address) = scratch(&ServerBinary::find(None).unwrap(), 0).unwrap();
+        let (admin, _) = address.connect().unwrap();
+        let mut own = Own { _server: server, address, admin, name: "settings".parse().unwrap() };
+        assert_eq!(own.try_setting("maxclients", "500"), Tried::Set);
+        assert_eq!(own.setting("maxclients").as_deref(), Some("500"));
+        assert_eq!(own.try_setting("no-such", "1"), Tried::Not("this server does not know it".into()));
+        let Tried::Not(why) = own.try_setting("maxclients", "many") else { panic!("it was taken") };
+        assert!(why.starts_with("the server refuses it: "), "{why}");
+        assert!(own.set("maxclients", "many").is_err());
+    }
+
+    #[test]
+    fn what_does_not_come_ends_the_wait() {
+        let mut looks = 0;
+        let seen = look_for(Duration::from_millis(5), || {
+            looks += 1;
+            Ok(None::<()>)
+        });
+        assert!(seen.unwrap().is_none() && looks > 1);
+        assert_eq!(wait_for("it is there", || Ok(Some(7))).unwrap(), 7);
+    }
+}

@@ -90,7 +90,7 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     }
     settle(&mut trials, bench.sizes.settle)?;
     let default = bench.start()?.setting(SETTING);
-    let mut rows = rows(&trials, default.as_deref());
+    let mut rows = rows(&trials, default.as_deref(), bench.sizes.settle);
     rows.extend(refused);
     Ok(Outcome { rows, claims: Vec::new(), details: vec![table(&trials, bench.sizes.cycles)] })
 }
@@ -105,28 +105,31 @@ fn prepare(own: &mut Own, value: &str) -> Tried {
     }
 }
 
-/// Memory as the server has looked at it since `last`: it does so ten times a second, and INFO gives what it saw then.
-fn next_moment(own: &mut Own, last: Option<Moment>) -> anyhow::Result<Moment> {
-    let is_new =
-        |now: &Moment| last.is_none_or(|last| (now.rss, now.allocated) != (last.rss, last.allocated));
-    let seen = look_for(LOOKED_WITHIN, || Ok(Some(Moment::of(&own.facts("memory")?)).filter(is_new)))?;
+/// Memory as the server sees it from now on: it looks at its allocator ten times a second, and INFO gives what it saw
+/// then.
+fn next_moment(own: &mut Own) -> anyhow::Result<Moment> {
+    let last = Moment::of(&own.facts("memory")?);
+    let seen = look_for(LOOKED_WITHIN, || {
+        let now = Moment::of(&own.facts("memory")?);
+        Ok(((now.rss, now.allocated) != (last.rss, last.allocated)).then_some(now))
+    })?;
     // Nothing has changed: then what it saw last is right.
-    Ok(seen.map_or_else(|| own.facts("memory").map(|facts| Moment::of(&facts)), Ok)?)
+    Ok(seen.unwrap_or(last))
 }
 
 /// Fills and drains.
 fn cycles(bench: &Bench<'_>, mut own: Own, value: &'static str) -> anyhow::Result<Trial> {
     let lanes: Vec<Lane> = Lane::ALL.into_iter().filter(|lane| *lane != LATE).collect();
-    let empty = next_moment(&mut own, None)?;
+    let empty = next_moment(&mut own)?;
     own.reset_counts()?;
     let (mut rows, mut full, mut end) = (Vec::new(), empty, empty);
     for cycle in 0..bench.sizes.cycles {
         let from = cycle * bench.sizes.events;
         bench.fill(&own, from..from + bench.sizes.events)?;
-        full = next_moment(&mut own, Some(end))?;
+        full = next_moment(&mut own)?;
         rows.push(full.cells(value, &format!("filled, cycle {}", cycle + 1)));
         own.drain(&lanes, |blocks| blocks)?;
-        end = next_moment(&mut own, Some(full))?;
+        end = next_moment(&mut own)?;
         rows.push(end.cells(value, &format!("drained, cycle {}", cycle + 1)));
     }
     let events = bench.sizes.cycles * bench.sizes.events;
@@ -161,7 +164,7 @@ fn when(back: Option<Duration>, limit: Duration) -> String {
     span(back.unwrap_or(limit).as_secs_f64())
 }
 
-fn rows(trials: &[Trial], default: Option<&str>) -> Vec<Row> {
+fn rows(trials: &[Trial], default: Option<&str>, limit: Duration) -> Vec<Row> {
     let cost = |trial: &Trial| Cost {
         full: trial.full.rss as f64,
         drained: trial.end.rss as f64,
@@ -172,16 +175,17 @@ fn rows(trials: &[Trial], default: Option<&str>) -> Vec<Row> {
         Some(reference) => by_memory(reference, cost(trial)),
         None => Advice::NotShown("the default could not be tried".into()),
     };
-    let rows =
-        trials.iter().map(|trial| Row::new(SETTING, trial.value, measured(trial), judged(trial))).collect();
+    let rows = trials
+        .iter()
+        .map(|trial| Row::new(SETTING, trial.value, measured(trial, limit), judged(trial)))
+        .collect();
     mark_default(rows, default)
 }
 
-fn measured(trial: &Trial) -> String {
+fn measured(trial: &Trial, limit: Duration) -> String {
     let Trial { full, end, .. } = trial;
-    let back = trial.back.map_or("not back in the time given".into(), |back| {
-        format!("back after {}", span(back.as_secs_f64()))
-    });
+    let back = if trial.back.is_some() { "back after" } else { "not back within" };
+    let back = format!("{back} {}", when(trial.back, limit));
     format!(
         "{} resident when full; drained {} resident, {} used (ratio {:.2}, allocator's {:.2}, {}), {back}; {:.2} µs an \
          event; {} allocations moved",
