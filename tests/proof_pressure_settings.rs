@@ -167,26 +167,3 @@ fn a_server_that_hangs_up_without_a_word_is_not_taken_for_a_crowded_one() {
     assert!(matches!(error, Error::Connect { .. }), "{error}");
     hangs_up.join().unwrap();
 }
-
-/// To look at by hand, at the size of a quick run or of `SETTINGS_SIZES=small`.
-#[test]
-#[ignore = "prints figures"]
-fn figures() {
-    let small = std::env::var("SETTINGS_SIZES").is_ok_and(|sizes| sizes == "small");
-    let started = std::time::Instant::now();
-    let outcome = run(if small { SMALL } else { Sizes::of(Scale::Quick) });
-    for row in &outcome.rows {
-        println!("{} | {} | {} | {}", row.setting, row.value, row.measured, row.advice.words());
-    }
-    for evidence in &outcome.details {
-        if let Evidence::Table { title, columns, rows } = evidence {
-            println!("\n{title}\n{}", columns.join(" | "));
-            rows.iter().for_each(|row| println!("{}", row.join(" | ")));
-        }
-    }
-    for claim in &outcome.claims {
-        let control = claim.control.as_ref().map(|control| (control.caught, &control.measured));
-        println!("{} {:?} {:?} {} | {control:?}", claim.id, claim.verdict, claim.measured, claim.why);
-    }
-    println!("{:?}", started.elapsed());
-}

@@ -29,25 +29,31 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 
 /// What every experiment needs.
 pub struct Bench<'a> {
+    /// Whose profile, binary, seed and listener they use.
     pub on: Subject<'a>,
+    /// How much they try.
     pub sizes: Sizes,
     /// At the network's mean rate.
     pub events: Synth,
+    /// When the writer cuts.
     pub limits: Limits,
 }
 
 /// A server of our own for one experiment.
 pub struct Own {
     _server: Server,
+    /// Where it answers.
     pub address: Address,
     /// For whatever is neither writer nor reader.
     pub admin: Connection,
+    /// The buffer on it.
     pub name: Name,
 }
 
 /// What became of a CONFIG SET.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Tried {
+    /// The server has it now.
     Set,
     /// Not known, or not taken, in words for the table.
     Not(String),

@@ -12,6 +12,8 @@
 //! What is a figure stands in a table, and what to do follows from it by a rule that stands beside it ([`row`]). What is
 //! a fact, yes or no, is a claim with a control.
 
+use std::time::Duration;
+
 use crate::event::synth::Synth;
 use crate::proof::claim::{Claim, Evidence};
 use crate::proof::{Scale, Subject};
@@ -25,6 +27,7 @@ mod lazyfree;
 mod maxclients;
 mod nodes;
 pub mod row;
+mod slow_client;
 mod slow_reader;
 
 /// How much is tried.
@@ -37,7 +40,7 @@ pub struct Sizes {
     /// Fills and drains before fragmentation is looked at.
     pub cycles: u64,
     /// How long resident memory may take to come back.
-    pub settle: std::time::Duration,
+    pub settle: Duration,
     /// How often each stall is measured; the shortest counts.
     pub tries: u32,
     /// Events appended while the server is in trouble.
@@ -49,7 +52,7 @@ pub struct Sizes {
 impl Sizes {
     /// The sizes of a scale.
     pub fn of(scale: Scale) -> Self {
-        let settle = std::time::Duration::from_secs(4);
+        let settle = Duration::from_secs(4);
         let quick = Self {
             events: 60_000,
             plain_events: 20_000,
