@@ -34,45 +34,48 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
             rows.push(Row::not_shown(setting, "-", "this server does not know it"));
             continue;
         };
-        let reference = weigh(bench, setting, &default)?;
-        let Ok(reference) = reference else { anyhow::bail!("CONFIG SET {setting} {default} is refused") };
-        let base = reference.cost;
-        let mut of_setting = vec![row(&reference, Advice::NoDifference)];
-        all.push(reference);
-        for value in values.iter().filter(|value| **value != default) {
-            match weigh(bench, setting, value)? {
-                Ok(weighed) => {
-                    of_setting.push(row(&weighed, by_memory(base, weighed.cost)));
-                    all.push(weighed);
-                }
-                Err(why) => of_setting.push(Row::not_shown(setting, value, &why)),
-            }
-            if let Ok(weighed) = entries(bench, setting, value)? {
-                all.push(weighed);
-            }
-        }
-        all.extend(entries(bench, setting, &default)?);
+        let others = values.iter().copied().filter(|value| *value != default);
+        let values: Vec<&str> = std::iter::once(default.as_str()).chain(others).collect();
+        let (weighed, refused) = weigh(bench, setting, &values)?;
+        let Some(base) = weighed.iter().find(|weighed| weighed.value == default).map(|base| base.cost) else {
+            anyhow::bail!("{setting} cannot be set to its default, {default}");
+        };
+        let mut of_setting: Vec<Row> =
+            weighed.iter().map(|weighed| row(weighed, by_memory(base, weighed.cost))).collect();
+        of_setting.extend(refused);
         rows.extend(mark_default(of_setting, Some(&default)));
+        all.extend(weighed);
+        for value in values {
+            all.extend(entries(bench, setting, value)?);
+        }
     }
     Ok(Outcome { rows, claims: Vec::new(), details: vec![table(&all)] })
 }
 
-/// Weighs the buffer's blocks as often as the sizes say. Bytes hardly differ; of the times the shortest counts, since
-/// whatever else this machine does makes them longer.
-fn weigh(bench: &Bench<'_>, setting: &'static str, value: &str) -> anyhow::Result<Result<Weighed, String>> {
-    let mut best = match blocks(bench, setting, value)? {
-        Ok(weighed) => weighed,
-        Err(why) => return Ok(Err(why)),
-    };
-    for _ in 1..bench.sizes.tries {
-        if let Ok(again) = blocks(bench, setting, value)? {
-            best.cost.micros = best.cost.micros.min(again.cost.micros);
+/// Weighs the buffer's blocks with each value, as often as the sizes say and by turns. Bytes hardly differ; of the times
+/// the shortest counts, since whatever else this machine does makes them longer. Also the values that are refused.
+fn weigh(
+    bench: &Bench<'_>,
+    setting: &'static str,
+    values: &[&str],
+) -> anyhow::Result<(Vec<Weighed>, Vec<Row>)> {
+    let (mut best, mut refused): (Vec<Weighed>, Vec<Row>) = (Vec::new(), Vec::new());
+    for round in 0..bench.sizes.tries.max(1) {
+        for value in values {
+            match blocks(bench, setting, value)? {
+                Ok(weighed) => match best.iter_mut().find(|best| best.value == weighed.value) {
+                    Some(best) => best.cost.micros = best.cost.micros.min(weighed.cost.micros),
+                    None => best.push(weighed),
+                },
+                Err(why) if round == 0 => refused.push(Row::not_shown(setting, value, &why)),
+                Err(_) => {}
+            }
         }
     }
-    Ok(Ok(best))
+    Ok((best, refused))
 }
 
-/// Weighs them once, then with half of them drained; why not, where the server does not take the value.
+/// Weighs them once, and once more with half of them drained; why not, where the server does not take the value.
 fn blocks(bench: &Bench<'_>, setting: &'static str, value: &str) -> anyhow::Result<Result<Weighed, String>> {
     let mut own = bench.start()?;
     if let Tried::Not(why) = own.try_setting(setting, value) {
