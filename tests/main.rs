@@ -36,6 +36,7 @@ mod load_support;
 mod proof_capacity;
 mod proof_load;
 mod proof_pressure;
+mod proof_pressure_settings;
 mod proxy;
 mod report;
 mod report_audit;

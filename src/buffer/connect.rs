@@ -1,6 +1,7 @@
 //! Connections to a server that can hold a buffer: URL, time-outs, login, and what the server is.
 
-use std::net::IpAddr;
+use std::io::Read;
+use std::net::{IpAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
@@ -19,6 +20,12 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Less time than that no answer is given, however little patience is left.
 const ANSWER_TIMEOUT_MIN: Duration = Duration::from_millis(100);
+
+/// How long to listen for why a server hangs up: it says so at once.
+const OVERHEAR: Duration = Duration::from_millis(300);
+
+/// What a server says that has as many clients as it takes.
+const CROWDED: &str = "max number of clients";
 
 /// Oldest server whose streams have XAUTOCLAIM and XTRIM MINID.
 const OLDEST: (u64, u64) = (6, 2);
@@ -155,9 +162,28 @@ impl Address {
         } else {
             error.to_string()
         };
+        if let Some(why) = error.is_connection_dropped().then(|| self.overheard()).flatten() {
+            return Error::Crowded { url, why };
+        }
         let login = error.code().is_some_and(|code| ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code))
             || error.kind() == ErrorKind::AuthenticationFailed;
         if login { Error::Login { url, why } } else { Error::Connect { url, why } }
+    }
+}
+
+impl Address {
+    /// What a server that has as many clients as it takes says before it hangs up; none where it says no such thing.
+    /// Whoever sends something first, as the client library does, may have its connection reset and never read it.
+    fn overheard(&self) -> Option<String> {
+        let Plain { place: Place::Tcp(host, port), .. } = self.plain()? else { return None };
+        let at = (host, port).to_socket_addrs().ok()?.next()?;
+        let mut socket = TcpStream::connect_timeout(&at, OVERHEAR).ok()?;
+        socket.set_read_timeout(Some(OVERHEAR)).ok()?;
+        let mut said = [0; 256];
+        let count = socket.read(&mut said).ok()?;
+        let text = String::from_utf8_lossy(&said[..count]);
+        let line = text.lines().next()?.strip_prefix('-')?;
+        line.contains(CROWDED).then(|| line.trim_end().into())
     }
 }
 

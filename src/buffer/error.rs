@@ -25,6 +25,17 @@ pub enum Error {
         /// What the system said.
         why: String,
     },
+    /// The server has as many clients as it takes.
+    #[error(
+        "{url} takes no more clients: {why}; raise its maxclients, or end connections that nobody needs (CLIENT LIST \
+         names them)"
+    )]
+    Crowded {
+        /// The URL without its password.
+        url: String,
+        /// What the server said.
+        why: String,
+    },
     /// The server wants another user or password.
     #[error(
         "{url} refuses the login: {why}; put user and password into the URL (FOREBAY_URL keeps it off the command line)"

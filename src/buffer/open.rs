@@ -69,7 +69,9 @@ impl<'a> LaneStarts<'a> {
             _ => None,
         };
         let taken = match take_all(address, name, options) {
-            Err(error @ (Error::Connect { .. } | Error::NotNow { .. })) if folder.is_some() => {
+            Err(error @ (Error::Connect { .. } | Error::Crowded { .. } | Error::NotNow { .. }))
+                if folder.is_some() =>
+            {
                 tracing::warn!("{error}; events go to the spill folder");
                 Lane::ALL.map(|_| Err(error.to_string())).into()
             }

@@ -193,6 +193,7 @@ fn code_of_buffer(error: &BufferError) -> u8 {
             exit::REFUTED
         }
         BufferError::Connect { .. }
+        | BufferError::Crowded { .. }
         | BufferError::Login { .. }
         | BufferError::Unfit { .. }
         | BufferError::Lost { .. }

@@ -15,6 +15,7 @@ mod push;
 mod read;
 mod scene;
 mod seen;
+pub mod settings;
 mod table;
 mod watch;
 
@@ -112,6 +113,15 @@ impl Run<'_> {
         }
         let mut claims = judge::claims(&seen, self.on.profile, Some(&plan), NOT_RUN);
         controls::attach(self, &plan, &seen, &mut claims)?;
+        // Of servers that are started here: of somebody's they would say nothing.
+        if given.is_none() {
+            let settings = settings::run(&self.on)?;
+            let evidence = settings.evidence();
+            if let Some(memory) = claims.iter_mut().find(|claim| claim.id == "pressure.memory") {
+                memory.evidence.extend(evidence);
+            }
+            claims.extend(settings.claims);
+        }
         Ok(claims)
     }
 
