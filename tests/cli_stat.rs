@@ -33,7 +33,7 @@ fn stat_shows_what_is_held_in_80_columns_and_never_takes_unknown_for_nothing() {
     let text = String::from_utf8(ran.out).unwrap();
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    for part in ["3000 (", "parquet", "likes", "no limit is set", "out      unknown"] {
+    for part in ["3000 (", "parquet", "likes", "no limit is set", "out      unknown", "by memory"] {
         assert!(text.contains(part), "{part}: {text}");
     }
     let json = run(&["stat", "--json", "--over", "0s", "--url", &url]).out;
@@ -60,8 +60,10 @@ fn time_to_full_is_said_for_every_case() {
     let url = server.url();
     append(&server, &synthetic(2_000), &[]);
     let look = |over: &str| text(&["stat", "--over", over, "--url", &url]);
-    for label in ["full in", "at peak"] {
-        assert_eq!(value(&look("0s"), label), "unknown: the server has no limit (maxmemory 0)");
+    // Without maxmemory it is the machine that is full one day.
+    for part in ["maxmemory unknown: none is set", "disk      unknown: nothing is written to it", "by memory"]
+    {
+        assert!(look("0s").contains(part), "{part}: {}", look("0s"));
     }
     tell(&server, "CONFIG SET maxmemory 1gb");
     // The lanes are old enough for a rate of their own, or two looks give one, which is 0 by now.
@@ -71,6 +73,49 @@ fn time_to_full_is_said_for_every_case() {
     tell(&server, "CONFIG SET maxmemory 1");
     let full = look("1s");
     assert!(value(&full, "full in").starts_with("0s"), "{full}");
+}
+
+#[test]
+fn the_count_at_which_the_buffer_is_full_is_told_within_5_percent() {
+    let server = server(&[("maxmemory", "40mb")]);
+    let url = server.url();
+    let half = synthetic(100_000);
+    let rest = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(rest.path(), synthetic(400_000)).unwrap();
+    append(&server, &half, &["--max-events", "64"]);
+    let look = || -> serde_json::Value {
+        serde_json::from_str(&text(&["stat", "--json", "--over", "0s", "--url", &url])).unwrap()
+    };
+    let before = look();
+    assert_eq!(before["limit"], "maxmemory", "{before}");
+    let said = before["events_when_full"].as_f64().unwrap();
+    let file = rest.path().to_str().unwrap();
+    let full = run(&["append", file, "--url", &url, "--max-events", "64", "--patience", "1s"]);
+    assert_eq!(full.code, 3, "{}", full.err);
+    let after = look();
+    let held = after["events"].as_f64().unwrap();
+    assert!((said - held).abs() / held < 0.05, "{said} said, {held} held: {before} {after}");
+    assert!(after["events_left"].as_f64().unwrap() < held * 0.02, "{after}");
+    tell(&server, "CONFIG SET maxmemory 1");
+    assert_eq!(
+        (look()["events_left"].as_u64(), look()["seconds_to_full_at_peak"].as_f64()),
+        (Some(0), Some(0.0))
+    );
+}
+
+#[test]
+fn a_disk_that_is_fuller_than_memory_is_what_binds() {
+    let server = server(&[("appendonly", "yes"), ("maxmemory", "100gb")]);
+    append(&server, &synthetic(3_000), &[]);
+    let json: serde_json::Value =
+        serde_json::from_str(&text(&["stat", "--json", "--over", "0s", "--url", &server.url()])).unwrap();
+    let left = |name: &str| {
+        let limits = json["limits"].as_array().unwrap();
+        limits.iter().find(|limit| limit["limit"] == name).unwrap()["events_left"].as_u64().unwrap()
+    };
+    let least = ["maxmemory", "disk", "memory"].into_iter().min_by_key(|name| left(name)).unwrap();
+    assert_eq!((json["limit"].as_str(), json["events_left"].as_u64()), (Some(least), Some(left(least))));
+    assert_ne!(least, "maxmemory", "100 GB are more than the machine has: {json}");
 }
 
 #[test]
@@ -97,7 +142,7 @@ fn json_says_nothing_where_nothing_is_known_and_what_is_held_to_the_event() {
         serde_json::from_str(&text(&["stat", "--json", "--over", "0s", "--url", &url])).unwrap()
     };
     let json = look();
-    for field in ["events_per_second_out", "maxmemory", "seconds_to_full", "seconds_to_full_at_peak"] {
+    for field in ["events_per_second_out", "maxmemory", "seconds_to_full"] {
         assert!(json.as_object().unwrap().contains_key(field) && json[field].is_null(), "{field}: {json}");
     }
     let lanes = json["lanes"].as_array().unwrap();
@@ -124,11 +169,12 @@ fn stat_changes_nothing() {
     assert_eq!(super::support::ask::<u64>(&server, "DBSIZE").unwrap(), 0);
 }
 
-const VERBS: [&str; 11] = [
+const VERBS: [&str; 12] = [
     "prove",
     "audit",
     "baseline",
     "capacity",
+    "pressure",
     "throughput",
     "append",
     "read",

@@ -23,6 +23,7 @@ mod found;
 mod fsync;
 pub mod keys;
 mod lane;
+pub mod limit;
 mod missing;
 mod open;
 pub mod overflow;

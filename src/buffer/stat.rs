@@ -30,6 +30,10 @@ pub struct Stat {
     pub lanes: Vec<LaneStat>,
     /// Every group of every lane.
     pub groups: Vec<GroupStat>,
+    /// Whether the server writes snapshots by itself (`save`); none where CONFIG is not allowed.
+    pub has_snapshots: Option<bool>,
+    /// The folder that it writes to; none where CONFIG is not allowed.
+    pub dir: Option<String>,
 }
 
 /// A lane at one moment.
@@ -99,13 +103,6 @@ impl Stat {
     pub fn limit_bytes(&self) -> Option<u64> {
         self.facts.number("maxmemory").filter(|limit| *limit > 0)
     }
-
-    /// Seconds until the limit is met at so many events a second, should nothing be read meanwhile.
-    pub fn seconds_to_full(&self, events_per_second: f64) -> Option<f64> {
-        let room = self.limit_bytes()?.saturating_sub(self.facts.number("used_memory")?);
-        let per_second = self.bytes_per_event()? * events_per_second;
-        (per_second > 0.0).then(|| room as f64 / per_second)
-    }
 }
 
 /// The look-ups.
@@ -134,7 +131,15 @@ impl Looker<'_> {
                 groups.extend(self.groups(lane).map_err(failed)?);
             }
         }
-        Ok(Stat { at_ms: self.at_ms, facts, lanes, groups })
+        let has_snapshots = self.setting("save").map(|save| !save.is_empty());
+        let dir = self.setting("dir");
+        Ok(Stat { at_ms: self.at_ms, facts, lanes, groups, has_snapshots, dir })
+    }
+
+    /// A setting, where one may see it.
+    fn setting(&mut self, name: &str) -> Option<String> {
+        let pair: Vec<String> = redis::cmd("CONFIG").arg("GET").arg(name).query(self.connection).ok()?;
+        pair.into_iter().nth(1)
     }
 
     /// Whether a key is there; an error where it holds something else than `expected`.

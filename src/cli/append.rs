@@ -38,9 +38,10 @@ one ends at once; a file not read to its end then gives 130, a pipe gives 0.
 
 While the server takes nothing (full, away, loading), --overflow decides:
   wait         the source is held back; nothing is lost as long as it can wait
-  spill        blocks go to files in --spill DIR, fsynced, and on to the server in
-               order once it takes them; what is left there at the end (exit code
-               3) goes first the next time: forebay append --spill DIR </dev/null
+  spill        blocks go to files in --spill DIR, fsynced, and on to the server
+               in order once it takes them; what is left there at the end (exit
+               code 3) goes first the next time, for which an empty source will
+               do: forebay append --spill DIR </dev/null
   shed         new events are dropped, and counted (exit code 1)
   trim-oldest  the oldest events of a full buffer are dropped, read or not, and
                counted (exit code 1)")]

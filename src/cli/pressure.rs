@@ -10,18 +10,18 @@ use super::proof::{On, Proof, Wanted};
 /// What happens when the buffer is full, under each overflow and eviction policy?
 #[derive(Args)]
 #[command(after_help = "Examples:
-  forebay pressure                       every overflow policy, then every eviction
-                                         policy, on servers of its own with 256 MiB
+  forebay pressure                       every overflow policy, then every
+                                         eviction policy, on servers of its own
   forebay pressure --profile met-001     what allkeys-lru does to the buffer
   forebay pressure --scale full --out full
                                          each policy with each, at the profile's
                                          maxmemory
   forebay pressure --url redis://127.0.0.1:6380 --allow-faults
-                                         on yours: filled to 256 MiB more than it
-                                         holds, its settings set back afterwards
+                                         on yours: filled to 256 MiB more than
+                                         it holds, its settings set back
 
-On a server that holds other keys only noeviction is tried: any other policy
-would evict them too.")]
+Quick runs have 256 MiB. On a server that holds other keys only noeviction is
+tried: any other policy would evict them too.")]
 pub(crate) struct Pressure {
     #[command(flatten)]
     on: On,

@@ -7,9 +7,12 @@ use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::{At, Global, say};
+use crate::buffer::connect::Address;
+use crate::buffer::limit::{self, Limit, Machine};
 use crate::buffer::stat::{GroupStat, LaneStat, Stat as Look};
 use crate::exit;
 use crate::profile::{self, Profile};
+use crate::proof::audit::host;
 
 /// The buffer at a glance: what it holds, when it is full, who is behind
 #[derive(Args)]
@@ -17,8 +20,11 @@ use crate::profile::{self, Profile};
   forebay stat
   forebay stat --json | jq .seconds_to_full
 
-Changes nothing on the server. What cannot be known is shown as `unknown`, never
-as 0.")]
+A buffer is full when the first of three limits is met: maxmemory; the disk, on
+which the AOF grows and is written anew beside itself; the memory of the machine
+or its cgroup, less what a fork copies. The last two are known where the server
+runs on this machine. Changes nothing on the server. What cannot be known is
+shown as `unknown`, never as 0.")]
 pub(crate) struct Stat {
     #[command(flatten)]
     at: At,
@@ -47,13 +53,55 @@ impl Stat {
             );
         }
         let rates = Rates::between(before.as_ref(), &now);
+        let room = Room { limits: limit::limits(&now, &machine(&address, &now)), held: now.events() };
         let text = if global.json {
-            format!("{}\n", as_json(&name.to_string(), &now, &rates, &profile))
+            format!("{}\n", as_json(&name.to_string(), &now, &rates, &room, &profile))
         } else {
-            as_text(&name.to_string(), &now, &rates, &profile)
+            as_text(&name.to_string(), &now, &rates, &room, &profile)
         };
         say::result(&text).context(say::STDOUT)?;
         Ok(exit::OK)
+    }
+}
+
+/// What the machine beneath the server has left.
+fn machine(address: &Address, now: &Look) -> Machine {
+    match host::beneath(address, &now.facts, now.dir.as_deref()) {
+        Ok(host) => Machine {
+            memory: host.memory_left().map_err(|why| why.0),
+            disk: host.disk().map(|disk| disk.free_bytes).map_err(|why| why.0),
+        },
+        Err(why) => Machine { memory: Err(why.0.clone()), disk: Err(why.0) },
+    }
+}
+
+/// What still goes in.
+struct Room {
+    limits: [Limit; 3],
+    /// Events held.
+    held: Option<u64>,
+}
+
+impl Room {
+    /// The limit that is met first, and events until then.
+    fn first(&self) -> Option<(&'static str, u64)> {
+        limit::first(&self.limits)
+    }
+
+    fn seconds_to_full(&self, rate: f64) -> Option<f64> {
+        self.first().filter(|_| rate > 0.0).map(|(_, events)| events as f64 / rate)
+    }
+
+    /// Events that are held when the first limit is met.
+    fn events(&self) -> Option<u64> {
+        Some(self.held? + self.first()?.1)
+    }
+
+    /// Hours of events that are held when the first limit is met, at the rate at which those held came.
+    fn hours(&self, oldest_ms: Option<u64>) -> Option<(f64, f64)> {
+        let hours = oldest_ms? as f64 / 3.6e6;
+        let held = self.held.filter(|held| *held > 0)? as f64;
+        Some((hours, hours * self.events()? as f64 / held))
     }
 }
 
@@ -76,7 +124,7 @@ impl Rates {
     }
 }
 
-fn as_json(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> serde_json::Value {
+fn as_json(name: &str, now: &Look, rates: &Rates, room: &Room, profile: &Profile) -> serde_json::Value {
     let lanes = now.lanes.iter().map(|lane| {
         serde_json::json!({
             "lane": lane.lane.name(), "events": lane.events, "blocks": lane.blocks, "total": lane.total,
@@ -91,14 +139,23 @@ fn as_json(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> serde_js
             "consumers": group.consumers,
         })
     });
+    let limits = room.limits.iter().map(|limit| {
+        serde_json::json!({
+            "limit": limit.name, "events_left": limit.events.as_ref().ok(), "unknown": limit.events.as_ref().err(),
+        })
+    });
+    let hours = room.hours(oldest(now));
     serde_json::json!({
         "buffer": name, "server": now.facts.server(), "version": now.facts.version(), "at_ms": now.at_ms,
         "events": now.events(), "bytes_per_event": now.bytes_per_event(),
         "used_memory": now.facts.number("used_memory"), "maxmemory": now.limit_bytes(),
         "maxmemory_policy": now.facts.get("maxmemory_policy"),
         "events_per_second_in": rates.coming, "events_per_second_out": rates.going,
-        "seconds_to_full": rates.coming.and_then(|rate| now.seconds_to_full(rate)),
-        "seconds_to_full_at_peak": now.seconds_to_full(profile.rates.peak),
+        "limits": limits.collect::<Vec<_>>(), "limit": room.first().map(|(name, _)| name),
+        "events_left": room.first().map(|(_, events)| events), "events_when_full": room.events(),
+        "hours": hours.map(|(now, _)| now), "hours_when_full": hours.map(|(_, full)| full),
+        "seconds_to_full": rates.coming.and_then(|rate| room.seconds_to_full(rate)),
+        "seconds_to_full_at_peak": room.seconds_to_full(profile.rates.peak),
         "lanes": lanes.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
     })
 }
@@ -124,7 +181,30 @@ fn bytes(count: u64) -> String {
     bytesize::ByteSize::b(count).display().iec().to_string()
 }
 
-fn as_text(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> String {
+/// Milliseconds since the oldest block was stored.
+fn oldest(now: &Look) -> Option<u64> {
+    now.lanes.iter().filter_map(|lane| lane.oldest_age_ms).max()
+}
+
+/// `1,200 of 3,000 events (40.0 %), 3.2 of 8.0 hours; limit: maxmemory`.
+fn utilisation(now: &Look, room: &Room) -> String {
+    let (Some(held), Some(all), Some((name, _))) = (room.held, room.events(), room.first()) else {
+        return UNKNOWN.into();
+    };
+    let percent = held as f64 * 100.0 / all.max(1) as f64;
+    let hours =
+        room.hours(oldest(now)).map_or(String::new(), |(now, full)| format!(", {now:.1} of {full:.1} h"));
+    format!("{held} of {all} events ({percent:.1} %){hours}, by {name}")
+}
+
+fn left(limit: &Limit) -> String {
+    match &limit.events {
+        Ok(events) => format!("{events} more events"),
+        Err(why) => format!("{UNKNOWN}: {why}"),
+    }
+}
+
+fn as_text(name: &str, now: &Look, rates: &Rates, room: &Room, profile: &Profile) -> String {
     let facts = &now.facts;
     let used = facts.number("used_memory");
     let memory = match (used, now.limit_bytes()) {
@@ -142,12 +222,11 @@ fn as_text(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> String {
         }
         _ => UNKNOWN.into(),
     };
-    let oldest = now.lanes.iter().filter_map(|lane| lane.oldest_age_ms).max();
     let per_second = |rate: Option<f64>| or_unknown(rate, |rate| format!("{rate:.0} events/s"));
-    let full = |rate: Option<f64>, at: &str| match (now.limit_bytes(), rate) {
-        (None, _) => "unknown: the server has no limit (maxmemory 0)".into(),
+    let full = |rate: Option<f64>, at: &str| match (room.first(), rate) {
+        (None, _) => "unknown: no limit is known".into(),
         (_, Some(0.0)) => "never, as long as nothing comes in".into(),
-        (_, rate) => match rate.and_then(|rate| now.seconds_to_full(rate)) {
+        (_, rate) => match rate.and_then(|rate| room.seconds_to_full(rate)) {
             None => UNKNOWN.into(),
             Some(seconds) => format!("{}{at}, if nothing is read", span(seconds)),
         },
@@ -162,8 +241,9 @@ fn as_text(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> String {
                 or_unknown(now.bytes_per_event(), |b| format!("{b:.0}"))
             ),
         ),
-        ("oldest", or_unknown(oldest, age)),
+        ("oldest", or_unknown(oldest(now), age)),
         ("memory", memory),
+        ("used", utilisation(now, room)),
         ("in", per_second(rates.coming)),
         ("out", per_second(rates.going)),
         ("full in", full(rates.coming, "")),
@@ -172,6 +252,10 @@ fn as_text(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> String {
         for part in ["  ", &format!("{label:<9}"), &value, "\n"] {
             text.push_str(part);
         }
+    }
+    for (label, limit) in ["room", "", ""].iter().zip(&room.limits) {
+        let line = format!("  {label:<9}{:<10}{}", limit.name, left(limit));
+        text.push_str(&(line + "\n"));
     }
     text + "\n" + &lanes(&now.lanes) + "\n" + &groups(&now.groups)
 }

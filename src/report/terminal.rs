@@ -15,6 +15,8 @@ mod table;
 const WIDTHS: (usize, usize) = (32, 100);
 /// Columns that the labels of a claim take (`required`), the indentation counted.
 const LABEL: usize = 12;
+/// A table of more lines is for the HTML report: nobody finds the next claim behind it.
+const TABLE_LINES_MAX: usize = 60;
 /// Blocks of the one-line chart.
 const SPARK: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Length of the one-line chart.
@@ -89,6 +91,11 @@ fn render_claim(page: &mut Page, claim: &Claim) {
                 page.blank();
                 page.wrapped(title, "  ", "  ");
                 let lines = table::lines(columns, rows, page.width - 2);
+                if lines.len() > TABLE_LINES_MAX {
+                    let rows = rows.len();
+                    page.field("", &format!("{rows} rows: in the HTML report (--out) and in --json"));
+                    continue;
+                }
                 for line in lines {
                     page.line(&format!("  {line}"));
                 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::fsync::Fsync;
 use super::rule::Unread;
 use super::seen::Read;
+use crate::buffer::connect::{Address, Facts};
 
 /// Magic number of tmpfs.
 pub const TMPFS: u32 = 0x0102_1994;
@@ -46,6 +47,17 @@ pub struct Disk {
     /// `ext4`, `tmpfs`, …; `a local disk` where it is none of those that matter.
     pub file_system: String,
     magic: u32,
+}
+
+/// The machine of the server that says this of itself, where it is this one.
+pub fn beneath(address: &Address, info: &Facts, dir: Option<&str>) -> Read<Host> {
+    if !address.is_loopback() {
+        return Err(Unread("the server runs on another machine".into()));
+    }
+    let number = |name| info.number(name).ok_or_else(|| Unread(format!("INFO of this server has no {name}")));
+    let (pid, now) = (number("process_id")?, number("server_time_usec")? as f64 / 1e6);
+    let started = now - number("uptime_in_seconds")? as f64;
+    Host::of(Path::new("/"), pid, started, dir)
 }
 
 impl Host {
@@ -103,6 +115,13 @@ impl Host {
             .cgroup_limit()
             .filter(|limit| *limit < machine)
             .map_or((machine, "the machine has"), |limit| (limit, "its cgroup allows")))
+    }
+
+    /// Memory that the server may still take: what the machine has available, or what its cgroup leaves it.
+    pub fn memory_left(&self) -> Read<u64> {
+        let available = self.meminfo("MemAvailable")?;
+        let own = self.process("VmRSS")?;
+        Ok(self.cgroup_limit().map_or(available, |limit| available.min(limit.saturating_sub(own))))
     }
 
     /// Swap that the machine has, in bytes.

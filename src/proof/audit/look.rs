@@ -7,7 +7,7 @@ use redis::{Connection, Value};
 
 use super::conf_file;
 use super::fsync::Fsync;
-use super::host::Host;
+use super::host::{self, Host};
 use super::rule::Unread;
 use super::seen::{Read, Seen};
 use super::settings::Settings;
@@ -39,24 +39,16 @@ impl Look<'_> {
         let usage = Usage::look(&mut connection, self.buffer);
         // Last, so that its statistics have at least one command to count.
         let info = info(&mut connection, address)?;
-        let host = if address.is_loopback() {
-            self.host(&info, &settings)
-        } else {
-            Err(Unread("the server runs on another machine".into()))
-        };
+        let host = self.host(address, &info, &settings);
         let on_disk = host.as_ref().map_err(Clone::clone).and_then(|_| on_disk(&info));
         let profile = self.profile.clone();
         Ok(Seen { on_disk, profile, settings, info, users, usage, host, file: None, is_own: self.is_own })
     }
 
-    fn host(&self, info: &Read<Facts>, settings: &Read<Settings>) -> Read<Host> {
+    fn host(&self, address: &Address, info: &Read<Facts>, settings: &Read<Settings>) -> Read<Host> {
         let info = info.as_ref().map_err(Clone::clone)?;
-        let number =
-            |name| info.number(name).ok_or_else(|| Unread(format!("INFO of this server has no {name}")));
-        let (pid, now) = (number("process_id")?, number("server_time_usec")? as f64 / 1e6);
-        let started = now - number("uptime_in_seconds")? as f64;
         let dir = settings.as_ref().ok().and_then(|settings| settings.get("dir"));
-        let mut host = Host::of(Path::new("/"), pid, started, dir)?;
+        let mut host = host::beneath(address, info, dir)?;
         if let (true, Some(dir)) = (self.probe_disk, dir) {
             host.fsync = Fsync::measure(Path::new(dir));
         }
