@@ -9,6 +9,7 @@ mod commands;
 mod held_back;
 mod load;
 mod peer;
+mod spill;
 mod table;
 
 use forebay::report::Machine;
@@ -46,8 +47,24 @@ fn main() -> anyhow::Result<()> {
     let peak = held_back::peak_mib(&binary, &input)?;
     let what = "`append` held back by a slow server, 10 M events: peak memory";
     table.add(Row::new(what, "MiB", vec![peak]).at_most(200.0));
+    spilled(&binary, &input, &mut table)?;
     load::rows(&binary, &mut table)?;
     table.print();
+    Ok(())
+}
+
+/// Append before a full server, to a folder, and from there.
+fn spilled(binary: &ServerBinary, input: &Input, table: &mut Table) -> anyhow::Result<()> {
+    let runs = (0..RUNS).map(|_| spill::run(binary, input)).collect::<Result<Vec<_>, _>>()?;
+    let pick = |pick: fn(&spill::Spilled) -> f64| runs.iter().map(pick).collect::<Vec<_>>();
+    let to_disk = pick(|run| run.to_disk);
+    table.add(Row::new("append, server full, --spill: to disk", "events/s", to_disk).at_least(300_000.0));
+    let to_server = pick(|run| run.to_server);
+    table.add(
+        Row::new("from there to the server, once it has room", "events/s", to_server).at_least(500_000.0),
+    );
+    let peak = pick(|run| run.peak_mib);
+    table.add(Row::new("append, server full, --spill: peak memory", "MiB", peak).at_most(200.0));
     Ok(())
 }
 
