@@ -139,6 +139,7 @@ fn a_block_damaged_while_its_writer_goes_on_is_counted_and_the_writer_ends_well(
     ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
     let counts = writer.close().unwrap();
     assert_eq!((counts.unreadable, counts.acknowledged, counts.accepted), (BLOCK, 240 - BLOCK, 240));
+    assert_eq!(counts.left, 0, "nothing waits for another run");
     assert!(faults(&contents(&address(&server))).is_empty());
 }
 

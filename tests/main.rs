@@ -23,6 +23,7 @@ mod cli_audit;
 mod cli_bad_days;
 mod cli_errors;
 mod cli_load;
+mod cli_overflow;
 mod cli_read;
 mod cli_stat;
 mod cli_support;

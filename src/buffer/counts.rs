@@ -25,6 +25,9 @@ pub(super) struct LaneCounts {
     pub spilled: AtomicU64,
     pub recovered: AtomicU64,
     pub unreadable: AtomicU64,
+    /// Those of them that this writer had spilled.
+    pub own_unreadable: AtomicU64,
+    pub earlier_bytes: AtomicU64,
     pub shed: AtomicU64,
     pub trimmed: AtomicU64,
     /// Blocks of whatever run that were acknowledged.
@@ -154,9 +157,11 @@ impl Shared {
     fn counts(&self, lane: Lane) -> Counts {
         let counts = &self.lanes[lane.index()];
         let acknowledged = counts.events.load(Relaxed);
+        let accepted = counts.accepted.load(Relaxed).max(acknowledged);
         Counts {
             // In this order: what is accepted by now was pushed by now.
-            accepted: counts.accepted.load(Relaxed).max(acknowledged),
+            accepted,
+            left: accepted.saturating_sub(acknowledged + counts.own_unreadable.load(Relaxed)),
             acknowledged,
             blocks: counts.blocks.load(Relaxed),
             raw_bytes: counts.raw_bytes.load(Relaxed),
@@ -167,6 +172,7 @@ impl Shared {
             spilled: counts.spilled.load(Relaxed),
             recovered: counts.recovered.load(Relaxed),
             unreadable: counts.unreadable.load(Relaxed),
+            earlier_bytes: counts.earlier_bytes.load(Relaxed),
             shed: counts.shed.load(Relaxed),
             trimmed: counts.trimmed.load(Relaxed),
             pushed: counts.pushed.load(Relaxed),
@@ -183,6 +189,8 @@ pub struct Counts {
     pub acknowledged: u64,
     /// Events that are owed from now on: acknowledged, or on the writer's disk.
     pub accepted: u64,
+    /// Accepted events that the server does not have: they are on the writer's disk.
+    pub left: u64,
     /// Blocks the server acknowledged.
     pub blocks: u64,
     /// Bytes of the acknowledged events.
@@ -202,6 +210,8 @@ pub struct Counts {
     pub recovered: u64,
     /// Events of the spill folder that could not be read again, as far as their neighbours tell.
     pub unreadable: u64,
+    /// Bytes of files of earlier runs that are still in the spill folder at the end: the server took them not.
+    pub earlier_bytes: u64,
     /// Events dropped because the server took none (`shed`).
     pub shed: u64,
     /// Events dropped from the buffer to make room (`trim-oldest`).
@@ -219,6 +229,7 @@ impl Counts {
             pushed: self.pushed + lane.pushed,
             acknowledged: self.acknowledged + lane.acknowledged,
             accepted: self.accepted + lane.accepted,
+            left: self.left + lane.left,
             blocks: self.blocks + lane.blocks,
             raw_bytes: self.raw_bytes + lane.raw_bytes,
             frame_bytes: self.frame_bytes + lane.frame_bytes,
@@ -228,6 +239,7 @@ impl Counts {
             spilled: self.spilled + lane.spilled,
             recovered: self.recovered + lane.recovered,
             unreadable: self.unreadable + lane.unreadable,
+            earlier_bytes: self.earlier_bytes + lane.earlier_bytes,
             shed: self.shed + lane.shed,
             trimmed: self.trimmed + lane.trimmed,
         }

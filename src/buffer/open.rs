@@ -18,6 +18,7 @@ use super::lane::{Appender, Lease, WayOut};
 use super::overflow::Overflow;
 use super::pack::Parcel;
 use super::recover::{BACKOFF_MAX, Setback};
+use super::room::make_way;
 use super::scripts;
 use super::spill::{Folder, Spiller, Stored};
 use super::trouble::{Trouble, trouble};
@@ -59,6 +60,8 @@ pub(super) struct LaneStarts<'a> {
     options: &'a Options,
     folder: Option<Arc<Folder>>,
     taken: VecDeque<Result<Taken, String>>,
+    /// Events dropped to make room for taking them: their lane, events of it before them, how many.
+    pub dropped: Vec<(Lane, u64, u64)>,
 }
 
 impl<'a> LaneStarts<'a> {
@@ -68,7 +71,11 @@ impl<'a> LaneStarts<'a> {
             Overflow::Spill(spill) => Some(Arc::new(Folder::open(spill, name)?)),
             _ => None,
         };
-        let taken = match take_all(address, name, options) {
+        let (taken, dropped) = match options.overflow {
+            Overflow::TrimOldest => take_all_with_room(address, name, options),
+            _ => (take_all(address, name, options), Vec::new()),
+        };
+        let taken = match taken {
             Err(error @ (Error::Connect { .. } | Error::Crowded { .. } | Error::NotNow { .. }))
                 if folder.is_some() =>
             {
@@ -77,7 +84,7 @@ impl<'a> LaneStarts<'a> {
             }
             taken => taken?.into_iter().map(Ok).collect(),
         };
-        Ok(Self { address, name, options, folder, taken })
+        Ok(Self { address, name, options, folder, taken, dropped })
     }
 
     /// Starts the threads of a lane, in the order of [`Lane::ALL`]; where its blocks go.
@@ -155,6 +162,33 @@ impl Writer {
             std::thread::sleep(BACKOFF_MAX.min(options.patience.saturating_sub(waited)));
         }
         Ok(None)
+    }
+}
+
+/// Takes every lane of a buffer, or none, and makes room on a full server for that: even a writer's connections take
+/// some. What was dropped is the caller's to count, whatever came of it.
+fn take_all_with_room(
+    address: &Address,
+    name: &Name,
+    options: &Options,
+) -> (Result<Vec<Taken>, Error>, Vec<(Lane, u64, u64)>) {
+    let mut dropped = Vec::new();
+    loop {
+        match take_all(address, name, options) {
+            Err(Error::NotNow { why, .. }) if why.contains("OOM") => {
+                let made = address.connect_within(options.patience).and_then(|(mut connection, _)| {
+                    make_way(&mut connection, name)
+                        .map_err(|error| Error::server("making room for a writer", &error))
+                });
+                match made {
+                    // Every round drops blocks: it ends where there are none left.
+                    Ok(more) if !more.is_empty() => dropped.extend(more),
+                    Ok(_) => return (Err(Error::NotNow { url: address.to_string(), why }), dropped),
+                    Err(error) => return (Err(error), dropped),
+                }
+            }
+            taken => return (taken, dropped),
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use redis::Script;
+use redis::{Connection, RedisError, Script};
 
 use super::counts::lock;
 use super::entry::Id;
+use super::keys::Name;
 use super::lane::Appender;
 use super::overflow::Fate;
 use super::recover::Setback;
@@ -36,13 +37,13 @@ type Drops = Vec<(Lane, Id, usize)>;
 impl Appender {
     /// Drops the oldest blocks, at least as many bytes as wait to be appended. False where there are none.
     pub(super) fn make_room(&mut self) -> Result<bool, Setback> {
-        let shared = self.shared.clone();
+        let (shared, name) = (self.shared.clone(), self.lease.name.clone());
         // One lane at a time: what one drops is room for all.
         let mut known = lock(&shared.room);
         let enough = SPARE + self.window.iter().map(|parcel| parcel.block.frame.len()).sum::<usize>();
         let mut freed = 0;
         for _ in 0..STEPS {
-            let lanes = self.oldest()?;
+            let lanes = oldest(self.open_connection()?, &name)?;
             for oldest in &lanes {
                 known[oldest.lane.index()].get_or_insert(oldest.ever);
             }
@@ -50,9 +51,8 @@ impl Appender {
             if drops.is_empty() {
                 break;
             }
-            for ((lane, _, bytes), (found, before, events, ever)) in
-                drops.iter().zip(self.drop_up_to(&drops)?)
-            {
+            let dropped = drop_up_to(self.open_connection()?, &name, &drops)?;
+            for ((lane, _, bytes), (found, before, events, ever)) in drops.iter().zip(dropped) {
                 // The answer to an earlier step may have been lost with its connection.
                 let counted = known[lane.index()].replace(ever).unwrap_or(ever);
                 let gone = ever.saturating_sub(counted);
@@ -68,40 +68,54 @@ impl Appender {
         }
         Ok(freed > 0)
     }
+}
 
-    /// The oldest blocks of each lane, in one round trip.
-    fn oldest(&mut self) -> Result<Vec<Oldest>, Setback> {
-        let name = self.lease.name.clone();
-        let script = Script::new(scripts::OLDEST);
-        let mut ask = redis::pipe();
-        ask.load_script(&script).ignore();
-        for lane in Lane::ALL {
-            ask.invoke_script(script.key(name.stream(lane)).key(name.writer(lane)).arg(BLOCKS));
-        }
-        let answers: Vec<(Vec<String>, u64)> = ask.query(self.open_connection()?)?;
-        let oldest = |(lane, (blocks, ever)): (Lane, (Vec<String>, u64))| Oldest {
-            lane,
-            blocks: blocks
-                .chunks_exact(2)
-                .filter_map(|pair| Some((Id::parse(&pair[0])?, pair[1].parse().ok()?)))
-                .collect(),
-            ever,
-        };
-        Ok(Lane::ALL.into_iter().zip(answers).map(oldest).collect())
-    }
+/// Drops a few of the oldest blocks of a full server's buffer, for a writer that is yet to take its lanes: of each lane
+/// the events before them, and events. None where there are none left.
+pub(super) fn make_way(
+    connection: &mut Connection,
+    name: &Name,
+) -> Result<Vec<(Lane, u64, u64)>, RedisError> {
+    let drops = choose(oldest(connection, name)?, SPARE);
+    let dropped = drop_up_to(connection, name, &drops)?;
+    let lanes = drops.iter().zip(dropped).filter(|(_, (found, ..))| *found > 0);
+    Ok(lanes.map(|((lane, ..), (_, before, events, _))| (*lane, before, events)).collect())
+}
 
-    /// Drops blocks, in one round trip. Of each lane: whether there were any, events before them, events, and those
-    /// ever dropped so.
-    fn drop_up_to(&mut self, drops: &Drops) -> Result<Vec<(u64, u64, u64, u64)>, Setback> {
-        let name = self.lease.name.clone();
-        let script = Script::new(scripts::ROOM);
-        let mut ask = redis::pipe();
-        ask.load_script(&script).ignore();
-        for (lane, last, _) in drops {
-            ask.invoke_script(script.key(name.stream(*lane)).key(name.writer(*lane)).arg(last.to_string()));
-        }
-        Ok(ask.query(self.open_connection()?)?)
+/// The oldest blocks of each lane, in one round trip.
+fn oldest(connection: &mut Connection, name: &Name) -> Result<Vec<Oldest>, RedisError> {
+    let script = Script::new(scripts::OLDEST);
+    let mut ask = redis::pipe();
+    ask.load_script(&script).ignore();
+    for lane in Lane::ALL {
+        ask.invoke_script(script.key(name.stream(lane)).key(name.writer(lane)).arg(BLOCKS));
     }
+    let answers: Vec<(Vec<String>, u64)> = ask.query(connection)?;
+    let oldest = |(lane, (blocks, ever)): (Lane, (Vec<String>, u64))| Oldest {
+        lane,
+        blocks: blocks
+            .chunks_exact(2)
+            .filter_map(|pair| Some((Id::parse(&pair[0])?, pair[1].parse().ok()?)))
+            .collect(),
+        ever,
+    };
+    Ok(Lane::ALL.into_iter().zip(answers).map(oldest).collect())
+}
+
+/// Drops blocks, in one round trip. Of each lane: whether there were any, events before them, events, and those
+/// ever dropped so.
+fn drop_up_to(
+    connection: &mut Connection,
+    name: &Name,
+    drops: &Drops,
+) -> Result<Vec<(u64, u64, u64, u64)>, RedisError> {
+    let script = Script::new(scripts::ROOM);
+    let mut ask = redis::pipe();
+    ask.load_script(&script).ignore();
+    for (lane, last, _) in drops {
+        ask.invoke_script(script.key(name.stream(*lane)).key(name.writer(*lane)).arg(last.to_string()));
+    }
+    ask.query(connection)
 }
 
 /// The oldest blocks, whichever lane they are in, until they come to so many bytes, or until there may be an older one

@@ -19,7 +19,7 @@ pub use super::counts::{Counts, Monitor};
 use super::error::Error;
 use super::keys::Name;
 use super::open::LaneStarts;
-use super::overflow::{Listener, Overflow};
+use super::overflow::{Fate, Listener, Overflow};
 use super::pack::Packer;
 use crate::block::frame::{Draft, Encoder};
 use crate::event::lane::Lane;
@@ -95,6 +95,10 @@ impl Writer {
     pub fn open(address: &Address, name: &Name, options: &Options) -> Result<Self, Error> {
         let mut lanes = LaneStarts::of(address, name, options)?;
         let shared = Arc::new(Shared::new(options.listener.clone()));
+        for (lane, before, events) in std::mem::take(&mut lanes.dropped) {
+            shared.lanes[lane.index()].trimmed.fetch_add(events, Relaxed);
+            shared.tell(lane, Fate::Trimmed, before, events);
+        }
         let batcher = Batcher::new(options.limits);
         let mut writer = Self { batcher, drafts: None, shared, threads: Vec::new() };
         let senders = Lane::ALL.map(|lane| lanes.start(lane, &mut writer));

@@ -121,7 +121,7 @@ impl Append {
         }
         Ok(if is_cut {
             exit::INTERRUPTED
-        } else if counts.accepted > counts.acknowledged {
+        } else if counts.left + counts.earlier_bytes > 0 {
             exit::NO_SERVER
         } else if rejects.count + counts.lost_by_server + overflow::dropped(&counts) > 0 {
             exit::REFUTED
@@ -163,7 +163,7 @@ impl Append {
                 let counts = monitor.lane(lane);
                 serde_json::json!({
                     "lane": lane.name(), "pushed": counts.pushed, "acknowledged": counts.acknowledged,
-                    "accepted": counts.accepted, "spilled": counts.spilled, "recovered": counts.recovered,
+                    "accepted": counts.accepted, "left": counts.left, "spilled": counts.spilled, "recovered": counts.recovered,
                     "unreadable": counts.unreadable, "shed": counts.shed, "trimmed": counts.trimmed,
                     "lost_by_server": counts.lost_by_server,
                 })
@@ -173,6 +173,7 @@ impl Append {
                 "raw_bytes": counts.raw_bytes, "frame_bytes": counts.frame_bytes, "refused": refused,
                 "repeats": counts.repeats, "retries": counts.retries,
                 "lost_by_server": counts.lost_by_server, "accepted": counts.accepted,
+                "left": counts.left, "left_earlier_bytes": counts.earlier_bytes,
                 "spilled": counts.spilled, "recovered": counts.recovered, "unreadable": counts.unreadable,
                 "shed": counts.shed, "trimmed": counts.trimmed, "seconds": seconds, "lanes": lanes,
             });
@@ -307,8 +308,8 @@ fn show(monitor: &Monitor, global: &Global) -> Arc<AtomicBool> {
             let counts = monitor.counts();
             bar.set_message(monitor.trouble().map_or(String::new(), |why| match counts {
                 Counts { shed: 1.., .. } => format!("{} shed: {why}", counts.shed),
-                _ if counts.accepted > counts.acknowledged => {
-                    format!("{} on disk: {why}", counts.accepted - counts.acknowledged)
+                _ if counts.left > 0 => {
+                    format!("{} on disk: {why}", counts.left)
                 }
                 _ => format!("held back: {why}"),
             }));

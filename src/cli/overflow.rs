@@ -37,10 +37,14 @@ impl OverflowArgs {
     pub(super) fn policy(&self) -> anyhow::Result<Overflow> {
         let policy = self.overflow.unwrap_or(if self.spill.is_some() { Policy::Spill } else { Policy::Wait });
         let folder = self.spill.clone();
-        anyhow::ensure!(
-            folder.is_none() || policy == Policy::Spill,
-            "--spill goes with --overflow spill; leave one of them out"
-        );
+        if let Some(other) =
+            policy.to_possible_value().filter(|_| folder.is_some() && policy != Policy::Spill)
+        {
+            anyhow::bail!(
+                "--spill goes with --overflow spill, not with {}; leave one of them out",
+                other.get_name()
+            );
+        }
         Ok(match policy {
             Policy::Wait => Overflow::Wait,
             Policy::Shed => Overflow::Shed,
@@ -54,14 +58,21 @@ impl OverflowArgs {
 
     /// What became of events that the server did not take when they came. Losses are told however quiet it shall be.
     pub(super) fn tell(&self, counts: &Counts, quiet: bool) {
-        if counts.accepted > counts.acknowledged {
+        if counts.left > 0 {
             let folder = self.spill.as_deref().unwrap_or(Path::new(""));
             say::tell(&format!(
                 "forebay: {} events wait in {}: the server does not take them. They go first when you append with \
                  --spill {} again.",
-                counts.accepted - counts.acknowledged,
+                counts.left,
                 folder.display(),
                 folder.display()
+            ));
+        }
+        if counts.earlier_bytes > 0 {
+            let size = bytesize::ByteSize::b(counts.earlier_bytes).display().iec();
+            say::tell(&format!(
+                "forebay: {size} of earlier runs' events still wait in {}: the server does not take them",
+                self.spill.as_deref().unwrap_or(Path::new("")).display()
             ));
         }
         for (count, what) in [

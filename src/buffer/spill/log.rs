@@ -270,6 +270,12 @@ impl Log {
         }
     }
 
+    /// Bytes of files of earlier sessions that are not let go of.
+    pub(super) fn earlier_bytes(&self) -> u64 {
+        let earlier = self.segments.iter().filter(|segment| segment.session != *self.folder.session());
+        earlier.map(|segment| segment.bytes).sum()
+    }
+
     fn place(&self, offset: u64) -> String {
         format!("{} at byte {offset}", self.segments[self.at].path.display())
     }

@@ -112,6 +112,8 @@ impl Spiller {
             self.save();
             self.load();
             if self.is_done() || self.is_left() {
+                let left = self.log.earlier_bytes();
+                self.shared.lanes[self.lane.index()].earlier_bytes.store(left, Relaxed);
                 return self.shared.leave(self.lane);
             }
             self.exchange();
@@ -207,7 +209,9 @@ impl Spiller {
             if !is_own && self.known.is_none() {
                 return;
             }
-            match self.log.next() {
+            let next = self.log.next();
+            self.count_unreadable(is_own);
+            match next {
                 Ok(Some(Item::Block(record, session, file))) => {
                     let stored = self.known.as_ref().and_then(|known| known.get(&session)).copied();
                     if !is_own && record.place <= stored.unwrap_or(0).max(self.last_place(&session)) {
@@ -229,11 +233,18 @@ impl Spiller {
                 }
             }
         }
-        let unreadable = std::mem::take(&mut self.log.unreadable);
-        self.shared.lanes[self.lane.index()].unreadable.fetch_add(unreadable, Relaxed);
         if self.ready.is_none() && !self.spills() && !self.waiting.is_empty() {
             // The disk took them not, and the server does again.
             self.ready = Some((self.waiting.remove(0), None));
+        }
+    }
+
+    fn count_unreadable(&mut self, is_own: bool) {
+        let events = std::mem::take(&mut self.log.unreadable);
+        let counts = &self.shared.lanes[self.lane.index()];
+        counts.unreadable.fetch_add(events, Relaxed);
+        if is_own {
+            counts.own_unreadable.fetch_add(events, Relaxed);
         }
     }
 
