@@ -240,7 +240,7 @@ fn limit_of(seen: &Seen, wanted: u64) -> Vec<Fix> {
     let used = seen.count("used_memory").unwrap_or(0) as f64;
     let least = (used * 100.0 / seen.profile.hold.memory_percent_max * 1.25) as u64;
     let limit = wanted.max(least);
-    match seen.host().and_then(super::super::host::Host::memory) {
+    match seen.host().and_then(crate::host::Host::memory) {
         Ok((there, _)) if limit.max(limit / FORK_SHARE * (FORK_SHARE + 1)) > there => {
             let (limit, there) = (size(limit), size(there));
             vec![Fix::act(format!(
