@@ -146,6 +146,7 @@ fn a_rule_that_needs_what_could_not_be_read_is_never_ok() {
     seen.users = Err(none());
     seen.usage = Err(none());
     seen.host = Err(none());
+    seen.fsync = Err(none());
     let audit = judge::audit(&seen, "test", false);
     let told: Vec<_> = audit.rules.iter().filter(|finding| finding.outcome != Outcome::NotShown).collect();
     assert!(told.iter().all(|finding| finding.id.starts_with("file.")), "{told:#?}");

@@ -1,12 +1,17 @@
 //! `forebay stat`: the buffer at a glance.
 
+mod limits;
+
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
+use limits::{Rate, Standing};
+
 use super::{At, Global, say};
+use crate::buffer::rate::MINUTE;
 use crate::buffer::stat::{GroupStat, LaneStat, Stat as Look};
 use crate::exit;
 use crate::profile::{self, Profile};
@@ -17,8 +22,13 @@ use crate::profile::{self, Profile};
   forebay stat
   forebay stat --json | jq .seconds_to_full
 
+Full is where the first of three limits is met: maxmemory; the disk of the
+append-only log, with a rewrite; the machine's memory (or its cgroup's), with what
+a fork may copy. Today's rate is the mean of the last 24 hours, or as far back as
+blocks are held. Disk and memory are known only of a server on this machine.
+
 Changes nothing on the server. What cannot be known is shown as `unknown`, never
-as 0.")]
+as 0; with --json it is null, and the reason stands beside it.")]
 pub(crate) struct Stat {
     #[command(flatten)]
     at: At,
@@ -47,10 +57,11 @@ impl Stat {
             );
         }
         let rates = Rates::between(before.as_ref(), &now);
+        let standing = Standing::of(&address, &now, rates.today(&now), profile.rates.peak);
         let text = if global.json {
-            format!("{}\n", as_json(&name.to_string(), &now, &rates, &profile))
+            format!("{}\n", as_json(&name.to_string(), &now, &rates, &standing))
         } else {
-            as_text(&name.to_string(), &now, &rates, &profile)
+            as_text(&name.to_string(), &now, &rates, &standing)
         };
         say::result(&text).context(say::STDOUT)?;
         Ok(exit::OK)
@@ -74,14 +85,24 @@ impl Rates {
         };
         Self { coming: now.events_per_second_in().or_else(|| rate(&total)), going: rate(&trimmed) }
     }
+
+    /// Today's rate; where a lane cannot tell, because it was read empty, that of the last minute.
+    fn today(&self, now: &Look) -> Option<Rate> {
+        let today = now.today().map(|(per_second, span_ms)| Rate { per_second, span_ms });
+        let minute = |per_second| Rate { per_second, span_ms: MINUTE.as_millis() as u64 };
+        today.or_else(|| self.coming.map(minute))
+    }
 }
 
-fn as_json(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> serde_json::Value {
+fn as_json(name: &str, now: &Look, rates: &Rates, standing: &Standing<'_>) -> serde_json::Value {
     let lanes = now.lanes.iter().map(|lane| {
         serde_json::json!({
             "lane": lane.lane.name(), "events": lane.events, "blocks": lane.blocks, "total": lane.total,
             "oldest_age_ms": lane.oldest_age_ms, "events_per_second_in": lane.events_per_second_in,
             "bytes": lane.bytes, "epoch": lane.epoch,
+            "damaged": lane.damaged.iter().map(|(id, why)| {
+                serde_json::json!({ "id": id.to_string(), "why": why.to_string() })
+            }).collect::<Vec<_>>(),
         })
     });
     let groups = now.groups.iter().map(|group| {
@@ -91,16 +112,18 @@ fn as_json(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> serde_js
             "consumers": group.consumers,
         })
     });
-    serde_json::json!({
+    let mut json = serde_json::json!({
         "buffer": name, "server": now.facts.server(), "version": now.facts.version(), "at_ms": now.at_ms,
         "events": now.events(), "bytes_per_event": now.bytes_per_event(),
         "used_memory": now.facts.number("used_memory"), "maxmemory": now.limit_bytes(),
         "maxmemory_policy": now.facts.get("maxmemory_policy"),
         "events_per_second_in": rates.coming, "events_per_second_out": rates.going,
-        "seconds_to_full": rates.coming.and_then(|rate| now.seconds_to_full(rate)),
-        "seconds_to_full_at_peak": now.seconds_to_full(profile.rates.peak),
         "lanes": lanes.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
-    })
+    });
+    for (field, value) in standing.json() {
+        json[field] = value;
+    }
+    json
 }
 
 const UNKNOWN: &str = "unknown";
@@ -124,7 +147,7 @@ fn bytes(count: u64) -> String {
     bytesize::ByteSize::b(count).display().iec().to_string()
 }
 
-fn as_text(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> String {
+fn as_text(name: &str, now: &Look, rates: &Rates, standing: &Standing<'_>) -> String {
     let facts = &now.facts;
     let used = facts.number("used_memory");
     let memory = match (used, now.limit_bytes()) {
@@ -142,16 +165,7 @@ fn as_text(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> String {
         }
         _ => UNKNOWN.into(),
     };
-    let oldest = now.lanes.iter().filter_map(|lane| lane.oldest_age_ms).max();
     let per_second = |rate: Option<f64>| or_unknown(rate, |rate| format!("{rate:.0} events/s"));
-    let full = |rate: Option<f64>, at: &str| match (now.limit_bytes(), rate) {
-        (None, _) => "unknown: the server has no limit (maxmemory 0)".into(),
-        (_, Some(0.0)) => "never, as long as nothing comes in".into(),
-        (_, rate) => match rate.and_then(|rate| now.seconds_to_full(rate)) {
-            None => UNKNOWN.into(),
-            Some(seconds) => format!("{}{at}, if nothing is read", span(seconds)),
-        },
-    };
     let mut text = format!("buffer {name} on {} {}\n", facts.server(), facts.version());
     for (label, value) in [
         (
@@ -162,18 +176,35 @@ fn as_text(name: &str, now: &Look, rates: &Rates, profile: &Profile) -> String {
                 or_unknown(now.bytes_per_event(), |b| format!("{b:.0}"))
             ),
         ),
-        ("oldest", or_unknown(oldest, age)),
+        ("oldest", or_unknown(now.oldest_age_ms(), age)),
         ("memory", memory),
         ("in", per_second(rates.coming)),
         ("out", per_second(rates.going)),
-        ("full in", full(rates.coming, "")),
-        ("at peak", full(Some(profile.rates.peak), &format!(" at {} events/s", profile.rates.peak))),
-    ] {
+    ]
+    .into_iter()
+    .chain(standing.lines())
+    {
         for part in ["  ", &format!("{label:<9}"), &value, "\n"] {
             text.push_str(part);
         }
     }
-    text + "\n" + &lanes(&now.lanes) + "\n" + &groups(&now.groups)
+    [
+        &text,
+        "\n",
+        &standing.table(),
+        "\n",
+        &lanes(&now.lanes),
+        &damage(&now.lanes),
+        "\n",
+        &groups(&now.groups),
+    ]
+    .concat()
+}
+
+/// Blocks at either end of a lane that cannot be read.
+fn damage(lanes: &[LaneStat]) -> String {
+    let each = lanes.iter().flat_map(|lane| lane.damaged.iter().map(move |block| (lane.lane, block)));
+    each.map(|(lane, (id, why))| format!("damaged: {lane} {id}: {why}\n")).collect()
 }
 
 fn lanes(lanes: &[LaneStat]) -> String {
