@@ -227,3 +227,48 @@ fn a_server_is_full_within_5_percent_of_the_events_told_at_half() {
         assert!(off <= 5.0, "{events_max} events a block: {told} told, {taken} taken, {off:.2} % off");
     }
 }
+
+/// A small disk, gone with the value.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    /// None where this user may mount none.
+    fn mount(mebibytes: u64) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let size = format!("size={mebibytes}m");
+        let mut mount = std::process::Command::new("mount");
+        let mounted = mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).output();
+        mounted.is_ok_and(|mounted| mounted.status.success()).then_some(Self(folder))
+    }
+
+    fn path(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_small_disk_binds_and_holds_what_was_told() {
+    let Some(disk) = SmallDisk::mount(24) else {
+        println!("not shown: this user may not mount a small disk");
+        return;
+    };
+    let settings = [("appendonly", "yes"), ("dir", disk.path()), ("auto-aof-rewrite-percentage", "0")];
+    let server = server(&[&settings[..], &[("maxmemory", "1gb")]].concat());
+    let written = || info(&server, "aof_current_size").parse::<u64>().unwrap();
+    let machine = || {
+        let free_bytes = forebay::host::Disk::of(disk.path()).unwrap().free_bytes;
+        Machine { free_bytes: Ok(free_bytes), ..elsewhere() }
+    };
+    let limits = || Limits::of(&look(&server).measured(machine()));
+    let (told, taken) = told_and_taken(&server, 16, || written() > 10 << 20, machine);
+    assert_eq!(limits().first().unwrap().0, Kind::Disk);
+    // An event is reckoned to take in the log what it takes in memory, and 25 bytes: a little too much, never too little.
+    println!("{told} told, {taken} taken");
+    assert!(told <= taken && told as f64 >= 0.7 * taken as f64, "{told} told, {taken} taken");
+}

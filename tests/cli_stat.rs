@@ -60,17 +60,37 @@ fn time_to_full_is_said_for_every_case() {
     let url = server.url();
     append(&server, &synthetic(2_000), &[]);
     let look = |over: &str| text(&["stat", "--over", over, "--url", &url]);
-    for label in ["full in", "at peak"] {
-        assert_eq!(value(&look("0s"), label), "unknown: the server has no limit (maxmemory 0)");
+    // Of a server on another machine, as a name that is not this one's own has it, nothing else is known.
+    let remote = |over: &str| text(&["stat", "--over", over, "--url", &url.replace("127.0.0.1", "127.1")]);
+    let none = remote("0s");
+    for label in ["full at", "full in", "at peak"] {
+        assert!(value(&none, label).starts_with("unknown: "), "{label}: {none}");
     }
+    let limits = [
+        "  maxmemory  none: it is not set\n",
+        "  disk       none: the server writes no append-only log\n",
+        "  RAM        unknown: the server runs on another machine\n",
+    ];
+    holds(&none, &limits);
+    // Of this one its memory is.
+    assert!(value(&look("0s"), "full at").ends_with(" events, by RAM: a fork may need more than there is"));
     tell(&server, "CONFIG SET maxmemory 1gb");
+    assert!(value(&remote("1s"), "full at").ends_with(" events, by maxmemory: writes are refused"));
     // The lanes are old enough for a rate of their own, or two looks give one, which is 0 by now.
     let full = look("1s");
     assert!(value(&full, "full in").ends_with(", if nothing is read"), "{full}");
+    holds(value(&full, "full in"), &[" events/s (mean of "]);
+    holds(value(&full, "filled"), &["% of events, ", " of 1.0 GiB, "]);
     assert!(value(&full, "at peak").ends_with(" at 2000 events/s, if nothing is read"), "{full}");
+    tell(&server, "CONFIG SET maxmemory-policy allkeys-lru");
+    assert!(value(&look("0s"), "full at").ends_with(" events, by maxmemory: allkeys-lru evicts whole lanes"));
     tell(&server, "CONFIG SET maxmemory 1");
-    let full = look("1s");
-    assert!(value(&full, "full in").starts_with("0s"), "{full}");
+    let full = look("0s");
+    assert!(full.lines().all(|line| line.chars().count() <= 80), "{full}");
+    for label in ["full in", "at peak"] {
+        assert_eq!(value(&full, label), "now: the limit is met", "{full}");
+    }
+    assert!(value(&full, "full at").starts_with("2000 events, by maxmemory"), "{full}");
 }
 
 #[test]
@@ -93,10 +113,17 @@ fn json_says_nothing_where_nothing_is_known_and_what_is_held_to_the_event() {
     let input = synthetic(3_000);
     append(&server, &input, &["--max-events", "10"]);
     run(&["read", "--quiet", "--group", "g", "--lane", "likes", "--count", "1", "--url", &url]);
-    let look = || -> serde_json::Value {
-        serde_json::from_str(&text(&["stat", "--json", "--over", "0s", "--url", &url])).unwrap()
+    let look_at = |url: &str| -> serde_json::Value {
+        serde_json::from_str(&text(&["stat", "--json", "--over", "0s", "--url", url])).unwrap()
     };
-    let json = look();
+    let look = || look_at(&url);
+    // Another machine's: its own memory and disk are not known.
+    let json = look_at(&url.replace("127.0.0.1", "127.1"));
+    for why in ["seconds_to_full_why", "seconds_to_full_at_peak_why"] {
+        assert!(json[why].is_string(), "{why}: {json}");
+    }
+    let states: Vec<_> = json["limits"].as_array().unwrap().iter().map(|limit| &limit["state"]).collect();
+    assert_eq!(states, ["absent", "absent", "unknown"]);
     for field in ["events_per_second_out", "maxmemory", "seconds_to_full", "seconds_to_full_at_peak"] {
         assert!(json.as_object().unwrap().contains_key(field) && json[field].is_null(), "{field}: {json}");
     }
@@ -199,6 +226,15 @@ fn a_damaged_block_at_either_end_of_a_lane_leaves_the_rest_of_the_look() {
         assert_eq!((lane("posts")["events"].as_u64(), lane("other")["blocks"].as_u64()), (Some(1), Some(2)));
         assert!(lane("other")["oldest_age_ms"].is_u64(), "{json}");
         let unread = json["groups"][0]["unread_events"].as_u64();
+        let damaged = lane("other")["damaged"].as_array().unwrap();
+        assert_eq!(
+            (damaged.len(), damaged[0]["why"].as_str()),
+            (1, Some("its format is 2, this build reads up to 1: use a newer forebay"))
+        );
+        assert_eq!(damaged[0]["id"] == "1-1", !is_last);
+        assert_eq!(lane("posts")["damaged"], serde_json::json!([]));
+        let told = text(&["stat", "--over", "0s", "--url", &url]);
+        holds(&told, &[&format!("damaged: other {}: its format is 2", damaged[0]["id"].as_str().unwrap())]);
         if is_last {
             // Of a damaged block at the end the hash knows how many events it held: none that it has counted.
             assert_eq!((lane("other")["events"].as_u64(), unread), (Some(1), None), "{json}");

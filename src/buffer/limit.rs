@@ -11,7 +11,8 @@
 //!
 //! Each is known, or known not to be there, or unknown with the reason; what is unknown is no limit and no guess.
 
-/// What a fork may have to copy: a part of so many of what is resident.
+/// Room that a fork is given beyond what is held, as a share of it, where no larger copy has been seen. A buffer
+/// appends and trims: few old pages change while a rewrite runs.
 pub const FORK_SHARE: u64 = 4;
 
 /// What a block takes in the log beside its frame: MULTI, XADD, HSET and EXEC with their small fields.

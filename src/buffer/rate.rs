@@ -70,10 +70,9 @@ impl Stat {
     /// in milliseconds. None where a lane that was ever written cannot tell.
     pub fn today(&self) -> Option<(f64, u64)> {
         let written = self.lanes.iter().filter(|lane| lane.total > 0);
-        written.map(|lane| lane.today).try_fold((0.0, 0), |(rate, span_ms), mean| {
-            let mean = mean?;
-            Some((rate + mean.per_second(), mean.span_ms.max(span_ms)))
-        })
+        let means = written.map(|lane| lane.today).collect::<Option<Vec<_>>>()?;
+        let longest_ms = means.iter().map(|mean| mean.span_ms).max()?;
+        Some((means.iter().map(Mean::per_second).sum(), longest_ms))
     }
 }
 

@@ -99,6 +99,9 @@ impl Stat {
     }
 }
 
+/// A block's place, and what it is or why it cannot be read.
+type Block = (Id, Result<Entry, Damage>);
+
 /// The look-ups.
 struct Looker<'a> {
     connection: &'a mut Connection,
@@ -154,7 +157,7 @@ impl Looker<'_> {
         command: &str,
         from: &str,
         to: &str,
-    ) -> Result<Option<(Id, Result<Entry, Damage>)>, RedisError> {
+    ) -> Result<Option<Block>, RedisError> {
         let answer: Value = redis::cmd(command)
             .arg(self.name.stream(lane))
             .arg(from)
@@ -274,7 +277,7 @@ impl Looker<'_> {
 }
 
 /// A block that cannot be read, with its place.
-fn damage((id, block): &(Id, Result<Entry, Damage>)) -> Option<(Id, Damage)> {
+fn damage((id, block): &Block) -> Option<(Id, Damage)> {
     block.as_ref().err().map(|why| (*id, why.clone()))
 }
 

@@ -23,8 +23,8 @@ use crate::profile::{self, Profile};
   forebay stat --json | jq .seconds_to_full
 
 Full is where the first of three limits is met: maxmemory; the disk of the
-append-only log, with a rewrite; the machine's memory (or its cgroup's), with what
-a fork may copy. Today's rate is the mean of the last 24 hours, or as far back as
+append-only log, with a rewrite; the machine's memory (or its cgroup's), with
+what a fork may copy. Today's rate is the mean of the last 24 hours, or as far back as
 blocks are held. Disk and memory are known only of a server on this machine.
 
 Changes nothing on the server. What cannot be known is shown as `unknown`, never
@@ -203,8 +203,14 @@ fn as_text(name: &str, now: &Look, rates: &Rates, standing: &Standing<'_>) -> St
 
 /// Blocks at either end of a lane that cannot be read.
 fn damage(lanes: &[LaneStat]) -> String {
-    let each = lanes.iter().flat_map(|lane| lane.damaged.iter().map(move |block| (lane.lane, block)));
-    each.map(|(lane, (id, why))| format!("damaged: {lane} {id}: {why}\n")).collect()
+    let mut text = String::new();
+    for lane in lanes {
+        for (id, why) in &lane.damaged {
+            text.push_str(&textwrap::fill(&format!("damaged: {} {id}: {why}", lane.lane), limits::WIDTH));
+            text.push('\n');
+        }
+    }
+    text
 }
 
 fn lanes(lanes: &[LaneStat]) -> String {

@@ -10,7 +10,7 @@ use crate::buffer::stat::Stat as Look;
 use crate::host::{Host, Read};
 
 /// Columns of a terminal that nobody is surprised by.
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 
 /// What is said where no limit is known.
 const NO_LIMIT: &str = "unknown: no limit is known, see below";

@@ -1,13 +1,10 @@
 //! Rules on memory: how much a server may hold, what it does when that is full, and what else takes of it.
 
 use super::{Rule, size, yes};
+use crate::buffer::limit::FORK_SHARE;
 use crate::proof::audit::rule::{Checked, Fix, Severity, State, Unread};
 use crate::proof::audit::seen::Seen;
 use crate::proof::audit::version::Versions;
-
-/// Room that a fork is given beyond `maxmemory`, as a share of it, where no larger fork has been seen. A buffer
-/// appends and trims: few old pages change while a rewrite runs.
-const FORK_SHARE: u64 = 4;
 
 /// A stream's node that takes several of the blocks that are cut by age.
 const NODE_BYTES: u64 = 16 << 10;
