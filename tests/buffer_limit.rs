@@ -118,6 +118,9 @@ fn the_disk_needs_room_for_the_log_and_a_rewrite_of_all_that_is_held() {
     // A rewrite long overdue gives back what was read since.
     let overdue = Log { bytes: 5_000_000, ..log(340_000, 100) };
     assert_eq!(events(&with(overdue), Kind::Disk), (5_340_000 - 200_000) / 240);
+    // One that is overdue and does not fit gives back nothing.
+    let stuck = Log { bytes: 5_000_000, ..log(99_999, 100) };
+    assert_eq!(events(&with(stuck), Kind::Disk), 0);
     // One that is not due before the disk is full gives back nothing.
     let late = Log { rewrite_bytes_min: Ok(10_000_000), ..log(340_000, 100) };
     assert_eq!(events(&with(late), Kind::Disk), 1_000);

@@ -84,6 +84,7 @@ fn time_to_full_is_said_for_every_case() {
     assert!(value(&full, "at peak").ends_with(" at 2000 events/s, if nothing is read"), "{full}");
     tell(&server, "CONFIG SET maxmemory-policy allkeys-lru");
     assert!(value(&look("0s"), "full at").ends_with(" events, by maxmemory: allkeys-lru evicts whole lanes"));
+    tell(&server, "CONFIG SET maxmemory-policy noeviction");
     tell(&server, "CONFIG SET maxmemory 1");
     let full = look("0s");
     assert!(full.lines().all(|line| line.chars().count() <= 80), "{full}");
@@ -245,4 +246,15 @@ fn a_damaged_block_at_either_end_of_a_lane_leaves_the_rest_of_the_look() {
             assert!(value(&look, "events").starts_with("unknown"), "{look}");
         }
     }
+}
+
+#[test]
+fn a_user_that_may_not_read_settings_sees_the_rest_and_why_a_limit_is_unknown() {
+    let server = server(&[("appendonly", "yes"), ("maxmemory", "1gb")]);
+    append(&server, &synthetic(2_000), &[]);
+    tell(&server, "ACL SETUSER someone on >secret ~* &* +@all -config");
+    let url = server.url().replace("redis://", "redis://someone:secret@");
+    let look = text(&["stat", "--over", "0s", "--url", &url]);
+    holds(&look, &["  disk       unknown: the server refuses CONFIG GET dir (NOPERM)\n", "by maxmemory"]);
+    is_80_wide(&look);
 }

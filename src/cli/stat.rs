@@ -24,8 +24,9 @@ use crate::profile::{self, Profile};
 
 Full is where the first of three limits is met: maxmemory; the disk of the
 append-only log, with a rewrite; the machine's memory (or its cgroup's), with
-what a fork may copy. Today's rate is the mean of the last 24 hours, or as far back as
-blocks are held. Disk and memory are known only of a server on this machine.
+what a fork may copy. Today's rate is the mean of the last 24 hours, or as far
+back as blocks are held. Disk and memory are known only of a server on this
+machine.
 
 Changes nothing on the server. What cannot be known is shown as `unknown`, never
 as 0; with --json it is null, and the reason stands beside it.")]
