@@ -6,6 +6,7 @@
 //! | [`block`] | events ⇄ compressed frame |
 //! | [`buffer`] | events in, acknowledged blocks out, on one server |
 //! | [`profile`] | what must hold |
+//! | [`host`] | the machine beneath a server, where it is this one |
 //! | [`server`] | servers of our own: found, started, ended |
 //! | [`load`] | requests at intended times, measured from those times |
 //! | [`proof`] | what can be claimed of a server, and the control beside each claim |
@@ -20,6 +21,7 @@ pub mod buffer;
 pub mod cli;
 pub mod event;
 pub mod exit;
+pub mod host;
 pub mod load;
 pub mod profile;
 pub mod proof;

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use forebay::buffer::connect::Address;
 use forebay::event::lane::Lane;
+use forebay::host::Host;
 use forebay::profile::Profile;
 use forebay::proof::audit::controls::{made_up, on_data};
-use forebay::proof::audit::host::Host;
 use forebay::proof::audit::judge;
 use forebay::proof::audit::look::Look;
 use forebay::proof::audit::outcome::{Audit, Outcome};
@@ -130,7 +130,7 @@ fn the_machine_is_told_from_another_whose_process_has_the_same_id() {
     let look = Look { profile: &profile, buffer: &name, probe_disk: true, is_own: false };
     let seen = look.at(&address).unwrap();
     let host = seen.host.unwrap();
-    assert!(host.memory().unwrap().0 > 0 && host.fsync.unwrap().times() > 0);
+    assert!(host.memory().unwrap().0 > 0 && seen.fsync.unwrap().times() > 0);
     let pid = u64::from(std::process::id());
     let elsewhere = Host::of(std::path::Path::new("/"), pid, 1.0, None).unwrap_err();
     assert!(elsewhere.0.contains("another machine"), "{elsewhere:?}");
@@ -146,6 +146,7 @@ fn a_rule_that_needs_what_could_not_be_read_is_never_ok() {
     seen.users = Err(none());
     seen.usage = Err(none());
     seen.host = Err(none());
+    seen.fsync = Err(none());
     let audit = judge::audit(&seen, "test", false);
     let told: Vec<_> = audit.rules.iter().filter(|finding| finding.outcome != Outcome::NotShown).collect();
     assert!(told.iter().all(|finding| finding.id.starts_with("file.")), "{told:#?}");

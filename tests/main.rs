@@ -12,6 +12,7 @@ mod buffer_batch;
 mod buffer_claims;
 mod buffer_damage;
 mod buffer_faults;
+mod buffer_limit;
 mod buffer_losses;
 mod buffer_overflow;
 mod buffer_read;

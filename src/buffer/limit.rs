@@ -1,160 +1,296 @@
-//! How many more events go in, and what stops them: `maxmemory`, the disk, or the machine's memory. Pure: figures in,
-//! figures out.
+//! When a buffer is full: from what was measured to each limit, to the one that is met first, and to the time until
+//! then. Pure arithmetic: others measure.
 //!
-//! | limit | further bytes of events |
-//! |---|---|
-//! | `maxmemory` | `maxmemory` − (`used_memory` − `mem_not_counted_for_evict`), which is what the server compares |
-//! | `disk`, with AOF | (free − what is held) / 2: the AOF grows by what is appended, and its rewrite writes all that is held once more beside it |
-//! | `disk`, with snapshots only | free − what is held: the new file stands beside the old one until it is whole |
-//! | `memory` | what is left to the server − copy-on-write: what a fork copies while it writes the data out, which counts as [`COPIED`] of `used_memory`, or as much as the server saw before, if that was more |
+//! With `b` bytes of memory for an event as held now, `n` further events, and nothing read meanwhile:
 //!
-//! Whatever is not known is no limit here and no promise either: it is named with the reason.
+//! | limit | is met where | because |
+//! |---|---|---|
+//! | `maxmemory` | `used_memory − mem_not_counted_for_evict + b·n = maxmemory` | that is what the server itself compares; other keys of the server count too |
+//! | the log's disk | `log growth + a rewrite = free`: `a·n + (data + b·n) = free` | until a rewrite has ended, the old log and the new one are both there, and the new one holds all data. `a` is what an event takes in the log: `b`, and 400 bytes for each block. A rewrite that is due before, and fits, gives the room of the old log back. Where no rewrite comes by itself (`auto-aof-rewrite-percentage 0`): `a·n = free` |
+//! | the machine's memory | `resident + b·n + copy = memory` | `resident` is what the server has by now, fragmentation included. `copy` is what a fork (rewrite, snapshot) may copy on write: the largest so far, at least a quarter of what is resident by then |
+//!
+//! Each is known, or known not to be there, or unknown with the reason; what is unknown is no limit and no guess.
 
-use super::stat::Stat;
+/// Room that a fork is given beyond what is held, as a share of it, where no larger copy has been seen. A buffer
+/// appends and trims: few old pages change while a rewrite runs.
+pub const FORK_SHARE: u64 = 4;
 
-/// Share of the memory in use that a fork is reckoned to copy. The most that `forebay pressure` saw is 77 of 256 MiB, while
-/// a spill was replayed as fast as the server took it.
-pub const COPIED: f64 = 0.3;
+/// What a block takes in the log beside its frame: MULTI, XADD, HSET and EXEC with their small fields.
+const LOG_BYTES_PER_BLOCK: f64 = 400.0;
 
-/// What the machine beneath the server has left, or why that is not known.
+/// Something measured, or why it is not known.
+pub type Known<T> = Result<T, String>;
+
+/// What was measured.
 #[derive(Debug, Clone)]
-pub struct Machine {
-    /// Bytes of memory that the server may still take.
-    pub memory: Result<u64, String>,
-    /// Bytes free on the disk that it writes to.
-    pub disk: Result<u64, String>,
+pub struct Measured {
+    /// Events held.
+    pub events: Known<u64>,
+    /// Blocks that they are held in.
+    pub blocks: u64,
+    /// Bytes of memory for each of them.
+    pub bytes_per_event: Known<f64>,
+    /// `used_memory`.
+    pub used_bytes: Known<u64>,
+    /// What of it `maxmemory` leaves out: buffers of the log and of replicas.
+    pub not_counted_bytes: u64,
+    /// `maxmemory`; 0 where it is not set.
+    pub maxmemory_bytes: Known<u64>,
+    /// What a rewrite of the log would write.
+    pub data_bytes: Known<u64>,
+    /// What the server's process has of the machine's memory.
+    pub resident_bytes: Known<u64>,
+    /// The most that a fork has copied so far.
+    pub largest_copy_bytes: u64,
+    /// The append-only log; none where the server writes none.
+    pub log: Known<Option<Log>>,
+    /// The machine's memory.
+    pub memory: Known<Memory>,
 }
 
-/// What stops a buffer from growing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limit {
-    /// `maxmemory`, `disk` or `memory`.
-    pub name: &'static str,
-    /// Events that still go in before it is met, or why nobody can tell.
-    pub events: Result<u64, String>,
+/// The append-only log.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// Bytes that it has.
+    pub bytes: u64,
+    /// Bytes that it had after the last rewrite.
+    pub base_bytes: u64,
+    /// How far it grows beyond that until it is rewritten, in percent; 0 for never.
+    pub growth_percent: Known<u64>,
+    /// It is not rewritten before it has so many bytes.
+    pub rewrite_bytes_min: Known<u64>,
+    /// What its disk has left.
+    pub free_bytes: Known<u64>,
 }
 
-/// Every limit of a buffer.
-pub fn limits(stat: &Stat, machine: &Machine) -> [Limit; 3] {
-    let each = stat.bytes_per_event().ok_or_else(|| "what an event weighs is unknown".to_owned());
-    let limit = |name, bytes: Result<f64, String>| {
-        let events = bytes.and_then(|bytes| Ok((bytes.max(0.0) / each.clone()?) as u64));
-        Limit { name, events }
-    };
-    [
-        limit("maxmemory", maxmemory(stat)),
-        limit("disk", disk(stat, machine.disk.clone())),
-        limit("memory", memory(stat, machine.memory.clone())),
-    ]
+/// A machine's memory.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    /// What the server may have of it: all, or what its cgroup allows.
+    pub limit_bytes: u64,
+    /// What is left of it now.
+    pub available_bytes: u64,
 }
 
-/// The one that is met first, of those that are known.
-pub fn first(limits: &[Limit]) -> Option<(&'static str, u64)> {
-    let known = limits.iter().filter_map(|limit| Some((limit.name, *limit.events.as_ref().ok()?)));
-    known.min_by_key(|(_, events)| *events)
+/// What a limit is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The server's own setting.
+    Maxmemory,
+    /// The disk of the append-only log.
+    Disk,
+    /// The memory of the machine, or of the server's cgroup.
+    Memory,
 }
 
-fn field(stat: &Stat, name: &str) -> Result<f64, String> {
-    let number = stat.facts.number(name).ok_or_else(|| format!("INFO of this server has no {name}"));
-    number.map(|number| number as f64)
-}
-
-fn maxmemory(stat: &Stat) -> Result<f64, String> {
-    let limit = stat.limit_bytes().ok_or("none is set")?;
-    let uncounted = stat.facts.number("mem_not_counted_for_evict").unwrap_or(0);
-    Ok(limit as f64 - (field(stat, "used_memory")? - uncounted as f64))
-}
-
-fn disk(stat: &Stat, free: Result<u64, String>) -> Result<f64, String> {
-    let has_aof = field(stat, "aof_enabled")? > 0.0;
-    // Where CONFIG is not allowed, that there are snapshots is the safe reading.
-    if !has_aof && stat.has_snapshots == Some(false) {
-        return Err("nothing is written to it: no AOF, no snapshots".into());
+impl Kind {
+    /// Its name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Maxmemory => "maxmemory",
+            Self::Disk => "disk",
+            Self::Memory => "RAM",
+        }
     }
-    let held: u64 = stat.lanes.iter().filter_map(|lane| lane.bytes).sum();
-    let left = free? as f64 - held as f64;
-    Ok(if has_aof { left / 2.0 } else { left })
 }
 
-fn memory(stat: &Stat, left: Result<u64, String>) -> Result<f64, String> {
-    let seen = |name| stat.facts.number(name).unwrap_or(0) as f64;
-    let copied =
-        (field(stat, "used_memory")? * COPIED).max(seen("aof_last_cow_size")).max(seen("rdb_last_cow_size"));
-    Ok(left? as f64 - copied)
+/// Room up to a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes in use of it. Of a disk: the log and a rewrite. Of memory: with what a fork may copy.
+    pub used_bytes: u64,
+    /// Bytes where it is met.
+    pub limit_bytes: u64,
+    /// Further events until then; 0 where it is met or passed.
+    pub events: u64,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::buffer::connect::Facts;
-    use crate::buffer::stat::LaneStat;
-    use crate::event::lane::Lane;
+/// One limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bound {
+    /// It is there, so far away.
+    At(Room),
+    /// It is not there, and why.
+    Absent(String),
+    /// Nobody knows, and why.
+    Unknown(String),
+}
 
-    /// A buffer of 1,000 events of 100 bytes on a server of which INFO says this.
-    fn stat(info: &str) -> Stat {
-        let lane = LaneStat {
-            lane: Lane::Likes,
-            events: Some(1_000),
-            blocks: 10,
-            total: 1_000,
-            oldest_age_ms: Some(5),
-            events_per_second_in: None,
-            bytes: Some(100_000),
-            epoch: None,
-        };
-        Stat {
-            at_ms: 0,
-            facts: Facts::of(info),
-            lanes: vec![lane],
-            groups: Vec::new(),
-            has_snapshots: Some(false),
-            dir: None,
+/// When the limit is met.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Full {
+    /// In so many seconds, should nothing be read meanwhile.
+    In(f64),
+    /// It is met or passed.
+    Now,
+    /// Nothing comes in.
+    NotFilling,
+    /// Nobody knows, and why.
+    Unknown(String),
+}
+
+impl Full {
+    /// Seconds; none where that is never, or unknown.
+    pub fn seconds(&self) -> Option<f64> {
+        match self {
+            Self::In(seconds) => Some(*seconds),
+            Self::Now => Some(0.0),
+            Self::NotFilling | Self::Unknown(_) => None,
         }
     }
 
-    fn machine(memory: u64, disk: u64) -> Machine {
-        Machine { memory: Ok(memory), disk: Ok(disk) }
+    /// Why there is no time.
+    pub fn why_not(&self) -> Option<&str> {
+        match self {
+            Self::In(_) | Self::Now => None,
+            Self::NotFilling => Some("nothing comes in"),
+            Self::Unknown(why) => Some(why),
+        }
+    }
+}
+
+/// Every limit of a buffer.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Events held.
+    pub events: Known<u64>,
+    /// The limits, in order.
+    pub all: [(Kind, Bound); 3],
+}
+
+impl Limits {
+    /// From what was measured.
+    pub fn of(measured: &Measured) -> Self {
+        let bound = |found: Known<Bound>| found.unwrap_or_else(Bound::Unknown);
+        Self {
+            events: measured.events.clone(),
+            all: [
+                (Kind::Maxmemory, bound(maxmemory(measured))),
+                (Kind::Disk, bound(disk(measured))),
+                (Kind::Memory, bound(memory(measured))),
+            ],
+        }
     }
 
-    fn events(limits: &[Limit; 3]) -> [Option<u64>; 3] {
-        limits.clone().map(|limit| limit.events.ok())
+    /// The limit that is met first, of those that are known.
+    pub fn first(&self) -> Option<(Kind, Room)> {
+        let known = self.all.iter().filter_map(|(kind, bound)| match bound {
+            Bound::At(room) => Some((*kind, *room)),
+            _ => None,
+        });
+        known.min_by_key(|(_, room)| room.events)
     }
 
-    #[test]
-    fn each_limit_is_met_after_as_many_events_as_its_room_holds() {
-        let info = "used_memory:200000\nmaxmemory:1000000\nmem_not_counted_for_evict:50000\naof_enabled:1\n";
-        // 850,000 bytes, (500,000 - 100,000) / 2, and 1,000,000 - 60,000.
-        let found = limits(&stat(info), &machine(1_000_000, 500_000));
-        assert_eq!(events(&found), [Some(8_500), Some(2_000), Some(9_400)]);
-        assert_eq!(first(&found), Some(("disk", 2_000)));
+    /// Events held when that is met.
+    pub fn events_at_limit(&self) -> Option<u64> {
+        let held = self.events.as_ref().ok()?;
+        Some(held.saturating_add(self.first()?.1.events))
     }
 
-    #[test]
-    fn what_is_met_already_leaves_room_for_none() {
-        let info = "used_memory:2000000\nmaxmemory:1000000\naof_enabled:1\n";
-        let found = limits(&stat(info), &machine(10, 10));
-        assert_eq!(events(&found), [Some(0); 3]);
+    /// When that is met, at so many events a second.
+    pub fn full(&self, events_per_second: f64) -> Full {
+        let Some((_, room)) = self.first() else { return Full::Unknown(self.why_none()) };
+        match events_per_second {
+            _ if room.events == 0 => Full::Now,
+            rate if !rate.is_finite() || rate < 0.0 => Full::Unknown("the rate is unknown".into()),
+            // Also for a rate so low that it would take longer than a number can tell.
+            rate if (room.events as f64 / rate).is_infinite() => Full::NotFilling,
+            rate => Full::In(room.events as f64 / rate),
+        }
     }
 
-    #[test]
-    fn what_is_not_known_is_named_and_is_no_limit() {
-        let unknown = Machine { memory: Err("elsewhere".into()), disk: Err("elsewhere".into()) };
-        let found = limits(&stat("used_memory:200000\nmaxmemory:0\naof_enabled:1\n"), &unknown);
-        assert_eq!(
-            found.clone().map(|limit| limit.events.unwrap_err()),
-            ["none is set", "elsewhere", "elsewhere"]
-        );
-        assert_eq!(first(&found), None);
-        let found = limits(&stat("used_memory:1\nmaxmemory:9\naof_enabled:0\n"), &machine(10, 10));
-        assert!(found[1].events.as_ref().is_err_and(|why| why.contains("nothing is written")));
-        let mut empty = stat("used_memory:1\nmaxmemory:9\naof_enabled:0\n");
-        empty.lanes[0].events = Some(0);
-        assert!(limits(&empty, &machine(10, 10)).iter().all(|limit| limit.events.is_err()));
+    /// Why no limit is known, each by its name.
+    fn why_none(&self) -> String {
+        let told = self.all.iter().map(|(kind, bound)| match bound {
+            Bound::At(_) => format!("{} is known", kind.name()),
+            Bound::Absent(why) | Bound::Unknown(why) => format!("{}: {why}", kind.name()),
+        });
+        told.collect::<Vec<_>>().join("; ")
     }
+}
 
-    #[test]
-    fn a_fork_that_copied_more_than_is_reckoned_counts_as_it_was() {
-        let info = "used_memory:200000\nmaxmemory:0\naof_enabled:0\naof_last_cow_size:90000\n";
-        assert_eq!(events(&limits(&stat(info), &machine(1_000_000, 0)))[2], Some(9_100));
+/// Further events that fit into so many bytes. None at all fit into none, whatever they weigh.
+fn fit(room_bytes: f64, bytes_each: &Known<f64>) -> Known<u64> {
+    if room_bytes <= 0.0 {
+        return Ok(0);
     }
+    match bytes_each {
+        // The cast goes no further than the largest number there is.
+        Ok(each) if each.is_finite() && *each > 0.0 => Ok((room_bytes / each) as u64),
+        Ok(_) => Err("what an event weighs is unknown".into()),
+        Err(why) => Err(why.clone()),
+    }
+}
+
+fn maxmemory(measured: &Measured) -> Known<Bound> {
+    let limit_bytes = measured.maxmemory_bytes.clone()?;
+    if limit_bytes == 0 {
+        return Ok(Bound::Absent("it is not set".into()));
+    }
+    let used_bytes = measured.used_bytes.clone()?.saturating_sub(measured.not_counted_bytes);
+    let room = limit_bytes.saturating_sub(used_bytes) as f64;
+    Ok(Bound::At(Room { used_bytes, limit_bytes, events: fit(room, &measured.bytes_per_event)? }))
+}
+
+fn memory(measured: &Measured) -> Known<Bound> {
+    let memory = measured.memory.clone()?;
+    let resident = measured.resident_bytes.clone()?;
+    let share = 1.0 / FORK_SHARE as f64;
+    let limit_bytes = memory.limit_bytes.min(resident.saturating_add(memory.available_bytes));
+    let room = limit_bytes.saturating_sub(resident) as f64;
+    // Either rule of the copy must be kept, so the one that leaves less room counts.
+    let so_far = fit(room - measured.largest_copy_bytes as f64, &measured.bytes_per_event)?;
+    let by_share = measured.bytes_per_event.clone().map(|each| each * (1.0 + share));
+    let by_share = fit(room - resident as f64 * share, &by_share)?;
+    let copy = measured.largest_copy_bytes.max(resident / FORK_SHARE);
+    Ok(Bound::At(Room {
+        used_bytes: resident.saturating_add(copy),
+        limit_bytes,
+        events: so_far.min(by_share),
+    }))
+}
+
+fn disk(measured: &Measured) -> Known<Bound> {
+    let Some(log) = measured.log.clone()? else {
+        return Ok(Bound::Absent("the server writes no append-only log".into()));
+    };
+    let (free, growth) = (log.free_bytes.clone()?, log.growth_percent.clone()?);
+    let limit_bytes = log.bytes.saturating_add(free);
+    if growth == 0 {
+        let in_log = in_log(measured);
+        return Ok(Bound::At(Room {
+            used_bytes: log.bytes,
+            limit_bytes,
+            events: fit(free as f64, &in_log)?,
+        }));
+    }
+    let data = measured.data_bytes.clone()?;
+    let events = with_rewrites(measured, &log, growth, (free as f64, data as f64))?;
+    Ok(Bound::At(Room { used_bytes: log.bytes.saturating_add(data), limit_bytes, events }))
+}
+
+/// Bytes that an event takes in the log.
+fn in_log(measured: &Measured) -> Known<f64> {
+    let events = measured.events.clone()?.max(1) as f64;
+    measured.bytes_per_event.clone().map(|each| each + LOG_BYTES_PER_BLOCK * measured.blocks as f64 / events)
+}
+
+/// Events until a rewrite no longer fits beside the log.
+fn with_rewrites(measured: &Measured, log: &Log, growth: u64, (free, data): (f64, f64)) -> Known<u64> {
+    let in_log = in_log(measured);
+    let both = in_log.clone().and_then(|a| measured.bytes_per_event.clone().map(|b| a + b));
+    let without = fit(free - data, &both)?;
+    let (Ok(in_log), Ok(each)) = (in_log, measured.bytes_per_event.clone()) else { return Ok(without) };
+    // As the server reckons: a log that was never rewritten began with one byte.
+    let grown = log.base_bytes.max(1) as f64 * (1.0 + growth as f64 / 100.0);
+    let due_at = grown.max(log.rewrite_bytes_min.clone()? as f64);
+    let until_due = ((due_at - log.bytes as f64) / in_log).max(0.0);
+    if free <= data || until_due > without as f64 {
+        return Ok(without);
+    }
+    // The rewrite fits. After it the log is what is held by then, and the rest of the disk is free.
+    let held = data + each * until_due;
+    let free = (log.bytes as f64 + free) - held;
+    let after = fit(free - held, &both)?;
+    Ok(without.max((until_due as u64).saturating_add(after)))
 }

@@ -8,7 +8,8 @@
 //! Operation: [`writer`] cuts events into blocks ([`batch`]), compresses them on a thread of its own (`pack`) and hands
 //! each to its lane's appender (`lane`), which keeps order and sends again. [`overflow`] says what happens while the
 //! server takes nothing; `spill` and `room` do it. [`reader`] reads blocks, checks
-//! and acknowledges them, and lets go of what every group is done with. [`stat`] looks without touching.
+//! and acknowledges them, and lets go of what every group is done with. [`stat`] looks without touching,
+//! and [`limit`] says when what it saw is full.
 //!
 //! Nothing here knows of proofs, load, reports or the command line.
 
@@ -24,10 +25,12 @@ mod fsync;
 pub mod keys;
 mod lane;
 pub mod limit;
+pub mod measure;
 mod missing;
 mod open;
 pub mod overflow;
 mod pack;
+pub mod rate;
 pub mod reader;
 mod recover;
 mod room;

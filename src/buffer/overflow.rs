@@ -7,8 +7,8 @@
 //! | `shed` | goes on | once acknowledged | new events | `shed` |
 //! | `trim-oldest` | goes on | once acknowledged | the oldest events held | `trimmed` |
 //!
-//! A server that merely is slow changes nothing: it holds the source back. One that has not answered for [`STALL`] while
-//! it owed an answer counts as away.
+//! A server that merely is slow changes nothing: it holds the source back. One that has not answered for a second
+//! while it owed an answer counts as away.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,18 +3,16 @@
 //! Every block says how many events its lane ever had up to it, so counts are two look-ups and a subtraction.
 //! What cannot be known is none, never zero. No command here walks a stream.
 
-use std::time::Duration;
-
 use redis::{Connection, RedisError, Value};
 
 use super::connect::{Address, Facts};
 use super::entry::{Entry, Id, list};
 use super::error::Error;
 use super::keys::Name;
+use super::measure::Conf;
+use super::rate::{Begin, DAY, MINUTE, Mean};
+use crate::block::frame::Damage;
 use crate::event::lane::Lane;
-
-/// How far back the rate in looks.
-const RATE_WINDOW: Duration = Duration::from_secs(60);
 
 /// Nodes of a stream that MEMORY USAGE may visit.
 const MEMORY_SAMPLES: u64 = 64;
@@ -26,14 +24,14 @@ pub struct Stat {
     pub at_ms: u64,
     /// What the server says of itself.
     pub facts: Facts,
+    /// Settings that its limits hang on.
+    pub conf: Conf,
+    /// Keys of the buffer on the server.
+    pub keys: u64,
     /// Every lane that was ever written, in order.
     pub lanes: Vec<LaneStat>,
     /// Every group of every lane.
     pub groups: Vec<GroupStat>,
-    /// Whether the server writes snapshots by itself (`save`); none where CONFIG is not allowed.
-    pub has_snapshots: Option<bool>,
-    /// The folder that it writes to; none where CONFIG is not allowed.
-    pub dir: Option<String>,
 }
 
 /// A lane at one moment.
@@ -51,6 +49,10 @@ pub struct LaneStat {
     pub oldest_age_ms: Option<u64>,
     /// Events a second that came in over the last minute.
     pub events_per_second_in: Option<f64>,
+    /// What came in over the last day, or as far back as blocks are held.
+    pub today: Option<Mean>,
+    /// The oldest block, or the newest, where it cannot be read, and why.
+    pub damaged: Vec<(Id, Damage)>,
     /// Bytes of memory, extrapolated by the server from a sample of the stream's nodes.
     pub bytes: Option<u64>,
     /// Epoch of the newest writer.
@@ -86,17 +88,9 @@ impl Stat {
         self.lanes.iter().map(|lane| lane.events).try_fold(0_u64, |sum, events| sum.checked_add(events?))
     }
 
-    /// Events a second that came in over the last minute; none where no lane can tell.
-    pub fn events_per_second_in(&self) -> Option<f64> {
-        self.lanes.iter().filter_map(|lane| lane.events_per_second_in).reduce(|a, b| a + b)
-    }
-
-    /// Bytes of memory for each event held.
-    pub fn bytes_per_event(&self) -> Option<f64> {
-        // A lane without a stream takes none.
-        let held = self.lanes.iter().filter(|lane| lane.blocks > 0);
-        let bytes: u64 = held.map(|lane| lane.bytes).sum::<Option<u64>>()?;
-        self.events().filter(|events| *events > 0).map(|events| bytes as f64 / events as f64)
+    /// Milliseconds since the oldest block held was stored.
+    pub fn oldest_age_ms(&self) -> Option<u64> {
+        self.lanes.iter().filter_map(|lane| lane.oldest_age_ms).max()
     }
 
     /// `maxmemory`; none where the server has no limit.
@@ -104,6 +98,9 @@ impl Stat {
         self.facts.number("maxmemory").filter(|limit| *limit > 0)
     }
 }
+
+/// A block's place, and what it is or why it cannot be read.
+type Block = (Id, Result<Entry, Damage>);
 
 /// The look-ups.
 struct Looker<'a> {
@@ -118,28 +115,22 @@ impl Looker<'_> {
         let failed = |error: RedisError| Error::server(format!("looking at buffer {name}"), &error);
         let (seconds, micros): (u64, u64) = redis::cmd("TIME").query(self.connection).map_err(failed)?;
         self.at_ms = seconds * 1_000 + micros / 1_000;
-        let (mut lanes, mut groups) = (Vec::new(), Vec::new());
+        let conf = Conf::read(self.connection);
+        let (mut lanes, mut groups, mut keys) = (Vec::new(), Vec::new(), 0);
         for lane in Lane::ALL {
             let is_there = self.is_there(&name.stream(lane), "stream")?;
             let is_written = self.is_there(&name.writer(lane), "hash")?;
             if !is_there && !is_written {
                 continue;
             }
+            keys += u64::from(is_there) + u64::from(is_written);
             let writer = self.writer(lane).map_err(failed)?;
             lanes.push(self.lane(lane, writer).map_err(failed)?);
             if is_there {
                 groups.extend(self.groups(lane).map_err(failed)?);
             }
         }
-        let has_snapshots = self.setting("save").map(|save| !save.is_empty());
-        let dir = self.setting("dir");
-        Ok(Stat { at_ms: self.at_ms, facts, lanes, groups, has_snapshots, dir })
-    }
-
-    /// A setting, where one may see it.
-    fn setting(&mut self, name: &str) -> Option<String> {
-        let pair: Vec<String> = redis::cmd("CONFIG").arg("GET").arg(name).query(self.connection).ok()?;
-        pair.into_iter().nth(1)
+        Ok(Stat { at_ms: self.at_ms, facts, conf, keys, lanes, groups })
     }
 
     /// Whether a key is there; an error where it holds something else than `expected`.
@@ -166,7 +157,7 @@ impl Looker<'_> {
         command: &str,
         from: &str,
         to: &str,
-    ) -> Result<Option<(Id, Option<Entry>)>, RedisError> {
+    ) -> Result<Option<Block>, RedisError> {
         let answer: Value = redis::cmd(command)
             .arg(self.name.stream(lane))
             .arg(from)
@@ -176,30 +167,38 @@ impl Looker<'_> {
             .query(self.connection)?;
         let found = list(answer).and_then(|mut entries| entries.pop());
         let Some((id, Some(fields))) = found else { return Ok(None) };
-        Ok(Some((id, Entry::read(id, fields).ok())))
+        Ok(Some((id, Entry::read(id, fields))))
     }
 
     fn lane(&mut self, lane: Lane, writer: Option<(u64, u64)>) -> Result<LaneStat, RedisError> {
         let key = self.name.stream(lane);
         let first = self.block(lane, "XRANGE", "-", "+")?;
         let last = self.block(lane, "XREVRANGE", "+", "-")?;
-        let newest = last.as_ref().and_then(|(_, last)| last.as_ref());
+        let newest = last.as_ref().and_then(|(_, last)| last.as_ref().ok());
         let total = newest.map_or(0, |last| last.total).max(writer.map_or(0, |(_, total)| total));
         // The hash has counted what the newest block holds, unless it is gone too.
         let is_counted = last.is_none() || newest.is_some() || writer.is_some();
         let events = match &first {
             None => Some(0),
-            Some((_, oldest)) => {
-                oldest.as_ref().filter(|_| is_counted).map(|oldest| total.saturating_sub(oldest.before()))
-            }
+            Some((_, oldest)) => oldest
+                .as_ref()
+                .ok()
+                .filter(|_| is_counted)
+                .map(|oldest| total.saturating_sub(oldest.before())),
         };
+        let oldest = first.as_ref().and_then(|(_, first)| first.as_ref().ok());
+        let mut damaged: Vec<_> = [&first, &last].into_iter().flatten().filter_map(damage).collect();
+        // A lane's only block is both.
+        damaged.dedup();
         Ok(LaneStat {
             lane,
             events,
             blocks: redis::cmd("XLEN").arg(&key).query(self.connection)?,
             total,
             oldest_age_ms: first.as_ref().map(|(id, _)| self.at_ms.saturating_sub(id.ms)),
-            events_per_second_in: self.rate_in(lane, first.and_then(|(_, first)| first).as_ref(), total)?,
+            events_per_second_in: self.rate_in(lane, oldest, total)?,
+            today: self.today(lane, oldest, total)?,
+            damaged,
             bytes: redis::cmd("MEMORY")
                 .arg("USAGE")
                 .arg(&key)
@@ -210,26 +209,35 @@ impl Looker<'_> {
         })
     }
 
-    /// Events since the first block of the last minute, over the time they took to come. None where blocks of
-    /// that minute were trimmed already, or the lane is younger than a second: then only two looks can tell.
-    fn rate_in(&mut self, lane: Lane, first: Option<&Entry>, total: u64) -> Result<Option<f64>, RedisError> {
-        let window_ms = RATE_WINDOW.as_millis() as u64;
-        let from_ms = self.at_ms.saturating_sub(window_ms);
-        let Some(oldest) = first else { return Ok(None) };
-        let span_ms = match oldest.id.ms {
-            ms if ms <= from_ms => window_ms,
-            ms if oldest.number == 1 => self.at_ms.saturating_sub(ms),
-            _ => return Ok(None),
+    /// Events a second of the last minute. None where blocks of that minute were trimmed already, or the lane is
+    /// younger than a second: then only two looks can tell.
+    fn rate_in(&mut self, lane: Lane, oldest: Option<&Entry>, total: u64) -> Result<Option<f64>, RedisError> {
+        let Some(oldest) = oldest else { return Ok(None) };
+        let mean = match Begin::of(MINUTE, self.at_ms, oldest) {
+            Begin::At(from_ms) => self.since(lane, from_ms, total)?,
+            Begin::WithOldest if oldest.number == 1 => Mean::since_oldest(oldest, total, self.at_ms),
+            Begin::WithOldest => None,
         };
-        if span_ms < 1_000 {
-            return Ok(None);
+        Ok(mean.map(|mean| mean.per_second()))
+    }
+
+    /// What came in over the last day, or since the oldest block.
+    fn today(&mut self, lane: Lane, oldest: Option<&Entry>, total: u64) -> Result<Option<Mean>, RedisError> {
+        let Some(oldest) = oldest else { return Ok(None) };
+        match Begin::of(DAY, self.at_ms, oldest) {
+            Begin::At(from_ms) => self.since(lane, from_ms, total),
+            Begin::WithOldest => Ok(Mean::since_oldest(oldest, total, self.at_ms)),
         }
+    }
+
+    /// What came in from a millisecond on. None where the first block since then cannot be read.
+    fn since(&mut self, lane: Lane, from_ms: u64, total: u64) -> Result<Option<Mean>, RedisError> {
         let events = match self.block(lane, "XRANGE", &from_ms.to_string(), "+")? {
             None => 0,
-            Some((_, Some(since))) => total.saturating_sub(since.before()),
-            Some((_, None)) => return Ok(None),
+            Some((_, Ok(since))) => total.saturating_sub(since.before()),
+            Some((_, Err(_))) => return Ok(None),
         };
-        Ok(Some(events as f64 * 1_000.0 / span_ms as f64))
+        Ok(Mean::over(events, from_ms, self.at_ms))
     }
 
     fn groups(&mut self, lane: Lane) -> Result<Vec<GroupStat>, RedisError> {
@@ -237,7 +245,7 @@ impl Looker<'_> {
         let answer: Vec<Value> = redis::cmd("XINFO").arg("GROUPS").arg(&key).query(self.connection)?;
         let last = self.block(lane, "XREVRANGE", "+", "-")?;
         // None where the newest block cannot be read.
-        let total = last.map_or(Some(0), |(_, last)| last.map(|last| last.total));
+        let total = last.map_or(Some(0), |(_, last)| last.ok().map(|last| last.total));
         answer.iter().filter_map(group_fields).map(|group| self.group(lane, total, group)).collect()
     }
 
@@ -257,13 +265,20 @@ impl Looker<'_> {
             group,
             unread_events: match next {
                 None => Some(0),
-                Some((_, next)) => total.zip(next).map(|(total, next)| total.saturating_sub(next.before())),
+                Some((_, next)) => {
+                    total.zip(next.ok()).map(|(total, next)| total.saturating_sub(next.before()))
+                }
             },
             pending_blocks: pending.0,
             pending_age_ms: oldest.map(|id| self.at_ms.saturating_sub(id.ms)),
             consumers,
         })
     }
+}
+
+/// A block that cannot be read, with its place.
+fn damage((id, block): &Block) -> Option<(Id, Damage)> {
+    block.as_ref().err().map(|why| (*id, why.clone()))
 }
 
 /// Name, last delivered id and consumers of one row of XINFO GROUPS.

@@ -1,18 +1,20 @@
 //! `forebay stat`: the buffer at a glance.
 
+mod limits;
+
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
+use limits::{Rate, Standing};
+
 use super::{At, Global, say};
-use crate::buffer::connect::Address;
-use crate::buffer::limit::{self, Limit, Machine};
+use crate::buffer::rate::MINUTE;
 use crate::buffer::stat::{GroupStat, LaneStat, Stat as Look};
 use crate::exit;
 use crate::profile::{self, Profile};
-use crate::proof::audit::host;
 
 /// The buffer at a glance: what it holds, when it is full, who is behind
 #[derive(Args)]
@@ -20,11 +22,14 @@ use crate::proof::audit::host;
   forebay stat
   forebay stat --json | jq .seconds_to_full
 
-A buffer is full when the first of three limits is met: maxmemory; the disk, on
-which the AOF grows and is written anew beside itself; the memory of the machine
-or its cgroup, less what a fork copies. The last two are known where the server
-runs on this machine. Changes nothing on the server. What cannot be known is
-shown as `unknown`, never as 0.")]
+Full is where the first of three limits is met: maxmemory; the disk of the
+append-only log, with a rewrite; the machine's memory (or its cgroup's), with
+what a fork may copy. Today's rate is the mean of the last 24 hours, or as far
+back as blocks are held. Disk and memory are known only of a server on this
+machine.
+
+Changes nothing on the server. What cannot be known is shown as `unknown`, never
+as 0; with --json it is null, and the reason stands beside it.")]
 pub(crate) struct Stat {
     #[command(flatten)]
     at: At,
@@ -53,55 +58,14 @@ impl Stat {
             );
         }
         let rates = Rates::between(before.as_ref(), &now);
-        let room = Room { limits: limit::limits(&now, &machine(&address, &now)), held: now.events() };
+        let standing = Standing::of(&address, &now, rates.today(&now), profile.rates.peak);
         let text = if global.json {
-            format!("{}\n", as_json(&name.to_string(), &now, &rates, &room, &profile))
+            format!("{}\n", as_json(&name.to_string(), &now, &rates, &standing))
         } else {
-            as_text(&name.to_string(), &now, &rates, &room, &profile)
+            as_text(&name.to_string(), &now, &rates, &standing)
         };
         say::result(&text).context(say::STDOUT)?;
         Ok(exit::OK)
-    }
-}
-
-/// What the machine beneath the server has left.
-fn machine(address: &Address, now: &Look) -> Machine {
-    match host::beneath(address, &now.facts, now.dir.as_deref()) {
-        Ok(host) => Machine {
-            memory: host.memory_left().map_err(|why| why.0),
-            disk: host.disk().map(|disk| disk.free_bytes).map_err(|why| why.0),
-        },
-        Err(why) => Machine { memory: Err(why.0.clone()), disk: Err(why.0) },
-    }
-}
-
-/// What still goes in.
-struct Room {
-    limits: [Limit; 3],
-    /// Events held.
-    held: Option<u64>,
-}
-
-impl Room {
-    /// The limit that is met first, and events until then.
-    fn first(&self) -> Option<(&'static str, u64)> {
-        limit::first(&self.limits)
-    }
-
-    fn seconds_to_full(&self, rate: f64) -> Option<f64> {
-        self.first().filter(|_| rate > 0.0).map(|(_, events)| events as f64 / rate)
-    }
-
-    /// Events that are held when the first limit is met.
-    fn events(&self) -> Option<u64> {
-        Some(self.held? + self.first()?.1)
-    }
-
-    /// Hours of events that are held when the first limit is met, at the rate at which those held came.
-    fn hours(&self, oldest_ms: Option<u64>) -> Option<(f64, f64)> {
-        let hours = oldest_ms? as f64 / 3.6e6;
-        let held = self.held.filter(|held| *held > 0)? as f64;
-        Some((hours, hours * self.events()? as f64 / held))
     }
 }
 
@@ -122,14 +86,24 @@ impl Rates {
         };
         Self { coming: now.events_per_second_in().or_else(|| rate(&total)), going: rate(&trimmed) }
     }
+
+    /// Today's rate; where a lane cannot tell, because it was read empty, that of the last minute.
+    fn today(&self, now: &Look) -> Option<Rate> {
+        let today = now.today().map(|(per_second, span_ms)| Rate { per_second, span_ms });
+        let minute = |per_second| Rate { per_second, span_ms: MINUTE.as_millis() as u64 };
+        today.or_else(|| self.coming.map(minute))
+    }
 }
 
-fn as_json(name: &str, now: &Look, rates: &Rates, room: &Room, profile: &Profile) -> serde_json::Value {
+fn as_json(name: &str, now: &Look, rates: &Rates, standing: &Standing<'_>) -> serde_json::Value {
     let lanes = now.lanes.iter().map(|lane| {
         serde_json::json!({
             "lane": lane.lane.name(), "events": lane.events, "blocks": lane.blocks, "total": lane.total,
             "oldest_age_ms": lane.oldest_age_ms, "events_per_second_in": lane.events_per_second_in,
             "bytes": lane.bytes, "epoch": lane.epoch,
+            "damaged": lane.damaged.iter().map(|(id, why)| {
+                serde_json::json!({ "id": id.to_string(), "why": why.to_string() })
+            }).collect::<Vec<_>>(),
         })
     });
     let groups = now.groups.iter().map(|group| {
@@ -139,25 +113,18 @@ fn as_json(name: &str, now: &Look, rates: &Rates, room: &Room, profile: &Profile
             "consumers": group.consumers,
         })
     });
-    let limits = room.limits.iter().map(|limit| {
-        serde_json::json!({
-            "limit": limit.name, "events_left": limit.events.as_ref().ok(), "unknown": limit.events.as_ref().err(),
-        })
-    });
-    let hours = room.hours(oldest(now));
-    serde_json::json!({
+    let mut json = serde_json::json!({
         "buffer": name, "server": now.facts.server(), "version": now.facts.version(), "at_ms": now.at_ms,
         "events": now.events(), "bytes_per_event": now.bytes_per_event(),
         "used_memory": now.facts.number("used_memory"), "maxmemory": now.limit_bytes(),
         "maxmemory_policy": now.facts.get("maxmemory_policy"),
         "events_per_second_in": rates.coming, "events_per_second_out": rates.going,
-        "limits": limits.collect::<Vec<_>>(), "limit": room.first().map(|(name, _)| name),
-        "events_left": room.first().map(|(_, events)| events), "events_when_full": room.events(),
-        "hours": hours.map(|(now, _)| now), "hours_when_full": hours.map(|(_, full)| full),
-        "seconds_to_full": rates.coming.and_then(|rate| room.seconds_to_full(rate)),
-        "seconds_to_full_at_peak": room.seconds_to_full(profile.rates.peak),
         "lanes": lanes.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
-    })
+    });
+    for (field, value) in standing.json() {
+        json[field] = value;
+    }
+    json
 }
 
 const UNKNOWN: &str = "unknown";
@@ -181,30 +148,7 @@ fn bytes(count: u64) -> String {
     bytesize::ByteSize::b(count).display().iec().to_string()
 }
 
-/// Milliseconds since the oldest block was stored.
-fn oldest(now: &Look) -> Option<u64> {
-    now.lanes.iter().filter_map(|lane| lane.oldest_age_ms).max()
-}
-
-/// `1,200 of 3,000 events (40.0 %), 3.2 of 8.0 hours; limit: maxmemory`.
-fn utilisation(now: &Look, room: &Room) -> String {
-    let (Some(held), Some(all), Some((name, _))) = (room.held, room.events(), room.first()) else {
-        return UNKNOWN.into();
-    };
-    let percent = held as f64 * 100.0 / all.max(1) as f64;
-    let hours =
-        room.hours(oldest(now)).map_or(String::new(), |(now, full)| format!(", {now:.1} of {full:.1} h"));
-    format!("{held} of {all} events ({percent:.1} %){hours}, by {name}")
-}
-
-fn left(limit: &Limit) -> String {
-    match &limit.events {
-        Ok(events) => format!("{events} more events"),
-        Err(why) => format!("{UNKNOWN}: {why}"),
-    }
-}
-
-fn as_text(name: &str, now: &Look, rates: &Rates, room: &Room, profile: &Profile) -> String {
+fn as_text(name: &str, now: &Look, rates: &Rates, standing: &Standing<'_>) -> String {
     let facts = &now.facts;
     let used = facts.number("used_memory");
     let memory = match (used, now.limit_bytes()) {
@@ -223,14 +167,6 @@ fn as_text(name: &str, now: &Look, rates: &Rates, room: &Room, profile: &Profile
         _ => UNKNOWN.into(),
     };
     let per_second = |rate: Option<f64>| or_unknown(rate, |rate| format!("{rate:.0} events/s"));
-    let full = |rate: Option<f64>, at: &str| match (room.first(), rate) {
-        (None, _) => "unknown: no limit is known".into(),
-        (_, Some(0.0)) => "never, as long as nothing comes in".into(),
-        (_, rate) => match rate.and_then(|rate| room.seconds_to_full(rate)) {
-            None => UNKNOWN.into(),
-            Some(seconds) => format!("{}{at}, if nothing is read", span(seconds)),
-        },
-    };
     let mut text = format!("buffer {name} on {} {}\n", facts.server(), facts.version());
     for (label, value) in [
         (
@@ -241,23 +177,41 @@ fn as_text(name: &str, now: &Look, rates: &Rates, room: &Room, profile: &Profile
                 or_unknown(now.bytes_per_event(), |b| format!("{b:.0}"))
             ),
         ),
-        ("oldest", or_unknown(oldest(now), age)),
+        ("oldest", or_unknown(now.oldest_age_ms(), age)),
         ("memory", memory),
-        ("used", utilisation(now, room)),
         ("in", per_second(rates.coming)),
         ("out", per_second(rates.going)),
-        ("full in", full(rates.coming, "")),
-        ("at peak", full(Some(profile.rates.peak), &format!(" at {} events/s", profile.rates.peak))),
-    ] {
+    ]
+    .into_iter()
+    .chain(standing.lines())
+    {
         for part in ["  ", &format!("{label:<9}"), &value, "\n"] {
             text.push_str(part);
         }
     }
-    for (label, limit) in ["room", "", ""].iter().zip(&room.limits) {
-        let line = format!("  {label:<9}{:<10}{}", limit.name, left(limit));
-        text.push_str(&(line + "\n"));
+    [
+        &text,
+        "\n",
+        &standing.table(),
+        "\n",
+        &lanes(&now.lanes),
+        &damage(&now.lanes),
+        "\n",
+        &groups(&now.groups),
+    ]
+    .concat()
+}
+
+/// Blocks at either end of a lane that cannot be read.
+fn damage(lanes: &[LaneStat]) -> String {
+    let mut text = String::new();
+    for lane in lanes {
+        for (id, why) in &lane.damaged {
+            text.push_str(&textwrap::fill(&format!("damaged: {} {id}: {why}", lane.lane), limits::WIDTH));
+            text.push('\n');
+        }
     }
-    text + "\n" + &lanes(&now.lanes) + "\n" + &groups(&now.groups)
+    text
 }
 
 fn lanes(lanes: &[LaneStat]) -> String {

@@ -29,6 +29,7 @@ pub fn look(path: &Path, profile: &Profile) -> Result<Seen, ConfError> {
         users,
         usage: Err(without("this")),
         host: Err(without("this")),
+        fsync: Err(without("this")),
         on_disk: Err(without("this")),
         file: Some(faults),
         is_own: false,

@@ -7,7 +7,6 @@ use redis::{Connection, Value};
 
 use super::conf_file;
 use super::fsync::Fsync;
-use super::host::{self, Host};
 use super::rule::Unread;
 use super::seen::{Read, Seen};
 use super::settings::Settings;
@@ -16,6 +15,7 @@ use super::users::{DANGEROUS, NEEDED, Users};
 use crate::buffer::connect::{Address, Facts};
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
+use crate::host::Host;
 use crate::profile::Profile;
 
 /// Looks at a server.
@@ -39,20 +39,28 @@ impl Look<'_> {
         let usage = Usage::look(&mut connection, self.buffer);
         // Last, so that its statistics have at least one command to count.
         let info = info(&mut connection, address)?;
-        let host = self.host(address, &info, &settings);
+        let dir = settings.as_ref().ok().and_then(|settings| settings.get("dir"));
+        let host = info.as_ref().map_err(Clone::clone).and_then(|info| Host::beneath(address, info, dir));
+        let fsync = host.as_ref().map_err(Clone::clone).and_then(|_| match dir {
+            Some(dir) if self.probe_disk => Fsync::measure(Path::new(dir)),
+            _ => Err(Unread(
+                "fsync is measured with --probe-disk only: it writes a file beside the AOF".into(),
+            )),
+        });
         let on_disk = host.as_ref().map_err(Clone::clone).and_then(|_| on_disk(&info));
         let profile = self.profile.clone();
-        Ok(Seen { on_disk, profile, settings, info, users, usage, host, file: None, is_own: self.is_own })
-    }
-
-    fn host(&self, address: &Address, info: &Read<Facts>, settings: &Read<Settings>) -> Read<Host> {
-        let info = info.as_ref().map_err(Clone::clone)?;
-        let dir = settings.as_ref().ok().and_then(|settings| settings.get("dir"));
-        let mut host = host::beneath(address, info, dir)?;
-        if let (true, Some(dir)) = (self.probe_disk, dir) {
-            host.fsync = Fsync::measure(Path::new(dir));
-        }
-        Ok(host)
+        Ok(Seen {
+            on_disk,
+            profile,
+            settings,
+            info,
+            users,
+            usage,
+            host,
+            fsync,
+            file: None,
+            is_own: self.is_own,
+        })
     }
 }
 

@@ -7,7 +7,6 @@ pub mod controls;
 pub mod directives;
 pub mod from_file;
 pub mod fsync;
-pub mod host;
 pub mod judge;
 pub mod look;
 pub mod meaning;

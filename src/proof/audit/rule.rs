@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::host::Unread;
+
 use super::seen::Seen;
 use super::version::Versions;
 
@@ -132,10 +134,6 @@ impl State {
         if holds { Self::Kept(read.into()) } else { Self::Broken(read.into(), fixes()) }
     }
 }
-
-/// Why something could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unread(pub String);
 
 /// What mends a rule that is broken, to the letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

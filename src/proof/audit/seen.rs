@@ -1,16 +1,14 @@
 //! What an audit has seen of a server: its settings, what it says of itself, its users, its keys, its machine.
 //! Each part is there, or the reason why it is not; nothing is assumed.
 
-use super::host::Host;
-use super::rule::Unread;
+use super::fsync::Fsync;
 use super::settings::Settings;
 use super::usage::Usage;
 use super::users::Users;
 use crate::buffer::connect::Facts;
+use crate::host::Host;
+pub use crate::host::{Read, Unread};
 use crate::profile::Profile;
-
-/// A part of what was looked at, or why it could not be read.
-pub type Read<T> = Result<T, Unread>;
 
 /// What was seen.
 pub struct Seen {
@@ -26,6 +24,8 @@ pub struct Seen {
     pub usage: Read<Usage>,
     /// The machine, where it is this one.
     pub host: Read<Host>,
+    /// How long fsyncs take on its disk; measured only where that is permitted.
+    pub fsync: Read<Fsync>,
     /// What is wrong with the file, where a file was read.
     pub file: Option<FileFaults>,
     /// What the server would read at its next start; none where it was started without a file.

@@ -4,8 +4,8 @@ use std::io;
 use std::path::Path;
 
 use super::plants::How;
+use crate::host::{Disk, Host};
 use crate::proof::audit::fsync::Fsync;
-use crate::proof::audit::host::{Disk, Host};
 use crate::proof::audit::rule::Unread;
 use crate::proof::audit::seen::Read;
 
@@ -39,9 +39,13 @@ pub fn host(root: &Path, faults: &[How]) -> Read<Host> {
     let mut host = Host::of(root, SERVER.0, SERVER.1, None)?;
     let magic = faults.iter().find_map(|how| if let How::Disk(magic) = how { Some(*magic) } else { None });
     host.disk = Ok(Disk::new("/var/lib/redis", 1 << 40, magic.unwrap_or(0xef53)));
-    let slow = faults.iter().find_map(|how| if let How::FsyncMs(time) = how { Some(*time) } else { None });
-    host.fsync = Ok(Fsync::of(vec![slow.unwrap_or(1.0); 100]));
     Ok(host)
+}
+
+/// How long fsyncs take on it.
+pub fn fsync(faults: &[How]) -> Fsync {
+    let slow = faults.iter().find_map(|how| if let How::FsyncMs(time) = how { Some(*time) } else { None });
+    Fsync::of(vec![slow.unwrap_or(1.0); 100])
 }
 
 fn write(root: &Path, path: &str, text: &str) -> io::Result<()> {

@@ -38,7 +38,11 @@ const HEALTHY_SETTINGS: [(&str, &str); 4] =
 
 /// A server made of data, with these faults and no others, on a machine made of files under `root`.
 pub fn made_up(profile: &Profile, root: &Path, faults: &[How]) -> Seen {
-    Seen { host: machine::host(root, faults), ..without_machine(profile, faults) }
+    Seen {
+        host: machine::host(root, faults),
+        fsync: Ok(machine::fsync(faults)),
+        ..without_machine(profile, faults)
+    }
 }
 
 /// The same with no machine to look at.
@@ -88,6 +92,7 @@ fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
         usage: Ok(Usage::default()),
         on_disk: Ok(Some(on_disk)),
         host: Err(Unread("no machine was made up".into())),
+        fsync: Err(Unread("no machine was made up".into())),
         file,
         is_own: false,
     }

@@ -1,6 +1,6 @@
 //! Faults to plant: for every rule one way to break it, and a model server that breaks none.
 
-use crate::proof::audit::host;
+use crate::host;
 
 /// Settings that break no rule, beside those of the profile.
 pub const MODEL: [(&str, &str); 42] = [

@@ -37,6 +37,7 @@ pub fn on_a_server(binary: &ServerBinary, profile: &Profile) -> anyhow::Result<C
     let root = tempfile::tempdir().context("a folder for the planted machine")?;
     let mut seen = Look { profile, buffer: &name, probe_disk: false, is_own: false }.at(&address)?;
     seen.host = machine::host(root.path(), &faults);
+    seen.fsync = seen.host.as_ref().map_err(Clone::clone).map(|_| machine::fsync(&faults));
     let facts =
         seen.info.as_ref().map_err(|why| anyhow::anyhow!("INFO of the control's server: {}", why.0))?;
     let planted: Vec<&Plant> = PLANTS.iter().filter(is_real).filter(|plant| applies(plant, facts)).collect();

@@ -121,7 +121,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "measured: writes of 4 KiB with fdatasync in a file beside the AOF",
         versions: Versions::All,
         check: |seen| {
-            let fsync = seen.host()?.fsync.as_ref().map_err(Clone::clone)?;
+            let fsync = seen.fsync.as_ref().map_err(Clone::clone)?;
             let (p50, p99) = (fsync.at(50.0), fsync.at(99.0));
             let read = format!("median {p50:.2} ms, p99 {p99:.2} ms of {}", fsync.times());
             Ok(State::of(p99 < FSYNC_MS_MAX, read, || {
@@ -163,7 +163,7 @@ fn disk_room(seen: &Seen) -> Checked {
 
 /// A rule on the file system that the server writes to. One of Forebay's own writes to a temporary folder, which
 /// says nothing about anybody's server.
-fn dir_is(seen: &Seen, good: fn(&crate::proof::audit::host::Disk) -> bool) -> Checked {
+fn dir_is(seen: &Seen, good: fn(&crate::host::Disk) -> bool) -> Checked {
     if seen.is_own {
         return Ok(State::Idle("the server is Forebay's own, in a temporary folder".into()));
     }

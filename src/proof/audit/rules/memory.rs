@@ -1,13 +1,10 @@
 //! Rules on memory: how much a server may hold, what it does when that is full, and what else takes of it.
 
 use super::{Rule, size, yes};
+use crate::buffer::limit::FORK_SHARE;
 use crate::proof::audit::rule::{Checked, Fix, Severity, State, Unread};
 use crate::proof::audit::seen::Seen;
 use crate::proof::audit::version::Versions;
-
-/// Room that a fork is given beyond `maxmemory`, as a share of it, where no larger fork has been seen. A buffer
-/// appends and trims: few old pages change while a rewrite runs.
-const FORK_SHARE: u64 = 4;
 
 /// A stream's node that takes several of the blocks that are cut by age.
 const NODE_BYTES: u64 = 16 << 10;
@@ -240,7 +237,7 @@ fn limit_of(seen: &Seen, wanted: u64) -> Vec<Fix> {
     let used = seen.count("used_memory").unwrap_or(0) as f64;
     let least = (used * 100.0 / seen.profile.hold.memory_percent_max * 1.25) as u64;
     let limit = wanted.max(least);
-    match seen.host().and_then(super::super::host::Host::memory) {
+    match seen.host().and_then(crate::host::Host::memory) {
         Ok((there, _)) if limit.max(limit / FORK_SHARE * (FORK_SHARE + 1)) > there => {
             let (limit, there) = (size(limit), size(there));
             vec![Fix::act(format!(

@@ -3,10 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::fsync::Fsync;
-use super::rule::Unread;
-use super::seen::Read;
+use serde::{Deserialize, Serialize};
+
 use crate::buffer::connect::{Address, Facts};
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread(pub String);
+
+/// A part of what was looked at, or why it could not be read.
+pub type Read<T> = Result<T, Unread>;
 
 /// Magic number of tmpfs.
 pub const TMPFS: u32 = 0x0102_1994;
@@ -33,8 +39,6 @@ pub struct Host {
     pid: u64,
     /// The disk that the server writes to.
     pub disk: Read<Disk>,
-    /// How long its fsyncs take; measured only where that is permitted.
-    pub fsync: Read<Fsync>,
 }
 
 /// A disk.
@@ -49,18 +53,21 @@ pub struct Disk {
     magic: u32,
 }
 
-/// The machine of the server that says this of itself, where it is this one.
-pub fn beneath(address: &Address, info: &Facts, dir: Option<&str>) -> Read<Host> {
-    if !address.is_loopback() {
-        return Err(Unread("the server runs on another machine".into()));
-    }
-    let number = |name| info.number(name).ok_or_else(|| Unread(format!("INFO of this server has no {name}")));
-    let (pid, now) = (number("process_id")?, number("server_time_usec")? as f64 / 1e6);
-    let started = now - number("uptime_in_seconds")? as f64;
-    Host::of(Path::new("/"), pid, started, dir)
-}
-
 impl Host {
+    /// The machine of a server that answers at `address` and says this of itself, if it is this machine. `dir` is
+    /// where it writes to. Over a tunnel or out of a container a server may answer on loopback and yet run elsewhere:
+    /// only a process with its id that began when it did is taken for it.
+    pub fn beneath(address: &Address, info: &Facts, dir: Option<&str>) -> Read<Self> {
+        if !address.is_loopback() {
+            return Err(Unread("the server runs on another machine".into()));
+        }
+        let number =
+            |name| info.number(name).ok_or_else(|| Unread(format!("INFO of this server has no {name}")));
+        let (pid, now) = (number("process_id")?, number("server_time_usec")? as f64 / 1e6);
+        let started = now - number("uptime_in_seconds")? as f64;
+        Self::of(Path::new("/"), pid, started, dir)
+    }
+
     /// The machine of the server with that process id, if it is the one whose `/proc` lies under `root`: a server in
     /// a container has another id there. `started` is when it says it began, in seconds since 1970.
     pub fn of(root: &Path, pid: u64, started: f64, dir: Option<&str>) -> Read<Self> {
@@ -68,9 +75,6 @@ impl Host {
             root: root.into(),
             pid,
             disk: dir.map_or_else(|| Err(Unread("dir cannot be read".into())), Disk::of),
-            fsync: Err(Unread(
-                "fsync is measured with --probe-disk only: it writes a file beside the AOF".into(),
-            )),
         };
         let elsewhere = || Unread("the server runs on another machine, or in a container".into());
         let began = host.began().ok_or_else(elsewhere)?;
@@ -117,11 +121,9 @@ impl Host {
             .map_or((machine, "the machine has"), |limit| (limit, "its cgroup allows")))
     }
 
-    /// Memory that the server may still take: what the machine has available, or what its cgroup leaves it.
-    pub fn memory_left(&self) -> Read<u64> {
-        let available = self.meminfo("MemAvailable")?;
-        let own = self.process("VmRSS")?;
-        Ok(self.cgroup_limit().map_or(available, |limit| available.min(limit.saturating_sub(own))))
+    /// Memory that the machine could still give without swapping, in bytes.
+    pub fn available(&self) -> Read<u64> {
+        self.meminfo("MemAvailable")
     }
 
     /// Swap that the machine has, in bytes.
