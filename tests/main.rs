@@ -14,6 +14,7 @@ mod buffer_damage;
 mod buffer_faults;
 mod buffer_losses;
 mod buffer_read;
+mod buffer_spill_kills;
 mod buffer_stat;
 mod cli_append;
 mod cli_audit;
