@@ -10,7 +10,8 @@ local function at(entry, name)
 end
 local entries = redis.call('XRANGE', KEYS[1], '-', upto, 'COUNT', blocks)
 if #entries == 0 then entries = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1) end
-if #entries == 0 then return {0, 0, 0, 0} end
+local before = string.match(redis.call('HGET', KEYS[2], 'trimmed') or '', ' (%d+)$')
+if #entries == 0 then return {0, 0, 0, tonumber(before) or 0} end
 local bytes, last = 0, nil
 for _, entry in ipairs(entries) do
   last = entry
@@ -24,7 +25,6 @@ redis.call('XTRIM', KEYS[1], 'MINID', '=', ms .. '-' .. string.format('%.0f', to
 local gone = e and n and sum and sum - (e - n) or 0
 -- For readers who come to the place, and for a writer that never got this answer. After the trim: a full server refuses a
 -- script whose first write takes memory.
-local before = string.match(redis.call('HGET', KEYS[2], 'trimmed') or '', ' (%d+)$')
 local ever = string.format('%.0f', (tonumber(before) or 0) + gone)
 redis.call('HSET', KEYS[2], 'trimmed', (at(last, 's') or '0') .. ' ' .. ever)
 return {bytes, gone > 0 and e - n or 0, gone, tonumber(ever)}

@@ -4,7 +4,7 @@
 //! Constraints: a block counts as accepted when the server has acknowledged it, or its file is fsynced; no block is
 //! stored twice, whenever the writer is killed; a lane's blocks are stored in the order of their events.
 //!
-//! Layout: `record.rs` a block as bytes, `log.rs` one lane's files, `folder.rs` what all lanes share.
+//! Layout: `record.rs` a block as bytes, `scan.rs` blocks in a file, `log.rs` one lane's files, `folder.rs` what all lanes share.
 //!
 //! Operation: while the server takes blocks and the log is empty, blocks go straight through. As soon as it does not, all
 //! that is not acknowledged is written to the log, and every block that comes after it, until the log was read to its
@@ -14,6 +14,7 @@
 mod folder;
 mod log;
 mod record;
+mod scan;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -59,7 +60,6 @@ pub(super) struct Spiller {
     output: Sender<Parcel>,
     /// Tells how far earlier sessions are stored, once the lane is taken.
     stored: Receiver<Stored>,
-    known: Option<Stored>,
     /// The place of the last block taken.
     place: u64,
     /// The last block read from the log: session and place.
@@ -93,7 +93,6 @@ impl Spiller {
             input,
             output,
             stored,
-            known: None,
             place: 0,
             last: None,
             waiting: Vec::new(),
@@ -198,19 +197,19 @@ impl Spiller {
     /// Makes ready what is to be handed on next.
     fn load(&mut self) {
         if let Ok(known) = self.stored.try_recv() {
-            self.known = Some(known);
+            self.log.known = Some(known);
         }
         while self.ready.is_none() {
             let Some(session) = self.log.next_session() else { break };
             let is_own = session == self.session;
             // Which blocks of another session are stored is not known before the lane is ours.
-            if !is_own && self.known.is_none() {
+            if !is_own && self.log.known.is_none() {
                 return;
             }
             match self.log.next() {
                 Ok(Some(Item::Block(record, session, file))) => {
-                    let stored = self.known.as_ref().and_then(|known| known.get(&session)).copied();
-                    if !is_own && record.place <= stored.unwrap_or(0).max(self.last_place(&session)) {
+                    let gone_before = self.log.stored(&session).max(self.last_place(&session));
+                    if !is_own && record.place <= gone_before {
                         self.log.settle(file);
                         continue;
                     }

@@ -9,7 +9,8 @@
 //! | 4 | CRC-32 of all of the above |
 //! | … | the zstd frame, as a stream entry has it |
 //!
-//! Numbers are little-endian. A file begins with a head: `FBS1`, length of the buffer's name, the name, CRC-32 of these.
+//! Numbers are little-endian. A file begins with a head: `FBS1`, length of the buffer's name, the name, 8 bytes events in
+//! the session's files before this one, CRC-32 of these.
 
 use std::sync::Arc;
 
@@ -33,13 +34,21 @@ pub(super) struct Record {
     pub block: Arc<Block>,
 }
 
+/// A block that cannot be read: its place in the session, events in the session's files before it, and its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Missing {
+    pub place: u64,
+    pub before: u64,
+    pub events: u64,
+}
+
 /// What stands at a place in a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum At {
     /// A record, and its bytes.
     Record(Record, usize),
-    /// A record whose frame is damaged: it is known what is lost. Events before, events, bytes.
-    Damaged(u64, u64, usize),
+    /// A record whose frame is damaged: it is known what is lost.
+    Damaged(Missing, usize),
     /// The file ends before the record does.
     Cut,
     /// No record begins here.
@@ -89,31 +98,39 @@ pub(super) fn read(bytes: &[u8]) -> At {
     };
     let (place, first, before, events) = (long(0), long(1), long(2), long(3));
     if crc32fast::hash(frame) != short(bytes, HEAD_BYTES - 8) {
-        return At::Damaged(before, events, whole);
+        return At::Damaged(Missing { place, before, events }, whole);
     }
     let block =
         Block { events, time_min: long(4), time_max: long(5), raw_bytes: long(6), frame: frame.to_vec() };
     At::Record(Record { place, first, before, block: Arc::new(block) }, whole)
 }
 
-/// The head of a file of this buffer.
-pub(super) fn head(buffer: &str) -> Vec<u8> {
+/// The head of a file of this buffer, with so many events of its session in earlier files.
+pub(super) fn head(buffer: &str, before: u64) -> Vec<u8> {
     let mut head = MAGIC.to_vec();
     head.extend_from_slice(&(buffer.len() as u32).to_le_bytes());
     head.extend_from_slice(buffer.as_bytes());
+    head.extend_from_slice(&before.to_le_bytes());
     let sum = crc32fast::hash(&head);
     head.extend_from_slice(&sum.to_le_bytes());
     head
 }
 
-/// Whose file begins so: the buffer's name; none where the head is damaged or was never whole.
-pub(super) fn owner(bytes: &[u8]) -> Option<String> {
+/// Bytes of such a head.
+pub(super) fn head_len(buffer: &str) -> u64 {
+    buffer.len() as u64 + 20
+}
+
+/// Whose file begins so, and the events of its session in earlier files; none where the head is damaged or was never
+/// whole.
+pub(super) fn owner(bytes: &[u8]) -> Option<(String, u64)> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let len = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
     let name = rest.get(4..)?.get(..len)?;
-    let sum = u32::from_le_bytes(rest[4 + len..].get(..4)?.try_into().ok()?);
-    let is_sound = crc32fast::hash(&bytes[..8 + len]) == sum;
-    std::str::from_utf8(name).ok().filter(|_| is_sound).map(str::to_owned)
+    let before = u64::from_le_bytes(rest[4 + len..].get(..8)?.try_into().ok()?);
+    let sum = u32::from_le_bytes(rest[12 + len..].get(..4)?.try_into().ok()?);
+    let is_sound = crc32fast::hash(&bytes[..16 + len]) == sum;
+    std::str::from_utf8(name).ok().filter(|_| is_sound).map(|name| (name.to_owned(), before))
 }
 
 #[cfg(test)]
@@ -154,15 +171,17 @@ mod tests {
         for at in 0..written().len() * 8 {
             let mut bytes = written();
             bytes[at / 8] ^= 1 << (at % 8);
-            let expected = if at / 8 < HEAD_BYTES { At::Nothing } else { At::Damaged(100, 3, bytes.len()) };
+            let missing = Missing { place: 7, before: 100, events: 3 };
+            let expected = if at / 8 < HEAD_BYTES { At::Nothing } else { At::Damaged(missing, bytes.len()) };
             assert_eq!(read(&bytes), expected, "bit {at}");
         }
     }
 
     #[test]
     fn a_head_says_whose_file_it_is_or_nothing() {
-        let head = head("day");
-        assert_eq!(owner(&head).as_deref(), Some("day"));
+        let head = head("day", 5);
+        assert_eq!(owner(&head), Some(("day".to_owned(), 5)));
+        assert_eq!(head.len() as u64, head_len("day"));
         for at in 0..head.len() {
             assert_eq!(owner(&head[..at]), None, "cut at {at}");
             let mut flipped = head.clone();
