@@ -30,9 +30,11 @@ struct Left {
     server: Server,
     dir: tempfile::TempDir,
     ledger: Ledger,
-    /// Name, bytes, and where each record begins and ends.
-    files: Vec<(String, Vec<u8>, Vec<(usize, usize)>)>,
+    files: Vec<SpillFile>,
 }
+
+/// Name, bytes, and where each record begins and ends.
+type SpillFile = (String, Vec<u8>, Vec<(usize, usize)>);
 
 impl Left {
     fn new() -> Self {

@@ -136,11 +136,29 @@ impl Log {
             // What an fsync that failed has left of the file's end nobody knows. Nothing after it counts.
             let _ = file.set_len(segment.bytes);
             self.writing = None;
+            self.drop_empty();
             return Err(error);
         }
         segment.bytes += bytes.len() as u64;
         self.written = written;
         Ok(segment.number)
+    }
+
+    /// Deletes the last file where nothing was ever written to it, so that a disk that is full is not littered.
+    fn drop_empty(&mut self) {
+        let is_own = |last: &&Segment| last.session == *self.folder.session();
+        let head = self.folder.head_bytes();
+        if self.segments.back().filter(is_own).is_none_or(|last| last.bytes > head) {
+            return;
+        }
+        let Some(last) = self.segments.pop_back() else { return };
+        // At worst the next writer finds it, and nothing in it.
+        let _ = std::fs::remove_file(last.path);
+        if self.at == self.segments.len() {
+            self.reading = None;
+            self.at = self.at.saturating_sub(1);
+            self.offset = self.segments.back().map_or(0, |last| last.bytes);
+        }
     }
 
     fn begin_file(&mut self) -> io::Result<()> {
@@ -219,16 +237,16 @@ impl Log {
             None => File::open(&self.segments[self.at].path)?,
         };
         let at = self.offset;
-        if at == 0 {
-            if let Some(before) = scan::head(&file, self.folder.head_bytes(), end)? {
-                self.offset = self.folder.head_bytes();
-                // Of the files before it whose blocks are stored, nothing is left to go on from.
-                if self.expected.as_ref().is_none_or(|(of, _)| *of != session) {
-                    self.expected = Some((session, before));
-                }
-                self.reading = Some(file);
-                return self.try_next();
+        if at == 0
+            && let Some(before) = scan::head(&file, self.folder.head_bytes(), end)?
+        {
+            self.offset = self.folder.head_bytes();
+            // Of the files before it whose blocks are stored, nothing is left to go on from.
+            if self.expected.as_ref().is_none_or(|(of, _)| *of != session) {
+                self.expected = Some((session, before));
             }
+            self.reading = Some(file);
+            return self.try_next();
         }
         let found = match at {
             0 if end < self.folder.head_bytes() => At::Cut,
