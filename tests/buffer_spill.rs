@@ -186,7 +186,7 @@ fn a_server_restarted_while_it_is_full_and_loading_loses_nothing() {
     let monitor = source.monitor.clone();
     let loading = std::thread::spawn(move || {
         until("the writer is told that the server is loading", || {
-            monitor.trouble().is_some_and(|why| why.contains("LOADING"))
+            monitor.trouble().is_some_and(|why| why.to_lowercase().contains("loading"))
         });
     });
     server.restart().unwrap();

@@ -175,7 +175,7 @@ fn append_with_small_files(
 ) -> Child {
     let program = env!("CARGO_BIN_EXE_forebay");
     let script = format!(
-        "trap '' XFSZ; ulimit -f {half_kib}; exec {program} append --json --url {} --spill {folder}",
+        "trap '' XFSZ; ulimit -f {half_kib}; exec {program} append --json --patience 80s --url {} --spill {folder}",
         server.url()
     );
     let mut child = Command::new("sh")
@@ -196,8 +196,8 @@ fn a_disk_that_breaks_off_writes_costs_nothing() {
     let folder = dir.path().to_str().unwrap();
     tell(&server, "CONFIG SET maxmemory 1");
     let input = synthetic(30_000);
-    // Room for a block or two in each file, and for no batch of blocks.
-    let ran = Ran::from(append_with_small_files(&server, folder, 160, &input).wait_with_output().unwrap());
+    // Room for any block in each file, and for no batch of blocks.
+    let ran = Ran::from(append_with_small_files(&server, folder, 512, &input).wait_with_output().unwrap());
     assert_eq!(ran.code, 3, "{}", ran.err);
     assert_eq!(numbers(&summary(&ran), &["accepted", "acknowledged"]), [30_000, 0]);
     tell(&server, "CONFIG SET maxmemory 0");
