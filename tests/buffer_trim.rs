@@ -143,3 +143,25 @@ fn a_full_server_without_a_block_of_ours_holds_the_source_back_and_costs_nothing
     assert_eq!((counts.acknowledged, counts.trimmed), (200, 0));
     assert_holds_exactly(&address, &ledger);
 }
+
+#[test]
+fn the_last_step_of_all_counts_too_where_its_answer_is_lost() {
+    let server = server(&[]);
+    limit(&server);
+    let room = redis::Script::new(include_str!("../src/buffer/room.lua"));
+    room.prepare_invoke().load(&mut connection(&server)).unwrap();
+    let proxy = Proxy::start(&server);
+    let (options, heard) = trimming();
+    let source = Source::start(open(&proxy.address(), &options), 6, 300);
+    push_until_trimmed(&source, 1);
+    source.until_acknowledged(source.granted());
+    proxy.leave_unanswered(room.get_hash(), 1);
+    until("one answer is lost", || {
+        source.grant(10);
+        proxy.cuts() == 1
+    });
+    // From here on no other step need be taken, which would count what this one dropped.
+    tell(&server, "CONFIG SET maxmemory 0");
+    let (ledger, counts) = source.finish();
+    assert_lacks_the_trimmed(&address(&server), &ledger, &counts, &heard.lock().unwrap());
+}
