@@ -61,6 +61,7 @@ fn a_full_server_holds_nobody_up_and_has_everything_soon_after_it_has_room() {
         soon(&format!("{policy}: every lane goes on"), || {
             Lane::ALL.iter().all(|lane| source.monitor.lane(*lane).acknowledged > 500)
         });
+        source.until_acknowledged(20_500);
         let (ledger, counts) = source.finish();
         assert_eq!((counts.acknowledged, counts.accepted), (20_500, 20_500));
         assert_eq!(counts.spilled > 0, policy == "spill");
@@ -87,6 +88,7 @@ fn a_folder_that_is_full_holds_the_source_back_and_nothing_is_lost() {
     let files = || std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len());
     assert!(files().sum::<u64>() < 66 << 10, "{}", files().sum::<u64>());
     tell(&server, "CONFIG SET maxmemory 0");
+    source.until_acknowledged(20_000);
     let (ledger, counts) = source.finish();
     assert_eq!((counts.pushed, counts.acknowledged), (20_000, 20_000));
     assert!(counts.spilled > 0 && !holds_spill(dir.path()));
@@ -208,6 +210,7 @@ fn a_server_that_answers_nothing_holds_nobody_up_for_longer_than_a_moment() {
     source.grant(10_000);
     soon("all is on disk", || source.monitor.counts().accepted == 10_600);
     server.resume().unwrap();
+    source.until_acknowledged(10_600);
     let (ledger, counts) = source.finish();
     assert_eq!((counts.pushed, counts.acknowledged), (10_600, 10_600));
     assert_holds_exactly(&address, &ledger);
@@ -232,6 +235,7 @@ fn another_program_that_fills_the_server_and_a_limit_that_is_lowered_lose_nothin
     source.grant(2_000);
     until("blocks are spilled again", || source.monitor.counts().accepted == 4_500);
     tell(&server, "CONFIG SET maxmemory 0");
+    source.until_acknowledged(4_500);
     let (ledger, counts) = source.finish();
     assert_eq!((counts.acknowledged, counts.lost_by_server), (4_500, 0));
     assert_holds_exactly(&address, &ledger);
@@ -250,6 +254,7 @@ fn a_lane_that_is_deleted_while_it_spills_lacks_what_was_deleted_and_that_is_cou
     until("they are spilled", || writer.monitor().counts().accepted == 80);
     tell(&server, &format!("DEL {} {}", name().stream(Lane::Likes), name().writer(Lane::Likes)));
     tell(&server, "CONFIG SET maxmemory 0");
+    until("all is stored", || writer.monitor().counts().acknowledged == 80);
     let counts = writer.close().unwrap();
     assert_eq!((counts.acknowledged, counts.lost_by_server), (80, 40));
     assert_same(Lane::Likes, &events_of(Lane::Likes, &contents(&address)), &ledger.lane(Lane::Likes)[40..]);

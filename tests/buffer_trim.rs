@@ -133,13 +133,14 @@ fn a_full_server_without_a_block_of_ours_holds_the_source_back_and_costs_nothing
     let server = server(&[]);
     let address = address(&server);
     let (options, _) = trimming();
-    let source = Source::start(open(&address, &options), 5, 100);
+    // One lane: what another one stores meanwhile would be the oldest.
+    let (mut writer, mut ledger) = (open(&address, &options), Ledger::default());
     tell(&server, "CONFIG SET maxmemory 1");
-    source.grant(200);
-    until("the server is asked again and again", || source.monitor.counts().retries > 10);
-    assert_eq!(source.monitor.counts().acknowledged, 0);
+    ledger.push_many(&mut writer, Lane::Likes, 200).unwrap();
+    until("the server is asked again and again", || writer.monitor().counts().retries > 5);
+    assert_eq!(writer.monitor().counts().acknowledged, 0);
     tell(&server, "CONFIG SET maxmemory 0");
-    let (ledger, counts) = source.finish();
+    let counts = writer.close().unwrap();
     assert_eq!((counts.acknowledged, counts.trimmed), (200, 0));
     assert_holds_exactly(&address, &ledger);
 }
