@@ -1,239 +1,262 @@
-//! What is claimed of `spill` on bad days: damaged files are told by place and the rest is used, a full disk holds the
-//! source back, and a folder has one buffer and one writer.
+//! What is claimed of `spill` on bad days: what was accepted is stored in the end, once and in order, whatever the server
+//! does meanwhile; a folder that cannot be used is named, with the way out.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
-use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::overflow::{Overflow, Spill};
-use forebay::buffer::writer::{Counts, Options, Writer};
+use forebay::buffer::writer::{Options, Writer};
 use forebay::event::lane::Lane;
-use forebay::event::parse::parse;
-use forebay::server::Server;
 
-use super::support::{
-    Ledger, Source, address, assert_holds_exactly, contents, event, events_of, faults, name, open, options,
-    server, tell, until,
-};
-
-/// Events in each block of these tests.
-const BLOCK: u64 = 4;
+use crate::support::*;
 
 fn spilling(folder: &Path) -> Options {
-    with_room(folder, 1 << 30)
+    let spill = Spill { folder: folder.into(), bytes_max: 64 << 20 };
+    Options { overflow: Overflow::Spill(spill), ..options(4, 4) }
 }
 
-fn with_room(folder: &Path, bytes_max: u64) -> Options {
-    Options { overflow: Overflow::Spill(Spill { folder: folder.into(), bytes_max }), ..options(BLOCK, 4) }
-}
-
-fn set_full(server: &Server, is_full: bool) {
-    tell(server, &format!("CONFIG SET maxmemory {}", u8::from(is_full)));
-}
-
-fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let paths = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
-    paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
-}
-
-/// Leaves so many likes in the folder, none of them on the server.
-fn leave(server: &Server, folder: &Path, events: u64) -> Ledger {
-    set_full(server, true);
-    let mut ledger = Ledger { padding: 30, ..Ledger::default() };
-    let mut writer = open(&address(server), &spilling(folder));
-    ledger.push_many(&mut writer, Lane::Likes, events).unwrap();
-    let counts = writer.close().unwrap();
-    assert_eq!((counts.acknowledged, counts.accepted, counts.spilled), (0, events, events));
-    set_full(server, false);
-    ledger
-}
-
-/// A writer that brings in what a folder holds.
-fn bring_in(server: &Server, folder: &Path) -> Counts {
-    open(&address(server), &spilling(folder)).close().unwrap()
-}
-
-#[test]
-fn what_was_left_comes_in_first_the_next_time_in_order_and_leaves_no_trace() {
-    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
-    let mut ledger = leave(&server, dir.path(), 100);
-    let mut writer = open(&address(&server), &spilling(dir.path()));
-    ledger.push_many(&mut writer, Lane::Likes, 50).unwrap();
-    let counts = writer.close().unwrap();
-    assert_eq!((counts.recovered, counts.acknowledged, counts.unreadable), (100, 50, 0));
-    assert_holds_exactly(&address(&server), &ledger);
-    assert!(files(dir.path(), "spill").is_empty());
-    // The next writer finds nothing to ask about but its own session.
-    assert_eq!(bring_in(&server, dir.path()).recovered, 0);
-    assert_eq!(files(dir.path(), "session").len(), Lane::ALL.len());
-}
-
-#[test]
-fn a_file_cut_at_any_byte_loses_only_what_was_cut_off() {
-    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
-    let ledger = leave(&server, dir.path(), 3 * BLOCK);
-    let file = files(dir.path(), "spill").pop().unwrap();
-    let whole = std::fs::read(&file).unwrap();
-    let mut kept_most = 0;
-    // Every third byte, and the last ones all: a cut is met in the head, in a record's head, in a frame.
-    for length in (0..whole.len()).filter(|length| length % 3 == 0 || length + 8 > whole.len()) {
-        let case = tempfile::tempdir().unwrap();
-        std::fs::write(case.path().join(file.file_name().unwrap()), &whole[..length]).unwrap();
-        tell(&server, "FLUSHALL");
-        let counts = bring_in(&server, case.path());
-        assert_eq!(counts.recovered % BLOCK, 0, "cut at {length}: whole blocks");
-        assert!(counts.recovered >= kept_most && counts.recovered < 3 * BLOCK, "cut at {length}: {counts:?}");
-        kept_most = counts.recovered;
-        let found = events_of(Lane::Likes, &contents(&address(&server)));
-        assert_eq!(found, ledger.lane(Lane::Likes)[..counts.recovered as usize], "cut at {length}");
+fn refused(address: &forebay::buffer::connect::Address, buffer: &str, folder: &Path) -> Error {
+    match Writer::open(address, &buffer.parse().unwrap(), &spilling(folder)) {
+        Ok(_) => panic!("{} was taken", folder.display()),
+        Err(error) => error,
     }
-    assert_eq!(kept_most, 2 * BLOCK);
+}
+
+fn holds_spill(folder: &Path) -> bool {
+    let mut files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.any(|path| path.extension().is_some_and(|end| end == "spill"))
+}
+
+/// How soon something came about that is meant to take less than a second.
+fn soon(what: &str, is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    until(what, is_so);
+    let took = started.elapsed();
+    println!("{what}: after {took:?}");
+    assert!(took < Duration::from_secs(10), "{what}: after {took:?}");
 }
 
 #[test]
-fn a_flipped_byte_costs_one_block_at_the_most_which_is_counted_and_the_file_is_kept() {
-    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
-    let ledger = leave(&server, dir.path(), 3 * BLOCK);
-    let file = files(dir.path(), "spill").pop().unwrap();
-    let whole = std::fs::read(&file).unwrap();
-    for at in (0..whole.len()).step_by(5) {
-        let case = tempfile::tempdir().unwrap();
-        let mut bytes = whole.clone();
-        bytes[at] ^= 0x20;
-        std::fs::write(case.path().join(file.file_name().unwrap()), &bytes).unwrap();
-        tell(&server, "FLUSHALL");
-        let counts = bring_in(&server, case.path());
-        let missing = 3 * BLOCK - counts.recovered;
-        assert!(missing == 0 || missing == BLOCK, "flipped at {at}: {counts:?}");
-        let found = events_of(Lane::Likes, &contents(&address(&server)));
-        let lost: Vec<_> = ledger.lane(Lane::Likes).iter().filter(|event| !found.contains(event)).collect();
-        assert_eq!(lost.len() as u64, missing, "flipped at {at}");
-        let is_last =
-            lost.last().is_some_and(|last| **last == ledger.lane(Lane::Likes)[3 * BLOCK as usize - 1]);
-        // After the last record nothing tells how many events should have come.
-        assert!(counts.unreadable == missing || is_last, "flipped at {at}: {counts:?}");
-        if missing > 0 && !is_last {
-            assert_eq!(files(case.path(), "damaged").len(), 1, "flipped at {at}: the file is kept");
+fn a_full_server_holds_nobody_up_and_has_everything_soon_after_it_has_room() {
+    for policy in ["spill", "wait"] {
+        let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+        let address = address(&server);
+        let options = if policy == "spill" { spilling(dir.path()) } else { options(4, 4) };
+        let source = Source::start(open(&address, &options), 1, 100);
+        source.grant(500);
+        source.until_acknowledged(500);
+        tell(&server, "CONFIG SET maxmemory 1");
+        source.grant(20_000);
+        if policy == "spill" {
+            until("all is accepted", || source.monitor.counts().accepted == 20_500);
+        } else {
+            until("every lane is refused", || {
+                Lane::ALL.iter().all(|lane| source.monitor.lane(*lane).retries > 8)
+            });
         }
+        let stored = source.monitor.counts().acknowledged;
+        assert!(stored < 20_500);
+        tell(&server, "CONFIG SET maxmemory 0");
+        soon(&format!("{policy}: every lane goes on"), || {
+            Lane::ALL.iter().all(|lane| source.monitor.lane(*lane).acknowledged > 500)
+        });
+        source.until_acknowledged(20_500);
+        let (ledger, counts) = source.finish();
+        assert_eq!((counts.acknowledged, counts.accepted), (20_500, 20_500));
+        assert_eq!(counts.spilled > 0, policy == "spill");
+        assert!(policy == "wait" || !holds_spill(dir.path()));
+        assert_holds_exactly(&address, &ledger);
     }
 }
 
 #[test]
-fn a_block_damaged_while_its_writer_goes_on_is_counted_and_the_writer_ends_well() {
+fn a_folder_that_is_full_holds_the_source_back_and_nothing_is_lost() {
     let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
-    let mut ledger = Ledger { padding: 30, ..Ledger::default() };
-    let mut writer = open(&address(&server), &spilling(dir.path()));
-    let monitor = writer.monitor();
-    set_full(&server, true);
-    ledger.push_many(&mut writer, Lane::Likes, 200).unwrap();
-    until("all is on disk", || monitor.counts().spilled == 200);
-    let file = files(dir.path(), "spill").pop().unwrap();
-    let mut bytes = std::fs::read(&file).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x20;
-    std::fs::write(&file, &bytes).unwrap();
-    set_full(&server, false);
-    until("the rest is on the server", || monitor.counts().acknowledged + BLOCK >= 200);
-    // Straight through, after the gap.
-    ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
-    let counts = writer.close().unwrap();
-    assert_eq!((counts.unreadable, counts.acknowledged, counts.accepted), (BLOCK, 240 - BLOCK, 240));
-    assert_eq!(counts.left, 0, "nothing waits for another run");
-    assert!(faults(&contents(&address(&server))).is_empty());
-}
-
-#[test]
-fn a_folder_that_may_hold_no_more_holds_the_source_back_and_loses_nothing() {
-    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
-    let source = Source::start(open(&address(&server), &with_room(dir.path(), 100_000)), 9, 400);
-    set_full(&server, true);
-    source.grant(5_000);
-    until("the writer says that the folder is full", || {
-        source.monitor.trouble().is_some_and(|why| why.contains("--spill-max"))
+    let address = address(&server);
+    let spill = Spill { folder: dir.path().into(), bytes_max: 64 << 10 };
+    let options = Options { overflow: Overflow::Spill(spill), ..options(4, 4) };
+    let source = Source::start(open(&address, &options), 2, 100);
+    tell(&server, "CONFIG SET maxmemory 1");
+    source.grant(20_000);
+    until("the folder is full", || {
+        source.monitor.trouble().is_some_and(|why| why.contains("64.0 KiB") && why.contains("--spill-max"))
     });
-    let accepted = source.monitor.counts().accepted;
-    assert!(accepted > 0 && accepted < 5_000, "{accepted} accepted");
-    let used: u64 = files(dir.path(), "spill").iter().map(|path| path.metadata().unwrap().len()).sum();
-    assert!(used <= 100_000, "{used} bytes");
-    set_full(&server, false);
+    // What the queues and the folder hold, and no more.
+    let counts = source.monitor.counts();
+    assert!(counts.pushed < 10_000 && counts.accepted < counts.pushed, "{counts:?}");
+    let files = || std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len());
+    assert!(files().sum::<u64>() < 66 << 10, "{}", files().sum::<u64>());
+    tell(&server, "CONFIG SET maxmemory 0");
+    source.until_acknowledged(20_000);
     let (ledger, counts) = source.finish();
-    assert_eq!((counts.acknowledged, counts.unreadable), (5_000, 0));
-    assert_holds_exactly(&address(&server), &ledger);
+    assert_eq!((counts.pushed, counts.acknowledged), (20_000, 20_000));
+    assert!(counts.spilled > 0 && !holds_spill(dir.path()));
+    assert_holds_exactly(&address, &ledger);
 }
 
 #[test]
-fn a_source_held_back_by_a_full_folder_gives_up_after_its_patience() {
+fn one_who_is_held_back_by_a_full_folder_gives_up_once_patience_ends_and_says_what_is_open() {
     let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let address = address(&server);
+    let spill = Spill { folder: dir.path().into(), bytes_max: 4 << 10 };
     let patience = Duration::from_millis(300);
-    let mut writer = open(&address(&server), &Options { patience, ..with_room(dir.path(), 20_000) });
-    set_full(&server, true);
-    let error = (0..100_000)
-        .find_map(|number| writer.push(&parse(&event(Lane::Likes, number, 400)).unwrap(), patience).err())
-        .expect("a source held back for longer than patience allows");
-    assert!(matches!(error, Error::Lost { unacknowledged, .. } if unacknowledged > 0), "{error}");
-    let spilled = writer.monitor().counts().accepted;
-    drop(writer);
-    set_full(&server, false);
-    assert_eq!(bring_in(&server, dir.path()).recovered, spilled, "what was accepted is there all the same");
+    let options = Options { overflow: Overflow::Spill(spill), patience, ..options(4, 4) };
+    let source = Source::start(open(&address, &options), 2, 100);
+    tell(&server, "CONFIG SET maxmemory 1");
+    source.grant(20_000);
+    let (ledger, writer, error) = source.stop();
+    assert!(matches!(error, Some(Error::Lost { .. })), "{error:?}");
+    let accepted = writer.monitor().counts();
+    let Err(Error::Lost { unacknowledged, .. }) = writer.close() else { panic!("closed well") };
+    assert!(unacknowledged > 0 && accepted.accepted > 0, "{accepted:?}");
+    // What had been accepted is stored by the next one.
+    tell(&server, "CONFIG SET maxmemory 0");
+    let counts = open(&address, &spilling(dir.path())).close().unwrap();
+    assert_eq!((counts.recovered, counts.unreadable), (accepted.accepted, 0));
+    let found = contents(&address);
+    for lane in Lane::ALL {
+        let events = events_of(lane, &found);
+        assert_same(lane, &events, &ledger.lane(lane)[..events.len()]);
+    }
 }
 
 #[test]
-fn a_folder_has_one_writer_and_one_buffer() {
+fn a_folder_in_use_one_of_another_buffer_and_one_that_is_none_are_named_with_the_way_out() {
     let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
-    let first = open(&address(&server), &spilling(dir.path()));
-    let said = |opened: Result<Writer, Error>| opened.err().expect("a folder that is taken").to_string();
-    let again = said(Writer::open(&address(&server), &name(), &spilling(dir.path())));
-    assert!(again.contains("another writer uses it") && again.contains("folder of its own"), "{again}");
-    first.close().unwrap();
-    leave(&server, dir.path(), 8);
-    let other = said(Writer::open(&address(&server), &"other".parse().unwrap(), &spilling(dir.path())));
-    assert!(other.contains("events of buffer test"), "{other}");
-    assert_eq!(bring_in(&server, dir.path()).recovered, 8, "and nothing was lost by it");
+    let address = address(&server);
+    let folder = dir.path().join("spill");
+    let mut writer = open(&address, &spilling(&folder));
+    let text = refused(&address, "test", &folder).to_string();
+    assert!(text.contains(folder.to_str().unwrap()) && text.contains("another writer uses it"), "{text}");
+    // The one that has it goes on: it was not fenced.
+    let mut ledger = Ledger::default();
+    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    until("they are stored", || writer.monitor().counts().acknowledged == 4);
+    tell(&server, "CONFIG SET maxmemory 1");
+    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    assert_eq!(writer.close().unwrap().accepted, 8);
+    let text = refused(&address, "other", &folder).to_string();
+    assert!(text.contains("events of buffer test") && text.contains("give another folder"), "{text}");
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let text = refused(&address, "test", &file).to_string();
+    assert!(text.contains(file.to_str().unwrap()) && text.contains("File exists"), "{text}");
+    tell(&server, "CONFIG SET maxmemory 0");
+    assert_eq!(open(&address, &spilling(&folder)).close().unwrap().recovered, 4);
+    assert_holds_exactly(&address, &ledger);
 }
 
 #[test]
-fn a_server_that_is_away_full_or_paused_is_no_reason_not_to_begin() {
-    let (mut server, dir) =
-        (server(&[("appendonly", "yes"), ("appendfsync", "always")]), tempfile::tempdir().unwrap());
-    let mut ledger = Ledger { padding: 30, ..Ledger::default() };
-    let mut push = |at: &Address, spilled: u64| {
-        let mut writer = open(at, &spilling(dir.path()));
-        ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
-        let counts = writer.close().unwrap();
-        assert_eq!((counts.accepted, counts.spilled), (40, spilled));
-    };
-    let at = address(&server);
-    push(&at, 0);
+fn a_server_that_is_away_when_the_writer_opens_gets_everything_in_order_once_it_is_there() {
+    let (mut server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let address = address(&server);
     server.kill().unwrap();
-    push(&at, 40);
+    let mut ledger = Ledger { padding: 50, ..Ledger::default() };
+    // Two that never see it, and one that does.
+    for _ in 0..2 {
+        let mut writer = open(&address, &spilling(dir.path()));
+        ledger.push_many(&mut writer, Lane::Likes, 400).unwrap();
+        let counts = writer.close().unwrap();
+        assert_eq!((counts.accepted, counts.acknowledged), (400, 0));
+    }
+    let mut writer = open(&address, &spilling(dir.path()));
+    ledger.push_many(&mut writer, Lane::Likes, 100).unwrap();
+    until("they are accepted", || writer.monitor().counts().accepted == 100);
     server.restart().unwrap();
-    set_full(&server, true);
-    push(&at, 40);
-    set_full(&server, false);
-    server.pause().unwrap();
-    push(&at, 40);
-    server.resume().unwrap();
-    assert_eq!(bring_in(&server, dir.path()).recovered, 120);
-    assert_holds_exactly(&at, &ledger);
+    until("they are stored", || writer.monitor().counts().acknowledged == 100);
+    ledger.push_many(&mut writer, Lane::Likes, 100).unwrap();
+    let counts = writer.close().unwrap();
+    assert_eq!((counts.acknowledged, counts.recovered), (200, 800));
+    assert_holds_exactly(&address, &ledger);
 }
 
 #[test]
-fn a_lane_deleted_by_somebody_while_it_spills_loses_what_was_deleted_and_nothing_else() {
+fn a_server_restarted_while_it_is_full_and_loading_loses_nothing() {
+    // So many microseconds for each of some thousands of commands.
+    let always = [("appendonly", "yes"), ("appendfsync", "always"), ("key-load-delay", "500")];
+    let (mut server, dir) = (server(&always), tempfile::tempdir().unwrap());
+    let address = address(&server);
+    let source = Source::start(open(&address, &spilling(dir.path())), 6, 400);
+    source.grant(3_000);
+    source.until_acknowledged(3_000);
+    tell(&server, "CONFIG SET maxmemory 1");
+    source.grant(2_000);
+    until("they are on disk", || source.monitor.counts().accepted == 5_000);
+    server.kill().unwrap();
+    source.grant(500);
+    let monitor = source.monitor.clone();
+    let loading = std::thread::spawn(move || {
+        until("the writer is told that the server is loading", || {
+            monitor.trouble().is_some_and(|why| why.to_lowercase().contains("loading"))
+        });
+    });
+    server.restart().unwrap();
+    loading.join().unwrap();
+    source.until_acknowledged(5_500);
+    let (ledger, counts) = source.finish();
+    assert_eq!((counts.acknowledged, counts.lost_by_server), (5_500, 0));
+    assert_holds_exactly(&address, &ledger);
+}
+
+#[test]
+fn a_server_that_answers_nothing_holds_nobody_up_for_longer_than_a_moment() {
     let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
-    let mut ledger = Ledger { padding: 30, ..Ledger::default() };
-    let mut writer = open(&address(&server), &spilling(dir.path()));
-    let monitor = writer.monitor();
+    let address = address(&server);
+    let source = Source::start(open(&address, &spilling(dir.path())), 7, 100);
+    source.grant(600);
+    source.until_acknowledged(600);
+    server.pause().unwrap();
+    source.grant(10_000);
+    soon("all is on disk", || source.monitor.counts().accepted == 10_600);
+    server.resume().unwrap();
+    source.until_acknowledged(10_600);
+    let (ledger, counts) = source.finish();
+    assert_eq!((counts.pushed, counts.acknowledged), (10_600, 10_600));
+    assert_holds_exactly(&address, &ledger);
+}
+
+#[test]
+fn another_program_that_fills_the_server_and_a_limit_that_is_lowered_lose_nothing() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let address = address(&server);
+    let used: u64 = info(&server, "used_memory").parse().unwrap();
+    tell(&server, &format!("CONFIG SET maxmemory {}", used + (8 << 20)));
+    let source = Source::start(open(&address, &spilling(dir.path())), 8, 100);
+    source.grant(500);
+    source.until_acknowledged(500);
+    tell(&server, &format!("SETRANGE others {} x", 8 << 20));
+    source.grant(2_000);
+    until("blocks are spilled", || source.monitor.counts().accepted == 2_500);
+    assert!(source.monitor.counts().acknowledged < 2_500);
+    tell(&server, "DEL others");
+    source.until_acknowledged(2_500);
+    tell(&server, &format!("CONFIG SET maxmemory {}", used / 2));
+    source.grant(2_000);
+    until("blocks are spilled again", || source.monitor.counts().accepted == 4_500);
+    tell(&server, "CONFIG SET maxmemory 0");
+    source.until_acknowledged(4_500);
+    let (ledger, counts) = source.finish();
+    assert_eq!((counts.acknowledged, counts.lost_by_server), (4_500, 0));
+    assert_holds_exactly(&address, &ledger);
+}
+
+#[test]
+fn a_lane_that_is_deleted_while_it_spills_lacks_what_was_deleted_and_that_is_counted() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let address = address(&server);
+    let mut writer = open(&address, &spilling(dir.path()));
+    let mut ledger = Ledger::default();
     ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
-    until("the first are on the server", || monitor.counts().acknowledged == 40);
-    set_full(&server, true);
+    until("they are stored", || writer.monitor().counts().acknowledged == 40);
+    tell(&server, "CONFIG SET maxmemory 1");
     ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
-    until("the next are on disk", || monitor.counts().spilled == 40);
+    until("they are spilled", || writer.monitor().counts().accepted == 80);
     tell(&server, &format!("DEL {} {}", name().stream(Lane::Likes), name().writer(Lane::Likes)));
-    set_full(&server, false);
-    ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
+    tell(&server, "CONFIG SET maxmemory 0");
+    until("all is stored", || writer.monitor().counts().acknowledged == 80);
     let counts = writer.close().unwrap();
-    assert_eq!((counts.acknowledged, counts.lost_by_server), (120, 40));
-    let found = contents(&address(&server));
-    assert_eq!(events_of(Lane::Likes, &found), ledger.lane(Lane::Likes)[40..]);
+    assert_eq!((counts.acknowledged, counts.lost_by_server), (80, 40));
+    assert_same(Lane::Likes, &events_of(Lane::Likes, &contents(&address)), &ledger.lane(Lane::Likes)[40..]);
+    assert!(!holds_spill(dir.path()));
 }

@@ -86,7 +86,7 @@ fn a_line_of_100_mb_is_refused_in_little_memory_and_its_neighbours_are_kept() {
 }
 
 /// Peak resident memory of a process, in KiB.
-fn peak_kib(pid: u32) -> u64 {
+pub fn peak_kib(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()

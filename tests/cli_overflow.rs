@@ -1,83 +1,232 @@
-//! What is claimed of `append --overflow`: exit codes, counts, and clear words for what does not go together.
+//! What is claimed of `forebay append --overflow`: what became of every event is told, counted and in the exit code; bad
+//! combinations are refused; memory stays bounded with a full server.
 
-use super::cli_support::{append, read_sorted, run, synthetic};
-use super::support::{server, tell};
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
 
-fn json(out: &[u8]) -> serde_json::Value {
-    serde_json::from_slice(out).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(out)))
+use super::cli_support::{Ran, append, forebay, good, holds, lines, read_sorted, run, said, synthetic};
+use super::support::{info, server, tell, until};
+
+fn summary(ran: &Ran) -> serde_json::Value {
+    serde_json::from_slice(&ran.out).unwrap()
+}
+
+fn numbers(summary: &serde_json::Value, fields: &[&str]) -> Vec<u64> {
+    fields.iter().map(|field| summary[field].as_u64().unwrap()).collect()
 }
 
 #[test]
-fn what_is_left_in_the_folder_gives_3_and_the_next_run_brings_it_in() {
-    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
-    let folder = dir.path().join("spill");
-    let spill = ["--spill", folder.to_str().unwrap(), "--json"];
-    let input = synthetic(5_000);
-    tell(&server, "CONFIG SET maxmemory 1");
-    let full = append(&server, &input, &spill);
-    assert_eq!(full.code, 3, "{}", full.err);
-    let counts = json(&full.out);
-    assert_eq!(
-        (counts["acknowledged"].as_u64(), counts["spilled"].as_u64()),
-        (Some(0), Some(5_000)),
-        "{counts}"
-    );
-    assert_eq!((counts["accepted"].as_u64(), counts["left"].as_u64()), (Some(5_000), Some(5_000)));
-    let again = append(&server, b"", &spill[..2]);
-    assert_eq!(again.code, 3, "{}", again.err);
-    assert!(again.err.contains("earlier runs' events still wait in"), "{}", again.err);
-    tell(&server, "CONFIG SET maxmemory 0");
-    let next = append(&server, b"", &spill);
-    assert_eq!((next.code, json(&next.out)["recovered"].as_u64()), (0, Some(5_000)), "{}", next.err);
-    let mut lines: Vec<Vec<u8>> = input.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-    lines.retain(|line| !line.is_empty());
-    lines.sort();
-    assert_eq!(read_sorted(&server), lines);
-}
-
-#[test]
-fn events_given_up_give_1_and_are_counted_by_lane() {
-    let server = server(&[]);
-    tell(&server, "CONFIG SET maxmemory 1");
-    // Opening waits for a server that takes writes: the lanes must be taken first.
-    tell(&server, "CONFIG SET maxmemory 0");
-    append(&server, &synthetic(100), &[]);
-    tell(&server, "CONFIG SET maxmemory 8mb");
-    let trimmed = append(&server, &synthetic(120_000), &["--overflow", "trim-oldest", "--json"]);
-    let counts = json(&trimmed.out);
-    assert_eq!(trimmed.code, 1, "{}", trimmed.err);
-    assert_eq!(counts["acknowledged"].as_u64(), Some(120_000));
-    let by_lane: u64 =
-        counts["lanes"].as_array().unwrap().iter().map(|lane| lane["trimmed"].as_u64().unwrap()).sum();
-    assert!(by_lane > 0 && counts["trimmed"].as_u64() == Some(by_lane), "{counts}");
-    assert_eq!(read_sorted(&server).len() as u64, 120_100 - by_lane);
-    let said = append(&server, &synthetic(20_000), &["--overflow", "trim-oldest", "--quiet"]);
-    assert!(
-        said.err.contains("of the oldest events were dropped"),
-        "however quiet it shall be: {}",
-        said.err
-    );
-}
-
-#[test]
-fn what_does_not_go_together_is_said_with_the_way_out() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = dir.path().to_str().unwrap();
+fn options_that_do_not_go_together_are_refused_with_the_way_out() {
     for (args, parts) in [
-        (vec!["--overflow", "spill"], ["--spill", "DIR"]),
-        (vec!["--overflow", "shed", "--spill", folder], ["--spill", "shed"]),
-        (vec!["--spill-max", "1GiB"], ["--spill-max", "--spill"]),
-        (vec!["--overflow", "drop"], ["drop", "trim-oldest"]),
+        (&["--overflow", "spill"][..], &["--overflow spill needs a folder: --spill DIR"][..]),
+        (&["--overflow", "wait", "--spill", "/tmp/x"], &["--spill goes with --overflow spill"]),
+        (&["--overflow", "shed", "--spill", "/tmp/x"], &["--spill goes with --overflow spill"]),
+        (&["--overflow", "trim-oldest", "--spill", "/tmp/x"], &["--spill goes with --overflow spill"]),
+        (&["--spill-max", "1MiB"], &["--spill"]),
+        (&["--overflow", "drop"], &["wait", "spill", "shed", "trim-oldest"]),
+        (&["--spill", "/dev/null/x"], &["spill folder /dev/null/x", "Not a directory"]),
     ] {
-        let ran = run(&[&["append"], &args[..]].concat());
-        assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);
-        for part in parts {
-            assert!(ran.err.contains(part), "{args:?}: {part}: {}", ran.err);
-        }
+        let text = said(&[&["append", "--url", "redis://127.0.0.1:1"], args].concat(), 2);
+        holds(&text, parts);
     }
-    let file = dir.path().join("file");
-    std::fs::write(&file, "x").unwrap();
-    let ran = run(&["append", "--spill", file.to_str().unwrap()]);
-    assert_eq!(ran.code, 2, "{}", ran.err);
-    assert!(ran.err.contains("file"), "{}", ran.err);
+}
+
+#[test]
+fn what_is_left_in_the_folder_is_told_and_goes_first_the_next_time() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let folder = dir.path().to_str().unwrap();
+    tell(&server, "CONFIG SET maxmemory 1");
+    let input = synthetic(3_000);
+    let ran = append(&server, &input, &["--spill", folder, "--json"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    let left = summary(&ran);
+    let fields = ["acknowledged", "accepted", "spilled", "recovered", "unreadable", "shed", "trimmed"];
+    assert_eq!(numbers(&left, &fields), [0, 3_000, 3_000, 0, 0, 0, 0]);
+    let of_lanes: u64 =
+        left["lanes"].as_array().unwrap().iter().map(|of| of["spilled"].as_u64().unwrap()).sum();
+    assert_eq!(of_lanes, 3_000);
+    let ran = append(&server, &good(1), &["--spill", folder]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    holds(&ran.err, &["1 events wait in", folder, "append with --spill"]);
+
+    tell(&server, "CONFIG SET maxmemory 0");
+    let ran = append(&server, b"", &["--spill", folder, "--overflow", "spill", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(numbers(&summary(&ran), &fields), [0, 0, 0, 3_001, 0, 0, 0]);
+    let mut expected = lines(&[&input[..], &good(1)].concat());
+    expected.sort();
+    assert_eq!(read_sorted(&server), expected);
+    let ran = append(&server, b"", &["--spill", folder]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(!ran.err.contains("spill folder"), "nothing is left to tell: {}", ran.err);
+}
+
+#[test]
+fn a_second_writer_on_a_folder_is_refused_and_the_first_one_goes_on() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let folder = dir.path().to_str().unwrap();
+    let mut first = forebay(&["append", "--url", &server.url(), "--spill", folder])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = first.stdin.take().unwrap();
+    stdin.write_all(&[&good(1)[..], b"\n"].concat()).unwrap();
+    until("the first one writes", || super::cli_support::stored(&server) == 1);
+    let text = said(&["append", "--url", &server.url(), "--spill", folder], 2);
+    holds(&text, &["spill folder", folder, "another writer uses it", "a folder of its own"]);
+    stdin.write_all(&good(2)).unwrap();
+    drop(stdin);
+    assert_eq!(first.wait().unwrap().code(), Some(0));
+    assert_eq!(read_sorted(&server), [good(1), good(2)]);
+}
+
+#[test]
+fn damage_is_told_by_its_place_counted_and_the_file_is_kept() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let folder = dir.path().to_str().unwrap();
+    tell(&server, "CONFIG SET maxmemory 1");
+    let input: Vec<u8> = (1..=30).flat_map(|number| [&good(number)[..], b"\n"].concat()).collect();
+    let ran = append(&server, &input, &["--spill", folder, "--max-events", "10"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    let paths = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path());
+    let path = paths.into_iter().find(|path| path.extension().is_some_and(|end| end == "spill")).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Of buffer `events`: after the head a record of 72 bytes and its frame.
+    let first = 26;
+    bytes[first + 80] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    tell(&server, "CONFIG SET maxmemory 0");
+    let ran = append(&server, b"", &["--spill", folder, "--json"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert_eq!(numbers(&summary(&ran), &["recovered", "unreadable"]), [20, 10]);
+    let place = format!("{} at byte {first}: a block of 10 events is damaged", path.display());
+    holds(&ran.err, &[&place, "what follows is used"]);
+    assert!(path.with_extension("damaged").exists());
+    assert_eq!(read_sorted(&server).len(), 20);
+}
+
+#[test]
+fn events_that_were_shed_or_trimmed_are_told_and_counted_in_the_exit_code() {
+    let server = server(&[]);
+    let mut child = forebay(&["append", "--url", &server.url(), "--overflow", "shed", "--json"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&[&good(1)[..], b"\n"].concat()).unwrap();
+    until("the first event is stored", || super::cli_support::stored(&server) == 1);
+    tell(&server, "CONFIG SET maxmemory 1");
+    let more = synthetic(2_000);
+    stdin.write_all(&more).unwrap();
+    drop(stdin);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    assert_eq!(numbers(&summary(&ran), &["acknowledged", "shed", "trimmed"]), [1, 2_000, 0]);
+    assert_eq!(read_sorted(&server), [good(1)]);
+
+    let used: u64 = info(&server, "used_memory").parse().unwrap();
+    tell(&server, &format!("CONFIG SET maxmemory {}", used + (2 << 20)));
+    let input = synthetic(60_000);
+    let ran = append(&server, &input, &["--overflow", "trim-oldest"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let kept = run(&["read", "--quiet", "--url", &server.url()]).out;
+    let dropped = 60_001 - lines(&kept).len();
+    holds(&ran.err, &[&format!("{dropped} of the oldest events were dropped to make room (trim-oldest)")]);
+}
+
+#[test]
+fn memory_stays_small_while_the_server_is_full_and_hundreds_of_thousands_of_events_come() {
+    const TIMES: usize = 4;
+    const EVENTS: u64 = 75_000;
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    tell(&server, "CONFIG SET maxmemory 1");
+    let folder = dir.path().to_str().unwrap();
+    let mut child = forebay(&["append", "--json", "--url", &server.url(), "--spill", folder])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = synthetic(EVENTS);
+    (0..TIMES).for_each(|_| stdin.write_all(&input).unwrap());
+    // It has read all but what a pipe holds.
+    let full = super::cli_append::peak_kib(child.id());
+    tell(&server, "CONFIG SET maxmemory 0");
+    let lanes = forebay::event::lane::Lane::ALL;
+    until("all but the newest blocks are stored", || {
+        let ever =
+            |lane| super::support::ask(&server, &format!("HGET forebay:events:{{{lane}}}:writer e")).unwrap();
+        lanes.map(ever).into_iter().map(|ever: Option<u64>| ever.unwrap_or(0)).sum::<u64>() > 290_000
+    });
+    let peak = super::cli_append::peak_kib(child.id());
+    println!("{full} KiB with a full server, {peak} KiB after it had room");
+    drop(stdin);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(peak < 200 << 10, "{peak} KiB");
+    assert_eq!(numbers(&summary(&ran), &["accepted", "acknowledged"]), [EVENTS * TIMES as u64; 2]);
+}
+
+/// Runs `append` where no file may be larger than so many half KiB, as on a disk that takes no more.
+fn append_with_small_files(
+    server: &forebay::server::Server,
+    folder: &str,
+    half_kib: u64,
+    input: &[u8],
+) -> Child {
+    let program = env!("CARGO_BIN_EXE_forebay");
+    let script = format!(
+        "trap '' XFSZ; ulimit -f {half_kib}; exec {program} append --json --patience 80s --url {} --spill {folder}",
+        server.url()
+    );
+    let mut child = Command::new("sh")
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_vec());
+    std::thread::spawn(move || stdin.write_all(&input));
+    child
+}
+
+#[test]
+fn a_disk_that_breaks_off_writes_costs_nothing() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let folder = dir.path().to_str().unwrap();
+    tell(&server, "CONFIG SET maxmemory 1");
+    let input = synthetic(30_000);
+    // Room for any block in each file, and for no batch of blocks.
+    let ran = Ran::from(append_with_small_files(&server, folder, 512, &input).wait_with_output().unwrap());
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert_eq!(numbers(&summary(&ran), &["accepted", "acknowledged"]), [30_000, 0]);
+    tell(&server, "CONFIG SET maxmemory 0");
+    let ran = append(&server, b"", &["--spill", folder, "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(numbers(&summary(&ran), &["recovered", "unreadable"]), [30_000, 0]);
+    assert_eq!(read_sorted(&server), lines(&input));
+}
+
+#[test]
+fn a_disk_that_takes_nothing_holds_the_source_back_and_is_not_littered() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let folder = dir.path().to_str().unwrap();
+    tell(&server, "CONFIG SET maxmemory 1");
+    // With blocks that wait, so that nobody comes to look at what is behind them.
+    let first = synthetic(1_000);
+    let before = append(&server, &first, &["--spill", folder]);
+    assert_eq!(before.code, 3, "{}", before.err);
+    let input = synthetic(100_000);
+    let errors = || -> u64 { info(&server, "total_error_replies").parse().unwrap() };
+    let earlier = errors();
+    let child = append_with_small_files(&server, folder, 1, &input);
+    // A lane tries its disk many times in between.
+    until("the server was asked again and again", || errors() > earlier + 60);
+    let files = std::fs::read_dir(dir.path()).unwrap().count();
+    assert!(files < 30, "{files} files");
+    tell(&server, "CONFIG SET maxmemory 0");
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(numbers(&summary(&ran), &["accepted", "acknowledged"]), [100_000; 2]);
+    assert_eq!(read_sorted(&server), lines(&[&input[..], &first].concat()));
 }

@@ -25,7 +25,21 @@ struct Wires {
     left: Mutex<[VecDeque<usize>; 2]>,
     cuts: AtomicU64,
     ended: AtomicBool,
+    /// Questions that hold this have no answer, so many times.
+    unanswered: Mutex<(Vec<u8>, u64)>,
     open: Mutex<Vec<TcpStream>>,
+}
+
+impl Wires {
+    /// Sees whether a question passes that is to have no answer. Small ones come in one piece.
+    fn mark(&self, bytes: &[u8], is_dropped: &AtomicBool) {
+        let mut unanswered = self.unanswered.lock().unwrap();
+        let (question, times) = &mut *unanswered;
+        if *times > 0 && bytes.windows(question.len()).any(|part| part == question) {
+            *times -= 1;
+            is_dropped.store(true, Relaxed);
+        }
+    }
 }
 
 /// Stands between client and server, and cuts a connection in the middle of whatever passes.
@@ -53,10 +67,11 @@ impl Proxy {
                 open.extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
                 drop(open);
                 let (to, from) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+                let is_dropped = Arc::new(AtomicBool::new(false));
+                let (wires, dropped) = (Arc::clone(&shared), Arc::clone(&is_dropped));
+                std::thread::spawn(move || pass(&wires, Way::ToServer, from, to, &dropped));
                 let wires = Arc::clone(&shared);
-                std::thread::spawn(move || pass(&wires, Way::ToServer, from, to));
-                let wires = Arc::clone(&shared);
-                std::thread::spawn(move || pass(&wires, Way::ToClient, server, client));
+                std::thread::spawn(move || pass(&wires, Way::ToClient, server, client, &is_dropped));
             }
         });
         Self { port, wires }
@@ -74,6 +89,11 @@ impl Proxy {
     /// The same several times, each count of bytes from the last cut on.
     pub fn cut_again_and_again(&self, way: Way, bytes: impl Into<VecDeque<usize>>) {
         self.wires.left.lock().unwrap()[way as usize] = bytes.into();
+    }
+
+    /// Cuts the connection on which such a question passes when its answer comes, so many times.
+    pub fn leave_unanswered(&self, question: &str, times: u64) {
+        *self.wires.unanswered.lock().unwrap() = (question.as_bytes().to_vec(), times);
     }
 
     pub fn cuts(&self) -> u64 {
@@ -97,9 +117,17 @@ impl Drop for Proxy {
     }
 }
 
-fn pass(wires: &Wires, way: Way, mut from: TcpStream, mut to: TcpStream) {
+fn pass(wires: &Wires, way: Way, mut from: TcpStream, mut to: TcpStream, is_dropped: &AtomicBool) {
     let mut bytes = vec![0; 16 << 10];
     while let Ok(read @ 1..) = from.read(&mut bytes) {
+        match way {
+            Way::ToClient if is_dropped.load(Relaxed) => {
+                wires.cuts.fetch_add(1, Relaxed);
+                break;
+            }
+            Way::ToClient => {}
+            Way::ToServer => wires.mark(&bytes[..read], is_dropped),
+        }
         let mut all_left = wires.left.lock().unwrap();
         let left = &mut all_left[way as usize];
         let allowed = left.front().map_or(read, |left| read.min(*left));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::overflow::{Fate, Listener, STALL, Told};
+use super::room::Ever;
 use crate::event::lane::Lane;
 
 /// What became of a lane's events in this writer, as far as it is known.
@@ -58,7 +59,7 @@ pub(super) struct Shared {
     /// Lanes whose spill has all that is left, and whose server takes nothing.
     left: [AtomicBool; Lane::ALL.len()],
     /// Events of each lane that were ever dropped to make room, where it was asked. Held while somebody makes room.
-    pub room: Mutex<[Option<u64>; Lane::ALL.len()]>,
+    pub room: Mutex<Ever>,
     pub listener: Option<Listener>,
 }
 

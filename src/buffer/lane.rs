@@ -94,6 +94,8 @@ pub(super) struct Appender {
     pub(super) acked_events: u64,
     /// Spans of the lane's events that are counted as lost by the server: after how many, and up to how many.
     pub(super) lost: Vec<(u64, u64)>,
+    /// Whether a step that makes room may have dropped blocks that are not counted.
+    pub(super) is_room_in_doubt: bool,
     /// After trouble: one block alone, until it goes through.
     pub(super) probing: bool,
     pub(super) backoff: Duration,
@@ -127,6 +129,7 @@ impl Appender {
             doubtful: 0,
             expected: VecDeque::new(),
             lost: Vec::new(),
+            is_room_in_doubt: false,
             probing: false,
             backoff: BACKOFF_MIN,
             trouble_since: None,
@@ -206,6 +209,9 @@ impl Appender {
         }
         // First of all: whether a WAITAOF follows depends on it.
         self.open_connection()?;
+        if self.is_room_in_doubt {
+            self.count_room()?;
+        }
         let mut wire = Vec::new();
         for (index, parcel) in self.window.iter().enumerate().take(upto).skip(self.sent) {
             wire.extend_from_slice(&self.command(self.acked + 1 + index as u64, parcel));

@@ -1,13 +1,16 @@
 -- A lane's oldest blocks and what was ever dropped of it to make room.
 -- KEYS  stream, writer hash
 -- ARGV  how many blocks at the most
--- Answer {{id, bytes of the frame, id, bytes, …}, events}
-local blocks = {}
+-- Answer {{id, bytes of the frame, id, bytes, …}, events of the lane before them, events ever dropped so}
+local blocks, before = {}, nil
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[1])) do
-  local bytes, f = 0, entry[2]
-  for i = 1, #f, 2 do if f[i] == 'd' then bytes = #f[i + 1] end end
+  local f = {}
+  for i = 1, #entry[2], 2 do f[entry[2][i]] = entry[2][i + 1] end
+  before = before or (tonumber(f.e) or 0) - (tonumber(f.n) or 0)
   blocks[#blocks + 1] = entry[1]
-  blocks[#blocks + 1] = tostring(bytes)
+  blocks[#blocks + 1] = tostring(#(f.d or ''))
 end
-local ever = string.match(redis.call('HGET', KEYS[2], 'trimmed') or '', ' (%d+)$')
-return {blocks, tonumber(ever) or 0}
+local w = redis.call('HMGET', KEYS[2], 'trimmed', 'e')
+local ever = tonumber(string.match(w[1] or '', ' (%d+)$')) or 0
+before = before or tonumber(w[2]) or 0
+return {blocks, before > 0 and before or 0, ever}

@@ -23,10 +23,15 @@ const STEPS: usize = 16;
 /// Bytes of room beyond what is about to be sent: other lanes append too.
 const SPARE: usize = 64 << 10;
 
+/// Events of each lane that were ever dropped to make room, where it was asked.
+pub(super) type Ever = [Option<u64>; Lane::ALL.len()];
+
 /// A lane's oldest blocks, with the bytes of their frames.
 struct Oldest {
     lane: Lane,
     blocks: Vec<(Id, usize)>,
+    /// Events of the lane before them.
+    before: u64,
     /// What was ever dropped of it to make room.
     ever: u64,
 }
@@ -43,23 +48,17 @@ impl Appender {
         let enough = SPARE + self.window.iter().map(|parcel| parcel.block.frame.len()).sum::<usize>();
         let mut freed = 0;
         for _ in 0..STEPS {
-            let lanes = oldest(self.open_connection()?, &name)?;
-            for oldest in &lanes {
-                known[oldest.lane.index()].get_or_insert(oldest.ever);
-            }
+            let lanes = self.look(&mut known)?;
             let drops = choose(lanes, enough - freed);
             if drops.is_empty() {
                 break;
             }
+            // Should the answer get lost, what was dropped is not.
+            self.is_room_in_doubt = true;
             let dropped = drop_up_to(self.open_connection()?, &name, &drops)?;
+            self.is_room_in_doubt = false;
             for ((lane, _, bytes), (found, before, events, ever)) in drops.iter().zip(dropped) {
-                // The answer to an earlier step may have been lost with its connection.
-                let counted = known[lane.index()].replace(ever).unwrap_or(ever);
-                let gone = ever.saturating_sub(counted);
-                shared.lanes[lane.index()].trimmed.fetch_add(gone, Relaxed);
-                // What that step dropped stood right before these.
-                let unheard = gone.saturating_sub(events);
-                shared.tell(*lane, Fate::Trimmed, before.saturating_sub(unheard), events + unheard);
+                self.count_trimmed(*lane, before + events, ever, &mut known);
                 freed += if found > 0 { *bytes } else { 0 };
             }
             if freed >= enough {
@@ -67,6 +66,35 @@ impl Appender {
             }
         }
         Ok(freed > 0)
+    }
+
+    /// Counts what a step dropped whose answer got lost.
+    pub(super) fn count_room(&mut self) -> Result<(), Setback> {
+        let shared = self.shared.clone();
+        self.look(&mut lock(&shared.room))?;
+        self.is_room_in_doubt = false;
+        Ok(())
+    }
+
+    /// The oldest blocks of each lane; what was dropped so and is not counted is.
+    fn look(&mut self, known: &mut Ever) -> Result<Vec<Oldest>, Setback> {
+        let name = self.lease.name.clone();
+        let lanes = oldest(self.open_connection()?, &name)?;
+        for oldest in &lanes {
+            self.count_trimmed(oldest.lane, oldest.before, oldest.ever, known);
+        }
+        Ok(lanes)
+    }
+
+    /// Counts what is new of the events of a lane that were ever dropped to make room; it ends after so many events of
+    /// the lane.
+    fn count_trimmed(&self, lane: Lane, upto: u64, ever: u64, known: &mut Ever) {
+        let counted = known[lane.index()].replace(ever).unwrap_or(ever);
+        let events = ever.saturating_sub(counted);
+        if events > 0 {
+            self.shared.lanes[lane.index()].trimmed.fetch_add(events, Relaxed);
+            self.shared.tell(lane, Fate::Trimmed, upto.saturating_sub(events), events);
+        }
     }
 }
 
@@ -90,13 +118,14 @@ fn oldest(connection: &mut Connection, name: &Name) -> Result<Vec<Oldest>, Redis
     for lane in Lane::ALL {
         ask.invoke_script(script.key(name.stream(lane)).key(name.writer(lane)).arg(BLOCKS));
     }
-    let answers: Vec<(Vec<String>, u64)> = ask.query(connection)?;
-    let oldest = |(lane, (blocks, ever)): (Lane, (Vec<String>, u64))| Oldest {
+    let answers: Vec<(Vec<String>, u64, u64)> = ask.query(connection)?;
+    let oldest = |(lane, (blocks, before, ever)): (Lane, (Vec<String>, u64, u64))| Oldest {
         lane,
         blocks: blocks
             .chunks_exact(2)
             .filter_map(|pair| Some((Id::parse(&pair[0])?, pair[1].parse().ok()?)))
             .collect(),
+        before,
         ever,
     };
     Ok(Lane::ALL.into_iter().zip(answers).map(oldest).collect())
@@ -149,7 +178,7 @@ mod tests {
 
     fn oldest(lane: Lane, ids: impl IntoIterator<Item = u64>) -> Oldest {
         let blocks = ids.into_iter().map(|ms| (Id { ms, seq: 0 }, 10)).collect();
-        Oldest { lane, blocks, ever: 0 }
+        Oldest { lane, blocks, before: 0, ever: 0 }
     }
 
     fn chosen(lanes: Vec<Oldest>, enough: usize) -> Vec<(Lane, u64, usize)> {

@@ -21,6 +21,9 @@ use crate::buffer::keys::Name;
 use crate::buffer::overflow::Spill;
 use crate::event::lane::Lane;
 
+/// Bytes of a file, about, but for a folder that may hold little.
+const FILE_BYTES: u64 = 16 << 20;
+
 /// Bytes of a file's head that say whose it is: the longest name has 64.
 const HEAD_BYTES_MAX: u64 = 128;
 
@@ -28,8 +31,7 @@ const HEAD_BYTES_MAX: u64 = 128;
 #[derive(Debug)]
 pub(in crate::buffer) struct Folder {
     pub(super) path: PathBuf,
-    /// The buffer's name.
-    pub(super) buffer: String,
+    buffer: String,
     /// This writer's session; sorts after every earlier one.
     session: Arc<str>,
     bytes_max: u64,
@@ -78,17 +80,9 @@ impl Folder {
         let newest = files.iter().map(|file| &file.session).chain(markers.iter().map(|(_, session)| session));
         let session = session_after(newest.max().map(|session| &**session));
         let used = AtomicU64::new(files.iter().map(|file| file.bytes).sum());
-        let bytes_max = spill.bytes_max;
-        let folder = Self {
-            path: path.clone(),
-            buffer: buffer.to_string(),
-            session,
-            bytes_max,
-            used,
-            files,
-            markers,
-            _lock: lock,
-        };
+        let (buffer, bytes_max) = (buffer.to_string(), spill.bytes_max);
+        let folder =
+            Self { path: path.clone(), buffer, session, bytes_max, used, files, markers, _lock: lock };
         for lane in Lane::ALL {
             File::create(folder.marker(lane, &folder.session)).map_err(failed)?;
         }
@@ -147,6 +141,21 @@ impl Folder {
         self.path.join(format!("{lane}-{}-{number:08}.spill", self.session))
     }
 
+    /// A file of so many bytes is followed by another one: disk is given back by the file while blocks are read.
+    pub(super) fn file_bytes(&self) -> u64 {
+        FILE_BYTES.min(self.bytes_max / 8)
+    }
+
+    /// The head of a file of this session, with so many events in earlier ones.
+    pub(super) fn head(&self, before: u64) -> Vec<u8> {
+        record::head(&self.buffer, before)
+    }
+
+    /// Bytes of such a head.
+    pub(super) fn head_bytes(&self) -> u64 {
+        record::head_len(&self.buffer)
+    }
+
     /// Makes the names of the folder's files last.
     pub(super) fn sync(&self) -> std::io::Result<()> {
         File::open(&self.path)?.sync_all()
@@ -175,7 +184,7 @@ impl Found {
         let mut head = Vec::new();
         let read = File::open(&self.path).and_then(|file| file.take(HEAD_BYTES_MAX).read_to_end(&mut head));
         read.map_err(|why| Error::Spill { folder: folder.into(), why: why.to_string() })?;
-        match record::read_head(&head).filter(|(owner, _)| *owner != buffer.to_string()) {
+        match record::owner(&head).filter(|(owner, _)| *owner != buffer.to_string()) {
             None => Ok(()),
             Some((owner, _)) => Err(Error::Spill {
                 folder: folder.into(),

@@ -9,12 +9,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::folder::Folder;
-use super::record::{self, At, HEAD_BYTES, MAGIC, Record};
+use super::record::{self, At, Missing, Record};
+use super::{Stored, scan};
 use crate::block::frame::Block;
 use crate::event::lane::Lane;
-
-/// A file of so many bytes is followed by another one, so that disk is given back while blocks are read.
-const FILE_BYTES: u64 = 16 << 20;
 
 /// A block, its place in the session, and the events that were pushed before it.
 pub(super) type Placed<'a> = (u64, u64, &'a Block);
@@ -29,8 +27,10 @@ struct Segment {
     bytes: u64,
     /// Blocks that were read from it, or written to it and sent, and are not acknowledged.
     owed: u64,
-    /// Something in its middle could not be read: it is kept.
+    /// Something in it could not be read: it is kept.
     is_damaged: bool,
+    /// It ends before a block does, as a writer leaves it that is cut off while it writes.
+    is_torn: bool,
 }
 
 /// What a read came upon.
@@ -57,7 +57,9 @@ pub(super) struct Log {
     written: u64,
     /// Of the session that is read: events in its files up to the last block read.
     expected: Option<(Arc<str>, u64)>,
-    /// Events that could not be read.
+    /// How far the server has stored earlier sessions, once that is known.
+    pub(super) known: Option<Stored>,
+    /// Events that could not be read and are not stored.
     pub(super) unreadable: u64,
 }
 
@@ -71,6 +73,7 @@ impl Log {
             bytes: found.bytes,
             owed: 0,
             is_damaged: false,
+            is_torn: false,
         });
         let segments: VecDeque<Segment> = left.collect();
         Self {
@@ -84,6 +87,7 @@ impl Log {
             offset: 0,
             written: 0,
             expected: None,
+            known: None,
             unreadable: 0,
         }
     }
@@ -115,7 +119,9 @@ impl Log {
     }
 
     fn write(&mut self, blocks: &[Placed<'_>]) -> io::Result<u64> {
-        if self.writing.is_none() || self.segments.back().is_none_or(|last| last.bytes >= FILE_BYTES) {
+        if self.writing.is_none()
+            || self.segments.back().is_none_or(|last| last.bytes >= self.folder.file_bytes())
+        {
             self.begin_file()?;
         }
         let (mut bytes, mut written) = (Vec::new(), self.written);
@@ -130,6 +136,7 @@ impl Log {
             // What an fsync that failed has left of the file's end nobody knows. Nothing after it counts.
             let _ = file.set_len(segment.bytes);
             self.writing = None;
+            self.drop_empty();
             return Err(error);
         }
         segment.bytes += bytes.len() as u64;
@@ -137,11 +144,28 @@ impl Log {
         Ok(segment.number)
     }
 
+    /// Deletes the last file where nothing was ever written to it, so that a disk that is full is not littered.
+    fn drop_empty(&mut self) {
+        let is_own = |last: &&Segment| last.session == *self.folder.session();
+        let head = self.folder.head_bytes();
+        if self.segments.back().filter(is_own).is_none_or(|last| last.bytes > head) {
+            return;
+        }
+        let Some(last) = self.segments.pop_back() else { return };
+        // At worst the next writer finds it, and nothing in it.
+        let _ = std::fs::remove_file(last.path);
+        if self.at == self.segments.len() {
+            self.reading = None;
+            self.at = self.at.saturating_sub(1);
+            self.offset = self.segments.back().map_or(0, |last| last.bytes);
+        }
+    }
+
     fn begin_file(&mut self) -> io::Result<()> {
         self.writing = None;
         let path = self.folder.file(self.lane, self.next_number);
         let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
-        let head = record::head(&self.folder.buffer, self.written);
+        let head = self.folder.head(self.written);
         if let Err(error) =
             file.write_all_at(&head, 0).and_then(|()| file.sync_all()).and_then(|()| self.folder.sync())
         {
@@ -156,6 +180,7 @@ impl Log {
             bytes: head.len() as u64,
             owed: 0,
             is_damaged: false,
+            is_torn: false,
         };
         self.next_number += 1;
         self.segments.push_back(segment);
@@ -193,7 +218,13 @@ impl Log {
         };
         // Somebody has cut it short or deleted it meanwhile.
         let place = self.place(self.offset);
-        self.offset = self.segments[self.at].bytes;
+        let segment = &self.segments[self.at];
+        let (session, is_last) = (segment.session.clone(), self.at + 1 == self.segments.len());
+        self.offset = segment.bytes;
+        if is_last && session == *self.folder.session() {
+            self.count_gap(&session, self.written, None);
+            self.expected = Some((session, self.written));
+        }
         Ok(Some(Item::Damage(format!("{place}: the rest of the file is not there ({error})"))))
     }
 
@@ -205,36 +236,43 @@ impl Log {
             Some(file) => file,
             None => File::open(&self.segments[self.at].path)?,
         };
-        if self.offset == 0 {
-            let (offset, before) = after_head(&file, end, record::head_len(&self.folder.buffer))?;
-            self.offset = offset;
-            if let Some(before) =
-                before.filter(|_| self.expected.as_ref().is_none_or(|(of, _)| *of != session))
-            {
-                // The files before this one are stored, and gone.
+        let at = self.offset;
+        if at == 0
+            && let Some(before) = scan::head(&file, self.folder.head_bytes(), end)?
+        {
+            self.offset = self.folder.head_bytes();
+            // Of the files before it whose blocks are stored, nothing is left to go on from.
+            if self.expected.as_ref().is_none_or(|(of, _)| *of != session) {
                 self.expected = Some((session, before));
             }
             self.reading = Some(file);
             return self.try_next();
         }
-        let at = self.offset;
-        let item = match record_at(&file, at, end)? {
+        let found = match at {
+            0 if end < self.folder.head_bytes() => At::Cut,
+            0 => At::Nothing,
+            _ => scan::record_at(&file, at, end)?,
+        };
+        let item = match found {
             At::Record(record, bytes) => {
                 self.offset += bytes as u64;
                 self.found(record, session)
             }
-            At::Damaged(before, events, bytes) => {
+            At::Damaged(Missing { place, before, events }, bytes) => {
                 self.offset += bytes as u64;
-                self.count_gap(&session, before);
-                self.unreadable += events;
+                self.count_gap(&session, before, Some(place));
+                let is_stored = place <= self.stored(&session);
+                self.unreadable += if is_stored { 0 } else { events };
                 self.expected = Some((session, before + events));
                 self.segments[self.at].is_damaged = true;
                 Item::Damage(format!("{}: a block of {events} events is damaged (checksum)", self.place(at)))
             }
             At::Cut | At::Nothing => {
-                let next = next_record(&file, at + 1, end)?;
+                let next = scan::next_record(&file, at + 1, end)?;
                 self.offset = next.unwrap_or(end);
-                self.segments[self.at].is_damaged |= next.is_some();
+                let segment = &mut self.segments[self.at];
+                segment.is_damaged |= next.is_some() || found == At::Nothing;
+                segment.is_torn |= next.is_none();
                 Item::Damage(self.no_block(at, next))
             }
         };
@@ -247,27 +285,38 @@ impl Log {
         match next {
             Some(next) => format!("{place}: {} bytes are no block", next - at),
             None => format!(
-                "{place}: the last {} bytes are no whole block: it was never accepted, or somebody cut the file",
+                "{place}: the last {} bytes are no whole block: it was never accepted, or the file was damaged",
                 self.segments[self.at].bytes - at
             ),
         }
     }
 
     fn found(&mut self, record: Record, session: Arc<str>) -> Item {
-        self.count_gap(&session, record.before);
+        self.count_gap(&session, record.before, Some(record.place));
         self.expected = Some((session.clone(), record.before + record.block.events));
         let segment = &mut self.segments[self.at];
         segment.owed += 1;
         Item::Block(record, session, segment.number)
     }
 
-    /// Counts what is missing before a block that has so many events of its session before it.
-    fn count_gap(&mut self, session: &Arc<str>, before: u64) {
-        if let Some((of, expected)) = &self.expected
-            && of == session
-        {
-            self.unreadable += before.saturating_sub(*expected);
+    /// Counts what is missing before a block that has so many events of its session before it, but where all of that is
+    /// stored.
+    fn count_gap(&mut self, session: &Arc<str>, before: u64, place: Option<u64>) {
+        let expected = self.expected.as_ref().filter(|(of, _)| of == session);
+        let gap = expected.map_or(0, |(_, expected)| before.saturating_sub(*expected));
+        if gap == 0 || place.is_some_and(|place| place <= self.stored(session) + 1) {
+            return;
         }
+        self.unreadable += gap;
+        // What is missing was accepted: its file did not end so when it was written.
+        for segment in self.segments.iter_mut().filter(|segment| segment.session == *session) {
+            segment.is_damaged |= segment.is_torn;
+        }
+    }
+
+    /// The place up to which the server has a session's blocks.
+    pub(super) fn stored(&self, session: &Arc<str>) -> u64 {
+        self.known.as_ref().and_then(|known| known.get(session)).copied().unwrap_or(0)
     }
 
     /// Bytes of files of earlier sessions that are not let go of.
@@ -315,35 +364,6 @@ impl Log {
 
     /// Heads of this session's files were not taken from what the folder may hold.
     fn head_bytes(&self, segment: &Segment) -> u64 {
-        if segment.session == *self.folder.session() { record::head_len(&self.folder.buffer) } else { 0 }
+        if segment.session == *self.folder.session() { self.folder.head_bytes() } else { 0 }
     }
-}
-
-/// Where the first block may stand: after the head, or at the file's first block where the head is damaged. And how many
-/// events its session's files have before it, where the head says so.
-fn after_head(file: &File, end: u64, head: u64) -> io::Result<(u64, Option<u64>)> {
-    let mut bytes = vec![0; head.min(end) as usize];
-    file.read_exact_at(&mut bytes, 0)?;
-    if let Some((_, before)) = record::read_head(&bytes) {
-        return Ok((head, Some(before)));
-    }
-    Ok((next_record(file, 1, end)?.unwrap_or(end), None))
-}
-
-fn record_at(file: &File, at: u64, end: u64) -> io::Result<At> {
-    let mut bytes = vec![0; (end - at).min(HEAD_BYTES as u64) as usize];
-    file.read_exact_at(&mut bytes, at)?;
-    let Some(whole) = record::whole_len(&bytes) else { return Ok(record::read(&bytes)) };
-    bytes.resize((end - at).min(whole as u64) as usize, 0);
-    file.read_exact_at(&mut bytes, at)?;
-    Ok(record::read(&bytes))
-}
-
-/// Where the next block begins, from an offset on.
-fn next_record(file: &File, from: u64, end: u64) -> io::Result<Option<u64>> {
-    let mut rest = vec![0; end.saturating_sub(from) as usize];
-    file.read_exact_at(&mut rest, from)?;
-    let begins = memchr::memmem::find_iter(&rest, MAGIC)
-        .find(|at| matches!(record::read(&rest[*at..]), At::Record(..) | At::Damaged(..)));
-    Ok(begins.map(|at| from + at as u64))
 }

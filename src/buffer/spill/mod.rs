@@ -4,7 +4,8 @@
 //! Constraints: a block counts as accepted when the server has acknowledged it, or its file is fsynced; no block is
 //! stored twice, whenever the writer is killed; a lane's blocks are stored in the order of their events.
 //!
-//! Layout: `record.rs` a block as bytes, `log.rs` one lane's files, `folder.rs` what all lanes share.
+//! Layout: `record.rs` a block as bytes, `scan.rs` blocks in a file, `log.rs` one lane's files, `save.rs` what
+//! goes into them, `folder.rs` what all lanes share.
 //!
 //! Operation: while the server takes blocks and the log is empty, blocks go straight through. As soon as it does not, all
 //! that is not acknowledged is written to the log, and every block that comes after it, until the log was read to its
@@ -14,6 +15,8 @@
 mod folder;
 mod log;
 mod record;
+mod save;
+mod scan;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -24,11 +27,11 @@ use crossbeam_channel::{Receiver, Select, Sender};
 
 use super::counts::Shared;
 use super::keys::Name;
-use super::overflow::{Fate, STALL};
+use super::overflow::STALL;
 use super::pack::Parcel;
 use crate::event::lane::Lane;
 pub(super) use folder::Folder;
-use log::{Item, Log, Placed};
+use log::{Item, Log};
 
 /// Blocks that go to disk with one fsync, at the most.
 const BATCH: usize = 32;
@@ -59,7 +62,6 @@ pub(super) struct Spiller {
     output: Sender<Parcel>,
     /// Tells how far earlier sessions are stored, once the lane is taken.
     stored: Receiver<Stored>,
-    known: Option<Stored>,
     /// The place of the last block taken.
     place: u64,
     /// The last block read from the log: session and place.
@@ -93,7 +95,6 @@ impl Spiller {
             input,
             output,
             stored,
-            known: None,
             place: 0,
             last: None,
             waiting: Vec::new(),
@@ -138,83 +139,24 @@ impl Spiller {
         self.stuck_since.is_some() || !self.log.is_read()
     }
 
-    /// Puts on disk what must be there.
-    fn save(&mut self) {
-        if !self.spills() {
-            return self.shared.disk(self.lane, None);
-        }
-        let saved = self.save_passed().and_then(|()| self.save_waiting());
-        self.shared.disk(self.lane, saved.err().map(|why| format!("the spill folder takes nothing: {why}")));
-    }
-
-    /// What the lane has and the server has not acknowledged.
-    fn save_passed(&mut self) -> std::io::Result<()> {
-        let is_ready = matches!(self.ready, Some((_, None)));
-        let mut parcels: Vec<Parcel> = Vec::new();
-        for passed in &self.passed {
-            if let Passed::Memory(parcel) = passed {
-                parcels.push(parcel.clone());
-            }
-        }
-        parcels.extend(self.ready.iter().filter(|_| is_ready).map(|(parcel, _)| parcel.clone()));
-        // Only what was sent while the log was read to its end is in memory alone.
-        if parcels.is_empty() || self.stuck_since.is_none() {
-            return Ok(());
-        }
-        let file = self.append(&parcels, true)?;
-        for passed in &mut self.passed {
-            if matches!(passed, Passed::Memory(_)) {
-                *passed = Passed::Disk(file);
-            }
-        }
-        if let Some((_, ready @ None)) = &mut self.ready {
-            *ready = Some(file);
-        }
-        Ok(())
-    }
-
-    fn save_waiting(&mut self) -> std::io::Result<()> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let parcels = std::mem::take(&mut self.waiting);
-        self.append(&parcels, false).map(drop).inspect_err(|_| self.waiting = parcels)
-    }
-
-    /// Writes blocks to the log; from here on they are accepted.
-    fn append(&mut self, parcels: &[Parcel], sent: bool) -> std::io::Result<u64> {
-        let place = |parcel: &Parcel| parcel.mark.as_ref().map_or(0, |(_, place)| *place);
-        let placed = |parcel| (place(parcel), parcel.first.unwrap_or_default(), &*parcel.block);
-        let blocks: Vec<Placed<'_>> = parcels.iter().map(placed).collect();
-        let file = self.log.append(&blocks, sent)?;
-        let counts = &self.shared.lanes[self.lane.index()];
-        for parcel in parcels {
-            let (first, events) = (parcel.first.unwrap_or_default(), parcel.block.events);
-            counts.spilled.fetch_add(events, Relaxed);
-            counts.accepted.fetch_max(first + events, Relaxed);
-            self.shared.tell(self.lane, Fate::Spilled, first, events);
-        }
-        Ok(file)
-    }
-
     /// Makes ready what is to be handed on next.
     fn load(&mut self) {
         if let Ok(known) = self.stored.try_recv() {
-            self.known = Some(known);
+            self.log.known = Some(known);
         }
         while self.ready.is_none() {
             let Some(session) = self.log.next_session() else { break };
             let is_own = session == self.session;
             // Which blocks of another session are stored is not known before the lane is ours.
-            if !is_own && self.known.is_none() {
+            if !is_own && self.log.known.is_none() {
                 return;
             }
             let next = self.log.next();
             self.count_unreadable(is_own);
             match next {
                 Ok(Some(Item::Block(record, session, file))) => {
-                    let stored = self.known.as_ref().and_then(|known| known.get(&session)).copied();
-                    if !is_own && record.place <= stored.unwrap_or(0).max(self.last_place(&session)) {
+                    let gone_before = self.log.stored(&session).max(self.last_place(&session));
+                    if !is_own && record.place <= gone_before {
                         self.log.settle(file);
                         continue;
                     }

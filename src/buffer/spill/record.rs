@@ -9,8 +9,8 @@
 //! | 4 | CRC-32 of all of the above |
 //! | … | the zstd frame, as a stream entry has it |
 //!
-//! Numbers are little-endian. A file begins with a head: `FBS1`, length of the buffer's name, the name, 8
-//! bytes of events in the session's files before this one, CRC-32 of these.
+//! Numbers are little-endian. A file begins with a head: `FBS1`, length of the buffer's name, the name, 8 bytes events in
+//! the session's files before this one, CRC-32 of these.
 
 use std::sync::Arc;
 
@@ -34,13 +34,21 @@ pub(super) struct Record {
     pub block: Arc<Block>,
 }
 
+/// A block that cannot be read: its place in the session, events in the session's files before it, and its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Missing {
+    pub place: u64,
+    pub before: u64,
+    pub events: u64,
+}
+
 /// What stands at a place in a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum At {
     /// A record, and its bytes.
     Record(Record, usize),
-    /// A record whose frame is damaged: it is known what is lost. Events before, events, bytes.
-    Damaged(u64, u64, usize),
+    /// A record whose frame is damaged: it is known what is lost.
+    Damaged(Missing, usize),
     /// The file ends before the record does.
     Cut,
     /// No record begins here.
@@ -90,14 +98,14 @@ pub(super) fn read(bytes: &[u8]) -> At {
     };
     let (place, first, before, events) = (long(0), long(1), long(2), long(3));
     if crc32fast::hash(frame) != short(bytes, HEAD_BYTES - 8) {
-        return At::Damaged(before, events, whole);
+        return At::Damaged(Missing { place, before, events }, whole);
     }
     let block =
         Block { events, time_min: long(4), time_max: long(5), raw_bytes: long(6), frame: frame.to_vec() };
     At::Record(Record { place, first, before, block: Arc::new(block) }, whole)
 }
 
-/// The head of a file of this buffer, with so many events in the session's files before it.
+/// The head of a file of this buffer, with so many events of its session in earlier files.
 pub(super) fn head(buffer: &str, before: u64) -> Vec<u8> {
     let mut head = MAGIC.to_vec();
     head.extend_from_slice(&(buffer.len() as u32).to_le_bytes());
@@ -108,13 +116,14 @@ pub(super) fn head(buffer: &str, before: u64) -> Vec<u8> {
     head
 }
 
-/// Bytes of the head of a file of this buffer.
+/// Bytes of such a head.
 pub(super) fn head_len(buffer: &str) -> u64 {
-    (4 + 4 + buffer.len() + 8 + 4) as u64
+    buffer.len() as u64 + 20
 }
 
-/// Whose file begins so, the buffer's name, and the events before it; none where the head is damaged or was never whole.
-pub(super) fn read_head(bytes: &[u8]) -> Option<(String, u64)> {
+/// Whose file begins so, and the events of its session in earlier files; none where the head is damaged or was never
+/// whole.
+pub(super) fn owner(bytes: &[u8]) -> Option<(String, u64)> {
     let rest = bytes.strip_prefix(MAGIC)?;
     let len = u32::from_le_bytes(rest.get(..4)?.try_into().ok()?) as usize;
     let name = rest.get(4..)?.get(..len)?;
@@ -162,21 +171,22 @@ mod tests {
         for at in 0..written().len() * 8 {
             let mut bytes = written();
             bytes[at / 8] ^= 1 << (at % 8);
-            let expected = if at / 8 < HEAD_BYTES { At::Nothing } else { At::Damaged(100, 3, bytes.len()) };
+            let missing = Missing { place: 7, before: 100, events: 3 };
+            let expected = if at / 8 < HEAD_BYTES { At::Nothing } else { At::Damaged(missing, bytes.len()) };
             assert_eq!(read(&bytes), expected, "bit {at}");
         }
     }
 
     #[test]
     fn a_head_says_whose_file_it_is_or_nothing() {
-        let head = head("day", 77);
-        assert_eq!(head_len("day"), head.len() as u64);
-        assert_eq!(read_head(&head), Some(("day".into(), 77)));
+        let head = head("day", 5);
+        assert_eq!(owner(&head), Some(("day".to_owned(), 5)));
+        assert_eq!(head.len() as u64, head_len("day"));
         for at in 0..head.len() {
-            assert_eq!(read_head(&head[..at]), None, "cut at {at}");
+            assert_eq!(owner(&head[..at]), None, "cut at {at}");
             let mut flipped = head.clone();
             flipped[at] ^= 1;
-            assert_eq!(read_head(&flipped), None, "byte {at}");
+            assert_eq!(owner(&flipped), None, "byte {at}");
         }
     }
 }

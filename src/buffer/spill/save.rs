@@ -1,0 +1,85 @@
+//! What a lane's stage puts on disk: all that is not acknowledged while the server takes nothing, and what comes behind it.
+
+use std::io;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::log::Placed;
+use super::{Passed, Spiller};
+use crate::buffer::overflow::Fate;
+use crate::buffer::pack::Parcel;
+
+impl Spiller {
+    /// Puts on disk what must be there.
+    pub(super) fn save(&mut self) {
+        if !self.spills() {
+            return self.shared.disk(self.lane, None);
+        }
+        let saved = self.save_passed().and_then(|()| self.save_waiting());
+        self.shared.disk(self.lane, saved.err().map(|why| format!("the spill folder takes nothing: {why}")));
+    }
+
+    /// What the lane has and the server has not acknowledged.
+    fn save_passed(&mut self) -> io::Result<()> {
+        let mut parcels: Vec<Parcel> = Vec::new();
+        for passed in &self.passed {
+            if let Passed::Memory(parcel) = passed {
+                parcels.push(parcel.clone());
+            }
+        }
+        parcels
+            .extend(self.ready.iter().filter(|(_, file)| file.is_none()).map(|(parcel, _)| parcel.clone()));
+        // Only what was sent while the log was read to its end is in memory alone.
+        if parcels.is_empty() || self.stuck_since.is_none() {
+            return Ok(());
+        }
+        let (files, saved) = self.append(&parcels, true);
+        let mut files = files.into_iter();
+        let in_memory = self.passed.iter_mut().filter(|passed| matches!(passed, Passed::Memory(_)));
+        for (passed, file) in in_memory.zip(files.by_ref()) {
+            *passed = Passed::Disk(file);
+        }
+        if let Some((_, ready @ None)) = &mut self.ready {
+            *ready = files.next();
+        }
+        saved
+    }
+
+    fn save_waiting(&mut self) -> io::Result<()> {
+        let parcels = std::mem::take(&mut self.waiting);
+        let (files, saved) = self.append(&parcels, false);
+        self.waiting = parcels;
+        self.waiting.drain(..files.len());
+        saved
+    }
+
+    /// Writes blocks to the log, in as few parts as the disk takes; from here on they are accepted. Of each that it took
+    /// the file, and why it took no more.
+    fn append(&mut self, parcels: &[Parcel], sent: bool) -> (Vec<u64>, io::Result<()>) {
+        let (mut files, mut part) = (Vec::new(), parcels.len());
+        while files.len() < parcels.len() {
+            let rest = &parcels[files.len()..];
+            part = part.min(rest.len());
+            match self.append_part(&rest[..part], sent) {
+                Ok(file) => files.extend(std::iter::repeat_n(file, part)),
+                Err(_) if part > 1 => part /= 2,
+                Err(why) => return (files, Err(why)),
+            }
+        }
+        (files, Ok(()))
+    }
+
+    fn append_part(&mut self, parcels: &[Parcel], sent: bool) -> io::Result<u64> {
+        let place = |parcel: &Parcel| parcel.mark.as_ref().map_or(0, |(_, place)| *place);
+        let placed = |parcel| (place(parcel), parcel.first.unwrap_or_default(), &*parcel.block);
+        let blocks: Vec<Placed<'_>> = parcels.iter().map(placed).collect();
+        let file = self.log.append(&blocks, sent)?;
+        let counts = &self.shared.lanes[self.lane.index()];
+        for parcel in parcels {
+            let (first, events) = (parcel.first.unwrap_or_default(), parcel.block.events);
+            counts.spilled.fetch_add(events, Relaxed);
+            counts.accepted.fetch_max(first + events, Relaxed);
+            self.shared.tell(self.lane, Fate::Spilled, first, events);
+        }
+        Ok(file)
+    }
+}
