@@ -53,6 +53,9 @@ pub(super) struct Kept {
     pub stored: Sender<Stored>,
 }
 
+/// Events dropped to make room for taking lanes: their lane, events of it before them, how many.
+type Dropped = Vec<(Lane, u64, u64)>;
+
 /// The lanes of a writer that is being opened.
 pub(super) struct LaneStarts<'a> {
     address: &'a Address,
@@ -60,8 +63,8 @@ pub(super) struct LaneStarts<'a> {
     options: &'a Options,
     folder: Option<Arc<Folder>>,
     taken: VecDeque<Result<Taken, String>>,
-    /// Events dropped to make room for taking them: their lane, events of it before them, how many.
-    pub dropped: Vec<(Lane, u64, u64)>,
+    /// What was dropped to make room for taking them.
+    pub dropped: Dropped,
 }
 
 impl<'a> LaneStarts<'a> {
@@ -171,7 +174,7 @@ fn take_all_with_room(
     address: &Address,
     name: &Name,
     options: &Options,
-) -> (Result<Vec<Taken>, Error>, Vec<(Lane, u64, u64)>) {
+) -> (Result<Vec<Taken>, Error>, Dropped) {
     let mut dropped = Vec::new();
     loop {
         match take_all(address, name, options) {
