@@ -58,6 +58,8 @@ fn limit(seen: &[Seen], absent: &str) -> Claim {
     let judged_by = (Bound::AtLeast, seen.len() as f64, Unit::Count);
     let mut claim = Claim::judged(id, FULL, statement, judged_by, met as f64, why);
     claim.evidence.push(table::losses(seen));
+    let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
+    claim.evidence.push(table::choice(&steady));
     claim
 }
 

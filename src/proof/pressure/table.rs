@@ -38,6 +38,39 @@ pub(super) fn losses(seen: &[Seen]) -> Evidence {
     table(title, &columns, rows)
 }
 
+/// Which overflow policy is for whom, and what it cost here.
+pub(super) fn choice(seen: &[&Seen]) -> Evidence {
+    let rows = seen
+        .iter()
+        .map(|seen| {
+            let (gives_up, choose) = match seen.policy {
+                Policy::Wait => {
+                    ("nothing: the source is held back", "the source can wait, or be asked again")
+                }
+                Policy::Spill => (
+                    "nothing: blocks go to a folder, and from there",
+                    "it cannot wait, and the writer has a disk",
+                ),
+                Policy::Shed => ("new events", "old events matter more than new ones"),
+                Policy::TrimOldest => {
+                    ("the oldest events, read or not", "new events matter more than old ones")
+                }
+            };
+            let beyond = seen.latency[1].as_ref().filter(|latency| latency.count() > 0);
+            vec![
+                seen.policy.name().into(),
+                choose.into(),
+                gives_up.into(),
+                events(seen.findings.given_up),
+                beyond.map_or("–".into(), |latency| millis(latency.percentile(99.0))),
+            ]
+        })
+        .collect();
+    let title = "Which overflow policy to choose, always with maxmemory-policy noeviction: a policy that evicts drops a \
+                 lane with everything in it, and tells nobody";
+    table(title, &["overflow", "choose it when", "gives up", "events here", "p99 beyond, ms"], rows)
+}
+
 fn run(seen: &Seen) -> String {
     format!("{}, {}", seen.policy.name(), seen.eviction)
 }
