@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use forebay::buffer::entry::Id;
@@ -28,6 +30,22 @@ fn a_reader_without_a_group_leaves_no_trace() {
     assert_holds_exactly(&address(&server), &ledger);
     assert_holds_exactly(&address(&server), &ledger);
     assert_eq!(info(&server, "rdb_changes_since_last_save").parse::<u64>().unwrap(), before);
+}
+
+#[test]
+fn the_signal_that_ends_a_read_breaks_off_a_question_and_not_the_read() {
+    let (server, _) = filled(20);
+    let mut reader = likes(&address(&server), Some(("g", "one")));
+    let (before, found) = (held(&server), reader.next(LIMIT).unwrap());
+    let stop = Arc::new(AtomicBool::new(true));
+    reader.stop_on(&stop);
+    tell(&server, "CLIENT KILL TYPE normal");
+    reader.acknowledge(places(&found)).unwrap();
+    assert_eq!(held(&server), before - found.len() as u64, "what is acknowledged is trimmed");
+    // Broken off at each try, it does end.
+    drop(server);
+    let error = reader.acknowledge(places(&found)).unwrap_err();
+    assert!(matches!(error, Error::Lost { .. }), "{error}");
 }
 
 #[test]

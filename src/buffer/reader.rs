@@ -88,6 +88,8 @@ pub struct Reader {
     /// What is left of the patience: all of it, but while the server gives no answers.
     left: Duration,
     stop: Arc<AtomicBool>,
+    /// A question was broken off since the flag was set, and put once more.
+    broken_off: bool,
     pub(super) to_ack: Vec<(Lane, Id)>,
 }
 
@@ -118,6 +120,7 @@ impl Reader {
             groups_gone: false,
             left: options.patience,
             stop: Arc::default(),
+            broken_off: false,
             to_ack: Vec::new(),
             options,
         };
@@ -152,6 +155,7 @@ impl Reader {
 
     /// The server is there: it has all of the patience again.
     pub(super) fn answered(&mut self) {
+        self.broken_off = false;
         if self.left < self.options.patience {
             self.left = self.options.patience;
             for connection in [&self.reads, &self.control].into_iter().flatten() {
@@ -347,7 +351,10 @@ impl Reader {
             }
         };
         self.left = self.options.patience.saturating_sub(since.elapsed());
-        if self.left.is_zero() || self.stop.load(Relaxed) {
+        // The signal that sets the flag also breaks off the question under way: that does not mean that the server is
+        // gone, so it is put once more.
+        let is_over = self.stop.load(Relaxed) && std::mem::replace(&mut self.broken_off, true);
+        if self.left.is_zero() || is_over {
             let waited = Duration::from_millis(since.elapsed().as_millis() as u64);
             return Err(Error::Lost { url: self.address.to_string(), waited, why, unacknowledged: 0 });
         }
