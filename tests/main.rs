@@ -36,6 +36,7 @@ mod cli_support;
 mod event_cids;
 mod event_parse;
 mod event_synth;
+mod faults_disk;
 mod load_append;
 mod load_bad_days;
 mod load_driver;

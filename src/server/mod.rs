@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 mod binary;
 mod conf;
 mod error;
+pub mod fault;
 mod process;
 mod ready;
 mod reap;

@@ -200,6 +200,7 @@ pub fn end_all() {
     for server in held {
         server.end(END_LIMIT);
     }
+    super::fault::disk::unmount_all();
 }
 
 /// Whether [`end_all`] was called. An error met afterwards is a consequence, and not worth telling.
