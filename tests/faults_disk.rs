@@ -240,8 +240,8 @@ fn an_fsync_that_fails_says_so_and_keeps_nothing() {
 fn a_full_disk_takes_what_fits_and_all_again_once_there_is_room() {
     let disk = disk(1_000_000);
     let at = |name: &str| disk.path().join(name);
-    let mut file = create(&at("file"), &[1; 900_000]);
-    let error = file.write_all(&[2; 200_000]).unwrap_err();
+    let mut file = create(&at("file"), &vec![1; 900_000]);
+    let error = file.write_all(&vec![2; 200_000]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StorageFull);
     assert_eq!((disk.used(), fs::metadata(at("file")).unwrap().len()), (1_000_000, 1_000_000));
     let statfs = rustix::fs::statfs(disk.path()).unwrap();
@@ -253,7 +253,7 @@ fn a_full_disk_takes_what_fits_and_all_again_once_there_is_room() {
     drop(create(&at("empty"), b""));
     disk.set_room(2_000_000);
     file.seek(SeekFrom::End(0)).unwrap();
-    file.write_all(&[2; 100_000]).unwrap();
+    file.write_all(&vec![2; 100_000]).unwrap();
     drop(file);
     fs::remove_file(at("file")).unwrap();
     assert_eq!(disk.used(), 0, "a removed file takes no room");
