@@ -152,11 +152,12 @@ fn stat_changes_nothing() {
     assert_eq!(super::support::ask::<u64>(&server, "DBSIZE").unwrap(), 0);
 }
 
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 13] = [
     "prove",
     "audit",
     "baseline",
     "capacity",
+    "durability",
     "pressure",
     "throughput",
     "append",

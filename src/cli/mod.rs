@@ -17,6 +17,7 @@ mod audit;
 mod baseline;
 mod capacity;
 mod conclude;
+mod durability;
 mod load;
 mod overflow;
 mod place;
@@ -98,6 +99,7 @@ enum Verb {
     Baseline(baseline::Baseline),
     Capacity(capacity::Capacity),
     Pressure(pressure::Pressure),
+    Durability(durability::Durability),
     Throughput(throughput::Throughput),
     Append(append::Append),
     Read(read::Read),
@@ -132,6 +134,7 @@ pub fn main() -> ExitCode {
         Verb::Audit(verb) => verb.run(global),
         Verb::Baseline(verb) => verb.run(global),
         Verb::Capacity(verb) => verb.run(global),
+        Verb::Durability(verb) => verb.run(global),
         Verb::Pressure(verb) => verb.run(global),
         Verb::Throughput(verb) => verb.run(global),
         Verb::Append(verb) => verb.run(global),

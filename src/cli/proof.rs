@@ -19,7 +19,7 @@ use crate::proof::audit::look::Look;
 use crate::proof::audit::{claims, controls, judge};
 use crate::proof::claim::Claim;
 use crate::proof::target::{self, Target};
-use crate::proof::{Subject, baseline, capacity, conflict, pressure, throughput};
+use crate::proof::{Subject, baseline, capacity, conflict, durability, pressure, throughput};
 use crate::report::{Report, Warning, write_all};
 use crate::server;
 
@@ -61,13 +61,14 @@ pub(crate) enum Proof {
     Baseline,
     Capacity,
     Pressure,
+    Durability,
     Throughput,
 }
 
 impl Proof {
     /// Every proof, in the order in which they run.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Audit, Self::Baseline, Self::Capacity, Self::Pressure, Self::Throughput];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Audit, Self::Baseline, Self::Capacity, Self::Pressure, Self::Durability, Self::Throughput];
 
     /// Whether it writes to the server.
     fn writes(self) -> bool {
@@ -87,12 +88,14 @@ pub(crate) struct Wanted<'a> {
     pub(crate) allow_faults: bool,
     /// How long a full server is pushed on.
     pub(crate) beyond: Option<Duration>,
+    /// How often each fault is tried.
+    pub(crate) rounds: Option<u64>,
 }
 
 impl<'a> Wanted<'a> {
     /// These proofs, as they are by default.
     pub(crate) fn of(proofs: &'a [Proof], patterns: &'a [Pattern], out: Option<&'a Path>) -> Self {
-        Self { proofs, patterns, out, allow_faults: false, beyond: None }
+        Self { proofs, patterns, out, allow_faults: false, beyond: None, rounds: None }
     }
 }
 
@@ -183,6 +186,7 @@ impl On {
                 Proof::Pressure => {
                     pressure::Run { on, allow_faults: wanted.allow_faults, beyond: wanted.beyond }.run()
                 }
+                Proof::Durability => durability::Run { on, rounds: wanted.rounds }.run(),
                 Proof::Throughput => wanted.throughput(on, stop, &report),
             };
             is_heard.store(false, Relaxed);

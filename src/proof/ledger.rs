@@ -265,6 +265,12 @@ impl<'a> Ledger<'a> {
         places.get(&state.hash_one(event)).copied()
     }
 
+    /// What is lost: the lane, and how many of its events were offered before.
+    pub fn lost(&self) -> impl Iterator<Item = (Lane, u64)> {
+        let of = |lane: Lane| self.lanes[lane.index()].lost().map(move |place| (lane, place as u64));
+        Lane::ALL.into_iter().flat_map(of)
+    }
+
     /// What was found once everything is read.
     pub fn findings(&self) -> Findings {
         let mut all = Findings { unexpected: self.unexpected, ..Findings::default() };
@@ -286,6 +292,12 @@ impl Account {
         self.next + gone.iter().take_while(|owed| **owed == Owed::Gone).count()
     }
 
+    /// Acknowledged, and not read.
+    fn lost(&self) -> impl Iterator<Item = usize> {
+        let was_read = |place: &usize| self.read.get(*place).copied().unwrap_or(false);
+        (0..self.offered.len()).filter(move |place| self.owed(*place) == Owed::Back && !was_read(place))
+    }
+
     fn add_to(&self, all: &mut Findings) {
         let offered = self.offered.len();
         all.offered += offered as u64;
@@ -300,7 +312,7 @@ impl Account {
         all.kept +=
             (0..offered).filter(|place| self.owed(*place) == Owed::Gone && was_read(*place)).count() as u64;
         let span = self.read.iter().position(|read| *read).zip(self.read.iter().rposition(|read| *read));
-        for place in (0..offered).filter(|place| self.owed(*place) == Owed::Back && !was_read(*place)) {
+        for place in self.lost() {
             *match span {
                 None => &mut all.lost_whole,
                 Some((first, _)) if place < first => &mut all.lost_prefix,

@@ -5,11 +5,14 @@ pub mod baseline;
 pub mod capacity;
 pub mod claim;
 pub mod conflict;
+pub mod durability;
 mod gauge;
 pub mod harm;
 pub mod ledger;
+mod offer;
 pub mod pressure;
 pub mod progress;
+mod push;
 pub mod target;
 pub mod throughput;
 

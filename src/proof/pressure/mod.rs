@@ -10,8 +10,6 @@
 mod controls;
 mod ground;
 mod judge;
-mod offer;
-mod push;
 mod read;
 mod scene;
 mod seen;
@@ -24,11 +22,11 @@ use std::time::Duration;
 use super::capacity::sample::{Layout, sample, weigh};
 use crate::buffer::batch::Limits;
 use crate::proof::claim::Claim;
+use crate::proof::offer::Offer;
 use crate::proof::target::Target;
 use crate::proof::{Scale, Subject};
 
 use ground::{Ground, holds_keys};
-use offer::Offer;
 use scene::{Pace, Scene};
 use seen::Policy;
 

@@ -7,8 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::ground::Ground;
-use super::offer::Offer;
-use super::push::{Pusher, Stretch, is_at};
 use super::read::{Drained, Followed, drain, follow, group};
 use super::seen::{LEFT_PERCENT_MAX, Policy, REFUSED, SETTLE, Seen};
 use super::watch::{Live, Watched, evictions, watch};
@@ -20,7 +18,9 @@ use crate::buffer::reader::Reader;
 use crate::buffer::writer::{Monitor, Options, Writer};
 use crate::event::lane::Lane;
 use crate::proof::ledger::{Findings, Ledger};
+use crate::proof::offer::Offer;
 use crate::proof::progress::Progress;
+use crate::proof::push::{Pusher, Stretch};
 use crate::server;
 
 /// Shares of the limit: where latency before it is measured, and from where it is approached slowly, so that the
@@ -204,19 +204,18 @@ impl Scene<'_> {
     ) -> anyhow::Result<()> {
         let (live, pace) = (stage.live, &self.pace);
         let told = |share| {
-            let is_at = is_at(live, share);
             move || {
                 self.progress.at(monitor.counts().accepted);
-                is_at()
+                live.is_at(share)
             }
         };
         pusher.bulk(None, told(BEFORE))?;
-        stretches[0] = Some(pusher.paced(pace.rate, pace.before)?);
+        stretches[0] = Some(pusher.paced(pace.rate, pace.before, || false)?);
         pusher.bulk(None, told(NEAR))?;
         pusher.bulk(Some(APPROACH), told(f64::INFINITY))?;
         if live.met.get().is_some() {
             rewrite(stage.ground);
-            stretches[1] = Some(pusher.paced(pace.rate, pace.beyond)?);
+            stretches[1] = Some(pusher.paced(pace.rate, pace.beyond, || false)?);
         }
         if self.policy == Policy::Wait {
             self.harm(stage)?;
@@ -238,7 +237,7 @@ impl Scene<'_> {
         let _ = live.opened.set(Instant::now());
         settle(&pusher.writer, monitor)?;
         pusher.count += (pace.rate * pace.after.as_secs_f64()) as u64;
-        stretches[2] = Some(pusher.paced(pace.rate, pace.after)?);
+        stretches[2] = Some(pusher.paced(pace.rate, pace.after, || false)?);
         Ok(())
     }
 

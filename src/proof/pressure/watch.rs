@@ -80,6 +80,11 @@ impl Live {
     pub fn share(&self) -> f64 {
         self.used.load(Relaxed) as f64 / self.limit as f64
     }
+
+    /// Whether memory is at this share of the limit, or the limit is met.
+    pub fn is_at(&self, share: f64) -> bool {
+        self.share() >= share || self.met.get().is_some()
+    }
 }
 
 /// What was seen of the server.

@@ -127,6 +127,11 @@ impl Disk {
         lock(&self.state).under_way
     }
 
+    /// Bytes that fit.
+    pub fn room(&self) -> u64 {
+        lock(&self.state).model.room
+    }
+
     /// From now on so many bytes fit. What is there stays, however little that is.
     pub fn set_room(&self, bytes: u64) {
         lock(&self.state).model.room = bytes;

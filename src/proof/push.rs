@@ -1,10 +1,9 @@
-//! Pushes the events of a run: as fast as they are taken, with blocks cut by a simulated clock as at the profile's
+//! Pushes the events of a proof's run: as fast as they are taken, with blocks cut by a simulated clock as at the profile's
 //! rate; or at a pace, where every event has its time and latency counts from then.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::watch::Live;
 use crate::buffer::batch::Limits;
 use crate::buffer::error::Error;
 use crate::buffer::overflow::{Fate, Told};
@@ -29,7 +28,8 @@ pub(super) struct Pusher<'a> {
     pub rate: f64,
     /// The simulated clock.
     clock: Duration,
-    pushed: [u64; Lane::ALL.len()],
+    /// Events of each lane that were pushed.
+    pub pushed: [u64; Lane::ALL.len()],
     bytes: Vec<u8>,
 }
 
@@ -66,12 +66,17 @@ impl<'a> Pusher<'a> {
         Ok(())
     }
 
-    /// Pushes an event at its time, `rate` a second, for so long, or until all are pushed.
-    pub fn paced(&mut self, rate: f64, duration: Duration) -> Result<Stretch, Error> {
+    /// Pushes an event at its time, `rate` a second, for so long, until `until`, or until all are pushed.
+    pub fn paced(
+        &mut self,
+        rate: f64,
+        duration: Duration,
+        until: impl Fn() -> bool,
+    ) -> Result<Stretch, Error> {
         let mut stretch = Stretch { from: self.pushed, due: Default::default() };
         let (started, base) = (Instant::now(), self.clock);
         for at in (0..).map(|number| Duration::from_secs_f64(f64::from(number) / rate)) {
-            if at >= duration || self.next >= self.count {
+            if at >= duration || self.next >= self.count || until() {
                 break;
             }
             self.pass_until(started, base, at)?;
@@ -144,9 +149,4 @@ impl Stretch {
         }
         latency
     }
-}
-
-/// Until memory is at this share of the limit, or the limit is met.
-pub(super) fn is_at(live: &Live, share: f64) -> impl Fn() -> bool {
-    move || live.share() >= share || live.met.get().is_some()
 }

@@ -1,0 +1,215 @@
+//! The clients of a cell: a writer at the profile's rate, a writer that goes flat out, a group that reads and acknowledges.
+//! They work on through whatever happens, until they are told that it is over.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::block::frame::{Decoder, lines};
+use crate::buffer::batch::Limits;
+use crate::buffer::connect::Address;
+use crate::buffer::entry::Id;
+use crate::buffer::error::Error;
+use crate::buffer::keys::Name;
+use crate::buffer::lock;
+use crate::buffer::overflow::{Fate, Listener, Told};
+use crate::buffer::reader::{self, Found, Reader};
+use crate::buffer::writer::{Ack, Options, Writer};
+use crate::event::lane::Lane;
+use crate::proof::ledger::Ledger;
+use crate::proof::offer::Offer;
+use crate::proof::push::Pusher;
+use crate::server;
+
+/// How long a client waits for a server that is away.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for new blocks.
+const LOOK: Duration = Duration::from_millis(20);
+/// Longer than any cell.
+const LONG: Duration = Duration::from_secs(3_600);
+/// The group that reads, and its only consumer.
+const GROUP: &str = "reading";
+
+/// What clients and the fault tell each other.
+#[derive(Default)]
+pub(super) struct Signals {
+    /// The second writer may go flat out.
+    pub flat: AtomicBool,
+    /// Writers close what they have.
+    pub over: AtomicBool,
+    /// No more events come.
+    pub written: AtomicBool,
+    /// How often each writer, or the reader, shall end in the middle and begin again.
+    pub end_writers: AtomicU64,
+    pub end_reader: AtomicU64,
+    /// How often one of them did.
+    pub ended: AtomicU64,
+    /// Events acknowledged, by each writer.
+    pub acknowledged: [AtomicU64; 2],
+}
+
+impl Signals {
+    /// Events acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.iter().map(|events| events.load(Relaxed)).sum()
+    }
+}
+
+/// What writers were told, and when.
+pub(super) type Heard = Mutex<Vec<(Told, Instant)>>;
+
+/// A writer of a cell.
+pub(super) struct Writing<'a> {
+    /// Which of the two, by its place in [`Signals::acknowledged`].
+    pub place: usize,
+    pub address: &'a Address,
+    pub name: &'a Name,
+    pub offer: &'a Offer,
+    pub limits: Limits,
+    pub ack: Ack,
+    /// Events a second; none for flat out.
+    pub rate: Option<f64>,
+    pub signals: &'a Arc<Signals>,
+    pub heard: &'a Arc<Heard>,
+}
+
+impl Writing<'_> {
+    /// Writes until it is over; how many events were pushed.
+    pub fn write(&self, writer: Writer) -> Result<u64, Error> {
+        let (signals, mut pushed) = (self.signals, [0; Lane::ALL.len()]);
+        let mut pusher = Pusher::new(writer, &self.offer.events, self.offer.count(), self.offer.rate);
+        loop {
+            let before = signals.end_writers.load(Relaxed);
+            let is_over = || {
+                signals.over.load(Relaxed) || server::ending() || signals.end_writers.load(Relaxed) > before
+            };
+            match self.rate {
+                Some(rate) => drop(pusher.paced(rate, LONG, is_over)?),
+                None => {
+                    while !signals.flat.load(Relaxed) && !is_over() {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    pusher.bulk(None, is_over)?;
+                }
+            }
+            if signals.end_writers.load(Relaxed) == before {
+                pusher.writer.close()?;
+                return Ok(pusher.next);
+            }
+            pushed = std::array::from_fn(|lane| pushed[lane] + pusher.pushed[lane]);
+            let next = pusher.next;
+            // Ends without a word: what is under way may be stored or not.
+            drop(pusher);
+            let writer = self.open(pushed)?;
+            pusher = Pusher::new(writer, &self.offer.events, self.offer.count(), self.offer.rate);
+            pusher.next = next;
+            signals.ended.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// A writer that comes after so many events of each lane.
+    pub fn open(&self, before: [u64; Lane::ALL.len()]) -> Result<Writer, Error> {
+        let (heard, signals, place) = (Arc::clone(self.heard), Arc::clone(self.signals), self.place);
+        let hear = move |told: Told| {
+            if told.fate == Fate::Acknowledged {
+                signals.acknowledged[place].fetch_add(told.events, Relaxed);
+            }
+            lock(&heard).push((Told { from: told.from + before[told.lane.index()], ..told }, Instant::now()));
+        };
+        let options = Options {
+            limits: self.limits,
+            ack: self.ack,
+            patience: PATIENCE,
+            listener: Some(Listener(Arc::new(hear))),
+            ..Options::default()
+        };
+        Writer::open(self.address, self.name, &options)
+    }
+}
+
+/// What a reader came upon.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Read {
+    /// Events it was told are missing.
+    pub missing: u64,
+    /// Whatever else is wrong, by place.
+    pub faults: Vec<String>,
+}
+
+impl Read {
+    /// Takes what was found into the ledger; what may be acknowledged.
+    fn take(&mut self, found: Vec<Found>, decoder: &mut Decoder, ledger: &mut Ledger<'_>) -> Vec<(Lane, Id)> {
+        let mut done = Vec::new();
+        for item in found {
+            match item {
+                Found::Block(lane, entry) => match decoder.open(&entry.frame, entry.events, entry.times) {
+                    Ok(content) => {
+                        ledger.hint(lane, entry.total - entry.events.min(entry.total));
+                        lines(content).for_each(|event| ledger.read(lane, event));
+                        done.push((lane, entry.id));
+                    }
+                    Err(why) => self.faults.push(Found::Damaged { lane, id: entry.id, why }.to_string()),
+                },
+                Found::Missing { events, .. } => self.missing += events,
+                // Given before and gone with what the server lost, or trimmed: it was read.
+                Found::Gone { lane, id } => done.push((lane, id)),
+                fault => self.faults.push(fault.to_string()),
+            }
+        }
+        done
+    }
+}
+
+/// A reader of a cell: with a group from the first block on, or without one.
+pub(super) fn open(address: &Address, name: &Name, has_group: bool) -> Result<Reader, Error> {
+    let options = reader::Options {
+        lanes: Lane::ALL.to_vec(),
+        group: has_group.then(|| (GROUP.into(), GROUP.into())),
+        ahead: has_group,
+        claim_idle: LONG,
+        patience: PATIENCE,
+    };
+    Reader::open(address, name, options)
+}
+
+/// Reads and acknowledges with a group until nothing more comes.
+pub(super) fn follow(
+    address: &Address,
+    name: &Name,
+    mut reader: Reader,
+    signals: &Signals,
+    ledger: &mut Ledger<'_>,
+) -> anyhow::Result<Read> {
+    let (mut read, mut decoder, mut ends) = (Read::default(), Decoder::new()?, 0);
+    loop {
+        anyhow::ensure!(!server::ending(), "interrupted");
+        // Asked first, so that what is found is no older than the last event.
+        let is_written = signals.written.load(Relaxed);
+        let found = reader.next(LOOK)?;
+        if found.is_empty() && is_written {
+            return Ok(read);
+        }
+        let done = read.take(found, &mut decoder, ledger);
+        if !done.is_empty() && signals.end_reader.load(Relaxed) > ends {
+            ends += 1;
+            reader = open(address, name, true)?;
+            signals.ended.fetch_add(1, Relaxed);
+        } else if !done.is_empty() {
+            reader.acknowledge(done)?;
+        }
+    }
+}
+
+/// Reads all there is, without a trace.
+pub(super) fn read_all(address: &Address, name: &Name, ledger: &mut Ledger<'_>) -> anyhow::Result<Read> {
+    let (mut read, mut decoder, mut reader) = (Read::default(), Decoder::new()?, open(address, name, false)?);
+    loop {
+        anyhow::ensure!(!server::ending(), "interrupted");
+        let found = reader.next(Duration::ZERO)?;
+        if found.is_empty() {
+            return Ok(read);
+        }
+        read.take(found, &mut decoder, ledger);
+    }
+}

@@ -1,0 +1,135 @@
+//! The controls: servers that are bound to lose, and blocks that are taken out, repeated, moved or damaged. Each is judged
+//! by the function that judges the cells.
+
+use redis::Value;
+
+use super::cell::{Appendfsync, Cell, Fault};
+use super::ground::Ground;
+use super::promise::Promise;
+use super::scene::{Plant, Seen};
+use super::{Run, judge};
+use crate::buffer::keys::Name;
+use crate::buffer::writer::Ack;
+use crate::event::lane::Lane;
+use crate::proof::claim::{Claim, Control};
+use crate::proof::offer::Offer;
+
+/// An entry of a stream: its id, its fields.
+type Entry = (String, Vec<Value>);
+
+/// What is done to the blocks of a lane.
+#[derive(Clone, Copy)]
+enum Plan {
+    Missing,
+    Repeated,
+    Moved,
+    Flipped,
+}
+
+impl Plan {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Missing => "a block taken out of a lane behind the writer's back",
+            Self::Repeated => "a block that stands in its lane twice",
+            Self::Moved => "two blocks of a lane that changed places",
+            Self::Flipped => "a block with one bit flipped",
+        }
+    }
+
+    /// Does it in the middle of a lane.
+    fn change(self, entries: &mut Vec<Entry>) -> anyhow::Result<()> {
+        let middle = entries.len() / 2;
+        anyhow::ensure!(middle > 0, "a lane of {} blocks has none in its middle", entries.len());
+        match self {
+            Self::Missing => drop(entries.remove(middle)),
+            Self::Repeated => {
+                let again = entries[middle].1.clone();
+                let last = entries.last().map_or(String::new(), |(id, _)| format!("{id}1"));
+                entries.push((last, again));
+            }
+            Self::Moved => {
+                let (before, after) = entries.split_at_mut(middle);
+                std::mem::swap(&mut before[middle - 1].1, &mut after[0].1);
+            }
+            Self::Flipped => match entries[middle].1.last_mut() {
+                Some(Value::BulkString(frame)) if !frame.is_empty() => {
+                    let byte = frame.len() / 2;
+                    frame[byte] ^= 1;
+                }
+                _ => anyhow::bail!("a block without a frame"),
+            },
+        }
+        Ok(())
+    }
+
+    /// Does it to the likes of a buffer.
+    fn plant(self, ground: &Ground, name: &Name) -> anyhow::Result<()> {
+        let (mut connection, stream) = (ground.address.dial()?, name.stream(Lane::Likes));
+        let mut entries: Vec<Entry> =
+            redis::cmd("XRANGE").arg(&stream).arg("-").arg("+").query(&mut connection)?;
+        self.change(&mut entries)?;
+        redis::cmd("DEL").arg(&stream).exec(&mut connection)?;
+        for (id, fields) in entries {
+            let mut add = redis::cmd("XADD");
+            add.arg(&stream).arg(id);
+            for field in fields {
+                let Value::BulkString(field) = field else { anyhow::bail!("a field that is no string") };
+                add.arg(field);
+            }
+            add.exec(&mut connection)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs every control and puts it beside the claims that it is about.
+pub(super) fn attach(run: &Run<'_>, offer: &Offer, claims: &mut [Claim]) -> anyhow::Result<()> {
+    let kill = Cell { fault: Fault::Kill, appendfsync: Appendfsync::Everysec, ack: Ack::Reply };
+    let power = Cell { fault: Fault::PowerCut, appendfsync: Appendfsync::No, ack: Ack::Reply };
+    let restart = Cell { fault: Fault::Restart, ..kill };
+    let planted = |plan: Plan| {
+        let plant = |ground: &Ground, name: &Name| plan.plant(ground, name);
+        run.scene(offer, restart, 0, &[("appendfsync", "everysec")], Some(&plant as Plant<'_>))
+    };
+    let no_aof = run.scene(offer, kill, 0, &[("appendonly", "no"), ("save", "")], None)?;
+    let no_fsync = run.scene(offer, power, 0, &[("appendfsync", "no")], None)?;
+    let plans = [Plan::Missing, Plan::Repeated, Plan::Moved, Plan::Flipped];
+    let mut all = Vec::new();
+    for plan in plans {
+        all.push(planted(plan)?);
+    }
+    let mut turn = 0;
+    for claim in claims.iter_mut().filter(|claim| claim.measured.is_some()) {
+        let fault = claim.id.split('.').nth(1).unwrap_or_default();
+        claim.control = Some(match fault {
+            "kill" | "kill-rewrite" | "restart" | "kill-slow-fsync" => {
+                caught("the same load on a server without an AOF, killed", &no_aof, claim)
+            }
+            "power" | "power-rewrite" => {
+                caught("the same load with appendfsync no, and a power cut", &no_fsync, claim)
+            }
+            _ => {
+                turn += 1;
+                let at = (turn - 1) % plans.len();
+                caught(plans[at].words(), &all[at], claim)
+            }
+        });
+    }
+    Ok(())
+}
+
+/// What the claim's own judgement says of something broken.
+fn caught(what: &str, seen: &Result<Seen, String>, claim: &Claim) -> Control {
+    match seen {
+        Ok(seen) => {
+            let judged = judge::kept(seen.cell, Promise::Nothing, std::slice::from_ref(seen));
+            let id = judged.id.clone();
+            Control::of(what, &[judged], &id)
+        }
+        Err(why) => Control {
+            what: what.into(),
+            caught: false,
+            measured: format!("{} has no control here: {why}", claim.id),
+        },
+    }
+}

@@ -1,0 +1,163 @@
+//! From cells to claims: each is held against what its configuration promises. The controls are judged by the same
+//! function.
+
+use super::cell::{Appendfsync, Cell, Fault};
+use super::promise::{Promise, promise};
+use super::scene::{Fates, Seen};
+use super::table;
+use crate::buffer::writer::Ack;
+use crate::proof::claim::{Bound, Claim, Evidence, Unit, Verdict};
+use crate::report::units::{counted, millis, thousands};
+
+/// The steps of the brief: what survives a restart, and what a fault does.
+const RESTART: u8 = 4;
+const FAULT: u8 = 7;
+
+/// Rounds of a cell, or why there are none.
+pub(super) type Rounds = Result<Vec<Seen>, String>;
+
+/// The claim of each cell that makes sense and promises anything.
+pub(super) fn claims(cells: &[(Cell, Rounds)]) -> Vec<Claim> {
+    let mut claims: Vec<Claim> = cells
+        .iter()
+        .filter_map(|(cell, rounds)| {
+            let promised = promise(*cell).ok().filter(|promised| *promised != Promise::None)?;
+            Some(match rounds {
+                Ok(rounds) => kept(*cell, promised, rounds),
+                Err(why) => blank(*cell, promised).not_shown(why),
+            })
+        })
+        .collect();
+    if let Some(first) = claims.first_mut() {
+        first.evidence.push(table::cells(cells));
+        first.evidence.push(table::left_out());
+        first.evidence.extend(table::logs(cells));
+    }
+    claims
+}
+
+fn step(cell: Cell) -> u8 {
+    if cell.fault == Fault::Restart { RESTART } else { FAULT }
+}
+
+fn judged_by(promised: Promise) -> (Bound, f64, Unit) {
+    match promised {
+        Promise::Within(time) => (Bound::AtMost, time.as_secs_f64() * 1e3, Unit::Milliseconds),
+        Promise::Nothing | Promise::None => (Bound::Exactly, 0.0, Unit::Events),
+    }
+}
+
+fn statement(cell: Cell, promised: Promise) -> String {
+    let what = match promised {
+        Promise::Within(time) => format!(
+            "costs no event that was acknowledged more than {} s before it",
+            thousands(time.as_secs_f64(), 0)
+        ),
+        Promise::Nothing | Promise::None => "costs no acknowledged event".into(),
+    };
+    let setting = match (cell.appendfsync, cell.ack) {
+        // The server's settings have no part in it.
+        _ if matches!(cell.fault, Fault::Pause | Fault::WriterKilled | Fault::ReaderKilled) => String::new(),
+        (Appendfsync::Always | Appendfsync::Everysec | Appendfsync::No, Ack::Reply | Ack::Fsync) => {
+            format!("with {}, ", cell.setting())
+        }
+    };
+    format!("{setting}{} {what}", cell.fault.words())
+}
+
+fn blank(cell: Cell, promised: Promise) -> Claim {
+    Claim::judged(&cell.id(), step(cell), statement(cell, promised), judged_by(promised), 0.0, "")
+}
+
+/// Whether every round of a cell kept what is promised.
+pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Claim {
+    let judged = rounds.iter().map(|seen| (figure(seen, promised), seen));
+    // The worst speaks for all of them.
+    let worst = judged.max_by(|(a, x), (b, y)| {
+        wrongs(x, promised).len().cmp(&wrongs(y, promised).len()).then(a.total_cmp(b))
+    });
+    let Some((measured, seen)) = worst else { return blank(cell, promised).not_shown("no round was played") };
+    let mut why = sentence(seen, rounds.len());
+    let wrongs = wrongs(seen, promised);
+    for wrong in &wrongs {
+        why = format!("{wrong}; {why}");
+    }
+    let mut claim =
+        Claim::judged(&cell.id(), step(cell), statement(cell, promised), judged_by(promised), measured, why);
+    if !wrongs.is_empty() {
+        claim.verdict = Verdict::Refuted;
+    }
+    let told = seen.held.read.faults.iter().chain(&seen.through.read.faults);
+    claim.evidence.extend(told.take(5).map(|fault| Evidence::Note { text: fault.clone() }));
+    claim
+}
+
+/// What is held against the promise.
+fn figure(seen: &Seen, promised: Promise) -> f64 {
+    let both = [&seen.held, &seen.through];
+    match promised {
+        Promise::Within(_) => both
+            .iter()
+            .filter_map(|fates| fates.lost_for)
+            .max()
+            .map_or(0.0, |oldest| oldest.as_secs_f64() * 1e3),
+        Promise::Nothing | Promise::None => {
+            both.iter().map(|fates| fates.findings.lost()).sum::<u64>() as f64
+        }
+    }
+}
+
+/// What no configuration permits.
+fn wrongs(seen: &Seen, promised: Promise) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    let held = &seen.held.findings;
+    let through = &seen.through.findings;
+    let mut count = |events: u64, what: &str| {
+        if events > 0 {
+            wrongs.push(format!("{} {what}", thousands(events as f64, 0)));
+        }
+    };
+    count(held.unexpected + through.unexpected, "read that were never offered");
+    count(held.repeats, "stored twice");
+    count(held.out_of_order + through.out_of_order, "out of their lane's order");
+    let faults = (seen.held.read.faults.len() + seen.through.read.faults.len()) as u64;
+    if faults > 0 {
+        wrongs.push(counted(faults, "fault told by a reader", "faults told by readers"));
+    }
+    // A gap of which nobody is told.
+    let silent = held.lost().saturating_sub(seen.held.read.missing);
+    if silent > 0 && promised != Promise::Nothing {
+        wrongs.push(format!("{} lost that no reader was told of", thousands(silent as f64, 0)));
+    }
+    if let Some(failure) = &seen.failure {
+        wrongs.push(format!("a client ended: {failure}"));
+    } else if seen.again.is_none() {
+        wrongs.push("nothing was acknowledged any more after it".into());
+    }
+    wrongs
+}
+
+fn sentence(seen: &Seen, rounds: usize) -> String {
+    let show = |events: u64| thousands(events as f64, 0);
+    let of = |fates: &Fates| {
+        let lost = fates.findings.lost();
+        let age = fates.lost_for.map_or(String::new(), |oldest| {
+            format!(" (acknowledged up to {} ms before)", millis(oldest.as_secs_f64() * 1e3))
+        });
+        format!("{} of {} lost{age}", show(lost), show(fates.findings.acknowledged))
+    };
+    let back = seen.back.map_or(String::new(), |back| {
+        format!("; the server was back after {} ms", millis(back.as_secs_f64() * 1e3))
+    });
+    let twice = match seen.through.findings.repeats {
+        0 => String::new(),
+        again => format!(", {} given to the group again", show(again)),
+    };
+    let worst = if rounds > 1 { format!("the worst of {rounds} rounds: ") } else { String::new() };
+    format!(
+        "{worst}{} that nobody had read, {} that a group reads{twice}; {} were acknowledged before it{back}",
+        of(&seen.held),
+        of(&seen.through),
+        show(seen.before)
+    )
+}

@@ -1,0 +1,57 @@
+//! What each configuration promises, said before anything is tried. A cell that keeps more is fine; one that keeps less is
+//! refuted.
+//!
+//! | fault | `always`, or acknowledged after fsync | `everysec` | `no` |
+//! |---|---|---|---|
+//! | restart, kill, kill in a rewrite | nothing lost | nothing lost | nothing lost |
+//! | kill in a slow fsync | nothing lost | at most 2 s | - |
+//! | power cut, also in a rewrite | nothing lost | at most 2 s | all of it, until the kernel has written it |
+//! | full disk, failing fsync | nothing lost | nothing lost | nothing lost |
+//! | pause, end of a writer or reader | - | nothing lost | - |
+//!
+//! A write(2) has been made before the answer goes out, so what the kernel has survives the server's end. Under `everysec`
+//! the server puts a write off for up to two seconds while an fsync is under way, and answers all the same (`aof.c`,
+//! `flushAppendOnlyFile`); and what was written since the last fsync is not on the disk.
+
+use std::time::Duration;
+
+use super::cell::{Appendfsync, Cell, Fault};
+use crate::buffer::writer::Ack;
+
+/// How old the oldest lost event may be, where the server fsyncs every second.
+const SECONDS: Duration = Duration::from_secs(2);
+
+/// What may be lost of the acknowledged events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Promise {
+    /// None.
+    Nothing,
+    /// Those acknowledged so shortly before the fault.
+    Within(Duration),
+    /// Nothing is promised.
+    None,
+}
+
+/// What a cell promises, or why it makes no sense.
+pub(super) fn promise(cell: Cell) -> Result<Promise, &'static str> {
+    use Appendfsync::{Always, Everysec, No};
+    match (cell.fault, cell.appendfsync, cell.ack) {
+        (Fault::Pause | Fault::WriterKilled | Fault::ReaderKilled, fsync, ack) => match (fsync, ack) {
+            (Everysec, Ack::Reply) => Ok(Promise::Nothing),
+            _ => Err("the server neither ends nor loses its disk: fsync has no part in it"),
+        },
+        (_, Always, Ack::Fsync) => {
+            Err("under always every answer comes after the fsync: the same as by reply")
+        }
+        (_, No, Ack::Fsync) => {
+            Err("the server never fsyncs by itself: such an acknowledgement makes it do so")
+        }
+        (Fault::KillInSlowFsync | Fault::FsyncFails, No, _) => Err("the server never fsyncs"),
+        (_, Always, Ack::Reply) | (_, Everysec, Ack::Fsync) => Ok(Promise::Nothing),
+        (Fault::PowerCut | Fault::PowerCutInRewrite, No, _) => Ok(Promise::None),
+        (Fault::PowerCut | Fault::PowerCutInRewrite | Fault::KillInSlowFsync, Everysec, _) => {
+            Ok(Promise::Within(SECONDS))
+        }
+        (_, Everysec | No, _) => Ok(Promise::Nothing),
+    }
+}

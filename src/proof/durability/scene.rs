@@ -1,0 +1,196 @@
+//! One cell: load, the fault in the midst of it, the server back, load again, and the fate of every event.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::cell::Cell;
+use super::clients::{Heard, Read, Signals, Writing, follow, open, read_all};
+use super::ground::Ground;
+use super::strike::{Struck, strike, wait};
+use crate::buffer::batch::Limits;
+use crate::buffer::keys::Name;
+use crate::buffer::lock;
+use crate::event::synth::random::Rng;
+use crate::proof::ledger::{Findings, Ledger};
+use crate::proof::offer::Offer;
+use crate::server;
+
+/// Events that each writer has acknowledged before the fault, and again after it, at the least.
+const EVENTS: [u64; 2] = [100, 20_000];
+/// Events that must be acknowledged after the fault: a writer at the profile's rate has them within a second.
+const AGAIN: u64 = 100;
+/// Lines of the server's log that are kept.
+const LOG_LINES: usize = 40;
+
+/// What is done to what is stored, once nothing more is written: for controls.
+pub(super) type Plant<'a> = &'a dyn Fn(&Ground, &Name) -> anyhow::Result<()>;
+
+/// What to play.
+pub(super) struct Scene<'a> {
+    pub cell: Cell,
+    pub offer: &'a Offer,
+    pub limits: Limits,
+    /// The profile's.
+    pub rate: f64,
+    /// How long there is load before the fault.
+    pub before: Duration,
+    pub seed: u64,
+    pub plant: Option<Plant<'a>>,
+}
+
+/// What became of the events of one buffer.
+#[derive(Debug, Clone)]
+pub(super) struct Fates {
+    pub findings: Findings,
+    /// How long before the fault the first of the lost events had been acknowledged.
+    pub lost_for: Option<Duration>,
+    pub read: Read,
+}
+
+/// What came of it.
+pub(super) struct Seen {
+    pub cell: Cell,
+    /// The buffer that nobody reads until the end: what the server kept.
+    pub held: Fates,
+    /// The one that a group reads and acknowledges all the time: what the pipeline got.
+    pub through: Fates,
+    /// From the server's start to its first answer, where it had ended.
+    pub back: Option<Duration>,
+    /// From the end of the fault until events are acknowledged again; none where they never were.
+    pub again: Option<Duration>,
+    /// Events acknowledged before the fault.
+    pub before: u64,
+    /// What ended a client, or the wait for one.
+    pub failure: Option<String>,
+    /// What the server logged about it.
+    pub log: Vec<String>,
+}
+
+impl Scene<'_> {
+    /// Plays it.
+    pub fn play(&self, ground: &mut Ground) -> anyhow::Result<Seen> {
+        let names: [Name; 2] = ["through".parse()?, "held".parse()?];
+        let (signals, heard): (Arc<Signals>, [Arc<Heard>; 2]) = Default::default();
+        let address = ground.address.clone();
+        let writing = |place: usize| Writing {
+            place,
+            address: &address,
+            name: &names[place],
+            offer: self.offer,
+            limits: self.limits,
+            ack: self.cell.ack,
+            rate: (place == 0).then_some(self.rate),
+            signals: &signals,
+            heard: &heard[place],
+        };
+        let writers = [writing(0), writing(1)];
+        let opened = [writers[0].open(Default::default())?, writers[1].open(Default::default())?];
+        let reader = open(&address, &names[0], true)?;
+        let make = |index: u64, out: &mut Vec<u8>| self.offer.events.write_event(index, out);
+        let mut ledgers = [self.offer.ledger(&make), self.offer.ledger(&make)];
+        let [first, second] = &mut ledgers;
+        let mut pushed = [0; 2];
+        let mut failures = Vec::new();
+        let (course, through) = std::thread::scope(|scope| {
+            let [a, b] = opened;
+            let writing = [scope.spawn(|| writers[0].write(a)), scope.spawn(|| writers[1].write(b))];
+            let reading = scope.spawn(|| follow(&address, &names[0], reader, &signals, first));
+            let course = self.course(ground, &signals);
+            signals.over.store(true, Relaxed);
+            for (writer, pushed) in writing.into_iter().zip(&mut pushed) {
+                match writer.join().expect("a thread that writes") {
+                    Ok(events) => *pushed = events,
+                    Err(error) => failures.push(error.to_string()),
+                }
+            }
+            signals.written.store(true, Relaxed);
+            (course, reading.join().expect("a thread that reads"))
+        });
+        anyhow::ensure!(!server::ending(), "interrupted");
+        let (struck, again, before) = course?;
+        if let Some(plant) = self.plant {
+            plant(ground, &names[1])?;
+        }
+        let through = through.unwrap_or_else(|error| {
+            failures.push(format!("{error:#}"));
+            Read::default()
+        });
+        let held = read_all(&address, &names[1], second)?;
+        let [first, second] = ledgers;
+        let fates = |ledger: Ledger<'_>, place: usize, read| {
+            Self::fates(ledger, &lock(&heard[place]), self.offer.count() - pushed[place], struck.at, read)
+        };
+        Ok(Seen {
+            cell: self.cell,
+            through: fates(first, 0, through),
+            held: fates(second, 1, held),
+            back: struck.back,
+            again,
+            before,
+            failure: failures.into_iter().next(),
+            log: log(ground),
+        })
+    }
+
+    /// Load, the fault, and load again: what struck, how soon events were acknowledged again, and how many were before.
+    fn course(
+        &self,
+        ground: &mut Ground,
+        signals: &Signals,
+    ) -> anyhow::Result<(Struck, Option<Duration>, u64)> {
+        let mut draw = Rng::new(self.seed);
+        let started = Instant::now();
+        let acknowledged = |place: usize| signals.acknowledged[place].load(Relaxed);
+        // At any moment between two fsyncs of a second.
+        let before = self.before + Duration::from_millis(draw.below(1_000));
+        wait("load has lasted", || Ok(started.elapsed() >= before && acknowledged(0) >= EVENTS[0]))?;
+        signals.flat.store(true, Relaxed);
+        wait("events are acknowledged flat out", || Ok(acknowledged(1) >= EVENTS[1]))?;
+        let before = signals.acknowledged();
+        let struck = strike(self.cell.fault, ground, signals, &mut draw)?;
+        let (since, so_far) = (Instant::now(), [acknowledged(0), acknowledged(1)]);
+        let resumed = wait("events are acknowledged again", || {
+            Ok((0..2).all(|place| acknowledged(place) >= so_far[place] + AGAIN))
+        });
+        anyhow::ensure!(!server::ending(), "interrupted");
+        Ok((struck, resumed.is_ok().then(|| since.elapsed()), before))
+    }
+
+    /// What became of the events of one buffer, of which so many were never pushed.
+    fn fates(
+        mut ledger: Ledger<'_>,
+        heard: &[(crate::buffer::overflow::Told, Instant)],
+        beyond: u64,
+        at: Instant,
+        read: Read,
+    ) -> Fates {
+        for (told, _) in heard {
+            ledger.told(*told);
+        }
+        let lost: Vec<_> = ledger.lost().collect();
+        let when = |lane, place: u64| {
+            let covers = |told: &crate::buffer::overflow::Told| {
+                told.lane == lane && (told.from..told.from + told.events).contains(&place)
+            };
+            heard.iter().find(|(told, _)| covers(told)).map(|(_, when)| *when)
+        };
+        // A lane acknowledges in order: its first lost event is its oldest.
+        let mut seen = std::collections::HashSet::new();
+        let first = lost.iter().filter(|(lane, _)| seen.insert(*lane));
+        let lost_for = first.filter_map(|(lane, place)| when(*lane, *place)).min();
+        let findings = ledger.findings();
+        Fates {
+            findings: Findings { unknown: findings.unknown.saturating_sub(beyond), ..findings },
+            lost_for: lost_for.map(|oldest| at.saturating_duration_since(oldest)),
+            read,
+        }
+    }
+}
+
+/// What the server logged that is more than its usual start and end.
+fn log(ground: &Ground) -> Vec<String> {
+    let told = ["rror", "runcat", "Bad file", "fsync", "slow", "fork", "MISCONF", "Unrecoverable", "corrupt"];
+    let log = ground.server.log_tail(LOG_LINES);
+    log.lines().filter(|line| told.iter().any(|word| line.contains(word))).map(str::to_owned).collect()
+}

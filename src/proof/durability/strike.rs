@@ -1,0 +1,147 @@
+//! What each fault does, step by step, and how the server comes back from it.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::cell::Fault;
+use super::clients::Signals;
+use super::ground::Ground;
+use crate::buffer::connect::Address;
+use crate::event::synth::random::Rng;
+use crate::proof::target::facts_of;
+use crate::server;
+
+/// How long a pause lasts.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How long an fsync takes where it is slow. The server puts writes off for two seconds at the most.
+const SLOW: Duration = Duration::from_millis(1500);
+/// How long the server has to come to where the fault meets it.
+const SOON: Duration = Duration::from_secs(20);
+/// How long the kernel holds the server's writes back, at each key, so that a rewrite lasts: microseconds.
+const KEY_DELAY: u64 = 30_000;
+/// The longest that a power cut waits once a rewrite has begun; by then it may be over.
+const REWRITE_MAX: u64 = 1_200;
+/// How long a disk stays full.
+const FULL: Duration = Duration::from_millis(300);
+
+/// What a fault did.
+pub(super) struct Struck {
+    /// When.
+    pub at: Instant,
+    /// From the server's start to its first answer, where it had ended.
+    pub back: Option<Duration>,
+}
+
+/// Lets the fault happen, and the server come back.
+pub(super) fn strike(
+    fault: Fault,
+    ground: &mut Ground,
+    signals: &Signals,
+    draw: &mut Rng,
+) -> anyhow::Result<Struck> {
+    match fault {
+        Fault::KillInRewrite | Fault::PowerCutInRewrite => begin_rewrite(&ground.address)?,
+        Fault::KillInSlowFsync => {
+            ground.disk()?.slow_fsync(SLOW);
+            let disk = ground.disk()?;
+            wait("an fsync is under way", || Ok(disk.under_way() > 0))?;
+            // Under `always` nothing is acknowledged meanwhile.
+            let (since, before) = (Instant::now(), signals.acknowledged());
+            wait("events are acknowledged during it", || {
+                Ok(signals.acknowledged() > before + 10_000 || since.elapsed() > SLOW / 2)
+            })?;
+        }
+        _ => {}
+    }
+    if fault == Fault::PowerCutInRewrite {
+        std::thread::sleep(Duration::from_millis(draw.below(REWRITE_MAX)));
+    }
+    let at = Instant::now();
+    match fault {
+        Fault::Restart => {
+            ground.server.terminate()?;
+        }
+        Fault::Kill | Fault::KillInRewrite | Fault::KillInSlowFsync => ground.server.kill()?,
+        Fault::PowerCut | Fault::PowerCutInRewrite => {
+            ground.server.kill()?;
+            let torn = (draw.below(2) == 0).then(|| draw.bits());
+            ground.disk()?.cut_power(torn);
+        }
+        Fault::DiskFull => {
+            let disk = ground.disk()?;
+            let room = disk.room();
+            disk.set_room(disk.used());
+            until_refused(ground)?;
+            std::thread::sleep(FULL);
+            ground.disk()?.set_room(room);
+        }
+        Fault::FsyncFails => {
+            ground.disk()?.fail_fsync();
+            until_refused(ground)?;
+        }
+        Fault::Pause => {
+            ground.server.pause()?;
+            std::thread::sleep(PAUSE);
+            ground.server.resume()?;
+        }
+        Fault::WriterKilled => ask(&signals.end_writers, 2, signals)?,
+        Fault::ReaderKilled => ask(&signals.end_reader, 1, signals)?,
+    }
+    if let Some(disk) = &ground.disk {
+        disk.heal_fsync();
+    }
+    let back = (!ground.server.is_running()).then(|| come_back(ground)).transpose()?;
+    Ok(Struck { at, back })
+}
+
+fn come_back(ground: &mut Ground) -> anyhow::Result<Duration> {
+    let started = Instant::now();
+    ground.server.restart()?;
+    Ok(started.elapsed())
+}
+
+/// Asks so many clients to end in the middle and to begin again, and waits until they have.
+fn ask(flag: &AtomicU64, clients: u64, signals: &Signals) -> anyhow::Result<()> {
+    let before = signals.ended.load(Relaxed);
+    flag.fetch_add(1, Relaxed);
+    wait("clients have ended and begun again", || Ok(signals.ended.load(Relaxed) >= before + clients))
+}
+
+/// Begins a rewrite that lasts, and waits until it is under way.
+fn begin_rewrite(address: &Address) -> anyhow::Result<()> {
+    let mut connection = address.dial()?;
+    redis::cmd("CONFIG").arg("SET").arg("rdb-key-save-delay").arg(KEY_DELAY).exec(&mut connection)?;
+    redis::cmd("BGREWRITEAOF").exec(&mut connection)?;
+    wait("a rewrite is under way", || {
+        Ok(facts_of(&mut connection, &["persistence"])?.number("aof_rewrite_in_progress") == Some(1))
+    })
+}
+
+/// Until the server takes no writes, or has ended because of it.
+fn until_refused(ground: &Ground) -> anyhow::Result<()> {
+    let mut connection = ground.address.dial().ok();
+    wait("the server takes no writes", || {
+        let Some(connection) = &mut connection else { return Ok(true) };
+        let refuses = facts_of(connection, &["persistence"])
+            .map(|facts| facts.get("aof_last_write_status") == Some("err"));
+        Ok(refuses.unwrap_or(true) || !ground.server.is_running())
+    })?;
+    // One that ends has said so first, or is about to.
+    let ended = Instant::now();
+    while connection.is_some() && ground.server.is_running() && ended.elapsed() < FULL {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+/// Waits for a condition, as long as it may take.
+pub(super) fn wait(what: &str, mut condition: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    let started = Instant::now();
+    while !condition()? {
+        anyhow::ensure!(!server::ending(), "interrupted");
+        anyhow::ensure!(started.elapsed() < SOON, "waited {SOON:?} in vain until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
