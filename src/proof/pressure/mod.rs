@@ -27,6 +27,7 @@ use crate::proof::claim::Claim;
 use crate::proof::target::Target;
 use crate::proof::{Scale, Subject};
 
+pub use ground::changed_now;
 use ground::{Ground, holds_keys};
 use offer::Offer;
 use scene::{Pace, Scene};
