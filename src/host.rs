@@ -53,6 +53,28 @@ pub struct Disk {
     magic: u32,
 }
 
+/// What a version of cgroups calls its files, and the pages of files that have not been used lately.
+struct CgroupNames {
+    limit: &'static str,
+    used: &'static str,
+    idle: &'static str,
+}
+
+const CGROUP_1: CgroupNames = CgroupNames {
+    limit: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    idle: "total_inactive_file ",
+};
+const CGROUP_2: CgroupNames =
+    CgroupNames { limit: "memory.max", used: "memory.current", idle: "inactive_file " };
+
+/// A cgroup that limits memory.
+struct Cgroup {
+    folder: String,
+    names: &'static CgroupNames,
+    limit: u64,
+}
+
 impl Host {
     /// The machine of a server that answers at `address` and says this of itself, if it is this machine. `dir` is
     /// where it writes to. Over a tunnel or out of a container a server may answer on loopback and yet run elsewhere:
@@ -121,9 +143,11 @@ impl Host {
             .map_or((machine, "the machine has"), |limit| (limit, "its cgroup allows")))
     }
 
-    /// Memory that the machine could still give without swapping, in bytes.
+    /// Memory that the machine, and the server's cgroup with whatever else runs in it, could still give without
+    /// swapping, in bytes.
     pub fn available(&self) -> Read<u64> {
-        self.meminfo("MemAvailable")
+        let machine = self.meminfo("MemAvailable")?;
+        Ok(self.cgroups().iter().filter_map(|group| self.left_of(group)).fold(machine, u64::min))
     }
 
     /// Swap that the machine has, in bytes.
@@ -176,24 +200,39 @@ impl Host {
 
     /// The least memory limit of the server's cgroup and those above it.
     fn cgroup_limit(&self) -> Option<u64> {
-        let groups = self.file(&format!("proc/{}/cgroup", self.pid))?;
-        let mut limits = Vec::new();
+        self.cgroups().iter().map(|group| group.limit).min()
+    }
+
+    /// The server's cgroup and those above it, as far as they limit memory.
+    fn cgroups(&self) -> Vec<Cgroup> {
+        let groups = self.file(&format!("proc/{}/cgroup", self.pid)).unwrap_or_default();
+        let mut found = Vec::new();
         for group in groups.lines() {
             let mut parts = group.splitn(3, ':').skip(1);
-            let (controllers, path) = (parts.next()?, parts.next()?);
-            let (base, file) = match controllers {
-                "" => ("sys/fs/cgroup", "memory.max"),
+            let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
+            let (base, names) = match controllers {
+                "" => ("sys/fs/cgroup", &CGROUP_2),
                 _ if controllers.split(',').any(|name| name == "memory") => {
-                    ("sys/fs/cgroup/memory", "memory.limit_in_bytes")
+                    ("sys/fs/cgroup/memory", &CGROUP_1)
                 }
                 _ => continue,
             };
             for above in Path::new(path.trim_start_matches('/')).ancestors() {
-                let limit = self.file(&format!("{base}/{}/{file}", above.display()));
-                limits.extend(limit.and_then(|text| text.trim().parse::<u64>().ok()));
+                let folder = format!("{base}/{}", above.display());
+                let limit = self.file(&format!("{folder}/{}", names.limit));
+                let limit = limit.and_then(|text| text.trim().parse::<u64>().ok());
+                found.extend(limit.map(|limit| Cgroup { folder, names, limit }));
             }
         }
-        limits.into_iter().min()
+        found
+    }
+
+    /// What a cgroup has left, without the pages of files that it can do without.
+    fn left_of(&self, group: &Cgroup) -> Option<u64> {
+        let used: u64 = self.file(&format!("{}/{}", group.folder, group.names.used))?.trim().parse().ok()?;
+        let stat = self.file(&format!("{}/memory.stat", group.folder)).unwrap_or_default();
+        let idle = stat.lines().find_map(|line| line.strip_prefix(group.names.idle)?.trim().parse().ok());
+        Some(group.limit.saturating_sub(used.saturating_sub(idle.unwrap_or(0))))
     }
 
     fn needed(&self, path: &str) -> Read<String> {
@@ -284,6 +323,31 @@ mod tests {
             gib(&[one, ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")]),
             7_812
         );
+    }
+
+    #[test]
+    fn what_others_in_the_cgroup_hold_is_not_available() {
+        let left = |files: &[(&str, &str)]| {
+            let meminfo = ("proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 4000000 kB\n");
+            let all: Vec<_> = [meminfo].into_iter().chain(files.iter().copied()).collect();
+            let (_root, host) = machine(&all);
+            host.unwrap().available().unwrap()
+        };
+        let two = ("proc/7/cgroup", "0::/a/b\n");
+        let limit = ("sys/fs/cgroup/a/memory.max", "1000000\n");
+        let used = ("sys/fs/cgroup/a/memory.current", "900000\n");
+        assert_eq!(left(&[two]), 4_000_000 << 10);
+        assert_eq!(left(&[two, limit, used]), 100_000);
+        let stat = ("sys/fs/cgroup/a/memory.stat", "anon 5\ninactive_file 300000\nactive_file 9\n");
+        assert_eq!(left(&[two, limit, used, stat]), 400_000);
+        let one = ("proc/7/cgroup", "4:cpu,memory:/x\n");
+        let files = [
+            one,
+            ("sys/fs/cgroup/memory/x/memory.limit_in_bytes", "1000000\n"),
+            ("sys/fs/cgroup/memory/x/memory.usage_in_bytes", "700000\n"),
+            ("sys/fs/cgroup/memory/x/memory.stat", "inactive_file 1\ntotal_inactive_file 50000\n"),
+        ];
+        assert_eq!(left(&files), 350_000);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use forebay::buffer::overflow::{Fate, Listener, Overflow, Told};
 use forebay::buffer::reader::Reader;
-use forebay::buffer::writer::{Options, Writer};
+use forebay::buffer::writer::{Ack, Options, Writer};
 use forebay::event::lane::Lane;
 
 use crate::support::*;
@@ -125,4 +125,30 @@ fn a_server_that_is_slow_and_not_full_holds_the_source_back_and_costs_nothing() 
     // Unless the machine stood still for as long as makes a server count as away.
     assert_eq!((counts.acknowledged, counts.shed), (3_000, 0));
     assert_holds_exactly(&address(&server), &ledger);
+}
+
+#[test]
+fn what_is_stored_and_not_yet_synced_when_the_server_fills_up_is_not_shed() {
+    // By WAITAOF where the server has it and it waits, else with the answer.
+    let server = server(&[("appendonly", "yes"), ("appendfsync", "everysec")]);
+    let mut options = options(20, 8);
+    (options.ack, options.overflow) = (Ack::Fsync, Overflow::Shed);
+    if Writer::open(&address(&server), &name(), &options).is_err() {
+        tell(&server, "CONFIG SET appendfsync always");
+    }
+    let source = Source::start(open(&address(&server), &options), 9, 200);
+    source.grant(2_000);
+    source.until_acknowledged(2_000);
+    let used: u64 = info(&server, "used_memory").parse().unwrap();
+    tell(&server, &format!("CONFIG SET maxmemory {}", used + (1 << 20)));
+    until("much is shed", || {
+        source.grant(100);
+        source.monitor.counts().shed > 5_000
+    });
+    let (_, counts) = source.finish();
+    let found = contents(&address(&server));
+    let held: usize = Lane::ALL.iter().map(|lane| events_of(*lane, &found).len()).sum();
+    assert_eq!((counts.acknowledged + counts.shed, counts.open()), (counts.pushed, 0));
+    assert_eq!(held as u64, counts.acknowledged, "{counts:?}");
+    assert!(faults(&found).is_empty(), "{:?}", faults(&found));
 }

@@ -10,8 +10,8 @@ use forebay::server::Server;
 
 use crate::support::*;
 
-/// Bytes of a file's head where the buffer is called `test`.
-const HEAD: usize = 24;
+/// Bytes of a file's head, with its mark, where the buffer is called `test`.
+const HEAD: usize = 24 + 28;
 
 /// Bytes of a record before its frame.
 const RECORD_HEAD: usize = 72;
@@ -126,12 +126,18 @@ fn a_file_cut_at_any_byte_costs_the_blocks_after_the_cut_and_a_later_file_tells_
         for cut in 0..bytes.len() {
             let gone = records.iter().enumerate().filter(|(_, (_, end))| *end > cut);
             let lost: Vec<u64> = gone.map(|(at, _)| left.first(file) + at as u64).collect();
-            // Nothing comes after the last file: whether it ever had more cannot be known.
-            let is_counted = file == 1;
-            let is_torn = cut != 0 && cut != HEAD && records.iter().all(|(_, end)| *end != cut);
-            let unreadable = if is_counted { lost.len() as u64 } else { 0 };
+            // Nothing comes after the last file: of its last block nothing tells, of those before it the mark, as long
+            // as it is there.
+            let marked = records[1].1;
+            let unreadable = match (file, cut) {
+                (1, _) => lost.len() as u64,
+                (_, HEAD..) => records[..2].iter().filter(|(_, end)| *end > cut).count() as u64,
+                _ => 0,
+            };
+            let is_torn = records.iter().all(|(_, end)| *end != cut);
+            let is_kept = cut != 0 && (cut < marked || (file == 1 && is_torn));
             let what = format!("file {file} cut at {cut}");
-            left.costs(file, &bytes[..cut], &lost, unreadable, is_counted && is_torn, &what);
+            left.costs(file, &bytes[..cut], &lost, unreadable, is_kept, &what);
         }
     }
 }

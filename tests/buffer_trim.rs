@@ -107,6 +107,52 @@ fn exactly_the_oldest_events_that_are_told_as_trimmed_are_missing_and_a_reader_i
 }
 
 #[test]
+fn a_group_that_comes_again_is_told_what_was_dropped_meanwhile_and_no_other_group_is() {
+    let server = server(&[]);
+    limit(&server);
+    let address = address(&server);
+    let group = |name: &str| {
+        Reader::open(&address, &crate::support::name(), read_options(&Lane::ALL, Some((name, "one"))))
+            .unwrap()
+    };
+    let (options, heard) = trimming();
+    let source = Source::start(open(&address, &options), 5, 300);
+    source.grant(2_000);
+    source.until_acknowledged(2_000);
+    // Made before anything is acknowledged, so that nothing goes for another reason.
+    let waiting = group("waiting");
+    let mut early = group("early");
+    let mut read = drain(&mut early);
+    early.acknowledge(places(&read)).unwrap();
+    drop(early);
+    push_until_trimmed(&source, 20_000);
+    let (ledger, counts) = source.finish();
+    assert_lacks_the_trimmed(&address, &ledger, &counts, &heard.lock().unwrap());
+
+    let (early, waiting, late) =
+        (drain(&mut group("early")), drain(&mut { waiting }), drain(&mut group("late")));
+    let of_lane = |found: &[Found], lane: Lane| {
+        faults(found).into_iter().find_map(|fault| match fault {
+            Found::Dropped { lane: of, events_max, .. } if *of == lane => Some(*events_max),
+            Found::Dropped { .. } => None,
+            other => panic!("{other}"),
+        })
+    };
+    read.extend(early.iter().cloned());
+    for lane in Lane::ALL {
+        let pushed = ledger.lane(lane).len() as u64;
+        for (found, all) in [(&early, &read), (&waiting, &waiting)] {
+            let missing = pushed - events_of(lane, all).len() as u64;
+            let told = of_lane(found, lane);
+            assert!(missing <= told.unwrap_or(0), "lane {lane}: {missing} missing, {told:?} told");
+        }
+        assert_eq!(of_lane(&late, lane), None, "lane {lane}: it was made after that");
+    }
+    assert!(of_lane(&early, Lane::Likes).is_some() && of_lane(&waiting, Lane::Likes).is_some());
+    assert!(faults(&drain(&mut group("early"))).is_empty(), "told once");
+}
+
+#[test]
 fn counts_stay_exact_where_the_answer_to_a_step_is_lost() {
     const LOST: u64 = 12;
     let server = server(&[]);

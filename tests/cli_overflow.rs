@@ -91,8 +91,8 @@ fn damage_is_told_by_its_place_counted_and_the_file_is_kept() {
     let paths = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path());
     let path = paths.into_iter().find(|path| path.extension().is_some_and(|end| end == "spill")).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
-    // Of buffer `events`: after the head a record of 72 bytes and its frame.
-    let first = 26;
+    // Of buffer `events`: after the head and its mark a record of 72 bytes and its frame.
+    let first = 26 + 28;
     bytes[first + 80] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     tell(&server, "CONFIG SET maxmemory 0");
@@ -132,6 +132,36 @@ fn events_that_were_shed_or_trimmed_are_told_and_counted_in_the_exit_code() {
     let kept = run(&["read", "--quiet", "--url", &server.url()]).out;
     let dropped = 60_001 - lines(&kept).len();
     holds(&ran.err, &[&format!("{dropped} of the oldest events were dropped to make room (trim-oldest)")]);
+}
+
+#[test]
+fn what_became_of_the_events_is_told_too_where_the_writer_ends_with_an_error() {
+    let server = server(&[]);
+    let mut child = forebay(&["append", "--url", &server.url(), "--json", "--overflow", "shed"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&[&good(1)[..], b"\n"].concat()).unwrap();
+    until("the first event is stored", || super::cli_support::stored(&server) == 1);
+    tell(&server, "CONFIG SET maxmemory 1");
+    // All but what a pipe holds is taken and dropped before there is room.
+    stdin.write_all(&synthetic(50_000)).unwrap();
+    tell(&server, "CONFIG SET maxmemory 0");
+    assert_eq!(append(&server, b"", &[]).code, 0, "a newer writer takes the lanes");
+    until("the older one ends", || {
+        let written = stdin.write_all(&[&good(2)[..], b"\n"].concat());
+        written.is_err() || child.try_wait().unwrap().is_some()
+    });
+    drop(stdin);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let counts = summary(&ran);
+    let [acknowledged, shed] = numbers(&counts, &["acknowledged", "shed"])[..] else { panic!("{counts}") };
+    assert!(acknowledged >= 1 && shed > 10_000, "{counts}");
+    assert!(counts["error"].as_str().is_some_and(|why| why.contains("fenced")), "{counts}");
+    holds(&ran.err, &["fenced"]);
+    assert!(read_sorted(&server).len() as u64 >= acknowledged, "{counts}");
 }
 
 #[test]

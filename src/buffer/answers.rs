@@ -87,7 +87,7 @@ impl Appender {
         self.probing = false;
         self.backoff = BACKOFF_MIN;
         self.owed_since = Instant::now();
-        self.shared.owed(lane, (self.sent > 0).then_some(self.owed_since));
+        self.shared.owed(lane, (self.sent > 0).then(|| self.late_at()));
         if self.trouble_since.take().is_some() {
             self.shared.calm(self.lease.lane);
             if let Some(connection) = &self.connection {

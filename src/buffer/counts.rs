@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::error::Error;
-use super::overflow::{Fate, Listener, STALL, Told};
+use super::overflow::{Fate, Listener, Told};
 use super::room::Ever;
 use crate::event::lane::Lane;
 
@@ -40,8 +40,8 @@ pub(super) struct LaneCounts {
 pub(super) struct Standing {
     /// Why it takes nothing.
     trouble: Option<String>,
-    /// Since when the server owes an answer.
-    owed_since: Option<Instant>,
+    /// From when on the answer that the server owes is late.
+    late_at: Option<Instant>,
     /// Since when, and why, the writer's own disk takes nothing either.
     disk: Option<(Instant, String)>,
 }
@@ -91,15 +91,15 @@ impl Shared {
         self.standing(lane).trouble = None;
     }
 
-    /// The server owes an answer since then, or none.
-    pub fn owed(&self, lane: Lane, since: Option<Instant>) {
-        self.standing(lane).owed_since = since;
+    /// The server owes an answer that is late from then on, or none.
+    pub fn owed(&self, lane: Lane, late_at: Option<Instant>) {
+        self.standing(lane).late_at = late_at;
     }
 
     /// Whether the server takes nothing of this lane now.
     pub fn is_stuck(&self, lane: Lane) -> bool {
         let standing = self.standing(lane);
-        standing.trouble.is_some() || standing.owed_since.is_some_and(|since| since.elapsed() >= STALL)
+        standing.trouble.is_some() || standing.late_at.is_some_and(|late_at| Instant::now() >= late_at)
     }
 
     /// Whether the writer's own disk takes blocks of this lane, or why it does not.

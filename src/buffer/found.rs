@@ -33,6 +33,18 @@ pub enum Found {
         /// A writer dropped them, as far as its mark tells, to make room (`trim-oldest`).
         is_trimmed: bool,
     },
+    /// Blocks that a writer dropped to make room (`trim-oldest`) since the group was last given one: how many of them it
+    /// had not been given cannot be known.
+    Dropped {
+        /// Their lane.
+        lane: Lane,
+        /// The last of them, by its number.
+        upto: u64,
+        /// Events of the lane that were ever dropped so.
+        events_max: u64,
+        /// The block before which they stood.
+        before: Id,
+    },
     /// A block that was given to this consumer and is no longer in the stream.
     Gone {
         /// Its lane.
@@ -68,6 +80,11 @@ impl fmt::Display for Found {
                     "lane {lane}: blocks {from} to {to} ({events} events) are missing before block {before}{why}"
                 )
             }
+            Self::Dropped { lane, upto, events_max, before } => write!(
+                f,
+                "lane {lane}: blocks up to {upto} were dropped to make room (trim-oldest) since this group was last \
+                 given one, before block {before}: it lacks at most {events_max} events"
+            ),
             Self::Gone { lane, id } => {
                 write!(f, "lane {lane}: block {id} was given to this consumer and is no longer in the stream")
             }

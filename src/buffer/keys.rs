@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | `forebay:<buffer>:{<lane>}` | stream | an entry a block, fields `f s n e a z c d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
 //! | `forebay:<buffer>:load:…` | strings, lists, one stream | as requests make them | the load generator | removed when its run ends |
-//! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it; after each loss of the server's `lost:<last number lost>`, with number and events of the last block kept; `trimmed`, number of the last block dropped to make room, and events ever dropped so; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
+//! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it; after each loss of the server's `lost:<last number lost>`, with number and events of the last block kept; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
 //!
 //! The braces keep a lane's two keys in one cluster slot. Nothing else is written, and nothing is ever
 //! deleted but by `XTRIM MINID` (never `XDEL`: mixed with `MINID` it can leave a node that no longer loads).
@@ -56,6 +56,9 @@ impl Name {
 
     /// The field of that hash that says up to where blocks were dropped to make room.
     pub const TRIMMED: &str = "trimmed";
+
+    /// The field of that hash with the id of the last block dropped so.
+    pub const TRIMMED_ID: &str = "trimmed:id";
 
     /// A value that one connection of the load generator sets, gets and deletes.
     pub fn load_value(&self, connection: usize, slot: usize) -> String {

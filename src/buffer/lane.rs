@@ -18,6 +18,7 @@ use super::error::Error;
 use super::fsync;
 use super::keys::Name;
 use super::open::{Claim, Kept, Taken, take};
+use super::overflow::{STALL, STALL_FSYNC};
 use super::pack::Parcel;
 use super::recover::Setback;
 use super::scripts;
@@ -205,7 +206,7 @@ impl Appender {
         }
         if self.sent == 0 && !self.probing {
             self.owed_since = Instant::now();
-            self.shared.owed(self.lease.lane, Some(self.owed_since));
+            self.shared.owed(self.lease.lane, Some(self.late_at()));
         }
         // First of all: whether a WAITAOF follows depends on it.
         self.open_connection()?;
@@ -226,6 +227,11 @@ impl Appender {
         self.sent = upto;
         self.open_connection()?.send_packed_command(&wire)?;
         Ok(())
+    }
+
+    /// From when on the answer that is owed is late.
+    pub(super) fn late_at(&self) -> Instant {
+        self.owed_since + if self.wait_aof { STALL_FSYNC } else { STALL }
     }
 
     fn command(&self, number: u64, parcel: &Parcel) -> Vec<u8> {

@@ -20,7 +20,9 @@ impl Reader {
     ) -> Result<Option<Found>, RedisError> {
         let Place { lane, last, damaged, .. } = self.places[at];
         let Some((last_id, number, total)) = last.filter(|_| in_order) else {
-            return self.lost_before(lane, entry);
+            let given = if in_order { self.places[at].given.take() } else { None };
+            let lost = self.lost_before(lane, entry)?;
+            return if lost.is_some() { Ok(lost) } else { self.dropped_since(lane, given, entry) };
         };
         // Of a damaged entry, how many events it held is as unknown as its number.
         let due = (number.saturating_add(1 + damaged), total);
@@ -36,6 +38,26 @@ impl Reader {
         }
         let (numbers, events) = ((number.saturating_add(1), entry.number - 1), entry.before() - total);
         self.told_missing(lane, numbers, events, entry.id).map(Some)
+    }
+
+    /// Blocks that were dropped to make room since the group was given the block of this id, which is gone itself.
+    fn dropped_since(
+        &mut self,
+        lane: Lane,
+        given: Option<Id>,
+        entry: &Entry,
+    ) -> Result<Option<Found>, RedisError> {
+        let Some(given) = given else { return Ok(None) };
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.name.writer(lane)).arg(Name::TRIMMED).arg(Name::TRIMMED_ID);
+        let (mark, id): (Option<String>, Option<String>) = command.query(self.control()?)?;
+        let Some(id) = id.as_deref().and_then(Id::parse).filter(|id| *id > given) else { return Ok(None) };
+        let mark = mark.as_deref().and_then(|mark| mark.split_once(' '));
+        let number = |text: &str| text.parse::<u64>().ok();
+        let (upto, events_max) = mark.and_then(|(s, n)| Some((number(s)?, number(n)?))).unwrap_or_default();
+        // What is dropped after this block was read is told by the numbers.
+        let is_before = id < entry.id && events_max > 0;
+        Ok(is_before.then_some(Found::Dropped { lane, upto, events_max, before: entry.id }))
     }
 
     /// What is missing, and whether by decision.

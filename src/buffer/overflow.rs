@@ -8,7 +8,7 @@
 //! | `trim-oldest` | goes on | once acknowledged | the oldest events held | `trimmed` |
 //!
 //! A server that merely is slow changes nothing: it holds the source back. One that has not answered for a second
-//! while it owed an answer counts as away.
+//! while it owed an answer counts as away; where the answer waits for an fsync of every second, for three.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +19,9 @@ use crate::event::lane::Lane;
 /// How long the server may owe an answer before it counts as away. Longer than a usual fsync, shorter than what people
 /// take for a pause.
 pub(super) const STALL: Duration = Duration::from_secs(1);
+
+/// The same where the answer waits for an fsync that the server does every second, and puts off by as much again.
+pub(super) const STALL_FSYNC: Duration = Duration::from_secs(3);
 
 /// What becomes of events while the server takes none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -61,9 +61,12 @@ impl Mean {
 }
 
 impl Stat {
-    /// Events a second that came in over the last minute; none where no lane can tell.
+    /// Events a second that came in over the last minute; none where a lane that was ever written cannot tell: one that
+    /// is kept drained holds no block to tell it from.
     pub fn events_per_second_in(&self) -> Option<f64> {
-        self.lanes.iter().filter_map(|lane| lane.events_per_second_in).reduce(|a, b| a + b)
+        let written = self.lanes.iter().filter(|lane| lane.total > 0);
+        let rates = written.map(|lane| lane.events_per_second_in).collect::<Option<Vec<_>>>()?;
+        (!rates.is_empty()).then(|| rates.iter().sum())
     }
 
     /// Events a second that came in over the last day, or as far back as blocks are held, and the longest such span

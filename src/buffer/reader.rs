@@ -53,6 +53,8 @@ pub(super) struct Place {
     pub(super) last: Option<(Id, u64, u64)>,
     /// Entries after it that could not be read.
     pub(super) damaged: u64,
+    /// Where the group stood when this reader came to the lane, until a block is read in order.
+    pub(super) given: Option<Id>,
     /// Without a group: ids up to here were handed to the caller.
     seen: Id,
     /// In [`Phase::Own`]: ids up to here were looked through.
@@ -102,6 +104,7 @@ impl Reader {
             lane: *lane,
             last: None,
             damaged: 0,
+            given: None,
             seen: Id::default(),
             own: Id::default(),
         };
@@ -213,7 +216,7 @@ impl Reader {
                 | Found::Gone { lane, id } => {
                     self.held.insert((*lane, *id));
                 }
-                Found::Missing { .. } | Found::OutOfPlace { .. } => {}
+                Found::Missing { .. } | Found::Dropped { .. } | Found::OutOfPlace { .. } => {}
             }
         }
     }

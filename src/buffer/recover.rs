@@ -137,13 +137,16 @@ impl Appender {
     }
 
     /// Reads the answers to everything that was sent after the block that failed: without it stored, they are
-    /// refusals, and whatever they are, the blocks will be sent again.
+    /// refusals, and whatever they are, the blocks will be sent again. Where it was stored before, and only the repeat was
+    /// refused, later ones may have been stored.
     fn drain(&mut self) {
         if let Some(connection) = self.connection.as_mut() {
             for _ in 0..self.expected.len() {
                 // A refusal is an answer too. Whatever is none, a time-out first of all, may leave answers on
                 // their way that would be taken for those of later blocks, and each would be waited for in full.
-                if connection.recv_response().is_err() {
+                if let Ok(answer) = connection.recv_response() {
+                    self.doubtful = self.doubtful.max(stored_up_to(&answer));
+                } else {
                     self.connection = None;
                     self.doubt();
                     break;
@@ -165,6 +168,8 @@ impl Appender {
     }
 
     fn rewind(&mut self) {
+        // Answered and not yet synced: they are sent again, and the server has them.
+        self.doubtful = self.doubtful.max(self.acked + self.stored as u64);
         self.expected.clear();
         self.sent = 0;
         self.stored = 0;
@@ -262,5 +267,13 @@ impl Appender {
         std::thread::sleep(self.backoff.min(self.patience_left()));
         self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
         Ok(())
+    }
+}
+
+/// The number of the block that an answer says is stored; 0 where it says none is.
+fn stored_up_to(answer: &Value) -> u64 {
+    match redis::from_redis_value_ref::<(String, u64, u64)>(answer) {
+        Ok((what, number, _)) if what == "ok" => number,
+        _ => 0,
     }
 }

@@ -7,6 +7,7 @@ use redis::{RedisError, Script, Value};
 
 use super::entry::{Id, list};
 use super::error::Error;
+use super::keys::Name;
 use super::reader::{Found, Reader};
 use crate::event::lane::Lane;
 
@@ -37,6 +38,7 @@ impl Reader {
             Ok(groups) => {
                 if let Some(row) = groups.iter().find(|row| is_group(row, &group)) {
                     let last = field(row, "last-delivered-id").unwrap_or_default();
+                    self.given(lane, Id::parse(&last));
                     return self.go_on_from(lane, &last);
                 }
             }
@@ -44,11 +46,23 @@ impl Reader {
             // The stream itself is not there.
             Err(_) => {}
         }
+        // After what was dropped to make room, so that what is dropped from here on can be told from it.
+        let mut dropped = redis::cmd("HGET");
+        dropped.arg(self.name.writer(lane)).arg(Name::TRIMMED_ID);
+        let dropped: Option<String> = dropped.query(self.control()?)?;
+        let from = dropped.and_then(|id| Id::parse(&id)).unwrap_or_default();
+        self.given(lane, Some(from));
         let mut command = redis::cmd("XGROUP");
-        command.arg("CREATE").arg(&key).arg(&group).arg("0").arg("MKSTREAM");
+        command.arg("CREATE").arg(&key).arg(&group).arg(from.to_string()).arg("MKSTREAM");
         match command.exec(self.control()?) {
             Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
             made => made,
+        }
+    }
+
+    fn given(&mut self, lane: Lane, id: Option<Id>) {
+        for place in self.places.iter_mut().filter(|place| place.lane == lane) {
+            place.given = id;
         }
     }
 

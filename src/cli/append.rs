@@ -110,8 +110,16 @@ impl Append {
         let monitor = writer.monitor();
         let closed = writer.close();
         shown.store(true, Relaxed);
-        let counts = closed.map_err(|error| counted(error, &monitor.counts()))?;
-        self.report(global, &monitor, counts, rejects.count, started.elapsed())?;
+        // What became of the events is told however it ended.
+        let counts = closed.as_ref().map_or_else(|_| monitor.counts(), |counts| *counts);
+        let took = started.elapsed();
+        if let Err(error) = closed {
+            let error = counted(error, &counts);
+            // The error goes before whatever telling it comes to.
+            let _ = self.report(global, &monitor, counts, (rejects.count, took), Some(&error));
+            return Err(error);
+        }
+        self.report(global, &monitor, counts, (rejects.count, took), None)?;
         rejects.finish()?;
         if let Some(error) = broken {
             return Err(anyhow::Error::from(error).context("reading the input"));
@@ -154,8 +162,8 @@ impl Append {
         global: &Global,
         monitor: &Monitor,
         counts: Counts,
-        refused: u64,
-        took: Duration,
+        (refused, took): (u64, Duration),
+        error: Option<&anyhow::Error>,
     ) -> anyhow::Result<()> {
         let seconds = took.as_secs_f64();
         if global.json {
@@ -176,6 +184,7 @@ impl Append {
                 "left": counts.left, "left_earlier_bytes": counts.earlier_bytes,
                 "spilled": counts.spilled, "recovered": counts.recovered, "unreadable": counts.unreadable,
                 "shed": counts.shed, "trimmed": counts.trimmed, "seconds": seconds, "lanes": lanes,
+                "error": error.map(|error| format!("{error:#}")),
             });
             return say::result(&format!("{summary}\n")).context(say::STDOUT);
         }

@@ -144,7 +144,13 @@ impl On {
             if let (Some((address, name)), Err(RecvTimeoutError::Timeout)) =
                 (&on_signal, over.recv_timeout(CLEAN_UP))
             {
-                target::remove(address, name);
+                // It did not: the server does not answer, or the run is stuck.
+                for what in pressure::changed_now() {
+                    say::tell(&format!("forebay: {what}"));
+                }
+                if let Err(why) = target::try_to_remove(address, name) {
+                    say::tell(&format!("forebay: {why}"));
+                }
             }
         })?;
         let binary = self.place.binary()?;

@@ -91,16 +91,23 @@ impl Drop for Keys<'_> {
 
 /// Removes a proof's buffer from a server.
 pub fn remove(address: &Address, name: &Name) {
+    // A server of our own that a signal has ended has no keys any more.
+    if let Err(why) = try_to_remove(address, name)
+        && !crate::server::ending()
+    {
+        tracing::warn!("{why}");
+    }
+}
+
+/// The same; where it cannot be done, what is left, and what to do.
+pub fn try_to_remove(address: &Address, name: &Name) -> Result<(), String> {
     let removed = address.connect().map_err(|error| error.to_string()).and_then(|(mut connection, _)| {
         let unlink: redis::RedisResult<u64> = redis::cmd("UNLINK").arg(name.keys()).query(&mut connection);
         unlink.map_err(|error| error.to_string())
     });
-    // A server of our own that a signal has ended has no keys any more.
-    if let Err(why) = removed
-        && !crate::server::ending()
-    {
-        tracing::warn!("the proof's keys are still on {address} ({why}): UNLINK {}", name.keys().join(" "));
-    }
+    removed.map(drop).map_err(|why| {
+        format!("the proof's keys are still on {address} ({why}): UNLINK {}", name.keys().join(" "))
+    })
 }
 
 /// A buffer name that nobody else uses.

@@ -146,9 +146,9 @@ impl Folder {
         FILE_BYTES.min(self.bytes_max / 8)
     }
 
-    /// The head of a file of this session, with so many events in earlier ones.
-    pub(super) fn head(&self, before: u64) -> Vec<u8> {
-        record::head(&self.buffer, before)
+    /// The head of a file of this session, with so many events in earlier ones, up to this place.
+    pub(super) fn head(&self, before: u64, place: u64) -> Vec<u8> {
+        record::head(&self.buffer, before, place)
     }
 
     /// Bytes of such a head.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::folder::Folder;
-use super::record::{self, At, Missing, Record};
+use super::record::{self, At, Mark, Missing, Record};
 use super::{Stored, scan};
 use crate::block::frame::Block;
 use crate::event::lane::Lane;
@@ -31,6 +31,8 @@ struct Segment {
     is_damaged: bool,
     /// It ends before a block does, as a writer leaves it that is cut off while it writes.
     is_torn: bool,
+    /// What was in it for certain, until all of it was read.
+    mark: Option<Mark>,
 }
 
 /// What a read came upon.
@@ -53,8 +55,9 @@ pub(super) struct Log {
     reading: Option<File>,
     at: usize,
     offset: u64,
-    /// Events written to this session's files.
+    /// Events written to this session's files, and the place of the last block.
     written: u64,
+    last_place: u64,
     /// Of the session that is read: events in its files up to the last block read.
     expected: Option<(Arc<str>, u64)>,
     /// How far the server has stored earlier sessions, once that is known.
@@ -74,6 +77,7 @@ impl Log {
             owed: 0,
             is_damaged: false,
             is_torn: false,
+            mark: None,
         });
         let segments: VecDeque<Segment> = left.collect();
         Self {
@@ -86,6 +90,7 @@ impl Log {
             at: 0,
             offset: 0,
             written: 0,
+            last_place: 0,
             expected: None,
             known: None,
             unreadable: 0,
@@ -95,7 +100,7 @@ impl Log {
     /// Whether everything in it was read.
     pub(super) fn is_read(&self) -> bool {
         self.at + 1 >= self.segments.len()
-            && self.segments.get(self.at).is_none_or(|last| self.offset >= last.bytes)
+            && self.segments.get(self.at).is_none_or(|last| self.offset >= last.bytes && last.mark.is_none())
     }
 
     /// Writes blocks and returns once they are on the disk: all, or none. `sent`
@@ -124,15 +129,22 @@ impl Log {
         {
             self.begin_file()?;
         }
-        let (mut bytes, mut written) = (Vec::new(), self.written);
+        let (mut bytes, mut written, mut last_place) = (Vec::new(), self.written, self.last_place);
         for (place, first, block) in blocks {
             record::write(*place, *first, written, block, &mut bytes);
             written += block.events;
+            last_place = *place;
         }
         let (Some(file), Some(segment)) = (&self.writing, self.segments.back_mut()) else {
             return Err(io::Error::other("no file to write to"));
         };
-        if let Err(error) = file.write_all_at(&bytes, segment.bytes).and_then(|()| file.sync_data()) {
+        let mark = Mark { bytes: segment.bytes, events: self.written, place: self.last_place };
+        let mark_at = self.folder.head_bytes() - Mark::BYTES as u64;
+        let written_all = file
+            .write_all_at(&bytes, segment.bytes)
+            .and_then(|()| file.write_all_at(&mark.write(), mark_at))
+            .and_then(|()| file.sync_data());
+        if let Err(error) = written_all {
             // What an fsync that failed has left of the file's end nobody knows. Nothing after it counts.
             let _ = file.set_len(segment.bytes);
             self.writing = None;
@@ -140,7 +152,7 @@ impl Log {
             return Err(error);
         }
         segment.bytes += bytes.len() as u64;
-        self.written = written;
+        (self.written, self.last_place) = (written, last_place);
         Ok(segment.number)
     }
 
@@ -165,7 +177,7 @@ impl Log {
         self.writing = None;
         let path = self.folder.file(self.lane, self.next_number);
         let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
-        let head = self.folder.head(self.written);
+        let head = self.folder.head(self.written, self.last_place);
         if let Err(error) =
             file.write_all_at(&head, 0).and_then(|()| file.sync_all()).and_then(|()| self.folder.sync())
         {
@@ -181,6 +193,7 @@ impl Log {
             owed: 0,
             is_damaged: false,
             is_torn: false,
+            mark: None,
         };
         self.next_number += 1;
         self.segments.push_back(segment);
@@ -199,7 +212,7 @@ impl Log {
     /// The session of the next block, where there may be one.
     pub(super) fn next_session(&mut self) -> Option<Arc<str>> {
         while let Some(segment) = self.segments.get(self.at) {
-            if self.offset < segment.bytes {
+            if self.offset < segment.bytes || segment.mark.is_some() {
                 return Some(segment.session.clone());
             }
             if self.at + 1 == self.segments.len() {
@@ -230,6 +243,9 @@ impl Log {
 
     fn try_next(&mut self) -> io::Result<Option<Item>> {
         let Some(session) = self.next_session() else { return Ok(None) };
+        if let Some(item) = self.end_of_file(&session) {
+            return Ok(Some(item));
+        }
         let end = self.segments[self.at].bytes;
         // Taken out, and put back where all went well: a file that could not be read is opened anew.
         let file = match self.reading.take() {
@@ -238,14 +254,17 @@ impl Log {
         };
         let at = self.offset;
         if at == 0
-            && let Some(before) = scan::head(&file, self.folder.head_bytes(), end)?
+            && let Some((before, mark)) = scan::head(&file, self.folder.head_bytes(), end)?
         {
             self.offset = self.folder.head_bytes();
             // Of the files before it whose blocks are stored, nothing is left to go on from.
             if self.expected.as_ref().is_none_or(|(of, _)| *of != session) {
-                self.expected = Some((session, before));
+                self.expected = Some((session.clone(), before));
             }
             self.reading = Some(file);
+            let segment = &mut self.segments[self.at];
+            segment.is_damaged |= mark.is_none();
+            segment.mark = mark.filter(|mark| mark.bytes > end);
             return self.try_next();
         }
         let found = match at {
@@ -271,13 +290,28 @@ impl Log {
                 let next = scan::next_record(&file, at + 1, end)?;
                 self.offset = next.unwrap_or(end);
                 let segment = &mut self.segments[self.at];
-                segment.is_damaged |= next.is_some() || found == At::Nothing;
+                // A head is on the disk before anything is accepted into its file.
+                segment.is_damaged |= next.is_some() || found == At::Nothing || at == 0;
                 segment.is_torn |= next.is_none();
                 Item::Damage(self.no_block(at, next))
             }
         };
         self.reading = Some(file);
         Ok(Some(item))
+    }
+
+    /// Where a file is read to its end, and was longer: what is missing of it is counted.
+    fn end_of_file(&mut self, session: &Arc<str>) -> Option<Item> {
+        let segment = &mut self.segments[self.at];
+        if self.offset < segment.bytes {
+            return None;
+        }
+        let mark = segment.mark.take()?;
+        segment.is_damaged = true;
+        let missing = mark.bytes - segment.bytes;
+        self.count_gap(session, mark.events, Some(mark.place.saturating_add(1)));
+        self.expected = Some((session.clone(), mark.events));
+        Some(Item::Damage(format!("{}: {missing} bytes that were here are missing", self.place(self.offset))))
     }
 
     fn no_block(&self, at: u64, next: Option<u64>) -> String {

@@ -10,7 +10,9 @@
 //! | … | the zstd frame, as a stream entry has it |
 //!
 //! Numbers are little-endian. A file begins with a head: `FBS1`, length of the buffer's name, the name, 8 bytes events in
-//! the session's files before this one, CRC-32 of these.
+//! the session's files before this one, CRC-32 of these. Then a mark, which each write brings up to the one before it: 8
+//! bytes each for the file's bytes that were on the disk for certain, events in the session's files up to there, place of
+//! the last block up to there; CRC-32 of these. A file that is shorter than its mark says was damaged.
 
 use std::sync::Arc;
 
@@ -105,20 +107,53 @@ pub(super) fn read(bytes: &[u8]) -> At {
     At::Record(Record { place, first, before, block: Arc::new(block) }, whole)
 }
 
-/// The head of a file of this buffer, with so many events of its session in earlier files.
-pub(super) fn head(buffer: &str, before: u64) -> Vec<u8> {
+/// What was in a file for certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Events in the session's files up to there.
+    pub events: u64,
+    /// Place of the last block up to there.
+    pub place: u64,
+}
+
+impl Mark {
+    /// Bytes of a mark.
+    pub const BYTES: usize = 28;
+
+    pub fn write(self) -> Vec<u8> {
+        let mut mark: Vec<u8> =
+            [self.bytes, self.events, self.place].into_iter().flat_map(u64::to_le_bytes).collect();
+        let sum = crc32fast::hash(&mark);
+        mark.extend_from_slice(&sum.to_le_bytes());
+        mark
+    }
+
+    /// Reads the mark that a head ends with; none where it is damaged.
+    pub fn read(head: &[u8]) -> Option<Self> {
+        let mark = head.get(head.len().checked_sub(Self::BYTES)?..)?;
+        let long = |at: usize| u64::from(short(mark, at)) | u64::from(short(mark, at + 4)) << 32;
+        let is_sound = crc32fast::hash(&mark[..Self::BYTES - 4]) == short(mark, Self::BYTES - 4);
+        is_sound.then(|| Self { bytes: long(0), events: long(8), place: long(16) })
+    }
+}
+
+/// The head of a file of this buffer, with so many events of its session in earlier files, up to this place.
+pub(super) fn head(buffer: &str, before: u64, place: u64) -> Vec<u8> {
     let mut head = MAGIC.to_vec();
     head.extend_from_slice(&(buffer.len() as u32).to_le_bytes());
     head.extend_from_slice(buffer.as_bytes());
     head.extend_from_slice(&before.to_le_bytes());
     let sum = crc32fast::hash(&head);
     head.extend_from_slice(&sum.to_le_bytes());
+    head.extend(Mark { bytes: head_len(buffer), events: before, place }.write());
     head
 }
 
-/// Bytes of such a head.
+/// Bytes of such a head, with its mark.
 pub(super) fn head_len(buffer: &str) -> u64 {
-    buffer.len() as u64 + 20
+    (buffer.len() + 20 + Mark::BYTES) as u64
 }
 
 /// Whose file begins so, and the events of its session in earlier files; none where the head is damaged or was never
@@ -179,14 +214,16 @@ mod tests {
 
     #[test]
     fn a_head_says_whose_file_it_is_or_nothing() {
-        let head = head("day", 5);
+        let head = head("day", 5, 2);
         assert_eq!(owner(&head), Some(("day".to_owned(), 5)));
+        assert_eq!(Mark::read(&head), Some(Mark { bytes: head_len("day"), events: 5, place: 2 }));
         assert_eq!(head.len() as u64, head_len("day"));
+        let mark = head.len() - Mark::BYTES;
         for at in 0..head.len() {
-            assert_eq!(owner(&head[..at]), None, "cut at {at}");
+            assert!(at >= mark || owner(&head[..at]).is_none(), "cut at {at}");
             let mut flipped = head.clone();
             flipped[at] ^= 1;
-            assert_eq!(owner(&flipped), None, "byte {at}");
+            assert_eq!((owner(&flipped).is_none(), Mark::read(&flipped).is_none()), (at < mark, at >= mark));
         }
     }
 }

@@ -4,14 +4,15 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use super::record::{self, At, HEAD_BYTES, MAGIC};
+use super::record::{self, At, HEAD_BYTES, MAGIC, Mark};
 
-/// What the head of `len` bytes of a file of `end` bytes tells: events of its session in earlier files; none where it
-/// is damaged.
-pub(super) fn head(file: &File, len: u64, end: u64) -> io::Result<Option<u64>> {
+/// What the head of `len` bytes of a file of `end` bytes tells: events of its session in earlier files, and its mark;
+/// none where it is damaged.
+pub(super) fn head(file: &File, len: u64, end: u64) -> io::Result<Option<(u64, Option<Mark>)>> {
     let mut bytes = vec![0; len.min(end) as usize];
     file.read_exact_at(&mut bytes, 0)?;
-    Ok(record::owner(&bytes).map(|(_, before)| before))
+    let is_whole = bytes.len() as u64 == len;
+    Ok(record::owner(&bytes).map(|(_, before)| (before, Mark::read(&bytes).filter(|_| is_whole))))
 }
 
 /// What stands at a place of a file of `end` bytes.

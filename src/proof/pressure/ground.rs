@@ -1,18 +1,35 @@
 //! Where a run takes place: a server of its own, or the one that was given, with a small `maxmemory` for the time of
 //! the run.
 
+use std::sync::Mutex;
+
 use redis::Connection;
 
 use super::Run;
 use crate::buffer::connect::Address;
+use crate::buffer::lock;
 use crate::proof::target::{Target, facts, setting};
-use crate::server::Server;
+use crate::server::{Server, quoted};
 
 /// Settings that a run changes.
 const CHANGED: [&str; 3] = ["maxmemory", "maxmemory-policy", "notify-keyspace-events"];
 
 /// Tells of every evicted key.
 const EVICTED: &str = "Ee";
+
+/// How to set back what is changed on somebody's server at this moment.
+static CHANGED_NOW: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// What somebody has to set back by hand, should this program end now.
+pub fn changed_now() -> Vec<String> {
+    lock(&CHANGED_NOW).clone()
+}
+
+fn what_to_set(address: &Address, before: &[(&'static str, String)]) -> String {
+    let settings: Vec<String> =
+        before.iter().map(|(name, value)| format!("CONFIG SET {name} {}", quoted(value))).collect();
+    format!("{address} still has the proof's settings: {}", settings.join(", "))
+}
 
 /// A server at a limit. Dropped, a server of our own ends, and one that was given has its settings back.
 pub(super) struct Ground {
@@ -53,6 +70,7 @@ impl Ground {
              set back; allow CONFIG, or run it without --url on a server of its own",
             CHANGED.join(", ")
         );
+        lock(&CHANGED_NOW).push(what_to_set(address, &before));
         let ground = Self { address: address.clone(), limit, empty, _server: None, before };
         let now = [limit.to_string(), eviction.to_owned(), EVICTED.to_owned()];
         for (name, value) in CHANGED.into_iter().zip(now) {
@@ -86,14 +104,10 @@ impl Drop for Ground {
         let restored = self.address.dial().map_err(anyhow::Error::from).and_then(|mut connection| {
             self.before.iter().try_for_each(|(name, value)| set(&mut connection, name, value))
         });
+        let what = what_to_set(&self.address, &self.before);
         if let Err(error) = restored {
-            let settings: Vec<String> =
-                self.before.iter().map(|(name, value)| format!("{name} \"{value}\"")).collect();
-            tracing::warn!(
-                "{} still has the proof's settings ({error}); before, they were: {}",
-                self.address,
-                settings.join(", ")
-            );
+            tracing::warn!("the settings could not be set back ({error}): {what}");
         }
+        lock(&CHANGED_NOW).retain(|other| *other != what);
     }
 }

@@ -26,6 +26,7 @@ use crate::proof::offer::Offer;
 use crate::proof::target::Target;
 use crate::proof::{Scale, Subject};
 
+pub use ground::changed_now;
 use ground::{Ground, holds_keys};
 use scene::{Pace, Scene};
 use seen::Policy;

@@ -37,7 +37,7 @@ pub(super) struct Faults {
 impl Faults {
     fn add(&mut self, fault: &Found) {
         // Expected where the policy is to drop the oldest: the ledger holds the count against what is missing.
-        if matches!(fault, Found::Missing { is_trimmed: true, .. }) {
+        if matches!(fault, Found::Missing { is_trimmed: true, .. } | Found::Dropped { .. }) {
             return;
         }
         self.say(fault.to_string());
