@@ -152,6 +152,7 @@ impl Read {
                     Err(why) => self.faults.push(Found::Damaged { lane, id: entry.id, why }.to_string()),
                 },
                 Found::Missing { events, .. } => self.missing += events,
+                Found::Dropped { .. } => self.faults.push(item.to_string()),
                 // Given before and gone with what the server lost, or trimmed: it was read.
                 Found::Gone { lane, id } => done.push((lane, id)),
                 fault => self.faults.push(fault.to_string()),

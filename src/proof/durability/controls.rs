@@ -5,6 +5,7 @@ use redis::Value;
 
 use super::cell::{Appendfsync, Cell, Fault};
 use super::ground::Ground;
+use super::judge::NotPlayed;
 use super::promise::Promise;
 use super::scene::{Plant, Seen};
 use super::{Run, judge};
@@ -119,14 +120,14 @@ pub(super) fn attach(run: &Run<'_>, offer: &Offer, claims: &mut [Claim]) -> anyh
 }
 
 /// What the claim's own judgement says of something broken.
-fn caught(what: &str, seen: &Result<Seen, String>, claim: &Claim) -> Control {
+fn caught(what: &str, seen: &Result<Seen, NotPlayed>, claim: &Claim) -> Control {
     match seen {
         Ok(seen) => {
             let judged = judge::kept(seen.cell, Promise::Nothing, std::slice::from_ref(seen));
             let id = judged.id.clone();
             Control::of(what, &[judged], &id)
         }
-        Err(why) => Control {
+        Err(NotPlayed::Absent(why) | NotPlayed::Broken(why)) => Control {
             what: what.into(),
             caught: false,
             measured: format!("{} has no control here: {why}", claim.id),

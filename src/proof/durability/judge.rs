@@ -13,8 +13,17 @@ use crate::report::units::{counted, millis, thousands};
 const RESTART: u8 = 4;
 const FAULT: u8 = 7;
 
+/// Why a cell has no rounds to judge.
+#[derive(Debug, Clone)]
+pub(super) enum NotPlayed {
+    /// It cannot be tried here.
+    Absent(String),
+    /// It did not come to its end: the server did not come back, or a client did not go on.
+    Broken(String),
+}
+
 /// Rounds of a cell, or why there are none.
-pub(super) type Rounds = Result<Vec<Seen>, String>;
+pub(super) type Rounds = Result<Vec<Seen>, NotPlayed>;
 
 /// The claim of each cell that makes sense and promises anything.
 pub(super) fn claims(cells: &[(Cell, Rounds)]) -> Vec<Claim> {
@@ -24,7 +33,12 @@ pub(super) fn claims(cells: &[(Cell, Rounds)]) -> Vec<Claim> {
             let promised = promise(*cell).ok().filter(|promised| *promised != Promise::None)?;
             Some(match rounds {
                 Ok(rounds) => kept(*cell, promised, rounds),
-                Err(why) => blank(*cell, promised).not_shown(why),
+                Err(NotPlayed::Absent(why)) => blank(*cell, promised).not_shown(why),
+                Err(NotPlayed::Broken(why)) => {
+                    let mut claim = blank(*cell, promised).not_shown(why);
+                    claim.verdict = Verdict::Refuted;
+                    claim
+                }
             })
         })
         .collect();

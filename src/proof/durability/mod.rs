@@ -17,6 +17,7 @@ mod table;
 
 use std::time::Duration;
 
+use crate::buffer::error::Error;
 use crate::proof::claim::Claim;
 use crate::proof::offer::Offer;
 use crate::proof::target::Target;
@@ -24,7 +25,7 @@ use crate::proof::{Scale, Subject};
 
 use cell::Cell;
 use ground::{Ground, NoGround};
-use judge::Rounds;
+use judge::{NotPlayed, Rounds};
 use promise::promise;
 use scene::{Plant, Scene, Seen};
 
@@ -48,7 +49,8 @@ impl Run<'_> {
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         if let Target::Given(address) = self.on.target {
             let why = format!("{address} is somebody's server: it would be killed");
-            let cells: Vec<(Cell, Rounds)> = Cell::all().map(|cell| (cell, Err(why.clone()))).collect();
+            let absent = || Err(NotPlayed::Absent(why.clone()));
+            let cells: Vec<(Cell, Rounds)> = Cell::all().map(|cell| (cell, absent())).collect();
             return Ok(judge::claims(&cells));
         }
         let offer = Offer::draw(self.on.seed, self.on.profile.load.rate, EVENTS, self.on.progress)?;
@@ -81,7 +83,7 @@ impl Run<'_> {
     }
 
     /// A round of a cell; or why it cannot be tried here.
-    fn play(&self, offer: &Offer, cell: Cell, round: u64) -> anyhow::Result<Result<Seen, String>> {
+    fn play(&self, offer: &Offer, cell: Cell, round: u64) -> anyhow::Result<Result<Seen, NotPlayed>> {
         let over = [("appendfsync", cell.appendfsync.word())];
         self.scene(offer, cell, round, &over, None)
     }
@@ -93,11 +95,11 @@ impl Run<'_> {
         round: u64,
         over: &[(&str, &str)],
         plant: Option<Plant<'_>>,
-    ) -> anyhow::Result<Result<Seen, String>> {
+    ) -> anyhow::Result<Result<Seen, NotPlayed>> {
         let ground = Ground::new(self.on.binary, self.on.profile, cell.fault.needs_disk(), over);
         let mut ground = match ground {
             Ok(ground) => ground,
-            Err(NoGround::Disk(error)) => return Ok(Err(error.to_string())),
+            Err(NoGround::Disk(error)) => return Ok(Err(NotPlayed::Absent(error.to_string()))),
             Err(error) => return Err(error.into()),
         };
         let scene = Scene {
@@ -109,6 +111,13 @@ impl Run<'_> {
             seed: self.on.seed.wrapping_mul(1_000_003).wrapping_add(round),
             plant,
         };
-        scene.play(&mut ground).map(Ok)
+        match scene.play(&mut ground) {
+            Ok(seen) => Ok(Ok(seen)),
+            Err(error) if crate::server::ending() => Err(error),
+            Err(error) => Ok(Err(match error.downcast_ref::<Error>() {
+                Some(Error::NoFsync(why)) => NotPlayed::Absent(why.clone()),
+                _ => NotPlayed::Broken(format!("{error:#}")),
+            })),
+        }
     }
 }
