@@ -109,6 +109,26 @@ pub struct Findings {
 }
 
 impl Findings {
+    /// Those of another buffer as well.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            offered: self.offered + other.offered,
+            acknowledged: self.acknowledged + other.acknowledged,
+            given_up: self.given_up + other.given_up,
+            unknown: self.unknown + other.unknown,
+            read: self.read + other.read,
+            lost_whole: self.lost_whole + other.lost_whole,
+            lost_prefix: self.lost_prefix + other.lost_prefix,
+            lost_middle: self.lost_middle + other.lost_middle,
+            lost_tail: self.lost_tail + other.lost_tail,
+            unexpected: self.unexpected + other.unexpected,
+            repeats: self.repeats + other.repeats,
+            out_of_order: self.out_of_order + other.out_of_order,
+            kept: self.kept + other.kept,
+        }
+    }
+
     /// Acknowledged and not read.
     pub fn lost(&self) -> u64 {
         self.lost_whole + self.lost_prefix + self.lost_middle + self.lost_tail

@@ -1,5 +1,5 @@
-//! The clients of a cell: a writer at the profile's rate, a writer that goes flat out, a group that reads and acknowledges.
-//! They work on through whatever happens, until they are told that it is over.
+//! The clients of a cell: two writers at the profile's rate, one that goes flat out, and a group that reads and
+//! acknowledges what the first of them writes. They work on through whatever happens, until they are told that it is over.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -31,10 +31,17 @@ const LONG: Duration = Duration::from_secs(3_600);
 /// The group that reads, and its only consumer.
 const GROUP: &str = "reading";
 
+/// Writers of a cell, each with a buffer of its own.
+pub(super) const WRITERS: usize = 3;
+/// Which of them a group reads: what the pipeline got. Nobody reads the others until the end: what the server kept.
+pub(super) const THROUGH: usize = 0;
+/// Which of them goes flat out.
+pub(super) const FLAT: usize = 2;
+
 /// What clients and the fault tell each other.
 #[derive(Default)]
 pub(super) struct Signals {
-    /// The second writer may go flat out.
+    /// The last writer may go flat out.
     pub flat: AtomicBool,
     /// Writers close what they have.
     pub over: AtomicBool,
@@ -46,7 +53,7 @@ pub(super) struct Signals {
     /// How often one of them did.
     pub ended: AtomicU64,
     /// Events acknowledged, by each writer.
-    pub acknowledged: [AtomicU64; 2],
+    pub acknowledged: [AtomicU64; WRITERS],
 }
 
 impl Signals {
@@ -61,7 +68,7 @@ pub(super) type Heard = Mutex<Vec<(Told, Instant)>>;
 
 /// A writer of a cell.
 pub(super) struct Writing<'a> {
-    /// Which of the two, by its place in [`Signals::acknowledged`].
+    /// Which of them, by its place in [`Signals::acknowledged`].
     pub place: usize,
     pub address: &'a Address,
     pub name: &'a Name,

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::cell::Cell;
-use super::clients::{Heard, Read, Signals, Writing, follow, open, read_all};
+use super::clients::{FLAT, Heard, Read, Signals, THROUGH, WRITERS, Writing, follow, open, read_all};
 use super::ground::Ground;
 use super::strike::{Struck, strike, wait};
 use crate::buffer::batch::Limits;
@@ -16,8 +16,10 @@ use crate::proof::ledger::{Findings, Ledger};
 use crate::proof::offer::Offer;
 use crate::server;
 
-/// Events that each writer has acknowledged before the fault, and again after it, at the least.
-const EVENTS: [u64; 2] = [100, 20_000];
+/// Events that each writer has acknowledged before the fault, at the least.
+const EVENTS: u64 = 100;
+/// The same of the one that goes flat out.
+const EVENTS_FLAT: u64 = 20_000;
 /// Events that must be acknowledged after the fault: a writer at the profile's rate has them within a second.
 const AGAIN: u64 = 100;
 /// Lines of the server's log that are kept.
@@ -48,10 +50,24 @@ pub(super) struct Fates {
     pub read: Read,
 }
 
+impl Fates {
+    /// Several buffers together.
+    fn of_all(buffers: Vec<Self>) -> Self {
+        let mut all = Self { findings: Findings::default(), lost_for: None, read: Read::default() };
+        for one in buffers {
+            all.findings = all.findings.and(one.findings);
+            all.lost_for = all.lost_for.max(one.lost_for);
+            all.read.missing += one.read.missing;
+            all.read.faults.extend(one.read.faults);
+        }
+        all
+    }
+}
+
 /// What came of it.
 pub(super) struct Seen {
     pub cell: Cell,
-    /// The buffer that nobody reads until the end: what the server kept.
+    /// The buffers that nobody reads until the end: what the server kept.
     pub held: Fates,
     /// The one that a group reads and acknowledges all the time: what the pipeline got.
     pub through: Fates,
@@ -70,8 +86,8 @@ pub(super) struct Seen {
 impl Scene<'_> {
     /// Plays it.
     pub fn play(&self, ground: &mut Ground) -> anyhow::Result<Seen> {
-        let names: [Name; 2] = ["through".parse()?, "held".parse()?];
-        let (signals, heard): (Arc<Signals>, [Arc<Heard>; 2]) = Default::default();
+        let names: [Name; WRITERS] = ["through".parse()?, "held".parse()?, "flat".parse()?];
+        let (signals, heard): (Arc<Signals>, [Arc<Heard>; WRITERS]) = Default::default();
         let address = ground.address.clone();
         let writing = |place: usize| Writing {
             place,
@@ -80,22 +96,22 @@ impl Scene<'_> {
             offer: self.offer,
             limits: self.limits,
             ack: self.cell.ack,
-            rate: (place == 0).then_some(self.rate),
+            rate: (place != FLAT).then_some(self.rate),
             signals: &signals,
             heard: &heard[place],
         };
-        let writers = [writing(0), writing(1)];
-        let opened = [writers[0].open(Default::default())?, writers[1].open(Default::default())?];
-        let reader = open(&address, &names[0], true)?;
+        let writers: [Writing<'_>; WRITERS] = std::array::from_fn(writing);
+        let opened = writers.iter().map(|writer| writer.open(Default::default()));
+        let opened: Vec<_> = opened.collect::<Result<_, _>>()?;
+        let reader = open(&address, &names[THROUGH], true)?;
         let make = |index: u64, out: &mut Vec<u8>| self.offer.events.write_event(index, out);
-        let mut ledgers = [self.offer.ledger(&make), self.offer.ledger(&make)];
-        let [first, second] = &mut ledgers;
-        let mut pushed = [0; 2];
-        let mut failures = Vec::new();
+        let mut ledger = self.offer.ledger(&make);
+        let (mut pushed, mut failures) = ([0; WRITERS], Vec::new());
         let (course, through) = std::thread::scope(|scope| {
-            let [a, b] = opened;
-            let writing = [scope.spawn(|| writers[0].write(a)), scope.spawn(|| writers[1].write(b))];
-            let reading = scope.spawn(|| follow(&address, &names[0], reader, &signals, first));
+            let writing = writers.iter().zip(opened);
+            let writing: Vec<_> =
+                writing.map(|(writer, opened)| scope.spawn(|| writer.write(opened))).collect();
+            let reading = scope.spawn(|| follow(&address, &names[THROUGH], reader, &signals, &mut ledger));
             let course = self.course(ground, &signals);
             signals.over.store(true, Relaxed);
             for (writer, pushed) in writing.into_iter().zip(&mut pushed) {
@@ -109,22 +125,27 @@ impl Scene<'_> {
         });
         anyhow::ensure!(!server::ending(), "interrupted");
         let (struck, again, before) = course?;
-        if let Some(plant) = self.plant {
-            plant(ground, &names[1])?;
-        }
         let through = through.unwrap_or_else(|error| {
             failures.push(format!("{error:#}"));
             Read::default()
         });
-        let held = read_all(&address, &names[1], second)?;
-        let [first, second] = ledgers;
         let fates = |ledger: Ledger<'_>, place: usize, read| {
             Self::fates(ledger, &lock(&heard[place]), self.offer.count() - pushed[place], struck.at, read)
         };
+        let through = fates(ledger, THROUGH, through);
+        let mut held = Vec::new();
+        for place in (0..WRITERS).filter(|place| *place != THROUGH) {
+            if let Some(plant) = self.plant {
+                plant(ground, &names[place])?;
+            }
+            let mut ledger = self.offer.ledger(&make);
+            let read = read_all(&address, &names[place], &mut ledger)?;
+            held.push(fates(ledger, place, read));
+        }
         Ok(Seen {
             cell: self.cell,
-            through: fates(first, 0, through),
-            held: fates(second, 1, held),
+            through,
+            held: Fates::of_all(held),
             back: struck.back,
             again,
             before,
@@ -144,14 +165,15 @@ impl Scene<'_> {
         let acknowledged = |place: usize| signals.acknowledged[place].load(Relaxed);
         // At any moment between two fsyncs of a second.
         let before = self.before + Duration::from_millis(draw.below(1_000));
-        wait("load has lasted", || Ok(started.elapsed() >= before && acknowledged(0) >= EVENTS[0]))?;
+        let is_loaded = || (0..FLAT).all(|place| acknowledged(place) >= EVENTS);
+        wait("load has lasted", || Ok(started.elapsed() >= before && is_loaded()))?;
         signals.flat.store(true, Relaxed);
-        wait("events are acknowledged flat out", || Ok(acknowledged(1) >= EVENTS[1]))?;
+        wait("events are acknowledged flat out", || Ok(acknowledged(FLAT) >= EVENTS_FLAT))?;
         let before = signals.acknowledged();
         let struck = strike(self.cell.fault, ground, signals, &mut draw)?;
-        let (since, so_far) = (Instant::now(), [acknowledged(0), acknowledged(1)]);
+        let (since, so_far) = (Instant::now(), std::array::from_fn::<_, WRITERS, _>(acknowledged));
         let resumed = wait("events are acknowledged again", || {
-            Ok((0..2).all(|place| acknowledged(place) >= so_far[place] + AGAIN))
+            Ok((0..WRITERS).all(|place| acknowledged(place) >= so_far[place] + AGAIN))
         });
         anyhow::ensure!(!server::ending(), "interrupted");
         Ok((struck, resumed.is_ok().then(|| since.elapsed()), before))

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::cell::Fault;
-use super::clients::Signals;
+use super::clients::{Signals, WRITERS};
 use super::ground::Ground;
 use crate::buffer::connect::Address;
 use crate::event::synth::random::Rng;
@@ -85,7 +85,7 @@ pub(super) fn strike(
             std::thread::sleep(PAUSE);
             ground.server.resume()?;
         }
-        Fault::WriterKilled => ask(&signals.end_writers, 2, signals)?,
+        Fault::WriterKilled => ask(&signals.end_writers, WRITERS as u64, signals)?,
         Fault::ReaderKilled => ask(&signals.end_reader, 1, signals)?,
     }
     if let Some(disk) = &ground.disk {
