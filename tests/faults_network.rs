@@ -2,10 +2,11 @@
 //! what is delayed or held back comes later, all of it and in order; and its end leaves nothing behind.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use forebay::server::fault::network::{CONNECTIONS_MAX, HELD_BYTES_MAX, NetworkError, Proxy, Way};
+use rustix::net;
 
 use crate::support::{
     LIMIT, NEVER, Random, Source, address, assert_holds_exactly, connection, open, options, proxy, server,
@@ -49,6 +50,15 @@ impl Net {
     /// Both ends of a connection: the client's, the server's.
     fn connect(&self) -> (TcpStream, TcpStream) {
         (self.dial(), self.accept())
+    }
+
+    /// Waits until no more is taken, as far as one can see: it is more than half, since pieces have a cost of their own.
+    fn until_full(&self, way: Way) {
+        until("no more is taken", || {
+            let held = self.proxy.held_bytes(way);
+            std::thread::sleep(Duration::from_millis(300));
+            held > HELD_BYTES_MAX as u64 / 2 && held == self.proxy.held_bytes(way)
+        });
     }
 
     fn until_held(&self, way: Way, bytes: usize) {
@@ -243,17 +253,24 @@ fn nothing_passes_sooner_than_its_delay_and_order_holds() {
         let (from, to) = ends(way, net.connect());
         let (tell, told) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
-            scope.spawn(move || {
+            let sending = scope.spawn(move || {
                 for number in 0..200_u32 {
                     tell.send(Instant::now()).unwrap();
                     write(&from, &number.to_be_bytes());
                 }
+                from
             });
             for number in 0..200_u32 {
                 assert_eq!(read(&to, 4), number.to_be_bytes());
                 let sent = told.recv().unwrap();
                 assert!(sent.elapsed() >= DELAY, "{way:?}, {number}: {:?}", sent.elapsed());
             }
+            // The end of the connection is no sooner either, with nothing before it.
+            let from = sending.join().unwrap();
+            let ended = Instant::now();
+            drop(from);
+            assert_eq!(read_to_end(&to), b"");
+            assert!(ended.elapsed() >= DELAY, "{way:?}, its end: {:?}", ended.elapsed());
         });
         net.proxy.delay(way, Duration::ZERO);
     }
@@ -291,12 +308,7 @@ fn what_is_held_is_bounded_and_the_sender_waits() {
     let times = (HELD_BYTES_MAX >> 20) + 64;
     std::thread::scope(|scope| {
         scope.spawn(|| (0..times).for_each(|_| write(&client, &sent)));
-        // The pieces have a cost of their own: at most half of it, where they come byte by byte.
-        until("no more is taken", || {
-            let held = net.proxy.held_bytes(Way::ToServer);
-            std::thread::sleep(Duration::from_millis(300));
-            held > HELD_BYTES_MAX as u64 / 2 && held == net.proxy.held_bytes(Way::ToServer)
-        });
+        net.until_full(Way::ToServer);
         assert!(net.proxy.held_bytes(Way::ToServer) < HELD_BYTES_MAX as u64 + (64 << 10));
         net.proxy.heal();
         for part in 0..times {
@@ -347,6 +359,24 @@ fn a_client_that_gives_up_in_a_black_hole_has_what_it_sent_passed_on_and_then_it
     assert_silent(&server);
     net.proxy.heal();
     assert_eq!(read_to_end(&server), b"last words");
+}
+
+#[test]
+fn a_sender_who_waits_for_room_is_told_that_the_receiver_is_gone() {
+    for way in Way::ALL {
+        let net = Net::new();
+        let (from, to) = ends(way, net.connect());
+        std::thread::scope(|scope| {
+            let sending = scope.spawn(|| {
+                let (mut from, piece) = (&from, vec![7; 1 << 20]);
+                while from.write_all(&piece).is_ok() {}
+            });
+            net.until_full(way);
+            drop(to);
+            sending.join().unwrap();
+        });
+        until("it is over", || net.proxy.connections() == 0);
+    }
 }
 
 #[test]
@@ -428,14 +458,15 @@ fn its_end_closes_the_port_and_every_connection_and_leaves_no_thread() {
 
 #[test]
 fn a_server_that_is_away_is_told_by_a_closed_connection_and_one_that_comes_is_found() {
-    let Net { proxy, listener } = Net::new();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
-    let dial = || patient(TcpStream::connect(("127.0.0.1", proxy.port())).unwrap());
-    assert_eq!(read_to_end(&dial()), b"");
-    let listener = TcpListener::bind(address).unwrap();
+    // Bound, so that nobody else has the port, and not listening yet.
+    let socket = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None).unwrap();
+    net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let listener = TcpListener::from(socket);
     listener.set_nonblocking(true).unwrap();
+    let proxy = Proxy::start("127.0.0.1", listener.local_addr().unwrap().port()).unwrap();
     let net = Net { proxy, listener };
+    assert_eq!(read_to_end(&net.dial()), b"");
+    net::listen(&net.listener, 16).unwrap();
     let (client, server) = net.connect();
     assert_passes(&client, &server);
 }
