@@ -169,7 +169,7 @@ impl Connection {
                 Passed::Some
             }
             Err(Errno::INTR) => Passed::Some,
-            Err(Errno::AGAIN | Errno::NOBUFS) => Passed::Stuck,
+            Err(Errno::AGAIN) => Passed::Stuck,
             Err(_) => {
                 // Whoever receives is gone. What it had sent before still passes the other way, and its end after that.
                 queue.close();
