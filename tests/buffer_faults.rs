@@ -11,8 +11,8 @@ use forebay::buffer::reader::{Found, Reader};
 use forebay::buffer::writer::{Options, Writer};
 use forebay::event::lane::Lane;
 use forebay::server::Server;
+use forebay::server::fault::network::Way;
 
-use crate::proxy::{Proxy, Way};
 use crate::support::*;
 
 const ALWAYS: [(&str, &str); 2] = [("appendonly", "yes"), ("appendfsync", "always")];
@@ -145,13 +145,13 @@ fn a_group_goes_on_after_the_server_lost_it_and_is_told_what_is_missing() {
 #[test]
 fn a_connection_cut_anywhere_loses_nothing_and_repeats_nothing() {
     let server = server(&[]);
-    let proxy = Proxy::start(&server);
-    let source = Source::start(open(&proxy.address(), &options(3, 8)), 7, 300);
+    let (proxy, near) = proxy(&server);
+    let source = Source::start(open(&near, &options(3, 8)), 7, 300);
     let mut random = Random::new(7);
     for round in 0..24 {
         let way = if round % 2 == 0 { Way::ToServer } else { Way::ToClient };
-        let bytes = random.below(if round % 2 == 0 { 30_000 } else { 600 }) as usize;
-        proxy.cut_after(way, bytes);
+        let bytes = random.below(if round % 2 == 0 { 30_000 } else { 600 });
+        proxy.cut_after(way, [bytes]);
         source.grant(200);
         until(&format!("cut {round}, {way:?} after {bytes} bytes"), || {
             if proxy.cuts() <= round && source.monitor.counts().acknowledged == source.granted() {

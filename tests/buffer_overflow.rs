@@ -10,10 +10,10 @@ use forebay::buffer::reader::{Found, Reader};
 use forebay::buffer::writer::{Counts, Options};
 use forebay::event::lane::Lane;
 use forebay::server::Server;
+use forebay::server::fault::network::Way;
 
-use super::proxy::{Proxy, Way};
 use super::support::{
-    Ledger, Source, address, assert_same, contents, drain, events_of, faults, name, open, options,
+    Ledger, Source, address, assert_same, contents, drain, events_of, faults, name, open, options, proxy,
     read_options, server, tell, until,
 };
 
@@ -151,10 +151,10 @@ fn trim_oldest_drops_exactly_what_it_tells_and_a_group_is_told_why() {
 #[test]
 fn trim_oldest_counts_exactly_though_answers_are_lost() {
     let server = server(&[("maxmemory", "6mb")]);
-    let proxy = Proxy::start(&server);
+    let (proxy, near) = proxy(&server);
     // Answers are small: so many cuts that some fall into those that tell what was dropped.
-    let cut = || proxy.cut_again_and_again(Way::ToClient, vec![4_001; 60]);
-    let (ledger, counts, told) = trim(&proxy.address(), 6_000, cut);
+    let cut = || proxy.cut_after(Way::ToClient, vec![4_001; 60]);
+    let (ledger, counts, told) = trim(&near, 6_000, cut);
     assert!(proxy.cuts() > 20, "{} cuts", proxy.cuts());
     assert_trimmed(&server, &ledger, &counts, &told);
 }

@@ -11,8 +11,8 @@ use forebay::buffer::entry::Id;
 use forebay::buffer::error::Error;
 use forebay::buffer::reader::{Found, Options, Reader};
 use forebay::event::lane::Lane;
+use forebay::server::fault::network::Way;
 
-use crate::proxy::{Proxy, Way};
 use crate::support::*;
 
 #[test]
@@ -232,12 +232,12 @@ fn a_connection_lost_between_reads_loses_nothing_repeats_nothing_and_raises_no_a
         [(None, false), (None, true), (Some(("g", "one")), false), (Some(("g", "one")), true)]
     {
         let (server, mut ledger) = filled(200);
-        let proxy = Proxy::start(&server);
+        let (proxy, near) = proxy(&server);
         let mut options = read_options(&[Lane::Likes], group);
         options.ahead = ahead;
-        let mut reader = Reader::open(&proxy.address(), &name(), options).unwrap();
+        let mut reader = Reader::open(&near, &name(), options).unwrap();
         // The first answer passes; the next, asked for ahead or not, breaks off in the middle.
-        proxy.cut_after(Way::ToClient, 20_000);
+        proxy.cut_after(Way::ToClient, [20_000]);
         let mut found = few(&mut reader);
         if ahead {
             until("it is cut", || proxy.cuts() == 1);
@@ -250,7 +250,7 @@ fn a_connection_lost_between_reads_loses_nothing_repeats_nothing_and_raises_no_a
         // And before the answer to an acknowledgement, in the middle of it, and of that to the trim after it.
         for bytes in if group.is_some() { &[0, 2, 6][..] } else { &[] } {
             let before = proxy.cuts();
-            proxy.cut_after(Way::ToClient, *bytes);
+            proxy.cut_after(Way::ToClient, [*bytes]);
             reader.acknowledge(places(&found)).unwrap();
             assert_eq!(proxy.cuts(), before + 1, "after {bytes} bytes");
         }
@@ -282,11 +282,11 @@ fn what_has_arrived_is_found_at_once_even_where_an_older_answer_is_on_its_way() 
 fn an_answer_cut_in_the_middle_is_asked_for_again() {
     for group in [None, Some(("g", "one"))] {
         let (server, ledger) = filled(300);
-        let proxy = Proxy::start(&server);
+        let (proxy, near) = proxy(&server);
         let options = Options { ahead: true, ..read_options(&[Lane::Likes], group) };
-        let mut reader = Reader::open(&proxy.address(), &name(), options).unwrap();
+        let mut reader = Reader::open(&near, &name(), options).unwrap();
         let mut found = Vec::new();
-        proxy.cut_again_and_again(Way::ToClient, [1_000, 7_000, 12_000, 30_000]);
+        proxy.cut_after(Way::ToClient, [1_000, 7_000, 12_000, 30_000]);
         until("it is cut four times", || {
             found.extend(reader.next(Duration::ZERO).unwrap());
             proxy.cuts() == 4

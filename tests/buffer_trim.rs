@@ -13,7 +13,6 @@ use forebay::buffer::writer::{Counts, Options};
 use forebay::event::lane::Lane;
 use forebay::server::Server;
 
-use crate::proxy::Proxy;
 use crate::support::*;
 
 /// Bytes that a server may hold beyond what it needs for itself.
@@ -160,9 +159,9 @@ fn counts_stay_exact_where_the_answer_to_a_step_is_lost() {
     // Known to the server before, so that the first answer is the step's own.
     let room = redis::Script::new(include_str!("../src/buffer/room.lua"));
     room.prepare_invoke().load(&mut connection(&server)).unwrap();
-    let proxy = Proxy::start(&server);
+    let (proxy, near) = proxy(&server);
     let (options, heard) = trimming();
-    let source = Source::start(open(&proxy.address(), &options), 4, 300);
+    let source = Source::start(open(&near, &options), 4, 300);
     push_until_trimmed(&source, 1_000);
     proxy.leave_unanswered(room.get_hash(), LOST);
     until("every answer that shall be lost is", || {
@@ -197,9 +196,9 @@ fn the_last_step_of_all_counts_too_where_its_answer_is_lost() {
     limit(&server);
     let room = redis::Script::new(include_str!("../src/buffer/room.lua"));
     room.prepare_invoke().load(&mut connection(&server)).unwrap();
-    let proxy = Proxy::start(&server);
+    let (proxy, near) = proxy(&server);
     let (options, heard) = trimming();
-    let source = Source::start(open(&proxy.address(), &options), 6, 300);
+    let source = Source::start(open(&near, &options), 6, 300);
     push_until_trimmed(&source, 1);
     source.until_acknowledged(source.granted());
     proxy.leave_unanswered(room.get_hash(), 1);

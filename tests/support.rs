@@ -19,6 +19,7 @@ use forebay::buffer::reader::{self, Found, Reader};
 use forebay::buffer::writer::{self, Counts, Monitor, Writer};
 use forebay::event::lane::Lane;
 use forebay::event::parse::parse;
+use forebay::server::fault::network::Proxy;
 use forebay::server::{Server, ServerBinary};
 
 /// How long a condition may take to come true. Only failures take this long.
@@ -35,6 +36,13 @@ pub fn server(settings: &[(&str, &str)]) -> Server {
 
 pub fn address(server: &Server) -> Address {
     Address::parse(&server.url()).unwrap()
+}
+
+/// A proxy before a server, and where to connect to instead.
+pub fn proxy(server: &Server) -> (Proxy, Address) {
+    let proxy = Proxy::start("127.0.0.1", server.port()).unwrap();
+    let address = Address::parse(&proxy.url()).unwrap();
+    (proxy, address)
 }
 
 pub fn name() -> Name {
