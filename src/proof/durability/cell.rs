@@ -14,12 +14,13 @@ pub(super) enum Fault {
     DiskFull,
     FsyncFails,
     Pause,
+    ConnectionCut,
     WriterKilled,
     ReaderKilled,
 }
 
 impl Fault {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Restart,
         Self::Kill,
         Self::KillInRewrite,
@@ -29,6 +30,7 @@ impl Fault {
         Self::DiskFull,
         Self::FsyncFails,
         Self::Pause,
+        Self::ConnectionCut,
         Self::WriterKilled,
         Self::ReaderKilled,
     ];
@@ -45,6 +47,7 @@ impl Fault {
             Self::DiskFull => "disk-full",
             Self::FsyncFails => "fsync-fails",
             Self::Pause => "pause",
+            Self::ConnectionCut => "connection-cut",
             Self::WriterKilled => "writer-killed",
             Self::ReaderKilled => "reader-killed",
         }
@@ -62,6 +65,7 @@ impl Fault {
             Self::DiskFull => "a full disk, and space again",
             Self::FsyncFails => "an fsync that fails",
             Self::Pause => "a pause of 5 s",
+            Self::ConnectionCut => "connections cut in the middle of a block",
             Self::WriterKilled => "a writer that ends in the middle, and another one",
             Self::ReaderKilled => "a reader that ends between reading and acknowledging",
         }

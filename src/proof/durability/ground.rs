@@ -1,8 +1,10 @@
 //! Where a cell takes place: a server of our own, on a disk of our own where the fault needs one.
 
+use super::cell::Fault;
 use crate::buffer::connect::Address;
 use crate::profile::Profile;
 use crate::server::fault::disk::{Disk, DiskError};
+use crate::server::fault::network::{NetworkError, Proxy};
 use crate::server::{Conf, Server, ServerBinary, ServerError};
 
 /// Room on a disk of our own, which lives in memory.
@@ -13,7 +15,10 @@ pub(super) struct Ground {
     // In this order: the server ends before its disk goes.
     pub server: Server,
     pub disk: Option<Disk>,
+    proxy: Option<Proxy>,
     pub address: Address,
+    /// Where clients find it.
+    pub front: Address,
 }
 
 /// Why there is no ground.
@@ -21,6 +26,8 @@ pub(super) struct Ground {
 pub(super) enum NoGround {
     #[error(transparent)]
     Disk(#[from] DiskError),
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     #[error(transparent)]
     Server(#[from] ServerError),
     #[error(transparent)]
@@ -32,10 +39,10 @@ impl Ground {
     pub fn new(
         binary: &ServerBinary,
         profile: &Profile,
-        has_disk: bool,
+        fault: Fault,
         over: &[(&str, &str)],
     ) -> Result<Self, NoGround> {
-        let disk = has_disk.then(|| Disk::mount(ROOM)).transpose()?;
+        let disk = fault.needs_disk().then(|| Disk::mount(ROOM)).transpose()?;
         let mut conf = Conf::new();
         for (name, value) in profile.conf_settings() {
             conf.set(name, value);
@@ -53,7 +60,15 @@ impl Ground {
         if let Some(disk) = &disk {
             disk.settle();
         }
-        Ok(Self { server, disk, address })
+        let is_between = fault == Fault::ConnectionCut;
+        let proxy = is_between.then(|| Proxy::start("127.0.0.1", server.port())).transpose()?;
+        let front = proxy.as_ref().map_or(Ok(address.clone()), |proxy| Address::parse(&proxy.url()))?;
+        Ok(Self { server, disk, proxy, address, front })
+    }
+
+    /// The proxy between it and its clients.
+    pub fn proxy(&self) -> anyhow::Result<&Proxy> {
+        self.proxy.as_ref().ok_or_else(|| anyhow::anyhow!("this cell has no proxy"))
     }
 
     /// The disk of our own.

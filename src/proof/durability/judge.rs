@@ -71,7 +71,13 @@ fn statement(cell: Cell, promised: Promise) -> String {
     };
     let setting = match (cell.appendfsync, cell.ack) {
         // The server's settings have no part in it.
-        _ if matches!(cell.fault, Fault::Pause | Fault::WriterKilled | Fault::ReaderKilled) => String::new(),
+        _ if matches!(
+            cell.fault,
+            Fault::Pause | Fault::ConnectionCut | Fault::WriterKilled | Fault::ReaderKilled
+        ) =>
+        {
+            String::new()
+        }
         (Appendfsync::Always | Appendfsync::Everysec | Appendfsync::No, Ack::Reply | Ack::Fsync) => {
             format!("with {}, ", cell.setting())
         }
@@ -167,6 +173,8 @@ fn sentence(seen: &Seen, rounds: usize) -> String {
         0 => String::new(),
         again => format!(", {} given to the group again", show(again)),
     };
+    let back =
+        if seen.helped { format!("{back}; it took writes again only once it was restarted") } else { back };
     let worst = if rounds > 1 { format!("the worst of {rounds} rounds: ") } else { String::new() };
     format!(
         "{worst}{} that nobody had read, {} that a group reads{twice}; {} were acknowledged before it{back}",

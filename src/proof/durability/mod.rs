@@ -96,7 +96,7 @@ impl Run<'_> {
         over: &[(&str, &str)],
         plant: Option<Plant<'_>>,
     ) -> anyhow::Result<Result<Seen, NotPlayed>> {
-        let ground = Ground::new(self.on.binary, self.on.profile, cell.fault.needs_disk(), over);
+        let ground = Ground::new(self.on.binary, self.on.profile, cell.fault, over);
         let mut ground = match ground {
             Ok(ground) => ground,
             Err(NoGround::Disk(error)) => return Ok(Err(NotPlayed::Absent(error.to_string()))),

@@ -7,7 +7,7 @@
 //! | kill in a slow fsync | nothing lost | at most 2 s | - |
 //! | power cut, also in a rewrite | nothing lost | at most 2 s | all of it, until the kernel has written it |
 //! | full disk, failing fsync | nothing lost | nothing lost | nothing lost |
-//! | pause, end of a writer or reader | - | nothing lost | - |
+//! | pause, cut connections, end of a writer or reader | - | nothing lost | - |
 //!
 //! A write(2) has been made before the answer goes out, so what the kernel has survives the server's end. Under `everysec`
 //! the server puts a write off for up to two seconds while an fsync is under way, and answers all the same (`aof.c`,
@@ -36,10 +36,12 @@ pub(super) enum Promise {
 pub(super) fn promise(cell: Cell) -> Result<Promise, &'static str> {
     use Appendfsync::{Always, Everysec, No};
     match (cell.fault, cell.appendfsync, cell.ack) {
-        (Fault::Pause | Fault::WriterKilled | Fault::ReaderKilled, fsync, ack) => match (fsync, ack) {
-            (Everysec, Ack::Reply) => Ok(Promise::Nothing),
-            _ => Err("the server neither ends nor loses its disk: fsync has no part in it"),
-        },
+        (Fault::Pause | Fault::ConnectionCut | Fault::WriterKilled | Fault::ReaderKilled, fsync, ack) => {
+            match (fsync, ack) {
+                (Everysec, Ack::Reply) => Ok(Promise::Nothing),
+                _ => Err("the server neither ends nor loses its disk: fsync has no part in it"),
+            }
+        }
         (_, Always, Ack::Fsync) => {
             Err("under always every answer comes after the fsync: the same as by reply")
         }

@@ -22,8 +22,18 @@ const EVENTS: u64 = 100;
 const EVENTS_FLAT: u64 = 20_000;
 /// Events that must be acknowledged after the fault: a writer at the profile's rate has them within a second.
 const AGAIN: u64 = 100;
+/// How long the server has to take writes again by itself.
+const ALONE: Duration = Duration::from_secs(6);
 /// Lines of the server's log that are kept.
 const LOG_LINES: usize = 40;
+
+/// What happened, and how it went on.
+struct Course {
+    struck: Struck,
+    again: Option<Duration>,
+    helped: bool,
+    before: u64,
+}
 
 /// What is done to what is stored, once nothing more is written: for controls.
 pub(super) type Plant<'a> = &'a dyn Fn(&Ground, &Name) -> anyhow::Result<()>;
@@ -75,6 +85,8 @@ pub(super) struct Seen {
     pub back: Option<Duration>,
     /// From the end of the fault until events are acknowledged again; none where they never were.
     pub again: Option<Duration>,
+    /// Whether it took a restart until the server took writes again.
+    pub helped: bool,
     /// Events acknowledged before the fault.
     pub before: u64,
     /// What ended a client, or the wait for one.
@@ -88,7 +100,7 @@ impl Scene<'_> {
     pub fn play(&self, ground: &mut Ground) -> anyhow::Result<Seen> {
         let names: [Name; WRITERS] = ["through".parse()?, "held".parse()?, "flat".parse()?];
         let (signals, heard): (Arc<Signals>, [Arc<Heard>; WRITERS]) = Default::default();
-        let address = ground.address.clone();
+        let address = ground.front.clone();
         let writing = |place: usize| Writing {
             place,
             address: &address,
@@ -124,7 +136,7 @@ impl Scene<'_> {
             (course, reading.join().expect("a thread that reads"))
         });
         anyhow::ensure!(!server::ending(), "interrupted");
-        let (struck, again, before) = course?;
+        let Course { struck, again, helped, before } = course?;
         let through = through.unwrap_or_else(|error| {
             failures.push(format!("{error:#}"));
             Read::default()
@@ -148,18 +160,15 @@ impl Scene<'_> {
             held: Fates::of_all(held),
             back: struck.back,
             again,
+            helped,
             before,
             failure: failures.into_iter().next(),
             log: log(ground),
         })
     }
 
-    /// Load, the fault, and load again: what struck, how soon events were acknowledged again, and how many were before.
-    fn course(
-        &self,
-        ground: &mut Ground,
-        signals: &Signals,
-    ) -> anyhow::Result<(Struck, Option<Duration>, u64)> {
+    /// Load, the fault, and load again.
+    fn course(&self, ground: &mut Ground, signals: &Signals) -> anyhow::Result<Course> {
         let mut draw = Rng::new(self.seed);
         let started = Instant::now();
         let acknowledged = |place: usize| signals.acknowledged[place].load(Relaxed);
@@ -172,11 +181,19 @@ impl Scene<'_> {
         let before = signals.acknowledged();
         let struck = strike(self.cell.fault, ground, signals, &mut draw)?;
         let (since, so_far) = (Instant::now(), std::array::from_fn::<_, WRITERS, _>(acknowledged));
+        let is_again = || (0..WRITERS).all(|place| acknowledged(place) >= so_far[place] + AGAIN);
+        let mut helped = false;
         let resumed = wait("events are acknowledged again", || {
-            Ok((0..WRITERS).all(|place| acknowledged(place) >= so_far[place] + AGAIN))
+            if !helped && since.elapsed() > ALONE && ground.server.is_running() {
+                // What somebody would do who finds it so.
+                helped = true;
+                ground.server.terminate()?;
+                ground.server.restart()?;
+            }
+            Ok(is_again())
         });
         anyhow::ensure!(!server::ending(), "interrupted");
-        Ok((struck, resumed.is_ok().then(|| since.elapsed()), before))
+        Ok(Course { struck, again: resumed.is_ok().then(|| since.elapsed()), helped, before })
     }
 
     /// What became of the events of one buffer, of which so many were never pushed.

@@ -9,8 +9,9 @@ use super::clients::{Signals, WRITERS};
 use super::ground::Ground;
 use crate::buffer::connect::Address;
 use crate::event::synth::random::Rng;
-use crate::proof::target::facts_of;
+use crate::proof::target::{self, facts_of};
 use crate::server;
+use crate::server::fault::network::Way;
 
 /// How long a pause lasts.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -22,6 +23,9 @@ const SOON: Duration = Duration::from_secs(20);
 const KEY_DELAY: u64 = 30_000;
 /// The longest that a power cut waits once a rewrite has begun; by then it may be over.
 const REWRITE_MAX: u64 = 1_200;
+/// Cuts of connections each way, and the most bytes that pass before the next one.
+const CUTS: u64 = 6;
+const CUT_BYTES_MAX: u64 = 60_000;
 /// How long a disk stays full.
 const FULL: Duration = Duration::from_millis(300);
 
@@ -85,6 +89,14 @@ pub(super) fn strike(
             std::thread::sleep(PAUSE);
             ground.server.resume()?;
         }
+        Fault::ConnectionCut => {
+            let proxy = ground.proxy()?;
+            for way in Way::ALL {
+                let spans: Vec<u64> = (0..CUTS).map(|_| draw.below(CUT_BYTES_MAX)).collect();
+                proxy.cut_after(way, spans);
+            }
+            wait("connections were cut", || Ok(proxy.cuts() >= 2 * CUTS))?;
+        }
         Fault::WriterKilled => ask(&signals.end_writers, WRITERS as u64, signals)?,
         Fault::ReaderKilled => ask(&signals.end_reader, 1, signals)?,
     }
@@ -120,17 +132,17 @@ fn begin_rewrite(address: &Address) -> anyhow::Result<()> {
 
 /// Until the server takes no writes, or has ended because of it.
 fn until_refused(ground: &Ground) -> anyhow::Result<()> {
-    let mut connection = ground.address.dial().ok();
+    let mut connection = ground.address.dial()?;
+    let mut is_ending = false;
     wait("the server takes no writes", || {
-        let Some(connection) = &mut connection else { return Ok(true) };
-        let refuses = facts_of(connection, &["persistence"])
-            .map(|facts| facts.get("aof_last_write_status") == Some("err"));
-        Ok(refuses.unwrap_or(true) || !ground.server.is_running())
+        let facts = facts_of(&mut connection, &["persistence"]);
+        is_ending = facts.is_err();
+        Ok(facts.map_or(true, |facts| facts.get("aof_last_write_status") == Some("err")))
     })?;
-    // One that ends has said so first, or is about to.
-    let ended = Instant::now();
-    while connection.is_some() && ground.server.is_running() && ended.elapsed() < FULL {
-        std::thread::sleep(Duration::from_millis(5));
+    // Under `always` it may have answered that once more before it ends.
+    let always = target::setting(&mut connection, "appendfsync").is_none_or(|value| value == "always");
+    if is_ending || always {
+        wait("the server has ended", || Ok(!ground.server.is_running()))?;
     }
     Ok(())
 }
