@@ -7,7 +7,9 @@
 //! by a block taken out behind the writer's back, by a damaged spill file, and runs whose memory or writer does not
 //! come back.
 
+mod back;
 mod controls;
+mod going;
 mod ground;
 mod judge;
 mod offer;
@@ -16,6 +18,7 @@ mod read;
 mod scene;
 mod seen;
 pub mod settings;
+mod settle;
 mod table;
 mod watch;
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::back::Held;
 use super::read::{Drained, Followed};
 use super::watch::{Met, Watched};
 use crate::buffer::overflow::{Overflow, Spill};
@@ -72,8 +73,8 @@ pub(super) struct Seen {
     pub evictions: Vec<(Lane, u64, u64)>,
     /// Before the limit, beyond it, and after the drain.
     pub latency: [Option<Latency>; 3],
-    /// From room on the server to the next acknowledgement, where writes had been refused.
-    pub resumed: Option<Duration>,
+    /// The lanes that were held up by refusals when the drain began, and when they were back.
+    pub held: Vec<Held>,
     /// From the first refusal to the next acknowledgement.
     pub refused_for: Option<Duration>,
     /// Percent of what the events took that was still taken at the end, and how long after the drain.
@@ -83,6 +84,18 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Whether the limit was met by refusals.
+    pub fn was_refused(&self) -> bool {
+        self.met.as_ref().is_some_and(|met| met.how == REFUSED)
+    }
+
+    /// From room on the server to the first acknowledgement of the slowest lane; none where no lane was held up, or one
+    /// did not come back.
+    pub fn resumed(&self) -> Option<Duration> {
+        let back: Option<Vec<Duration>> = self.held.iter().map(|held| held.back).collect();
+        back?.into_iter().max()
+    }
+
     /// Most memory in use.
     pub fn peak(&self) -> u64 {
         self.watched.curve.iter().map(|moment| moment.used).max().unwrap_or(0)
