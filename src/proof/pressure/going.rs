@@ -117,46 +117,20 @@ pub(super) fn readers(runs: &[&Seen], absent: &str) -> Claim {
     let mut claim = Claim::judged(id, FULL, statement, judged_by, (faults + short) as f64, why);
     let told = met.iter().flat_map(|seen| &seen.followed.faults.told);
     claim.evidence.extend(told.take(5).map(|fault| Evidence::Note { text: fault.clone() }));
-    if met.iter().any(|seen| seen.followed.events == 0) && claim.verdict == Verdict::Proven {
-        return claim.not_shown("a reader saw no events at all");
+    if met.iter().any(|seen| seen.followed.events == 0 || seen.followed.owed == 0)
+        && claim.verdict == Verdict::Proven
+    {
+        return claim
+            .not_shown("a reader saw no events at all, or none were acknowledged when the drain began");
     }
     claim
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
-    use super::super::EVICTIONS;
-    use super::super::back::Held;
     use super::super::read::Followed;
-    use super::super::seen::{Policy, REFUSED};
-    use super::super::watch::Met;
+    use super::super::seen::tests::refused as seen;
     use super::*;
-    use crate::event::lane::Lane;
-
-    /// A run that was refused, and whose lanes came back so.
-    fn seen(back: [Option<u64>; 2]) -> Seen {
-        let held = |(lane, back): (Lane, Option<u64>)| Held { lane, back: back.map(Duration::from_millis) };
-        Seen {
-            policy: Policy::Wait,
-            eviction: EVICTIONS[0].into(),
-            limit: 1,
-            empty: 0,
-            met: Some(Met { at: Instant::now(), events: 100, how: REFUSED }),
-            findings: Default::default(),
-            counts: Default::default(),
-            drained: Default::default(),
-            followed: Followed { events: 100, owed: 100, answers: 1, ..Followed::default() },
-            watched: Default::default(),
-            evictions: Vec::new(),
-            latency: [None, None, None],
-            held: Lane::ALL.into_iter().zip(back).map(held).collect(),
-            refused_for: None,
-            left: (0.0, Duration::ZERO),
-            failure: None,
-        }
-    }
 
     fn verdict(runs: &[&Seen]) -> (Verdict, String) {
         let claim = resumes(runs, "");
@@ -199,5 +173,8 @@ mod tests {
         assert_eq!((short.verdict, short.measured), (Verdict::Refuted, Some(12.0)));
         assert!(short.why.contains("of 100 acknowledged before the drain 12 neither read"), "{}", short.why);
         assert_eq!(run(0, 0).verdict, Verdict::Refuted);
+        let followed = Followed { events: 88, answers: 5, ..Followed::default() };
+        let unasked = readers(&[&Seen { followed, ..seen([None, None]) }], "");
+        assert_eq!(unasked.verdict, Verdict::NotShown, "it is not known what it should have read");
     }
 }

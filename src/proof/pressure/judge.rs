@@ -1,7 +1,7 @@
 //! From runs to claims. The controls are judged by the same functions.
 
 use super::seen::{Policy, Seen};
-use super::{EVICTIONS, Plan, going, table};
+use super::{EVICTIONS, Plan, going, others, table};
 use crate::profile::Profile;
 use crate::proof::claim::{Bound, Claim, Evidence, Unit, Verdict};
 use crate::report::units::{bytes, counted, thousands};
@@ -57,7 +57,7 @@ fn limit(seen: &[Seen], absent: &str) -> Claim {
     claim.evidence.push(table::losses(seen));
     let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
     claim.evidence.push(table::choice(&steady));
-    claim
+    with_others(claim, &seen.iter().collect::<Vec<_>>())
 }
 
 /// Whether the count at which the limit is met was told beforehand, from so many bytes an event.
@@ -161,6 +161,7 @@ pub(super) fn own_policy(seen: &[Seen], profile: &Profile, absent: &str) -> Clai
     if run.watched.evicted > 0 {
         claim.why = format!("{} evicted: {}", counted(run.watched.evicted, "key", "keys"), claim.why);
     }
+    claim = with_others(claim, &[run]);
     let lossy: Vec<&Seen> = seen.iter().filter(|seen| seen.watched.evicted > 0).collect();
     if !lossy.is_empty() {
         claim.evidence.push(table::evictions(&lossy));
@@ -174,7 +175,15 @@ pub(super) fn volatile(seen: &[Seen], absent: &str) -> Claim {
     let id = "pressure.volatile";
     let judged_by = (Bound::Exactly, 0.0, Unit::Events);
     let runs: Vec<&Seen> = seen.iter().filter(|seen| is_volatile(&seen.eviction)).collect();
-    judge_all(&runs, id, statement, judged_by, absent)
+    let claim = judge_all(&runs, id, statement, judged_by, absent);
+    let is_run = |eviction: &str| runs.iter().any(|seen| seen.eviction == eviction);
+    let missing: Vec<&str> =
+        EVICTIONS.into_iter().filter(|eviction| is_volatile(eviction) && !is_run(eviction)).collect();
+    if missing.is_empty() || runs.is_empty() || claim.verdict != Verdict::Proven {
+        return claim;
+    }
+    let why = format!("{absent} ({}); {}", missing.join(", "), claim.why);
+    claim.not_shown(why)
 }
 
 /// What several runs lost together.
@@ -193,6 +202,15 @@ pub(super) fn judge_all(
     let mut claim = claim.clone();
     claim.why =
         format!("{}; under {}: {}", counted(runs.len() as u64, "run", "runs"), worst.eviction, claim.why);
+    with_others(claim, runs)
+}
+
+/// With what befell keys of others in these runs: never without a word.
+fn with_others(mut claim: Claim, runs: &[&Seen]) -> Claim {
+    if let Some(told) = others::told(runs) {
+        claim.why = format!("{}; {told}", claim.why);
+        claim.evidence.extend(others::note(runs));
+    }
     claim
 }
 

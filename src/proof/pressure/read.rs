@@ -78,7 +78,6 @@ pub(super) fn follow(address: &Address, name: &Name, live: &Live) -> Followed {
     if let Err(error) = try_to_follow(address, name, live, &mut followed) {
         followed.faults.say(error.to_string());
     }
-    followed.owed = live.owed.get().copied().unwrap_or(0);
     followed
 }
 

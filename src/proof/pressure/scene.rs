@@ -10,6 +10,7 @@ use super::EVICTIONS;
 use super::back;
 use super::ground::Ground;
 use super::offer::Offer;
+use super::others;
 use super::push::{Pusher, Stretch, is_at};
 use super::read::{Drained, Followed, drain, follow, group};
 use super::seen::{Policy, REFUSED, Seen};
@@ -123,6 +124,7 @@ impl Scene<'_> {
         let was_refused = met.as_ref().filter(|met| met.how == REFUSED);
         let stood = live.stood.get().filter(|_| was_refused.is_some());
         let room = live.room.get().copied();
+        let evictions = brought.evictions?;
         Ok(Seen {
             policy: self.policy,
             eviction: self.eviction.into(),
@@ -136,9 +138,11 @@ impl Scene<'_> {
             findings: Findings { offered: brought.pushed, unknown, ..findings },
             counts: monitor.counts(),
             drained: brought.drained?,
-            followed: brought.followed,
+            // Not by the reader's own account: it may have ended before.
+            followed: Followed { owed: live.owed.get().copied().unwrap_or(0), ..brought.followed },
             watched: brought.watched?,
-            evictions: self.by_lane(&brought.evictions?),
+            others: others::evicted(self.name, &evictions),
+            evictions: self.by_lane(&evictions),
             latency: brought.stretches.map(|stretch| Some(stretch?.latency(&heard, &self.limits))),
             left: brought.left,
             failure: brought.failure.map(|error| error.to_string()),

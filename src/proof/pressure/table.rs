@@ -117,6 +117,10 @@ fn evicted_keys(seen: &Seen) -> String {
     if states > 0 {
         names.push(format!("{states} of lanes' states"));
     }
+    let others: u64 = seen.others.iter().map(|(_, times)| times).sum();
+    if others > 0 {
+        names.push(format!("{others} of others"));
+    }
     if names.is_empty() { "not told".into() } else { names.join(", ") }
 }
 
