@@ -2,6 +2,9 @@
 //! server that evicts, shows nothing where the limit was not met, and leaves somebody's server as it was.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use forebay::proof::claim::{Claim, Evidence};
 use forebay::report::{Report, json};
@@ -102,4 +105,48 @@ fn somebodys_server_is_filled_only_where_that_is_permitted_and_is_as_before_afte
     assert_eq!(setting("maxmemory"), (900 << 20).to_string());
     assert_eq!(setting("notify-keyspace-events"), "");
     assert_eq!(ask::<u64>(&server, "DBSIZE").unwrap(), 1);
+}
+
+#[test]
+fn keys_that_others_write_meanwhile_end_the_runs_that_evict_and_those_evicted_are_named() {
+    let server = server(&[]);
+    let (is_over, deadline) = (AtomicBool::new(false), Instant::now() + Duration::from_secs(300));
+    let is_over_by_now = || is_over.load(Relaxed) || Instant::now() > deadline;
+    let policy = || ask::<Vec<String>>(&server, "CONFIG GET maxmemory-policy").unwrap()[1].clone();
+    let (report, said) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while policy() != "allkeys-lru" && !is_over_by_now() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            for number in 0..200 {
+                tell(&server, &format!("SET stranger:{number} is-here"));
+            }
+            // Whatever is evicted, there is one by the next run.
+            while !is_over_by_now() {
+                tell(&server, "SET stranger:left is-here");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let (_, report, said) = pressure("allkeys-lru", &["--url", &server.url(), "--allow-faults"]);
+        is_over.store(true, Relaxed);
+        (report, said)
+    });
+    let rows = losses(&report);
+    assert!((5..11).contains(&rows.len()), "the runs that evict went on: {rows:?}");
+    let notes = |claim: &Claim| {
+        let notes = claim.evidence.iter().filter_map(|evidence| match evidence {
+            Evidence::Note { text } => Some(text.clone()),
+            _ => None,
+        });
+        notes.collect::<Vec<_>>().join("; ")
+    };
+    assert!(said.contains("of others were evicted: stranger:"), "{said}");
+    let told = notes(claim(&report, "pressure.limit"));
+    assert!(told.contains("Not run: maxmemory-policy ") && told.contains("volatile-ttl"), "{told}");
+    assert!(told.contains("of others were evicted: stranger:"), "{told}");
+    for id in ["pressure.limit", "pressure.eviction"] {
+        let claim = claim(&report, id);
+        assert!(claim.why.contains("of others were evicted: stranger:"), "{}", claim.why);
+    }
+    assert_eq!(claim(&report, "pressure.volatile").verdict.word(), "not shown");
 }

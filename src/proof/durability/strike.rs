@@ -132,16 +132,18 @@ fn begin_rewrite(address: &Address) -> anyhow::Result<()> {
 
 /// Until the server takes no writes, or has ended because of it.
 fn until_refused(ground: &Ground) -> anyhow::Result<()> {
-    let mut connection = ground.address.dial()?;
-    let mut is_ending = false;
+    let mut connection = ground.address.dial();
+    let mut is_ending = connection.is_err();
     wait("the server takes no writes", || {
-        let facts = facts_of(&mut connection, &["persistence"]);
+        let Ok(connection) = &mut connection else { return Ok(true) };
+        let facts = facts_of(connection, &["persistence"]);
         is_ending = facts.is_err();
         Ok(facts.map_or(true, |facts| facts.get("aof_last_write_status") == Some("err")))
     })?;
     // Under `always` it may have answered that once more before it ends.
-    let always = target::setting(&mut connection, "appendfsync").is_none_or(|value| value == "always");
-    if is_ending || always {
+    let mut is_always =
+        |connection| target::setting(connection, "appendfsync").is_none_or(|value| value == "always");
+    if is_ending || connection.as_mut().map_or(true, &mut is_always) {
         wait("the server has ended", || Ok(!ground.server.is_running()))?;
     }
     Ok(())

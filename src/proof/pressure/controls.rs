@@ -4,6 +4,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::going;
 use super::ground::{Ground, set};
 use super::judge;
 use super::scene::{Harm, Pace, Scene, Stage};
@@ -73,17 +74,17 @@ pub(super) fn attach(run: &Run<'_>, plan: &Plan, seen: &[Seen], claims: &mut [Cl
                     "a server that holds writes back for {} s once there is room (CLIENT PAUSE)",
                     STANDSTILL.as_secs()
                 ),
-                &[judge::resumes(&[&still], "")],
+                &[going::resumes(&[&still], "")],
                 &claim.id,
             ),
             "pressure.memory" => Control::of(
                 "a group that reads and acknowledges nothing, so that nothing is trimmed",
-                &[judge::memory(&[&unread], "")],
+                &[going::memory(&[&unread], "")],
                 &claim.id,
             ),
             "pressure.readers" => Control::of(
                 "an entry of somebody else's in a lane",
-                &[judge::readers(&[&unread], "")],
+                &[going::readers(&[&unread], "")],
                 &claim.id,
             ),
             _ => continue,

@@ -1,20 +1,17 @@
 //! From runs to claims. The controls are judged by the same functions.
 
-use super::seen::{LEFT_PERCENT_MAX, Policy, SETTLE, Seen};
-use super::{EVICTIONS, Plan, table};
+use super::seen::{Policy, Seen};
+use super::{EVICTIONS, Plan, going, others, table};
 use crate::profile::Profile;
 use crate::proof::claim::{Bound, Claim, Evidence, Unit, Verdict};
-use crate::report::units::{bytes, counted, millis, thousands};
+use crate::report::units::{bytes, counted, thousands};
 
 /// The steps of the brief that are answered: what fits, and what happens when nothing more does.
 const FITS: u8 = 3;
-const FULL: u8 = 6;
+pub(super) const FULL: u8 = 6;
 
 /// How far the predicted count may be off, in percent.
 const PREDICTION_PERCENT_MAX: f64 = 5.0;
-
-/// Longest from room on the server to the next acknowledgement, in seconds.
-const RESUME_MAX: f64 = 1.0;
 
 /// Every claim, of the runs that were made; `absent` says why others were not.
 pub(super) fn claims(seen: &[Seen], profile: &Profile, plan: Option<&Plan>, absent: &str) -> Vec<Claim> {
@@ -27,17 +24,17 @@ pub(super) fn claims(seen: &[Seen], profile: &Profile, plan: Option<&Plan>, abse
     }
     claims.push(own_policy(seen, profile, absent));
     claims.push(volatile(seen, absent));
-    claims.push(resumes(&steady, absent));
-    claims.push(memory(&steady, absent));
-    claims.push(readers(&steady, absent));
+    claims.push(going::resumes(&steady, absent));
+    claims.push(going::memory(&steady, absent));
+    claims.push(going::readers(&steady, absent));
     claims
 }
 
-fn events(count: u64) -> String {
+pub(super) fn events(count: u64) -> String {
     thousands(count as f64, 0)
 }
 
-fn blank(id: &str, step: u8, statement: &str, judged_by: (Bound, f64, Unit)) -> Claim {
+pub(super) fn blank(id: &str, step: u8, statement: &str, judged_by: (Bound, f64, Unit)) -> Claim {
     Claim::judged(id, step, statement, judged_by, 0.0, "")
 }
 
@@ -60,7 +57,7 @@ fn limit(seen: &[Seen], absent: &str) -> Claim {
     claim.evidence.push(table::losses(seen));
     let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
     claim.evidence.push(table::choice(&steady));
-    claim
+    with_others(claim, &seen.iter().collect::<Vec<_>>())
 }
 
 /// Whether the count at which the limit is met was told beforehand, from so many bytes an event.
@@ -164,6 +161,7 @@ pub(super) fn own_policy(seen: &[Seen], profile: &Profile, absent: &str) -> Clai
     if run.watched.evicted > 0 {
         claim.why = format!("{} evicted: {}", counted(run.watched.evicted, "key", "keys"), claim.why);
     }
+    claim = with_others(claim, &[run]);
     let lossy: Vec<&Seen> = seen.iter().filter(|seen| seen.watched.evicted > 0).collect();
     if !lossy.is_empty() {
         claim.evidence.push(table::evictions(&lossy));
@@ -177,7 +175,15 @@ pub(super) fn volatile(seen: &[Seen], absent: &str) -> Claim {
     let id = "pressure.volatile";
     let judged_by = (Bound::Exactly, 0.0, Unit::Events);
     let runs: Vec<&Seen> = seen.iter().filter(|seen| is_volatile(&seen.eviction)).collect();
-    judge_all(&runs, id, statement, judged_by, absent)
+    let claim = judge_all(&runs, id, statement, judged_by, absent);
+    let is_run = |eviction: &str| runs.iter().any(|seen| seen.eviction == eviction);
+    let missing: Vec<&str> =
+        EVICTIONS.into_iter().filter(|eviction| is_volatile(eviction) && !is_run(eviction)).collect();
+    if missing.is_empty() || runs.is_empty() || claim.verdict != Verdict::Proven {
+        return claim;
+    }
+    let why = format!("{absent} ({}); {}", missing.join(", "), claim.why);
+    claim.not_shown(why)
 }
 
 /// What several runs lost together.
@@ -196,6 +202,15 @@ pub(super) fn judge_all(
     let mut claim = claim.clone();
     claim.why =
         format!("{}; under {}: {}", counted(runs.len() as u64, "run", "runs"), worst.eviction, claim.why);
+    with_others(claim, runs)
+}
+
+/// With what befell keys of others in these runs: never without a word.
+fn with_others(mut claim: Claim, runs: &[&Seen]) -> Claim {
+    if let Some(told) = others::told(runs) {
+        claim.why = format!("{}; {told}", claim.why);
+        claim.evidence.extend(others::note(runs));
+    }
     claim
 }
 
@@ -209,85 +224,4 @@ fn grade(verdict: Verdict) -> u8 {
 
 fn is_volatile(eviction: &str) -> bool {
     eviction.starts_with("volatile-")
-}
-
-/// Whether the writer takes up again once there is room.
-pub(super) fn resumes(runs: &[&Seen], absent: &str) -> Claim {
-    let statement = "once a full server has room again, the writer goes on within a second";
-    let judged_by = (Bound::AtMost, RESUME_MAX, Unit::Seconds);
-    let id = "pressure.resumes";
-    if runs.is_empty() {
-        return blank(id, FULL, statement, judged_by).not_shown(absent);
-    }
-    let refused: Vec<_> = runs.iter().filter(|seen| seen.refused_for.is_some()).collect();
-    let Some(worst) = refused.iter().filter_map(|seen| seen.resumed).max() else {
-        return blank(id, FULL, statement, judged_by)
-            .not_shown("no run saw writes refused, room, and a write after it");
-    };
-    let why = format!(
-        "{} ms at the most from used memory under the limit to the next acknowledgement, over {} refused",
-        millis(worst.as_secs_f64() * 1e3),
-        counted(refused.len() as u64, "run that was", "runs that were")
-    );
-    let mut claim = Claim::judged(id, FULL, statement, judged_by, worst.as_secs_f64(), why);
-    claim.evidence.push(table::latencies(runs));
-    claim
-}
-
-/// Whether memory is back after the drain.
-pub(super) fn memory(runs: &[&Seen], absent: &str) -> Claim {
-    let statement = format!(
-        "{} s after the drain at most {LEFT_PERCENT_MAX} % of what the events took is still in use",
-        SETTLE.as_secs()
-    );
-    let judged_by = (Bound::AtMost, LEFT_PERCENT_MAX, Unit::Percent);
-    let id = "pressure.memory";
-    let met = runs.iter().filter(|seen| seen.met.is_some());
-    let Some(worst) = met.max_by(|a, b| a.left.0.total_cmp(&b.left.0)) else {
-        let why = if runs.is_empty() { absent } else { "no run met its limit" };
-        return blank(id, FULL, &statement, judged_by).not_shown(why);
-    };
-    let why = format!(
-        "the worst of {}, {}: {:.1} % left {} ms after the last block was acknowledged",
-        counted(runs.len() as u64, "run", "runs"),
-        worst.policy.name(),
-        worst.left.0,
-        millis(worst.left.1.as_secs_f64() * 1e3)
-    );
-    let mut claim = Claim::judged(id, FULL, statement, judged_by, worst.left.0, why);
-    claim.evidence.push(table::memory(runs));
-    claim.evidence.push(table::curves(runs));
-    claim
-}
-
-/// Whether a reader got blocks in their order all the time.
-pub(super) fn readers(runs: &[&Seen], absent: &str) -> Claim {
-    let statement = "while the server fills up and is full, a reader goes on without a fault or a gap that is not counted";
-    let judged_by = (Bound::Exactly, 0.0, Unit::Count);
-    let id = "pressure.readers";
-    let met: Vec<_> = runs.iter().filter(|seen| seen.met.is_some()).collect();
-    if met.is_empty() {
-        let why = if runs.is_empty() { absent } else { "no run met its limit" };
-        return blank(id, FULL, statement, judged_by).not_shown(why);
-    }
-    let faults: u64 = met.iter().map(|seen| seen.followed.faults.count).sum();
-    let longest = met.iter().map(|seen| seen.followed.longest).max().unwrap_or_default();
-    let (answers, read) = met
-        .iter()
-        .fold((0, 0), |(answers, read), seen| (answers + seen.followed.answers, read + seen.followed.events));
-    let why = format!(
-        "{} events in {} answers over {}, the longest of which took {} ms; {}",
-        events(read),
-        events(answers),
-        counted(met.len() as u64, "run", "runs"),
-        millis(longest.as_secs_f64() * 1e3),
-        counted(faults, "fault", "faults")
-    );
-    let mut claim = Claim::judged(id, FULL, statement, judged_by, faults as f64, why);
-    let told = met.iter().flat_map(|seen| &seen.followed.faults.told);
-    claim.evidence.extend(told.take(5).map(|fault| Evidence::Note { text: fault.clone() }));
-    if met.iter().any(|seen| seen.followed.events == 0) && claim.verdict == Verdict::Proven {
-        return claim.not_shown("a reader saw no events at all");
-    }
-    claim
 }

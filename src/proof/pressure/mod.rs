@@ -7,13 +7,17 @@
 //! by a block taken out behind the writer's back, by a damaged spill file, and runs whose memory or writer does not
 //! come back.
 
+mod back;
 mod controls;
+mod going;
 mod ground;
 mod judge;
+mod others;
 mod read;
 mod scene;
 mod seen;
 pub mod settings;
+mod settle;
 mod table;
 mod watch;
 
@@ -80,18 +84,22 @@ struct Plan {
 impl Run<'_> {
     /// Runs the proof and its controls.
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
-        let (given, others) = match self.on.target {
-            Target::Own(..) => (None, false),
-            Target::Given(address) => (Some(address), holds_keys(address)?),
+        let given = match self.on.target {
+            Target::Own(..) => None,
+            Target::Given(address) => Some(address),
         };
         if given.is_some() && !self.allow_faults {
             return Ok(judge::claims(&[], self.on.profile, None, FORBIDDEN));
         }
         let plan = self.plan()?;
-        let mut seen = Vec::new();
+        let (mut seen, mut skipped) = (Vec::new(), Vec::new());
         for (policy, eviction) in runs(self.on.scale) {
-            // Its keys would be evicted too.
-            if others && eviction != EVICTIONS[0] {
+            // Its keys would be evicted too. Asked anew each time: others may have written some since the last run.
+            if eviction != EVICTIONS[0]
+                && let Some(address) = given
+                && holds_keys(address)?
+            {
+                skipped.push(eviction);
                 continue;
             }
             let scene = if eviction == EVICTIONS[0] {
@@ -106,11 +114,19 @@ impl Run<'_> {
                 Some(address) => {
                     let ground = Ground::given(address, plan.limit, eviction)?;
                     let _keys = self.on.target.keys(self.on.name);
-                    scene.play(&ground)?
+                    let run = scene.play(&ground)?;
+                    if let Some(told) = others::told(&[&run]) {
+                        tracing::warn!("under {eviction} {told}");
+                    }
+                    run
                 }
             });
         }
+        skipped.dedup();
         let mut claims = judge::claims(&seen, self.on.profile, Some(&plan), NOT_RUN);
+        if let Some(limit) = claims.iter_mut().find(|claim| claim.id == "pressure.limit") {
+            limit.evidence.extend(others::left_out(&skipped));
+        }
         controls::attach(self, &plan, &seen, &mut claims)?;
         // Of servers that are started here: of somebody's they would say nothing.
         if given.is_none() {

@@ -56,9 +56,20 @@ impl Faults {
 pub(super) struct Followed {
     pub events: u64,
     pub faults: Faults,
+    /// Events that it was told are missing.
+    pub missing: u64,
+    /// Events that were acknowledged when the drain was about to begin: so many it must have read, or been told of.
+    pub owed: u64,
     /// Answers it got, and the longest that one took.
     pub answers: u64,
     pub longest: Duration,
+}
+
+impl Followed {
+    /// Events that it neither read nor was told of.
+    pub fn short(&self) -> u64 {
+        self.owed.saturating_sub(self.events + self.missing)
+    }
 }
 
 /// A reader without a group, from the first block until the drain begins.
@@ -84,11 +95,15 @@ fn try_to_follow(address: &Address, name: &Name, live: &Live, followed: &mut Fol
             match item {
                 Found::Block(_, entry) => followed.events += entry.events,
                 fault => {
+                    if let Found::Missing { events, .. } = &fault {
+                        followed.missing += events;
+                    }
                     followed.faults.add(&fault);
                     live.doubts.fetch_add(1, Relaxed);
                 }
             }
         }
+        live.followed.store(followed.events + followed.missing, Relaxed);
     }
     Ok(())
 }

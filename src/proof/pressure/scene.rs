@@ -6,10 +6,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::EVICTIONS;
+use super::back;
 use super::ground::Ground;
+use super::others;
 use super::read::{Drained, Followed, drain, follow, group};
-use super::seen::{LEFT_PERCENT_MAX, Policy, REFUSED, SETTLE, Seen};
-use super::watch::{Live, Watched, evictions, watch};
+use super::seen::{Policy, REFUSED, Seen};
+use super::settle::{STUCK, memory_left, settle};
+use super::watch::{Live, Watched, by_lane, evictions, watch};
 use crate::buffer::batch::Limits;
 use crate::buffer::keys::Name;
 use crate::buffer::lock;
@@ -31,8 +35,8 @@ const NEAR: f64 = 0.98;
 /// Events a second from there on.
 const APPROACH: f64 = 20_000.0;
 
-/// How long a run waits without any progress.
-const STUCK: Duration = Duration::from_secs(30);
+/// How long the reader that follows may stand still while there is something to read.
+const STILL: Duration = Duration::from_secs(10);
 
 /// For how long events are pushed at a pace, and how many a second.
 #[derive(Debug, Clone, Copy)]
@@ -117,23 +121,28 @@ impl Scene<'_> {
         let beyond = self.offer.count() - brought.pushed;
         let unknown = findings.unknown.saturating_sub(beyond);
         let met = live.met.get().cloned();
-        let again = again(&heard, &live);
         let was_refused = met.as_ref().filter(|met| met.how == REFUSED);
-        let room = live.room.get().filter(|_| was_refused.is_some());
+        let stood = live.stood.get().filter(|_| was_refused.is_some());
+        let room = live.room.get().copied();
+        let evictions = brought.evictions?;
         Ok(Seen {
             policy: self.policy,
             eviction: self.eviction.into(),
             limit: ground.limit,
             empty: ground.empty,
-            resumed: again.zip(room).map(|(again, room)| again.saturating_duration_since(*room)),
-            refused_for: again.zip(was_refused).map(|(again, met)| again.saturating_duration_since(met.at)),
+            held: stood.map_or(Vec::new(), |stood| back::lanes(stood, room, &heard, &by_lane(&monitor))),
+            refused_for: again(&heard, &live)
+                .zip(was_refused)
+                .map(|(again, met)| again.saturating_duration_since(met.at)),
             met,
             findings: Findings { offered: brought.pushed, unknown, ..findings },
             counts: monitor.counts(),
             drained: brought.drained?,
-            followed: brought.followed,
+            // Not by the reader's own account: it may have ended before.
+            followed: Followed { owed: live.owed.get().copied().unwrap_or(0), ..brought.followed },
             watched: brought.watched?,
-            evictions: self.by_lane(&brought.evictions?),
+            others: others::evicted(self.name, &evictions),
+            evictions: self.by_lane(&evictions),
             latency: brought.stretches.map(|stretch| Some(stretch?.latency(&heard, &self.limits))),
             left: brought.left,
             failure: brought.failure.map(|error| error.to_string()),
@@ -168,7 +177,7 @@ impl Scene<'_> {
             let pushed = pusher.next;
             // One that failed is not waited for.
             let failure = run.and_then(|()| Ok(pusher.writer.close().map(|_| ())?)).err();
-            let _ = live.opened.set(Instant::now());
+            self.open(live, monitor);
             live.written.store(true, Relaxed);
             // Proof of each: a thread that panics is a fault of ours, and the scope would panic all the same.
             let drained = draining.join().expect("a thread that drains");
@@ -219,7 +228,7 @@ impl Scene<'_> {
         }
         if self.policy == Policy::Wait {
             self.harm(stage)?;
-            let _ = live.opened.set(Instant::now());
+            self.open(live, monitor);
         }
         let never = || {
             self.progress.at(monitor.counts().accepted);
@@ -234,7 +243,7 @@ impl Scene<'_> {
         if self.policy != Policy::Wait {
             self.harm(stage)?;
         }
-        let _ = live.opened.set(Instant::now());
+        self.open(live, monitor);
         settle(&pusher.writer, monitor)?;
         pusher.count += (pace.rate * pace.after.as_secs_f64()) as u64;
         stretches[2] = Some(pusher.paced(pace.rate, pace.after, || false)?);
@@ -243,6 +252,22 @@ impl Scene<'_> {
 
     fn harm(&self, stage: &Stage<'_>) -> anyhow::Result<()> {
         self.harm.map_or(Ok(()), |harm| harm(stage))
+    }
+
+    /// Lets the drain begin, once the reader that follows has had all that is acknowledged: what is drained is trimmed.
+    /// One that stands still is not waited for, nor one whose lanes are evicted.
+    fn open(&self, live: &Live, monitor: &Monitor) {
+        let owed = *live.owed.get_or_init(|| monitor.counts().acknowledged);
+        let mut last = (live.followed.load(Relaxed), Instant::now());
+        while self.eviction == EVICTIONS[0] && last.0 < owed && last.1.elapsed() < STILL && !server::ending()
+        {
+            std::thread::sleep(Duration::from_millis(2));
+            let now = live.followed.load(Relaxed);
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+        }
+        let _ = live.opened.set(Instant::now());
     }
 
     /// Until the buffer shall be drained: the pushing thread says so. Where it is held back for good, it cannot.
@@ -256,7 +281,7 @@ impl Scene<'_> {
             }
             let is_beyond = live.met.get().is_some_and(|met| met.at.elapsed() > self.pace.beyond);
             if is_beyond && self.policy == Policy::Wait && last.1.elapsed() > STUCK / 6 {
-                let _ = live.opened.set(Instant::now());
+                self.open(live, monitor);
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -280,41 +305,5 @@ fn rewrite(ground: &Ground) {
         });
     if let Err(why) = asked {
         tracing::info!("no rewrite at the limit: {why}");
-    }
-}
-
-/// Waits until every event that was pushed has its fate on the server, as long as anything moves.
-fn settle(writer: &Writer, monitor: &Monitor) -> anyhow::Result<()> {
-    let mut last = (0, Instant::now());
-    loop {
-        let counts = monitor.counts();
-        if counts.acknowledged + counts.shed + counts.unreadable >= counts.pushed {
-            return Ok(());
-        }
-        writer.check()?;
-        anyhow::ensure!(!server::ending(), "interrupted");
-        if counts.acknowledged != last.0 {
-            last = (counts.acknowledged, Instant::now());
-        }
-        anyhow::ensure!(
-            last.1.elapsed() < STUCK,
-            "no block was acknowledged for {STUCK:?} though a group drains the buffer: {}",
-            monitor.trouble().unwrap_or_else(|| "the server says nothing".into())
-        );
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Waits until memory is back, or as long as it may take; percent of what the events took that is left, and how long
-/// that took.
-fn memory_left(ground: &Ground, live: &Live, is_drained: bool) -> (f64, Duration) {
-    let since = Instant::now();
-    loop {
-        let left = live.used.load(Relaxed).saturating_sub(ground.empty) as f64;
-        let percent = left * 100.0 / ground.limit.saturating_sub(ground.empty).max(1) as f64;
-        if percent <= LEFT_PERCENT_MAX || since.elapsed() >= SETTLE || !is_drained || server::ending() {
-            return (percent, since.elapsed());
-        }
-        std::thread::sleep(Duration::from_millis(5));
     }
 }

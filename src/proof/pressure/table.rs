@@ -117,6 +117,10 @@ fn evicted_keys(seen: &Seen) -> String {
     if states > 0 {
         names.push(format!("{states} of lanes' states"));
     }
+    let others: u64 = seen.others.iter().map(|(_, times)| times).sum();
+    if others > 0 {
+        names.push(format!("{others} of others"));
+    }
     if names.is_empty() { "not told".into() } else { names.join(", ") }
 }
 
@@ -139,14 +143,14 @@ pub(super) fn latencies(seen: &[&Seen]) -> Evidence {
                 figures(beyond),
                 figures(after),
                 seen.refused_for.map_or("–".into(), |span| millis(span.as_secs_f64() * 1e3)),
-                seen.resumed.map_or("–".into(), |span| millis(span.as_secs_f64() * 1e3)),
+                seen.resumed().map_or("–".into(), |span| millis(span.as_secs_f64() * 1e3)),
                 seen.watched.refused.map_or("–".into(), events),
             ]
         })
         .collect();
     let title = "Append latency of a block, p50 / p99 in ms, from when it is due to be cut until its events are \
                  acknowledged, spilled or shed: at 90 % of the limit, beyond it, and after the drain; for how long nothing \
-                 was acknowledged, how soon there was after there was room, and how many appends were refused";
+                 was acknowledged, how soon the slowest lane was back after there was room, and how many appends were refused";
     let columns =
         ["overflow", "limit met at", "at 90 %", "beyond", "after", "no ack ms", "back ms", "refused"];
     table(title, &columns, rows)

@@ -6,9 +6,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
+use super::back::Stood;
 use super::seen::REFUSED;
 use crate::buffer::connect::{Address, Facts};
-use crate::buffer::writer::Monitor;
+use crate::buffer::writer::{Counts, Monitor};
+use crate::event::lane::Lane;
 use crate::proof::target::facts;
 
 /// How often the server is asked.
@@ -46,12 +48,18 @@ pub(super) struct Live {
     pub limit: u64,
     pub used: AtomicU64,
     pub met: OnceLock<Met>,
+    /// Events that the reader that follows has had, or was told are missing.
+    pub followed: AtomicU64,
+    /// Events acknowledged when the drain was about to begin.
+    pub owed: OnceLock<u64>,
     /// The drain begins.
     pub opened: OnceLock<Instant>,
     /// The drain has acknowledged its first blocks.
     pub freed: AtomicBool,
     /// What the reader that follows came upon besides blocks.
     pub doubts: AtomicU64,
+    /// Where the writer stood then.
+    pub stood: OnceLock<Stood>,
     /// There is room again.
     pub room: OnceLock<Instant>,
     /// No more events come.
@@ -67,9 +75,12 @@ impl Live {
             limit,
             used: AtomicU64::new(0),
             met: OnceLock::new(),
+            followed: AtomicU64::new(0),
+            owed: OnceLock::new(),
             opened: OnceLock::new(),
             freed: AtomicBool::new(false),
             doubts: AtomicU64::new(0),
+            stood: OnceLock::new(),
             room: OnceLock::new(),
             written: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -88,6 +99,7 @@ impl Live {
 }
 
 /// What was seen of the server.
+#[derive(Debug, Default)]
 pub(super) struct Watched {
     pub curve: Vec<Moment>,
     /// Most bytes that a fork's copies took.
@@ -117,6 +129,9 @@ pub(super) fn watch(address: &Address, monitor: &Monitor, live: &Live) -> anyhow
             let events = monitor.counts().acknowledged;
             let _ = live.met.set(Met { at: Instant::now(), events, how });
         }
+        if live.opened.get().is_some() || live.freed.load(Relaxed) {
+            live.stood.get_or_init(|| Stood { at: Instant::now(), lanes: by_lane(monitor) });
+        }
         if live.freed.load(Relaxed) && now.used <= live.limit {
             let _ = live.room.get_or_init(Instant::now);
         }
@@ -137,6 +152,11 @@ pub(super) fn watch(address: &Address, monitor: &Monitor, live: &Live) -> anyhow
         refused: oom(&last).zip(refused.or(Some(0))).map(|(last, first)| last.saturating_sub(first)),
         evicted: size("evicted_keys").saturating_sub(evicted),
     })
+}
+
+/// Every lane's counts.
+pub(super) fn by_lane(monitor: &Monitor) -> [Counts; Lane::ALL.len()] {
+    Lane::ALL.map(|lane| monitor.lane(lane))
 }
 
 fn moment(seen: &Facts, since: Instant) -> Moment {
@@ -198,7 +218,11 @@ pub(super) fn evictions(address: &Address, live: &Live) -> anyhow::Result<BTreeM
     loop {
         let is_over = live.over.load(Relaxed);
         match subscription.get_message() {
-            Ok(message) => *keys.entry(message.get_payload()?).or_insert(0) += 1,
+            Ok(message) => {
+                // Somebody else's key may be anything.
+                let key = String::from_utf8_lossy(message.get_payload_bytes()).into_owned();
+                *keys.entry(key).or_insert(0) += 1;
+            }
             Err(error) if error.is_timeout() && is_over => return Ok(keys),
             Err(error) if error.is_timeout() => {}
             Err(error) => return Err(error.into()),

@@ -29,6 +29,7 @@ mod nodes;
 pub mod row;
 mod slow_client;
 mod slow_reader;
+mod slow_seen;
 
 /// How much is tried.
 #[derive(Debug, Clone, Copy)]

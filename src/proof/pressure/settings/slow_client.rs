@@ -26,18 +26,52 @@ pub fn slow_client(own: &Own) -> anyhow::Result<(TcpStream, u64)> {
     }
 }
 
-/// Waits until the server is full or has dropped the client; the most that clients were seen to take.
-pub fn until_full_or_dropped(own: &mut Own, id: u64) -> anyhow::Result<u64> {
-    let mut most = 0;
+/// What a client took that asks and does not read, at the most.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Took {
+    /// Of its answers.
+    pub client_bytes: u64,
+    /// `used_memory` meanwhile.
+    pub used_max: u64,
+}
+
+/// Puts a request so many times at the most, and reads no answer, until the server is full or has dropped the client. One
+/// after the other, with a look between: of a client that is dropped while many are answered at once nothing is seen.
+pub fn ask_until_full_or_dropped(
+    own: &mut Own,
+    socket: &mut TcpStream,
+    id: u64,
+    (request, asks_max): (&[u8], u64),
+) -> anyhow::Result<Took> {
+    let (mut took, mut asks, before) = (Took::default(), 0, answered(own)?);
     wait_for("the server is full, or drops the client that does not read", || {
+        // Asked first: what was answered by then is seen.
+        let is_answered = answered(own)? >= before + asks;
         let facts = own.facts("memory")?;
         let number = |name| facts.number(name).unwrap_or(0);
         let held = output_of(own, id)?;
-        most = most.max(held.unwrap_or(0));
-        let is_full = number("used_memory") >= number("maxmemory");
-        Ok((is_full || held.is_none()).then_some(()))
+        if let Some(held) = held {
+            took.client_bytes = took.client_bytes.max(held);
+            took.used_max = took.used_max.max(number("used_memory"));
+        }
+        if held.is_none() || number("used_memory") >= number("maxmemory") {
+            return Ok(Some(()));
+        }
+        if is_answered && asks < asks_max {
+            // Should the server have dropped the client, it cannot be sent.
+            let _ = socket.write_all(request);
+            asks += 1;
+        }
+        Ok(None)
     })?;
-    Ok(most)
+    Ok(took)
+}
+
+/// How many XRANGE the server has answered.
+fn answered(own: &mut Own) -> anyhow::Result<u64> {
+    let facts = own.facts("commandstats")?;
+    let calls = facts.get("cmdstat_xrange").and_then(|stat| stat.strip_prefix("calls=")?.split(',').next());
+    Ok(calls.and_then(|calls| calls.parse().ok()).unwrap_or(0))
 }
 
 /// Bytes of answers that a client has not read; none where it is not connected. `mem_clients_normal` of INFO has them too,
