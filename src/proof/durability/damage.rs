@@ -213,7 +213,7 @@ fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
         if path.is_dir() {
             fs::create_dir(to.join(name))?;
             copy_all(&path, &to.join(name))?;
-        } else if path.extension().is_some_and(|end| end == "aof" || end == "manifest") {
+        } else if path.extension().is_some_and(|end| ["aof", "manifest", "rdb"].iter().any(|of| end == *of)) {
             fs::copy(&path, to.join(name))?;
         }
     }
