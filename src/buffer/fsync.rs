@@ -50,7 +50,7 @@ fn determine(connection: &mut Connection, facts: &Facts) -> Result<Fsync, Error>
 }
 
 /// Whether WAITAOF is there and waits for the fsync (redis#13793: some versions answer early).
-fn wait_aof(facts: &Facts) -> Result<(), Error> {
+pub(crate) fn wait_aof(facts: &Facts) -> Result<(), Error> {
     let (server, version, parts) = (facts.server(), facts.version(), facts.version_parts());
     let early = match server {
         "valkey" => ((8, 0, 0)..=(9, 1, 2)).contains(&parts),

@@ -21,7 +21,7 @@ pub mod entry;
 pub mod error;
 pub mod feed;
 mod found;
-mod fsync;
+pub(crate) mod fsync;
 pub mod keys;
 mod lane;
 pub mod limit;

@@ -6,6 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::Global;
 use super::proof::{On, Proof, Wanted};
+use crate::server::given::Commands;
 
 /// What survives a kill, a power cut, a full disk, a failing fsync?
 #[derive(Args)]
@@ -17,6 +18,9 @@ use super::proof::{On, Proof, Wanted};
                                          and a report
   forebay durability --server-bin ./valkey-server
                                          on another server
+  forebay durability --url redis://127.0.0.1:6379 --allow-faults \
+    --kill-cmd 'docker kill redis' --start-cmd 'docker start redis'
+                                         a kill under load of yours, as it is set
 
 Servers are its own, and so is the disk whose power is cut: it is mounted
 through FUSE, which needs root or fuse3. Without it those cells are not shown,
@@ -27,6 +31,15 @@ pub(crate) struct Durability {
     /// How often each fault is tried [default: 1, full: 50]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     rounds: Option<u64>,
+    /// With --url: permit killing the server and starting it again
+    #[arg(long, requires_all = ["kill_cmd", "start_cmd"])]
+    allow_faults: bool,
+    /// With --url: shell command that ends the server as a crash would
+    #[arg(long, value_name = "COMMAND", requires = "allow_faults")]
+    kill_cmd: Option<String>,
+    /// With --url: shell command that starts it again and leaves it running
+    #[arg(long, value_name = "COMMAND", requires = "allow_faults")]
+    start_cmd: Option<String>,
     /// Write report.json and report.html here
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
@@ -34,8 +47,13 @@ pub(crate) struct Durability {
 
 impl Durability {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
-        let wanted =
-            Wanted { rounds: self.rounds, ..Wanted::of(&[Proof::Durability], &[], self.out.as_deref()) };
+        let commands = self.kill_cmd.clone().zip(self.start_cmd.clone());
+        let wanted = Wanted {
+            rounds: self.rounds,
+            allow_faults: self.allow_faults,
+            commands: commands.map(|(kill, start)| Commands { kill, start }),
+            ..Wanted::of(&[Proof::Durability], &[], self.out.as_deref())
+        };
         self.on.conclude(&wanted, global)
     }
 }

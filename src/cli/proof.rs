@@ -13,6 +13,8 @@ use super::conclude::{Begun, conclude};
 use super::place::Place;
 use super::progress::Bars;
 use super::{Global, say};
+use crate::buffer::connect::Address;
+use crate::buffer::keys::Name;
 use crate::exit;
 use crate::load::pattern::Pattern;
 use crate::proof::audit::look::Look;
@@ -21,7 +23,8 @@ use crate::proof::claim::Claim;
 use crate::proof::target::{self, Target};
 use crate::proof::{Subject, baseline, capacity, conflict, durability, pressure, throughput};
 use crate::report::{Report, Warning, write_all};
-use crate::server;
+use crate::server::given::Commands;
+use crate::server::{self, given};
 
 /// How long an interrupted run may take to remove what it wrote to somebody's server.
 const CLEAN_UP: Duration = Duration::from_secs(20);
@@ -90,12 +93,14 @@ pub(crate) struct Wanted<'a> {
     pub(crate) beyond: Option<Duration>,
     /// How often each fault is tried.
     pub(crate) rounds: Option<u64>,
+    /// How somebody's server is killed and started.
+    pub(crate) commands: Option<Commands>,
 }
 
 impl<'a> Wanted<'a> {
     /// These proofs, as they are by default.
     pub(crate) fn of(proofs: &'a [Proof], patterns: &'a [Pattern], out: Option<&'a Path>) -> Self {
-        Self { proofs, patterns, out, allow_faults: false, beyond: None, rounds: None }
+        Self { proofs, patterns, out, allow_faults: false, beyond: None, rounds: None, commands: None }
     }
 }
 
@@ -115,15 +120,14 @@ impl On {
         let name = target::own_name("proof")?;
         let writes = proofs.iter().any(|proof| proof.writes());
         let what = format!("up to {} events under keys of its own (forebay:{name}:…)", profile.hold.events);
-        let flag = if proofs == [Proof::Pressure] { "--allow-faults" } else { "--allow-load" };
+        let flag = if matches!(proofs, [Proof::Pressure | Proof::Durability]) {
+            "--allow-faults"
+        } else {
+            "--allow-load"
+        };
         let given = self.place.given(writes.then_some(what.as_str()), wanted.allow_faults, flag)?;
+        permitted(wanted, given.as_ref())?;
         let fills = proofs.contains(&Proof::Pressure);
-        if let (Some(address), [Proof::Pressure], false) = (&given, proofs, wanted.allow_faults) {
-            anyhow::bail!(
-                "{address} is somebody's server: this would fill it to a limit of its own and change its maxmemory and \
-                 maxmemory-policy meanwhile; --allow-faults permits that, and without --url a server of its own is used"
-            );
-        }
         let (cleaned, over) = crossbeam_channel::bounded(1);
         let on_signal = given.clone().filter(|_| writes).map(|address| (address, name.clone()));
         // Set while a proof runs that ends with what it has seen.
@@ -140,18 +144,14 @@ impl On {
             ends
         };
         server::install_signal_handler(ends_itself, move || {
+            bring_back();
             // The run notices and removes its keys itself, once its writer is gone: before that they would
             // only come back.
             if let (Some((address, name)), Err(RecvTimeoutError::Timeout)) =
                 (&on_signal, over.recv_timeout(CLEAN_UP))
             {
                 // It did not: the server does not answer, or the run is stuck.
-                for what in pressure::changed_now() {
-                    say::tell(&format!("forebay: {what}"));
-                }
-                if let Err(why) = target::try_to_remove(address, name) {
-                    say::tell(&format!("forebay: {why}"));
-                }
+                leave(address, name);
             }
         })?;
         let binary = self.place.binary()?;
@@ -193,7 +193,10 @@ impl On {
                 Proof::Pressure => {
                     pressure::Run { on, allow_faults: wanted.allow_faults, beyond: wanted.beyond }.run()
                 }
-                Proof::Durability => durability::Run { on, rounds: wanted.rounds }.run(),
+                Proof::Durability => {
+                    let commands = wanted.commands.clone();
+                    durability::Run { on, rounds: wanted.rounds, commands }.run()
+                }
                 Proof::Throughput => wanted.throughput(on, stop, &report),
             };
             is_heard.store(false, Relaxed);
@@ -229,6 +232,45 @@ impl Wanted<'_> {
                 tracing::warn!("{error}");
             }
         })
+    }
+}
+
+/// Refuses what would befall somebody's server without a permission of its own.
+fn permitted(wanted: &Wanted<'_>, given: Option<&Address>) -> anyhow::Result<()> {
+    let Some(address) = given else { return Ok(()) };
+    match wanted.proofs {
+        [Proof::Pressure] if !wanted.allow_faults => anyhow::bail!(
+            "{address} is somebody's server: this would fill it to a limit of its own and change its maxmemory and \
+             maxmemory-policy meanwhile; --allow-faults permits that, and without --url a server of its own is used"
+        ),
+        [Proof::Durability] if wanted.commands.is_none() => anyhow::bail!(
+            "{address} is somebody's server: this would kill it and start it again, so it must be told how and be \
+             permitted to: --allow-faults --kill-cmd 'docker kill redis' --start-cmd 'docker start redis'; without \
+             --url servers of its own are used"
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// Starts somebody's server where it is down because of us: whoever has it may not even look.
+fn bring_back() {
+    match given::start_again() {
+        Some(Ok(command)) => say::tell(&format!("forebay: the server was down; started by `{command}`")),
+        Some(Err(error)) => say::tell(&format!("forebay: the server is down: {error}")),
+        None => {}
+    }
+}
+
+/// Removes what a run that does not end leaves on somebody's server, and says what it cannot set back.
+fn leave(address: &Address, name: &Name) {
+    for what in pressure::changed_now() {
+        say::tell(&format!("forebay: {what}"));
+    }
+    let buffers = durability::buffers(name).unwrap_or_default();
+    for name in buffers.iter().chain([name]) {
+        if let Err(why) = target::try_to_remove(address, name) {
+            say::tell(&format!("forebay: {why}"));
+        }
     }
 }
 

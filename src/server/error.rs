@@ -139,6 +139,14 @@ pub enum ServerError {
         /// What the system said.
         source: io::Error,
     },
+    /// A command that was given to end or start a server failed.
+    #[error("`{line}` failed: {why}")]
+    Command {
+        /// The command.
+        line: String,
+        /// How it ended, and what it said.
+        why: String,
+    },
     /// This program was told to end, and its servers with it.
     #[error("no server is started any more: this program was told to end")]
     Ending,

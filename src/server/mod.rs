@@ -16,6 +16,7 @@ mod binary;
 mod conf;
 mod error;
 pub mod fault;
+pub mod given;
 mod process;
 mod ready;
 mod reap;

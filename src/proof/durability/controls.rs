@@ -1,14 +1,16 @@
 //! The controls: servers that are bound to lose, and blocks that are taken out, repeated, moved or damaged. Each is judged
 //! by the function that judges the cells.
 
+use std::time::Duration;
+
 use redis::Value;
 
 use super::cell::{Appendfsync, Cell, Fault};
 use super::ground::Ground;
 use super::judge::NotPlayed;
-use super::promise::Promise;
+use super::promise::{Promise, promise};
 use super::scene::{Plant, Seen};
-use super::{Run, judge};
+use super::{BEFORE, Run, judge, side};
 use crate::buffer::keys::Name;
 use crate::buffer::writer::Ack;
 use crate::event::lane::Lane;
@@ -83,31 +85,47 @@ impl Plan {
     }
 }
 
+/// How long there is load before a fault that takes everything: longer than any configuration may lose.
+const LONG: Duration = Duration::from_secs(3);
+
+/// What is broken.
+enum Broken {
+    /// A server without an AOF, killed.
+    NoAof,
+    /// One that never fsyncs, and a power cut.
+    NoFsync,
+    /// Blocks changed behind the writer's back.
+    Planted(Plan),
+}
+
 /// Runs every control and puts it beside the claims that it is about.
 pub(super) fn attach(run: &Run<'_>, offer: &Offer, claims: &mut [Claim]) -> anyhow::Result<()> {
     let kill = Cell { fault: Fault::Kill, appendfsync: Appendfsync::Everysec, ack: Ack::Reply };
     let power = Cell { fault: Fault::PowerCut, appendfsync: Appendfsync::No, ack: Ack::Reply };
     let restart = Cell { fault: Fault::Restart, ..kill };
-    let planted = |plan: Plan| {
-        let plant = |ground: &Ground, name: &Name| plan.plant(ground, name);
-        run.scene(offer, restart, 0, &[("appendfsync", "everysec")], Some(&plant as Plant<'_>))
-    };
-    let no_aof = run.scene(offer, kill, 0, &[("appendonly", "no"), ("save", "")], None)?;
-    let no_fsync = run.scene(offer, power, 0, &[("appendfsync", "no")], None)?;
     let plans = [Plan::Missing, Plan::Repeated, Plan::Moved, Plan::Flipped];
-    let mut all = Vec::new();
-    for plan in plans {
-        all.push(planted(plan)?);
-    }
+    let broken: Vec<Broken> =
+        [Broken::NoAof, Broken::NoFsync].into_iter().chain(plans.map(Broken::Planted)).collect();
+    run.on.progress.begin("controls", broken.len() as u64);
+    let mut seen = side::by_side(&broken, run.on.progress, |broken| match broken {
+        Broken::NoAof => run.scene(offer, kill, 0, LONG, &[("appendonly", "no"), ("save", "")], None),
+        Broken::NoFsync => run.scene(offer, power, 0, LONG, &[("appendfsync", "no")], None),
+        Broken::Planted(plan) => {
+            let plant = |ground: &Ground, name: &Name| plan.plant(ground, name);
+            run.scene(offer, restart, 0, BEFORE, &[("appendfsync", "everysec")], Some(&plant as Plant<'_>))
+        }
+    })?;
+    let all = seen.split_off(2);
+    let (no_aof, no_fsync) = (&seen[0], &seen[1]);
     let mut turn = 0;
     for claim in claims.iter_mut().filter(|claim| claim.measured.is_some()) {
         let fault = claim.id.split('.').nth(1).unwrap_or_default();
         claim.control = Some(match fault {
             "kill" | "kill-rewrite" | "restart" | "kill-slow-fsync" => {
-                caught("the same load on a server without an AOF, killed", &no_aof, claim)
+                caught("the same load on a server without an AOF, killed", no_aof, claim)
             }
             "power" | "power-rewrite" => {
-                caught("the same load with appendfsync no, and a power cut", &no_fsync, claim)
+                caught("the same load with appendfsync no, and a power cut", no_fsync, claim)
             }
             _ => {
                 turn += 1;
@@ -119,11 +137,30 @@ pub(super) fn attach(run: &Run<'_>, offer: &Offer, claims: &mut [Claim]) -> anyh
     Ok(())
 }
 
+/// The control of a claim about somebody's server: the same again, with a block taken out before it is read.
+pub(super) fn planted(
+    run: &Run<'_>,
+    ground: &mut Ground,
+    offer: &Offer,
+    tried: &[Cell],
+    claim: &Claim,
+) -> anyhow::Result<Control> {
+    let Some(cell) = tried.iter().find(|cell| cell.id() == claim.id) else {
+        anyhow::bail!("{} is not a claim of what was tried", claim.id);
+    };
+    let plant = |ground: &Ground, name: &Name| Plan::Missing.plant(ground, name);
+    let seen = run.on_ground(ground, offer, *cell, 0, BEFORE, Some(&plant as Plant<'_>))?;
+    Ok(caught(Plan::Missing.words(), &seen, claim))
+}
+
 /// What the claim's own judgement says of something broken.
 fn caught(what: &str, seen: &Result<Seen, NotPlayed>, claim: &Claim) -> Control {
     match seen {
         Ok(seen) => {
-            let judged = judge::kept(seen.cell, Promise::Nothing, std::slice::from_ref(seen));
+            // By what is promised of the cell that is claimed of.
+            let cell = Cell::all().find(|cell| cell.id() == claim.id).unwrap_or(seen.cell);
+            let promised = promise(cell).unwrap_or(Promise::Nothing);
+            let judged = judge::kept(cell, promised, std::slice::from_ref(seen));
             let id = judged.id.clone();
             Control::of(what, &[judged], &id)
         }

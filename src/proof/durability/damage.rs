@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use memchr::memmem;
 use redis::Connection;
 
 use super::clients::{Read, read_all};
@@ -30,6 +31,9 @@ const QUICK: u64 = 12;
 /// Flips that are tried at full scale.
 const FULL_FLIPS: u64 = 500;
 
+/// How a transaction ends in an AOF.
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+
 /// An AOF that was whole, and the server that wrote it.
 pub(super) struct Whole<'a> {
     ground: Ground,
@@ -41,8 +45,8 @@ pub(super) struct Whole<'a> {
     /// The file that was written last, from the server's folder.
     file: PathBuf,
     pub bytes: u64,
-    /// Bytes of each frame, in the order of the AOF.
-    frames: Vec<(u64, u64)>,
+    /// Where each block's transaction ends in it, and the block's events.
+    ends: Vec<(u64, u64)>,
 }
 
 /// What a server with a damaged AOF came up with.
@@ -76,12 +80,14 @@ impl<'a> Whole<'a> {
         let mut connection = ground.address.dial()?;
         let frames = frames(&mut connection, &name)?;
         drop(connection);
-        ground.server.terminate()?;
+        ground.server()?.terminate()?;
         let copy = tempfile::Builder::new().prefix("forebay-aof-").tempdir()?;
-        copy_all(ground.server.dir(), copy.path())?;
+        copy_all(ground.server()?.dir(), copy.path())?;
         let file = newest_log(copy.path())?;
-        let bytes = fs::metadata(copy.path().join(&file))?.len();
-        Ok(Self { ground, name, offer, pushed, copy, file, bytes, frames })
+        let written = fs::read(copy.path().join(&file))?;
+        let ends = ends(&written, &frames)?;
+        let bytes = written.len() as u64;
+        Ok(Self { ground, name, offer, pushed, copy, file, bytes, ends })
     }
 
     /// Starts the server on a copy that was changed, and reads what is there.
@@ -91,7 +97,7 @@ impl<'a> Whole<'a> {
         after: impl FnOnce(&mut Connection, &Name) -> anyhow::Result<()>,
     ) -> anyhow::Result<Came> {
         anyhow::ensure!(!crate::server::ending(), "interrupted");
-        let server = &mut self.ground.server;
+        let server = self.ground.server()?;
         if server.is_running() {
             server.kill()?;
         }
@@ -132,17 +138,10 @@ impl<'a> Whole<'a> {
         self.with(flip, |_, _| Ok(()))
     }
 
-    /// Events that a cut of so many bytes may cost at the most: those of every block of which it takes a byte.
-    pub fn cost_max(&self, cut: u64) -> u64 {
-        let (mut bytes, mut events) = (0, 0);
-        for (frame, held) in self.frames.iter().rev() {
-            events += held;
-            bytes += frame;
-            if bytes >= cut {
-                break;
-            }
-        }
-        events
+    /// Events that a cut of so many bytes costs: those of every block whose transaction is no longer whole.
+    pub fn cost(&self, cut: u64) -> u64 {
+        let length = self.bytes.saturating_sub(cut);
+        self.ends.iter().filter(|(end, _)| *end > length).map(|(_, events)| events).sum()
     }
 
     /// Cuts and flips that are tried.
@@ -162,8 +161,8 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// The blocks of a buffer in the order in which they were written: bytes of the frame, and events.
-fn frames(connection: &mut Connection, name: &Name) -> anyhow::Result<Vec<(u64, u64)>> {
+/// The blocks of a buffer: frames and events.
+fn frames(connection: &mut Connection, name: &Name) -> anyhow::Result<Vec<(Vec<u8>, u64)>> {
     let mut blocks = Vec::new();
     for lane in Lane::ALL {
         let entries: Vec<(String, Vec<redis::Value>)> =
@@ -171,12 +170,25 @@ fn frames(connection: &mut Connection, name: &Name) -> anyhow::Result<Vec<(u64, 
         for (id, fields) in entries {
             let id = Id::parse(&id).ok_or_else(|| anyhow::anyhow!("{id} is no id"))?;
             let entry = Entry::read(id, fields).map_err(|why| anyhow::anyhow!("block {id}: {why}"))?;
-            blocks.push((id, entry.frame.len() as u64, entry.events));
+            blocks.push((entry.frame, entry.events));
         }
     }
-    // Of one millisecond, which lane came first is not known: the larger block counts as the later one.
-    blocks.sort_by_key(|(id, bytes, _)| (id.ms, *bytes));
-    Ok(blocks.into_iter().map(|(_, bytes, events)| (bytes, events)).collect())
+    Ok(blocks)
+}
+
+/// Where the transactions of blocks end in an AOF. The server writes what a script did as a transaction, and frames as
+/// they are.
+fn ends(written: &[u8], frames: &[(Vec<u8>, u64)]) -> anyhow::Result<Vec<(u64, u64)>> {
+    let end_of = |frame: &[u8]| {
+        let at = memmem::find(written, frame)? + frame.len();
+        Some(at + memmem::find(&written[at..], EXEC)? + EXEC.len())
+    };
+    let place = |(frame, events): &(Vec<u8>, u64)| {
+        let end =
+            end_of(frame).ok_or_else(|| anyhow::anyhow!("a block that was stored is not in the AOF"))?;
+        Ok((end as u64, *events))
+    };
+    frames.iter().map(place).collect()
 }
 
 /// Events that a lane's hash knows of and the lane does not have at its end.

@@ -24,7 +24,7 @@ pub(super) fn claims(run: &Run<'_>, offer: &Offer) -> anyhow::Result<Vec<Claim>>
         progress.at(done);
         came.push((*cut, whole.cut(*cut)?));
     }
-    let mut cut = judge_cuts(&came, |cut| whole.cost_max(cut));
+    let mut cut = judge_cuts(&came, |cut| whole.cost(cut));
     let (mut flipped, before) = (Vec::new(), cuts.len() as u64);
     for (done, (at, bit)) in (before..).zip(&flips) {
         progress.at(done);
@@ -79,11 +79,11 @@ fn wrong(up: &Up) -> u64 {
     up.findings.unexpected + up.findings.repeats + up.findings.out_of_order
 }
 
-/// Whether a cut costs no more than what it takes a byte of.
-fn judge_cuts(came: &[(u64, Came)], cost_max: impl Fn(u64) -> u64) -> Claim {
+/// Whether a cut costs what it takes a byte of, and nothing else.
+fn judge_cuts(came: &[(u64, Came)], cost: impl Fn(u64) -> u64) -> Claim {
     let statement = format!(
-        "an AOF whose end is cut off, anywhere in its last {} KiB, loads, and costs no event but those of blocks that were \
-         cut",
+        "an AOF whose end is cut off, anywhere in its last {} KiB, loads, and costs the events of the blocks that were cut \
+         and no other",
         TAIL >> 10
     );
     let (mut beyond, mut most, mut refused) = (0, 0, Vec::new());
@@ -93,14 +93,14 @@ fn judge_cuts(came: &[(u64, Came)], cost_max: impl Fn(u64) -> u64) -> Claim {
                 let lost = up.findings.lost();
                 // Of each lane only the end may be gone.
                 let elsewhere = up.findings.lost_prefix + up.findings.lost_middle;
-                beyond += lost.saturating_sub(cost_max(*cut)) + elsewhere + wrong(up);
+                beyond += lost.abs_diff(cost(*cut)) + elsewhere + wrong(up);
                 most = most.max(lost);
             }
             Came::Refused(log) => refused.push(format!("{cut} bytes cut off: {log}")),
         }
     }
     let why = format!(
-        "{}; the costliest took {} events with it; {} lost beyond what was cut, read twice, out of order or never offered; {}",
+        "{}; the costliest took {} events with it; {} lost that were not cut or there that were, read twice, out of order or never offered; {}",
         counted(came.len() as u64, "cut", "cuts"),
         thousands(most as f64, 0),
         thousands(beyond as f64, 0),

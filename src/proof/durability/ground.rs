@@ -1,19 +1,36 @@
-//! Where a cell takes place: a server of our own, on a disk of our own where the fault needs one.
+//! Where a cell takes place: a server of our own, on a disk of our own where the fault needs one; or somebody's, that is
+//! killed and started by commands of theirs.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
 
 use super::cell::Fault;
+use super::strike::{wait, wait_for};
 use crate::buffer::connect::Address;
 use crate::profile::Profile;
 use crate::server::fault::disk::{Disk, DiskError};
 use crate::server::fault::network::{NetworkError, Proxy};
+use crate::server::given::{self, Commands};
 use crate::server::{Conf, Server, ServerBinary, ServerError};
 
 /// Room on a disk of our own, which lives in memory.
 const ROOM: u64 = 1 << 30;
 
+/// How long somebody's server may take to answer and to have loaded its data.
+const LOADING: Duration = Duration::from_secs(600);
+
+/// A server of ours, or somebody's.
+enum Host {
+    Own(Server),
+    /// With the id of the process that answered last, by its own account.
+    Given(Commands, String),
+}
+
 /// A server, and the disk under it.
 pub(super) struct Ground {
     // In this order: the server ends before its disk goes.
-    pub server: Server,
+    host: Host,
     pub disk: Option<Disk>,
     proxy: Option<Proxy>,
     pub address: Address,
@@ -63,7 +80,75 @@ impl Ground {
         let is_between = fault == Fault::ConnectionCut;
         let proxy = is_between.then(|| Proxy::start("127.0.0.1", server.port())).transpose()?;
         let front = proxy.as_ref().map_or(Ok(address.clone()), |proxy| Address::parse(&proxy.url()))?;
-        Ok(Self { server, disk, proxy, address, front })
+        Ok(Self { host: Host::Own(server), disk, proxy, address, front })
+    }
+
+    /// Somebody's server.
+    pub fn given(address: &Address, commands: &Commands) -> anyhow::Result<Self> {
+        let host = Host::Given(commands.clone(), run_id(address)?);
+        Ok(Self { host, disk: None, proxy: None, address: address.clone(), front: address.clone() })
+    }
+
+    /// The server, where it is our own.
+    pub fn server(&mut self) -> anyhow::Result<&mut Server> {
+        match &mut self.host {
+            Host::Own(server) => Ok(server),
+            Host::Given(..) => anyhow::bail!("{} is not a server of our own", self.address),
+        }
+    }
+
+    /// Whether it is our own.
+    pub fn is_own(&self) -> bool {
+        matches!(self.host, Host::Own(_))
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&self) -> bool {
+        match &self.host {
+            Host::Own(server) => server.is_running(),
+            Host::Given(..) => self.address.dial().is_ok(),
+        }
+    }
+
+    /// Kills it, and waits until it is gone.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        match &mut self.host {
+            Host::Own(server) => Ok(server.kill()?),
+            Host::Given(commands, _) => {
+                commands.kill()?;
+                let address = &self.address;
+                wait("it is gone", || Ok(address.dial().is_err()))
+                    .with_context(|| format!("`{}` ended well, and {address} still answers", commands.kill))
+            }
+        }
+    }
+
+    /// Starts it again, and waits until it has loaded its data; how long that took.
+    pub fn restart(&mut self) -> anyhow::Result<Duration> {
+        let started = Instant::now();
+        match &mut self.host {
+            Host::Own(server) => server.restart()?,
+            Host::Given(commands, before) => {
+                commands.start()?;
+                let (address, mut now) = (&self.address, None);
+                wait_for(LOADING, "it answers and has loaded its data", || {
+                    now = run_id(address).ok();
+                    Ok(now.is_some())
+                })?;
+                let now = now.unwrap_or_default();
+                anyhow::ensure!(now != *before, "{address} is the same process as before: it was never down");
+                *before = now;
+            }
+        }
+        Ok(started.elapsed())
+    }
+
+    /// The last lines of its log, where that is ours.
+    pub fn log_tail(&self, lines: usize) -> String {
+        match &self.host {
+            Host::Own(server) => server.log_tail(lines),
+            Host::Given(..) => String::new(),
+        }
     }
 
     /// The proxy between it and its clients.
@@ -75,4 +160,24 @@ impl Ground {
     pub fn disk(&self) -> anyhow::Result<&Disk> {
         self.disk.as_ref().ok_or_else(|| anyhow::anyhow!("this cell has no disk of its own"))
     }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        // A cell that ended in the middle must not leave somebody's server down.
+        let outcome = if self.is_own() { None } else { given::start_again() };
+        if let Some(Err(error)) = outcome {
+            tracing::warn!("{} is down: {error}", self.address);
+        }
+    }
+}
+
+/// What a server calls this start of it; an error while it loads.
+fn run_id(address: &Address) -> anyhow::Result<String> {
+    let (_, facts) = address.connect()?;
+    anyhow::ensure!(
+        facts.get("loading").is_none_or(|loading| loading == "0"),
+        "{address} is loading its data"
+    );
+    facts.get("run_id").map(str::to_owned).with_context(|| format!("{address} does not tell its run_id"))
 }

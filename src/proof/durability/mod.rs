@@ -2,7 +2,7 @@
 //!
 //! Each cell is a fault under a way to fsync and a way to acknowledge. Two writers write through it, one at the profile's
 //! rate and one flat out, and a group reads; the ledger outlives everything. What each configuration promises is said
-//! beforehand ([`promise`]), and each cell is held against it. The controls are a server without an AOF that is killed,
+//! beforehand (`promise`), and each cell is held against it. The controls are a server without an AOF that is killed,
 //! one that never fsyncs and loses its power, and blocks that are taken out, repeated, moved or damaged.
 
 mod cell;
@@ -10,20 +10,25 @@ mod clients;
 mod controls;
 mod damage;
 mod damaged;
+mod given;
 mod ground;
 mod judge;
 mod promise;
 mod scene;
+mod side;
 mod strike;
 mod table;
+mod waitaof;
 
 use std::time::Duration;
 
 use crate::buffer::error::Error;
+use crate::buffer::keys::Name;
 use crate::proof::claim::Claim;
 use crate::proof::offer::Offer;
 use crate::proof::target::Target;
 use crate::proof::{Scale, Subject};
+use crate::server::given::Commands;
 
 use cell::Cell;
 use ground::{Ground, NoGround};
@@ -44,58 +49,52 @@ pub struct Run<'a> {
     pub on: Subject<'a>,
     /// Rounds of each cell; by default one, at full scale fifty.
     pub rounds: Option<u64>,
+    /// How somebody's server is killed and started, where that is permitted.
+    pub commands: Option<Commands>,
 }
 
 impl Run<'_> {
     /// Runs the proof and its controls.
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         if let Target::Given(address) = self.on.target {
-            let why = format!("{address} is somebody's server: it would be killed");
-            let absent = || Err(NotPlayed::Absent(why.clone()));
-            let cells: Vec<(Cell, Rounds)> = Cell::all().map(|cell| (cell, absent())).collect();
-            return Ok(judge::claims(&cells));
+            return given::claims(self, address);
         }
-        let offer = Offer::draw(self.on.seed, self.on.profile.load.rate, EVENTS, self.on.progress)?;
-        let rounds = self.rounds.unwrap_or(match self.on.scale {
-            Scale::Quick => 1,
-            Scale::Full => FULL_ROUNDS,
-        });
+        let offer = self.offer()?;
+        let rounds = self.rounds();
         let tried: Vec<Cell> = Cell::all().filter(|cell| promise(*cell).is_ok()).collect();
-        self.on.progress.begin("faults", tried.len() as u64 * rounds);
-        let mut cells = Vec::new();
-        for cell in tried {
-            let mut played = Ok(Vec::new());
-            for round in 0..rounds {
-                let seen = self.play(&offer, cell, round)?;
-                match (&mut played, seen) {
-                    (Ok(played), Ok(seen)) => played.push(seen),
-                    (_, Err(why)) => {
-                        played = Err(why);
-                        break;
-                    }
-                    (Err(_), _) => break,
-                }
-                self.on.progress.at(cells.len() as u64 * rounds + round);
-            }
-            cells.push((cell, played));
-        }
-        let mut claims = judge::claims(&cells);
+        // Round by round, so that an interrupted or failing run has seen every cell soon.
+        let plays: Vec<(Cell, u64)> =
+            (0..rounds).flat_map(|round| tried.iter().map(move |cell| (*cell, round))).collect();
+        self.on.progress.begin("faults", plays.len() as u64);
+        let seen = side::by_side(&plays, self.on.progress, |(cell, round)| {
+            let over = [("appendfsync", cell.appendfsync.word())];
+            self.scene(&offer, *cell, *round, BEFORE, &over, None)
+        })?;
+        let mut claims = judge::claims(&gathered(&tried, &plays, seen));
         controls::attach(self, &offer, &mut claims)?;
         claims.extend(damaged::claims(self, &offer)?);
+        claims.push(waitaof::claim(self.on.binary, self.on.profile)?);
         Ok(claims)
     }
 
-    /// A round of a cell; or why it cannot be tried here.
-    fn play(&self, offer: &Offer, cell: Cell, round: u64) -> anyhow::Result<Result<Seen, NotPlayed>> {
-        let over = [("appendfsync", cell.appendfsync.word())];
-        self.scene(offer, cell, round, &over, None)
+    fn offer(&self) -> anyhow::Result<Offer> {
+        Offer::draw(self.on.seed, self.on.profile.load.rate, EVENTS, self.on.progress)
     }
 
+    fn rounds(&self) -> u64 {
+        self.rounds.unwrap_or(match self.on.scale {
+            Scale::Quick => 1,
+            Scale::Full => FULL_ROUNDS,
+        })
+    }
+
+    /// A round of a cell on a server of our own; or why it cannot be tried here.
     fn scene(
         &self,
         offer: &Offer,
         cell: Cell,
         round: u64,
+        before: Duration,
         over: &[(&str, &str)],
         plant: Option<Plant<'_>>,
     ) -> anyhow::Result<Result<Seen, NotPlayed>> {
@@ -105,16 +104,30 @@ impl Run<'_> {
             Err(NoGround::Disk(error)) => return Ok(Err(NotPlayed::Absent(error.to_string()))),
             Err(error) => return Err(error.into()),
         };
+        self.on_ground(&mut ground, offer, cell, round, before, plant)
+    }
+
+    /// A round of a cell.
+    fn on_ground(
+        &self,
+        ground: &mut Ground,
+        offer: &Offer,
+        cell: Cell,
+        round: u64,
+        before: Duration,
+        plant: Option<Plant<'_>>,
+    ) -> anyhow::Result<Result<Seen, NotPlayed>> {
         let scene = Scene {
             cell,
             offer,
             limits: self.on.profile.limits().map_err(anyhow::Error::msg)?,
             rate: self.on.profile.load.rate,
-            before: BEFORE,
+            before,
             seed: self.on.seed.wrapping_mul(1_000_003).wrapping_add(round),
+            base: self.on.name,
             plant,
         };
-        match scene.play(&mut ground) {
+        match scene.play(ground) {
             Ok(seen) => Ok(Ok(seen)),
             Err(error) if crate::server::ending() => Err(error),
             Err(error) => Ok(Err(match error.downcast_ref::<Error>() {
@@ -123,4 +136,27 @@ impl Run<'_> {
             })),
         }
     }
+}
+
+/// The buffers that the proof fills on a server, besides its own name.
+pub fn buffers(base: &Name) -> anyhow::Result<Vec<Name>> {
+    Ok(scene::names(base)?.to_vec())
+}
+
+/// Every cell with its rounds; or why one of them was not played.
+fn gathered(
+    tried: &[Cell],
+    plays: &[(Cell, u64)],
+    seen: Vec<Result<Seen, NotPlayed>>,
+) -> Vec<(Cell, Rounds)> {
+    let mut cells: Vec<(Cell, Rounds)> = tried.iter().map(|cell| (*cell, Ok(Vec::new()))).collect();
+    for ((cell, _), seen) in plays.iter().zip(seen) {
+        let Some((_, rounds)) = cells.iter_mut().find(|(known, _)| known == cell) else { continue };
+        match (&mut *rounds, seen) {
+            (Ok(played), Ok(seen)) => played.push(seen),
+            (Ok(_), Err(why)) => *rounds = Err(why),
+            (Err(_), _) => {}
+        }
+    }
+    cells
 }

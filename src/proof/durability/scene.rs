@@ -48,6 +48,8 @@ pub(super) struct Scene<'a> {
     /// How long there is load before the fault.
     pub before: Duration,
     pub seed: u64,
+    /// What the names of the buffers begin with.
+    pub base: &'a Name,
     pub plant: Option<Plant<'a>>,
 }
 
@@ -98,7 +100,7 @@ pub(super) struct Seen {
 impl Scene<'_> {
     /// Plays it.
     pub fn play(&self, ground: &mut Ground) -> anyhow::Result<Seen> {
-        let names: [Name; WRITERS] = ["through".parse()?, "held".parse()?, "flat".parse()?];
+        let names = names(self.base)?;
         let (signals, heard): (Arc<Signals>, [Arc<Heard>; WRITERS]) = Default::default();
         let address = ground.front.clone();
         let writing = |place: usize| Writing {
@@ -184,11 +186,11 @@ impl Scene<'_> {
         let is_again = || (0..WRITERS).all(|place| acknowledged(place) >= so_far[place] + AGAIN);
         let mut helped = false;
         let resumed = wait("events are acknowledged again", || {
-            if !helped && since.elapsed() > ALONE && ground.server.is_running() {
+            if !helped && since.elapsed() > ALONE && ground.is_own() && ground.is_running() {
                 // What somebody would do who finds it so.
                 helped = true;
-                ground.server.terminate()?;
-                ground.server.restart()?;
+                ground.server()?.terminate()?;
+                ground.restart()?;
             }
             Ok(is_again())
         });
@@ -227,9 +229,15 @@ impl Scene<'_> {
     }
 }
 
+/// The buffers of a cell, whose names begin with this.
+pub(super) fn names(base: &Name) -> anyhow::Result<[Name; WRITERS]> {
+    let of = |what: &str| format!("{base}.{what}").parse::<Name>();
+    Ok([of("through")?, of("held")?, of("flat")?])
+}
+
 /// What the server logged that is more than its usual start and end.
 fn log(ground: &Ground) -> Vec<String> {
     let told = ["rror", "runcat", "Bad file", "fsync", "slow", "fork", "MISCONF", "Unrecoverable", "corrupt"];
-    let log = ground.server.log_tail(LOG_LINES);
+    let log = ground.log_tail(LOG_LINES);
     log.lines().filter(|line| told.iter().any(|word| line.contains(word))).map(str::to_owned).collect()
 }

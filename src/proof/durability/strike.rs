@@ -64,11 +64,11 @@ pub(super) fn strike(
     let at = Instant::now();
     match fault {
         Fault::Restart => {
-            ground.server.terminate()?;
+            ground.server()?.terminate()?;
         }
-        Fault::Kill | Fault::KillInRewrite | Fault::KillInSlowFsync => ground.server.kill()?,
+        Fault::Kill | Fault::KillInRewrite | Fault::KillInSlowFsync => ground.kill()?,
         Fault::PowerCut | Fault::PowerCutInRewrite => {
-            ground.server.kill()?;
+            ground.kill()?;
             let torn = (draw.below(2) == 0).then(|| draw.bits());
             ground.disk()?.cut_power(torn);
         }
@@ -85,9 +85,9 @@ pub(super) fn strike(
             until_refused(ground)?;
         }
         Fault::Pause => {
-            ground.server.pause()?;
+            ground.server()?.pause()?;
             std::thread::sleep(PAUSE);
-            ground.server.resume()?;
+            ground.server()?.resume()?;
         }
         Fault::ConnectionCut => {
             let proxy = ground.proxy()?;
@@ -103,14 +103,8 @@ pub(super) fn strike(
     if let Some(disk) = &ground.disk {
         disk.heal_fsync();
     }
-    let back = (!ground.server.is_running()).then(|| come_back(ground)).transpose()?;
+    let back = (!ground.is_running()).then(|| ground.restart()).transpose()?;
     Ok(Struck { at, back })
-}
-
-fn come_back(ground: &mut Ground) -> anyhow::Result<Duration> {
-    let started = Instant::now();
-    ground.server.restart()?;
-    Ok(started.elapsed())
 }
 
 /// Asks so many clients to end in the middle and to begin again, and waits until they have.
@@ -144,17 +138,26 @@ fn until_refused(ground: &Ground) -> anyhow::Result<()> {
     let mut is_always =
         |connection| target::setting(connection, "appendfsync").is_none_or(|value| value == "always");
     if is_ending || connection.as_mut().map_or(true, &mut is_always) {
-        wait("the server has ended", || Ok(!ground.server.is_running()))?;
+        wait("the server has ended", || Ok(!ground.is_running()))?;
     }
     Ok(())
 }
 
-/// Waits for a condition, as long as it may take.
-pub(super) fn wait(what: &str, mut condition: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+/// Waits for a condition, as long as a server needs for what it does at once.
+pub(super) fn wait(what: &str, condition: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
+    wait_for(SOON, what, condition)
+}
+
+/// Waits for a condition.
+pub(super) fn wait_for(
+    limit: Duration,
+    what: &str,
+    mut condition: impl FnMut() -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
     let started = Instant::now();
     while !condition()? {
         anyhow::ensure!(!server::ending(), "interrupted");
-        anyhow::ensure!(started.elapsed() < SOON, "waited {SOON:?} in vain until {what}");
+        anyhow::ensure!(started.elapsed() < limit, "waited {limit:?} in vain until {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
     Ok(())

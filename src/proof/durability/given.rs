@@ -1,0 +1,77 @@
+//! Somebody's server, killed and started by commands of theirs: the one fault that can befall it from outside.
+
+use super::cell::{Appendfsync, Cell, Fault};
+use super::controls::planted;
+use super::ground::Ground;
+use super::judge::{self, NotPlayed, Rounds};
+use super::promise::promise;
+use super::scene::names;
+use super::{BEFORE, Run};
+use crate::buffer::connect::Address;
+use crate::buffer::keys::Name;
+use crate::buffer::writer::Ack;
+use crate::proof::claim::Claim;
+use crate::proof::target;
+
+/// What is shown of it.
+pub(super) fn claims(run: &Run<'_>, address: &Address) -> anyhow::Result<Vec<Claim>> {
+    let Some(commands) = &run.commands else {
+        let why = format!(
+            "nothing was run: {address} is somebody's server, and it would be killed; --allow-faults, --kill-cmd and \
+             --start-cmd permit that"
+        );
+        let absent = |cell| (cell, Err(NotPlayed::Absent(why.clone())));
+        return Ok(judge::claims(&Cell::all().map(absent).collect::<Vec<_>>()));
+    };
+    let names = names(run.on.name)?;
+    let _keys: Vec<_> = names.iter().map(|name| run.on.target.keys(name)).collect();
+    let offer = run.offer()?;
+    let rounds = run.rounds();
+    let tried: Vec<Cell> = cells(address)?.collect();
+    run.on.progress.begin("faults", tried.len() as u64 * rounds);
+    let (mut cells, mut done) = (Vec::new(), 0);
+    for cell in &tried {
+        let mut played: Rounds = Ok(Vec::new());
+        for round in 0..rounds {
+            let mut ground = Ground::given(address, commands)?;
+            let seen = run.on_ground(&mut ground, &offer, *cell, round, BEFORE, None)?;
+            remove(address, &names);
+            match (&mut played, seen) {
+                (Ok(played), Ok(seen)) => played.push(seen),
+                (_, Err(why)) => {
+                    played = Err(why);
+                    break;
+                }
+                (Err(_), _) => break,
+            }
+            done += 1;
+            run.on.progress.at(done);
+        }
+        cells.push((*cell, played));
+    }
+    let mut claims = judge::claims(&cells);
+    for claim in claims.iter_mut().filter(|claim| claim.measured.is_some()) {
+        let mut ground = Ground::given(address, commands)?;
+        claim.control = Some(planted(run, &mut ground, &offer, &tried, claim)?);
+        remove(address, &names);
+    }
+    Ok(claims)
+}
+
+fn remove(address: &Address, names: &[Name]) {
+    for name in names {
+        target::remove(address, name);
+    }
+}
+
+/// A kill, as the server is set: what is acknowledged by reply, and after fsync where it can say so.
+fn cells(address: &Address) -> anyhow::Result<impl Iterator<Item = Cell>> {
+    let (mut connection, _) = address.connect()?;
+    let set = target::setting(&mut connection, "appendfsync").unwrap_or_default();
+    let appendfsync = Appendfsync::ALL.into_iter().find(|known| known.word() == set);
+    let appendfsync = appendfsync.ok_or_else(|| {
+        anyhow::anyhow!("{address} does not tell its appendfsync: CONFIG GET must be allowed")
+    })?;
+    let cells = [Ack::Reply, Ack::Fsync].map(|ack| Cell { fault: Fault::Kill, appendfsync, ack });
+    Ok(cells.into_iter().filter(|cell| promise(*cell).is_ok()))
+}
