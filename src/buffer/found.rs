@@ -88,11 +88,18 @@ impl fmt::Display for Found {
             Self::Gone { lane, id } => {
                 write!(f, "lane {lane}: block {id} was given to this consumer and is no longer in the stream")
             }
-            Self::OutOfPlace { lane, id, says, due } => write!(
-                f,
-                "lane {lane}: block {id} says it is number {} after {} events where number {} after {} is due",
-                says.0, says.1, due.0, due.1
-            ),
+            Self::OutOfPlace { lane, id, says, due } => {
+                let why = if says.0 < due.0 {
+                    ": it stands there twice, or the server lost what it had given out and it was written again"
+                } else {
+                    ""
+                };
+                write!(
+                    f,
+                    "lane {lane}: block {id} says it is number {} after {} events where number {} after {} is due{why}",
+                    says.0, says.1, due.0, due.1
+                )
+            }
         }
     }
 }

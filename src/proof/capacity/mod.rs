@@ -6,7 +6,7 @@
 //! the wrong sample, and a buffer with planted damage.
 
 mod controls;
-mod fill;
+pub(crate) mod fill;
 mod judge;
 mod readback;
 pub(super) mod sample;

@@ -4,6 +4,7 @@ use redis::Connection;
 
 use super::fill::{Plan, fill};
 use crate::buffer::batch::Limits;
+use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::event::synth::Synth;
 use crate::proof::Scale;
@@ -68,22 +69,30 @@ pub fn weigh(
     let (_server, address) = scratch(binary, 0)?;
     let mut gauge = Gauge::open(&address)?;
     let before = gauge.look(0)?;
-    match layout {
-        Layout::Blocks(rate) => {
-            let name: Name = "sample".parse()?;
-            let plan =
-                Plan { address: &address, name: &name, events, count, rate, limits, used_bytes_max: None };
-            let filled = fill(&plan, &mut Ledger::new(&|_, _| {}), progress)?;
-            anyhow::ensure!(filled.ended.is_none(), "the sample did not fit: {:?}", filled.ended);
-        }
-        Layout::EntryAnEvent | Layout::KeyAnEvent => {
-            let (mut connection, _) = address.connect()?;
-            one_by_one(&mut connection, layout, events, count, progress)?;
-        }
-    }
+    put(&address, layout, events, count, limits, progress)?;
     let after = gauge.settled(count)?;
     let bytes = after.used_bytes.saturating_sub(before.used_bytes);
     Ok(Weight { empty_bytes: before.used_bytes, per_event: bytes as f64 / count as f64 })
+}
+
+/// Puts `count` events on a server, in a layout.
+pub fn put(
+    address: &Address,
+    layout: Layout,
+    events: &Synth,
+    count: u64,
+    limits: Limits,
+    progress: &dyn Progress,
+) -> anyhow::Result<()> {
+    let Layout::Blocks(rate) = layout else {
+        let (mut connection, _) = address.connect()?;
+        return one_by_one(&mut connection, layout, events, count, progress);
+    };
+    let name: Name = "sample".parse()?;
+    let plan = Plan { address, name: &name, events, count, rate, limits, used_bytes_max: None };
+    let filled = fill(&plan, &mut Ledger::new(&|_, _| {}), progress)?;
+    anyhow::ensure!(filled.ended.is_none(), "the sample did not fit: {:?}", filled.ended);
+    Ok(())
 }
 
 /// The layouts that people write by hand.

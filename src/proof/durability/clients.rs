@@ -141,6 +141,8 @@ pub(super) struct Read {
     pub missing: u64,
     /// Whatever else is wrong, by place.
     pub faults: Vec<String>,
+    /// Where a lane went back: the server had given out what it then lost, and the writer wrote it again.
+    pub back: Vec<String>,
 }
 
 impl Read {
@@ -161,6 +163,7 @@ impl Read {
                 Found::Dropped { .. } => self.faults.push(item.to_string()),
                 // Given before and gone with what the server lost, or trimmed: it was read.
                 Found::Gone { lane, id } => done.push((lane, id)),
+                Found::OutOfPlace { says, due, .. } if says.0 < due.0 => self.back.push(item.to_string()),
                 fault => self.faults.push(fault.to_string()),
             }
         }

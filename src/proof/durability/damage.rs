@@ -34,11 +34,10 @@ const FULL_FLIPS: u64 = 500;
 /// How a transaction ends in an AOF.
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
-/// An AOF that was whole, and the server that wrote it.
-pub(super) struct Whole<'a> {
-    ground: Ground,
+/// An AOF that was whole.
+pub(super) struct Whole {
     name: Name,
-    offer: &'a Offer,
+    offer: Offer,
     pushed: u64,
     /// A copy of its folder.
     copy: tempfile::TempDir,
@@ -65,15 +64,26 @@ pub(super) struct Up {
     pub short: u64,
 }
 
-impl<'a> Whole<'a> {
+/// A server for damaged copies.
+pub(super) struct Bench<'a> {
+    whole: &'a Whole,
+    ground: Ground,
+}
+
+fn ground(run: &Run<'_>) -> anyhow::Result<Ground> {
+    let over = [("appendfsync", "everysec"), ("auto-aof-rewrite-percentage", "0")];
+    Ok(Ground::new(run.on.binary, run.on.profile, cell::Fault::Kill, &over)?)
+}
+
+impl Whole {
     /// Fills a server and ends it.
-    pub fn new(run: &Run<'_>, offer: &'a Offer) -> anyhow::Result<Self> {
-        let over = [("appendfsync", "everysec"), ("auto-aof-rewrite-percentage", "0")];
-        let mut ground = Ground::new(run.on.binary, run.on.profile, cell::Fault::Kill, &over)?;
+    pub fn new(run: &Run<'_>) -> anyhow::Result<Self> {
+        let offer = Offer::draw(run.on.seed, run.on.profile.load.rate, EVENTS, run.on.progress)?;
+        let mut ground = ground(run)?;
         let name: Name = "whole".parse()?;
         let limits = run.on.profile.limits().map_err(anyhow::Error::msg)?;
         let writer = Writer::open(&ground.address, &name, &Options { limits, ..Options::default() })?;
-        let mut pusher = Pusher::new(writer, &offer.events, EVENTS.min(offer.count()), offer.rate);
+        let mut pusher = Pusher::new(writer, &offer.events, offer.count(), offer.rate);
         pusher.bulk(None, || false)?;
         let pushed = pusher.next;
         pusher.writer.close()?;
@@ -87,55 +97,12 @@ impl<'a> Whole<'a> {
         let written = fs::read(copy.path().join(&file))?;
         let ends = ends(&written, &frames)?;
         let bytes = written.len() as u64;
-        Ok(Self { ground, name, offer, pushed, copy, file, bytes, ends })
+        Ok(Self { name, offer, pushed, copy, file, bytes, ends })
     }
 
-    /// Starts the server on a copy that was changed, and reads what is there.
-    pub fn with(
-        &mut self,
-        change: impl FnOnce(&Path) -> std::io::Result<()>,
-        after: impl FnOnce(&mut Connection, &Name) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Came> {
-        anyhow::ensure!(!crate::server::ending(), "interrupted");
-        let server = self.ground.server()?;
-        if server.is_running() {
-            server.kill()?;
-        }
-        copy_all(self.copy.path(), server.dir())?;
-        change(&server.dir().join(&self.file))?;
-        match server.restart() {
-            Ok(()) => {}
-            Err(ServerError::ExitedEarly { log, .. }) => return Ok(Came::Refused(log)),
-            Err(error) => return Err(error.into()),
-        }
-        let mut connection = self.ground.address.dial()?;
-        after(&mut connection, &self.name)?;
-        let make = |index: u64, out: &mut Vec<u8>| self.offer.events.write_event(index, out);
-        let mut ledger = self.offer.ledger(&make);
-        let read = read_all(&self.ground.address, &self.name, &mut ledger)?;
-        for (lane, events) in self.offer.by_lane(self.pushed) {
-            ledger.told(Told { lane, fate: Fate::Acknowledged, from: 0, events });
-        }
-        let short = short(&mut connection, &self.name)?;
-        Ok(Came::Up(Box::new(Up { findings: ledger.findings(), read, short })))
-    }
-
-    /// Cuts so many bytes off the end.
-    pub fn cut(&mut self, cut: u64) -> anyhow::Result<Came> {
-        let length = self.bytes.saturating_sub(cut);
-        self.with(|file| fs::OpenOptions::new().write(true).open(file)?.set_len(length), |_, _| Ok(()))
-    }
-
-    /// Flips a bit.
-    pub fn flip(&mut self, at: u64, bit: u64) -> anyhow::Result<Came> {
-        let flip = |file: &Path| {
-            let mut bytes = fs::read(file)?;
-            if let Some(byte) = usize::try_from(at).ok().and_then(|at| bytes.get_mut(at)) {
-                *byte ^= 1 << (bit % 8);
-            }
-            fs::write(file, bytes)
-        };
-        self.with(flip, |_, _| Ok(()))
+    /// A server to try copies on.
+    pub fn bench(&self, run: &Run<'_>) -> anyhow::Result<Bench<'_>> {
+        Ok(Bench { whole: self, ground: ground(run)? })
     }
 
     /// Events that a cut of so many bytes costs: those of every block whose transaction is no longer whole.
@@ -158,6 +125,57 @@ impl<'a> Whole<'a> {
                 (0..FULL_FLIPS).map(|_| (draw.below(self.bytes), draw.below(8))).collect(),
             ),
         }
+    }
+}
+
+impl Bench<'_> {
+    /// Starts the server on a copy that was changed, and reads what is there.
+    pub fn with(
+        &mut self,
+        change: impl FnOnce(&Path) -> std::io::Result<()>,
+        after: impl FnOnce(&mut Connection, &Name) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Came> {
+        anyhow::ensure!(!crate::server::ending(), "interrupted");
+        let server = self.ground.server()?;
+        if server.is_running() {
+            server.kill()?;
+        }
+        copy_all(self.whole.copy.path(), server.dir())?;
+        change(&server.dir().join(&self.whole.file))?;
+        match server.restart() {
+            Ok(()) => {}
+            Err(ServerError::ExitedEarly { log, .. }) => return Ok(Came::Refused(log)),
+            Err(error) => return Err(error.into()),
+        }
+        let mut connection = self.ground.address.dial()?;
+        let Whole { name, offer, pushed, .. } = self.whole;
+        after(&mut connection, name)?;
+        let make = |index: u64, out: &mut Vec<u8>| offer.events.write_event(index, out);
+        let mut ledger = offer.ledger(&make);
+        let read = read_all(&self.ground.address, name, &mut ledger)?;
+        for (lane, events) in offer.by_lane(*pushed) {
+            ledger.told(Told { lane, fate: Fate::Acknowledged, from: 0, events });
+        }
+        let short = short(&mut connection, name)?;
+        Ok(Came::Up(Box::new(Up { findings: ledger.findings(), read, short })))
+    }
+
+    /// Cuts so many bytes off the end.
+    pub fn cut(&mut self, cut: u64) -> anyhow::Result<Came> {
+        let length = self.whole.bytes.saturating_sub(cut);
+        self.with(|file| fs::OpenOptions::new().write(true).open(file)?.set_len(length), |_, _| Ok(()))
+    }
+
+    /// Flips a bit.
+    pub fn flip(&mut self, at: u64, bit: u64) -> anyhow::Result<Came> {
+        let flip = |file: &Path| {
+            let mut bytes = fs::read(file)?;
+            if let Some(byte) = usize::try_from(at).ok().and_then(|at| bytes.get_mut(at)) {
+                *byte ^= 1 << (bit % 8);
+            }
+            fs::write(file, bytes)
+        };
+        self.with(flip, |_, _| Ok(()))
     }
 }
 

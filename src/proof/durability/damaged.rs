@@ -2,10 +2,10 @@
 
 use super::Run;
 use super::damage::{Came, TAIL, Up, Whole};
+use super::side::in_parts;
 use crate::buffer::keys::Name;
 use crate::event::lane::Lane;
 use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit};
-use crate::proof::offer::Offer;
 use crate::report::units::{counted, thousands};
 
 /// The step of the brief that is answered.
@@ -14,23 +14,17 @@ const CUT: &str = "durability.tail-cut";
 const FLIP: &str = "durability.flip";
 
 /// Runs both, and their controls.
-pub(super) fn claims(run: &Run<'_>, offer: &Offer) -> anyhow::Result<Vec<Claim>> {
-    let mut whole = Whole::new(run, offer)?;
+pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
+    let whole = Whole::new(run)?;
     let (cuts, flips) = whole.places(run.on.scale, run.on.seed);
     let progress = run.on.progress;
     progress.begin("damaged AOFs", (cuts.len() + flips.len()) as u64);
-    let mut came = Vec::new();
-    for (done, cut) in (0..).zip(&cuts) {
-        progress.at(done);
-        came.push((*cut, whole.cut(*cut)?));
-    }
+    let bench = || whole.bench(run);
+    let came = in_parts(&cuts, progress, bench, |bench, cut| Ok((*cut, bench.cut(*cut)?)))?;
     let mut cut = judge_cuts(&came, |cut| whole.cost(cut));
-    let (mut flipped, before) = (Vec::new(), cuts.len() as u64);
-    for (done, (at, bit)) in (before..).zip(&flips) {
-        progress.at(done);
-        flipped.push(whole.flip(*at, *bit)?);
-    }
+    let flipped = in_parts(&flips, progress, bench, |bench, (at, bit)| bench.flip(*at, *bit))?;
     let mut flip = judge_flips(&flipped);
+    let mut bench = bench()?;
 
     let missing = |connection: &mut redis::Connection, name: &Name| {
         let (key, oldest) = (name.stream(Lane::Likes), "-");
@@ -40,10 +34,10 @@ pub(super) fn claims(run: &Run<'_>, offer: &Offer) -> anyhow::Result<Vec<Claim>>
         redis::cmd("XDEL").arg(&key).arg(id).exec(connection)?;
         Ok(())
     };
-    let lost = whole.with(|_| Ok(()), missing)?;
+    let lost = bench.with(|_| Ok(()), missing)?;
     let judged = judge_cuts(&[(0, lost)], |_| 0);
     cut.control = Some(Control::of("the first block of a lane taken out of a whole AOF", &[judged], CUT));
-    let lost = whole.with(|_| Ok(()), forget_the_last)?;
+    let lost = bench.with(|_| Ok(()), forget_the_last)?;
     let judged = judge_flips(&[lost]);
     flip.control = Some(Control::of(
         "the last block of a lane taken out, and the lane's hash set back as if it had never been",
@@ -128,7 +122,8 @@ fn judge_flips(came: &[Came]) -> Claim {
             }
             Came::Up(up) => {
                 let lost = up.findings.lost();
-                let known = !up.read.faults.is_empty() || up.read.missing + up.short > 0;
+                let known =
+                    !up.read.faults.is_empty() || !up.read.back.is_empty() || up.read.missing + up.short > 0;
                 silent += wrong(up).saturating_sub(if known { wrong(up) } else { 0 });
                 match (lost, known) {
                     (0, false) => harmless += 1,

@@ -107,7 +107,8 @@ pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Claim {
     if !wrongs.is_empty() {
         claim.verdict = Verdict::Refuted;
     }
-    let told = seen.held.read.faults.iter().chain(&seen.through.read.faults);
+    let reads = [&seen.held.read, &seen.through.read];
+    let told = reads.into_iter().flat_map(|read| read.faults.iter().chain(&read.back));
     claim.evidence.extend(told.take(5).map(|fault| Evidence::Note { text: fault.clone() }));
     claim
 }
@@ -140,7 +141,10 @@ fn wrongs(seen: &Seen, promised: Promise) -> Vec<String> {
     count(held.unexpected + through.unexpected, "read that were never offered");
     count(held.repeats, "stored twice");
     count(held.out_of_order + through.out_of_order, "out of their lane's order");
-    let faults = (seen.held.read.faults.len() + seen.through.read.faults.len()) as u64;
+    // Where the server may lose what it has answered, it may also have given it to a group before.
+    let back = if promised == Promise::Nothing { seen.through.read.back.len() } else { 0 };
+    let faults = seen.held.read.faults.len() + seen.held.read.back.len() + seen.through.read.faults.len();
+    let faults = (faults + back) as u64;
     if faults > 0 {
         wrongs.push(counted(faults, "fault told by a reader", "faults told by readers"));
     }

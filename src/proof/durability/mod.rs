@@ -8,12 +8,14 @@
 mod cell;
 mod clients;
 mod controls;
+mod cost;
 mod damage;
 mod damaged;
 mod given;
 mod ground;
 mod judge;
 mod promise;
+mod reload;
 mod scene;
 mod side;
 mod strike;
@@ -72,8 +74,10 @@ impl Run<'_> {
         })?;
         let mut claims = judge::claims(&gathered(&tried, &plays, seen));
         controls::attach(self, &offer, &mut claims)?;
-        claims.extend(damaged::claims(self, &offer)?);
+        claims.extend(damaged::claims(self)?);
         claims.push(waitaof::claim(self.on.binary, self.on.profile)?);
+        claims.extend(reload::claims(self)?);
+        claims.push(cost::claim(self)?);
         Ok(claims)
     }
 

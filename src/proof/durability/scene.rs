@@ -71,6 +71,7 @@ impl Fates {
             all.lost_for = all.lost_for.max(one.lost_for);
             all.read.missing += one.read.missing;
             all.read.faults.extend(one.read.faults);
+            all.read.back.extend(one.read.back);
         }
         all
     }

@@ -1,4 +1,4 @@
-//! Plays that need a server each, several at a time: most of their time they wait.
+//! What needs a server each, several at a time: most of their time they wait.
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
@@ -16,15 +16,29 @@ pub(super) fn by_side<J: Sync, T: Send>(
     progress: &dyn Progress,
     play: impl Fn(&J) -> anyhow::Result<T> + Sync,
 ) -> anyhow::Result<Vec<T>> {
+    in_parts(jobs, progress, || Ok(()), |(), job| play(job))
+}
+
+/// The same, where each of those that work at a time has something of its own.
+pub(super) fn in_parts<J: Sync, T: Send, O>(
+    jobs: &[J],
+    progress: &dyn Progress,
+    own: impl Fn() -> anyhow::Result<O> + Sync,
+    play: impl Fn(&mut O, &J) -> anyhow::Result<T> + Sync,
+) -> anyhow::Result<Vec<T>> {
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let played: Mutex<Vec<(usize, anyhow::Result<T>)>> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
+                let mut mine = own();
                 loop {
                     let at = next.fetch_add(1, Relaxed);
                     let Some(job) = jobs.get(at) else { return };
-                    let outcome = play(job);
+                    let outcome = match &mut mine {
+                        Ok(own) => play(own, job),
+                        Err(error) => Err(anyhow::anyhow!("{error:#}")),
+                    };
                     if outcome.is_err() {
                         next.store(jobs.len(), Relaxed);
                     }

@@ -1,0 +1,285 @@
+//! What persistence costs: events and operations under each way to fsync, with and without a rewrite of the AOF; what the
+//! AOF takes on disk, and what a rewrite takes in time and memory.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use redis::Connection;
+
+use super::Run;
+use super::cell::Fault;
+use super::ground::{Ground, NoGround};
+use super::strike::wait_for;
+use crate::buffer::connect::Address;
+use crate::buffer::keys::Name;
+use crate::event::synth::Synth;
+use crate::load::arrivals::Arrivals;
+use crate::load::driver;
+use crate::load::outcome::Outcome;
+use crate::load::pattern::Pattern;
+use crate::load::payload::{Payloads, Source};
+use crate::load::room::Room;
+use crate::load::stage::{Stage, allow_connections};
+use crate::load::work::Work;
+use crate::proof::Scale;
+use crate::proof::capacity::fill::{Plan, fill};
+use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit};
+use crate::proof::ledger::Ledger;
+use crate::proof::target::{Target, facts_of};
+use crate::report::units::{bytes, millis, thousands};
+
+const ID: &str = "durability.cost";
+/// The step of the brief that is answered.
+const RESTART: u8 = 4;
+/// Each way to persist: `appendonly`, `appendfsync`, `no-appendfsync-on-rewrite`.
+const WAYS: [[&str; 3]; 5] = [
+    ["no", "no", "no"],
+    ["yes", "everysec", "no"],
+    ["yes", "everysec", "yes"],
+    ["yes", "always", "no"],
+    ["yes", "always", "yes"],
+];
+/// Connections of the operations.
+const CONNECTIONS: usize = 20;
+/// How long a rewrite may take.
+const REWRITE: Duration = Duration::from_secs(120);
+/// Events at quick scale.
+const QUICK: u64 = 200_000;
+/// How long an fsync takes in the control.
+const SLOW: Duration = Duration::from_millis(400);
+/// How long what is still under way is waited for.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What one way cost.
+struct Cost {
+    way: [&'static str; 3],
+    events_per_second: f64,
+    /// Of operations: without a rewrite, and while there is one.
+    plain: Outcome,
+    rewriting: Outcome,
+    rewrite: Option<Rewrite>,
+    aof_bytes: u64,
+}
+
+/// What a rewrite took.
+struct Rewrite {
+    time: Duration,
+    copied_bytes: u64,
+    bytes_after: u64,
+}
+
+/// The claim, and its control.
+pub(super) fn claim(run: &Run<'_>) -> anyhow::Result<Claim> {
+    let payloads = Payloads::of(&Source::Events, run.on.seed).map_err(anyhow::Error::msg)?;
+    let count = match run.on.scale {
+        Scale::Quick => QUICK.min(run.on.profile.hold.events),
+        Scale::Full => run.on.profile.hold.events,
+    };
+    run.on.progress.begin("what persistence costs", WAYS.len() as u64);
+    let mut costs = Vec::new();
+    for way in WAYS {
+        costs.push(cost(run, &payloads, way, count)?);
+        run.on.progress.at(costs.len() as u64);
+    }
+    let outcomes: Vec<&Outcome> = costs.iter().flat_map(|cost| [&cost.plain, &cost.rewriting]).collect();
+    let mut claim = judge(run, &outcomes);
+    claim.control = Some(control(run, &payloads)?);
+    claim.evidence.push(table(&costs, count));
+    Ok(claim)
+}
+
+/// How long operations are sent.
+fn stretch(run: &Run<'_>) -> Duration {
+    let wanted = match run.on.scale {
+        Scale::Quick => Duration::from_millis(800),
+        Scale::Full => Duration::from_secs(20),
+    };
+    wanted.min(run.on.profile.load.duration)
+}
+
+fn cost(run: &Run<'_>, payloads: &Payloads, way: [&'static str; 3], count: u64) -> anyhow::Result<Cost> {
+    let [aof, appendfsync, on_rewrite] = way;
+    let over = [
+        ("appendonly", aof.to_owned()),
+        ("appendfsync", appendfsync.to_owned()),
+        ("no-appendfsync-on-rewrite", on_rewrite.to_owned()),
+        ("auto-aof-rewrite-percentage", "0".to_owned()),
+    ];
+    let target = Target::own_with(run.on.binary, run.on.profile, &over)?;
+    let address = target.address();
+    let name: Name = "cost".parse()?;
+    let rate = run.on.profile.load.rate;
+    let events = Synth::network(run.on.seed).with_rate(rate);
+    let limits = run.on.profile.limits().map_err(anyhow::Error::msg)?;
+    let plan = Plan { address, name: &name, events: &events, count, rate, limits, used_bytes_max: None };
+    let filled = fill(&plan, &mut Ledger::new(&|_, _| {}), run.on.progress)?;
+    anyhow::ensure!(filled.ended.is_none(), "not all events went in: {:?}", filled.ended);
+    let mut connection = address.dial()?;
+    let aof_bytes = persistence(&mut connection, "aof_current_size")?;
+    let plain = operate(run, address, payloads)?;
+    let over = AtomicBool::new(false);
+    let (rewriting, rewrite) = std::thread::scope(|scope| {
+        let rewriting = scope.spawn(|| rewrites(&mut connection, aof == "yes", &over));
+        let outcome = operate(run, address, payloads);
+        over.store(true, Relaxed);
+        // Proof: it has nothing that panics; if it does, so may we.
+        (outcome, rewriting.join().expect("a thread that rewrites"))
+    });
+    Ok(Cost {
+        way,
+        events_per_second: filled.counts.acknowledged as f64 / filled.seconds,
+        plain,
+        rewriting: rewriting?,
+        rewrite: rewrite?,
+        aof_bytes,
+    })
+}
+
+/// Rewrites the AOF again and again until it is over; what the first one took.
+fn rewrites(
+    connection: &mut Connection,
+    has_aof: bool,
+    over: &AtomicBool,
+) -> anyhow::Result<Option<Rewrite>> {
+    let mut first = None;
+    while has_aof && (first.is_none() || !over.load(Relaxed)) {
+        let started = Instant::now();
+        redis::cmd("BGREWRITEAOF").exec(connection)?;
+        wait_for(REWRITE, "the rewrite of the AOF is over", || {
+            let facts = facts_of(connection, &["persistence"])?;
+            let is = |name: &str| facts.number(name) == Some(1);
+            Ok(!is("aof_rewrite_in_progress") && !is("aof_rewrite_scheduled"))
+        })?;
+        let time = started.elapsed();
+        if first.is_none() {
+            first = Some(Rewrite {
+                time,
+                copied_bytes: persistence(connection, "aof_last_cow_size")?,
+                bytes_after: persistence(connection, "aof_current_size")?,
+            });
+        }
+    }
+    Ok(first)
+}
+
+fn persistence(connection: &mut Connection, name: &str) -> anyhow::Result<u64> {
+    Ok(facts_of(connection, &["persistence"])?.number(name).unwrap_or(0))
+}
+
+/// Single operations at the profile's rate.
+fn operate(run: &Run<'_>, address: &Address, payloads: &Payloads) -> anyhow::Result<Outcome> {
+    allow_connections(CONNECTIONS).map_err(anyhow::Error::msg)?;
+    let (work, name) = (Work::mix(), "cost-load".parse::<Name>()?);
+    let _stage = Stage::set(address, &name, &work, Room::of(payloads, CONNECTIONS))?;
+    let duration = stretch(run);
+    let plan = driver::Plan {
+        address,
+        name: &name,
+        work: &work,
+        payloads,
+        arrivals: Some(Arrivals::of(&Pattern::Constant, run.on.profile.load.rate, duration, run.on.seed)),
+        duration,
+        connections: CONNECTIONS,
+        pipeline: 1,
+        grace: GRACE,
+        seed: run.on.seed,
+    };
+    Ok(driver::run(&plan, &AtomicBool::new(false), &mut |_| {})?)
+}
+
+/// The same operations under `always`, on a disk that is slow.
+fn control(run: &Run<'_>, payloads: &Payloads) -> anyhow::Result<Control> {
+    let what = format!("appendfsync always on a disk whose fsync takes {} ms", SLOW.as_millis());
+    let ground =
+        match Ground::new(run.on.binary, run.on.profile, Fault::FsyncFails, &[("appendfsync", "always")]) {
+            Ok(ground) => ground,
+            Err(NoGround::Disk(error)) => {
+                return Ok(Control { what, caught: false, measured: error.to_string() });
+            }
+            Err(error) => return Err(error.into()),
+        };
+    ground.disk()?.slow_fsync(SLOW);
+    let outcome = operate(run, &ground.address, payloads);
+    ground.disk()?.heal_fsync();
+    Ok(Control::of(what, &[judge(run, &[&outcome?])], ID))
+}
+
+fn judge(run: &Run<'_>, outcomes: &[&Outcome]) -> Claim {
+    let load = &run.on.profile.load;
+    let statement = format!(
+        "however the AOF is written, {} operations/s are answered with p99 under the profile's line, also while it is \
+         rewritten",
+        thousands(load.rate, 0)
+    );
+    let p99s = outcomes.iter().map(|outcome| outcome.response().percentile(99.0));
+    let worst = p99s.fold(0.0, f64::max);
+    let (due, right) =
+        outcomes.iter().fold((0, 0), |(due, right), outcome| (due + outcome.due, right + outcome.right));
+    let why = format!(
+        "p99 is {} ms in the worst of {} stretches; of {} operations that were due {} were answered rightly",
+        millis(worst),
+        outcomes.len(),
+        thousands(due as f64, 0),
+        thousands(right as f64, 0)
+    );
+    let line = load.p99_max.as_secs_f64() * 1e3;
+    let mut claim =
+        Claim::judged(ID, RESTART, statement, (Bound::AtMost, line, Unit::Milliseconds), worst, why);
+    if right < due {
+        claim.verdict = crate::proof::claim::Verdict::Refuted;
+    }
+    claim
+}
+
+fn table(costs: &[Cost], count: u64) -> Evidence {
+    let title = format!(
+        "What persistence costs: {} events as fast as they go in; operations at the profile's rate, p99 and the longest in \
+         milliseconds, without a rewrite and while the AOF is rewritten again and again; the AOF on disk, and what the first \
+         rewrite took",
+        thousands(count as f64, 0)
+    );
+    let columns = [
+        "AOF",
+        "appendfsync",
+        "not in a rewrite",
+        "events/s",
+        "p99",
+        "max",
+        "p99 rewriting",
+        "max rewriting",
+        "AOF/event",
+        "rewritten",
+        "rewrite ms",
+        "copied",
+    ];
+    let row = |cost: &Cost| {
+        let [aof, appendfsync, on_rewrite] = cost.way;
+        let of = |outcome: &Outcome| {
+            let response = outcome.response();
+            [millis(response.percentile(99.0)), millis(response.max())]
+        };
+        let an_event = |bytes: u64| format!("{:.1} B", bytes as f64 / count as f64);
+        let has_aof = aof == "yes";
+        let dash = || "–".to_owned();
+        let mut row = vec![
+            aof.to_owned(),
+            if has_aof { appendfsync.to_owned() } else { dash() },
+            if has_aof { on_rewrite.to_owned() } else { dash() },
+            thousands(cost.events_per_second, 0),
+        ];
+        row.extend(of(&cost.plain));
+        row.extend(of(&cost.rewriting));
+        row.push(if has_aof { an_event(cost.aof_bytes) } else { dash() });
+        let rewrite = cost.rewrite.as_ref();
+        row.push(rewrite.map_or_else(dash, |rewrite| an_event(rewrite.bytes_after)));
+        row.push(rewrite.map_or_else(dash, |rewrite| millis(rewrite.time.as_secs_f64() * 1e3)));
+        row.push(rewrite.map_or_else(dash, |rewrite| bytes(rewrite.copied_bytes as f64)));
+        row
+    };
+    Evidence::Table {
+        title,
+        columns: columns.map(String::from).to_vec(),
+        rows: costs.iter().map(row).collect(),
+    }
+}
