@@ -154,6 +154,7 @@ impl On {
                 leave(address, name);
             }
         })?;
+        server::clear_left();
         let binary = self.place.binary()?;
         let target = match given {
             None => Target::own(&binary, &profile)?,

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | drops [`Server`], or unwinds | `Drop`: killed, folder removed |
 //! | gets SIGINT, SIGTERM or SIGHUP | [`install_signal_handler`]: killed, folder removed |
-//! | is killed with SIGKILL, or aborts (Linux) | the kernel kills the server; its folder stays in the temporary folder |
+//! | is killed with SIGKILL, or aborts (Linux) | the kernel kills the server; its folder is removed by the next run ([`clear_left`]) |
 //! | is killed with SIGKILL (elsewhere) | nothing: such a server must be ended by hand |
 
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ mod binary;
 mod conf;
 mod error;
 pub mod fault;
+mod folder;
 pub mod given;
 mod process;
 mod ready;
@@ -24,8 +25,16 @@ mod reap;
 pub use binary::{Kind, ServerBinary, Version, identify};
 pub use conf::{Conf, quoted};
 pub use error::ServerError;
+pub use folder::{Folder, Purpose};
 pub use process::Server;
 pub use reap::{end_all, ending, install_signal_handler};
+
+/// Removes what a killed run of this user has left behind, mounts and folders.
+pub fn clear_left() {
+    for path in fault::disk::clear_left().into_iter().chain(folder::clear_left()) {
+        tracing::info!(path = %path.display(), "removed what a killed run had left");
+    }
+}
 
 /// Asks `condition` until it has an answer, with pauses of 1 ms growing to 50 ms; `None` once `limit` has passed.
 fn poll<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {

@@ -16,8 +16,8 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use tempfile::TempDir;
 
+use super::folder::{Folder, Purpose};
 use super::{ServerError, poll};
 
 /// Ports lie below those that systems give to outgoing connections (Linux from 32768, macOS from 49152). From there, a
@@ -51,7 +51,7 @@ pub(super) struct Held {
     /// Keeps the port from other programs of ours while the server is down.
     _claim: Option<OwnedFd>,
     child: Mutex<Option<Child>>,
-    folder: Mutex<Option<TempDir>>,
+    folder: Mutex<Option<Folder>>,
 }
 
 /// The values behind these locks are valid between any two statements, so a panic elsewhere does not spoil them.
@@ -76,8 +76,10 @@ pub(super) fn reserve() -> Result<Arc<Held>, ServerError> {
         .map(|_| random_port())
         .find_map(|port| claim(port).ok().filter(|_| is_free(port)).map(|claim| (port, claim)))
         .ok_or(ServerError::NoFreePort { from: PORTS.start, to: PORTS.end - 1, tries: PORT_TRIES })?;
-    let folder = tempfile::Builder::new().prefix("forebay-server-").tempdir().map_err(|source| {
-        ServerError::Folder { doing: "make a folder in", path: std::env::temp_dir(), source }
+    let folder = Folder::new(Purpose::Server).map_err(|source| ServerError::Folder {
+        doing: "make a folder in",
+        path: std::env::temp_dir(),
+        source,
     })?;
     let held =
         Arc::new(Held { port, _claim: claim, child: Mutex::new(None), folder: Mutex::new(Some(folder)) });

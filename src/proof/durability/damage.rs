@@ -20,7 +20,7 @@ use crate::proof::Scale;
 use crate::proof::ledger::Findings;
 use crate::proof::offer::Offer;
 use crate::proof::push::Pusher;
-use crate::server::ServerError;
+use crate::server::{Folder, Purpose, ServerError};
 
 /// Events in the AOF.
 const EVENTS: u64 = 20_000;
@@ -40,7 +40,7 @@ pub(super) struct Whole {
     offer: Offer,
     pushed: u64,
     /// A copy of its folder.
-    copy: tempfile::TempDir,
+    copy: Folder,
     /// The file that was written last, from the server's folder.
     file: PathBuf,
     pub bytes: u64,
@@ -91,7 +91,7 @@ impl Whole {
         let frames = frames(&mut connection, &name)?;
         drop(connection);
         ground.server()?.terminate()?;
-        let copy = tempfile::Builder::new().prefix("forebay-aof-").tempdir()?;
+        let copy = Folder::new(Purpose::Aof)?;
         copy_all(ground.server()?.dir(), copy.path())?;
         let file = newest_log(copy.path())?;
         let written = fs::read(copy.path().join(&file))?;

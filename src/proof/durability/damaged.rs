@@ -12,6 +12,8 @@ use crate::report::units::{counted, thousands};
 const FAULT: u8 = 7;
 const CUT: &str = "durability.tail-cut";
 const FLIP: &str = "durability.flip";
+/// Lines of a log that are shown.
+const LOG_LINES: usize = 3;
 
 /// Runs both, and their controls.
 pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
@@ -90,7 +92,7 @@ fn judge_cuts(came: &[(u64, Came)], cost: impl Fn(u64) -> u64) -> Claim {
                 beyond += lost.abs_diff(cost(*cut)) + elsewhere + wrong(up);
                 most = most.max(lost);
             }
-            Came::Refused(log) => refused.push(format!("{cut} bytes cut off: {log}")),
+            Came::Refused(log) => refused.push(format!("{cut} bytes cut off: {}", last(log))),
         }
     }
     let why = format!(
@@ -107,6 +109,12 @@ fn judge_cuts(came: &[(u64, Came)], cost: impl Fn(u64) -> u64) -> Claim {
     }
     claim.evidence.extend(refused.into_iter().take(3).map(|text| Evidence::Note { text }));
     claim
+}
+
+/// The end of a log: what the server said before it gave up.
+fn last(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
 }
 
 /// Whether a flipped bit is never read without anybody being told.
@@ -141,6 +149,8 @@ fn judge_flips(came: &[Came]) -> Claim {
     );
     let judged_by = (Bound::Exactly, 0.0, Unit::Events);
     let mut claim = Claim::judged(FLIP, FAULT, statement, judged_by, silent as f64, why);
-    claim.evidence.extend(log.map(|log| Evidence::Note { text: log.clone() }));
+    claim.evidence.extend(
+        log.map(|log| Evidence::Note { text: format!("A server that did not load it: {}", last(log)) }),
+    );
     claim
 }

@@ -43,7 +43,7 @@ pub(super) fn claims(cells: &[(Cell, Rounds)]) -> Vec<Claim> {
         })
         .collect();
     if let Some(first) = claims.first_mut() {
-        first.evidence.push(table::cells(cells));
+        first.evidence.extend(table::cells(cells));
         first.evidence.push(table::left_out());
         first.evidence.extend(table::logs(cells));
     }

@@ -24,7 +24,7 @@ const SLOWER_MAX: f64 = 20.0;
 /// Starts of each, the median of which counts.
 const STARTS: usize = 5;
 /// What makes a server load slowly, for the control: microseconds for each command.
-const LOAD_DELAY: &str = "200";
+const LOAD_DELAY: &str = "20";
 /// Events at quick scale.
 const QUICK: u64 = 300_000;
 

@@ -25,7 +25,7 @@ use crate::proof::ledger::{Findings, Ledger};
 use crate::proof::offer::Offer;
 use crate::proof::progress::Progress;
 use crate::proof::push::{Pusher, Stretch};
-use crate::server;
+use crate::server::{self, Folder, Purpose};
 
 /// Shares of the limit: where latency before it is measured, and from where it is approached slowly, so that the
 /// moment at which it is met is told exactly.
@@ -93,7 +93,7 @@ type Heard = Mutex<Vec<(Told, Instant)>>;
 impl Scene<'_> {
     /// Plays it on a server.
     pub fn play(&self, ground: &Ground) -> anyhow::Result<Seen> {
-        let folder = tempfile::Builder::new().prefix("forebay-spill").tempdir()?;
+        let folder = Folder::new(Purpose::Spill)?;
         let heard: Arc<Heard> = Arc::default();
         let ear = Arc::clone(&heard);
         let options = Options {

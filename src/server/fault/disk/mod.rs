@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fuser::{BackgroundSession, Config, MountOption, Session};
-use tempfile::TempDir;
 
 use self::model::{Model, ROOT};
 use self::mount::{Fsync, Mounted, Shared, State, lock};
 use self::table::Entry;
 use crate::event::synth::random::Rng;
+use crate::server::{Folder, Purpose};
 
 mod file;
 mod model;
@@ -54,14 +54,14 @@ pub struct Disk {
     // Order matters: the disk is unmounted before its mount point is removed.
     _entry: Entry,
     _session: BackgroundSession,
-    folder: TempDir,
+    folder: Folder,
 }
 
 impl Disk {
     /// Mounts an empty disk with room for so many bytes, in a temporary folder.
     pub fn mount(room: u64) -> Result<Self, DiskError> {
         let unavailable = |why| DiskError::Unavailable { why };
-        let folder = tempfile::Builder::new().prefix("forebay-disk-").tempdir().map_err(unavailable)?;
+        let folder = Folder::new(Purpose::Disk).map_err(unavailable)?;
         let state = State {
             model: Model::new(room),
             fsync: Fsync::Works,
