@@ -11,10 +11,10 @@ use super::back;
 use super::ground::Ground;
 use super::offer::Offer;
 use super::others;
-use super::push::{Pusher, Stretch, is_at};
+use super::push::{Pusher, Stretch, is_at, is_held_back};
 use super::read::{Drained, Followed, drain, follow, group};
 use super::seen::{Policy, REFUSED, Seen};
-use super::settle::{STUCK, memory_left, settle};
+use super::settle::{STUCK, memory_left, settle, settle_below};
 use super::watch::{Live, Watched, by_lane, evictions, watch};
 use crate::buffer::batch::Limits;
 use crate::buffer::keys::Name;
@@ -228,6 +228,9 @@ impl Scene<'_> {
             stretches[1] = Some(pusher.paced(pace.rate, pace.beyond)?);
         }
         if self.policy == Policy::Wait {
+            if live.met.get().is_some_and(|met| met.how == REFUSED) {
+                pusher.bulk(Some(APPROACH), is_held_back(monitor))?;
+            }
             self.harm(stage)?;
             self.open(live, monitor);
         }
@@ -246,6 +249,10 @@ impl Scene<'_> {
         }
         self.open(live, monitor);
         settle(&pusher.writer, monitor)?;
+        if self.policy == Policy::TrimOldest {
+            // The same again: what comes now must find room.
+            settle_below(live, BEFORE)?;
+        }
         pusher.count += (pace.rate * pace.after.as_secs_f64()) as u64;
         stretches[2] = Some(pusher.paced(pace.rate, pace.after)?);
         Ok(())
