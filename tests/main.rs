@@ -43,6 +43,7 @@ mod load_bad_days;
 mod load_driver;
 mod load_support;
 mod proof_capacity;
+mod proof_durability;
 mod proof_load;
 mod proof_pressure;
 mod proof_pressure_settings;

@@ -1,13 +1,14 @@
 //! Pushes the events of a proof's run: as fast as they are taken, with blocks cut by a simulated clock as at the profile's
 //! rate; or at a pace, where every event has its time and latency counts from then.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::buffer::batch::Limits;
 use crate::buffer::error::Error;
 use crate::buffer::overflow::{Fate, Told};
-use crate::buffer::writer::Writer;
+use crate::buffer::writer::{Monitor, Writer};
 use crate::event::lane::Lane;
 use crate::event::parse;
 use crate::event::synth::Synth;
@@ -16,6 +17,9 @@ use crate::server;
 
 /// Events pushed between two looks at whether to stop.
 const STEP: u64 = 64;
+
+/// How long nothing was taken from a writer that is held back.
+const HELD_BACK: Duration = Duration::from_millis(50);
 
 /// Where events come from, and how far they are pushed.
 pub(super) struct Pusher<'a> {
@@ -148,5 +152,18 @@ impl Stretch {
             }
         }
         latency
+    }
+}
+
+/// Until the server has refused what it was sent, and taken nothing, for a while: at the very limit single blocks still
+/// find room, when other memory is given back.
+pub(super) fn is_held_back(monitor: &Monitor) -> impl Fn() -> bool {
+    let last = Cell::new((0, Instant::now()));
+    move || {
+        let acknowledged = monitor.counts().acknowledged;
+        if acknowledged != last.get().0 {
+            last.set((acknowledged, Instant::now()));
+        }
+        monitor.trouble().is_some() && last.get().1.elapsed() >= HELD_BACK
     }
 }

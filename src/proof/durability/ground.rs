@@ -166,8 +166,18 @@ impl Drop for Ground {
     fn drop(&mut self) {
         // A cell that ended in the middle must not leave somebody's server down.
         let outcome = if self.is_own() { None } else { given::start_again() };
-        if let Some(Err(error)) = outcome {
-            tracing::warn!("{} is down: {error}", self.address);
+        match outcome {
+            None => {}
+            // What is removed next must find it ready.
+            Some(Ok(_)) => {
+                let address = &self.address;
+                let ready =
+                    wait_for(LOADING, "it answers and has loaded its data", || Ok(run_id(address).is_ok()));
+                if let Err(error) = ready {
+                    tracing::warn!("{address}: {error}");
+                }
+            }
+            Some(Err(error)) => tracing::warn!("{} is down: {error}", self.address),
         }
     }
 }

@@ -52,7 +52,7 @@ fn limit(seen: &[Seen], absent: &str) -> Claim {
     let why = format!(
         "{met} of {} runs met a limit of {} and pushed on: up to {} events each",
         seen.len(),
-        bytes(first.limit as f64),
+        limits(seen, first),
         events(seen.iter().map(|seen| seen.findings.offered).max().unwrap_or(0))
     );
     let judged_by = (Bound::AtLeast, seen.len() as f64, Unit::Count);
@@ -63,7 +63,14 @@ fn limit(seen: &[Seen], absent: &str) -> Claim {
     with_others(claim, &seen.iter().collect::<Vec<_>>())
 }
 
-/// Whether the count at which the limit is met was told beforehand, from so many bytes an event.
+/// `256 MiB, or 64 MiB where keys may be evicted`.
+fn limits(seen: &[Seen], first: &Seen) -> String {
+    let evicting = seen.iter().find(|seen| seen.eviction != EVICTIONS[0] && seen.limit != first.limit);
+    let or = evicting.map(|seen| format!(", or {} where keys may be evicted,", bytes(seen.limit as f64)));
+    format!("{}{}", bytes(first.limit as f64), or.unwrap_or_default())
+}
+
+/// Whether the count at which the limit was met was told beforehand, from so many bytes an event.
 pub(super) fn predicted(runs: &[&Seen], per_event: Option<f64>, plan: Option<&Plan>, absent: &str) -> Claim {
     let statement = "the number of events at which the limit is met can be told beforehand from a sample";
     let judged_by = (Bound::AtMost, PREDICTION_PERCENT_MAX, Unit::Percent);

@@ -50,6 +50,9 @@ const EVICTIONS: [&str; 8] = [
 /// Limit of a quick run.
 const QUICK_LIMIT: u64 = 256 << 20;
 
+/// The same where keys are evicted: what goes, goes by the lane, however large that is.
+const QUICK_EVICTING: u64 = 64 << 20;
+
 /// Events of a quick run, at the most, but for what it takes to go beyond the limit.
 const QUICK_EVENTS: u64 = 2_700_000;
 
@@ -69,6 +72,8 @@ pub struct Run<'a> {
 /// What all runs have in common.
 struct Plan {
     limit: u64,
+    /// The same where keys are evicted.
+    evicting: u64,
     limits: Limits,
     pace: Pace,
     /// Bytes that an event will weigh, from a sample of so many.
@@ -102,17 +107,21 @@ impl Run<'_> {
                 skipped.push(eviction);
                 continue;
             }
-            let scene = if eviction == EVICTIONS[0] {
-                Scene { count: plan.events.1, ..self.scene(&plan, policy, eviction) }
+            let (scene, limit) = if eviction == EVICTIONS[0] {
+                // All of the profile's events where none is given up.
+                let all = matches!(policy, Policy::Wait | Policy::Spill);
+                let count = if all { plan.events.1 } else { plan.events.0 };
+                (Scene { count, ..self.scene(&plan, policy, eviction) }, plan.limit)
             } else {
                 // Whose latency nobody asks for.
                 let pace = Pace { before: Duration::ZERO, after: Duration::ZERO, ..plan.pace };
-                Scene { pace, ..self.scene(&plan, policy, eviction) }
+                let count = plan.past(plan.evicting).min(plan.events.0);
+                (Scene { count, pace, ..self.scene(&plan, policy, eviction) }, plan.evicting)
             };
             seen.push(match given {
-                None => scene.play(&Ground::own(self, plan.limit, eviction)?)?,
+                None => scene.play(&Ground::own(self, limit, eviction)?)?,
                 Some(address) => {
-                    let ground = Ground::given(address, plan.limit, eviction)?;
+                    let ground = Ground::given(address, limit, eviction)?;
                     let _keys = self.on.target.keys(self.on.name);
                     let run = scene.play(&ground)?;
                     if let Some(told) = others::told(&[&run]) {
@@ -160,9 +169,12 @@ impl Run<'_> {
         let limits = profile.limits().map_err(anyhow::Error::msg)?;
         let own = profile.maxmemory().map_err(anyhow::Error::msg)?;
         let second = Duration::from_secs(1);
-        let (limit, events, aside, beyond) = match scale {
-            Scale::Quick => (own.min(QUICK_LIMIT), profile.hold.events.min(QUICK_EVENTS), second / 2, second),
-            Scale::Full => (own, profile.hold.events, second * 10, second * 60),
+        let (limit, evicting, events, aside, beyond) = match scale {
+            Scale::Quick => {
+                let events = profile.hold.events.min(QUICK_EVENTS);
+                (own.min(QUICK_LIMIT), own.min(QUICK_EVICTING), events, second / 2, second)
+            }
+            Scale::Full => (own, own, profile.hold.events, second * 10, second * 60),
         };
         // Blocks are cut as they are at the pace that a full server is pushed at.
         let events_per_second = profile.load.rate;
@@ -172,14 +184,26 @@ impl Run<'_> {
                 .map(|weight| weight.per_event)
         };
         let (per_event, wrong) = (weigh(Layout::Blocks(events_per_second))?, weigh(Layout::EntryAnEvent)?);
-        let past = (limit as f64 / per_event * BEYOND) as u64;
+        let past = past(limit, per_event);
         let beyond = self.beyond.unwrap_or(beyond);
         let aside = aside.min(beyond);
         let pace = Pace { rate: profile.load.rate, before: aside, beyond, after: aside };
         let paced = (pace.rate * (aside * 2 + beyond).as_secs_f64()) as u64;
         let events = (past + paced, events.max(past) + paced);
         let offer = Offer::draw(self.on.seed, events_per_second, events.1 + paced, self.on.progress)?;
-        Ok(Plan { limit, limits, pace, per_event, sample: sample(scale), wrong, events, offer })
+        Ok(Plan { limit, evicting, limits, pace, per_event, sample: sample(scale), wrong, events, offer })
+    }
+}
+
+/// Events that go past a limit, at so many bytes each.
+fn past(limit: u64, per_event: f64) -> u64 {
+    (limit as f64 / per_event * BEYOND) as u64
+}
+
+impl Plan {
+    /// Events that go past a limit, with those that are pushed beyond it at a pace.
+    fn past(&self, limit: u64) -> u64 {
+        past(limit, self.per_event) + (self.pace.rate * self.pace.beyond.as_secs_f64()) as u64
     }
 }
 

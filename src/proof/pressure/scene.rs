@@ -12,7 +12,7 @@ use super::ground::Ground;
 use super::others;
 use super::read::{Drained, Followed, drain, follow, group};
 use super::seen::{Policy, REFUSED, Seen};
-use super::settle::{STUCK, memory_left, settle};
+use super::settle::{STUCK, memory_left, settle, settle_below};
 use super::watch::{Live, Watched, by_lane, evictions, watch};
 use crate::buffer::batch::Limits;
 use crate::buffer::keys::Name;
@@ -24,7 +24,7 @@ use crate::event::lane::Lane;
 use crate::proof::ledger::{Findings, Ledger};
 use crate::proof::offer::Offer;
 use crate::proof::progress::Progress;
-use crate::proof::push::{Pusher, Stretch};
+use crate::proof::push::{Pusher, Stretch, is_held_back};
 use crate::server::{self, Folder, Purpose};
 
 /// Shares of the limit: where latency before it is measured, and from where it is approached slowly, so that the
@@ -227,6 +227,9 @@ impl Scene<'_> {
             stretches[1] = Some(pusher.paced(pace.rate, pace.beyond, || false)?);
         }
         if self.policy == Policy::Wait {
+            if live.met.get().is_some_and(|met| met.how == REFUSED) {
+                pusher.bulk(Some(APPROACH), is_held_back(monitor))?;
+            }
             self.harm(stage)?;
             self.open(live, monitor);
         }
@@ -245,6 +248,10 @@ impl Scene<'_> {
         }
         self.open(live, monitor);
         settle(&pusher.writer, monitor)?;
+        if self.policy == Policy::TrimOldest {
+            // The same again: what comes now must find room.
+            settle_below(live, BEFORE)?;
+        }
         pusher.count += (pace.rate * pace.after.as_secs_f64()) as u64;
         stretches[2] = Some(pusher.paced(pace.rate, pace.after, || false)?);
         Ok(())

@@ -34,6 +34,24 @@ pub(super) fn settle(writer: &Writer, monitor: &Monitor) -> anyhow::Result<()> {
     }
 }
 
+/// Waits until no more than a share of the limit is used, as long as the drain goes on.
+pub(super) fn settle_below(live: &Live, share: f64) -> anyhow::Result<()> {
+    let mut least = (f64::INFINITY, Instant::now());
+    while live.share() >= share {
+        anyhow::ensure!(!server::ending(), "interrupted");
+        if live.share() < least.0 {
+            least = (live.share(), Instant::now());
+        }
+        anyhow::ensure!(
+            least.1.elapsed() < STUCK,
+            "no memory came back for {STUCK:?} though a group drains the buffer: {:.0} % of the limit are used",
+            live.share() * 100.0
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
 /// Waits until memory is back, or as long as it may take; percent of what the events took that is left, and how long
 /// that took.
 pub(super) fn memory_left(ground: &Ground, live: &Live, is_drained: bool) -> (f64, Duration) {

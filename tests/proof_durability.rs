@@ -1,0 +1,182 @@
+//! What is claimed of the durability proof: every fault befalls the server, what is lost is counted against what is
+//! promised, every control is caught; somebody's server is killed only where that is permitted, by their own commands, is
+//! up again afterwards, and holds nothing of ours.
+
+use std::path::{Path, PathBuf};
+
+use forebay::proof::claim::{Claim, Evidence, Verdict};
+use forebay::report::{Report, json};
+use forebay::server::Server;
+
+use super::cli_support::{Ran, run};
+use super::support::{ask, server, tell};
+
+fn report(ran: &Ran) -> Report {
+    json::from_str(&String::from_utf8_lossy(&ran.out)).unwrap_or_else(|error| panic!("{error}: {}", ran.err))
+}
+
+fn claim<'a>(report: &'a Report, id: &str) -> &'a Claim {
+    report.claims.iter().find(|claim| claim.id == id).unwrap_or_else(|| panic!("no claim {id}"))
+}
+
+fn tables(claim: &Claim) -> Vec<&Vec<Vec<String>>> {
+    let tables = claim.evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Table { rows, .. } => Some(rows),
+        _ => None,
+    });
+    tables.collect()
+}
+
+fn number(cell: &str) -> u64 {
+    cell.replace(',', "").parse().unwrap_or_else(|_| panic!("{cell:?} is no count"))
+}
+
+#[test]
+fn every_fault_is_held_against_its_promise_and_every_control_is_caught() {
+    let ran = run(&["durability", "--json", "--quiet"]);
+    let report = report(&ran);
+    for claim in &report.claims {
+        if claim.verdict == Verdict::NotShown {
+            // The server of the tests may have no WAITAOF; and there may be no FUSE.
+            assert!(claim.why.contains("WAITAOF") || claim.why.contains("FUSE"), "{claim:?}");
+            continue;
+        }
+        assert!(claim.control.as_ref().is_some_and(|control| control.caught), "{claim:?}");
+        // Durations are the machine's; that nothing is lost is not.
+        if claim.required == 0.0 {
+            assert_eq!(claim.verdict, Verdict::Proven, "{claim:?}");
+        }
+    }
+    let first = &report.claims[0];
+    let [cost, went_on, left_out, ..] = &tables(first)[..] else { panic!("{first:?}") };
+    let has_disk = report.claims.iter().all(|claim| !claim.why.contains("FUSE"));
+    assert!(cost.len() >= if has_disk { 24 } else { 13 }, "{cost:?}");
+    assert_eq!(cost.len(), went_on.len());
+    for row in cost.iter() {
+        let [fault, fsync, _, acknowledged, promised, lost, _] = &row[..] else { panic!("{row:?}") };
+        assert!(number(acknowledged) > 1_000, "{row:?}: nothing happened to it");
+        assert!(promised != "0" || number(lost) == 0, "{row:?}");
+        // Flat out, all since the last fsync goes.
+        assert!(fault != "power" || fsync != "no" || number(lost) > 0, "{row:?}: the power was not cut");
+    }
+    assert!(left_out.iter().all(|row| !row[0].is_empty() && number(&row[1]) > 0), "{left_out:?}");
+}
+
+/// A server that is somebody's: what the shell needs to kill it and to start it, with its process id in a file.
+struct Theirs {
+    server: Server,
+    pid: PathBuf,
+}
+
+impl Theirs {
+    fn start(settings: &[(&str, &str)]) -> Self {
+        let server = server(settings);
+        let pid = server.dir().join("their.pid");
+        std::fs::write(&pid, server.pid().to_string()).unwrap();
+        tell(&server, "SET somebody else");
+        Self { server, pid }
+    }
+
+    fn kill(&self) -> String {
+        format!("kill -9 $(cat '{}')", self.pid.display())
+    }
+
+    fn start_again(&self) -> String {
+        let program = std::env::var("FOREBAY_SERVER").unwrap_or_else(|_| "redis-server".into());
+        let conf = self.server.dir().join("redis.conf");
+        let (conf, pid) = (conf.display(), self.pid.display());
+        format!("'{program}' '{conf}' --daemonize yes --pidfile '{pid}'")
+    }
+
+    fn durability(&self, kill: &str, start: &str) -> Ran {
+        let url = self.server.url();
+        run(&[
+            "durability",
+            "--json",
+            "--quiet",
+            "--url",
+            &url,
+            "--allow-faults",
+            "--kill-cmd",
+            kill,
+            "--start-cmd",
+            start,
+        ])
+    }
+
+    fn keys(&self) -> u64 {
+        ask(&self.server, "DBSIZE").unwrap()
+    }
+}
+
+impl Drop for Theirs {
+    fn drop(&mut self) {
+        // The one that the commands have started is nobody's child.
+        let pid = std::fs::read_to_string(&self.pid).ok().and_then(|text| text.trim().parse::<i32>().ok());
+        let is_ours = |pid: &i32| {
+            let line =
+                std::fs::read(Path::new("/proc").join(pid.to_string()).join("cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&self.server.port().to_string())
+        };
+        if let Some(pid) = pid.filter(is_ours).and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+#[test]
+fn somebodys_server_is_killed_by_their_commands_and_is_up_again() {
+    let theirs = Theirs::start(&[("appendonly", "yes"), ("appendfsync", "everysec")]);
+    let url = theirs.server.url();
+    let refused = run(&["durability", "--url", &url, "--allow-load"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("--kill-cmd"), "{}", refused.err);
+    let refused = run(&["durability", "--url", &url, "--kill-cmd", "true", "--start-cmd", "true"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("--allow-faults"), "{}", refused.err);
+    assert!(theirs.server.is_running());
+
+    let ran = theirs.durability(&theirs.kill(), &theirs.start_again());
+    let report = report(&ran);
+    let kill = claim(&report, "durability.kill.everysec");
+    assert_eq!(kill.verdict, Verdict::Proven, "{kill:?}");
+    assert!(kill.control.as_ref().is_some_and(|control| control.caught), "{kill:?}");
+    assert!(!theirs.server.is_running(), "it was killed");
+    assert_eq!(theirs.keys(), 1, "it is up, with what is theirs, and without what is ours");
+}
+
+#[test]
+fn a_server_without_an_aof_is_refuted_and_one_that_was_never_down_shows_nothing() {
+    let theirs = Theirs::start(&[("appendonly", "no"), ("save", "")]);
+    let ran = theirs.durability(&theirs.kill(), &theirs.start_again());
+    let report = report(&ran);
+    let kill = claim(&report, "durability.kill.everysec");
+    assert_eq!((kill.verdict, ran.code), (Verdict::Refuted, 1), "{kill:?}");
+    assert!(kill.measured.is_some_and(|lost| lost > 1_000.0), "{kill:?}");
+
+    let theirs = Theirs::start(&[("appendonly", "yes")]);
+    let ran = theirs.durability("true", "true");
+    let report = self::report(&ran);
+    let kill = claim(&report, "durability.kill.everysec");
+    assert_eq!((kill.verdict, kill.measured), (Verdict::Refuted, None), "{kill:?}");
+    assert!(kill.why.contains("still answers"), "{}", kill.why);
+    assert_eq!(theirs.keys(), 1);
+}
+
+#[test]
+fn a_server_that_does_not_start_again_is_told_with_what_the_command_said() {
+    let theirs = Theirs::start(&[("appendonly", "yes")]);
+    let flag = theirs.server.dir().join("tried");
+    // The first time it fails, as where a volume is not there yet; whoever ends the run tries again.
+    let start = format!(
+        "if [ -e '{0}' ]; then {1}; else touch '{0}'; echo no volume >&2; exit 3; fi",
+        flag.display(),
+        theirs.start_again()
+    );
+    let ran = theirs.durability(&theirs.kill(), &start);
+    let report = report(&ran);
+    let kill = claim(&report, "durability.kill.everysec");
+    assert_eq!((kill.verdict, ran.code), (Verdict::Refuted, 1), "{kill:?}");
+    assert!(kill.why.contains("no volume") && kill.why.contains("exit status: 3"), "{}", kill.why);
+    assert_eq!(theirs.keys(), 1, "it was not left down");
+}
