@@ -52,7 +52,7 @@ fn every_fault_is_held_against_its_promise_and_every_control_is_caught() {
     let has_disk = report.claims.iter().all(|claim| !claim.why.contains("FUSE"));
     assert!(cost.len() >= if has_disk { 24 } else { 13 }, "{cost:?}");
     assert_eq!(cost.len(), went_on.len());
-    for row in cost.iter() {
+    for row in *cost {
         let [fault, fsync, _, acknowledged, promised, lost, _] = &row[..] else { panic!("{row:?}") };
         assert!(number(acknowledged) > 1_000, "{row:?}: nothing happened to it");
         assert!(promised != "0" || number(lost) == 0, "{row:?}");
