@@ -27,6 +27,7 @@ mod proof;
 mod prove;
 mod read;
 mod say;
+mod sequence;
 mod stat;
 mod synth;
 mod throughput;

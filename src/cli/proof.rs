@@ -12,17 +12,15 @@ use crossbeam_channel::RecvTimeoutError;
 use super::conclude::{Begun, conclude};
 use super::place::Place;
 use super::progress::Bars;
+use super::sequence::Sequence;
 use super::{Global, say};
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::exit;
 use crate::load::pattern::Pattern;
-use crate::proof::audit::look::Look;
-use crate::proof::audit::{claims, controls, judge};
-use crate::proof::claim::Claim;
 use crate::proof::target::{self, Target};
-use crate::proof::{Subject, baseline, capacity, conflict, durability, pressure, throughput};
-use crate::report::{Report, Warning, write_all};
+use crate::proof::{Subject, conflict, durability, pressure};
+use crate::report::{Report, Warning};
 use crate::server::given::Commands;
 use crate::server::{self, given};
 
@@ -182,28 +180,7 @@ impl On {
             progress: &bars,
         };
         let mut report = begun.report(&profile, target.describe(&profile)?);
-        for proof in proofs {
-            if stop.load(Relaxed) {
-                break;
-            }
-            is_heard.store(*proof == Proof::Throughput, Relaxed);
-            let claims = match proof {
-                Proof::Audit => audit(&on, &mut report).map(|()| Vec::new()),
-                Proof::Baseline => baseline::Run { on }.run(),
-                Proof::Capacity => capacity::Run { on }.run(),
-                Proof::Pressure => {
-                    pressure::Run { on, allow_faults: wanted.allow_faults, beyond: wanted.beyond }.run()
-                }
-                Proof::Durability => {
-                    let commands = wanted.commands.clone();
-                    durability::Run { on, rounds: wanted.rounds, commands }.run()
-                }
-                Proof::Throughput => wanted.throughput(on, stop, &report),
-            };
-            is_heard.store(false, Relaxed);
-            bars.clear();
-            report.claims.extend(claims?);
-        }
+        Sequence { on, wanted, stop, is_heard: &is_heard, bars: &bars }.run(&mut report)?;
         // Full where nobody was interrupted: then nobody waits for it either.
         let _ = cleaned.try_send(());
         if stop.load(Relaxed) {
@@ -213,26 +190,6 @@ impl On {
         report.conflicts = conflict::of(&profile, Some(&after), &report.claims);
         report.seconds = begun.seconds();
         Ok(report)
-    }
-}
-
-impl Wanted<'_> {
-    fn throughput(&self, on: Subject<'_>, stop: &AtomicBool, before: &Report) -> anyhow::Result<Vec<Claim>> {
-        let run = throughput::Run { on, patterns: self.patterns, log: self.out, stop };
-        run.run(&mut |claims| {
-            // What a run of hours has so far; the last report is written when all is done.
-            let Some(out) = self.out else { return };
-            let mut report = before.clone();
-            report.claims.extend_from_slice(claims);
-            report.warnings.push(Warning {
-                id: "unfinished".into(),
-                text: "the run was still going on when this was written: controls, and perhaps patterns, are to come"
-                    .into(),
-            });
-            if let Err(error) = write_all(&report, out) {
-                tracing::warn!("{error}");
-            }
-        })
     }
 }
 
@@ -282,15 +239,4 @@ fn interrupted(proofs: &[Proof]) -> Warning {
         id: "interrupted".into(),
         text: format!("the run was interrupted: it shows what it saw until then, without controls.{rest}"),
     }
-}
-
-fn audit(on: &Subject<'_>, report: &mut Report) -> anyhow::Result<()> {
-    let is_own = matches!(on.target, Target::Own(..));
-    let look = Look { profile: on.profile, buffer: on.name, probe_disk: is_own, is_own };
-    let address = on.target.address();
-    let audit = judge::audit(&look.at(address)?, &address.to_string(), false);
-    let rules = controls::on_a_server(on.binary, on.profile)?;
-    report.claims.extend(claims::of(&audit, controls::of_settings(on.profile), rules));
-    report.audit = Some(audit);
-    Ok(())
 }

@@ -13,6 +13,7 @@ mod offer;
 pub mod pressure;
 pub mod progress;
 mod push;
+mod side;
 pub mod target;
 pub mod throughput;
 

@@ -10,12 +10,13 @@ use super::ground::Ground;
 use super::judge::NotPlayed;
 use super::promise::{Promise, promise};
 use super::scene::{Plant, Seen};
-use super::{BEFORE, Run, judge, side};
+use super::{BEFORE, Run, judge};
 use crate::buffer::keys::Name;
 use crate::buffer::writer::Ack;
 use crate::event::lane::Lane;
 use crate::proof::claim::{Claim, Control};
 use crate::proof::offer::Offer;
+use crate::proof::side;
 
 /// An entry of a stream: its id, its fields.
 type Entry = (String, Vec<Value>);

@@ -45,7 +45,7 @@ const CONNECTIONS: usize = 20;
 /// How long a rewrite may take.
 const REWRITE: Duration = Duration::from_secs(120);
 /// Events at quick scale.
-const QUICK: u64 = 200_000;
+const QUICK: u64 = 100_000;
 /// How long an fsync takes in the control.
 const SLOW: Duration = Duration::from_millis(400);
 /// How long what is still under way is waited for.
@@ -109,7 +109,7 @@ pub(super) fn claim(run: &Run<'_>) -> anyhow::Result<Claim> {
 /// How long operations are sent.
 fn stretch(run: &Run<'_>) -> Duration {
     let wanted = match run.on.scale {
-        Scale::Quick => Duration::from_millis(800),
+        Scale::Quick => Duration::from_millis(500),
         Scale::Full => Duration::from_secs(20),
     };
     wanted.min(run.on.profile.load.duration)

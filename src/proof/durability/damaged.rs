@@ -2,10 +2,10 @@
 
 use super::Run;
 use super::damage::{Came, TAIL, Up, Whole};
-use super::side::in_parts;
 use crate::buffer::keys::Name;
 use crate::event::lane::Lane;
 use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit};
+use crate::proof::side::in_parts;
 use crate::report::units::{counted, thousands};
 
 /// The step of the brief that is answered.

@@ -26,7 +26,7 @@ const STARTS: usize = 5;
 /// What makes a server load slowly, for the control: microseconds for each command.
 const LOAD_DELAY: &str = "20";
 /// Events at quick scale.
-const QUICK: u64 = 300_000;
+const QUICK: u64 = 200_000;
 
 /// One layout on its server.
 struct Loaded {

@@ -12,6 +12,8 @@ use super::seen::{Policy, Seen};
 use super::{EVICTIONS, Plan, Run};
 use crate::event::lane::Lane;
 use crate::proof::claim::{Claim, Control, Verdict};
+use crate::proof::progress::Silent;
+use crate::proof::side::by_side;
 use crate::report::units::counted;
 
 /// Limit of a control's server, at the most.
@@ -40,12 +42,20 @@ pub(super) fn attach(run: &Run<'_>, plan: &Plan, seen: &[Seen], claims: &mut [Cl
         own = small.play_under(Policy::Wait, EVICTING, small.limit, true, None)?;
         &own
     };
-    let taken = small.play(Policy::Shed, small.limit, true, Some(&take_a_block))?;
-    let trimmed = small.play(Policy::TrimOldest, small.limit, true, Some(&take_a_block))?;
-    let flipped = small.play(Policy::Spill, small.limit, true, Some(&flip_a_byte))?;
-    let still = small.play(Policy::Wait, small.limit, true, Some(&stand_still))?;
-    let unread = small.play(Policy::Wait, small.limit, false, Some(&room_and_a_stranger))?;
-    let never = small.play(Policy::Wait, OUT_OF_REACH, true, None)?;
+    let broken: [Broken<'_>; 6] = [
+        (Policy::Shed, small.limit, true, Some(&take_a_block)),
+        (Policy::TrimOldest, small.limit, true, Some(&take_a_block)),
+        (Policy::Spill, small.limit, true, Some(&flip_a_byte)),
+        (Policy::Wait, small.limit, true, Some(&stand_still)),
+        (Policy::Wait, small.limit, false, Some(&room_and_a_stranger)),
+        (Policy::Wait, OUT_OF_REACH, true, None),
+    ];
+    run.on.progress.begin("controls", broken.len() as u64);
+    let play = |(policy, limit, acks, harm): &Broken<'_>| small.play(*policy, *limit, *acks, *harm);
+    let played = by_side(&broken, run.on.progress, play)?;
+    let [taken, trimmed, flipped, still, unread, never] = &played[..] else {
+        anyhow::bail!("{} controls were played, and six are told of", played.len());
+    };
     for claim in claims {
         let lost = |what: &str, seen: &Seen| {
             let policy = seen.policy;
@@ -53,17 +63,15 @@ pub(super) fn attach(run: &Run<'_>, plan: &Plan, seen: &[Seen], claims: &mut [Cl
             placed(Control::of(what, &[judged], &claim.id), seen)
         };
         claim.control = Some(match claim.id.as_str() {
-            "pressure.limit" => out_of_reach(&never, &claim.id),
+            "pressure.limit" => out_of_reach(never, &claim.id),
             "pressure.predicted" => {
                 let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
                 let judged = judge::predicted(&steady, Some(plan.wrong), Some(plan), "");
                 Control::of("a prediction from events kept one an entry", &[judged], &claim.id)
             }
-            "pressure.spill" => {
-                lost("a byte flipped in the spill folder while the server was full", &flipped)
-            }
-            "pressure.shed" => lost("a block taken out with XDEL behind the writer's back", &taken),
-            "pressure.trim-oldest" => lost("a block taken out with XDEL behind the writer's back", &trimmed),
+            "pressure.spill" => lost("a byte flipped in the spill folder while the server was full", flipped),
+            "pressure.shed" => lost("a block taken out with XDEL behind the writer's back", taken),
+            "pressure.trim-oldest" => lost("a block taken out with XDEL behind the writer's back", trimmed),
             "pressure.wait" | "pressure.eviction" => exact(evicted, &claim.id),
             "pressure.volatile" => {
                 let judged = judge::judge_all(&[evicted], &claim.id, &claim.statement, judged_by(claim), "");
@@ -74,17 +82,17 @@ pub(super) fn attach(run: &Run<'_>, plan: &Plan, seen: &[Seen], claims: &mut [Cl
                     "a server that holds writes back for {} s once there is room (CLIENT PAUSE)",
                     STANDSTILL.as_secs()
                 ),
-                &[going::resumes(&[&still], "")],
+                &[going::resumes(&[still], "")],
                 &claim.id,
             ),
             "pressure.memory" => Control::of(
                 "a group that reads and acknowledges nothing, so that nothing is trimmed",
-                &[going::memory(&[&unread], "")],
+                &[going::memory(&[unread], "")],
                 &claim.id,
             ),
             "pressure.readers" => Control::of(
                 "an entry of somebody else's in a lane",
-                &[going::readers(&[&unread], "")],
+                &[going::readers(&[unread], "")],
                 &claim.id,
             ),
             _ => continue,
@@ -96,6 +104,9 @@ pub(super) fn attach(run: &Run<'_>, plan: &Plan, seen: &[Seen], claims: &mut [Cl
 fn judged_by(claim: &Claim) -> (crate::proof::claim::Bound, f64, crate::proof::claim::Unit) {
     (claim.bound, claim.required, claim.unit)
 }
+
+/// A policy, a limit, whether the drain acknowledges, and what is done.
+type Broken<'a> = (Policy, u64, bool, Option<&'a Harm<'a>>);
 
 /// Plays small runs.
 struct Small<'a> {
@@ -128,7 +139,7 @@ impl Small<'_> {
             pace: Pace { before: Duration::ZERO, beyond: moment, after: moment, ..self.plan.pace },
             acks,
             harm,
-            progress: self.run.on.progress,
+            progress: &Silent,
         };
         scene.play(&Ground::own(self.run, limit, eviction)?)
     }

@@ -27,6 +27,8 @@ use super::capacity::sample::{Layout, sample, weigh};
 use crate::buffer::batch::Limits;
 use crate::proof::claim::Claim;
 use crate::proof::offer::Offer;
+use crate::proof::progress::Silent;
+use crate::proof::side::by_side;
 use crate::proof::target::Target;
 use crate::proof::{Scale, Subject};
 
@@ -98,7 +100,11 @@ impl Run<'_> {
         }
         let plan = self.plan()?;
         let (mut seen, mut skipped) = (Vec::new(), Vec::new());
-        for (policy, eviction) in runs(self.on.scale) {
+        // What is evicted does not hang on the pace: on servers of our own such runs need not wait for each other.
+        let (alone, beside): (Vec<_>, Vec<_>) = runs(self.on.scale)
+            .into_iter()
+            .partition(|(_, eviction)| given.is_some() || *eviction == EVICTIONS[0]);
+        for (policy, eviction) in alone {
             // Its keys would be evicted too. Asked anew each time: others may have written some since the last run.
             if eviction != EVICTIONS[0]
                 && let Some(address) = given
@@ -107,17 +113,7 @@ impl Run<'_> {
                 skipped.push(eviction);
                 continue;
             }
-            let (scene, limit) = if eviction == EVICTIONS[0] {
-                // All of the profile's events where none is given up.
-                let all = matches!(policy, Policy::Wait | Policy::Spill);
-                let count = if all { plan.events.1 } else { plan.events.0 };
-                (Scene { count, ..self.scene(&plan, policy, eviction) }, plan.limit)
-            } else {
-                // Whose latency nobody asks for.
-                let pace = Pace { before: Duration::ZERO, after: Duration::ZERO, ..plan.pace };
-                let count = plan.past(plan.evicting).min(plan.events.0);
-                (Scene { count, pace, ..self.scene(&plan, policy, eviction) }, plan.evicting)
-            };
+            let (scene, limit) = self.scene(&plan, policy, eviction);
             seen.push(match given {
                 None => scene.play(&Ground::own(self, limit, eviction)?)?,
                 Some(address) => {
@@ -131,6 +127,13 @@ impl Run<'_> {
                 }
             });
         }
+        if !beside.is_empty() {
+            self.on.progress.begin("wait under policies that evict", beside.len() as u64);
+        }
+        seen.extend(by_side(&beside, self.on.progress, |(policy, eviction)| {
+            let (scene, limit) = self.scene(&plan, *policy, eviction);
+            Scene { progress: &Silent, ..scene }.play(&Ground::own(self, limit, eviction)?)
+        })?);
         skipped.dedup();
         let mut claims = judge::claims(&seen, self.on.profile, Some(&plan), NOT_RUN);
         if let Some(limit) = claims.iter_mut().find(|claim| claim.id == "pressure.limit") {
@@ -149,19 +152,30 @@ impl Run<'_> {
         Ok(claims)
     }
 
-    fn scene<'a>(&'a self, plan: &'a Plan, policy: Policy, eviction: &'a str) -> Scene<'a> {
-        Scene {
+    /// What to run under a policy, and at which limit.
+    fn scene<'a>(&'a self, plan: &'a Plan, policy: Policy, eviction: &'a str) -> (Scene<'a>, u64) {
+        let (count, pace, limit) = if eviction == EVICTIONS[0] {
+            // All of the profile's events where none is given up.
+            let all = matches!(policy, Policy::Wait | Policy::Spill);
+            (if all { plan.events.1 } else { plan.events.0 }, plan.pace, plan.limit)
+        } else {
+            // Whose latency nobody asks for.
+            let pace = Pace { before: Duration::ZERO, after: Duration::ZERO, ..plan.pace };
+            (plan.past(plan.evicting).min(plan.events.0), pace, plan.evicting)
+        };
+        let scene = Scene {
             policy,
             eviction,
             name: self.on.name,
             offer: &plan.offer,
             limits: plan.limits,
-            count: plan.events.0,
-            pace: plan.pace,
+            count,
+            pace,
             acks: true,
             harm: None,
             progress: self.on.progress,
-        }
+        };
+        (scene, limit)
     }
 
     fn plan(&self) -> anyhow::Result<Plan> {
