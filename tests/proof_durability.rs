@@ -66,15 +66,22 @@ fn every_fault_is_held_against_its_promise_and_every_control_is_caught() {
 struct Theirs {
     server: Server,
     pid: PathBuf,
+    conf: String,
+    _dir: tempfile::TempDir,
 }
 
 impl Theirs {
     fn start(settings: &[(&str, &str)]) -> Self {
-        let server = server(settings);
+        // On a disk that is busy with other tests an fsync may be slow, and a kill then costs something under everysec.
+        let memory = ["/dev/shm", "/tmp"].map(Path::new).into_iter().find(|path| path.is_dir());
+        let dir = tempfile::tempdir_in(memory.unwrap()).unwrap();
+        let server = server(&[settings, &[("dir", dir.path().to_str().unwrap())]].concat());
         let pid = server.dir().join("their.pid");
         std::fs::write(&pid, server.pid().to_string()).unwrap();
         tell(&server, "SET somebody else");
-        Self { server, pid }
+        let told: String = ask(&server, "INFO server").unwrap();
+        let conf = told.lines().find_map(|line| line.strip_prefix("config_file:")).unwrap().trim().to_owned();
+        Self { server, pid, conf, _dir: dir }
     }
 
     fn kill(&self) -> String {
@@ -83,8 +90,7 @@ impl Theirs {
 
     fn start_again(&self) -> String {
         let program = std::env::var("FOREBAY_SERVER").unwrap_or_else(|_| "redis-server".into());
-        let conf = self.server.dir().join("redis.conf");
-        let (conf, pid) = (conf.display(), self.pid.display());
+        let (conf, pid) = (&self.conf, self.pid.display());
         format!("'{program}' '{conf}' --daemonize yes --pidfile '{pid}'")
     }
 

@@ -18,9 +18,10 @@ use crate::server::given::Commands;
                                          and a report
   forebay durability --server-bin ./valkey-server
                                          on another server
-  forebay durability --url redis://127.0.0.1:6379 --allow-faults \
+  forebay durability --url redis://127.0.0.1:6379 --allow-faults \\
     --kill-cmd 'docker kill redis' --start-cmd 'docker start redis'
-                                         a kill under load of yours, as it is set
+                                         a kill under load of yours, as it is
+                                         set
 
 Servers are its own, and so is the disk whose power is cut: it is mounted
 through FUSE, which needs root or fuse3. Without it those cells are not shown,

@@ -71,6 +71,11 @@ impl Fault {
         }
     }
 
+    /// Whether the server, or its disk, has a part in it.
+    pub fn ends_server(self) -> bool {
+        !matches!(self, Self::Pause | Self::ConnectionCut | Self::WriterKilled | Self::ReaderKilled)
+    }
+
     /// Whether it can only be done on a disk of our own.
     pub fn needs_disk(self) -> bool {
         matches!(

@@ -71,13 +71,7 @@ fn statement(cell: Cell, promised: Promise) -> String {
     };
     let setting = match (cell.appendfsync, cell.ack) {
         // The server's settings have no part in it.
-        _ if matches!(
-            cell.fault,
-            Fault::Pause | Fault::ConnectionCut | Fault::WriterKilled | Fault::ReaderKilled
-        ) =>
-        {
-            String::new()
-        }
+        _ if !cell.fault.ends_server() => String::new(),
         (Appendfsync::Always | Appendfsync::Everysec | Appendfsync::No, Ack::Reply | Ack::Fsync) => {
             format!("with {}, ", cell.setting())
         }
@@ -98,6 +92,12 @@ pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Claim {
     });
     let Some((measured, seen)) = worst else { return blank(cell, promised).not_shown("no round was played") };
     let mut why = sentence(seen, rounds.len());
+    if cell.fault == Fault::Kill && cell.appendfsync == Appendfsync::Everysec && figure(seen, promised) > 0.0
+    {
+        why = format!(
+            "{why}. Under everysec a server answers up to 2 s before it writes while an fsync is slow"
+        );
+    }
     let wrongs = wrongs(seen, promised);
     for wrong in &wrongs {
         why = format!("{wrong}; {why}");
