@@ -33,6 +33,7 @@ mod cli_overflow_left;
 mod cli_read;
 mod cli_stat;
 mod cli_support;
+mod cli_verify;
 mod event_cids;
 mod event_parse;
 mod event_synth;

@@ -19,12 +19,14 @@ pub mod fault;
 mod process;
 mod ready;
 mod reap;
+mod scratch;
 
 pub use binary::{Kind, ServerBinary, Version, identify};
 pub use conf::{Conf, quoted};
 pub use error::ServerError;
 pub use process::Server;
 pub use reap::{end_all, ending, install_signal_handler};
+pub use scratch::Scratch;
 
 /// Asks `condition` until it has an answer, with pauses of 1 ms growing to 50 ms; `None` once `limit` has passed.
 fn poll<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {

@@ -1,0 +1,195 @@
+//! A server of our own on the copy: whether it loads it, and what it says where it does not, or not all of it.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::find::{Kind, Source};
+use super::{Error, PARTS};
+use crate::server::Kind as Family;
+use crate::server::{Conf, Scratch, Server, ServerBinary, ServerError, Version};
+
+/// The first Redis that has AOFs in parts. An older one takes such a folder for none and starts empty.
+const PARTS_SINCE: Version = Version::new(7, 0, 0);
+/// As many databases as an AOF may reasonably select.
+const DATABASES: &str = "1024";
+/// Lines of the server's log that say what it did not take.
+const LOG_LINES: usize = 8;
+
+/// The end of the last file that the server left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cut {
+    /// The file.
+    pub file: String,
+    /// The first byte that was left out.
+    pub offset: u64,
+    /// How many bytes were.
+    pub bytes: u64,
+}
+
+/// A place up to which a file is sound, as `redis-check-aof` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stop {
+    /// The file; none where the server does not say.
+    pub file: Option<String>,
+    /// The first byte that is not sound.
+    pub offset: u64,
+    /// Bytes from there to the end; none where the server does not say.
+    pub rest: Option<u64>,
+}
+
+/// Why the server did not load the copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// How the server ended.
+    pub ended: String,
+    /// The last lines of its log.
+    pub log: Vec<String>,
+    /// Where the file stops being sound.
+    pub stop: Option<Stop>,
+}
+
+/// What became of the copy.
+pub(super) enum Loaded {
+    /// It was loaded, all of it or up to a place.
+    Up(Box<Server>, Option<Cut>),
+    /// It was not.
+    Refused(Refusal),
+}
+
+/// Starts a server on a copy in `scratch`; the files are in `folder`.
+pub(super) fn load(
+    binary: &ServerBinary,
+    source: &Source,
+    scratch: &Scratch,
+    folder: &Path,
+) -> Result<Loaded, Error> {
+    if source.kind == Kind::Parts && binary.kind == Family::Redis && binary.version < PARTS_SINCE {
+        let (path, version) = (binary.path.clone(), binary.version.to_string());
+        return Err(Error::TooOld { path, version, manifest: source.name.clone() });
+    }
+    match Server::start(binary, &conf(source, scratch.path())) {
+        Ok(server) => {
+            let cut = cut(source, &server.log_tail(usize::MAX));
+            Ok(Loaded::Up(Box::new(server), cut))
+        }
+        // Settings that it does not know are no fault of the data.
+        Err(ServerError::ExitedEarly { status, log, .. }) if !log.contains("FATAL CONFIG FILE ERROR") => {
+            let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+            let log =
+                lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(ToString::to_string).collect();
+            let stop = match source.kind {
+                Kind::Snapshot => None,
+                Kind::Parts | Kind::Single => {
+                    scratch.check_aof(binary, &is_now(folder, &source.name))?.and_then(|said| stop(&said))
+                }
+            };
+            Ok(Loaded::Refused(Refusal { ended: status.to_string(), log, stop }))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Where a file of the copy is: from Redis 7 on the server moves a single one into a folder before it loads it.
+fn is_now(folder: &Path, name: &str) -> PathBuf {
+    let moved = folder.join("appendonlydir").join(name);
+    if moved.exists() { moved } else { folder.join(name) }
+}
+
+/// Settings with which a server loads the files as they are and leaves them so.
+fn conf(source: &Source, dir: &Path) -> Conf {
+    let mut conf = Conf::new();
+    conf.set("dir", dir.to_string_lossy()).set("save", "").set("databases", DATABASES);
+    conf.set("maxmemory", "0").set("maxmemory-policy", "noeviction");
+    conf.set("auto-aof-rewrite-percentage", "0").set("aof-load-truncated", "yes");
+    match source.kind {
+        Kind::Parts => {
+            let name = source.name.strip_suffix(".manifest").unwrap_or(&source.name);
+            conf.set("appendonly", "yes").set("appenddirname", PARTS).set("appendfilename", name);
+        }
+        Kind::Single => {
+            conf.set("appendonly", "yes").set("appendfilename", source.name.as_str());
+        }
+        Kind::Snapshot => {
+            conf.set("appendonly", "no").set("dbfilename", source.name.as_str());
+        }
+    }
+    conf
+}
+
+/// What the log says of a file that was cut: `!!! Truncating the AOF <file> at offset <number> !!!`, before Redis 7
+/// without the file.
+fn cut(source: &Source, log: &str) -> Option<Cut> {
+    let said = log.lines().find_map(|line| line.split_once("Truncating the AOF")).map(|(_, said)| said)?;
+    let (file, offset) = said.rsplit_once("at offset ")?;
+    let offset: u64 = offset.split(' ').next()?.parse().ok()?;
+    let file = if file.trim().is_empty() { source.name.as_str() } else { file.trim() };
+    let bytes = source.files.iter().find(|seen| seen.name == file).map_or(0, |seen| seen.bytes);
+    Some(Cut { file: file.to_owned(), offset, bytes: bytes.saturating_sub(offset) })
+}
+
+/// What `redis-check-aof` says of the first file that is not sound: `AOF analyzed: filename=…, size=…, ok_up_to=…,
+/// ok_up_to_line=…, diff=…`, before Redis 7 without the name; of a snapshot `[offset …]` behind a headline.
+fn stop(said: &str) -> Option<Stop> {
+    let mut lines = said.lines();
+    while let Some(line) = lines.next() {
+        if line.contains("RDB ERROR DETECTED") {
+            let offset = lines.next()?.strip_prefix("[offset ")?.split(']').next()?.parse().ok()?;
+            return Some(Stop { file: None, offset, rest: None });
+        }
+        let Some((_, figures)) = line.split_once("AOF analyzed: ") else { continue };
+        let figure =
+            |name: &str| figures.split(", ").find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let number = |name: &str| figure(name).and_then(|text| text.parse::<u64>().ok());
+        if let (Some(offset), Some(rest @ 1..)) = (number("ok_up_to"), number("diff")) {
+            return Some(Stop { file: figure("filename").map(file_name), offset, rest: Some(rest) });
+        }
+    }
+    None
+}
+
+/// A file's name without its folder, which is one of ours.
+fn file_name(path: &str) -> String {
+    path.rsplit('/').next().unwrap_or(path).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::find::OnDisk;
+    use super::*;
+
+    #[test]
+    fn a_cut_is_read_from_the_logs_of_redis_6_and_7() {
+        let file = OnDisk { name: "a.aof".into(), bytes: 155 };
+        let source = Source {
+            kind: Kind::Single,
+            folder: "/".into(),
+            name: "a.aof".into(),
+            files: vec![file],
+            missing: Vec::new(),
+            unlisted: Vec::new(),
+        };
+        let expected = Some(Cut { file: "a.aof".into(), offset: 111, bytes: 44 });
+        for said in ["AOF at", "AOF a.aof at"] {
+            let log =
+                format!("1:M # short read\n1:M # !!! Truncating the {said} offset 111 !!!\n1:M # loaded");
+            assert_eq!(cut(&source, &log), expected);
+        }
+        assert_eq!(cut(&source, "1:M * Ready to accept connections"), None);
+    }
+
+    #[test]
+    fn the_first_place_that_is_not_sound_is_read_from_the_checker() {
+        let sound = "AOF analyzed: filename=/x/b, size=99, ok_up_to=99, ok_up_to_line=1, diff=0\n";
+        let bad = "AOF analyzed: filename=/x/i, size=155, ok_up_to=115, ok_up_to_line=20, diff=40\n";
+        let place =
+            |file: Option<&str>, offset, rest| Some(Stop { file: file.map(Into::into), offset, rest });
+        assert_eq!(stop(&format!("{sound}{bad}")), place(Some("i"), 115, Some(40)));
+        assert_eq!(
+            stop("AOF analyzed: size=157, ok_up_to=155, ok_up_to_line=27, diff=2"),
+            place(None, 155, Some(2))
+        );
+        assert_eq!(stop("--- RDB ERROR DETECTED ---\n[offset 99] RDB CRC error"), place(None, 99, None));
+        assert_eq!(stop(sound), None);
+    }
+}
