@@ -24,6 +24,7 @@ fn options_that_do_not_go_together_are_refused_with_the_way_out() {
         (&["--overflow", "trim-oldest", "--spill", "/tmp/x"], &["--spill goes with --overflow spill"]),
         (&["--spill-max", "1MiB"], &["--spill"]),
         (&["--overflow", "drop"], &["wait", "spill", "shed", "trim-oldest"]),
+        (&["--spill", "/tmp/x", "--spill-max", "10KiB"], &["--spill-max", "at least 1.0 MiB"]),
         (&["--spill", "/dev/null/x"], &["spill folder /dev/null/x", "Not a directory"]),
     ] {
         let text = said(&[&["append", "--url", "redis://127.0.0.1:1"], args].concat(), 2);

@@ -1,8 +1,11 @@
 //! What is claimed of `append --overflow` from run to run: what is left is told as long as it is there, and a server that is
 //! full when `append` begins holds `trim-oldest` up no more than one that fills up later.
 
-use super::cli_support::{append, read_sorted, synthetic};
-use super::support::{server, tell};
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use super::cli_support::{append, forebay, good, read_sorted, run, synthetic};
+use super::support::{server, tell, until};
 
 fn json(out: &[u8]) -> serde_json::Value {
     serde_json::from_slice(out).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(out)))
@@ -58,4 +61,43 @@ fn events_given_up_give_1_and_are_counted_by_lane() {
         "however quiet it shall be: {}",
         said.err
     );
+}
+
+#[test]
+fn a_server_that_takes_nothing_is_told_of_where_nobody_sees_a_bar_and_so_is_its_end() {
+    let server = server(&[]);
+    let mut child = forebay(&["append", "--url", &server.url()])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    stdin.write_all(&[&good(1)[..], b"\n"].concat()).unwrap();
+    until("the first event is stored", || super::cli_support::stored(&server) == 1);
+    tell(&server, "CONFIG SET maxmemory 1");
+    stdin.write_all(&[&good(2)[..], b"\n"].concat()).unwrap();
+    let line = said.find(|line| line.contains("takes no events")).unwrap();
+    assert!(line.contains("held back: ") && line.ends_with("; 1 acknowledged"), "{line}");
+    tell(&server, "CONFIG SET maxmemory 0");
+    let line = said.find(|line| line.contains("takes events again")).unwrap();
+    assert!(line.ends_with(": 2 acknowledged"), "{line}");
+    drop(stdin);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_policy_that_evicts_and_a_group_that_a_full_server_refuses_are_told_with_the_way_out() {
+    let server = server(&[("maxmemory", "900mb"), ("maxmemory-policy", "allkeys-lru")]);
+    let ran = append(&server, &synthetic(100), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.err.contains("allkeys-lru: a full server drops whole lanes"), "{}", ran.err);
+    tell(&server, "CONFIG SET maxmemory-policy noeviction");
+    assert!(!append(&server, &synthetic(100), &[]).err.contains("drops whole lanes"));
+    tell(&server, "CONFIG SET maxmemory 1");
+    let ran = run(&["read", "--group", "g", "--ack", "--url", &server.url()]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    for part in ["making a group on forebay:events:", "Raise maxmemory for a moment", "the server is full"] {
+        assert!(ran.err.contains(part), "{part}: {}", ran.err);
+    }
 }

@@ -41,10 +41,12 @@ fn claim<'a>(report: &'a Report, id: &str) -> &'a Claim {
 
 /// The rows of the table of policy against loss, by run.
 fn losses(report: &Report) -> Vec<Vec<String>> {
-    match &claim(report, "pressure.limit").evidence[0] {
-        Evidence::Table { rows, .. } => rows.clone(),
-        other => panic!("{other:?}"),
-    }
+    let tables = claim(report, "pressure.limit").evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Table { title, rows, .. } => Some((title, rows)),
+        _ => None,
+    });
+    let mut losses = tables.filter(|(title, _)| title.starts_with("Policy against loss"));
+    losses.next().unwrap().1.clone()
 }
 
 fn number(cell: &str) -> u64 {

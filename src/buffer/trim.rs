@@ -9,6 +9,7 @@ use super::entry::{Id, list};
 use super::error::Error;
 use super::keys::Name;
 use super::reader::{Found, Reader};
+use super::trouble::{Trouble, trouble};
 use crate::event::lane::Lane;
 
 impl Reader {
@@ -17,6 +18,13 @@ impl Reader {
         for lane in self.options.lanes.clone() {
             self.make_group(lane).map_err(|error| {
                 let key = self.name.stream(lane);
+                if let Trouble::Full(_) = trouble(&error) {
+                    let doing = format!(
+                        "making a group on {key}, which takes memory. Raise maxmemory for a moment, or read without \
+                         --group; a group made before the buffer is full drains it"
+                    );
+                    return Error::Server { doing, why: "the server is full (maxmemory)".into() };
+                }
                 if error.to_string().contains("WRONGTYPE") {
                     Error::WrongType { key, why: error.to_string() }
                 } else {

@@ -16,6 +16,7 @@ use clap::{Args, ValueHint};
 use super::overflow::{self, OverflowArgs};
 use super::{At, Global, progress, say};
 use crate::buffer::batch::Limits;
+use crate::buffer::connect::Address;
 use crate::buffer::error::Error;
 use crate::buffer::feed::{FeedError, Refused, feed};
 use crate::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
@@ -96,6 +97,9 @@ impl Append {
             return Ok(exit::INTERRUPTED);
         };
         rejects.begin()?;
+        if !global.quiet {
+            warn_of_eviction(&address);
+        }
         let shown = show(&writer.monitor(), global);
         let is_file = source.place.is_some();
         let fed = feed(source.reader, max_event, &mut writer, &stop, &mut |refused| rejects.take(&refused));
@@ -211,6 +215,19 @@ impl Append {
     }
 }
 
+/// Says where the server may drop what it acknowledged.
+fn warn_of_eviction(address: &Address) {
+    // A server that does not answer now is waited for elsewhere.
+    let Ok((_, facts)) = address.connect() else { return };
+    let policy = facts.get("maxmemory_policy").unwrap_or_default();
+    if policy.starts_with("allkeys") && facts.number("maxmemory").is_some_and(|limit| limit > 0) {
+        say::tell(&format!(
+            "forebay: maxmemory-policy is {policy}: a full server drops whole lanes that it has acknowledged, and nobody is \
+             told; CONFIG SET maxmemory-policy noeviction"
+        ));
+    }
+}
+
 /// An error that the writer ended with, and how many events are not acknowledged.
 fn counted(mut error: Error, counts: &Counts) -> anyhow::Error {
     if error.unacknowledged().is_some() {
@@ -304,27 +321,77 @@ pub(super) fn stop_on_signal(quiet: bool, remark: &'static str) -> anyhow::Resul
     Ok(stop)
 }
 
-/// Shows counts until the returned flag is set.
+/// Shows counts until the returned flag is set: as a bar on a terminal, and elsewhere a line where the server takes nothing
+/// for long.
 fn show(monitor: &Monitor, global: &Global) -> Arc<AtomicBool> {
     let done = Arc::new(AtomicBool::new(false));
-    if !global.progress() {
+    if global.quiet {
         return done;
     }
-    let (bar, monitor, flag) = (progress::events(global, None), monitor.clone(), Arc::clone(&done));
+    let bar = global.progress().then(|| progress::events(global, None));
+    let (monitor, flag) = (monitor.clone(), Arc::clone(&done));
     std::thread::spawn(move || {
+        let mut troubled = Troubled::default();
         while !flag.load(Relaxed) {
-            bar.set_position(monitor.counts().acknowledged);
-            let counts = monitor.counts();
-            bar.set_message(monitor.trouble().map_or(String::new(), |why| match counts {
-                Counts { shed: 1.., .. } => format!("{} shed: {why}", counts.shed),
-                _ if counts.left > 0 => {
-                    format!("{} on disk: {why}", counts.left)
-                }
-                _ => format!("held back: {why}"),
-            }));
+            let (counts, trouble) = (monitor.counts(), monitor.trouble());
+            if let Some(bar) = &bar {
+                bar.set_position(counts.acknowledged);
+                bar.set_message(trouble.map_or(String::new(), |why| standing(&counts, &why)));
+            } else if let Some(line) = troubled.line(&counts, trouble.as_deref()) {
+                say::tell(&format!("forebay: {line}"));
+            }
             std::thread::sleep(Duration::from_millis(100));
         }
-        bar.finish_and_clear();
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
     });
     done
+}
+
+/// What becomes of events while the server takes none, and why it takes none.
+fn standing(counts: &Counts, why: &str) -> String {
+    match counts {
+        Counts { shed: 1.., .. } => format!("{} shed: {why}", counts.shed),
+        _ if counts.left > 0 => format!("{} on disk: {why}", counts.left),
+        _ => format!("held back: {why}"),
+    }
+}
+
+/// A server that takes nothing: since when, and when that was last told.
+#[derive(Default)]
+struct Troubled {
+    since: Option<Instant>,
+    told: Option<Instant>,
+}
+
+impl Troubled {
+    /// How long a server takes nothing before that is told, and how long until it is told again.
+    const FIRST: Duration = Duration::from_secs(3);
+    const AGAIN: Duration = Duration::from_secs(60);
+
+    /// What to say now, if anything.
+    fn line(&mut self, counts: &Counts, trouble: Option<&str>) -> Option<String> {
+        let Some(why) = trouble else {
+            self.since = None;
+            let acknowledged = counts.acknowledged;
+            return self
+                .told
+                .take()
+                .map(|_| format!("the server takes events again: {acknowledged} acknowledged"));
+        };
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let is_due = match self.told {
+            None => since.elapsed() >= Self::FIRST,
+            Some(told) => told.elapsed() >= Self::AGAIN,
+        };
+        is_due.then(|| {
+            self.told = Some(Instant::now());
+            format!(
+                "the server takes no events; {}; {} acknowledged",
+                standing(counts, why),
+                counts.acknowledged
+            )
+        })
+    }
 }

@@ -181,7 +181,7 @@ impl Load {
             humantime::format_duration(takes)
         );
         let profile = self.place.profile()?;
-        let given = self.place.given(Some(&what), false)?;
+        let given = self.place.given(Some(&what), false, "--allow-load")?;
         if let (Some(address), Op::Raw(_)) = (&given, &self.op)
             && address.plain().is_none()
         {

@@ -32,6 +32,9 @@ enum Policy {
     TrimOldest,
 }
 
+/// Less than that holds the source back at once: each lane has a file of its own.
+const SPILL_MAX_MIN: bytesize::ByteSize = bytesize::ByteSize::mib(1);
+
 impl OverflowArgs {
     /// The policy they ask for.
     pub(super) fn policy(&self) -> anyhow::Result<Overflow> {
@@ -51,6 +54,12 @@ impl OverflowArgs {
             Policy::TrimOldest => Overflow::TrimOldest,
             Policy::Spill => {
                 let folder = folder.context("--overflow spill needs a folder: --spill DIR")?;
+                anyhow::ensure!(
+                    self.spill_max >= SPILL_MAX_MIN,
+                    "--spill-max {} holds the source back at once; give at least {}",
+                    self.spill_max,
+                    SPILL_MAX_MIN
+                );
                 Overflow::Spill(Spill { folder, bytes_max: self.spill_max.as_u64() })
             }
         })

@@ -16,7 +16,8 @@ pub(crate) struct Place {
     /// What must hold: a built-in profile (bluesky-8h, met-001, full-network) or a TOML file
     #[arg(long, default_value = profile::DEFAULT)]
     profile: String,
-    /// A server of yours instead of one of Forebay's own; needs --allow-load
+    /// A server of yours instead of one of Forebay's own; needs --allow-load (`pressure`:
+    /// --allow-faults)
     #[arg(long, env = "FOREBAY_URL", hide_env_values = true)]
     url: Option<String>,
     /// Permit writing to --url, under keys of Forebay's own, which are removed afterwards
@@ -34,15 +35,20 @@ impl Place {
     }
 
     /// The server that was given, where one was. `writes` says what would be written to it, where anything would;
-    /// `faults` permits that too.
-    pub(super) fn given(&self, writes: Option<&str>, faults: bool) -> anyhow::Result<Option<Address>> {
+    /// `faults` permits that too, and `flag` is what to name to somebody who gave neither.
+    pub(super) fn given(
+        &self,
+        writes: Option<&str>,
+        faults: bool,
+        flag: &str,
+    ) -> anyhow::Result<Option<Address>> {
         let Some(url) = &self.url else { return Ok(None) };
         let address = Address::parse(url)?;
         if let Some(writes) = writes {
             anyhow::ensure!(
                 self.allow_load || faults,
                 "{address} is somebody's server: this would write {writes}, and remove them afterwards; \
-                 --allow-load permits that, and `forebay audit` only reads"
+                 {flag} permits that, and `forebay audit` only reads"
             );
         }
         Ok(Some(address))

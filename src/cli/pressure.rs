@@ -18,7 +18,8 @@ use super::proof::{On, Proof, Wanted};
                                          maxmemory
   forebay pressure --url redis://127.0.0.1:6380 --allow-faults
                                          on yours: filled to 256 MiB more than
-                                         it holds, its settings set back
+                                         it holds, or to its own maxmemory;
+                                         its settings set back
 
 Quick runs have 256 MiB. On a server that holds other keys only noeviction is
 tried: any other policy would evict them too.")]

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::Global;
 use crate::proof::progress::Progress;
@@ -30,12 +30,15 @@ pub(crate) fn events(global: &Global, total: Option<u64>) -> ProgressBar {
     };
     let template = match total {
         Some(_) => "{msg:32!} {wide_bar} {human_pos}/{human_len} {eta:>4}",
-        None => "{spinner} {human_pos} events {per_sec:>16} {wide_msg}",
+        None => "{spinner} {human_pos} events {rate} {wide_msg}",
     };
     bar.set_draw_target(target(global));
     // A template that does not parse leaves the default style: nothing depends on it.
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        };
+        bar.set_style(style.with_key("rate", rate));
     }
     bar.enable_steady_tick(Duration::from_millis(200));
     bar

@@ -31,7 +31,7 @@ const CLEAN_UP: Duration = Duration::from_secs(20);
 pub(crate) struct On {
     #[command(flatten)]
     place: Place,
-    /// How much: quick takes a minute or two; full takes larger samples and runs for the profile's time
+    /// How much: quick takes seconds to minutes; full takes larger samples and runs for the profile's time
     #[arg(long, value_enum, default_value_t = Scale::Quick)]
     scale: Scale,
     /// Seed of the events
@@ -115,7 +115,8 @@ impl On {
         let name = target::own_name("proof")?;
         let writes = proofs.iter().any(|proof| proof.writes());
         let what = format!("up to {} events under keys of its own (forebay:{name}:…)", profile.hold.events);
-        let given = self.place.given(writes.then_some(what.as_str()), wanted.allow_faults)?;
+        let flag = if proofs == [Proof::Pressure] { "--allow-faults" } else { "--allow-load" };
+        let given = self.place.given(writes.then_some(what.as_str()), wanted.allow_faults, flag)?;
         let fills = proofs.contains(&Proof::Pressure);
         if let (Some(address), [Proof::Pressure], false) = (&given, proofs, wanted.allow_faults) {
             anyhow::bail!(

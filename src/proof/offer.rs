@@ -44,6 +44,15 @@ impl Offer {
         self.lanes.len() as u64
     }
 
+    /// How many of the first `count` are of each lane.
+    pub fn by_lane(&self, count: u64) -> [(Lane, u64); Lane::ALL.len()] {
+        let of = |lane: Lane| {
+            let first = (0..count).zip(&self.lanes);
+            (lane, first.filter(|(_, of)| **of == lane).count() as u64)
+        };
+        Lane::ALL.map(of)
+    }
+
     /// A ledger in which every event is offered.
     pub fn ledger<'a>(&'a self, make: &'a Make<'a>) -> Ledger<'a> {
         let mut ledger = Ledger::with_prints(make, &self.prints);

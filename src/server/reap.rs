@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus};
@@ -47,6 +48,8 @@ struct Job {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) port: u16,
+    /// Keeps the port from other programs of ours while the server is down.
+    _claim: Option<OwnedFd>,
     child: Mutex<Option<Child>>,
     folder: Mutex<Option<TempDir>>,
 }
@@ -69,16 +72,42 @@ pub(super) fn reserve() -> Result<Arc<Held>, ServerError> {
         registry.held.iter().all(|held| held.port != port)
             && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
     };
-    let port = (0..PORT_TRIES)
+    let (port, claim) = (0..PORT_TRIES)
         .map(|_| random_port())
-        .find(|port| is_free(*port))
+        .find_map(|port| claim(port).filter(|_| is_free(port)).map(|claim| (port, claim)))
         .ok_or(ServerError::NoFreePort { from: PORTS.start, to: PORTS.end - 1, tries: PORT_TRIES })?;
     let folder = tempfile::Builder::new().prefix("forebay-server-").tempdir().map_err(|source| {
         ServerError::Folder { doing: "make a folder in", path: std::env::temp_dir(), source }
     })?;
-    let held = Arc::new(Held { port, child: Mutex::new(None), folder: Mutex::new(Some(folder)) });
+    let held =
+        Arc::new(Held { port, _claim: claim, child: Mutex::new(None), folder: Mutex::new(Some(folder)) });
     registry.held.push(Arc::clone(&held));
     Ok(held)
+}
+
+/// Claims a port among the programs of ours on this machine; none where another one has it. The claim is a name that the
+/// kernel gives back with the last of its holders, however that ends.
+#[cfg(target_os = "linux")]
+fn claim(port: u16) -> Option<Option<OwnedFd>> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with};
+    let made =
+        socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).and_then(|socket| {
+            let name = format!("forebay-port-{port}");
+            bind(&socket, &SocketAddrUnix::new_abstract_name(name.as_bytes())?)?;
+            Ok(socket)
+        });
+    match made {
+        Ok(socket) => Some(Some(socket)),
+        Err(rustix::io::Errno::ADDRINUSE) => None,
+        // Where there are no such names, ports are only told apart while servers are up.
+        Err(_) => Some(None),
+    }
+}
+
+/// Elsewhere there are no such names: ports are only told apart while servers are up.
+#[cfg(not(target_os = "linux"))]
+fn claim(_: u16) -> Option<Option<OwnedFd>> {
+    Some(None)
 }
 
 /// At random, so that several programs that look for a port at the same time seldom meet.

@@ -108,16 +108,21 @@ impl Spiller {
 
     /// The thread: until no more blocks come and all are acknowledged, or all are on disk and the server takes nothing.
     pub(super) fn run(mut self) {
-        while !self.shared.is_over(self.lane) {
+        let mut is_finished = false;
+        while !is_finished && !self.shared.is_over(self.lane) {
             self.settle();
             self.save();
             self.load();
-            if self.is_done() || self.is_left() {
-                let left = self.log.earlier_bytes();
-                self.shared.lanes[self.lane.index()].earlier_bytes.store(left, Relaxed);
-                return self.shared.leave(self.lane);
+            is_finished = self.is_done() || self.is_left();
+            if !is_finished {
+                self.exchange();
             }
-            self.exchange();
+        }
+        // However it ended: what is still there is told.
+        let left = self.log.earlier_bytes();
+        self.shared.lanes[self.lane.index()].earlier_bytes.store(left, Relaxed);
+        if is_finished {
+            self.shared.leave(self.lane);
         }
     }
 

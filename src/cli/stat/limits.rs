@@ -13,7 +13,7 @@ use crate::host::{Host, Read};
 pub(super) const WIDTH: usize = 80;
 
 /// What is said where no limit is known.
-const NO_LIMIT: &str = "unknown: no limit is known, see below";
+const NO_LIMIT: &str = "unknown: see the limits below";
 
 /// How fast a buffer fills, and from how far back that is told.
 pub(super) struct Rate {

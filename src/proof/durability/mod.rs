@@ -8,6 +8,8 @@
 mod cell;
 mod clients;
 mod controls;
+mod damage;
+mod damaged;
 mod ground;
 mod judge;
 mod promise;
@@ -79,6 +81,7 @@ impl Run<'_> {
         }
         let mut claims = judge::claims(&cells);
         controls::attach(self, &offer, &mut claims)?;
+        claims.extend(damaged::claims(self, &offer)?);
         Ok(claims)
     }
 

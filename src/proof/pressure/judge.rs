@@ -13,6 +13,9 @@ pub(super) const FULL: u8 = 6;
 /// How far the predicted count may be off, in percent.
 const PREDICTION_PERCENT_MAX: f64 = 5.0;
 
+/// Fewer events than that are not predicted.
+const PREDICTED_MIN: f64 = 20_000.0;
+
 /// Every claim, of the runs that were made; `absent` says why others were not.
 pub(super) fn claims(seen: &[Seen], profile: &Profile, plan: Option<&Plan>, absent: &str) -> Vec<Claim> {
     let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
@@ -54,9 +57,9 @@ fn limit(seen: &[Seen], absent: &str) -> Claim {
     );
     let judged_by = (Bound::AtLeast, seen.len() as f64, Unit::Count);
     let mut claim = Claim::judged(id, FULL, statement, judged_by, met as f64, why);
-    claim.evidence.push(table::losses(seen));
     let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
     claim.evidence.push(table::choice(&steady));
+    claim.evidence.push(table::losses(seen));
     with_others(claim, &seen.iter().collect::<Vec<_>>())
 }
 
@@ -75,6 +78,12 @@ pub(super) fn predicted(runs: &[&Seen], per_event: Option<f64>, plan: Option<&Pl
     let Some((percent, said, met)) = worst else {
         return blank(id, FITS, statement, judged_by).not_shown("no run met its limit");
     };
+    if said < PREDICTED_MIN {
+        return blank(id, FITS, statement, judged_by).not_shown(format!(
+            "there is room for {} events only: what other clients hold for a moment would decide",
+            events(said as u64)
+        ));
+    }
     let why = format!(
         "{} events predicted from a sample of {} ({per_event:.1} bytes each), the limit met at {}: the worst of {}",
         events(said as u64),
