@@ -74,7 +74,7 @@ pub(super) fn reserve() -> Result<Arc<Held>, ServerError> {
     };
     let (port, claim) = (0..PORT_TRIES)
         .map(|_| random_port())
-        .find_map(|port| claim(port).filter(|_| is_free(port)).map(|claim| (port, claim)))
+        .find_map(|port| claim(port).ok().filter(|_| is_free(port)).map(|claim| (port, claim)))
         .ok_or(ServerError::NoFreePort { from: PORTS.start, to: PORTS.end - 1, tries: PORT_TRIES })?;
     let folder = tempfile::Builder::new().prefix("forebay-server-").tempdir().map_err(|source| {
         ServerError::Folder { doing: "make a folder in", path: std::env::temp_dir(), source }
@@ -85,10 +85,13 @@ pub(super) fn reserve() -> Result<Arc<Held>, ServerError> {
     Ok(held)
 }
 
-/// Claims a port among the programs of ours on this machine; none where another one has it. The claim is a name that the
+/// A port is claimed by another program of ours.
+struct Claimed;
+
+/// Claims a port among the programs of ours on this machine, where that can be done. The claim is a name that the
 /// kernel gives back with the last of its holders, however that ends.
 #[cfg(target_os = "linux")]
-fn claim(port: u16) -> Option<Option<OwnedFd>> {
+fn claim(port: u16) -> Result<Option<OwnedFd>, Claimed> {
     use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with};
     let made =
         socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).and_then(|socket| {
@@ -97,17 +100,17 @@ fn claim(port: u16) -> Option<Option<OwnedFd>> {
             Ok(socket)
         });
     match made {
-        Ok(socket) => Some(Some(socket)),
-        Err(rustix::io::Errno::ADDRINUSE) => None,
+        Ok(socket) => Ok(Some(socket)),
+        Err(rustix::io::Errno::ADDRINUSE) => Err(Claimed),
         // Where there are no such names, ports are only told apart while servers are up.
-        Err(_) => Some(None),
+        Err(_) => Ok(None),
     }
 }
 
 /// Elsewhere there are no such names: ports are only told apart while servers are up.
 #[cfg(not(target_os = "linux"))]
-fn claim(_: u16) -> Option<Option<OwnedFd>> {
-    Some(None)
+fn claim(_: u16) -> Result<Option<OwnedFd>, Claimed> {
+    Ok(None)
 }
 
 /// At random, so that several programs that look for a port at the same time seldom meet.

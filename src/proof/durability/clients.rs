@@ -91,14 +91,13 @@ impl Writing<'_> {
             let is_over = || {
                 signals.over.load(Relaxed) || server::ending() || signals.end_writers.load(Relaxed) > before
             };
-            match self.rate {
-                Some(rate) => drop(pusher.paced(rate, LONG, is_over)?),
-                None => {
-                    while !signals.flat.load(Relaxed) && !is_over() {
-                        std::thread::sleep(Duration::from_millis(1));
-                    }
-                    pusher.bulk(None, is_over)?;
+            if let Some(rate) = self.rate {
+                drop(pusher.paced(rate, LONG, is_over)?);
+            } else {
+                while !signals.flat.load(Relaxed) && !is_over() {
+                    std::thread::sleep(Duration::from_millis(1));
                 }
+                pusher.bulk(None, is_over)?;
             }
             if signals.end_writers.load(Relaxed) == before {
                 pusher.writer.close()?;
