@@ -22,7 +22,10 @@ pub(super) fn copy(source: &Source, to: &Path, progress: &dyn Progress) -> Resul
         return Err(Error::Room { needed, free, at: std::env::temp_dir() });
     }
     let into = if source.kind == Kind::Parts { to.join(PARTS) } else { to.to_owned() };
-    std::fs::create_dir_all(&into).map_err(|source| Error::Folder { path: into.clone(), source })?;
+    // Not `create_dir_all`: a signal may have removed our folder just now, and it must stay removed.
+    if into != to {
+        std::fs::create_dir(&into).map_err(|source| Error::Folder { path: into.clone(), source })?;
+    }
     progress.begin("copying, MiB", source.bytes() >> 20);
     let mut done = 0;
     for file in &source.files {

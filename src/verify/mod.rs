@@ -200,8 +200,17 @@ pub struct Outcome {
     pub blocks: u64,
     /// Every lane of the buffer.
     pub lanes: Vec<Account>,
-    /// Where the buffer is not there: those that are, each with its database.
-    pub buffers: Vec<(String, u64)>,
+    /// Where the buffer is not there: those that are.
+    pub buffers: Vec<Other>,
+}
+
+/// Another buffer than the one asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Other {
+    /// Its database.
+    pub database: u64,
+    /// Its name.
+    pub buffer: String,
 }
 
 impl Outcome {
@@ -271,7 +280,7 @@ fn is_there(connection: &mut Connection, name: &Name) -> Result<bool, BufferErro
 }
 
 /// Every buffer on the server, by database and name.
-fn buffers(url: &str, databases: Vec<u64>) -> Result<Vec<(String, u64)>, BufferError> {
+fn buffers(url: &str, databases: Vec<u64>) -> Result<Vec<Other>, BufferError> {
     let mut found = std::collections::BTreeSet::new();
     for database in databases {
         let mut connection = Address::parse(&format!("{url}/{database}"))?.connect()?.0;
@@ -283,12 +292,12 @@ fn buffers(url: &str, databases: Vec<u64>) -> Result<Vec<(String, u64)>, BufferE
                 .query(&mut connection)
                 .map_err(|error| BufferError::server("looking for buffers", &error))?;
             let names = keys.iter().filter_map(|key| Name::of_key(std::str::from_utf8(key).ok()?));
-            found.extend(names.map(|name| (database, name.to_string())));
+            found.extend(names.map(|name| Other { database, buffer: name.to_string() }));
             cursor = next;
             if cursor == 0 || found.len() >= BUFFERS_MAX {
                 break;
             }
         }
     }
-    Ok(found.into_iter().take(BUFFERS_MAX).map(|(database, name)| (name, database)).collect())
+    Ok(found.into_iter().take(BUFFERS_MAX).collect())
 }

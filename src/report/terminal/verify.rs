@@ -62,15 +62,21 @@ fn headline(outcome: &Outcome) -> String {
                 faults.push(format!("{} damaged or out of place", counted(damaged, "entry", "entries")));
             }
             faults.extend(outcome.cut.is_some().then(|| "the tail is cut".to_owned()));
-            let odd = lanes.iter().filter(|lane| {
-                matches!(lane.end, End::Deleted | End::Disagrees { .. } | End::Unknown | End::NoWriter)
-            });
-            let odd: Vec<&str> = odd.map(|lane| lane.lane.name()).collect();
-            if !odd.is_empty() {
-                faults.push(format!("the end is not what the writer says in {}", odd.join(", ")));
-            }
+            faults.extend(lanes.iter().filter_map(odd_end));
             format!("FAULTY: {}; sound are {held} of buffer {buffer}", faults.join(", "))
         }
+    }
+}
+
+/// What is wrong with a lane's end, but for blocks that are missing there.
+fn odd_end(lane: &Account) -> Option<String> {
+    let name = lane.lane;
+    match lane.end {
+        End::WithWriter | End::Empty | End::BeforeWriter { .. } => None,
+        End::Deleted => Some(format!("the stream of {name} was deleted")),
+        End::Disagrees { .. } => Some(format!("{name} does not end where its writer's hash says")),
+        End::Unknown => Some(format!("where {name} ends cannot be read")),
+        End::NoWriter => Some(format!("the writer's hash of {name} is not there, or not numbers")),
     }
 }
 
@@ -112,13 +118,21 @@ fn refused(page: &mut Page, outcome: &Outcome, refusal: &Refusal) {
         page.field("sound to", &format!("byte {} of {file}{}", stop.offset, rest.unwrap_or_default()));
     }
     page.section("The server's last words");
-    for line in &refusal.log {
+    for line in last_words(&refusal.log) {
         page.wrapped(line, "  ", "    ");
     }
     page.section("What you can do");
     for line in remedies(source, refusal) {
         page.wrapped(&line, "  ", "    ");
     }
+}
+
+/// Lines that servers mark as warnings; all of them where none is.
+fn last_words(log: &[String]) -> Vec<&str> {
+    let is_warning = |line: &&str| line.contains(" # ");
+    let all: Vec<&str> = log.iter().map(String::as_str).collect();
+    let warnings: Vec<&str> = all.iter().copied().filter(is_warning).collect();
+    if warnings.is_empty() { all } else { warnings }
 }
 
 fn remedies(source: &Source, refusal: &Refusal) -> Vec<String> {
@@ -158,9 +172,11 @@ fn others(page: &mut Page, outcome: &Outcome) {
     if outcome.buffers.is_empty() {
         page.field("buffers", "none at all, in any database");
     }
-    for (name, database) in &outcome.buffers {
-        let place = if *database == outcome.database { String::new() } else { format!(" --db {database}") };
-        page.field("buffers", &format!("--buffer {name}{place}"));
+    for other in &outcome.buffers {
+        // Said of database 0 too, where another one was asked for.
+        let is_same = other.database == outcome.database;
+        let place = if is_same { String::new() } else { format!(" --db {}", other.database) };
+        page.field("buffers", &format!("--buffer {}{place}", other.buffer));
     }
 }
 
@@ -190,6 +206,14 @@ fn lanes(page: &mut Page, lanes: &[Account]) {
             page.field(if at == 0 { name } else { "" }, text);
         }
     }
+    if lanes.iter().all(|lane| ends_as_written(&lane.end)) {
+        page.field("ends", "every lane ends with the last block that its writer's hash tells of");
+    }
+    page.field("not told", "what was acknowledged and never reached the disk: it leaves no gap in an AOF");
+}
+
+fn ends_as_written(end: &End) -> bool {
+    matches!(end, End::WithWriter | End::Empty)
 }
 
 /// What is to be said of a lane besides its figures.
@@ -209,7 +233,12 @@ fn remarks(lane: &Account) -> Vec<String> {
     }
     lines.extend(lane.gaps.iter().take(SHOWN).map(|gap| {
         let events = counted(gap.events, "event", "events");
-        format!("missing: blocks {} to {} ({events}) before entry {}", gap.from, gap.to, gap.before)
+        let blocks = if gap.from == gap.to {
+            format!("block {}", gap.from)
+        } else {
+            format!("blocks {} to {}", gap.from, gap.to)
+        };
+        format!("missing: {blocks} ({events}) before entry {}", gap.before)
     }));
     lines.extend(more(lane.gap_count, "gap", "gaps"));
     lines.extend(
@@ -219,7 +248,7 @@ fn remarks(lane: &Account) -> Vec<String> {
     if let Some(id) = &lane.deleted_upto {
         lines.push(format!("somebody used XDEL, last on entry {id}: Forebay never does"));
     }
-    lines.push(end(lane));
+    lines.extend(end(lane));
     lines
 }
 
@@ -230,27 +259,25 @@ fn more(count: u64, one: &str, many: &str) -> Option<String> {
     })
 }
 
-/// Where the lane ends beside its writer's hash.
-fn end(lane: &Account) -> String {
+/// Where the lane ends beside its writer's hash; none where that goes without saying.
+fn end(lane: &Account) -> Option<String> {
     let Some(writer) = lane.writer else {
-        return "end: the writer's hash is not there, or not numbers, so what should be there is unknown"
-            .into();
+        let why = "its writer's hash is not there, or not numbers, so what should be there is unknown";
+        return Some(format!("end: {why}"));
     };
-    let says =
-        format!("the writer's hash says block {}, event {}, epoch {}", writer.s, writer.e, writer.epoch);
     let why = match &lane.end {
-        End::WithWriter => "and so it ends".into(),
-        End::Empty if writer.s == 0 => "nothing was ever appended".into(),
-        End::Empty => "and all of it was let go".into(),
+        End::WithWriter => return None,
+        End::Empty if writer.s == 0 => return None,
+        End::Empty => "all of it was let go or trimmed".into(),
         End::BeforeWriter { blocks, events } => format!(
-            "{} ({}) are missing at the end",
+            "{} ({}) at the end are missing",
             counted(*blocks, "block", "blocks"),
             counted(*events, "event", "events")
         ),
-        End::Deleted => "and somebody deleted it: DEL, an eviction, or XDEL".into(),
+        End::Deleted => "somebody deleted it: DEL, an eviction, or XDEL".into(),
         End::Disagrees { s, e } => format!("the stream ends with block {s}, event {e}"),
         End::Unknown => "the last entry cannot be read".into(),
-        End::NoWriter => return says,
+        End::NoWriter => return None,
     };
-    format!("end: {says}; {why}")
+    Some(format!("end: its writer's hash says block {}, event {}; {why}", writer.s, writer.e))
 }
