@@ -27,14 +27,15 @@ pub struct Cut {
     pub bytes: u64,
 }
 
-/// A place up to which a file is sound, as `redis-check-aof` says.
+/// A place in a file, as `redis-check-aof` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stop {
-    /// The file; none where the server does not say.
+    /// The file.
     pub file: Option<String>,
-    /// The first byte that is not sound.
+    /// Of commands the first byte that is not sound. Of a base in RDB format where the fault was noticed, which for a
+    /// wrong checksum is the end.
     pub offset: u64,
-    /// Bytes from there to the end; none where the server does not say.
+    /// Bytes from there to the end; none of a base in RDB format.
     pub rest: Option<u64>,
 }
 
@@ -76,18 +77,29 @@ pub(super) fn load(
         // Settings that it does not know are no fault of the data.
         Err(ServerError::ExitedEarly { status, log, .. }) if !log.contains("FATAL CONFIG FILE ERROR") => {
             let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-            let log =
+            let log: Vec<String> =
                 lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(ToString::to_string).collect();
             let stop = match source.kind {
                 Kind::Snapshot => None,
                 Kind::Parts | Kind::Single => {
-                    scratch.check_aof(binary, &is_now(folder, &source.name))?.and_then(|said| stop(&said))
+                    let name = blamed(source, &log);
+                    let said = scratch.check_aof(binary, &is_now(folder, name))?;
+                    let stop = said.and_then(|said| stop(&said));
+                    stop.map(|stop| Stop { file: stop.file.or_else(|| Some(name.to_owned())), ..stop })
                 }
             };
             Ok(Loaded::Refused(Refusal { ended: status.to_string(), log, stop }))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The file that the server says it cannot read; where it names none, the manifest, with which all are checked.
+/// Alone, because the checker of Valkey 9.1 takes that server's own base for damaged, and goes no further.
+fn blamed<'a>(source: &'a Source, log: &[String]) -> &'a str {
+    let mut said = log.iter().filter_map(|line| line.split_once("reading the append only file "));
+    let named = said.find_map(|(_, rest)| source.files.iter().find(|file| rest.starts_with(&file.name)));
+    named.map_or(&source.name, |file| &file.name)
 }
 
 /// Where a file of the copy is: from Redis 7 on the server moves a single one into a folder before it loads it.
@@ -129,19 +141,24 @@ fn cut(source: &Source, log: &str) -> Option<Cut> {
 }
 
 /// What `redis-check-aof` says of the first file that is not sound: `AOF analyzed: filename=…, size=…, ok_up_to=…,
-/// ok_up_to_line=…, diff=…`, before Redis 7 without the name; of a snapshot `[offset …]` behind a headline.
+/// ok_up_to_line=…, diff=…`, before Redis 7 without the name; of a base in RDB format `Checking RDB file …`, and later
+/// `[offset …]` behind a headline.
 fn stop(said: &str) -> Option<Stop> {
-    let mut lines = said.lines();
+    let (mut lines, mut file) = (said.lines(), None);
     while let Some(line) = lines.next() {
+        if let Some((_, path)) = line.split_once("Checking RDB file ") {
+            file = Some(file_name(path));
+        }
         if line.contains("RDB ERROR DETECTED") {
             let offset = lines.next()?.strip_prefix("[offset ")?.split(']').next()?.parse().ok()?;
-            return Some(Stop { file: None, offset, rest: None });
+            return Some(Stop { file, offset, rest: None });
         }
         let Some((_, figures)) = line.split_once("AOF analyzed: ") else { continue };
         let figure =
             |name: &str| figures.split(", ").find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         let number = |name: &str| figure(name).and_then(|text| text.parse::<u64>().ok());
-        if let (Some(offset), Some(rest @ 1..)) = (number("ok_up_to"), number("diff")) {
+        // That nothing is sound is no place: such a checker may not know the format of the file.
+        if let (Some(offset @ 1..), Some(rest @ 1..)) = (number("ok_up_to"), number("diff")) {
             return Some(Stop { file: figure("filename").map(file_name), offset, rest: Some(rest) });
         }
     }
@@ -189,7 +206,26 @@ mod tests {
             stop("AOF analyzed: size=157, ok_up_to=155, ok_up_to_line=27, diff=2"),
             place(None, 155, Some(2))
         );
-        assert_eq!(stop("--- RDB ERROR DETECTED ---\n[offset 99] RDB CRC error"), place(None, 99, None));
+        let base = "[offset 0] Checking RDB file /x/b\n--- RDB ERROR DETECTED ---\n[offset 99] RDB CRC error";
+        assert_eq!(stop(base), place(Some("b"), 99, None));
         assert_eq!(stop(sound), None);
+        assert_eq!(stop("AOF analyzed: filename=b, size=99, ok_up_to=0, ok_up_to_line=1, diff=99"), None);
+    }
+
+    #[test]
+    fn the_file_that_a_server_names_is_the_one_that_is_checked() {
+        let file = |name: &str| OnDisk { name: name.into(), bytes: 1 };
+        let source = Source {
+            kind: Kind::Parts,
+            folder: "/".into(),
+            name: "a.manifest".into(),
+            files: vec![file("a.1.base.rdb"), file("a.1.incr.aof"), file("a.manifest")],
+            missing: Vec::new(),
+            unlisted: Vec::new(),
+        };
+        let log =
+            ["1:M # DB loaded", "1:M # Bad file format reading the append only file a.1.incr.aof: make a"];
+        assert_eq!(blamed(&source, &log.map(String::from)), "a.1.incr.aof");
+        assert_eq!(blamed(&source, &["1:M # Wrong RDB checksum".to_owned()]), "a.manifest");
     }
 }

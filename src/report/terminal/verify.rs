@@ -35,7 +35,7 @@ pub fn render(outcome: &Outcome, width: usize) -> String {
         others(&mut page, outcome);
     }
     if !outcome.lanes.is_empty() {
-        lanes(&mut page, &outcome.lanes);
+        lanes(&mut page, &outcome.lanes, outcome.cut.is_some());
     }
     page.out
 }
@@ -108,64 +108,94 @@ fn found(page: &mut Page, source: &Source) {
 
 fn refused(page: &mut Page, outcome: &Outcome, refusal: &Refusal) {
     let source = &outcome.source;
-    page.field("ended", &refusal.ended);
-    for file in &source.files {
-        page.field("on disk", &format!("{}, {}", file.name, counted(file.bytes, "byte", "bytes")));
+    page.field("server", &format!("ended by itself ({})", refusal.ended));
+    for (at, file) in source.files.iter().enumerate() {
+        let size = counted(file.bytes, "byte", "bytes");
+        page.field(if at == 0 { "on disk" } else { "" }, &format!("{}, {size}", file.name));
     }
     if let Some(stop) = &refusal.stop {
         let file = stop.file.as_deref().unwrap_or(&source.name);
-        let rest = stop.rest.map(|rest| format!(", {} before its end", counted(rest, "byte", "bytes")));
-        page.field("sound to", &format!("byte {} of {file}{}", stop.offset, rest.unwrap_or_default()));
+        match stop.rest {
+            Some(rest) => {
+                let rest = counted(rest, "byte", "bytes");
+                page.field("sound to", &format!("byte {} of {file}, {rest} before its end", stop.offset));
+            }
+            // Of a base only the whole has a checksum.
+            None => page
+                .field("noticed", &format!("at byte {} of {file}; the fault may be before it", stop.offset)),
+        }
     }
     page.section("The server's last words");
     for line in last_words(&refusal.log) {
         page.wrapped(line, "  ", "    ");
     }
     page.section("What you can do");
-    for line in remedies(source, refusal) {
-        page.wrapped(&line, "  ", "    ");
+    let (advice, commands) = remedies(source, refusal);
+    for line in advice {
+        page.wrapped(&line, "  ", "  ");
+    }
+    for line in commands {
+        page.wrapped(&line, "    ", "      ");
     }
 }
 
-/// Lines that servers mark as warnings; all of them where none is.
+/// The last lines that servers mark as warnings, without those on the machine; all lines where there is none.
 fn last_words(log: &[String]) -> Vec<&str> {
-    let is_warning = |line: &&str| line.contains(" # ");
-    let all: Vec<&str> = log.iter().map(String::as_str).collect();
-    let warnings: Vec<&str> = all.iter().copied().filter(is_warning).collect();
-    if warnings.is_empty() { all } else { warnings }
+    let is_warning = |line: &&str| line.contains(" # ") && !line.contains("WARNING");
+    let warnings: Vec<&str> = log.iter().map(String::as_str).filter(is_warning).collect();
+    match warnings.as_slice() {
+        [] => log.iter().map(String::as_str).collect(),
+        [.., before, last] => vec![before, last],
+        [last] => vec![last],
+    }
 }
 
-fn remedies(source: &Source, refusal: &Refusal) -> Vec<String> {
+/// What helps, and the commands for it.
+fn remedies(source: &Source, refusal: &Refusal) -> (Vec<String>, Vec<String>) {
     let said = |part: &str| refusal.log.iter().any(|line| line.contains(part));
-    let mut lines = Vec::new();
-    if said("Can't handle RDB format version") || said("Unknown command") || said("Unknown AOF file type") {
-        lines.push(
-            "The AOF may be of a newer server, or of one with modules: --server-bin names that one.".into(),
-        );
-    }
+    let mut advice = vec!["Nothing was changed or deleted.".to_owned()];
     if !source.missing.is_empty() {
         let names = source.missing.join(", ");
-        lines.push(format!("Bring {names} from where the folder was copied: without it nothing is loaded."));
+        advice.push(format!("Bring {names} from where the folder was copied: without it nothing is loaded."));
+        return (advice, Vec::new());
     }
-    lines.push("Nothing was changed or deleted. Try on a copy:".into());
-    lines.push(format!("cp -a {} copy", source.folder.display()));
+    let words =
+        ["Can't handle RDB format version", "Wrong signature", "Unknown command", "Unknown AOF file type"];
+    if words.into_iter().any(said) || (refusal.stop.is_none() && said("Bad file format")) {
+        let what = "The files may be of another or a newer server, or of one with modules: --server-bin names that one.";
+        advice.push(what.into());
+        // To a server that does not know a format all of it looks damaged: `--fix` would cut it off.
+        return (advice, Vec::new());
+    }
+    if said("Wrong RDB checksum") {
+        advice.push(
+            "A wrong checksum may be one byte of one block. A server started on a copy with `rdbchecksum no` may load \
+             it; after BGREWRITEAOF there, forebay verify tells which blocks are damaged."
+                .into(),
+        );
+    }
+    let copy = format!("cp -a {} copy", for_shell(&source.folder.to_string_lossy()));
+    let name = for_shell(&source.name);
     if source.kind == Kind::Snapshot {
-        lines.push(format!("redis-check-rdb copy/{}   where it stops; it cannot mend", source.name));
-        return lines;
+        advice.push("redis-check-rdb says where it stops; nothing mends a snapshot.".into());
+        return (advice, vec![copy, format!("redis-check-rdb copy/{name}")]);
     }
-    lines.push(format!("redis-check-aof copy/{}   where it stops", source.name));
-    lines.push(format!("redis-check-aof --fix copy/{}", source.name));
-    let lost = match refusal.stop.as_ref().and_then(|stop| stop.rest) {
-        Some(rest) => format!(
-            "cuts the file there, so {}, whole blocks among them, are lost",
-            counted(rest, "byte", "bytes")
-        ),
-        None => "cuts the file there, so all behind that place is lost".into(),
+    let Some(rest) = refusal.stop.as_ref().and_then(|stop| stop.rest) else {
+        advice.push("redis-check-aof says where it stops; it mends neither a base nor a manifest.".into());
+        return (advice, vec![copy, format!("redis-check-aof copy/{name}")]);
     };
-    lines.push(format!(
-        "{lost}; a base file or one that is not the last it does not mend. Then: forebay verify --aof copy"
+    advice.push(format!(
+        "redis-check-aof --fix cuts the file at that place, if it is the last one: {}, whole blocks among them, are \
+         lost. On a copy:",
+        counted(rest, "byte", "bytes")
     ));
-    lines
+    (advice, vec![copy, format!("redis-check-aof --fix copy/{name}"), "forebay verify --aof copy".into()])
+}
+
+/// One word for a shell.
+fn for_shell(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-+/".contains(c);
+    if word.chars().all(is_plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 fn others(page: &mut Page, outcome: &Outcome) {
@@ -180,7 +210,7 @@ fn others(page: &mut Page, outcome: &Outcome) {
     }
 }
 
-fn lanes(page: &mut Page, lanes: &[Account]) {
+fn lanes(page: &mut Page, lanes: &[Account], is_cut: bool) {
     let columns = ["lane", "events", "blocks", "first", "last", "from (time_us)", "to (time_us)"];
     let number = |number: Option<u64>| number.map_or(NONE.into(), |number| number.to_string());
     let row = |lane: &Account| {
@@ -206,7 +236,8 @@ fn lanes(page: &mut Page, lanes: &[Account]) {
             page.field(if at == 0 { name } else { "" }, text);
         }
     }
-    if lanes.iter().all(|lane| ends_as_written(&lane.end)) {
+    // Where the tail is cut, the last words of the hash are cut too.
+    if !is_cut && lanes.iter().all(|lane| ends_as_written(&lane.end)) {
         page.field("ends", "every lane ends with the last block that its writer's hash tells of");
     }
     page.field("not told", "what was acknowledged and never reached the disk: it leaves no gap in an AOF");
@@ -266,7 +297,7 @@ fn end(lane: &Account) -> Option<String> {
         return Some(format!("end: {why}"));
     };
     let why = match &lane.end {
-        End::WithWriter => return None,
+        End::WithWriter | End::NoWriter => return None,
         End::Empty if writer.s == 0 => return None,
         End::Empty => "all of it was let go or trimmed".into(),
         End::BeforeWriter { blocks, events } => format!(
@@ -277,7 +308,6 @@ fn end(lane: &Account) -> Option<String> {
         End::Deleted => "somebody deleted it: DEL, an eviction, or XDEL".into(),
         End::Disagrees { s, e } => format!("the stream ends with block {s}, event {e}"),
         End::Unknown => "the last entry cannot be read".into(),
-        End::NoWriter => return None,
     };
     Some(format!("end: its writer's hash says block {}, event {}; {why}", writer.s, writer.e))
 }
