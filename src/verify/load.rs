@@ -1,6 +1,7 @@
 //! A server of our own on the copy: whether it loads it, and what it says where it does not, or not all of it.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use serde::Serialize;
 
@@ -76,22 +77,33 @@ pub(super) fn load(
         }
         // Settings that it does not know are no fault of the data.
         Err(ServerError::ExitedEarly { status, log, .. }) if !log.contains("FATAL CONFIG FILE ERROR") => {
-            let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-            let log: Vec<String> =
-                lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(ToString::to_string).collect();
-            let stop = match source.kind {
-                Kind::Snapshot => None,
-                Kind::Parts | Kind::Single => {
-                    let name = blamed(source, &log);
-                    let said = scratch.check_aof(binary, &is_now(folder, name))?;
-                    let stop = said.and_then(|said| stop(&said));
-                    stop.map(|stop| Stop { file: stop.file.or_else(|| Some(name.to_owned())), ..stop })
-                }
-            };
-            Ok(Loaded::Refused(Refusal { ended: status.to_string(), log, stop }))
+            refusal(binary, source, scratch, folder, (status, &log)).map(Loaded::Refused)
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Why a server that ended so did not load the files.
+fn refusal(
+    binary: &ServerBinary,
+    source: &Source,
+    scratch: &Scratch,
+    folder: &Path,
+    (status, log): (ExitStatus, &str),
+) -> Result<Refusal, Error> {
+    let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let log: Vec<String> =
+        lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(ToString::to_string).collect();
+    let stop = match source.kind {
+        Kind::Snapshot => None,
+        Kind::Parts | Kind::Single => {
+            let name = blamed(source, &log);
+            let said = scratch.check_aof(binary, &is_now(folder, name))?;
+            let stop = said.and_then(|said| stop(&said));
+            stop.map(|stop| Stop { file: stop.file.or_else(|| Some(name.to_owned())), ..stop })
+        }
+    };
+    Ok(Refusal { ended: status.to_string(), log, stop })
 }
 
 /// The file that the server says it cannot read; where it names none, the manifest, with which all are checked.
