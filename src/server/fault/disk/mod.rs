@@ -1,6 +1,6 @@
 //! A disk of our own, whose power can be cut: a file system in memory, mounted through FUSE.
 //!
-//! It keeps what POSIX promises and no more ([`model`]), so what a program lost on it, it may lose on a real disk. Its
+//! It keeps what POSIX promises and no more (`model`), so what a program lost on it, it may lose on a real disk. Its
 //! fsync can be made slow or failing, its room can run out, its bytes can be damaged.
 
 use std::ffi::OsString;
