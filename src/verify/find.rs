@@ -33,6 +33,7 @@ pub struct Source {
     /// How the data lie on disk.
     pub kind: Kind,
     /// The folder that the files are in.
+    #[serde(serialize_with = "shown")]
     pub folder: PathBuf,
     /// The manifest, the append-only file, or the snapshot.
     pub name: String,
@@ -49,6 +50,11 @@ impl Source {
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
     }
+}
+
+/// Of a path that is no UTF-8 what can be shown of it: that is no reason to say nothing.
+fn shown<S: serde::Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(&path.display())
 }
 
 /// Looks into a folder: at it, and at its subfolders for a manifest.
