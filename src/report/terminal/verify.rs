@@ -45,7 +45,7 @@ fn headline(outcome: &Outcome) -> String {
     let Outcome { buffer, events, blocks, lanes, .. } = outcome;
     let held = format!("{} in {}", counted(*events, "event", "events"), counted(*blocks, "block", "blocks"));
     match outcome.state {
-        State::Sound => format!("SOUND: {held} of buffer {buffer}; none is missing or damaged"),
+        State::Sound => format!("SOUND: {held} of buffer {buffer}, without a gap or damage"),
         State::NoBuffer => {
             format!("NO BUFFER: there is no buffer {buffer} in database {} of this AOF", outcome.database)
         }

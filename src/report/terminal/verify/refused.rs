@@ -79,9 +79,15 @@ fn remedies(source: &Source, refusal: &Refusal) -> (Vec<String>, Vec<String>) {
         advice.push("redis-check-rdb says where it stops; nothing mends a snapshot.".into());
         return (advice, vec![copy, format!("redis-check-rdb copy/{name}")]);
     }
-    let Some(rest) = refusal.stop.as_ref().and_then(|stop| stop.rest) else {
+    let Some((stop, rest)) = refusal.stop.as_ref().and_then(|stop| Some((stop, stop.rest?))) else {
         advice.push("redis-check-aof says where it stops; it mends neither a base nor a manifest.".into());
         return (advice, vec![copy, format!("redis-check-aof copy/{name}")]);
+    };
+    // The only file of commands is named itself: by the manifest, the checker of Valkey 9.1 stops at that server's base.
+    let mut logs = source.files.iter().filter(|file| file.name.ends_with(".incr.aof"));
+    let name = match (logs.next(), logs.next()) {
+        (Some(only), None) if stop.file.as_ref() == Some(&only.name) => for_shell(&only.name),
+        _ => name,
     };
     advice.push(format!(
         "redis-check-aof --fix cuts the file at that place, if it is the last one: {}, whole blocks among them, are \
