@@ -10,6 +10,7 @@
 //! | [`server`] | servers of our own: found, started, ended |
 //! | [`load`] | requests at intended times, measured from those times |
 //! | [`proof`] | what can be claimed of a server, and the control beside each claim |
+//! | [`verify`] | what a copied AOF folder holds |
 //! | [`report`] | one run's claims as terminal text, JSON and HTML |
 //! | [`cli`] | the command line |
 //! | [`exit`] | every exit code |
@@ -27,3 +28,4 @@ pub mod profile;
 pub mod proof;
 pub mod report;
 pub mod server;
+pub mod verify;

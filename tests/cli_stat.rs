@@ -152,7 +152,7 @@ fn stat_changes_nothing() {
     assert_eq!(super::support::ask::<u64>(&server, "DBSIZE").unwrap(), 0);
 }
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "prove",
     "audit",
     "baseline",
@@ -163,6 +163,7 @@ const VERBS: [&str; 13] = [
     "append",
     "read",
     "stat",
+    "verify",
     "load",
     "synth",
     "completions",

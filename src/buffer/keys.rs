@@ -75,6 +75,14 @@ impl Name {
         format!("forebay:{}:load:stream", self.0)
     }
 
+    /// The buffer that a key belongs to, where it is a lane's.
+    pub fn of_key(key: &str) -> Option<Self> {
+        let (name, lane) = key.strip_prefix("forebay:")?.split_once(":{")?;
+        let lane = lane.strip_suffix(":writer").unwrap_or(lane).strip_suffix('}')?;
+        Lane::ALL.iter().find(|known| known.name() == lane)?;
+        name.parse().ok()
+    }
+
     /// Every key the buffer may have.
     pub fn keys(&self) -> Vec<String> {
         Lane::ALL.into_iter().flat_map(|lane| [self.stream(lane), self.writer(lane)]).collect()

@@ -11,6 +11,7 @@ use crate::buffer::feed::FeedError;
 use crate::exit;
 use crate::load::driver::Error as LoadError;
 use crate::server::ServerError;
+use crate::verify::Error as VerifyError;
 
 mod append;
 mod audit;
@@ -31,6 +32,7 @@ mod sequence;
 mod stat;
 mod synth;
 mod throughput;
+mod verify;
 
 /// A dense, durable buffer for an event stream in Redis or Valkey, and proofs that it holds.
 #[derive(Parser)]
@@ -105,6 +107,7 @@ enum Verb {
     Append(append::Append),
     Read(read::Read),
     Stat(stat::Stat),
+    Verify(verify::Verify),
     Load(load::Load),
     Synth(synth::Synth),
     /// Print a completion script for a shell
@@ -141,6 +144,7 @@ pub fn main() -> ExitCode {
         Verb::Append(verb) => verb.run(global),
         Verb::Read(verb) => verb.run(global),
         Verb::Stat(verb) => verb.run(global),
+        Verb::Verify(verb) => verb.run(global),
         Verb::Load(verb) => verb.run(global),
         Verb::Synth(verb) => verb.run(),
         Verb::Completions { shell } => {
@@ -178,6 +182,9 @@ fn code_of(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<BufferError>() {
         return code_of_buffer(error);
     }
+    if let Some(error) = error.downcast_ref::<VerifyError>() {
+        return code_of_verify(error);
+    }
     match error.downcast_ref::<LoadError>() {
         Some(LoadError::Server(error)) => return code_of_buffer(error),
         Some(LoadError::Evicts(_)) => return exit::USAGE,
@@ -185,6 +192,20 @@ fn code_of(error: &anyhow::Error) -> u8 {
         None => {}
     }
     if error.is::<ServerError>() { exit::NO_SERVER } else { exit::USAGE }
+}
+
+fn code_of_verify(error: &VerifyError) -> u8 {
+    match error {
+        VerifyError::NoManifest { .. } => exit::REFUTED,
+        VerifyError::TooOld { .. } | VerifyError::Server(_) => exit::NO_SERVER,
+        VerifyError::Buffer(error) => code_of_buffer(error),
+        VerifyError::Folder { .. }
+        | VerifyError::NoAof { .. }
+        | VerifyError::Several { .. }
+        | VerifyError::Room { .. }
+        | VerifyError::Copy { .. }
+        | VerifyError::Decoder(_) => exit::USAGE,
+    }
 }
 
 fn code_of_buffer(error: &BufferError) -> u8 {

@@ -10,6 +10,7 @@ use crate::proof::claim::{Axes, Claim, Control, Evidence, Series};
 pub mod audit;
 pub mod load;
 mod table;
+pub mod verify;
 
 /// Narrowest and widest that text is set; lines longer than the latter are hard to follow.
 const WIDTHS: (usize, usize) = (32, 100);

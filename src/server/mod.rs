@@ -21,6 +21,7 @@ pub mod given;
 mod process;
 mod ready;
 mod reap;
+mod scratch;
 
 pub use binary::{Kind, ServerBinary, Version, identify};
 pub use conf::{Conf, quoted};
@@ -28,6 +29,7 @@ pub use error::ServerError;
 pub use folder::{Folder, Purpose};
 pub use process::Server;
 pub use reap::{end_all, ending, install_signal_handler};
+pub use scratch::Scratch;
 
 /// Removes what a killed run of this user has left behind, mounts and folders.
 pub fn clear_left() {

@@ -264,7 +264,7 @@ impl Drop for Server {
 }
 
 /// The last lines of a file, looking no further back than `from`.
-fn tail(path: &Path, from: u64, lines: usize) -> io::Result<String> {
+pub(super) fn tail(path: &Path, from: u64, lines: usize) -> io::Result<String> {
     let mut file = File::open(path)?;
     let from = from.max(file.metadata()?.len().saturating_sub(LOG_BYTES_MAX));
     file.seek(SeekFrom::Start(from))?;
