@@ -99,15 +99,25 @@ pub(super) fn left_out() -> Evidence {
 
 /// What servers logged.
 pub(super) fn logs(cells: &[(Cell, Rounds)]) -> Option<Evidence> {
-    let rows: Vec<Vec<String>> = cells
-        .iter()
-        .filter_map(|(cell, rounds)| {
-            let seen = rounds.as_ref().ok()?.first()?;
-            let lines: Vec<&str> = seen.log.iter().rev().take(LOG_LINES).rev().map(String::as_str).collect();
-            (!lines.is_empty()).then(|| vec![cell.id(), lines.join("\n")])
-        })
-        .collect();
-    (!rows.is_empty()).then(|| table("What the server logged", &["cell", "log"], rows))
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (cell, rounds) in cells {
+        let Some(seen) = rounds.as_ref().ok().and_then(|rounds| rounds.first()) else { continue };
+        let mut told: Vec<&str> = Vec::new();
+        for line in seen.log.iter().map(|line| message(line)) {
+            if !told.contains(&line) {
+                told.push(line);
+            }
+        }
+        let last = &told[told.len().saturating_sub(LOG_LINES)..];
+        rows.extend(last.iter().map(|line| set(*cell).into_iter().chain([(*line).to_owned()]).collect()));
+    }
+    (!rows.is_empty()).then(|| table("What the server logged", &["fault", "appendfsync", "log"], rows))
+}
+
+/// A line of a log without the process and the time: `123:M 01 Jan 2026 00:00:00.000 # Error writing …`.
+fn message(line: &str) -> &str {
+    let levels = [" # ", " * ", " - ", " . "];
+    levels.iter().find_map(|level| line.split_once(level)).map_or(line, |(_, message)| message).trim()
 }
 
 fn table(title: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Evidence {
