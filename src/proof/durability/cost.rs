@@ -250,6 +250,9 @@ fn judge(run: &Run<'_>, appendfsync: &str, outcomes: &[&Outcome]) -> Claim {
     let line = load.p99_max.as_secs_f64() * 1e3;
     let mut claim =
         Claim::judged(ID, RESTART, statement, (Bound::AtMost, line, Unit::Milliseconds), worst, why);
+    if due == 0 {
+        return claim.not_shown("nothing was measured with the profile's appendfsync");
+    }
     if right < due {
         claim.verdict = crate::proof::claim::Verdict::Refuted;
     }
