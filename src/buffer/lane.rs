@@ -201,7 +201,9 @@ impl Appender {
     /// Sends what was not sent, and connects first where there is no connection.
     fn send(&mut self) -> Result<(), Setback> {
         let upto = if self.probing { 1 } else { self.window.len() };
-        if self.sent >= upto {
+        // A connection that waits for an fsync takes nothing: what comes meanwhile goes together, with one wait for all.
+        let waits = self.wait_aof && self.expected.iter().any(|due| matches!(due, Expected::Fsync));
+        if self.sent >= upto || waits {
             return Ok(());
         }
         if self.sent == 0 && !self.probing {

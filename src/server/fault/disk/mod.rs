@@ -17,6 +17,8 @@ use self::table::Entry;
 use crate::event::synth::random::Rng;
 use crate::server::{Folder, Purpose};
 
+#[cfg(test)]
+mod check;
 mod file;
 mod model;
 mod mount;
