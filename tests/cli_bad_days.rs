@@ -2,28 +2,11 @@
 //! waiting helps.
 
 use std::io::{Read, Write};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use forebay::server::Server;
-
-use super::cli_support::{Ran, append, forebay, good, holds, read_sorted, run, stored};
+use super::cli_support::{Ran, append, at_work, forebay, good, holds, read_sorted, run, say};
 use super::support::{connection, server, tell, until};
-
-/// `append` at work, with its first event stored and its stdin open.
-fn at_work(server: &Server, more: &[&str]) -> (Child, ChildStdin) {
-    let before = stored(server);
-    let mut child =
-        forebay(&[&["append", "--url", &server.url()], more].concat()).stdin(Stdio::piped()).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    say(&mut stdin, 1);
-    until("the first event is stored", || stored(server) == before + 1);
-    (child, stdin)
-}
-
-fn say(stdin: &mut ChildStdin, number: u64) {
-    stdin.write_all(&[&good(number)[..], b"\n"].concat()).unwrap();
-}
 
 /// Waits for its end, no longer than this.
 fn ended(mut child: Child, limit: Duration) -> Ran {

@@ -4,7 +4,9 @@
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
-use super::cli_support::{Ran, append, forebay, good, holds, lines, read_sorted, run, said, synthetic};
+use super::cli_support::{
+    Ran, append, at_work, forebay, good, holds, lines, read_sorted, run, said, synthetic,
+};
 use super::support::{info, server, tell, until};
 
 fn summary(ran: &Ran) -> serde_json::Value {
@@ -109,13 +111,7 @@ fn damage_is_told_by_its_place_counted_and_the_file_is_kept() {
 #[test]
 fn events_that_were_shed_or_trimmed_are_told_and_counted_in_the_exit_code() {
     let server = server(&[]);
-    let mut child = forebay(&["append", "--url", &server.url(), "--overflow", "shed", "--json"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(&[&good(1)[..], b"\n"].concat()).unwrap();
-    until("the first event is stored", || super::cli_support::stored(&server) == 1);
+    let (child, mut stdin) = at_work(&server, &["--overflow", "shed", "--json"]);
     tell(&server, "CONFIG SET maxmemory 1");
     let more = synthetic(2_000);
     stdin.write_all(&more).unwrap();
@@ -138,13 +134,7 @@ fn events_that_were_shed_or_trimmed_are_told_and_counted_in_the_exit_code() {
 #[test]
 fn what_became_of_the_events_is_told_too_where_the_writer_ends_with_an_error() {
     let server = server(&[]);
-    let mut child = forebay(&["append", "--url", &server.url(), "--json", "--overflow", "shed"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(&[&good(1)[..], b"\n"].concat()).unwrap();
-    until("the first event is stored", || super::cli_support::stored(&server) == 1);
+    let (mut child, mut stdin) = at_work(&server, &["--json", "--overflow", "shed"]);
     tell(&server, "CONFIG SET maxmemory 1");
     // All but what a pipe holds is taken and dropped before there is room.
     stdin.write_all(&synthetic(50_000)).unwrap();

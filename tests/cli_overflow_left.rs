@@ -1,11 +1,10 @@
 //! What is claimed of `append --overflow` from run to run: what is left is told as long as it is there, and a server that is
 //! full when `append` begins holds `trim-oldest` up no more than one that fills up later.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader};
 
-use super::cli_support::{append, forebay, good, read_sorted, run, synthetic};
-use super::support::{server, tell, until};
+use super::cli_support::{append, at_work, read_sorted, run, say, synthetic};
+use super::support::{server, tell};
 
 fn json(out: &[u8]) -> serde_json::Value {
     serde_json::from_slice(out).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(out)))
@@ -66,17 +65,10 @@ fn events_given_up_give_1_and_are_counted_by_lane() {
 #[test]
 fn a_server_that_takes_nothing_is_told_of_where_nobody_sees_a_bar_and_so_is_its_end() {
     let server = server(&[]);
-    let mut child = forebay(&["append", "--url", &server.url()])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
+    let (mut child, mut stdin) = at_work(&server, &[]);
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    stdin.write_all(&[&good(1)[..], b"\n"].concat()).unwrap();
-    until("the first event is stored", || super::cli_support::stored(&server) == 1);
     tell(&server, "CONFIG SET maxmemory 1");
-    stdin.write_all(&[&good(2)[..], b"\n"].concat()).unwrap();
+    say(&mut stdin, 2);
     let line = said.find(|line| line.contains("takes no events")).unwrap();
     assert!(line.contains("held back: ") && line.ends_with("; 1 acknowledged"), "{line}");
     tell(&server, "CONFIG SET maxmemory 0");

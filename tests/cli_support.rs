@@ -1,7 +1,7 @@
 //! Runs the program as a user does.
 
 use std::io::Write;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use forebay::server::Server;
 
@@ -97,4 +97,20 @@ pub fn good(number: u64) -> Vec<u8> {
 /// Blocks in the lane of [`good`] events.
 pub fn stored(server: &Server) -> u64 {
     super::support::ask(server, "XLEN forebay:events:{other}").unwrap()
+}
+
+/// `append` at work, with its first event stored and its stdin open.
+pub fn at_work(server: &Server, more: &[&str]) -> (Child, ChildStdin) {
+    let before = stored(server);
+    let mut child =
+        forebay(&[&["append", "--url", &server.url()], more].concat()).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    say(&mut stdin, 1);
+    super::support::until("the first event is stored", || stored(server) == before + 1);
+    (child, stdin)
+}
+
+/// Writes one [`good`] event.
+pub fn say(stdin: &mut ChildStdin, number: u64) {
+    stdin.write_all(&[&good(number)[..], b"\n"].concat()).unwrap();
 }

@@ -52,9 +52,7 @@ impl Reader {
         command.arg(self.name.writer(lane)).arg(Name::TRIMMED).arg(Name::TRIMMED_ID);
         let (mark, id): (Option<String>, Option<String>) = command.query(self.control()?)?;
         let Some(id) = id.as_deref().and_then(Id::parse).filter(|id| *id > given) else { return Ok(None) };
-        let mark = mark.as_deref().and_then(|mark| mark.split_once(' '));
-        let number = |text: &str| text.parse::<u64>().ok();
-        let (upto, events_max) = mark.and_then(|(s, n)| Some((number(s)?, number(n)?))).unwrap_or_default();
+        let Some((upto, events_max)) = mark.as_deref().and_then(two_numbers) else { return Ok(None) };
         // What is dropped after this block was read is told by the numbers.
         let is_before = id < entry.id && events_max > 0;
         Ok(is_before.then_some(Found::Dropped { lane, upto, events_max, before: entry.id }))
@@ -84,11 +82,7 @@ impl Reader {
         let mut command = redis::cmd("HGET");
         command.arg(self.name.writer(lane)).arg(Name::lost_before(entry.number));
         let kept: Option<String> = command.query(self.control()?)?;
-        let number = |text: &str| text.parse::<u64>().ok();
-        let kept = kept.as_deref().and_then(|kept| kept.split_once(' '));
-        let Some((number, total)) = kept.and_then(|(s, e)| Some((number(s)?, number(e)?))) else {
-            return Ok(None);
-        };
+        let Some((number, total)) = kept.as_deref().and_then(two_numbers) else { return Ok(None) };
         let (numbers, events) =
             ((number.saturating_add(1), entry.number - 1), entry.before().saturating_sub(total));
         Ok(Some(Found::Missing { lane, numbers, events, before: entry.id, is_trimmed: false }))
@@ -130,4 +124,10 @@ impl Reader {
         let older: Vec<Value> = range("-".into(), after.to_string()).query(control)?;
         Ok(!between.is_empty() || older.is_empty())
     }
+}
+
+/// A field of a lane's hash that holds two numbers.
+fn two_numbers(field: &str) -> Option<(u64, u64)> {
+    let (one, other) = field.split_once(' ')?;
+    Some((one.parse().ok()?, other.parse().ok()?))
 }

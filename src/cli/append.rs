@@ -117,13 +117,10 @@ impl Append {
         // What became of the events is told however it ended.
         let counts = closed.as_ref().map_or_else(|_| monitor.counts(), |counts| *counts);
         let took = started.elapsed();
-        if let Err(error) = closed {
-            let error = counted(error, &counts);
-            // The error goes before whatever telling it comes to.
-            let _ = self.report(global, &monitor, counts, (rejects.count, took), Some(&error));
-            return Err(error);
-        }
-        self.report(global, &monitor, counts, (rejects.count, took), None)?;
+        let error = closed.err().map(|error| counted(error, &counts));
+        let told = self.report(global, &monitor, counts, (rejects.count, took), error.as_ref());
+        // The error goes before whatever telling it comes to.
+        error.map_or(told, Err)?;
         rejects.finish()?;
         if let Some(error) = broken {
             return Err(anyhow::Error::from(error).context("reading the input"));

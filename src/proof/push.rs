@@ -1,14 +1,13 @@
 //! Pushes the events of a proof's run: as fast as they are taken, with blocks cut by a simulated clock as at the profile's
 //! rate; or at a pace, where every event has its time and latency counts from then.
 
-use std::cell::Cell;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::buffer::batch::Limits;
 use crate::buffer::error::Error;
 use crate::buffer::overflow::{Fate, Told};
-use crate::buffer::writer::{Monitor, Writer};
+use crate::buffer::writer::Writer;
 use crate::event::lane::Lane;
 use crate::event::parse;
 use crate::event::synth::Synth;
@@ -17,9 +16,6 @@ use crate::server;
 
 /// Events pushed between two looks at whether to stop.
 const STEP: u64 = 64;
-
-/// How long nothing was taken from a writer that is held back.
-const HELD_BACK: Duration = Duration::from_millis(50);
 
 /// Where events come from, and how far they are pushed.
 pub(super) struct Pusher<'a> {
@@ -58,7 +54,7 @@ impl<'a> Pusher<'a> {
     }
 
     /// Pushes as fast as events are taken, or at most so many a second, until `until` or all are pushed.
-    pub fn bulk(&mut self, rate_max: Option<f64>, until: impl Fn() -> bool) -> Result<(), Error> {
+    pub fn bulk(&mut self, rate_max: Option<f64>, mut until: impl FnMut() -> bool) -> Result<(), Error> {
         let (started, first) = (Instant::now(), self.next);
         while self.next < self.count && (!(self.next - first).is_multiple_of(STEP) || !until()) {
             if let Some(rate) = rate_max {
@@ -152,18 +148,5 @@ impl Stretch {
             }
         }
         latency
-    }
-}
-
-/// Until the server has refused what it was sent, and taken nothing, for a while: at the very limit single blocks still
-/// find room, when other memory is given back.
-pub(super) fn is_held_back(monitor: &Monitor) -> impl Fn() -> bool {
-    let last = Cell::new((0, Instant::now()));
-    move || {
-        let acknowledged = monitor.counts().acknowledged;
-        if acknowledged != last.get().0 {
-            last.set((acknowledged, Instant::now()));
-        }
-        monitor.trouble().is_some() && last.get().1.elapsed() >= HELD_BACK
     }
 }

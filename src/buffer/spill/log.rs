@@ -35,6 +35,13 @@ struct Segment {
     mark: Option<Mark>,
 }
 
+impl Segment {
+    /// A file of which nothing has been read.
+    fn new(path: PathBuf, session: Arc<str>, number: u64, bytes: u64) -> Self {
+        Self { path, session, number, bytes, owed: 0, is_damaged: false, is_torn: false, mark: None }
+    }
+}
+
 /// What a read came upon.
 pub(super) enum Item {
     /// A block, its session and its file.
@@ -69,15 +76,8 @@ pub(super) struct Log {
 impl Log {
     /// The lane's log: what earlier sessions left.
     pub(super) fn open(folder: Arc<Folder>, lane: Lane) -> Self {
-        let left = folder.left(lane).enumerate().map(|(number, found)| Segment {
-            path: found.path.clone(),
-            session: found.session.clone(),
-            number: number as u64,
-            bytes: found.bytes,
-            owed: 0,
-            is_damaged: false,
-            is_torn: false,
-            mark: None,
+        let left = folder.left(lane).enumerate().map(|(number, found)| {
+            Segment::new(found.path.clone(), found.session.clone(), number as u64, found.bytes)
         });
         let segments: VecDeque<Segment> = left.collect();
         Self {
@@ -185,16 +185,8 @@ impl Log {
             let _ = std::fs::remove_file(&path);
             return Err(error);
         }
-        let segment = Segment {
-            path,
-            session: self.folder.session().clone(),
-            number: self.next_number,
-            bytes: head.len() as u64,
-            owed: 0,
-            is_damaged: false,
-            is_torn: false,
-            mark: None,
-        };
+        let session = self.folder.session().clone();
+        let segment = Segment::new(path, session, self.next_number, head.len() as u64);
         self.next_number += 1;
         self.segments.push_back(segment);
         self.writing = Some(file);

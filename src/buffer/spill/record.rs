@@ -80,6 +80,10 @@ fn short(head: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
 }
 
+fn long(head: &[u8], at: usize) -> u64 {
+    u64::from(short(head, at)) | u64::from(short(head, at + 4)) << 32
+}
+
 /// How many bytes a record takes that begins so; none where it is not sound, or not all of its head is there.
 pub(super) fn whole_len(bytes: &[u8]) -> Option<usize> {
     let head = bytes.get(..HEAD_BYTES)?;
@@ -94,16 +98,18 @@ pub(super) fn read(bytes: &[u8]) -> At {
     let is_short = bytes.len() < HEAD_BYTES && bytes.starts_with(&MAGIC[..bytes.len().min(4)]);
     let Some(whole) = whole_len(bytes) else { return if is_short { At::Cut } else { At::Nothing } };
     let Some(frame) = bytes.get(HEAD_BYTES..whole) else { return At::Cut };
-    let long = |index: usize| {
-        let at = 8 + index * 8;
-        u64::from(short(bytes, at)) | u64::from(short(bytes, at + 4)) << 32
-    };
-    let (place, first, before, events) = (long(0), long(1), long(2), long(3));
+    let number = |index: usize| long(bytes, 8 + index * 8);
+    let (place, first, before, events) = (number(0), number(1), number(2), number(3));
     if crc32fast::hash(frame) != short(bytes, HEAD_BYTES - 8) {
         return At::Damaged(Missing { place, before, events }, whole);
     }
-    let block =
-        Block { events, time_min: long(4), time_max: long(5), raw_bytes: long(6), frame: frame.to_vec() };
+    let block = Block {
+        events,
+        time_min: number(4),
+        time_max: number(5),
+        raw_bytes: number(6),
+        frame: frame.to_vec(),
+    };
     At::Record(Record { place, first, before, block: Arc::new(block) }, whole)
 }
 
@@ -133,9 +139,8 @@ impl Mark {
     /// Reads the mark that a head ends with; none where it is damaged.
     pub fn read(head: &[u8]) -> Option<Self> {
         let mark = head.get(head.len().checked_sub(Self::BYTES)?..)?;
-        let long = |at: usize| u64::from(short(mark, at)) | u64::from(short(mark, at + 4)) << 32;
         let is_sound = crc32fast::hash(&mark[..Self::BYTES - 4]) == short(mark, Self::BYTES - 4);
-        is_sound.then(|| Self { bytes: long(0), events: long(8), place: long(16) })
+        is_sound.then(|| Self { bytes: long(mark, 0), events: long(mark, 8), place: long(mark, 16) })
     }
 }
 

@@ -1,6 +1,7 @@
 //! From runs to claims: whether writer and readers go on, and memory comes back.
 
 use super::judge::{FULL, blank, events};
+use super::read::Followed;
 use super::seen::{LEFT_PERCENT_MAX, SETTLE, Seen};
 use super::table;
 use crate::proof::claim::{Bound, Claim, Evidence, Unit, Verdict};
@@ -95,22 +96,17 @@ pub(super) fn readers(runs: &[&Seen], absent: &str) -> Claim {
         let why = if runs.is_empty() { absent } else { "no run met its limit" };
         return blank(id, FULL, statement, judged_by).not_shown(why);
     }
-    let faults: u64 = met.iter().map(|seen| seen.followed.faults.count).sum();
     let longest = met.iter().map(|seen| seen.followed.longest).max().unwrap_or_default();
-    let (answers, read) = met
-        .iter()
-        .fold((0, 0), |(answers, read), seen| (answers + seen.followed.answers, read + seen.followed.events));
-    let (owed, short) = met
-        .iter()
-        .fold((0, 0), |(owed, short), seen| (owed + seen.followed.owed, short + seen.followed.short()));
+    let sum = |figure: fn(&Followed) -> u64| met.iter().map(|seen| figure(&seen.followed)).sum::<u64>();
+    let (faults, short) = (sum(|reader| reader.faults.count), sum(Followed::short));
     let why = format!(
         "{} events in {} answers over {}, the longest of which took {} ms; of {} acknowledged before the drain {} \
          neither read nor told missing; {}",
-        events(read),
-        events(answers),
+        events(sum(|reader| reader.events)),
+        events(sum(|reader| reader.answers)),
         counted(met.len() as u64, "run", "runs"),
         millis(longest.as_secs_f64() * 1e3),
-        events(owed),
+        events(sum(|reader| reader.owed)),
         events(short),
         counted(faults, "fault", "faults")
     );
@@ -128,7 +124,6 @@ pub(super) fn readers(runs: &[&Seen], absent: &str) -> Claim {
 
 #[cfg(test)]
 mod tests {
-    use super::super::read::Followed;
     use super::super::seen::tests::refused as seen;
     use super::*;
 

@@ -225,7 +225,7 @@ pub(super) fn judge_all(
 fn with_others(mut claim: Claim, runs: &[&Seen]) -> Claim {
     if let Some(told) = others::told(runs) {
         claim.why = format!("{}; {told}", claim.why);
-        claim.evidence.extend(others::note(runs));
+        claim.evidence.push(others::note(&told));
     }
     claim
 }

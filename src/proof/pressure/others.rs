@@ -33,12 +33,9 @@ pub(super) fn told(runs: &[&Seen]) -> Option<String> {
     })
 }
 
-/// The same as something to look at beside a claim.
-pub(super) fn note(runs: &[&Seen]) -> Option<Evidence> {
-    let text = told(runs)?;
-    Some(Evidence::Note {
-        text: format!("Warning: {text}. They came after it was asked whether there were any."),
-    })
+/// What was told, as something to look at beside a claim.
+pub(super) fn note(told: &str) -> Evidence {
+    Evidence::Note { text: format!("Warning: {told}. They came after it was asked whether there were any.") }
 }
 
 /// Which eviction policies were not tried, and why.

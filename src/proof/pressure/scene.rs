@@ -12,7 +12,7 @@ use super::ground::Ground;
 use super::others;
 use super::read::{Drained, Followed, drain, follow, group};
 use super::seen::{Policy, REFUSED, Seen};
-use super::settle::{STUCK, memory_left, settle, settle_below};
+use super::settle::{STUCK, Still, is_held_back, memory_left, settle, settle_below};
 use super::watch::{Live, Watched, by_lane, evictions, watch};
 use crate::buffer::batch::Limits;
 use crate::buffer::keys::Name;
@@ -24,7 +24,7 @@ use crate::event::lane::Lane;
 use crate::proof::ledger::{Findings, Ledger};
 use crate::proof::offer::Offer;
 use crate::proof::progress::Progress;
-use crate::proof::push::{Pusher, Stretch, is_held_back};
+use crate::proof::push::{Pusher, Stretch};
 use crate::server::{self, Folder, Purpose};
 
 /// Shares of the limit: where latency before it is measured, and from where it is approached slowly, so that the
@@ -265,29 +265,26 @@ impl Scene<'_> {
     /// One that stands still is not waited for, nor one whose lanes are evicted.
     fn open(&self, live: &Live, monitor: &Monitor) {
         let owed = *live.owed.get_or_init(|| monitor.counts().acknowledged);
-        let mut last = (live.followed.load(Relaxed), Instant::now());
-        while self.eviction == EVICTIONS[0] && last.0 < owed && last.1.elapsed() < STILL && !server::ending()
-        {
+        let mut moved = Still::new(0);
+        let mut is_waited_for = || {
+            let followed = live.followed.load(Relaxed);
+            followed < owed && moved.at(followed) < STILL && !server::ending()
+        };
+        // It ends where the drain has begun: then it is too late to wait for it.
+        while self.eviction == EVICTIONS[0] && live.opened.get().is_none() && is_waited_for() {
             std::thread::sleep(Duration::from_millis(2));
-            let now = live.followed.load(Relaxed);
-            if now != last.0 {
-                last = (now, Instant::now());
-            }
         }
         let _ = live.opened.set(Instant::now());
     }
 
     /// Until the buffer shall be drained: the pushing thread says so. Where it is held back for good, it cannot.
     fn wait_to_drain(&self, live: &Live, monitor: &Monitor) -> anyhow::Result<()> {
-        let mut last = (monitor.counts(), Instant::now());
+        let mut moved = Still::new(monitor.counts());
         while live.opened.get().is_none() {
             anyhow::ensure!(!server::ending(), "interrupted");
-            let now = monitor.counts();
-            if now != last.0 {
-                last = (now, Instant::now());
-            }
+            let stands = moved.at(monitor.counts());
             let is_beyond = live.met.get().is_some_and(|met| met.at.elapsed() > self.pace.beyond);
-            if is_beyond && self.policy == Policy::Wait && last.1.elapsed() > STUCK / 6 {
+            if is_beyond && self.policy == Policy::Wait && stands > STUCK / 6 {
                 self.open(live, monitor);
             }
             std::thread::sleep(Duration::from_millis(5));

@@ -1,4 +1,4 @@
-//! What a run waits for: that every event has its fate, and that memory is back.
+//! What a run waits for: that the writer is held back, that every event has its fate, that memory is back.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -12,9 +12,39 @@ use crate::server;
 /// How long a run waits without any progress.
 pub(super) const STUCK: Duration = Duration::from_secs(30);
 
+/// How long nothing was taken from a writer that is held back.
+const HELD_BACK: Duration = Duration::from_millis(50);
+
+/// A figure, and since when it is the same.
+pub(super) struct Still<T> {
+    last: T,
+    since: Instant,
+}
+
+impl<T: PartialEq> Still<T> {
+    pub fn new(first: T) -> Self {
+        Self { last: first, since: Instant::now() }
+    }
+
+    /// How long it has not changed, now that it is this.
+    pub fn at(&mut self, now: T) -> Duration {
+        if now != self.last {
+            *self = Self::new(now);
+        }
+        self.since.elapsed()
+    }
+}
+
+/// Until the server has refused what it was sent, and taken nothing, for a while: at the very limit single blocks still
+/// find room, when other memory is given back.
+pub(super) fn is_held_back(monitor: &Monitor) -> impl FnMut() -> bool {
+    let mut taken = Still::new(monitor.counts().acknowledged);
+    move || taken.at(monitor.counts().acknowledged) >= HELD_BACK && monitor.trouble().is_some()
+}
+
 /// Waits until every event that was pushed has its fate on the server, as long as anything moves.
 pub(super) fn settle(writer: &Writer, monitor: &Monitor) -> anyhow::Result<()> {
-    let mut last = (0, Instant::now());
+    let mut moved = Still::new(0);
     loop {
         let counts = monitor.counts();
         if counts.acknowledged + counts.shed + counts.unreadable >= counts.pushed {
@@ -22,11 +52,8 @@ pub(super) fn settle(writer: &Writer, monitor: &Monitor) -> anyhow::Result<()> {
         }
         writer.check()?;
         anyhow::ensure!(!server::ending(), "interrupted");
-        if counts.acknowledged != last.0 {
-            last = (counts.acknowledged, Instant::now());
-        }
         anyhow::ensure!(
-            last.1.elapsed() < STUCK,
+            moved.at(counts.acknowledged) < STUCK,
             "no block was acknowledged for {STUCK:?} though a group drains the buffer: {}",
             monitor.trouble().unwrap_or_else(|| "the server says nothing".into())
         );
@@ -36,14 +63,13 @@ pub(super) fn settle(writer: &Writer, monitor: &Monitor) -> anyhow::Result<()> {
 
 /// Waits until no more than a share of the limit is used, as long as the drain goes on.
 pub(super) fn settle_below(live: &Live, share: f64) -> anyhow::Result<()> {
-    let mut least = (f64::INFINITY, Instant::now());
+    let mut least = live.share();
+    let mut moved = Still::new(least);
     while live.share() >= share {
         anyhow::ensure!(!server::ending(), "interrupted");
-        if live.share() < least.0 {
-            least = (live.share(), Instant::now());
-        }
+        least = least.min(live.share());
         anyhow::ensure!(
-            least.1.elapsed() < STUCK,
+            moved.at(least) < STUCK,
             "no memory came back for {STUCK:?} though a group drains the buffer: {:.0} % of the limit are used",
             live.share() * 100.0
         );
