@@ -128,6 +128,8 @@ fn a_group_that_comes_again_is_told_what_was_dropped_meanwhile_and_no_other_grou
     let (ledger, counts) = source.finish();
     assert_lacks_the_trimmed(&address, &ledger, &counts, &heard.lock().unwrap());
 
+    // A new group takes memory, which a full server may not have.
+    tell(&server, "CONFIG SET maxmemory 0");
     let (early, waiting, late) =
         (drain(&mut group("early")), drain(&mut { waiting }), drain(&mut group("late")));
     let of_lane = |found: &[Found], lane: Lane| {
