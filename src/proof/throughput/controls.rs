@@ -17,6 +17,7 @@ use crate::load::pattern::Pattern;
 use crate::profile::Profile;
 use crate::proof::claim::{Claim, Control};
 use crate::proof::harm::{Ticks, busy, busy_rate, crossable, keep_busy, next_second, overwrite};
+use crate::proof::progress::Silent;
 use crate::proof::target::Target;
 use crate::server::Server;
 
@@ -33,8 +34,15 @@ pub fn attach(run: &Run<'_>, claims: &mut [Claim]) -> anyhow::Result<()> {
     profile.load.duration = Duration::from_secs(SECONDS);
     // So that the scripts hold the server below the rate, whatever that is.
     profile.load.rate = profile.load.rate.max(busy_rate(CONNECTIONS) * 2.0);
-    let slow = held_below(run, &profile)?;
-    let paused = paused(run, &profile)?;
+    run.on.progress.begin("controls", 0);
+    // Each on a server of its own, side by side: what each does to its server refutes its claims whatever the machine does.
+    let (slow, paused) = std::thread::scope(|scope| {
+        let slow = scope.spawn(|| held_below(run, &profile));
+        let paused = paused(run, &profile);
+        // Proof: it has nothing that panics; if it does, so may we.
+        (slow.join().expect("a thread with a control"), paused)
+    });
+    let (slow, paused) = (slow?, paused?);
     let below = busy(CONNECTIONS);
     let stands = "a server that stands still for the last second (SIGSTOP)";
     let changed = "values overwritten behind the run's back";
@@ -65,7 +73,7 @@ fn harmed(
         unreachable!("own is our own")
     };
     let (to, ticks) = unbounded();
-    let listener = Ticks { to, listener: run.on.progress };
+    let listener = Ticks { to, listener: &Silent };
     let is_over = AtomicBool::new(false);
     let held: anyhow::Result<Held> = std::thread::scope(|scope| {
         let harming = scope.spawn(|| harm(&server, &address, &name, &ticks, &is_over));

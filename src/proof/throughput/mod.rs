@@ -23,7 +23,7 @@ use log::Log;
 use together::{GRACE, Held, Plan, hold};
 
 /// How long a quick run takes, all patterns together.
-const QUICK: Duration = Duration::from_secs(21);
+const QUICK: Duration = Duration::from_secs(14);
 
 /// The proof of a subject.
 pub struct Run<'a> {
