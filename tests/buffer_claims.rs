@@ -235,6 +235,27 @@ fn a_server_that_no_longer_syncs_is_found_out_after_a_lost_connection() {
 }
 
 #[test]
+fn a_server_that_loads_its_aof_is_not_taken_for_one_that_has_none() {
+    let slow = [("appendonly", "yes"), ("appendfsync", "always"), ("key-load-delay", "500")];
+    let mut server = server(&slow);
+    let fill = "for i = 1, 4000 do redis.call('SETRANGE', 'filler', i, 'x') end";
+    redis::cmd("EVAL").arg(fill).arg(0).exec(&mut connection(&server)).unwrap();
+    let mut writer = open(&address(&server), &Options { ack: Ack::Fsync, ..options(1, 4) });
+    let (mut ledger, monitor) = (Ledger::default(), writer.monitor());
+    ledger.push_many(&mut writer, Lane::Likes, 3).unwrap();
+    until("they are acknowledged", || monitor.counts().acknowledged == 3);
+    server.kill().unwrap();
+    ledger.push_many(&mut writer, Lane::Likes, 3).unwrap();
+    std::thread::scope(|scope| {
+        let restart = scope.spawn(|| server.restart().unwrap());
+        until("the writer is told so", || monitor.trouble().is_some_and(|why| why.contains("loading")));
+        restart.join().unwrap();
+    });
+    assert_eq!(writer.close().unwrap().acknowledged, 6);
+    assert_holds_exactly(&address(&server), &ledger);
+}
+
+#[test]
 fn patience_is_kept_where_the_server_is_away_and_an_fsync_is_asked_for() {
     let mut server = server(&[("appendonly", "yes"), ("appendfsync", "always")]);
     let patience = Duration::from_millis(300);

@@ -166,9 +166,15 @@ fn append_to(url: &str, more: &[&str]) -> Child {
 
 #[test]
 fn a_server_that_is_loading_at_the_start_is_waited_for() {
-    let slow = [("key-load-delay", "1000"), ("loading-process-events-interval-bytes", "1024")];
-    let mut server = server(&slow);
-    let fill = "for i = 1, 2000 do redis.call('SET', 'filler' .. i, string.rep('x', 100)) end";
+    let slow = [("key-load-delay", "500"), ("loading-process-events-interval-bytes", "1024")];
+    let synced = [("appendonly", "yes"), ("appendfsync", "always")];
+    waits_while_it_loads(&slow, &[]);
+    waits_while_it_loads(&[slow, synced].concat(), &["--ack", "fsync"]);
+}
+
+fn waits_while_it_loads(settings: &[(&str, &str)], args: &[&str]) {
+    let mut server = server(settings);
+    let fill = "for i = 1, 8000 do redis.call('SET', 'filler' .. i, string.rep('x', 100)) end";
     redis::cmd("EVAL").arg(fill).arg(0).exec(&mut connection(&server)).unwrap();
     tell(&server, "SAVE");
     server.kill().unwrap();
@@ -180,7 +186,7 @@ fn a_server_that_is_loading_at_the_start_is_waited_for() {
             redis::cmd("PING").exec(&mut connection)
         };
         until("it loads", || ping().is_err_and(|error| error.code() == Some("LOADING")));
-        let appended = ended(append_to(&url, &[]), 3 * SECONDS);
+        let appended = ended(append_to(&url, args), 3 * SECONDS);
         assert_eq!(appended.code, 0, "{}", appended.err);
         restart.join().unwrap();
     });

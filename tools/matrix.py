@@ -30,7 +30,11 @@ def shown(claim):
     control = claim.get("control")
     doubt = "" if control is None or control["caught"] else ", CONTROL NOT CAUGHT"
     unit = {"events": "", "count": "", "milliseconds": " ms"}.get(claim["unit"], f" {claim['unit']}")
-    return f"{claim['measured']:,.0f}{unit}, {verdict}{doubt}"
+    small = abs(claim["measured"]) < 10
+    # Plus nothing: a figure just under nothing is not -0.
+    value = round(claim["measured"], 1 if small else 0) + 0.0
+    figure = f"{value:,.1f}".removesuffix(".0")
+    return f"{figure}{unit}, {verdict}{doubt}"
 
 
 def main():

@@ -2,7 +2,7 @@
 
 use redis::Connection;
 
-use super::connect::Facts;
+use super::connect::{Address, Facts};
 use super::error::Error;
 use super::writer::Ack;
 
@@ -16,9 +16,18 @@ enum Fsync {
 }
 
 /// Whether a WAITAOF must follow appends before they count; an error where this server cannot acknowledge as asked.
-pub(super) fn is_waited_for(ack: Ack, connection: &mut Connection, facts: &Facts) -> Result<bool, Error> {
+/// Not yet to be told of one that is loading: while it reads its AOF, it says that it has none.
+pub(super) fn is_waited_for(
+    ack: Ack,
+    address: &Address,
+    connection: &mut Connection,
+    facts: &Facts,
+) -> Result<bool, Error> {
     match ack {
         Ack::Reply => Ok(false),
+        Ack::Fsync if facts.get("loading") == Some("1") => {
+            Err(Error::NotNow { url: address.to_string(), why: "it is loading its data".into() })
+        }
         Ack::Fsync => Ok(determine(connection, facts)? == Fsync::ByWaitAof),
     }
 }

@@ -271,8 +271,10 @@ impl Appender {
             let away = |error: Error| Setback::away(error.to_string());
             let (mut connection, facts) =
                 self.lease.address.connect_within(self.patience_left()).map_err(away)?;
-            self.wait_aof = match fsync::is_waited_for(self.lease.ack, &mut connection, &facts) {
+            let (ack, address) = (self.lease.ack, &self.lease.address);
+            self.wait_aof = match fsync::is_waited_for(ack, address, &mut connection, &facts) {
                 Err(Error::NoFsync(why)) => return Err(Setback::NoFsync(why)),
+                Err(Error::NotNow { why, .. }) => return Err(Setback::refused(why)),
                 determined => determined.map_err(away)?,
             };
             self.append.prepare_invoke().load(&mut connection)?;

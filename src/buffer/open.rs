@@ -200,7 +200,7 @@ pub(super) fn take_all(address: &Address, name: &Name, options: &Options) -> Res
     let mut lanes = Vec::new();
     for lane in Lane::ALL {
         let (mut connection, facts) = address.connect_within(options.patience)?;
-        let wait_aof = fsync::is_waited_for(options.ack, &mut connection, &facts)?;
+        let wait_aof = fsync::is_waited_for(options.ack, address, &mut connection, &facts)?;
         let claim = claim(&mut connection, address, name, lane, false)?;
         lanes.push(Taken { connection, wait_aof, claim });
     }

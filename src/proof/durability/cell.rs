@@ -61,7 +61,7 @@ impl Fault {
             Self::KillInRewrite => "a kill during a rewrite of the AOF",
             Self::KillInSlowFsync => "a kill during a slow fsync",
             Self::PowerCut => "a power cut",
-            Self::PowerCutInRewrite => "a power cut during a rewrite of the AOF",
+            Self::PowerCutInRewrite => "a power cut during, or just after, a rewrite of the AOF",
             Self::DiskFull => "a full disk, and space again",
             Self::FsyncFails => "an fsync that fails",
             Self::Pause => "a pause of 5 s",
