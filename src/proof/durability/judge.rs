@@ -88,7 +88,7 @@ pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Claim {
     let judged = rounds.iter().map(|seen| (figure(seen, promised), seen));
     // The worst speaks for all of them.
     let worst = judged.max_by(|(a, x), (b, y)| {
-        wrongs(x, promised).len().cmp(&wrongs(y, promised).len()).then(a.total_cmp(b))
+        wrongs(x, cell, promised).len().cmp(&wrongs(y, cell, promised).len()).then(a.total_cmp(b))
     });
     let Some((measured, seen)) = worst else { return blank(cell, promised).not_shown("no round was played") };
     let mut why = sentence(seen, rounds.len());
@@ -98,7 +98,7 @@ pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Claim {
             "{why}. Under everysec a server answers up to 2 s before it writes while an fsync is slow"
         );
     }
-    let wrongs = wrongs(seen, promised);
+    let wrongs = wrongs(seen, cell, promised);
     for wrong in &wrongs {
         why = format!("{wrong}; {why}");
     }
@@ -129,7 +129,7 @@ fn figure(seen: &Seen, promised: Promise) -> f64 {
 }
 
 /// What no configuration permits.
-fn wrongs(seen: &Seen, promised: Promise) -> Vec<String> {
+fn wrongs(seen: &Seen, cell: Cell, promised: Promise) -> Vec<String> {
     let mut wrongs = Vec::new();
     let held = &seen.held.findings;
     let through = &seen.through.findings;
@@ -141,8 +141,10 @@ fn wrongs(seen: &Seen, promised: Promise) -> Vec<String> {
     count(held.unexpected + through.unexpected, "read that were never offered");
     count(held.repeats, "stored twice");
     count(held.out_of_order + through.out_of_order, "out of their lane's order");
-    // Where the server may lose what it has answered, it may also have given it to a group before.
-    let back = if promised == Promise::Nothing { seen.through.read.back.len() } else { 0 };
+    // Where the server may lose what it has answered, it may also have given it to a group before; whatever the writer
+    // waits for.
+    let answered = promise(Cell { ack: Ack::Reply, ..cell });
+    let back = if answered == Ok(Promise::Nothing) { seen.through.read.back.len() } else { 0 };
     let faults = seen.held.read.faults.len() + seen.held.read.back.len() + seen.through.read.faults.len();
     let faults = (faults + back) as u64;
     if faults > 0 {
