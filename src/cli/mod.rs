@@ -5,6 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::buffer::error::Error as BufferError;
 use crate::buffer::feed::FeedError;
@@ -120,6 +123,13 @@ enum Verb {
     },
 }
 
+impl Verb {
+    /// Whether it lets writers and readers fail on purpose: what they would warn of is in its claims.
+    fn lets_fail(&self) -> bool {
+        matches!(self, Self::Prove(_) | Self::Capacity(_) | Self::Pressure(_) | Self::Durability(_))
+    }
+}
+
 /// Parses, runs, prints an error where there is one, and gives the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| {
@@ -131,7 +141,7 @@ pub fn main() -> ExitCode {
         let _ = std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes());
         std::process::exit(exit::USAGE.into());
     });
-    log_to_stderr(cli.global.verbose);
+    log_to_stderr(cli.global.verbose, cli.verb.lets_fail());
     let global = &cli.global;
     let outcome = match cli.verb {
         Verb::Prove(verb) => verb.run(global),
@@ -228,21 +238,22 @@ fn code_of_buffer(error: &BufferError) -> u8 {
     }
 }
 
-fn log_to_stderr(verbose: u8) {
+fn log_to_stderr(verbose: u8, lets_fail: bool) {
     let level = match verbose {
-        0 => tracing::Level::WARN,
-        1 => tracing::Level::INFO,
-        _ => tracing::Level::DEBUG,
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
     };
-    tracing_subscriber::fmt()
-        .with_max_level(level)
+    let buffer = if lets_fail && verbose == 0 { LevelFilter::ERROR } else { level };
+    let said = Targets::new().with_default(level).with_target("forebay::buffer", buffer);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .with_target(false)
         // Else a closed stderr would end the program.
-        .log_internal_errors(false)
-        .init();
+        .log_internal_errors(false);
+    tracing_subscriber::registry().with(lines).with(said).init();
 }
 
 /// Where a buffer is.
