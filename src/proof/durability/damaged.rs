@@ -132,11 +132,10 @@ fn judge_flips(came: &[Came]) -> Claim {
                 let lost = up.findings.lost();
                 let known =
                     !up.read.faults.is_empty() || !up.read.back.is_empty() || up.read.missing + up.short > 0;
-                silent += wrong(up).saturating_sub(if known { wrong(up) } else { 0 });
-                match (lost, known) {
+                match (lost + wrong(up), known) {
                     (0, false) => harmless += 1,
                     (_, true) => told += 1,
-                    (lost, false) => silent += lost,
+                    (events, false) => silent += events,
                 }
             }
         }

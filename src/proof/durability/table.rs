@@ -8,32 +8,34 @@ use super::promise::{Promise, promise};
 use super::scene::Seen;
 use crate::buffer::writer::Ack;
 use crate::proof::claim::Evidence;
-use crate::report::units::{millis, thousands};
+use crate::report::units::{counted, millis, thousands};
 
 /// Lines of a server's log that are shown of a cell.
 const LOG_LINES: usize = 3;
 
-/// Every cell that was tried: what it cost, and how it went on.
-pub(super) fn cells(cells: &[(Cell, Rounds)]) -> [Evidence; 2] {
-    let worst: Vec<(Cell, &Seen, &[Seen])> = cells
-        .iter()
-        .filter_map(|(cell, rounds)| {
-            let rounds = rounds.as_ref().ok()?;
-            let worst = rounds.iter().max_by_key(|seen| (seen.held.findings.lost(), seen.held.lost_for))?;
-            Some((*cell, worst, rounds.as_slice()))
-        })
-        .collect();
-    let title = "What each fault cost, in the worst of all rounds: acknowledged events that were lost, and how many \
-                 milliseconds before the fault the oldest of them had been acknowledged";
-    let columns = ["fault", "appendfsync", "rounds", "acknowledged", "promised", "lost", "ms"];
-    let lost = worst.iter().map(|(cell, seen, rounds)| lost(*cell, seen, rounds)).collect();
-    let lost = table(title, &columns, lost);
-    let title = "And how it went on: what was under way and turned up all the same, what was stored twice or out of order, \
-                 what the group was given again; milliseconds from the server's start to its first answer, and from then on \
-                 until events were acknowledged";
-    let columns = ["fault", "appendfsync", "unknown", "twice", "disorder", "again", "back", "resumed"];
-    let went_on = worst.iter().map(|(cell, seen, _)| went_on(*cell, seen)).collect();
-    [lost, table(title, &columns, went_on)]
+/// Every cell that was tried: what it cost, what else came of it, and how it went on. No wider than a terminal.
+pub(super) fn cells(cells: &[(Cell, Rounds)]) -> Vec<Evidence> {
+    let played: Vec<(Cell, &[Seen])> =
+        cells.iter().filter_map(|(cell, rounds)| Some((*cell, rounds.as_deref().ok()?))).collect();
+    let rounds = played.iter().map(|(_, rounds)| rounds.len()).max().unwrap_or(0);
+    let title = format!(
+        "What each fault cost, in the worst of {}: acknowledged events that were lost, and how many milliseconds before the \
+         fault the oldest lost one of any round had been acknowledged",
+        counted(rounds as u64, "round", "rounds")
+    );
+    let columns = ["fault", "appendfsync", "acknowledged", "promised", "lost", "ms"];
+    let rows = played.iter().filter_map(|(cell, rounds)| lost(*cell, rounds));
+    let lost = table(&title, &columns, rows.collect());
+    let title = "What else came of it: events that were under way and turned up all the same, that were stored twice or out of \
+                 order, that the group was given again; places that a reader called damaged. In all other cells: none of these";
+    let columns = ["fault", "appendfsync", "unknown", "twice", "order", "again", "damage"];
+    let rows = played.iter().filter_map(|(cell, rounds)| other(*cell, rounds));
+    let other = table(title, &columns, rows.collect());
+    let title = "How it went on: milliseconds from the server's start to its first answer, where it had ended, and from then \
+                 on until events were acknowledged; the longest of all rounds";
+    let columns = ["fault", "appendfsync", "back", "resumed"];
+    let rows = played.iter().map(|(cell, rounds)| went_on(*cell, rounds));
+    vec![lost, other, table(title, &columns, rows.collect())]
 }
 
 fn set(cell: Cell) -> [String; 2] {
@@ -49,36 +51,40 @@ fn ms(time: Option<Duration>) -> String {
     time.map_or("–".into(), |time| millis(time.as_secs_f64() * 1e3))
 }
 
-fn lost(cell: Cell, seen: &Seen, rounds: &[Seen]) -> Vec<String> {
+fn lost(cell: Cell, rounds: &[Seen]) -> Option<Vec<String>> {
     let promised = match promise(cell) {
         Ok(Promise::Nothing) => "0".into(),
         Ok(Promise::Within(time)) => format!("≤ {} s", thousands(time.as_secs_f64(), 0)),
         Ok(Promise::None) | Err(_) => "any".into(),
     };
     let acknowledged = rounds.iter().map(|seen| seen.held.findings.acknowledged).sum();
-    let mut row = set(cell).to_vec();
-    row.extend([
-        rounds.len().to_string(),
-        count(acknowledged),
-        promised,
-        count(seen.held.findings.lost() + seen.through.findings.lost()),
-        ms(seen.held.lost_for.max(seen.through.lost_for)),
-    ]);
-    row
+    let oldest = rounds.iter().filter_map(|seen| seen.held.lost_for.max(seen.through.lost_for)).max();
+    let most = rounds.iter().map(|seen| seen.held.findings.lost() + seen.through.findings.lost()).max()?;
+    Some(set(cell).into_iter().chain([count(acknowledged), promised, count(most), ms(oldest)]).collect())
 }
 
-fn went_on(cell: Cell, seen: &Seen) -> Vec<String> {
-    let (held, through) = (&seen.held.findings, &seen.through.findings);
-    let mut row = set(cell).to_vec();
-    row.extend([
-        count(held.unknown + through.unknown),
-        count(held.repeats),
-        count(held.out_of_order + through.out_of_order),
-        count(through.repeats),
-        ms(seen.back),
-        ms(seen.again),
-    ]);
-    row
+/// The most of each in any round; none where no round has any.
+fn other(cell: Cell, rounds: &[Seen]) -> Option<Vec<String>> {
+    let figures = rounds.iter().map(|seen| {
+        let (held, through) = (&seen.held, &seen.through);
+        [
+            held.findings.unknown + through.findings.unknown,
+            held.findings.repeats,
+            held.findings.out_of_order + through.findings.out_of_order,
+            through.findings.repeats,
+            (held.read.faults.len() + through.read.faults.len()) as u64,
+        ]
+    });
+    let most = figures.reduce(|most, figures| std::array::from_fn(|at| most[at].max(figures[at])))?;
+    let has_any = most.iter().any(|figure| *figure > 0);
+    has_any.then(|| set(cell).into_iter().chain(most.map(count)).collect())
+}
+
+fn went_on(cell: Cell, rounds: &[Seen]) -> Vec<String> {
+    let back = ms(rounds.iter().filter_map(|seen| seen.back).max());
+    let is_again = rounds.iter().all(|seen| seen.again.is_some());
+    let again = ms(rounds.iter().filter_map(|seen| seen.again).max());
+    set(cell).into_iter().chain([back, if is_again { again } else { "never".into() }]).collect()
 }
 
 /// Which cells were left out, and why.
