@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
-use crate::proof::claim::Claim;
+use crate::proof::claim::{Claim, Evidence};
 use crate::proof::offer::Offer;
 use crate::proof::side;
 use crate::proof::target::Target;
@@ -81,6 +81,11 @@ impl Run<'_> {
             self.scene(&offer, *cell, *round, BEFORE, &over, None)
         })?;
         let mut claims = judge::claims(&gathered(&tried, &plays, seen));
+        if let Some(first) = claims.first_mut() {
+            let text = "a server is killed, also in a rewrite, while it has no fsync pending: under everysec it answers before \
+                        it writes while it has; that is the cell kill-slow-fsync";
+            first.evidence.push(Evidence::Note { text: text.into() });
+        }
         controls::attach(self, &offer, &mut claims)?;
         claims.extend(damaged::claims(self)?);
         claims.push(waitaof::claim(self.on.binary, self.on.profile)?);

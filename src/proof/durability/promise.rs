@@ -3,7 +3,7 @@
 //!
 //! | fault | `always`, or acknowledged after fsync | `everysec` | `no` |
 //! |---|---|---|---|
-//! | restart, kill, kill in a rewrite, where fsync is fast | nothing lost | nothing lost | nothing lost |
+//! | restart, kill, kill in a rewrite, no fsync being pending | nothing lost | nothing lost | nothing lost |
 //! | kill in a slow fsync | nothing lost | at most 2 s | - |
 //! | power cut, also in a rewrite | nothing lost | at most 2 s | all of it, until the kernel has written it |
 //! | full disk, failing fsync | nothing lost | nothing lost | nothing lost |

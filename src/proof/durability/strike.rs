@@ -58,6 +58,9 @@ pub(super) fn strike(
         }
         _ => {}
     }
+    if matches!(fault, Fault::Kill | Fault::KillInRewrite) && ground.is_own() {
+        until_no_fsync(&ground.address)?;
+    }
     if fault == Fault::PowerCutInRewrite {
         std::thread::sleep(Duration::from_millis(draw.below(REWRITE_MAX)));
     }
@@ -121,6 +124,16 @@ fn begin_rewrite(address: &Address) -> anyhow::Result<()> {
     redis::cmd("BGREWRITEAOF").exec(&mut connection)?;
     wait("a rewrite is under way", || {
         Ok(facts_of(&mut connection, &["persistence"])?.number("aof_rewrite_in_progress") == Some(1))
+    })
+}
+
+/// Until the server has no fsync pending, during which it would put its writes off: also a fast disk is slow where the
+/// machine is busy, and that is the cell of the slow fsync.
+fn until_no_fsync(address: &Address) -> anyhow::Result<()> {
+    let mut connection = address.dial()?;
+    wait("no fsync is pending", || {
+        // Without an AOF there is no such field.
+        Ok(facts_of(&mut connection, &["persistence"])?.number("aof_pending_bio_fsync").unwrap_or(0) == 0)
     })
 }
 
