@@ -9,6 +9,7 @@ use super::cell::Fault;
 use super::strike::{wait, wait_for};
 use crate::buffer::connect::Address;
 use crate::profile::Profile;
+use crate::proof::target::facts_of;
 use crate::server::fault::disk::{Disk, DiskError};
 use crate::server::fault::network::{NetworkError, Proxy};
 use crate::server::given::{self, Commands};
@@ -114,6 +115,13 @@ impl Ground {
             Host::Own(server) => server.is_running(),
             Host::Given(..) => self.address.dial().is_ok(),
         }
+    }
+
+    /// Whether it answers, and does not refuse writes for what befell its AOF.
+    pub fn takes_writes(&self) -> bool {
+        let facts =
+            self.address.dial().and_then(|mut connection| facts_of(&mut connection, &["persistence"]));
+        facts.is_ok_and(|facts| facts.get("aof_last_write_status") != Some("err"))
     }
 
     /// Kills it, and waits until it is gone.

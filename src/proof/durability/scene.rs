@@ -193,7 +193,8 @@ impl Scene<'_> {
                 ground.server()?.terminate()?;
                 ground.restart()?;
             }
-            Ok(is_again())
+            // What was stored before may be acknowledged while nothing new is taken.
+            Ok(is_again() && ground.takes_writes())
         });
         anyhow::ensure!(!server::ending(), "interrupted");
         Ok(Course { struck, again: resumed.is_ok().then(|| since.elapsed()), helped, before })
