@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Run;
+use super::strike::until_no_fsync;
 use crate::buffer::connect::Address;
 use crate::event::synth::Synth;
 use crate::proof::Scale;
@@ -73,6 +74,7 @@ fn played(run: &Run<'_>, layout: Layout, count: u64) -> anyhow::Result<Loaded> {
     put(&address, layout, &events, count, limits, run.on.progress)?;
     let aof_bytes = facts_of(&mut address.dial()?, &["persistence"])?.number("aof_current_size").unwrap_or(0);
     let keys = held(&address)?;
+    until_no_fsync(&address)?;
     let mut loaded = Loaded { layout, aof_bytes, ours: Vec::new(), by_hand: Vec::new(), slowed: None };
     for _ in 0..STARTS {
         server.kill()?;

@@ -129,7 +129,7 @@ fn begin_rewrite(address: &Address) -> anyhow::Result<()> {
 
 /// Until the server has no fsync pending, during which it would put its writes off: also a fast disk is slow where the
 /// machine is busy, and that is the cell of the slow fsync.
-fn until_no_fsync(address: &Address) -> anyhow::Result<()> {
+pub(super) fn until_no_fsync(address: &Address) -> anyhow::Result<()> {
     let mut connection = address.dial()?;
     wait("no fsync is pending", || {
         // Without an AOF there is no such field.
