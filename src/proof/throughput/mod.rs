@@ -23,7 +23,7 @@ use log::Log;
 use together::{GRACE, Held, Plan, hold};
 
 /// How long a quick run takes, all patterns together.
-const QUICK: Duration = Duration::from_secs(14);
+const QUICK: Duration = Duration::from_secs(10);
 
 /// The proof of a subject.
 pub struct Run<'a> {
