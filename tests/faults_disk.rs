@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use forebay::server::fault::disk::{self, Disk, DiskError};
+use rustix::process::{Pid, Signal, kill_process};
 
 const ROOM: u64 = 64 << 20;
 
@@ -321,8 +322,15 @@ fn a_disk_whose_owner_was_killed_is_found_and_taken_away_by_the_next_and_no_othe
         let path = lines.find_map(|line| line.unwrap().split_once("disk: ").map(|(_, path)| path.to_owned()));
         let path = std::path::PathBuf::from(path.unwrap());
         assert!(mounted(&path));
-        // Of a program that lives nothing is taken.
+        // Of a program that lives nothing is taken, nor of one that is stopped and answers nobody.
         assert!(!disk::clear_left().contains(&path) && mounted(&path));
+        let pid = Pid::from_child(&process);
+        kill_process(pid, Signal::STOP).unwrap();
+        let (send, cleared) = std::sync::mpsc::channel();
+        std::thread::spawn(move || send.send(disk::clear_left()).unwrap());
+        let cleared = cleared.recv_timeout(Duration::from_secs(20));
+        kill_process(pid, Signal::CONT).unwrap();
+        assert!(!cleared.unwrap().contains(&path) && mounted(&path));
         if is_killed {
             process.kill().unwrap();
             process.wait().unwrap();

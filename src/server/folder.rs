@@ -33,7 +33,8 @@ pub enum Purpose {
 impl Purpose {
     const ALL: [Self; 4] = [Self::Server, Self::Aof, Self::Spill, Self::Disk];
 
-    fn prefix(self) -> String {
+    /// What the names of such folders begin with.
+    pub(super) fn prefix(self) -> String {
         let what = match self {
             Self::Server => "server",
             Self::Aof => "aof",
@@ -66,12 +67,16 @@ impl Folder {
     }
 }
 
-/// Removes the folders of this user in the temporary folder whose owner is gone; which these were.
-pub fn clear_left() -> Vec<PathBuf> {
-    clear_left_in(&std::env::temp_dir(), YOUNG)
+/// Removes the folders of this user in the temporary folder whose owner is gone; which these were. Where a disk is
+/// mounted, the owner's lock is out of sight beneath it, and a disk whose owner is stopped does not even answer: those
+/// are left alone.
+pub(super) fn clear_left(mounted: &[PathBuf]) -> Vec<PathBuf> {
+    clear_left_in(&std::env::temp_dir(), YOUNG, mounted)
 }
 
-fn clear_left_in(temporary: &Path, young: Duration) -> Vec<PathBuf> {
+fn clear_left_in(temporary: &Path, young: Duration, mounted: &[PathBuf]) -> Vec<PathBuf> {
+    // As the table of mounts has it.
+    let Ok(temporary) = temporary.canonicalize() else { return Vec::new() };
     let Ok(entries) = std::fs::read_dir(temporary) else { return Vec::new() };
     let prefixes = Purpose::ALL.map(Purpose::prefix);
     let ours = entries.filter_map(|entry| {
@@ -79,7 +84,8 @@ fn clear_left_in(temporary: &Path, young: Duration) -> Vec<PathBuf> {
         let name = entry.file_name().into_string().ok()?;
         prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())).then(|| entry.path())
     });
-    ours.filter(|path| is_left(path, young).unwrap_or(false) && std::fs::remove_dir_all(path).is_ok())
+    ours.filter(|path| !mounted.contains(path))
+        .filter(|path| is_left(path, young).unwrap_or(false) && std::fs::remove_dir_all(path).is_ok())
         .collect()
 }
 
@@ -99,8 +105,9 @@ mod tests {
     #[test]
     fn only_folders_of_ours_that_nobody_holds_are_removed() {
         let temporary = tempfile::tempdir().unwrap();
+        let root = temporary.path().canonicalize().unwrap();
         let make = |name: &str| {
-            let path = temporary.path().join(name);
+            let path = root.join(name);
             std::fs::create_dir(&path).unwrap();
             path
         };
@@ -111,11 +118,18 @@ mod tests {
         std::os::unix::fs::symlink(&other, temporary.path().join("forebay-spill-link")).unwrap();
         let lock = File::open(&held).unwrap();
         flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
-        assert_eq!(clear_left_in(temporary.path(), YOUNG), Vec::<PathBuf>::new(), "they are young");
-        assert_eq!(clear_left_in(temporary.path(), Duration::ZERO), [left]);
+        assert_eq!(clear_left_in(temporary.path(), YOUNG, &[]), Vec::<PathBuf>::new(), "they are young");
+        let none = Vec::<PathBuf>::new();
+        let mounted = [left.clone()];
+        assert_eq!(
+            clear_left_in(temporary.path(), Duration::ZERO, &mounted),
+            none,
+            "a disk is mounted there"
+        );
+        assert_eq!(clear_left_in(temporary.path(), Duration::ZERO, &[]), mounted);
         assert!(held.exists() && other.exists() && report.exists());
         drop(lock);
-        assert_eq!(clear_left_in(temporary.path(), Duration::ZERO), [held]);
+        assert_eq!(clear_left_in(temporary.path(), Duration::ZERO, &[]), [held]);
         assert!(temporary.path().join("forebay-spill-link").symlink_metadata().is_ok());
     }
 }

@@ -33,7 +33,8 @@ pub use scratch::Scratch;
 
 /// Removes what a killed run of this user has left behind, mounts and folders.
 pub fn clear_left() {
-    for path in fault::disk::clear_left().into_iter().chain(folder::clear_left()) {
+    let disks = fault::disk::clear_left();
+    for path in disks.into_iter().chain(folder::clear_left(&fault::disk::mounted())) {
         tracing::info!(path = %path.display(), "removed what a killed run had left");
     }
 }

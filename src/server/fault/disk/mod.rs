@@ -25,6 +25,7 @@ mod mount;
 mod table;
 mod undo;
 
+pub(in crate::server) use table::mounted;
 pub use table::{clear_left, unmount_all};
 
 /// Why there is no such disk, or why it could not be damaged.
@@ -76,7 +77,7 @@ impl Disk {
         let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         let mut config = Config::default();
         config.mount_options =
-            vec![MountOption::FSName(table::NAME.into()), MountOption::NoDev, MountOption::NoSuid];
+            vec![MountOption::FSName(table::name()), MountOption::NoDev, MountOption::NoSuid];
         let mounted = Mounted { state: Arc::clone(&state), owner };
         let session = Session::new(mounted, folder.path(), &config).map_err(unavailable)?;
         let entry = Entry::new(folder.path());

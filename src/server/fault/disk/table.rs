@@ -1,14 +1,19 @@
 //! Which disks of our own are mounted, so that none is left behind, and those of a killed run are found.
 
+use std::ffi::OsString;
 use std::io;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::mount::{UnmountFlags, unmount};
 
-/// What our disks are called in the table of mounts.
-pub(super) const NAME: &str = "forebay";
+use crate::server::Purpose;
+
+/// What our disks are called in the table of mounts, before who owns them: `forebay-disk:<process>:<when it
+/// began>`.
+const NAME: &str = "forebay-disk";
 /// What a killed run leaves: a mount whose owner is gone answers so.
 const OWNER_GONE: rustix::io::Errno = rustix::io::Errno::NOTCONN;
 
@@ -43,8 +48,8 @@ pub fn unmount_all() {
 /// Unmounts the disks that a killed run left behind and removes their mount points; which these were. Only ours are
 /// touched, and only those whose owner is gone.
 pub fn clear_left() -> Vec<PathBuf> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let left: Vec<PathBuf> = table.lines().filter_map(ours).filter(|path| is_left(path)).collect();
+    let left = table().into_iter().filter(Line::is_left).map(|disk| disk.path);
+    let left: Vec<PathBuf> = left.collect();
     for path in &left {
         take_away(path);
         let _ = std::fs::remove_dir(path);
@@ -52,29 +57,87 @@ pub fn clear_left() -> Vec<PathBuf> {
     left
 }
 
-/// The mount point, where a line of the table of mounts is of a disk of ours.
-fn ours(line: &str) -> Option<PathBuf> {
-    let (mount, kind) = line.split_once(" - ")?;
-    let mut kind = kind.split(' ');
-    if !kind.next()?.starts_with("fuse") || kind.next()? != NAME {
-        return None;
-    }
-    let path = mount.split(' ').nth(4)?;
-    // The table writes blanks and the like as octal numbers; our folders have none, unless TMPDIR has.
-    Path::new(path)
-        .file_name()?
-        .to_str()?
-        .starts_with("forebay-disk-")
-        .then(|| path.replace("\\040", " ").into())
+/// Where disks of ours are mounted, whoever owns them.
+pub(in crate::server) fn mounted() -> Vec<PathBuf> {
+    table().into_iter().map(|disk| disk.path).collect()
 }
 
-fn is_left(path: &Path) -> bool {
-    std::fs::metadata(path).is_err_and(|error| error.raw_os_error() == Some(OWNER_GONE.raw_os_error()))
+/// What a disk of this process is called in the table of mounts.
+pub(super) fn name() -> String {
+    let process = std::process::id();
+    format!("{NAME}:{process}:{}", began(process).unwrap_or(0))
+}
+
+/// A line of the table of mounts.
+#[derive(Debug, PartialEq, Eq)]
+struct Line {
+    path: PathBuf,
+    /// A process, and when it began.
+    owner: (u32, u64),
+}
+
+fn table() -> Vec<Line> {
+    let table = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+    table
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| Line::parse(&String::from_utf8_lossy(line)))
+        .collect()
+}
+
+impl Line {
+    /// None where the disk is not of ours.
+    fn parse(line: &str) -> Option<Self> {
+        let (mount, kind) = line.split_once(" - ")?;
+        let mut kind = kind.split(' ');
+        let is_fuse = kind.next()?.starts_with("fuse");
+        let mut name = kind.next()?.split(':');
+        if !is_fuse || name.next()? != NAME {
+            return None;
+        }
+        let path = unescaped(mount.split(' ').nth(4)?);
+        let owner = (name.next()?.parse().ok()?, name.next()?.parse().ok()?);
+        let is_ours = path.file_name()?.to_str()?.starts_with(&Purpose::Disk.prefix());
+        is_ours.then_some(Self { path, owner })
+    }
+
+    /// The disk itself is asked last: it answers as its owner does, and one that is stopped does not.
+    fn is_left(&self) -> bool {
+        let (process, start) = self.owner;
+        began(process) != Some(start)
+            && std::fs::metadata(&self.path)
+                .is_err_and(|error| error.raw_os_error() == Some(OWNER_GONE.raw_os_error()))
+    }
+}
+
+/// When a process began, in ticks since the machine did; none where it has ended.
+fn began(process: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // Behind the name of the program, which may have blanks and brackets: the state, and 19 fields later the start.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    let has_ended = matches!(fields.first()?, &"Z" | &"X");
+    if has_ended { None } else { fields.get(19)?.parse().ok() }
+}
+
+/// A path as it is: the table writes blanks and the like as octal numbers, `\040`.
+fn unescaped(path: &str) -> PathBuf {
+    let (mut bytes, mut rest) = (Vec::new(), path);
+    while let Some((before, after)) = rest.split_once('\\') {
+        bytes.extend(before.bytes());
+        let byte = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        bytes.push(byte.unwrap_or(b'\\'));
+        rest = if byte.is_some() { &after[3..] } else { after };
+    }
+    bytes.extend(rest.bytes());
+    OsString::from_vec(bytes).into()
 }
 
 /// Unmounts, also while something is still open there: that is gone for good.
 fn take_away(path: &Path) {
     let Err(error) = unmount(path, UnmountFlags::DETACH) else { return };
+    // Somebody else was faster.
+    if matches!(error, rustix::io::Errno::INVAL | rustix::io::Errno::NOENT) {
+        return;
+    }
     let helped = error == rustix::io::Errno::PERM
         && Command::new("fusermount3")
             .args(["-u", "-z"])
@@ -87,5 +150,40 @@ fn take_away(path: &Path) {
     if !helped {
         let error = io::Error::from(error);
         tracing::warn!(folder = %path.display(), %error, "a disk of our own was left mounted");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_of_ours_is_known_in_the_table_by_its_name_and_its_folder() {
+        let line = |path: &str, name: &str| {
+            Line::parse(&format!("36 35 0:40 / {path} rw,nosuid,nodev - fuse {name} rw,user_id=0"))
+        };
+        let disk = Line { path: "/tmp/a b\\c/forebay-disk-x".into(), owner: (12, 34) };
+        assert_eq!(line("/tmp/a\\040b\\134c/forebay-disk-x", "forebay-disk:12:34"), Some(disk));
+        for (path, name) in [
+            ("/tmp/forebay-disk-x", "other:12:34"),
+            ("/tmp/forebay-disk-x", "forebay-disk"),
+            ("/tmp/somebodys", "forebay-disk:12:34"),
+        ] {
+            assert_eq!(line(path, name), None, "{path} {name}");
+        }
+    }
+
+    #[test]
+    fn a_process_has_a_beginning_until_it_has_ended() {
+        let mut process = Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = process.id();
+        assert!(began(pid).is_some() && began(pid) == began(pid));
+        process.kill().unwrap();
+        // Not yet asked how it ended, it is in the table of processes.
+        while began(pid).is_some() {
+            std::thread::yield_now();
+        }
+        process.wait().unwrap();
+        assert_eq!(began(pid), None);
     }
 }
