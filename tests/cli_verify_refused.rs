@@ -7,7 +7,7 @@ use forebay::server::{ServerBinary, Version};
 use serde_json::json as value;
 
 use super::cli_support::{Ran, forebay, holds, interrupt, said};
-use super::support::{tell, until};
+use super::support::{Ledger, add, info, tell, until};
 use super::verify_support::{Copied, all, json, lane, verify, with_likes, words};
 
 /// A refusal before anything was loaded: what it says, in one line.
@@ -186,4 +186,34 @@ fn ctrl_c_leaves_no_folder_and_no_server() {
     assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "a folder was left");
     let pid = std::fs::read_to_string(&mark).unwrap();
     assert!(!PathBuf::from(format!("/proc/{}", pid.trim())).exists(), "a server was left");
+}
+
+#[test]
+fn a_base_that_is_empty_or_left_out_is_not_sound() {
+    if !has_parts() {
+        return;
+    }
+    let mut server = with_likes(3);
+    tell(&server, "BGREWRITEAOF");
+    until("the log is rewritten", || {
+        ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|field| info(&server, field) == "0")
+    });
+    // What comes after the rewrite, and can be loaded alone.
+    add(&server, &mut Ledger { padding: 50, ..Ledger::default() }, 2);
+    let copied = Copied::of(&mut server);
+    assert_eq!(json(copied.path(), 0)["state"], "sound");
+    let (manifest, base) = (copied.file(".manifest"), copied.file(".base.rdb"));
+    let (text, bytes) = (std::fs::read_to_string(&manifest).unwrap(), std::fs::read(&base).unwrap());
+
+    std::fs::write(&base, "").unwrap();
+    holds(&words(copied.path(), 1), &["FAULTY", "has no bytes: whatever was in it is gone"]);
+    std::fs::write(&base, bytes).unwrap();
+    std::fs::write(&manifest, text.replace(" type b", " type h")).unwrap();
+    holds(&words(copied.path(), 1), &["FAULTY", "the manifest names no base"]);
+    let without_base: Vec<&str> = text.lines().filter(|line| !line.contains(" type b")).collect();
+    std::fs::write(&manifest, without_base.join("\n") + "\n").unwrap();
+    holds(&words(copied.path(), 1), &["FAULTY", "the manifest names no base"]);
+    let base_alone: Vec<&str> = text.lines().filter(|line| line.contains(" type b")).collect();
+    std::fs::write(&manifest, base_alone.join("\n") + "\n").unwrap();
+    holds(&words(copied.path(), 1), &["FAULTY", "is not named by the manifest: no server loads it"]);
 }

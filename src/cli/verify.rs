@@ -32,8 +32,9 @@ not reached the disk leaves no gap. `first` and `last` are block numbers; what
 is missing before the first was read and let go, or deleted by somebody.
 
 Exit codes: 0 all blocks there and sound, 1 a gap, damage, a tail that was cut,
-no such buffer, or a folder that the server does not load, 2 no AOF there,
-3 no server program, or one too old for this AOF.")]
+a file of the AOF that is empty or not in its manifest, no such buffer, or a
+folder that the server does not load, 2 no AOF there, 3 no server program, or
+one too old for this AOF.")]
 pub(crate) struct Verify {
     /// Folder with the AOF; a copy, or that of a server that is down
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -61,6 +62,7 @@ impl Verify {
                 }
             },
         )?;
+        server::clear_left();
         let binary = ServerBinary::find(self.server_bin.as_deref())?;
         let bars = Bars::new(global);
         let question = Question {

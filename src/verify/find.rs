@@ -43,6 +43,8 @@ pub struct Source {
     pub missing: Vec<String>,
     /// What is there and the manifest does not name: no server loads it.
     pub unlisted: Vec<String>,
+    /// Why files may have held more than a server makes of them, although it loads them.
+    pub doubts: Vec<String>,
 }
 
 impl Source {
@@ -94,8 +96,16 @@ pub fn find(folder: &Path) -> Result<Source, Error> {
             [] => {}
             [file] => {
                 let (name, files) = (file.name.clone(), vec![(*file).clone()]);
-                let (folder, missing, unlisted) = (folder.to_owned(), Vec::new(), Vec::new());
-                return Ok(Source { kind, folder, name, files, missing, unlisted });
+                let (missing, unlisted, doubts) = Default::default();
+                return Ok(Source {
+                    kind,
+                    folder: folder.to_owned(),
+                    name,
+                    files,
+                    missing,
+                    unlisted,
+                    doubts,
+                });
             }
             several => {
                 let seen = several.iter().map(|file| file.name.clone()).collect();
@@ -126,6 +136,11 @@ pub(super) fn list(folder: &Path) -> Result<(Vec<OnDisk>, Vec<PathBuf>), Error> 
     Ok((files, subfolders))
 }
 
+/// Whether a part is a base: what a rewrite has left.
+fn is_base(name: &str) -> bool {
+    is_part(name) && (name.ends_with(".base.rdb") || name.ends_with(".base.aof"))
+}
+
 /// Whether a name is that of a part of an AOF: `<name>.<number>.base.rdb`, `….base.aof`, `….incr.aof`.
 fn is_part(name: &str) -> bool {
     let stem = [".base.rdb", ".base.aof", ".incr.aof"].into_iter().find_map(|end| name.strip_suffix(end));
@@ -136,16 +151,17 @@ fn is_part(name: &str) -> bool {
 fn in_parts(folder: &Path, files: &[OnDisk], manifest: &str) -> Result<Source, Error> {
     let path = folder.join(manifest);
     let text = std::fs::read(&path).map_err(|source| Error::Folder { path, source })?;
-    let (mut missing, mut unlisted) = (Vec::new(), Vec::new());
+    let (mut missing, mut unlisted, mut doubts) = (Vec::new(), Vec::new(), Vec::new());
     // What the server will make of a manifest is for it to say. This only compares names, where it has them.
     if let Some(named) = named(&String::from_utf8_lossy(&text)) {
         let is_there = |name: &str| files.iter().any(|file| file.name == name);
-        missing.extend(
-            named.iter().filter(|(name, is_old)| !is_old && !is_there(name)).map(|(name, _)| name.clone()),
-        );
+        let gone = named.iter().filter(|(name, role)| *role != Role::History && !is_there(name));
+        missing.extend(gone.map(|(name, _)| name.clone()));
         let is_named = |name: &str| named.iter().any(|(known, _)| known == name);
-        let rest = files.iter().filter(|file| is_part(&file.name) && !is_named(&file.name));
-        unlisted.extend(rest.map(|file| file.name.clone()));
+        let rest: Vec<&OnDisk> =
+            files.iter().filter(|file| is_part(&file.name) && !is_named(&file.name)).collect();
+        unlisted.extend(rest.iter().map(|file| file.name.clone()));
+        doubts = self::doubts(&named, files, &rest);
     }
     Ok(Source {
         kind: Kind::Parts,
@@ -154,16 +170,51 @@ fn in_parts(folder: &Path, files: &[OnDisk], manifest: &str) -> Result<Source, E
         files: files.to_vec(),
         missing,
         unlisted,
+        doubts,
     })
 }
 
-/// The files of a manifest, and of each whether a rewrite has replaced it. None where a line reads otherwise than
-/// `file <name> seq <number> type <letter>`, as with a name in quotes.
-fn named(manifest: &str) -> Option<Vec<(String, bool)>> {
+/// Why files may have held more than a server makes of them. What a crash in the middle of a rewrite leaves is no reason:
+/// a base that is not named yet, or not any more, beside one that is.
+fn doubts(named: &[(String, Role)], files: &[OnDisk], unlisted: &[&OnDisk]) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let bases: Vec<&str> =
+        named.iter().filter(|(_, role)| *role == Role::Base).map(|(name, _)| name.as_str()).collect();
+    // A base in RDB format has a head and a checksum even where there is no key.
+    let empty = files.iter().filter(|file| file.bytes == 0 && file.name.ends_with(".base.rdb"));
+    let empty = empty.filter(|file| bases.contains(&file.name.as_str()));
+    doubts.extend(empty.map(|file| format!("{} has no bytes: whatever was in it is gone", file.name)));
+    if let (true, Some(base)) = (bases.is_empty(), files.iter().find(|file| is_base(&file.name))) {
+        doubts.push(format!("{} is there and the manifest names no base: no server loads it", base.name));
+    }
+    let more = unlisted.iter().filter(|file| file.bytes > 0 && !is_base(&file.name));
+    doubts.extend(more.map(|file| {
+        format!("{} has {} bytes and is not named by the manifest: no server loads it", file.name, file.bytes)
+    }));
+    doubts
+}
+
+/// What a file is to its manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Base,
+    Increment,
+    /// A rewrite has replaced it.
+    History,
+}
+
+/// The files of a manifest, and what each is. None where a line reads otherwise than `file <name> seq <number> type
+/// <letter>`, as with a name in quotes.
+fn named(manifest: &str) -> Option<Vec<(String, Role)>> {
     let lines = manifest.lines().filter(|line| !line.starts_with('#'));
     let name = |line: &str| match line.split_ascii_whitespace().collect::<Vec<_>>().as_slice() {
         ["file", name, "seq", _, "type", kind, ..] if !name.starts_with(['"', '\'']) => {
-            Some(((*name).to_owned(), *kind == "h"))
+            let role = match *kind {
+                "b" => Role::Base,
+                "h" => Role::History,
+                _ => Role::Increment,
+            };
+            Some(((*name).to_owned(), role))
         }
         _ => None,
     };
@@ -187,8 +238,36 @@ mod tests {
     #[test]
     fn a_manifest_that_reads_otherwise_names_nothing() {
         let sound = "file a.1.base.rdb seq 1 type b\nfile a.0.incr.aof seq 0 type h\n";
-        assert_eq!(named(sound), Some(vec![("a.1.base.rdb".into(), false), ("a.0.incr.aof".into(), true)]));
+        let expected = vec![("a.1.base.rdb".into(), Role::Base), ("a.0.incr.aof".into(), Role::History)];
+        assert_eq!(named(sound), Some(expected));
         assert_eq!(named("file \"a b\" seq 1 type b\n"), None);
         assert_eq!(named("garbage\n"), None);
+    }
+
+    #[test]
+    fn what_no_server_loads_is_doubted_and_what_a_rewrite_leaves_is_not() {
+        let doubts = |manifest: &str, files: &[(&str, u64)]| {
+            let files: Vec<OnDisk> =
+                files.iter().map(|(name, bytes)| OnDisk { name: (*name).into(), bytes: *bytes }).collect();
+            let named = named(manifest).unwrap();
+            let is_named = |file: &&OnDisk| named.iter().any(|(known, _)| *known == file.name);
+            let rest: Vec<&OnDisk> = files.iter().filter(|file| !is_named(file)).collect();
+            doubts(&named, &files, &rest)
+        };
+        let (base, more) = ("file a.2.base.rdb seq 2 type b\n", "file a.2.incr.aof seq 2 type i\n");
+        let both = format!("{base}{more}");
+        let whole = [("a.2.base.rdb", 90), ("a.2.incr.aof", 0)];
+        assert_eq!(doubts(&both, &whole), Vec::<String>::new());
+        for left in [("a.1.base.rdb", 90), ("a.3.base.rdb", 90), ("a.3.incr.aof", 0)] {
+            assert_eq!(doubts(&both, &[whole[0], whole[1], left]), Vec::<String>::new(), "{left:?}");
+        }
+        for (manifest, files, said) in [
+            (both.as_str(), [("a.2.base.rdb", 0), ("a.2.incr.aof", 9)], "a.2.base.rdb has no bytes"),
+            (more, [("a.2.base.rdb", 90), ("a.2.incr.aof", 9)], "names no base"),
+            (base, [("a.2.base.rdb", 90), ("a.2.incr.aof", 9)], "a.2.incr.aof has 9 bytes and is not named"),
+        ] {
+            let told = doubts(manifest, &files);
+            assert!(told.len() == 1 && told[0].contains(said), "{told:?}");
+        }
     }
 }

@@ -197,6 +197,7 @@ mod tests {
             files: vec![file],
             missing: Vec::new(),
             unlisted: Vec::new(),
+            doubts: Vec::new(),
         };
         let expected = Some(Cut { file: "a.aof".into(), offset: 111, bytes: 44 });
         for said in ["AOF at", "AOF a.aof at"] {
@@ -234,6 +235,7 @@ mod tests {
             files: vec![file("a.1.base.rdb"), file("a.1.incr.aof"), file("a.manifest")],
             missing: Vec::new(),
             unlisted: Vec::new(),
+            doubts: Vec::new(),
         };
         let log =
             ["1:M # DB loaded", "1:M # Bad file format reading the append only file a.1.incr.aof: make a"];

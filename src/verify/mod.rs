@@ -163,7 +163,8 @@ pub fn verify(question: &Question<'_>) -> Result<Outcome, Error> {
 fn conclude(outcome: &mut Outcome) {
     outcome.events = outcome.lanes.iter().map(|lane| lane.events).sum();
     outcome.blocks = outcome.lanes.iter().map(|lane| lane.blocks).sum();
-    let is_sound = outcome.cut.is_none() && outcome.lanes.iter().all(Account::is_sound);
+    let is_whole = outcome.cut.is_none() && outcome.source.doubts.is_empty();
+    let is_sound = is_whole && outcome.lanes.iter().all(Account::is_sound);
     outcome.state = match (outcome.lanes.is_empty(), is_sound) {
         (true, _) => State::NoBuffer,
         (false, true) => State::Sound,

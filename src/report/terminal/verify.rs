@@ -63,6 +63,8 @@ fn headline(outcome: &Outcome) -> String {
                 faults.push(format!("{} damaged or out of place", counted(damaged, "entry", "entries")));
             }
             faults.extend(outcome.cut.is_some().then(|| "the tail is cut".to_owned()));
+            let is_doubted = !outcome.source.doubts.is_empty();
+            faults.extend(is_doubted.then(|| "files of the AOF are left out or empty".to_owned()));
             faults.extend(lanes.iter().filter_map(odd_end));
             format!("FAULTY: {}; sound are {held} of buffer {buffer}", faults.join(", "))
         }
@@ -101,6 +103,9 @@ fn found(page: &mut Page, source: &Source) {
     page.field("found", &format!("{what}: {}, {files}, {size}, in {folder}", source.name));
     if !source.missing.is_empty() {
         page.field("missing", &format!("{}: named by the manifest and not there", source.missing.join(", ")));
+    }
+    for doubt in &source.doubts {
+        page.field("doubt", doubt);
     }
     if !source.unlisted.is_empty() {
         page.field("left out", &format!("{}: not named by the manifest", source.unlisted.join(", ")));
