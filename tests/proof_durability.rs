@@ -9,7 +9,9 @@ use forebay::report::{Report, json};
 use forebay::server::Server;
 
 use super::cli_support::{Ran, run};
-use super::support::{ask, server, tell};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::support::{ask, server, tell, until};
 
 fn report(ran: &Ran) -> Report {
     json::from_str(&String::from_utf8_lossy(&ran.out)).unwrap_or_else(|error| panic!("{error}: {}", ran.err))
@@ -124,8 +126,8 @@ impl Drop for Theirs {
                 std::fs::read(Path::new("/proc").join(pid.to_string()).join("cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).contains(&self.server.port().to_string())
         };
-        if let Some(pid) = pid.filter(is_ours).and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        if let Some(pid) = pid.filter(is_ours).and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::KILL);
         }
     }
 }
@@ -152,7 +154,7 @@ fn somebodys_server_is_killed_by_their_commands_and_is_up_again() {
 }
 
 #[test]
-fn a_server_without_an_aof_is_refuted_and_one_that_was_never_down_shows_nothing() {
+fn a_server_without_an_aof_is_refuted_and_a_command_that_ends_nothing_is_a_wrong_one() {
     let theirs = Theirs::start(&[("appendonly", "no"), ("save", "")]);
     let ran = theirs.durability(&theirs.kill(), &theirs.start_again());
     let report = report(&ran);
@@ -161,12 +163,61 @@ fn a_server_without_an_aof_is_refuted_and_one_that_was_never_down_shows_nothing(
     assert!(kill.measured.is_some_and(|lost| lost > 1_000.0), "{kill:?}");
 
     let theirs = Theirs::start(&[("appendonly", "yes")]);
-    let ran = theirs.durability("true", "true");
-    let report = self::report(&ran);
-    let kill = claim(&report, "durability.kill.everysec");
-    assert_eq!((kill.verdict, kill.measured), (Verdict::Refuted, None), "{kill:?}");
-    assert!(kill.why.contains("still answers"), "{}", kill.why);
+    for (kill, said) in [("true", "still answers"), ("echo no such container; exit 7", "no such container")] {
+        let ran = theirs.durability(kill, "true");
+        assert_eq!(ran.code, 2, "{}", ran.err);
+        assert!(ran.err.contains(said) && ran.out.is_empty(), "{}", ran.err);
+        assert!(theirs.server.is_running());
+        assert_eq!(theirs.keys(), 1);
+    }
+}
+
+#[test]
+fn a_server_that_comes_back_with_other_settings_shows_nothing() {
+    let theirs = Theirs::start(&[("appendonly", "yes"), ("appendfsync", "everysec")]);
+    // Not in its configuration file, so the start forgets it.
+    tell(&theirs.server, "CONFIG SET appendfsync always");
+    let ran = theirs.durability(&theirs.kill(), &theirs.start_again());
+    let report = report(&ran);
+    let kill = claim(&report, "durability.kill.always");
+    assert_eq!((kill.verdict, kill.measured), (Verdict::NotShown, None), "{kill:?}");
+    assert!(kill.why.contains("appendfsync always") && kill.why.contains("appendfsync everysec"), "{kill:?}");
     assert_eq!(theirs.keys(), 1);
+}
+
+/// Ends a run by a signal as soon as a file is there, and waits for its end.
+fn interrupt(theirs: &Theirs, kill: &str, start: &str, at: &Path) -> std::process::ExitStatus {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_forebay"));
+    command.args(["durability", "--quiet", "--url", &theirs.server.url(), "--allow-faults"]);
+    command.args(["--kill-cmd", kill, "--start-cmd", start]).stdout(std::process::Stdio::null());
+    let mut run = command.spawn().unwrap();
+    until("the command runs", || at.exists() || run.try_wait().unwrap().is_some());
+    assert_eq!(run.try_wait().unwrap(), None, "it ended before {}", at.display());
+    kill_process(Pid::from_child(&run), Signal::INT).unwrap();
+    let mut status = None;
+    until("the run has ended", || {
+        status = run.try_wait().unwrap();
+        status.is_some()
+    });
+    status.unwrap()
+}
+
+#[test]
+fn a_run_that_is_interrupted_leaves_the_server_up() {
+    let theirs = Theirs::start(&[("appendonly", "yes"), ("appendfsync", "everysec")]);
+    let (killing, starting) = (theirs.server.dir().join("killing"), theirs.server.dir().join("starting"));
+    // In the middle of a command that ends it late, and of one that starts it late.
+    let late = format!("touch '{}'; sleep 3; {}", killing.display(), theirs.kill());
+    let status = interrupt(&theirs, &late, &theirs.start_again(), &killing);
+    assert_eq!(status.code(), Some(130));
+    assert!(theirs.server.is_running(), "it was killed although the run had ended");
+    assert_eq!(theirs.keys(), 1, "nothing of ours is left");
+
+    let late = format!("touch '{}'; sleep 1; {}", starting.display(), theirs.start_again());
+    let status = interrupt(&theirs, &theirs.kill(), &late, &starting);
+    assert_eq!(status.code(), Some(130));
+    assert!(!theirs.server.is_running(), "the one of before was killed");
+    assert_eq!(theirs.keys(), 1, "it was started again, and nothing of ours is left");
 }
 
 #[test]

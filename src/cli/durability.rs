@@ -48,6 +48,11 @@ pub(crate) struct Durability {
 
 impl Durability {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
+        anyhow::ensure!(
+            !self.allow_faults || self.on.is_given(),
+            "--allow-faults, --kill-cmd and --start-cmd are about a server of yours: name it by --url; without them \
+             servers of Forebay's own are killed"
+        );
         let commands = self.kill_cmd.clone().zip(self.start_cmd.clone());
         let wanted = Wanted {
             rounds: self.rounds,

@@ -201,7 +201,11 @@ fn code_of(error: &anyhow::Error) -> u8 {
         Some(LoadError::NoServer(_) | LoadError::System { .. }) => return exit::NO_SERVER,
         None => {}
     }
-    if error.is::<ServerError>() { exit::NO_SERVER } else { exit::USAGE }
+    match error.downcast_ref::<ServerError>() {
+        // It was given on the command line.
+        Some(ServerError::Command { .. }) | None => exit::USAGE,
+        Some(_) => exit::NO_SERVER,
+    }
 }
 
 fn code_of_verify(error: &VerifyError) -> u8 {

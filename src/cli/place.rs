@@ -16,8 +16,8 @@ pub(crate) struct Place {
     /// What must hold: a built-in profile (bluesky-8h, met-001, full-network) or a TOML file
     #[arg(long, default_value = profile::DEFAULT)]
     profile: String,
-    /// A server of yours instead of one of Forebay's own; needs --allow-load (`pressure`:
-    /// --allow-faults)
+    /// A server of yours instead of one of Forebay's own; needs --allow-load (`pressure`,
+    /// `durability`: --allow-faults)
     #[arg(long, env = "FOREBAY_URL", hide_env_values = true)]
     url: Option<String>,
     /// Permit writing to --url, under keys of Forebay's own, which are removed afterwards
@@ -32,6 +32,11 @@ impl Place {
     /// What must hold.
     pub(super) fn profile(&self) -> anyhow::Result<Profile> {
         Ok(Profile::load(&self.profile)?)
+    }
+
+    /// Whether a server was given.
+    pub(super) fn is_given(&self) -> bool {
+        self.url.is_some()
     }
 
     /// The server that was given, where one was. `writes` says what would be written to it, where anything would;

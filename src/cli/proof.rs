@@ -20,6 +20,7 @@ use crate::exit;
 use crate::load::pattern::Pattern;
 use crate::proof::target::{self, Target};
 use crate::proof::{Subject, conflict, durability, pressure};
+use crate::report::units::counted;
 use crate::report::{Report, Warning};
 use crate::server::given::Commands;
 use crate::server::{self, given};
@@ -111,6 +112,11 @@ impl On {
         Ok(if stop.load(Relaxed) { exit::INTERRUPTED } else { code })
     }
 
+    /// Whether it is on a server that was given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.place.is_given()
+    }
+
     fn run(&self, wanted: &Wanted<'_>, stop: &Arc<AtomicBool>, global: &Global) -> anyhow::Result<Report> {
         let proofs = wanted.proofs;
         let begun = Begun::now();
@@ -145,8 +151,8 @@ impl On {
             bring_back();
             // The run notices and removes its keys itself, once its writer is gone: before that they would
             // only come back.
-            if let (Some((address, name)), Err(RecvTimeoutError::Timeout)) =
-                (&on_signal, over.recv_timeout(CLEAN_UP))
+            if let Some((address, name)) = &on_signal
+                && over.recv_timeout(CLEAN_UP) == Err(RecvTimeoutError::Timeout)
             {
                 // It did not: the server does not answer, or the run is stuck.
                 leave(address, name);
@@ -163,6 +169,12 @@ impl On {
                         say::tell(&format!(
                             "forebay: filling {address} to a limit: maxmemory, maxmemory-policy and \
                              notify-keyspace-events are changed for the runs, and set back"
+                        ));
+                    }
+                    if let (Some(commands), false) = (&wanted.commands, global.quiet) {
+                        say::tell(&format!(
+                            "forebay: {address} is {commands}, up to {}",
+                            counted(durability::kills_max(self.scale.into(), wanted.rounds), "time", "times")
                         ));
                     }
                 }

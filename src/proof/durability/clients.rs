@@ -43,6 +43,8 @@ pub(super) const FLAT: usize = 2;
 pub(super) struct Signals {
     /// The last writer may go flat out.
     pub flat: AtomicBool,
+    /// The fault has happened, and what it ended is back.
+    pub struck: AtomicBool,
     /// Writers close what they have.
     pub over: AtomicBool,
     /// No more events come.
@@ -94,10 +96,14 @@ impl Writing<'_> {
             if let Some(rate) = self.rate {
                 drop(pusher.paced(rate, LONG, is_over)?);
             } else {
-                while !signals.flat.load(Relaxed) && !is_over() {
-                    std::thread::sleep(Duration::from_millis(1));
+                let is_held = || self.is_held();
+                while !is_over() {
+                    if is_held() || pusher.next == pusher.count {
+                        std::thread::sleep(Duration::from_millis(1));
+                    } else {
+                        pusher.bulk(None, || is_over() || is_held())?;
+                    }
                 }
-                pusher.bulk(None, is_over)?;
             }
             if signals.end_writers.load(Relaxed) == before {
                 pusher.writer.close()?;
@@ -112,6 +118,13 @@ impl Writing<'_> {
             pusher.next = next;
             signals.ended.fetch_add(1, Relaxed);
         }
+    }
+
+    /// Whether the writer that goes flat out waits: until it may, and with enough left for what comes after the fault.
+    fn is_held(&self) -> bool {
+        let acknowledged = self.signals.acknowledged[self.place].load(Relaxed);
+        let has_enough = acknowledged >= self.offer.count() / 3 * 2;
+        !self.signals.flat.load(Relaxed) || has_enough && !self.signals.struck.load(Relaxed)
     }
 
     /// A writer that comes after so many events of each lane.
@@ -146,6 +159,11 @@ pub(super) struct Read {
 }
 
 impl Read {
+    /// Whether a reader told of anything.
+    pub fn is_told(&self) -> bool {
+        self.missing > 0 || !self.faults.is_empty() || !self.back.is_empty()
+    }
+
     /// Takes what was found into the ledger; what may be acknowledged.
     fn take(&mut self, found: Vec<Found>, decoder: &mut Decoder, ledger: &mut Ledger<'_>) -> Vec<(Lane, Id)> {
         let mut done = Vec::new();

@@ -1,8 +1,6 @@
 //! The controls: servers that are bound to lose, and blocks that are taken out, repeated, moved or damaged. Each is judged
 //! by the function that judges the cells.
 
-use std::time::Duration;
-
 use redis::Value;
 
 use super::cell::{Appendfsync, Cell, Fault};
@@ -10,7 +8,7 @@ use super::ground::Ground;
 use super::judge::NotPlayed;
 use super::promise::{Promise, promise};
 use super::scene::{Plant, Seen};
-use super::{BEFORE, Run, judge};
+use super::{BEFORE, LONG, Run, judge};
 use crate::buffer::keys::Name;
 use crate::buffer::writer::Ack;
 use crate::event::lane::Lane;
@@ -86,10 +84,8 @@ impl Plan {
     }
 }
 
-/// How long there is load before a fault that takes everything: longer than any configuration may lose.
-const LONG: Duration = Duration::from_secs(3);
-
 /// What is broken.
+#[derive(Clone, Copy)]
 enum Broken {
     /// A server without an AOF, killed.
     NoAof,
@@ -97,6 +93,28 @@ enum Broken {
     NoFsync,
     /// Blocks changed behind the writer's back.
     Planted(Plan),
+}
+
+impl Broken {
+    fn words(self) -> &'static str {
+        match self {
+            Self::NoAof => "the same load on a server without an AOF, killed",
+            Self::NoFsync => "the same load with appendfsync no, and a power cut",
+            Self::Planted(plan) => plan.words(),
+        }
+    }
+
+    /// Whether the round shows what was broken: a round that failed of something else has caught nothing.
+    fn is_found(self, seen: &Seen) -> bool {
+        let (findings, read) = (&seen.held.findings, &seen.held.read);
+        match self {
+            Self::NoAof | Self::NoFsync => findings.lost() > 0,
+            Self::Planted(Plan::Missing) => findings.lost_middle > 0 && read.missing > 0,
+            Self::Planted(Plan::Repeated) => findings.repeats > 0 || !read.back.is_empty(),
+            Self::Planted(Plan::Moved) => findings.out_of_order > 0 && read.is_told(),
+            Self::Planted(Plan::Flipped) => findings.lost_middle > 0 && !read.faults.is_empty(),
+        }
+    }
 }
 
 /// Runs every control and puts it beside the claims that it is about.
@@ -122,16 +140,12 @@ pub(super) fn attach(run: &Run<'_>, offer: &Offer, claims: &mut [Claim]) -> anyh
     for claim in claims.iter_mut().filter(|claim| claim.measured.is_some()) {
         let fault = claim.id.split('.').nth(1).unwrap_or_default();
         claim.control = Some(match fault {
-            "kill" | "kill-rewrite" | "restart" | "kill-slow-fsync" => {
-                caught("the same load on a server without an AOF, killed", no_aof, claim)
-            }
-            "power" | "power-rewrite" => {
-                caught("the same load with appendfsync no, and a power cut", no_fsync, claim)
-            }
+            "kill" | "kill-rewrite" | "restart" | "kill-slow-fsync" => caught(Broken::NoAof, no_aof, claim),
+            "power" | "power-rewrite" => caught(Broken::NoFsync, no_fsync, claim),
             _ => {
                 turn += 1;
                 let at = (turn - 1) % plans.len();
-                caught(plans[at].words(), &all[at], claim)
+                caught(Broken::Planted(plans[at]), &all[at], claim)
             }
         });
     }
@@ -151,11 +165,12 @@ pub(super) fn planted(
     };
     let plant = |ground: &Ground, name: &Name| Plan::Missing.plant(ground, name);
     let seen = run.on_ground(ground, offer, *cell, 0, BEFORE, Some(&plant as Plant<'_>))?;
-    Ok(caught(Plan::Missing.words(), &seen, claim))
+    Ok(caught(Broken::Planted(Plan::Missing), &seen, claim))
 }
 
 /// What the claim's own judgement says of something broken.
-fn caught(what: &str, seen: &Result<Seen, NotPlayed>, claim: &Claim) -> Control {
+fn caught(broken: Broken, seen: &Result<Seen, NotPlayed>, claim: &Claim) -> Control {
+    let what = broken.words();
     match seen {
         Ok(seen) => {
             // By what is promised of the cell that is claimed of.
@@ -163,7 +178,9 @@ fn caught(what: &str, seen: &Result<Seen, NotPlayed>, claim: &Claim) -> Control 
             let promised = promise(cell).unwrap_or(Promise::Nothing);
             let judged = judge::kept(cell, promised, std::slice::from_ref(seen));
             let id = judged.id.clone();
-            Control::of(what, &[judged], &id)
+            let control = Control::of(what, &[judged], &id);
+            let measured = format!("not what was broken: {}", control.measured);
+            if broken.is_found(seen) { control } else { Control { caught: false, measured, ..control } }
         }
         Err(NotPlayed::Absent(why) | NotPlayed::Broken(why)) => Control {
             what: what.into(),

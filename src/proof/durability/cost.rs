@@ -108,9 +108,12 @@ pub(super) fn claim(run: &Run<'_>) -> anyhow::Result<Claim> {
     let asked = costs.iter().find(|cost| cost.way == ["yes", set, "no"]);
     let outcomes: Vec<&Outcome> = asked.iter().flat_map(|cost| [&cost.plain, &cost.rewriting]).collect();
     let mut claim = judge(run, set, &outcomes);
-    claim.control = Some(control(run, &payloads)?);
     claim.evidence.extend(tables(&costs, count));
-    Ok(claim)
+    Ok(match control(run, &payloads)? {
+        Ok(control) => Claim { control: Some(control), ..claim },
+        // Figures without a control are figures, and no claim.
+        Err(why) => claim.not_shown(why),
+    })
 }
 
 /// How long operations are sent.
@@ -212,21 +215,19 @@ fn operate(run: &Run<'_>, address: &Address, payloads: &Payloads) -> anyhow::Res
     Ok(driver::run(&plan, &AtomicBool::new(false), &mut |_| {})?)
 }
 
-/// The same operations under `always`, on a disk that is slow.
-fn control(run: &Run<'_>, payloads: &Payloads) -> anyhow::Result<Control> {
+/// The same operations under `always`, on a disk that is slow; or why there is none.
+fn control(run: &Run<'_>, payloads: &Payloads) -> anyhow::Result<Result<Control, String>> {
     let what = format!("appendfsync always on a disk whose fsync takes {} ms", SLOW.as_millis());
     let ground =
         match Ground::new(run.on.binary, run.on.profile, Fault::FsyncFails, &[("appendfsync", "always")]) {
             Ok(ground) => ground,
-            Err(NoGround::Disk(error)) => {
-                return Ok(Control { what, caught: false, measured: error.to_string() });
-            }
+            Err(NoGround::Disk(error)) => return Ok(Err(format!("it has no control here: {error}"))),
             Err(error) => return Err(error.into()),
         };
     ground.disk()?.slow_fsync(SLOW);
     let outcome = operate(run, &ground.address, payloads);
     ground.disk()?.heal_fsync();
-    Ok(Control::of(what, &[judge(run, "always", &[&outcome?])], ID))
+    Ok(Ok(Control::of(what, &[judge(run, "always", &[&outcome?])], ID)))
 }
 
 fn judge(run: &Run<'_>, appendfsync: &str, outcomes: &[&Outcome]) -> Claim {

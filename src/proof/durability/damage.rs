@@ -1,16 +1,16 @@
 //! Damage to an AOF that was whole: its end cut off at any byte, a bit flipped anywhere. No setting promises anything
 //! here; what is claimed is that no more is lost than was cut, and that nobody reads what is damaged without being told.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use memchr::memmem;
 use redis::Connection;
 
+use super::aof::{copy_all, ends, frames, newest_log};
 use super::clients::{Read, read_all};
 use super::ground::Ground;
 use super::{Run, cell};
-use crate::buffer::entry::{Entry, Id};
 use crate::buffer::keys::Name;
 use crate::buffer::overflow::{Fate, Told};
 use crate::buffer::writer::{Options, Writer};
@@ -22,8 +22,9 @@ use crate::proof::offer::Offer;
 use crate::proof::push::Pusher;
 use crate::server::{Folder, Purpose, ServerError};
 
-/// Events in the AOF.
+/// Events in the AOF, and those that a writer adds where it seems whole.
 const EVENTS: u64 = 20_000;
+const MORE: u64 = 500;
 /// Bytes of its end that are cut off, at the most.
 pub(super) const TAIL: u64 = 64 << 10;
 /// Places that are tried at quick scale.
@@ -31,13 +32,11 @@ const QUICK: u64 = 12;
 /// Flips that are tried at full scale.
 const FULL_FLIPS: u64 = 500;
 
-/// How a transaction ends in an AOF.
-const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
-
 /// An AOF that was whole.
 pub(super) struct Whole {
     name: Name,
     offer: Offer,
+    options: Options,
     pushed: u64,
     /// A copy of its folder.
     copy: Folder,
@@ -60,8 +59,21 @@ pub(super) enum Came {
 pub(super) struct Up {
     pub findings: Findings,
     pub read: Read,
-    /// Events that the lanes' hashes know of and the lanes do not have, at their ends.
-    pub short: u64,
+    /// Whether a lane's hash and its last block disagree.
+    pub is_at_odds: bool,
+    /// What came of a writer that went on.
+    pub after: After,
+}
+
+/// What came of a writer that went on where the lanes end.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// Nobody tried.
+    Untried,
+    /// It was refused, or a reader told of something.
+    Told,
+    /// So many events that it was told are stored were not read, or were read otherwise.
+    Wrong(u64),
 }
 
 /// A server for damaged copies.
@@ -78,12 +90,13 @@ fn ground(run: &Run<'_>) -> anyhow::Result<Ground> {
 impl Whole {
     /// Fills a server and ends it.
     pub fn new(run: &Run<'_>) -> anyhow::Result<Self> {
-        let offer = Offer::draw(run.on.seed, run.on.profile.load.rate, EVENTS, run.on.progress)?;
+        let offer = Offer::draw(run.on.seed, run.on.profile.load.rate, EVENTS + MORE, run.on.progress)?;
         let mut ground = ground(run)?;
         let name: Name = "whole".parse()?;
         let limits = run.on.profile.limits().map_err(anyhow::Error::msg)?;
-        let writer = Writer::open(&ground.address, &name, &Options { limits, ..Options::default() })?;
-        let mut pusher = Pusher::new(writer, &offer.events, offer.count(), offer.rate);
+        let options = Options { limits, ..Options::default() };
+        let writer = Writer::open(&ground.address, &name, &options)?;
+        let mut pusher = Pusher::new(writer, &offer.events, EVENTS, offer.rate);
         pusher.bulk(None, || false)?;
         let pushed = pusher.next;
         pusher.writer.close()?;
@@ -97,7 +110,7 @@ impl Whole {
         let written = fs::read(copy.path().join(&file))?;
         let ends = ends(&written, &frames)?;
         let bytes = written.len() as u64;
-        Ok(Self { name, offer, pushed, copy, file, bytes, ends })
+        Ok(Self { name, offer, options, pushed, copy, file, bytes, ends })
     }
 
     /// A server to try copies on.
@@ -148,16 +161,35 @@ impl Bench<'_> {
             Err(error) => return Err(error.into()),
         }
         let mut connection = self.ground.address.dial()?;
-        let Whole { name, offer, pushed, .. } = self.whole;
-        after(&mut connection, name)?;
+        after(&mut connection, &self.whole.name)?;
+        let (read, findings) = self.read(self.whole.pushed)?;
+        let is_at_odds = is_at_odds(&mut connection, &self.whole.name)?;
+        Ok(Came::Up(Box::new(Up { findings, read, is_at_odds, after: After::Untried })))
+    }
+
+    /// Reads all there is, and what became of the first so many events.
+    fn read(&self, acknowledged: u64) -> anyhow::Result<(Read, Findings)> {
+        let Whole { name, offer, .. } = self.whole;
         let make = |index: u64, out: &mut Vec<u8>| offer.events.write_event(index, out);
         let mut ledger = offer.ledger(&make);
         let read = read_all(&self.ground.address, name, &mut ledger)?;
-        for (lane, events) in offer.by_lane(*pushed) {
+        for (lane, events) in offer.by_lane(acknowledged) {
             ledger.told(Told { lane, fate: Fate::Acknowledged, from: 0, events });
         }
-        let short = short(&mut connection, name)?;
-        Ok(Came::Up(Box::new(Up { findings: ledger.findings(), read, short })))
+        Ok((read, ledger.findings()))
+    }
+
+    /// Writes on where the lanes end, and reads it.
+    fn go_on(&self) -> anyhow::Result<After> {
+        let Whole { name, offer, options, pushed, .. } = self.whole;
+        let Ok(writer) = Writer::open(&self.ground.address, name, options) else { return Ok(After::Told) };
+        let mut pusher = Pusher::new(writer, &offer.events, offer.count(), offer.rate);
+        pusher.next = *pushed;
+        if pusher.bulk(None, || false).is_err() || pusher.writer.close().is_err() {
+            return Ok(After::Told);
+        }
+        let (read, findings) = self.read(offer.count())?;
+        Ok(if read.is_told() { After::Told } else { After::Wrong(findings.lost() + wrong(&findings)) })
     }
 
     /// Cuts so many bytes off the end.
@@ -175,94 +207,51 @@ impl Bench<'_> {
             }
             fs::write(file, bytes)
         };
-        self.with(flip, |_, _| Ok(()))
-    }
-}
-
-/// The blocks of a buffer: frames and events.
-fn frames(connection: &mut Connection, name: &Name) -> anyhow::Result<Vec<(Vec<u8>, u64)>> {
-    let mut blocks = Vec::new();
-    for lane in Lane::ALL {
-        let entries: Vec<(String, Vec<redis::Value>)> =
-            redis::cmd("XRANGE").arg(name.stream(lane)).arg("-").arg("+").query(connection)?;
-        for (id, fields) in entries {
-            let id = Id::parse(&id).ok_or_else(|| anyhow::anyhow!("{id} is no id"))?;
-            let entry = Entry::read(id, fields).map_err(|why| anyhow::anyhow!("block {id}: {why}"))?;
-            blocks.push((entry.frame, entry.events));
+        let mut came = self.with(flip, |_, _| Ok(()))?;
+        // Where nothing is noticed, what was written before is there; what is written next must be too.
+        if let Came::Up(up) = &mut came
+            && !up.is_known()
+        {
+            up.after = self.go_on()?;
         }
+        Ok(came)
     }
-    Ok(blocks)
 }
 
-/// Where the transactions of blocks end in an AOF. The server writes what a script did as a transaction, and frames as
-/// they are.
-fn ends(written: &[u8], frames: &[(Vec<u8>, u64)]) -> anyhow::Result<Vec<(u64, u64)>> {
-    let end_of = |frame: &[u8]| {
-        let at = memmem::find(written, frame)? + frame.len();
-        Some(at + memmem::find(&written[at..], EXEC)? + EXEC.len())
-    };
-    let place = |(frame, events): &(Vec<u8>, u64)| {
-        let end =
-            end_of(frame).ok_or_else(|| anyhow::anyhow!("a block that was stored is not in the AOF"))?;
-        Ok((end as u64, *events))
-    };
-    frames.iter().map(place).collect()
+impl Up {
+    /// Whether anybody is told of anything.
+    pub fn is_known(&self) -> bool {
+        self.is_at_odds || self.read.is_told() || self.after == After::Told
+    }
 }
 
-/// Events that a lane's hash knows of and the lane does not have at its end.
-fn short(connection: &mut Connection, name: &Name) -> anyhow::Result<u64> {
-    let mut short = 0;
+/// Events that are wrong, whatever happened.
+pub(super) fn wrong(findings: &Findings) -> u64 {
+    findings.unexpected + findings.repeats + findings.out_of_order
+}
+
+/// Whether a lane's hash and its last block disagree: in number, events or cursor.
+fn is_at_odds(connection: &mut Connection, name: &Name) -> anyhow::Result<bool> {
     for lane in Lane::ALL {
-        let known: Option<u64> = redis::cmd("HGET").arg(name.writer(lane)).arg("e").query(connection)?;
-        let last: Vec<(String, Vec<redis::Value>)> = redis::cmd("XREVRANGE")
+        let hash: [Option<Vec<u8>>; 3] =
+            redis::cmd("HMGET").arg(name.writer(lane)).arg(&["s", "e", "c"]).query(connection)?;
+        let last: Vec<(String, HashMap<String, Vec<u8>>)> = redis::cmd("XREVRANGE")
             .arg(name.stream(lane))
             .arg("+")
             .arg("-")
             .arg("COUNT")
             .arg(1)
             .query(connection)?;
-        let last = last.into_iter().find_map(|(id, fields)| Entry::read(Id::parse(&id)?, fields).ok());
-        short += known.unwrap_or(0).saturating_sub(last.map_or(0, |entry| entry.total));
-    }
-    Ok(short)
-}
-
-/// Makes a folder's files those of another, and removes whatever else is there.
-fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(to)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            fs::remove_dir_all(&path)?;
-        } else if path.extension().is_some_and(|end| end == "aof" || end == "rdb") {
-            fs::remove_file(&path)?;
+        let is_at_odds = match last.first() {
+            Some((_, last)) => {
+                ["s", "e", "c"].iter().zip(&hash).any(|(field, known)| last.get(*field) != known.as_ref())
+            }
+            // A lane that has no block: a hash that tells of one.
+            None => hash[0].as_ref().is_some_and(|number| number != b"0"),
+        };
+        if is_at_odds {
+            return Ok(true);
         }
     }
-    for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        let Some(name) = path.file_name() else { continue };
-        if path.is_dir() {
-            fs::create_dir(to.join(name))?;
-            copy_all(&path, &to.join(name))?;
-        } else if path.extension().is_some_and(|end| ["aof", "manifest", "rdb"].iter().any(|of| end == *of)) {
-            fs::copy(&path, to.join(name))?;
-        }
-    }
-    Ok(())
-}
-
-/// The file of an AOF that was written last, from the server's folder.
-fn newest_log(folder: &Path) -> anyhow::Result<PathBuf> {
-    let (single, parts) = (PathBuf::from("appendonly.aof"), folder.join("appendonlydir"));
-    if folder.join(&single).is_file() {
-        return Ok(single);
-    }
-    let mut logs = Vec::new();
-    for entry in fs::read_dir(&parts)? {
-        let path = entry?.path();
-        if path.to_string_lossy().ends_with(".incr.aof") {
-            logs.push((fs::metadata(&path)?.len(), path));
-        }
-    }
-    let newest = logs.into_iter().max().ok_or_else(|| anyhow::anyhow!("no AOF in {}", parts.display()))?;
-    Ok(newest.1.strip_prefix(folder)?.to_owned())
+    Ok(false)
 }

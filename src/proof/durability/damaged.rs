@@ -1,7 +1,7 @@
 //! From damage to claims, with their controls.
 
 use super::Run;
-use super::damage::{Came, TAIL, Up, Whole};
+use super::damage::{After, Came, TAIL, Whole, wrong};
 use crate::buffer::keys::Name;
 use crate::event::lane::Lane;
 use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit};
@@ -66,13 +66,10 @@ fn forget_the_last(connection: &mut redis::Connection, name: &Name) -> anyhow::R
         before.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].clone()).unwrap_or_default()
     };
     redis::cmd("XDEL").arg(&key).arg(id).exec(connection)?;
-    redis::cmd("HSET").arg(&hash).arg("s").arg(field("s")).arg("e").arg(field("e")).exec(connection)?;
+    let mut set = redis::cmd("HSET");
+    ["s", "e", "c"].iter().fold(set.arg(&hash), |set, name| set.arg(*name).arg(field(name)));
+    set.exec(connection)?;
     Ok(())
-}
-
-/// Events that are wrong, whatever happened.
-fn wrong(up: &Up) -> u64 {
-    up.findings.unexpected + up.findings.repeats + up.findings.out_of_order
 }
 
 /// Whether a cut costs what it takes a byte of, and nothing else.
@@ -89,7 +86,7 @@ fn judge_cuts(came: &[(u64, Came)], cost: impl Fn(u64) -> u64) -> Claim {
                 let lost = up.findings.lost();
                 // Of each lane only the end may be gone.
                 let elsewhere = up.findings.lost_prefix + up.findings.lost_middle;
-                beyond += lost.abs_diff(cost(*cut)) + elsewhere + wrong(up);
+                beyond += (lost - elsewhere).abs_diff(cost(*cut)) + elsewhere + wrong(&up.findings);
                 most = most.max(lost);
             }
             Came::Refused(log) => refused.push(format!("{cut} bytes cut off: {}", last(log))),
@@ -120,7 +117,8 @@ fn last(log: &str) -> String {
 /// Whether a flipped bit is never read without anybody being told.
 fn judge_flips(came: &[Came]) -> Claim {
     let statement = "a bit flipped anywhere in an AOF is noticed: the server does not load it, or readers are told of what is \
-                     damaged or missing, or the lane's hash says that it was longer";
+                     damaged or missing, or a lane's last block and its hash disagree; else every event is there, and so is \
+                     what a writer adds";
     let (mut silent, mut told, mut harmless, mut refused, mut log) = (0, 0, 0, 0, None);
     for came in came {
         match came {
@@ -129,12 +127,11 @@ fn judge_flips(came: &[Came]) -> Claim {
                 log.get_or_insert(said);
             }
             Came::Up(up) => {
-                let lost = up.findings.lost();
-                let known =
-                    !up.read.faults.is_empty() || !up.read.back.is_empty() || up.read.missing + up.short > 0;
-                match (lost + wrong(up), known) {
-                    (0, false) => harmless += 1,
+                let after = if let After::Wrong(events) = up.after { events } else { 0 };
+                // What is gone before is gone afterwards too.
+                match ((up.findings.lost() + wrong(&up.findings)).max(after), up.is_known()) {
                     (_, true) => told += 1,
+                    (0, false) => harmless += 1,
                     (events, false) => silent += events,
                 }
             }

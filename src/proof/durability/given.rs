@@ -2,16 +2,21 @@
 
 use super::cell::{Appendfsync, Cell, Fault};
 use super::controls::planted;
-use super::ground::Ground;
+use super::ground::{Ground, Settings};
 use super::judge::{self, NotPlayed, Rounds};
 use super::promise::promise;
 use super::scene::names;
-use super::{BEFORE, Run};
+use super::{BEFORE, Run, rounds};
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::buffer::writer::Ack;
-use crate::proof::claim::Claim;
+use crate::proof::claim::{Claim, Evidence};
 use crate::proof::target;
+
+/// How events are acknowledged, in each cell.
+const ACKS: [Ack; 2] = [Ack::Reply, Ack::Fsync];
+/// Cells at the most.
+pub(super) const CELLS_MAX: u64 = ACKS.len() as u64;
 
 /// What is shown of it.
 pub(super) fn claims(run: &Run<'_>, address: &Address) -> anyhow::Result<Vec<Claim>> {
@@ -26,15 +31,17 @@ pub(super) fn claims(run: &Run<'_>, address: &Address) -> anyhow::Result<Vec<Cla
     let names = names(run.on.name)?;
     let _keys: Vec<_> = names.iter().map(|name| run.on.target.keys(name)).collect();
     let offer = run.offer()?;
-    let rounds = run.rounds();
-    let tried: Vec<Cell> = cells(address)?.collect();
+    let rounds = rounds(run.on.scale, run.rounds);
+    let set = Settings::of(address)?;
+    let tried: Vec<Cell> = cells(address, &set)?.collect();
     run.on.progress.begin("faults", tried.len() as u64 * rounds);
     let (mut cells, mut done) = (Vec::new(), 0);
     for cell in &tried {
         let mut played: Rounds = Ok(Vec::new());
         for round in 0..rounds {
-            let mut ground = Ground::given(address, commands)?;
+            let mut ground = Ground::given(address, commands, &set)?;
             let seen = run.on_ground(&mut ground, &offer, *cell, round, BEFORE, None)?;
+            drop(ground);
             remove(address, &names);
             match (&mut played, seen) {
                 (Ok(played), Ok(seen)) => played.push(seen),
@@ -50,9 +57,14 @@ pub(super) fn claims(run: &Run<'_>, address: &Address) -> anyhow::Result<Vec<Cla
         cells.push((*cell, played));
     }
     let mut claims = judge::claims(&cells);
+    for claim in &mut claims {
+        let text = format!("{address} was set to {}; {commands}", set.words());
+        claim.evidence.push(Evidence::Note { text });
+    }
     for claim in claims.iter_mut().filter(|claim| claim.measured.is_some()) {
-        let mut ground = Ground::given(address, commands)?;
+        let mut ground = Ground::given(address, commands, &set)?;
         claim.control = Some(planted(run, &mut ground, &offer, &tried, claim)?);
+        drop(ground);
         remove(address, &names);
     }
     Ok(claims)
@@ -65,13 +77,11 @@ fn remove(address: &Address, names: &[Name]) {
 }
 
 /// A kill, as the server is set: what is acknowledged by reply, and after fsync where it can say so.
-fn cells(address: &Address) -> anyhow::Result<impl Iterator<Item = Cell>> {
-    let (mut connection, _) = address.connect()?;
-    let set = target::setting(&mut connection, "appendfsync").unwrap_or_default();
-    let appendfsync = Appendfsync::ALL.into_iter().find(|known| known.word() == set);
+fn cells(address: &Address, set: &Settings) -> anyhow::Result<impl Iterator<Item = Cell>> {
+    let appendfsync = Appendfsync::ALL.into_iter().find(|known| known.word() == set.appendfsync());
     let appendfsync = appendfsync.ok_or_else(|| {
         anyhow::anyhow!("{address} does not tell its appendfsync: CONFIG GET must be allowed")
     })?;
-    let cells = [Ack::Reply, Ack::Fsync].map(|ack| Cell { fault: Fault::Kill, appendfsync, ack });
+    let cells = ACKS.map(|ack| Cell { fault: Fault::Kill, appendfsync, ack });
     Ok(cells.into_iter().filter(|cell| promise(*cell).is_ok()))
 }

@@ -1,18 +1,20 @@
 //! Where a cell takes place: a server of our own, on a disk of our own where the fault needs one; or somebody's, that is
 //! killed and started by commands of theirs.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 use super::cell::Fault;
-use super::strike::{wait, wait_for};
+use super::judge::NotPlayed;
+use super::strike::wait_for;
 use crate::buffer::connect::Address;
 use crate::profile::Profile;
-use crate::proof::target::facts_of;
+use crate::proof::target::{facts_of, setting};
 use crate::server::fault::disk::{Disk, DiskError};
 use crate::server::fault::network::{NetworkError, Proxy};
-use crate::server::given::{self, Commands};
+use crate::server::given::{self, Commands, Look, Standing};
 use crate::server::{Conf, Server, ServerBinary, ServerError};
 
 /// Room on a disk of our own, which lives in memory.
@@ -21,11 +23,61 @@ const ROOM: u64 = 1 << 30;
 /// How long somebody's server may take to answer and to have loaded its data.
 const LOADING: Duration = Duration::from_secs(600);
 
+/// Settings that a claim about somebody's server rests on.
+const SETTINGS: [&str; 3] = ["appendonly", "appendfsync", "dir"];
+
 /// A server of ours, or somebody's.
 enum Host {
     Own(Server),
-    /// With the id of the process that answered last, by its own account.
-    Given(Commands, String),
+    Given(Box<Given>),
+}
+
+/// Somebody's server.
+struct Given {
+    commands: Commands,
+    look: Look,
+    /// The id of the process that answered last, by its own account.
+    run_id: String,
+    set: Settings,
+}
+
+/// What somebody's server is set to, each in the order of [`SETTINGS`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Settings([String; SETTINGS.len()]);
+
+impl Settings {
+    /// As the server says.
+    pub fn of(address: &Address) -> anyhow::Result<Self> {
+        let mut connection = address.dial()?;
+        Ok(Self(SETTINGS.map(|name| setting(&mut connection, name).unwrap_or_else(|| "not readable".into()))))
+    }
+
+    /// What it fsyncs by.
+    pub fn appendfsync(&self) -> &str {
+        &self.0[1]
+    }
+
+    /// Each with its value.
+    pub fn words(&self) -> String {
+        let words: Vec<String> =
+            SETTINGS.iter().zip(&self.0).map(|(name, value)| format!("{name} {value}")).collect();
+        words.join(", ")
+    }
+
+    /// Refuses a server that is no longer set so: what is claimed would be claimed of something else.
+    fn still(&self, address: &Address) -> anyhow::Result<()> {
+        let now = Self::of(address)?;
+        if now == *self {
+            return Ok(());
+        }
+        let why = format!(
+            "{address} was set to {}, and is now to {}: nothing is claimed of settings that change. Where they were made by \
+             CONFIG SET, CONFIG REWRITE keeps them over a start",
+            self.words(),
+            now.words()
+        );
+        Err(NotPlayed::Absent(why).into())
+    }
 }
 
 /// A server, and the disk under it.
@@ -90,9 +142,13 @@ impl Ground {
         Ok(Self { host: Host::Own(server), disk, proxy, address, front })
     }
 
-    /// Somebody's server.
-    pub fn given(address: &Address, commands: &Commands) -> anyhow::Result<Self> {
-        let host = Host::Given(commands.clone(), run_id(address)?);
+    /// Somebody's server, which must be set so.
+    pub fn given(address: &Address, commands: &Commands, set: &Settings) -> anyhow::Result<Self> {
+        set.still(address)?;
+        let whose = address.clone();
+        let look = Look(Arc::new(move || standing(&whose)));
+        let (commands, run_id, set) = (commands.clone(), run_id(address)?, set.clone());
+        let host = Host::Given(Box::new(Given { commands, look, run_id, set }));
         Ok(Self { host, disk: None, proxy: None, address: address.clone(), front: address.clone() })
     }
 
@@ -102,6 +158,11 @@ impl Ground {
             Host::Own(server) => Ok(server),
             Host::Given(..) => anyhow::bail!("{} is not a server of our own", self.address),
         }
+    }
+
+    /// Whether this is the command of somebody's that ends it.
+    pub fn is_killed_by(&self, line: &str) -> bool {
+        matches!(&self.host, Host::Given(given) if given.commands.kill == line)
     }
 
     /// Whether it is our own.
@@ -128,12 +189,7 @@ impl Ground {
     pub fn kill(&mut self) -> anyhow::Result<()> {
         match &mut self.host {
             Host::Own(server) => Ok(server.kill()?),
-            Host::Given(commands, _) => {
-                commands.kill()?;
-                let address = &self.address;
-                wait("it is gone", || Ok(address.dial().is_err()))
-                    .with_context(|| format!("`{}` ended well, and {address} still answers", commands.kill))
-            }
+            Host::Given(given) => Ok(given.commands.kill(&given.look)?),
         }
     }
 
@@ -142,16 +198,21 @@ impl Ground {
         let started = Instant::now();
         match &mut self.host {
             Host::Own(server) => server.restart()?,
-            Host::Given(commands, before) => {
-                commands.start()?;
+            Host::Given(given) => {
+                given.commands.start()?;
                 let (address, mut now) = (&self.address, None);
                 wait_for(LOADING, "it answers and has loaded its data", || {
                     now = run_id(address).ok();
                     Ok(now.is_some())
                 })?;
-                let now = now.unwrap_or_default();
-                anyhow::ensure!(now != *before, "{address} is the same process as before: it was never down");
-                *before = now;
+                let (took, now) = (started.elapsed(), now.unwrap_or_default());
+                anyhow::ensure!(
+                    now != given.run_id,
+                    "{address} is the same process as before: it was never down"
+                );
+                given.run_id = now;
+                given.set.still(address)?;
+                return Ok(took);
             }
         }
         Ok(started.elapsed())
@@ -179,20 +240,20 @@ impl Ground {
 impl Drop for Ground {
     fn drop(&mut self) {
         // A cell that ended in the middle must not leave somebody's server down.
-        let outcome = if self.is_own() { None } else { given::start_again() };
-        match outcome {
-            None => {}
-            // What is removed next must find it ready.
-            Some(Ok(_)) => {
-                let address = &self.address;
-                let ready =
-                    wait_for(LOADING, "it answers and has loaded its data", || Ok(run_id(address).is_ok()));
-                if let Err(error) = ready {
-                    tracing::warn!("{address}: {error}");
-                }
-            }
-            Some(Err(error)) => tracing::warn!("{} is down: {error}", self.address),
+        if !self.is_own()
+            && let Some(Err(error)) = given::start_again()
+        {
+            tracing::warn!("{} is down: {error}", self.address);
         }
+    }
+}
+
+/// How somebody's server stands.
+fn standing(address: &Address) -> Standing {
+    match (address.dial(), run_id(address)) {
+        (Err(_), _) => Standing::Gone,
+        (Ok(_), Err(_)) => Standing::Loading,
+        (Ok(_), Ok(_)) => Standing::Ready,
     }
 }
 

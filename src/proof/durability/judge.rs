@@ -14,11 +14,13 @@ const RESTART: u8 = 4;
 const FAULT: u8 = 7;
 
 /// Why a cell has no rounds to judge.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(super) enum NotPlayed {
-    /// It cannot be tried here.
+    /// It cannot be tried here, or did not come to the fault.
+    #[error("{0}")]
     Absent(String),
     /// It did not come to its end: the server did not come back, or a client did not go on.
+    #[error("{0}")]
     Broken(String),
 }
 
@@ -32,7 +34,14 @@ pub(super) fn claims(cells: &[(Cell, Rounds)]) -> Vec<Claim> {
         .filter_map(|(cell, rounds)| {
             let promised = promise(*cell).ok().filter(|promised| *promised != Promise::None)?;
             Some(match rounds {
-                Ok(rounds) => kept(*cell, promised, rounds),
+                Ok(rounds) => {
+                    let mut claim = kept(*cell, promised, rounds);
+                    let is_late = cell.fault == Fault::Kill && cell.appendfsync == Appendfsync::Everysec;
+                    if is_late && claim.measured > Some(0.0) {
+                        claim.why.push_str(LATE);
+                    }
+                    claim
+                }
                 Err(NotPlayed::Absent(why)) => blank(*cell, promised).not_shown(why),
                 Err(NotPlayed::Broken(why)) => {
                     let mut claim = blank(*cell, promised).not_shown(why);
@@ -83,22 +92,19 @@ fn blank(cell: Cell, promised: Promise) -> Claim {
     Claim::judged(&cell.id(), step(cell), statement(cell, promised), judged_by(promised), 0.0, "")
 }
 
+/// What is said of a kill that cost something under everysec.
+const LATE: &str = ". Under everysec a server answers up to 2 s before it writes while an fsync is slow";
+
 /// Whether every round of a cell kept what is promised.
 pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Claim {
     let judged = rounds.iter().map(|seen| (figure(seen, promised), seen));
-    // The worst speaks for all of them.
-    let worst = judged.max_by(|(a, x), (b, y)| {
-        wrongs(x, cell, promised).len().cmp(&wrongs(y, cell, promised).len()).then(a.total_cmp(b))
-    });
-    let Some((measured, seen)) = worst else { return blank(cell, promised).not_shown("no round was played") };
+    // The one that cost most speaks for all of them; what no configuration permits is said of whichever had it.
+    let Some((measured, seen)) = judged.max_by(|(a, _), (b, _)| a.total_cmp(b)) else {
+        return blank(cell, promised).not_shown("no round was played");
+    };
     let mut why = sentence(seen, rounds.len());
-    if cell.fault == Fault::Kill && cell.appendfsync == Appendfsync::Everysec && figure(seen, promised) > 0.0
-    {
-        why = format!(
-            "{why}. Under everysec a server answers up to 2 s before it writes while an fsync is slow"
-        );
-    }
-    let wrongs = wrongs(seen, cell, promised);
+    let wrongs =
+        rounds.iter().map(|seen| wrongs(seen, cell, promised)).max_by_key(Vec::len).unwrap_or_default();
     for wrong in &wrongs {
         why = format!("{wrong}; {why}");
     }

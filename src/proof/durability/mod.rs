@@ -1,10 +1,11 @@
 //! The durability proof: what is left of the acknowledged events after a kill, a power cut, a full disk, a failing fsync?
 //!
-//! Each cell is a fault under a way to fsync and a way to acknowledge. Two writers write through it, one at the profile's
-//! rate and one flat out, and a group reads; the ledger outlives everything. What each configuration promises is said
+//! Each cell is a fault under a way to fsync and a way to acknowledge. Three writers write through it, two at the profile's
+//! rate and one flat out, and a group reads what the first of them writes; the ledger outlives everything. What each configuration promises is said
 //! beforehand (`promise`), and each cell is held against it. The controls are a server without an AOF that is killed,
 //! one that never fsyncs and loses its power, and blocks that are taken out, repeated, moved or damaged.
 
+mod aof;
 mod cell;
 mod clients;
 mod controls;
@@ -30,12 +31,13 @@ use crate::proof::offer::Offer;
 use crate::proof::side;
 use crate::proof::target::Target;
 use crate::proof::{Scale, Subject};
+use crate::server::ServerError;
 use crate::server::given::Commands;
 
 use cell::Cell;
 use ground::{Ground, NoGround};
 use judge::{NotPlayed, Rounds};
-use promise::promise;
+use promise::{Promise, promise};
 use scene::{Plant, Scene, Seen};
 
 /// Events drawn for a cell: more than a writer that goes flat out can push in one.
@@ -44,6 +46,8 @@ const EVENTS: u64 = 600_000;
 const FULL_ROUNDS: u64 = 50;
 /// How long there is load before the fault, and up to a second more.
 const BEFORE: Duration = Duration::from_millis(600);
+/// The same before a fault that may cost what is younger than something: longer than that, so that more can be lost.
+const LONG: Duration = Duration::from_secs(3);
 
 /// The proof of a subject.
 #[derive(Clone)]
@@ -70,7 +74,7 @@ impl Run<'_> {
             return given::claims(self, address);
         }
         let offer = self.offer()?;
-        let rounds = self.rounds();
+        let rounds = rounds(self.on.scale, self.rounds);
         let tried: Vec<Cell> = Cell::all().filter(|cell| promise(*cell).is_ok()).collect();
         // Round by round, so that an interrupted or failing run has seen every cell soon.
         let plays: Vec<(Cell, u64)> =
@@ -78,7 +82,8 @@ impl Run<'_> {
         self.on.progress.begin("faults", plays.len() as u64);
         let seen = side::by_side(&plays, self.on.progress, |(cell, round)| {
             let over = [("appendfsync", cell.appendfsync.word())];
-            self.scene(&offer, *cell, *round, BEFORE, &over, None)
+            let before = if matches!(promise(*cell), Ok(Promise::Within(_))) { LONG } else { BEFORE };
+            self.scene(&offer, *cell, *round, before, &over, None)
         })?;
         let mut claims = judge::claims(&gathered(&tried, &plays, seen));
         if let Some(first) = claims.first_mut() {
@@ -104,13 +109,6 @@ impl Run<'_> {
 
     fn offer(&self) -> anyhow::Result<Offer> {
         Offer::draw(self.on.seed, self.on.profile.load.rate, EVENTS, self.on.progress)
-    }
-
-    fn rounds(&self) -> u64 {
-        self.rounds.unwrap_or(match self.on.scale {
-            Scale::Quick => 1,
-            Scale::Full => FULL_ROUNDS,
-        })
     }
 
     /// A round of a cell on a server of our own; or why it cannot be tried here.
@@ -155,12 +153,34 @@ impl Run<'_> {
         match scene.play(ground) {
             Ok(seen) => Ok(Ok(seen)),
             Err(error) if crate::server::ending() => Err(error),
-            Err(error) => Ok(Err(match error.downcast_ref::<Error>() {
-                Some(Error::NoFsync(why)) => NotPlayed::Absent(why.clone()),
-                _ => NotPlayed::Broken(format!("{error:#}")),
-            })),
+            Err(error) => not_played(error, ground).map(Err),
         }
     }
+}
+
+/// Why a round has nothing to judge; or the error, where nothing was tried because of it.
+fn not_played(error: anyhow::Error, ground: &Ground) -> anyhow::Result<NotPlayed> {
+    if let Some(why) = error.downcast_ref::<NotPlayed>() {
+        return Ok(why.clone());
+    }
+    match (error.downcast_ref::<Error>(), error.downcast_ref::<ServerError>()) {
+        (Some(Error::NoFsync(why)), _) => Ok(NotPlayed::Absent(why.clone())),
+        // The command that should have ended it did not.
+        (_, Some(ServerError::Command { line, .. })) if ground.is_killed_by(line) => Err(error),
+        _ => Ok(NotPlayed::Broken(format!("{error:#}"))),
+    }
+}
+
+/// How often somebody's server is killed, at the most: each cell in each round and for its control.
+pub fn kills_max(scale: Scale, wanted: Option<u64>) -> u64 {
+    given::CELLS_MAX * (rounds(scale, wanted) + 1)
+}
+
+fn rounds(scale: Scale, wanted: Option<u64>) -> u64 {
+    wanted.unwrap_or(match scale {
+        Scale::Quick => 1,
+        Scale::Full => FULL_ROUNDS,
+    })
 }
 
 /// The buffers that the proof fills on a server, besides its own name.

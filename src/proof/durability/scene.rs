@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use super::cell::Cell;
 use super::clients::{FLAT, Heard, Read, Signals, THROUGH, WRITERS, Writing, follow, open, read_all};
 use super::ground::Ground;
+use super::judge::NotPlayed;
 use super::strike::{Struck, strike, wait};
 use crate::buffer::batch::Limits;
+use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
 use crate::buffer::lock;
 use crate::event::synth::random::Rng;
@@ -32,7 +34,6 @@ struct Course {
     struck: Struck,
     again: Option<Duration>,
     helped: bool,
-    before: u64,
 }
 
 /// What is done to what is stored, once nothing more is written: for controls.
@@ -117,8 +118,8 @@ impl Scene<'_> {
         };
         let writers: [Writing<'_>; WRITERS] = std::array::from_fn(writing);
         let opened = writers.iter().map(|writer| writer.open(Default::default()));
-        let opened: Vec<_> = opened.collect::<Result<_, _>>()?;
-        let reader = open(&address, &names[THROUGH], true)?;
+        let opened: Vec<_> = opened.collect::<Result<_, _>>().map_err(early)?;
+        let reader = open(&address, &names[THROUGH], true).map_err(early)?;
         let make = |index: u64, out: &mut Vec<u8>| self.offer.events.write_event(index, out);
         let mut ledger = self.offer.ledger(&make);
         let (mut pushed, mut failures) = ([0; WRITERS], Vec::new());
@@ -139,7 +140,7 @@ impl Scene<'_> {
             (course, reading.join().expect("a thread that reads"))
         });
         anyhow::ensure!(!server::ending(), "interrupted");
-        let Course { struck, again, helped, before } = course?;
+        let Course { struck, again, helped } = course?;
         let through = through.unwrap_or_else(|error| {
             failures.push(format!("{error:#}"));
             Read::default()
@@ -164,7 +165,7 @@ impl Scene<'_> {
             back: struck.back,
             again,
             helped,
-            before,
+            before: struck.before,
             failure: failures.into_iter().next(),
             log: log(ground),
         })
@@ -178,12 +179,12 @@ impl Scene<'_> {
         // At any moment between two fsyncs of a second.
         let before = self.before + Duration::from_millis(draw.below(1_000));
         let is_loaded = || (0..FLAT).all(|place| acknowledged(place) >= EVENTS);
-        wait("load has lasted", || Ok(started.elapsed() >= before && is_loaded()))?;
+        wait("load has lasted", || Ok(started.elapsed() >= before && is_loaded())).map_err(early)?;
         signals.flat.store(true, Relaxed);
-        wait("events are acknowledged flat out", || Ok(acknowledged(FLAT) >= EVENTS_FLAT))?;
-        let before = signals.acknowledged();
+        wait("events are acknowledged flat out", || Ok(acknowledged(FLAT) >= EVENTS_FLAT)).map_err(early)?;
         let struck = strike(self.cell.fault, ground, signals, &mut draw)?;
         let (since, so_far) = (Instant::now(), std::array::from_fn::<_, WRITERS, _>(acknowledged));
+        signals.struck.store(true, Relaxed);
         let is_again = || (0..WRITERS).all(|place| acknowledged(place) >= so_far[place] + AGAIN);
         let mut helped = false;
         let resumed = wait("events are acknowledged again", || {
@@ -197,7 +198,7 @@ impl Scene<'_> {
             Ok(is_again() && ground.takes_writes())
         });
         anyhow::ensure!(!server::ending(), "interrupted");
-        Ok(Course { struck, again: resumed.is_ok().then(|| since.elapsed()), helped, before })
+        Ok(Course { struck, again: resumed.is_ok().then(|| since.elapsed()), helped })
     }
 
     /// What became of the events of one buffer, of which so many were never pushed.
@@ -235,6 +236,16 @@ impl Scene<'_> {
 pub(super) fn names(base: &Name) -> anyhow::Result<[Name; WRITERS]> {
     let of = |what: &str| format!("{base}.{what}").parse::<Name>();
     Ok([of("through")?, of("held")?, of("flat")?])
+}
+
+/// What went wrong before the fault: it says nothing of what the fault does.
+pub(super) fn early(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error = error.into();
+    match error.downcast_ref::<Error>() {
+        // Told by its own name.
+        Some(Error::NoFsync(_)) => error,
+        _ => NotPlayed::Absent(format!("before the fault: {error:#}")).into(),
+    }
 }
 
 /// What the server logged that is more than its usual start and end.

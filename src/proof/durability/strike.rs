@@ -4,10 +4,12 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use redis::Connection;
+
 use super::cell::Fault;
 use super::clients::{Signals, WRITERS};
 use super::ground::Ground;
-use crate::buffer::connect::Address;
+use crate::buffer::connect::{Address, Facts};
 use crate::event::synth::random::Rng;
 use crate::proof::target::{self, facts_of};
 use crate::server;
@@ -16,13 +18,17 @@ use crate::server::fault::network::Way;
 /// How long a pause lasts.
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long an fsync takes where it is slow. The server puts writes off for two seconds at the most.
-const SLOW: Duration = Duration::from_millis(1500);
+const SLOW: Duration = Duration::from_millis(3_500);
+/// The longest that a kill waits once such an fsync is under way.
+const SLOW_MAX: u64 = 3_000;
 /// How long the server has to come to where the fault meets it.
 const SOON: Duration = Duration::from_secs(20);
 /// How long the kernel holds the server's writes back, at each key, so that a rewrite lasts: microseconds.
 const KEY_DELAY: u64 = 30_000;
 /// The longest that a power cut waits once a rewrite has begun; by then it may be over.
 const REWRITE_MAX: u64 = 1_200;
+/// The longest that a kill waits so: by then it lasts, with one key after the other held back.
+const KILL_MAX: u64 = 500;
 /// Cuts of connections each way, and the most bytes that pass before the next one.
 const CUTS: u64 = 6;
 const CUT_BYTES_MAX: u64 = 60_000;
@@ -35,6 +41,8 @@ pub(super) struct Struck {
     pub at: Instant,
     /// From the server's start to its first answer, where it had ended.
     pub back: Option<Duration>,
+    /// Events acknowledged until then.
+    pub before: u64,
 }
 
 /// Lets the fault happen, and the server come back.
@@ -45,26 +53,22 @@ pub(super) fn strike(
     draw: &mut Rng,
 ) -> anyhow::Result<Struck> {
     match fault {
-        Fault::KillInRewrite | Fault::PowerCutInRewrite => begin_rewrite(&ground.address)?,
-        Fault::KillInSlowFsync => {
-            ground.disk()?.slow_fsync(SLOW);
-            let disk = ground.disk()?;
-            wait("an fsync is under way", || Ok(disk.under_way() > 0))?;
-            // Under `always` nothing is acknowledged meanwhile.
-            let (since, before) = (Instant::now(), signals.acknowledged());
-            wait("events are acknowledged during it", || {
-                Ok(signals.acknowledged() > before + 10_000 || since.elapsed() > SLOW / 2)
-            })?;
+        Fault::KillInRewrite => reach_rewrite(&ground.address, draw)?,
+        Fault::PowerCutInRewrite => {
+            begin_rewrite(&mut slow_rewrites(&ground.address)?)?;
+            pass(draw, REWRITE_MAX);
         }
+        Fault::KillInSlowFsync => {
+            let disk = ground.disk()?;
+            disk.slow_fsync(SLOW);
+            wait("an fsync is under way", || Ok(disk.under_way() > 0))?;
+            pass(draw, SLOW_MAX);
+            anyhow::ensure!(disk.under_way() > 0, "the slow fsync was over before the kill");
+        }
+        Fault::Kill if ground.is_own() => until_no_fsync(&ground.address)?,
         _ => {}
     }
-    if matches!(fault, Fault::Kill | Fault::KillInRewrite) && ground.is_own() {
-        until_no_fsync(&ground.address)?;
-    }
-    if fault == Fault::PowerCutInRewrite {
-        std::thread::sleep(Duration::from_millis(draw.below(REWRITE_MAX)));
-    }
-    let at = Instant::now();
+    let (at, before) = (Instant::now(), signals.acknowledged());
     match fault {
         Fault::Restart => {
             ground.server()?.terminate()?;
@@ -107,7 +111,7 @@ pub(super) fn strike(
         disk.heal_fsync();
     }
     let back = (!ground.is_running()).then(|| ground.restart()).transpose()?;
-    Ok(Struck { at, back })
+    Ok(Struck { at, back, before })
 }
 
 /// Asks so many clients to end in the middle and to begin again, and waits until they have.
@@ -117,24 +121,54 @@ fn ask(flag: &AtomicU64, clients: u64, signals: &Signals) -> anyhow::Result<()> 
     wait("clients have ended and begun again", || Ok(signals.ended.load(Relaxed) >= before + clients))
 }
 
-/// Begins a rewrite that lasts, and waits until it is under way.
-fn begin_rewrite(address: &Address) -> anyhow::Result<()> {
+/// Lets time pass, up to so many milliseconds, for a moment that nothing but the draw chooses.
+fn pass(draw: &mut Rng, most: u64) {
+    std::thread::sleep(Duration::from_millis(draw.below(most)));
+}
+
+/// From now on rewrites last.
+fn slow_rewrites(address: &Address) -> anyhow::Result<Connection> {
     let mut connection = address.dial()?;
     redis::cmd("CONFIG").arg("SET").arg("rdb-key-save-delay").arg(KEY_DELAY).exec(&mut connection)?;
-    redis::cmd("BGREWRITEAOF").exec(&mut connection)?;
-    wait("a rewrite is under way", || {
-        Ok(facts_of(&mut connection, &["persistence"])?.number("aof_rewrite_in_progress") == Some(1))
+    Ok(connection)
+}
+
+/// Begins a rewrite, and waits until it is under way.
+fn begin_rewrite(connection: &mut Connection) -> anyhow::Result<()> {
+    redis::cmd("BGREWRITEAOF").exec(connection)?;
+    wait("a rewrite is under way", || Ok(rewrites(&facts_of(connection, &["persistence"])?)))
+}
+
+fn rewrites(facts: &Facts) -> bool {
+    facts.number("aof_rewrite_in_progress") == Some(1)
+}
+
+/// Until a rewrite has been under way for a while and still is, and no fsync is pending; with another one where it was
+/// over before that.
+fn reach_rewrite(address: &Address, draw: &mut Rng) -> anyhow::Result<()> {
+    let mut connection = slow_rewrites(address)?;
+    begin_rewrite(&mut connection)?;
+    pass(draw, KILL_MAX);
+    wait("a rewrite is under way and no fsync is pending", || {
+        let facts = facts_of(&mut connection, &["persistence"])?;
+        if !rewrites(&facts) {
+            begin_rewrite(&mut connection)?;
+            return Ok(false);
+        }
+        Ok(has_no_fsync(&facts))
     })
+}
+
+/// Without an AOF there is no such field.
+fn has_no_fsync(facts: &Facts) -> bool {
+    facts.number("aof_pending_bio_fsync").unwrap_or(0) == 0
 }
 
 /// Until the server has no fsync pending, during which it would put its writes off: also a fast disk is slow where the
 /// machine is busy, and that is the cell of the slow fsync.
 pub(super) fn until_no_fsync(address: &Address) -> anyhow::Result<()> {
     let mut connection = address.dial()?;
-    wait("no fsync is pending", || {
-        // Without an AOF there is no such field.
-        Ok(facts_of(&mut connection, &["persistence"])?.number("aof_pending_bio_fsync").unwrap_or(0) == 0)
-    })
+    wait("no fsync is pending", || Ok(has_no_fsync(&facts_of(&mut connection, &["persistence"])?)))
 }
 
 /// Until the server takes no writes, or has ended because of it.
