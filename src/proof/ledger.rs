@@ -26,14 +26,19 @@ pub struct Prints {
 }
 
 impl Prints {
-    /// The next event looks like this.
-    pub fn add(&mut self, event: &[u8]) {
-        self.of.push(self.state.hash_one(event));
+    /// What an event looks like.
+    pub fn of(&self, event: &[u8]) -> u64 {
+        self.state.hash_one(event)
+    }
+
+    /// The next events look like these.
+    pub fn add(&mut self, prints: Vec<u64>) {
+        self.of.extend(prints);
     }
 
     fn is(&self, index: u64, event: &[u8]) -> bool {
         let print = usize::try_from(index).ok().and_then(|index| self.of.get(index));
-        print.is_some_and(|print| *print == self.state.hash_one(event))
+        print.is_some_and(|print| *print == self.of(event))
     }
 }
 

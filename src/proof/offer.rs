@@ -1,13 +1,16 @@
 //! The events of all runs: drawn once, so that the ledger of each knows every event's lane before it is pushed.
 
+use std::ops::Range;
+
 use crate::event::lane::Lane;
 use crate::event::parse;
 use crate::event::synth::Synth;
 use crate::proof::ledger::{Ledger, Make, Prints};
 use crate::proof::progress::Progress;
+use crate::proof::side::by_side;
 
-/// Events drawn between two looks at the clock.
-const STEP: u64 = 16_384;
+/// Events drawn at a time.
+const STEP: u64 = 65_536;
 
 /// Events in their order.
 pub(super) struct Offer {
@@ -22,19 +25,13 @@ impl Offer {
     /// Draws so many events.
     pub fn draw(seed: u64, rate: f64, count: u64, progress: &dyn Progress) -> anyhow::Result<Self> {
         let events = Synth::network(seed).with_rate(rate);
-        progress.begin("drawing the events", count);
-        let (mut lanes, mut prints, mut bytes) = (Vec::new(), Prints::default(), Vec::new());
-        for index in 0..count {
-            if index.is_multiple_of(STEP) {
-                anyhow::ensure!(!crate::server::ending(), "interrupted");
-                progress.at(index);
-            }
-            bytes.clear();
-            events.write_event(index, &mut bytes);
-            let event = parse::parse(&bytes)
-                .map_err(|why| anyhow::anyhow!("synthetic event {index} is no event: {why}"))?;
-            lanes.push(event.lane);
-            prints.add(&bytes);
+        let starts: Vec<u64> = (0..count.div_ceil(STEP)).map(|step| step * STEP).collect();
+        progress.begin("drawing the events", starts.len() as u64);
+        let (mut lanes, mut prints) = (Vec::new(), Prints::default());
+        let draw = |start: &u64| draw(&events, &prints, *start..count.min(start + STEP));
+        for (of_some, prints_of_some) in by_side(&starts, progress, draw)? {
+            lanes.extend(of_some);
+            prints.add(prints_of_some);
         }
         Ok(Self { events, rate, lanes, prints })
     }
@@ -61,4 +58,19 @@ impl Offer {
         }
         ledger
     }
+}
+
+/// The lanes of some events, and what they look like.
+fn draw(events: &Synth, prints: &Prints, which: Range<u64>) -> anyhow::Result<(Vec<Lane>, Vec<u64>)> {
+    anyhow::ensure!(!crate::server::ending(), "interrupted");
+    let (mut lanes, mut seen, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+    for index in which {
+        bytes.clear();
+        events.write_event(index, &mut bytes);
+        let event = parse::parse(&bytes)
+            .map_err(|why| anyhow::anyhow!("synthetic event {index} is no event: {why}"))?;
+        lanes.push(event.lane);
+        seen.push(prints.of(&bytes));
+    }
+    Ok((lanes, seen))
 }

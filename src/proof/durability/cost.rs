@@ -50,6 +50,8 @@ const QUICK: u64 = 100_000;
 const SLOW: Duration = Duration::from_millis(400);
 /// How long what is still under way is waited for.
 const GRACE: Duration = Duration::from_secs(5);
+/// The same in the control, where most of it will not come.
+const GRACE_SLOW: Duration = Duration::from_secs(1);
 
 /// What one way cost.
 struct Cost {
@@ -144,11 +146,11 @@ fn cost(run: &Run<'_>, payloads: &Payloads, way: [&'static str; 3], count: u64) 
     anyhow::ensure!(filled.ended.is_none(), "not all events went in: {:?}", filled.ended);
     let mut connection = address.dial()?;
     let aof_bytes = persistence(&mut connection, "aof_current_size")?;
-    let plain = operate(run, address, payloads)?;
+    let plain = operate(run, address, payloads, GRACE)?;
     let over = AtomicBool::new(false);
     let (rewriting, rewrite) = std::thread::scope(|scope| {
         let rewriting = scope.spawn(|| rewrites(&mut connection, aof == "yes", &over));
-        let outcome = operate(run, address, payloads);
+        let outcome = operate(run, address, payloads, GRACE);
         over.store(true, Relaxed);
         // Proof: it has nothing that panics; if it does, so may we.
         (outcome, rewriting.join().expect("a thread that rewrites"))
@@ -195,7 +197,12 @@ fn persistence(connection: &mut Connection, name: &str) -> anyhow::Result<u64> {
 }
 
 /// Single operations at the profile's rate.
-fn operate(run: &Run<'_>, address: &Address, payloads: &Payloads) -> anyhow::Result<Outcome> {
+fn operate(
+    run: &Run<'_>,
+    address: &Address,
+    payloads: &Payloads,
+    grace: Duration,
+) -> anyhow::Result<Outcome> {
     allow_connections(CONNECTIONS).map_err(anyhow::Error::msg)?;
     let (work, name) = (Work::mix(), "cost-load".parse::<Name>()?);
     let _stage = Stage::set(address, &name, &work, Room::of(payloads, CONNECTIONS))?;
@@ -209,7 +216,7 @@ fn operate(run: &Run<'_>, address: &Address, payloads: &Payloads) -> anyhow::Res
         duration,
         connections: CONNECTIONS,
         pipeline: 1,
-        grace: GRACE,
+        grace,
         seed: run.on.seed,
     };
     Ok(driver::run(&plan, &AtomicBool::new(false), &mut |_| {})?)
@@ -225,7 +232,7 @@ fn control(run: &Run<'_>, payloads: &Payloads) -> anyhow::Result<Result<Control,
             Err(error) => return Err(error.into()),
         };
     ground.disk()?.slow_fsync(SLOW);
-    let outcome = operate(run, &ground.address, payloads);
+    let outcome = operate(run, &ground.address, payloads, GRACE_SLOW);
     ground.disk()?.heal_fsync();
     Ok(Ok(Control::of(what, &[judge(run, "always", &[&outcome?])], ID)))
 }

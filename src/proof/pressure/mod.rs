@@ -53,7 +53,7 @@ const EVICTIONS: [&str; 8] = [
 const QUICK_LIMIT: u64 = 256 << 20;
 
 /// The same where keys are evicted: what goes, goes by the lane, however large that is.
-const QUICK_EVICTING: u64 = 64 << 20;
+const QUICK_EVICTING: u64 = 32 << 20;
 
 /// Events of a quick run, at the most, but for what it takes to go beyond the limit.
 const QUICK_EVENTS: u64 = 2_700_000;

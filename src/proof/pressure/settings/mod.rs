@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::event::synth::Synth;
 use crate::proof::claim::{Claim, Evidence};
+use crate::proof::side::by_side;
 use crate::proof::{Scale, Subject};
 
 use bench::Bench;
@@ -126,10 +127,18 @@ pub fn run_sized(on: &Subject<'_>, sizes: Sizes) -> anyhow::Result<Outcome> {
         ("maxclients", maxclients::measure),
         ("a client that does not read", slow_reader::measure),
     ];
+    let measure = |(what, measure): &(&str, Experiment)| {
+        measure(&bench).map_err(|error| error.context(format!("memory settings, {what}")))
+    };
+    // The first two are about bytes, and wait for most of their time.
+    let (beside, alone) = experiments.split_at(2);
+    on.progress.begin("memory settings 1 and 2 of 5: fragmentation, stream nodes", beside.len() as u64);
     let mut outcome = Outcome::default();
-    for (at, (what, measure)) in experiments.into_iter().enumerate() {
-        on.progress.begin(&format!("memory settings {} of 5: {what}", at + 1), 0);
-        outcome.add(measure(&bench).map_err(|error| error.context(format!("memory settings, {what}")))?);
+    by_side(beside, on.progress, measure)?.into_iter().for_each(|of_one| outcome.add(of_one));
+    for (at, experiment) in alone.iter().enumerate() {
+        let (number, what) = (beside.len() + at + 1, experiment.0);
+        on.progress.begin(&format!("memory settings {number} of 5: {what}"), 0);
+        outcome.add(measure(experiment)?);
     }
     Ok(outcome)
 }
