@@ -2,6 +2,7 @@
 //! it hits and no others; what is missing is counted as far as it can be known, and the damaged file is kept.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use forebay::buffer::overflow::{Overflow, Spill};
 use forebay::buffer::writer::{Counts, Options, Writer};
@@ -89,12 +90,14 @@ impl Left {
         for (at, (name, bytes, _)) in self.files.iter().enumerate() {
             std::fs::write(folder.join(name), if at == changed { content } else { bytes }).unwrap();
         }
+        let started = Instant::now();
         let writer = Writer::open(&address(&self.server), &name(), &spilling(&folder)).unwrap();
         let counts = writer.close().unwrap();
         let (left, damaged) = (files(&folder, "spill"), files(&folder, "damaged"));
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(left.is_empty(), counts.earlier_bytes == 0, "{left:?}");
         if !left.is_empty() {
+            assert!(started.elapsed() >= STALL, "left at once: {left:?}");
             return None;
         }
         let found = contents(&address(&self.server));

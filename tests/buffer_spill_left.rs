@@ -2,6 +2,7 @@
 //! damaged meanwhile is counted once.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use forebay::buffer::overflow::{Overflow, Spill};
 use forebay::buffer::writer::{Counts, Options};
@@ -9,7 +10,8 @@ use forebay::event::lane::Lane;
 use forebay::server::Server;
 
 use super::support::{
-    Ledger, address, assert_holds_exactly, contents, events_of, faults, open, options, server, tell, until,
+    Ledger, STALL, address, assert_holds_exactly, contents, events_of, faults, open, options, server, tell,
+    until,
 };
 
 /// Events in each block of these tests.
@@ -45,10 +47,12 @@ fn leave(server: &Server, folder: &Path, events: u64) -> Ledger {
 
 /// A writer that brings in what a folder holds. One whose server gives no answer for seconds leaves the rest to the next.
 fn bring_in(server: &Server, folder: &Path) -> Counts {
+    let started = Instant::now();
     let counts = open(&address(server), &spilling(folder)).close().unwrap();
     if counts.earlier_bytes == 0 {
         return counts;
     }
+    assert!(started.elapsed() >= STALL, "left at once: {counts:?}");
     let rest = bring_in(server, folder);
     Counts {
         recovered: counts.recovered + rest.recovered,

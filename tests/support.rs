@@ -25,6 +25,9 @@ use forebay::server::{Server, ServerBinary};
 /// How long a condition may take to come true. Only failures take this long.
 pub const LIMIT: Duration = Duration::from_secs(90);
 
+/// A server that gave an answer within that was not away, and nothing is left of what it takes.
+pub const STALL: Duration = Duration::from_secs(1);
+
 /// What a consumer may hold for as long as any test runs.
 pub const NEVER: Duration = Duration::from_secs(3_600);
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::AcqRel;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -26,6 +27,9 @@ const FILE_BYTES: u64 = 16 << 20;
 
 /// Bytes of a file's head that say whose it is: the longest name has 64.
 const HEAD_BYTES_MAX: u64 = 128;
+
+/// How long a lock that is held is waited for.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// A folder in use.
 #[derive(Debug)]
@@ -61,10 +65,10 @@ impl Folder {
         std::fs::create_dir_all(&path).map_err(failed)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock"));
         let lock = lock.map_err(failed)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| Error::Spill {
-            folder: path.clone(),
-            why: "another writer uses it; give each writer a folder of its own".into(),
-        })?;
+        if !is_locked(&lock) {
+            let why = "another writer uses it; give each writer a folder of its own".into();
+            return Err(Error::Spill { folder: path, why });
+        }
         let (mut files, mut markers) = (Vec::new(), Vec::new());
         for entry in std::fs::read_dir(&path).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
@@ -164,6 +168,19 @@ impl Folder {
     fn marker(&self, lane: Lane, session: &str) -> PathBuf {
         self.path.join(format!("{lane}-{session}.session"))
     }
+}
+
+/// Takes a lock. A program that this process begins has its files too until it is under way, and so the lock of a writer
+/// that has ended: that much is waited for.
+fn is_locked(lock: &File) -> bool {
+    let started = Instant::now();
+    while flock(lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if started.elapsed() >= LOCK_WAIT {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
 }
 
 impl Found {

@@ -118,6 +118,8 @@ impl Spiller {
                 self.exchange();
             }
         }
+        // What was read last may have been the end of a file, of which nothing is owed.
+        self.settle();
         // However it ended: what is still there is told.
         let left = self.log.earlier_bytes();
         self.shared.lanes[self.lane.index()].earlier_bytes.store(left, Relaxed);
