@@ -105,7 +105,7 @@ fn a_byte_flipped_in_a_command_is_told_by_its_place_and_nothing_is_mended() {
     assert!(!outcome["refused"]["log"].as_array().unwrap().is_empty());
     let text = words(copied.path(), 1);
     let place = format!("sound to byte {step} of {name}, ");
-    let mend = format!("redis-check-aof --fix copy/{name}");
+    let mend = format!("redis-check-aof --fix mended/{name}");
     holds(&text, &["NOT LOADED", &place, &mend, "Nothing was changed or deleted"]);
 }
 
@@ -133,7 +133,7 @@ fn a_single_file_and_a_snapshot_alone_are_loaded() {
     snapshot.write("dump.rdb", &bytes[..bytes.len() / 2]);
     assert_eq!(json(snapshot.path(), 1)["state"], "refused");
     let text = words(snapshot.path(), 1);
-    holds(&text, &["NOT LOADED", "redis-check-rdb copy/dump.rdb"]);
+    holds(&text, &["NOT LOADED", "redis-check-rdb mended/dump.rdb"]);
     assert!(!text.contains("--fix"), "{text}");
     single.write("second.aof", "");
     holds(&refused(&single, 2), &["several AOFs or snapshots (appendonly.aof, second.aof)"]);

@@ -10,7 +10,7 @@ use crate::buffer::connect::without_password;
 use crate::exit;
 use crate::profile::Profile;
 use crate::proof::claim::Verdict;
-use crate::report::{Machine, Report, terminal, write_all};
+use crate::report::{Machine, Report, shell, terminal, write_all};
 
 /// Narrowest and widest that a report is set on a terminal.
 const WIDTH: (usize, usize) = (60, 100);
@@ -81,18 +81,19 @@ pub(super) fn width() -> usize {
     width.clamp(WIDTH.0, WIDTH.1)
 }
 
-/// The command line as it may be shown.
+/// The command line as it may be shown, and given to a shell again.
 fn command_line() -> String {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let shown = words.iter().enumerate().map(|(at, word)| {
         if at == 0 {
             return "forebay".to_owned();
         }
-        match word.strip_prefix("--url=") {
+        let word = match word.strip_prefix("--url=") {
             Some(url) => format!("--url={}", without_password(url)),
             None if word.contains("://") => without_password(word),
             None => word.clone(),
-        }
+        };
+        shell::word(&word)
     });
     shown.collect::<Vec<_>>().join(" ")
 }

@@ -33,13 +33,13 @@ pub(crate) struct Durability {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     rounds: Option<u64>,
     /// With --url: permit killing the server and starting it again
-    #[arg(long, requires_all = ["kill_cmd", "start_cmd"])]
+    #[arg(long)]
     allow_faults: bool,
     /// With --url: shell command that ends the server as a crash would
-    #[arg(long, value_name = "COMMAND", requires = "allow_faults")]
+    #[arg(long, value_name = "COMMAND")]
     kill_cmd: Option<String>,
     /// With --url: shell command that starts it again and leaves it running
-    #[arg(long, value_name = "COMMAND", requires = "allow_faults")]
+    #[arg(long, value_name = "COMMAND")]
     start_cmd: Option<String>,
     /// Write report.json and report.html here
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -49,7 +49,7 @@ pub(crate) struct Durability {
 impl Durability {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
         anyhow::ensure!(
-            !self.allow_faults || self.on.is_given(),
+            !(self.allow_faults || self.kill_cmd.is_some() || self.start_cmd.is_some()) || self.on.is_given(),
             "--allow-faults, --kill-cmd and --start-cmd are about a server of yours: name it by --url; without them \
              servers of Forebay's own are killed"
         );

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use crossbeam_channel::RecvTimeoutError;
 
 use super::conclude::{Begun, conclude};
 use super::place::Place;
@@ -124,12 +123,10 @@ impl On {
         let name = target::own_name("proof")?;
         let writes = proofs.iter().any(|proof| proof.writes());
         let what = format!("up to {} events under keys of its own (forebay:{name}:…)", profile.hold.events);
-        let flag = if matches!(proofs, [Proof::Pressure | Proof::Durability]) {
-            "--allow-faults"
-        } else {
-            "--allow-load"
-        };
-        let given = self.place.given(writes.then_some(what.as_str()), wanted.allow_faults, flag)?;
+        let flag = if proofs == [Proof::Pressure] { "--allow-faults" } else { "--allow-load" };
+        // What it needs is told below, all of it.
+        let faults = wanted.allow_faults || proofs == [Proof::Durability];
+        let given = self.place.given(writes.then_some(what.as_str()), faults, flag)?;
         permitted(wanted, given.as_ref())?;
         let fills = proofs.contains(&Proof::Pressure);
         let (cleaned, over) = crossbeam_channel::bounded(1);
@@ -152,9 +149,9 @@ impl On {
             // The run notices and removes its keys itself, once its writer is gone: before that they would
             // only come back.
             if let Some((address, name)) = &on_signal
-                && over.recv_timeout(CLEAN_UP) == Err(RecvTimeoutError::Timeout)
+                && over.recv_timeout(CLEAN_UP).is_err()
             {
-                // It did not: the server does not answer, or the run is stuck.
+                // It may not have: the server does not answer, or the run is stuck, or ended with an error.
                 leave(address, name);
             }
         })?;
@@ -213,7 +210,7 @@ fn permitted(wanted: &Wanted<'_>, given: Option<&Address>) -> anyhow::Result<()>
             "{address} is somebody's server: this would fill it to a limit of its own and change its maxmemory and \
              maxmemory-policy meanwhile; --allow-faults permits that, and without --url a server of its own is used"
         ),
-        [Proof::Durability] if wanted.commands.is_none() => anyhow::bail!(
+        [Proof::Durability] if wanted.commands.is_none() || !wanted.allow_faults => anyhow::bail!(
             "{address} is somebody's server: this would kill it and start it again, so it must be told how and be \
              permitted to: --allow-faults --kill-cmd 'docker kill redis' --start-cmd 'docker start redis'; without \
              --url servers of its own are used"

@@ -7,6 +7,7 @@ pub mod json;
 pub mod junit;
 pub mod load;
 mod machine;
+pub mod shell;
 pub mod standing;
 pub mod terminal;
 pub mod units;

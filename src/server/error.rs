@@ -140,7 +140,7 @@ pub enum ServerError {
         source: io::Error,
     },
     /// A command that was given to end or start a server failed.
-    #[error("`{line}` failed: {why}")]
+    #[error("the command `{line}`: {why}")]
     Command {
         /// The command.
         line: String,

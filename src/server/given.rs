@@ -78,7 +78,9 @@ impl Commands {
         if is_gone(look, ending) {
             return Ok(());
         }
-        let why = format!("it ended well, and the server still answers after {GONE:?}: it was not killed");
+        let why = format!(
+            "it ended well, and the server still answers after {GONE:?}: --kill-cmd must name one that ends it"
+        );
         Err(ServerError::Command { line: self.kill.clone(), why })
     }
 
@@ -138,7 +140,9 @@ fn run(line: &str, stop: impl Fn() -> bool) -> Result<(), ServerError> {
     });
     match ended {
         Some(Some(Ok(status))) if status.success() => Ok(()),
-        Some(Some(Ok(status))) => Err(failed(format!("{status}. It said: {}", last_words(&mut said)))),
+        Some(Some(Ok(status))) => {
+            Err(failed(format!("it failed ({status}). It said: {}", last_words(&mut said))))
+        }
         Some(Some(Err(error))) => Err(broken(error)),
         Some(None) => {
             // It would end the server after somebody has started it again.

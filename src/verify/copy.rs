@@ -24,13 +24,13 @@ pub(super) fn copy(source: &Source, to: &Path, progress: &dyn Progress) -> Resul
     let into = if source.kind == Kind::Parts { to.join(PARTS) } else { to.to_owned() };
     // Not `create_dir_all`: a signal may have removed our folder just now, and it must stay removed.
     if into != to {
-        std::fs::create_dir(&into).map_err(|source| Error::Folder { path: into.clone(), source })?;
+        std::fs::create_dir(&into).map_err(|why| Error::Folder { path: into.clone(), why })?;
     }
     progress.begin("copying, MiB", source.bytes() >> 20);
     let mut done = 0;
     for file in &source.files {
         let (from, to) = (source.folder.join(&file.name), into.join(&file.name));
-        let failed = |source| Error::Copy { file: from.clone(), to: to.clone(), source };
+        let failed = |why| Error::Copy { file: from.clone(), to: to.clone(), why };
         // Made anew, not with the permissions of the original: the server must write to it.
         let (mut from, mut to) = (File::open(&from).map_err(failed)?, File::create(&to).map_err(failed)?);
         // No more than was there at first: the room was reckoned with that.
@@ -61,7 +61,7 @@ pub(super) fn changed(source: &Source) -> Result<Vec<String>, Error> {
 }
 
 fn free_bytes(folder: &Path) -> Result<u64, Error> {
-    let failed = |source: rustix::io::Errno| Error::Folder { path: folder.to_owned(), source: source.into() };
+    let failed = |why: rustix::io::Errno| Error::Folder { path: folder.to_owned(), why: why.into() };
     let seen = rustix::fs::statvfs(folder).map_err(failed)?;
     Ok(seen.f_bavail.saturating_mul(seen.f_frsize))
 }

@@ -9,12 +9,12 @@ use crate::server::ServerError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The folder cannot be read, or one of ours cannot be written.
-    #[error("{}: {source}; --aof names a folder, and this user must be able to read it", path.display())]
+    #[error("{}: {why}; --aof names a folder that this user can read", path.display())]
     Folder {
         /// The folder or file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// Nothing in the folder is an AOF or a snapshot.
     #[error(
@@ -64,14 +64,14 @@ pub enum Error {
         at: PathBuf,
     },
     /// A file could not be copied.
-    #[error("cannot copy {} to {}: {source}", file.display(), to.display())]
+    #[error("cannot copy {} to {}: {why}", file.display(), to.display())]
     Copy {
         /// The file.
         file: PathBuf,
         /// Its copy.
         to: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        why: std::io::Error,
     },
     /// The server binary does not know AOFs in parts.
     #[error(

@@ -118,7 +118,7 @@ pub fn find(folder: &Path) -> Result<Source, Error> {
 
 /// Files, without those that a rewrite had not finished, and subfolders, each in the order of their names.
 pub(super) fn list(folder: &Path) -> Result<(Vec<OnDisk>, Vec<PathBuf>), Error> {
-    let failed = |source| Error::Folder { path: folder.to_owned(), source };
+    let failed = |why| Error::Folder { path: folder.to_owned(), why };
     let (mut files, mut subfolders) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -150,7 +150,7 @@ fn is_part(name: &str) -> bool {
 
 fn in_parts(folder: &Path, files: &[OnDisk], manifest: &str) -> Result<Source, Error> {
     let path = folder.join(manifest);
-    let text = std::fs::read(&path).map_err(|source| Error::Folder { path, source })?;
+    let text = std::fs::read(&path).map_err(|why| Error::Folder { path, why })?;
     let (mut missing, mut unlisted, mut doubts) = (Vec::new(), Vec::new(), Vec::new());
     // What the server will make of a manifest is for it to say. This only compares names, where it has them.
     if let Some(named) = named(&String::from_utf8_lossy(&text)) {

@@ -23,6 +23,9 @@ const ROOM: u64 = 1 << 30;
 /// How long somebody's server may take to answer and to have loaded its data.
 const LOADING: Duration = Duration::from_secs(600);
 
+/// The same until it takes connections, loaded or not.
+const ANSWERING: Duration = Duration::from_secs(60);
+
 /// Settings that a claim about somebody's server rests on.
 const SETTINGS: [&str; 3] = ["appendonly", "appendfsync", "dir"];
 
@@ -201,6 +204,13 @@ impl Ground {
             Host::Given(given) => {
                 given.commands.start()?;
                 let (address, mut now) = (&self.address, None);
+                wait_for(ANSWERING, "anything answers after --start-cmd", || Ok(address.dial().is_ok()))
+                    .with_context(|| {
+                        format!(
+                            "{address} is down: `{}` has ended, and did not start it",
+                            given.commands.start
+                        )
+                    })?;
                 wait_for(LOADING, "it answers and has loaded its data", || {
                     now = run_id(address).ok();
                     Ok(now.is_some())

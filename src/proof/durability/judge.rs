@@ -72,10 +72,9 @@ fn judged_by(promised: Promise) -> (Bound, f64, Unit) {
 
 fn statement(cell: Cell, promised: Promise) -> String {
     let what = match promised {
-        Promise::Within(time) => format!(
-            "costs no event that was acknowledged more than {} s before it",
-            thousands(time.as_secs_f64(), 0)
-        ),
+        Promise::Within(time) => {
+            format!("costs no event that was acknowledged more than {} s before it", table::seconds(time))
+        }
         Promise::Nothing | Promise::None => "costs no acknowledged event".into(),
     };
     let setting = match (cell.appendfsync, cell.ack) {
@@ -125,7 +124,7 @@ fn figure(seen: &Seen, promised: Promise) -> f64 {
     match promised {
         Promise::Within(_) => both
             .iter()
-            .filter_map(|fates| fates.lost_for)
+            .filter_map(|fates| Some(fates.lost_for?.0))
             .max()
             .map_or(0.0, |oldest| oldest.as_secs_f64() * 1e3),
         Promise::Nothing | Promise::None => {
@@ -173,8 +172,9 @@ fn sentence(seen: &Seen, rounds: usize) -> String {
     let show = |events: u64| thousands(events as f64, 0);
     let of = |fates: &Fates| {
         let lost = fates.findings.lost();
-        let age = fates.lost_for.map_or(String::new(), |oldest| {
-            format!(" (acknowledged up to {} ms before)", millis(oldest.as_secs_f64() * 1e3))
+        let age = fates.lost_for.map_or(String::new(), |(oldest, newest)| {
+            let ms = |time: std::time::Duration| millis(time.as_secs_f64() * 1e3);
+            format!(" (acknowledged {} to {} ms before)", ms(oldest), ms(newest))
         });
         format!("{} of {} lost{age}", show(lost), show(fates.findings.acknowledged))
     };

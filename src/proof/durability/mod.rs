@@ -47,7 +47,7 @@ const FULL_ROUNDS: u64 = 50;
 /// How long there is load before the fault, and up to a second more.
 const BEFORE: Duration = Duration::from_millis(600);
 /// The same before a fault that may cost what is younger than something: longer than that, so that more can be lost.
-const LONG: Duration = Duration::from_secs(3);
+const LONG: Duration = Duration::from_secs(4);
 
 /// The proof of a subject.
 #[derive(Clone)]

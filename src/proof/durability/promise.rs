@@ -4,18 +4,21 @@
 //! | fault | `always`, or acknowledged after fsync | `everysec` | `no` |
 //! |---|---|---|---|
 //! | restart, kill, kill in a rewrite, no fsync being pending | nothing lost | nothing lost | nothing lost |
-//! | kill in a slow fsync | nothing lost | at most 2 s | - |
+//! | kill in a slow fsync | nothing lost | at most what was acknowledged since that fsync began | - |
 //! | power cut, also in a rewrite | nothing lost | at most 2 s | all of it, until the kernel has written it |
 //! | full disk, failing fsync | nothing lost | nothing lost | nothing lost |
 //! | pause, cut connections, end of a writer or reader | - | nothing lost | - |
 //!
 //! A write(2) has been made before the answer goes out, so what the kernel has survives the server's end. Under `everysec`
 //! the server puts a write off for up to two seconds while an fsync is under way, and answers all the same (`aof.c`,
-//! `flushAppendOnlyFile`); and what was written since the last fsync is not on the disk.
+//! `flushAppendOnlyFile`); and what was written since the last fsync is not on the disk. After these two seconds it writes,
+//! and where the disk lets no write through beside an fsync, it waits in that and answers nothing: so the oldest event that
+//! a kill takes then was acknowledged as long ago as the fsync lasts, and two seconds of them are gone.
 
 use std::time::Duration;
 
 use super::cell::{Appendfsync, Cell, Fault};
+use super::strike::SLOW;
 use crate::buffer::writer::Ack;
 
 /// How old the oldest lost event may be, where the server fsyncs every second.
@@ -49,9 +52,8 @@ pub(super) fn promise(cell: Cell) -> Result<Promise, &'static str> {
         (Fault::KillInSlowFsync | Fault::FsyncFails, No, _) => Err("the server never fsyncs"),
         (_, Always, Ack::Reply) | (_, Everysec, Ack::Fsync) => Ok(Promise::Nothing),
         (Fault::PowerCut | Fault::PowerCutInRewrite, No, _) => Ok(Promise::None),
-        (Fault::PowerCut | Fault::PowerCutInRewrite | Fault::KillInSlowFsync, Everysec, _) => {
-            Ok(Promise::Within(SECONDS))
-        }
+        (Fault::PowerCut | Fault::PowerCutInRewrite, Everysec, _) => Ok(Promise::Within(SECONDS)),
+        (Fault::KillInSlowFsync, Everysec, _) => Ok(Promise::Within(SLOW)),
         (_, Everysec | No, _) => Ok(Promise::Nothing),
     }
 }

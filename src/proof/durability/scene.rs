@@ -13,6 +13,8 @@ use crate::buffer::batch::Limits;
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
 use crate::buffer::lock;
+use crate::buffer::overflow::Told;
+use crate::event::lane::Lane;
 use crate::event::synth::random::Rng;
 use crate::proof::ledger::{Findings, Ledger};
 use crate::proof::offer::Offer;
@@ -58,8 +60,8 @@ pub(super) struct Scene<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Fates {
     pub findings: Findings,
-    /// How long before the fault the first of the lost events had been acknowledged.
-    pub lost_for: Option<Duration>,
+    /// How long before the fault the first of the lost events had been acknowledged, and the last.
+    pub lost_for: Option<(Duration, Duration)>,
     pub read: Read,
 }
 
@@ -69,7 +71,10 @@ impl Fates {
         let mut all = Self { findings: Findings::default(), lost_for: None, read: Read::default() };
         for one in buffers {
             all.findings = all.findings.and(one.findings);
-            all.lost_for = all.lost_for.max(one.lost_for);
+            all.lost_for = match (all.lost_for, one.lost_for) {
+                (Some((a, b)), Some((c, d))) => Some((a.max(c), b.min(d))),
+                (all, one) => all.or(one),
+            };
             all.read.missing += one.read.missing;
             all.read.faults.extend(one.read.faults);
             all.read.back.extend(one.read.back);
@@ -128,7 +133,7 @@ impl Scene<'_> {
             let writing: Vec<_> =
                 writing.map(|(writer, opened)| scope.spawn(|| writer.write(opened))).collect();
             let reading = scope.spawn(|| follow(&address, &names[THROUGH], reader, &signals, &mut ledger));
-            let course = self.course(ground, &signals);
+            let course = self.course(ground, &signals, &heard);
             signals.over.store(true, Relaxed);
             for (writer, pushed) in writing.into_iter().zip(&mut pushed) {
                 match writer.join().expect("a thread that writes") {
@@ -172,7 +177,12 @@ impl Scene<'_> {
     }
 
     /// Load, the fault, and load again.
-    fn course(&self, ground: &mut Ground, signals: &Signals) -> anyhow::Result<Course> {
+    fn course(
+        &self,
+        ground: &mut Ground,
+        signals: &Signals,
+        heard: &[Arc<Heard>; WRITERS],
+    ) -> anyhow::Result<Course> {
         let mut draw = Rng::new(self.seed);
         let started = Instant::now();
         let acknowledged = |place: usize| signals.acknowledged[place].load(Relaxed);
@@ -197,14 +207,21 @@ impl Scene<'_> {
             // What was stored before may be acknowledged while nothing new is taken.
             Ok(is_again() && ground.takes_writes())
         });
+        let again = resumed.is_ok().then(|| since.elapsed());
+        if again.is_some() {
+            // A writer notices what a lane has lost with the lane's next block. At a rate so low that none comes in time, a
+            // reader may be told of less than is lost.
+            let _ =
+                wait("every lane has had an event again", || Ok(heard.iter().all(|of| is_whole(of, since))));
+        }
         anyhow::ensure!(!server::ending(), "interrupted");
-        Ok(Course { struck, again: resumed.is_ok().then(|| since.elapsed()), helped })
+        Ok(Course { struck, again, helped })
     }
 
     /// What became of the events of one buffer, of which so many were never pushed.
     fn fates(
         mut ledger: Ledger<'_>,
-        heard: &[(crate::buffer::overflow::Told, Instant)],
+        heard: &[(Told, Instant)],
         beyond: u64,
         at: Instant,
         read: Read,
@@ -214,22 +231,36 @@ impl Scene<'_> {
         }
         let lost: Vec<_> = ledger.lost().collect();
         let when = |lane, place: u64| {
-            let covers = |told: &crate::buffer::overflow::Told| {
-                told.lane == lane && (told.from..told.from + told.events).contains(&place)
-            };
+            let covers =
+                |told: &Told| told.lane == lane && (told.from..told.from + told.events).contains(&place);
             heard.iter().find(|(told, _)| covers(told)).map(|(_, when)| *when)
         };
-        // A lane acknowledges in order: its first lost event is its oldest.
-        let mut seen = std::collections::HashSet::new();
-        let first = lost.iter().filter(|(lane, _)| seen.insert(*lane));
-        let lost_for = first.filter_map(|(lane, place)| when(*lane, *place)).min();
+        // A lane acknowledges in order: its first lost event is its oldest, its last the newest.
+        let ends: Vec<Instant> = Lane::ALL
+            .into_iter()
+            .flat_map(|lane| {
+                let mut of_lane = lost.iter().filter(move |(of, _)| *of == lane);
+                let first = of_lane.next();
+                [first, of_lane.next_back().or(first)]
+            })
+            .filter_map(|end| when(end?.0, end?.1))
+            .collect();
+        let before = |moment: Option<&Instant>| Some(at.saturating_duration_since(*moment?));
         let findings = ledger.findings();
         Fates {
             findings: Findings { unknown: findings.unknown.saturating_sub(beyond), ..findings },
-            lost_for: lost_for.map(|oldest| at.saturating_duration_since(oldest)),
+            lost_for: before(ends.iter().min()).zip(before(ends.iter().max())),
             read,
         }
     }
+}
+
+/// Whether every lane that a writer was ever acknowledged something in has had something since then.
+fn is_whole(heard: &Heard, since: Instant) -> bool {
+    let heard = lock(heard);
+    let at = heard.partition_point(|(_, when)| *when < since);
+    let has = |part: &[(Told, Instant)], lane| part.iter().any(|(told, _)| told.lane == lane);
+    Lane::ALL.into_iter().all(|lane| has(&heard[at..], lane) || !has(&heard[..at], lane))
 }
 
 /// The buffers of a cell, whose names begin with this.

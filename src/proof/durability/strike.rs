@@ -18,7 +18,7 @@ use crate::server::fault::network::Way;
 /// How long a pause lasts.
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long an fsync takes where it is slow. The server puts writes off for two seconds at the most.
-const SLOW: Duration = Duration::from_millis(3_500);
+pub(super) const SLOW: Duration = Duration::from_millis(3_500);
 /// The longest that a kill waits once such an fsync is under way.
 const SLOW_MAX: u64 = 3_000;
 /// How long the server has to come to where the fault meets it.

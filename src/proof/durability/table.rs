@@ -54,11 +54,12 @@ fn ms(time: Option<Duration>) -> String {
 fn lost(cell: Cell, rounds: &[Seen]) -> Option<Vec<String>> {
     let promised = match promise(cell) {
         Ok(Promise::Nothing) => "0".into(),
-        Ok(Promise::Within(time)) => format!("≤ {} s", thousands(time.as_secs_f64(), 0)),
+        Ok(Promise::Within(time)) => format!("≤ {} s", seconds(time)),
         Ok(Promise::None) | Err(_) => "any".into(),
     };
     let acknowledged = rounds.iter().map(|seen| seen.held.findings.acknowledged).sum();
-    let oldest = rounds.iter().filter_map(|seen| seen.held.lost_for.max(seen.through.lost_for)).max();
+    let both = |seen: &Seen| [seen.held.lost_for, seen.through.lost_for];
+    let oldest = rounds.iter().flat_map(both).flatten().map(|(oldest, _)| oldest).max();
     let most = rounds.iter().map(|seen| seen.held.findings.lost() + seen.through.findings.lost()).max()?;
     Some(set(cell).into_iter().chain([count(acknowledged), promised, count(most), ms(oldest)]).collect())
 }
@@ -132,4 +133,9 @@ fn table(title: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Evidence {
         columns: columns.iter().map(|name| (*name).into()).collect(),
         rows,
     }
+}
+
+/// Seconds, with what is left of a whole one where there is any.
+pub(super) fn seconds(time: Duration) -> String {
+    thousands(time.as_secs_f64(), usize::from(time.subsec_millis() > 0))
 }

@@ -24,8 +24,8 @@ pub fn render(outcome: &Outcome, width: usize) -> String {
     }
     if let Some(cut) = &outcome.cut {
         let left_out = counted(cut.bytes, "byte", "bytes");
-        let why = "the server leaves out a command that is not whole, and all behind it; nothing in the file tells \
-                   which events were in there";
+        let why = "the server leaves out a command that is not whole, and all behind it; a transaction that \
+                   is not whole goes from its start. What was in there is in no count below";
         page.field("tail", &format!("cut: {left_out} of {}, from byte {} on: {why}", cut.file, cut.offset));
     }
     match &outcome.refused {

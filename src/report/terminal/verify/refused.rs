@@ -1,6 +1,7 @@
 //! A folder that a server does not load: its last words, and what its user can do.
 
 use super::super::Page;
+use crate::report::shell;
 use crate::report::units::counted;
 use crate::verify::find::{Kind, Source};
 use crate::verify::load::Refusal;
@@ -73,32 +74,40 @@ fn remedies(source: &Source, refusal: &Refusal) -> (Vec<String>, Vec<String>) {
                 .into(),
         );
     }
-    let copy = format!("cp -a {} copy", for_shell(&source.folder.to_string_lossy()));
-    let name = for_shell(&source.name);
+    let mended = unused_name();
+    let copy = format!("cp -a {} {mended}", shell::word(&source.folder.to_string_lossy()));
+    let name = shell::word(&source.name);
     if source.kind == Kind::Snapshot {
         advice.push("redis-check-rdb says where it stops; nothing mends a snapshot.".into());
-        return (advice, vec![copy, format!("redis-check-rdb copy/{name}")]);
+        return (advice, vec![copy, format!("redis-check-rdb {mended}/{name}")]);
     }
     let Some((stop, rest)) = refusal.stop.as_ref().and_then(|stop| Some((stop, stop.rest?))) else {
         advice.push("redis-check-aof says where it stops; it mends neither a base nor a manifest.".into());
-        return (advice, vec![copy, format!("redis-check-aof copy/{name}")]);
+        return (advice, vec![copy, format!("redis-check-aof {mended}/{name}")]);
     };
     // The only file of commands is named itself: by the manifest, the checker of Valkey 9.1 stops at that server's base.
     let mut logs = source.files.iter().filter(|file| file.name.ends_with(".incr.aof"));
     let name = match (logs.next(), logs.next()) {
-        (Some(only), None) if stop.file.as_ref() == Some(&only.name) => for_shell(&only.name),
+        (Some(only), None) if stop.file.as_ref() == Some(&only.name) => shell::word(&only.name),
         _ => name,
     };
     advice.push(format!(
-        "redis-check-aof --fix cuts the file at that place, if it is the last one: {}, whole blocks among them, are \
-         lost. On a copy:",
+        "redis-check-aof --fix cuts the file at that place, if it is the last one: {} are lost, with every block in \
+         them; what is left may then be sound, and is less. On a copy:",
         counted(rest, "byte", "bytes")
     ));
-    (advice, vec![copy, format!("redis-check-aof --fix copy/{name}"), "forebay verify --aof copy".into()])
+    (
+        advice,
+        vec![
+            copy,
+            format!("redis-check-aof --fix {mended}/{name}"),
+            format!("forebay verify --aof {mended}"),
+        ],
+    )
 }
 
-/// One word for a shell.
-fn for_shell(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-+/".contains(c);
-    if word.chars().all(is_plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+/// A name that nothing here has: `cp` would put the copy into a folder that is there.
+fn unused_name() -> String {
+    let names = (1_u32..).map(|at| if at == 1 { "mended".into() } else { format!("mended-{at}") });
+    names.into_iter().find(|name: &String| !std::path::Path::new(name).exists()).unwrap_or_default()
 }
