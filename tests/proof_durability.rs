@@ -237,3 +237,14 @@ fn a_server_that_does_not_start_again_is_told_with_what_the_command_said() {
     assert!(kill.why.contains("no volume") && kill.why.contains("exit status: 3"), "{}", kill.why);
     assert_eq!(theirs.keys(), 1, "it was not left down");
 }
+
+#[test]
+fn a_start_command_that_starts_nothing_is_told_and_what_is_left_on_the_server_is_named() {
+    let theirs = Theirs::start(&[("appendonly", "yes")]);
+    let ran = theirs.durability(&theirs.kill(), "true");
+    let report = report(&ran);
+    let kill = claim(&report, "durability.kill.everysec");
+    assert_eq!((kill.verdict, ran.code), (Verdict::Refuted, 1), "{kill:?}");
+    assert!(kill.why.contains("`true` has ended, and did not start it"), "{}", kill.why);
+    assert!(ran.err.contains("keys are still on"), "{}", ran.err);
+}

@@ -37,6 +37,10 @@ pub(super) fn claims(run: &Run<'_>, address: &Address) -> anyhow::Result<Vec<Cla
     run.on.progress.begin("faults", tried.len() as u64 * rounds);
     let (mut cells, mut done) = (Vec::new(), 0);
     for cell in &tried {
+        if let Err(why) = address.dial() {
+            cells.push((*cell, Err(NotPlayed::Absent(why.to_string()))));
+            continue;
+        }
         let mut played: Rounds = Ok(Vec::new());
         for round in 0..rounds {
             let mut ground = Ground::given(address, commands, &set)?;
