@@ -97,7 +97,7 @@ impl Left {
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!(left.is_empty(), counts.earlier_bytes == 0, "{left:?}");
         if !left.is_empty() {
-            assert!(started.elapsed() >= STALL, "left at once: {left:?}");
+            assert_stalled(started, &left);
             return None;
         }
         let found = contents(&address(&self.server));

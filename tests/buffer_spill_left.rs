@@ -10,8 +10,8 @@ use forebay::event::lane::Lane;
 use forebay::server::Server;
 
 use super::support::{
-    Ledger, STALL, address, assert_holds_exactly, contents, events_of, faults, open, options, server, tell,
-    until,
+    Ledger, address, assert_holds_exactly, assert_stalled, contents, events_of, faults, open, options,
+    server, tell, until,
 };
 
 /// Events in each block of these tests.
@@ -52,7 +52,7 @@ fn bring_in(server: &Server, folder: &Path) -> Counts {
     if counts.earlier_bytes == 0 {
         return counts;
     }
-    assert!(started.elapsed() >= STALL, "left at once: {counts:?}");
+    assert_stalled(started, &counts);
     let rest = bring_in(server, folder);
     Counts {
         recovered: counts.recovered + rest.recovered,

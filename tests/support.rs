@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -25,8 +26,13 @@ use forebay::server::{Server, ServerBinary};
 /// How long a condition may take to come true. Only failures take this long.
 pub const LIMIT: Duration = Duration::from_secs(90);
 
-/// A server that gave an answer within that was not away, and nothing is left of what it takes.
-pub const STALL: Duration = Duration::from_secs(1);
+/// A server that gave an answer within that was not away.
+const STALL: Duration = Duration::from_secs(1);
+
+/// What a writer left in its folder, it may have left because the server gave no answer for a while, and for nothing else.
+pub fn assert_stalled(opened: Instant, left: &impl Debug) {
+    assert!(opened.elapsed() >= STALL, "left at once: {left:?}");
+}
 
 /// What a consumer may hold for as long as any test runs.
 pub const NEVER: Duration = Duration::from_secs(3_600);

@@ -108,6 +108,6 @@ fn remedies(source: &Source, refusal: &Refusal) -> (Vec<String>, Vec<String>) {
 
 /// A name that nothing here has: `cp` would put the copy into a folder that is there.
 fn unused_name() -> String {
-    let names = (1_u32..).map(|at| if at == 1 { "mended".into() } else { format!("mended-{at}") });
-    names.into_iter().find(|name: &String| !std::path::Path::new(name).exists()).unwrap_or_default()
+    let mut names = (1_u32..).map(|at| if at == 1 { "mended".into() } else { format!("mended-{at}") });
+    names.find(|name: &String| !std::path::Path::new(name).exists()).unwrap_or_default()
 }
