@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::buffer::connect::{Address, Facts};
+use crate::buffer::limit::{Known, Memory};
+use crate::buffer::measure::Machine;
+use crate::buffer::stat::Stat;
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +76,21 @@ struct Cgroup {
     folder: String,
     names: &'static CgroupNames,
     limit: u64,
+}
+
+/// What is known of the machine beneath a buffer: nothing, unless it is this one.
+pub fn machine_of(address: &Address, now: &Stat) -> Machine {
+    let host = Host::beneath(address, &now.facts, now.conf.dir.as_deref().ok());
+    let known = |read: Read<u64>| -> Known<u64> { read.map_err(|why| why.0) };
+    let memory = host.as_ref().map_err(|why| why.0.clone()).and_then(|host| {
+        let limit_bytes = known(host.memory().map(|(limit, _)| limit))?;
+        Ok(Memory { limit_bytes, available_bytes: known(host.available())? })
+    });
+    let free_bytes = host.map_err(|why| why.0).and_then(|host| {
+        now.conf.dir.as_ref().map_err(Clone::clone)?;
+        known(host.disk().map(|disk| disk.free_bytes))
+    });
+    Machine { memory, free_bytes }
 }
 
 impl Host {

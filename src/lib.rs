@@ -11,6 +11,8 @@
 //! | [`load`] | requests at intended times, measured from those times |
 //! | [`proof`] | what can be claimed of a server, and the control beside each claim |
 //! | [`verify`] | what a copied AOF folder holds |
+//! | [`deploy`] | alert rules, dashboards and the files around them, from a profile |
+//! | [`watch`] | a running buffer looked at, for Prometheus and for people |
 //! | [`report`] | one run's claims as terminal text, JSON and HTML |
 //! | [`cli`] | the command line |
 //! | [`exit`] | every exit code |
@@ -20,6 +22,7 @@
 pub mod block;
 pub mod buffer;
 pub mod cli;
+pub mod deploy;
 pub mod event;
 pub mod exit;
 pub mod host;
@@ -29,3 +32,4 @@ pub mod proof;
 pub mod report;
 pub mod server;
 pub mod verify;
+pub mod watch;

@@ -141,7 +141,8 @@ impl Address {
         self.dial_within(ANSWER_TIMEOUT)
     }
 
-    fn dial_within(&self, limit: Duration) -> Result<Connection, Error> {
+    /// The same with no more time for each answer than this, nor more than [`ANSWER_TIMEOUT`].
+    pub(super) fn dial_within(&self, limit: Duration) -> Result<Connection, Error> {
         // TLS needs a provider chosen once a process; a second choice is an error that changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = redis::Client::open(self.info.clone()).map_err(|error| self.refused(&error))?;

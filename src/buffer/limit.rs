@@ -92,6 +92,17 @@ impl Kind {
             Self::Memory => "RAM",
         }
     }
+
+    /// What happens where it is met, on a server with this `maxmemory-policy`.
+    pub fn then(self, policy: &str) -> String {
+        match self {
+            // No key of a buffer expires, so the other policies find none of its keys to evict.
+            Self::Maxmemory if policy.starts_with("allkeys-") => format!("{policy} evicts whole lanes"),
+            Self::Maxmemory => "writes are refused".into(),
+            Self::Disk => "the log has no room to be rewritten".into(),
+            Self::Memory => "a fork may need more than there is".into(),
+        }
+    }
 }
 
 /// Room up to a limit.
@@ -103,6 +114,13 @@ pub struct Room {
     pub limit_bytes: u64,
     /// Further events until then; 0 where it is met or passed.
     pub events: u64,
+}
+
+impl Room {
+    /// What is used of it, as a share.
+    pub fn ratio(&self) -> Option<f64> {
+        (self.limit_bytes > 0).then(|| self.used_bytes as f64 / self.limit_bytes as f64)
+    }
 }
 
 /// One limit.

@@ -14,14 +14,18 @@
 //! Nothing here knows of proofs, load, reports or the command line.
 
 mod answers;
+mod ask;
 pub mod batch;
 pub mod connect;
 mod counts;
 pub mod entry;
 pub mod error;
+mod fates;
 pub mod feed;
 mod found;
 pub(crate) mod fsync;
+mod groups;
+pub mod hear;
 pub mod keys;
 mod lane;
 pub mod limit;
@@ -30,15 +34,18 @@ mod missing;
 mod open;
 pub mod overflow;
 mod pack;
+mod publish;
 pub mod rate;
 pub mod reader;
 mod recover;
 mod room;
 mod scripts;
+pub mod server_stat;
 mod spill;
 pub mod stat;
 mod trim;
 pub mod trouble;
+pub mod watching;
 pub mod writer;
 
 pub(crate) use counts::lock;

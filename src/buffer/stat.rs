@@ -3,11 +3,14 @@
 //! Every block says how many events its lane ever had up to it, so counts are two look-ups and a subtraction.
 //! What cannot be known is none, never zero. No command here walks a stream.
 
-use redis::{Connection, RedisError, Value};
+use redis::{Connection, RedisError};
 
+use super::ask::{Asker, Block};
 use super::connect::{Address, Facts};
-use super::entry::{Entry, Id, list};
+use super::entry::{Entry, Id};
 use super::error::Error;
+use super::groups;
+pub use super::groups::GroupStat;
 use super::keys::Name;
 use super::measure::Conf;
 use super::rate::{Begin, DAY, MINUTE, Mean};
@@ -30,8 +33,12 @@ pub struct Stat {
     pub keys: u64,
     /// Every lane that was ever written, in order.
     pub lanes: Vec<LaneStat>,
-    /// Every group of every lane.
+    /// Every group of every lane, or as many as were asked for.
     pub groups: Vec<GroupStat>,
+    /// The most groups of a lane that were not looked at.
+    pub groups_hidden: u64,
+    /// Commands that the server does not let this user use: what they would tell is unknown.
+    pub refused: Vec<String>,
 }
 
 /// A lane at one moment.
@@ -57,30 +64,26 @@ pub struct LaneStat {
     pub bytes: Option<u64>,
     /// Epoch of the newest writer.
     pub epoch: Option<u64>,
-}
-
-/// A group on a lane at one moment.
-#[derive(Debug, Clone)]
-pub struct GroupStat {
-    /// Its lane.
-    pub lane: Lane,
-    /// Its name.
-    pub group: String,
-    /// Events it was not given yet; none where a block that would tell cannot be read.
-    pub unread_events: Option<u64>,
-    /// Blocks given and not acknowledged.
-    pub pending_blocks: u64,
-    /// Milliseconds since the oldest of those was stored.
-    pub pending_age_ms: Option<u64>,
-    /// Consumers it has.
-    pub consumers: u64,
+    /// Events ever dropped to make room, whoever still had to read them; none where the hash cannot be read.
+    pub trimmed: Option<u64>,
 }
 
 impl Stat {
     /// Looks at a buffer.
     pub fn look(address: &Address, name: &Name) -> Result<Self, Error> {
         let (mut connection, facts) = address.connect()?;
-        Looker { connection: &mut connection, name, at_ms: 0 }.look(facts)
+        Self::over(&mut connection, name, facts, usize::MAX)
+    }
+
+    /// The same over a connection that is there, with what the server has just said of itself; of each lane no more
+    /// groups than this, the first by name.
+    pub fn over(
+        connection: &mut Connection,
+        name: &Name,
+        facts: Facts,
+        groups_max: usize,
+    ) -> Result<Self, Error> {
+        Looker { asker: Asker::new(connection, name), at_ms: 0 }.look(facts, groups_max)
     }
 
     /// Events held in all lanes; none where one cannot tell.
@@ -99,24 +102,28 @@ impl Stat {
     }
 }
 
-/// A block's place, and what it is or why it cannot be read.
-type Block = (Id, Result<Entry, Damage>);
+/// What the hash beside a stream says.
+struct Writer {
+    epoch: u64,
+    total: u64,
+    trimmed: Option<u64>,
+}
 
 /// The look-ups.
 struct Looker<'a> {
-    connection: &'a mut Connection,
-    name: &'a Name,
+    asker: Asker<'a>,
     at_ms: u64,
 }
 
 impl Looker<'_> {
-    fn look(mut self, facts: Facts) -> Result<Stat, Error> {
-        let name = self.name;
+    fn look(mut self, facts: Facts, groups_max: usize) -> Result<Stat, Error> {
+        let name = self.asker.name;
         let failed = |error: RedisError| Error::server(format!("looking at buffer {name}"), &error);
-        let (seconds, micros): (u64, u64) = redis::cmd("TIME").query(self.connection).map_err(failed)?;
+        let (seconds, micros): (u64, u64) =
+            redis::cmd("TIME").query(self.asker.connection).map_err(failed)?;
         self.at_ms = seconds * 1_000 + micros / 1_000;
-        let conf = Conf::read(self.connection);
-        let (mut lanes, mut groups, mut keys) = (Vec::new(), Vec::new(), 0);
+        let conf = Conf::read(self.asker.connection);
+        let (mut lanes, mut groups, mut keys, mut groups_hidden) = (Vec::new(), Vec::new(), 0, 0);
         for lane in Lane::ALL {
             let is_there = self.is_there(&name.stream(lane), "stream")?;
             let is_written = self.is_there(&name.writer(lane), "hash")?;
@@ -127,15 +134,19 @@ impl Looker<'_> {
             let writer = self.writer(lane).map_err(failed)?;
             lanes.push(self.lane(lane, writer).map_err(failed)?);
             if is_there {
-                groups.extend(self.groups(lane).map_err(failed)?);
+                let found = groups::look(&mut self.asker, lane, self.at_ms, groups_max).map_err(failed)?;
+                let (found, hidden) = found.unwrap_or_default();
+                groups.extend(found);
+                groups_hidden = groups_hidden.max(hidden);
             }
         }
-        Ok(Stat { at_ms: self.at_ms, facts, conf, keys, lanes, groups })
+        let refused = self.asker.refused;
+        Ok(Stat { at_ms: self.at_ms, facts, conf, keys, lanes, groups, groups_hidden, refused })
     }
 
     /// Whether a key is there; an error where it holds something else than `expected`.
     fn is_there(&mut self, key: &str, expected: &str) -> Result<bool, Error> {
-        let kind: Result<String, _> = redis::cmd("TYPE").arg(key).query(self.connection);
+        let kind: Result<String, _> = redis::cmd("TYPE").arg(key).query(self.asker.connection);
         match kind.map_err(|error| Error::server(format!("looking at {key}"), &error))?.as_str() {
             "none" => Ok(false),
             kind if kind == expected => Ok(true),
@@ -143,39 +154,25 @@ impl Looker<'_> {
         }
     }
 
-    /// Epoch and total of the hash beside the stream.
-    fn writer(&mut self, lane: Lane) -> Result<Option<(u64, u64)>, RedisError> {
-        let (epoch, total): (Option<u64>, Option<u64>) =
-            redis::cmd("HMGET").arg(self.name.writer(lane)).arg("epoch").arg("e").query(self.connection)?;
-        Ok(epoch.map(|epoch| (epoch, total.unwrap_or(0))))
+    /// What the hash beside the stream says.
+    fn writer(&mut self, lane: Lane) -> Result<Option<Writer>, RedisError> {
+        type Fields = (Option<u64>, Option<u64>, Option<String>);
+        let key = self.asker.name.writer(lane);
+        let fields: Option<Fields> = self
+            .asker
+            .permitted("HMGET", redis::cmd("HMGET").arg(key).arg("epoch").arg("e").arg(Name::TRIMMED))?;
+        let Some((Some(epoch), total, trimmed)) = fields else { return Ok(None) };
+        // Number of the last block dropped, and events ever dropped.
+        let trimmed = trimmed.map_or(Some(0), |text| text.rsplit_once(' ')?.1.parse().ok());
+        Ok(Some(Writer { epoch, total: total.unwrap_or(0), trimmed }))
     }
 
-    /// The first block from an id on, or the last block: its place, and what it is, where it can be read.
-    fn block(
-        &mut self,
-        lane: Lane,
-        command: &str,
-        from: &str,
-        to: &str,
-    ) -> Result<Option<Block>, RedisError> {
-        let answer: Value = redis::cmd(command)
-            .arg(self.name.stream(lane))
-            .arg(from)
-            .arg(to)
-            .arg("COUNT")
-            .arg(1)
-            .query(self.connection)?;
-        let found = list(answer).and_then(|mut entries| entries.pop());
-        let Some((id, Some(fields))) = found else { return Ok(None) };
-        Ok(Some((id, Entry::read(id, fields))))
-    }
-
-    fn lane(&mut self, lane: Lane, writer: Option<(u64, u64)>) -> Result<LaneStat, RedisError> {
-        let key = self.name.stream(lane);
-        let first = self.block(lane, "XRANGE", "-", "+")?;
-        let last = self.block(lane, "XREVRANGE", "+", "-")?;
+    fn lane(&mut self, lane: Lane, writer: Option<Writer>) -> Result<LaneStat, RedisError> {
+        let key = self.asker.name.stream(lane);
+        let first = self.asker.block(lane, "XRANGE", "-", "+")?;
+        let last = self.asker.block(lane, "XREVRANGE", "+", "-")?;
         let newest = last.as_ref().and_then(|(_, last)| last.as_ref().ok());
-        let total = newest.map_or(0, |last| last.total).max(writer.map_or(0, |(_, total)| total));
+        let total = newest.map_or(0, |last| last.total).max(writer.as_ref().map_or(0, |writer| writer.total));
         // The hash has counted what the newest block holds, unless it is gone too.
         let is_counted = last.is_none() || newest.is_some() || writer.is_some();
         let events = match &first {
@@ -193,20 +190,23 @@ impl Looker<'_> {
         Ok(LaneStat {
             lane,
             events,
-            blocks: redis::cmd("XLEN").arg(&key).query(self.connection)?,
+            blocks: redis::cmd("XLEN").arg(&key).query(self.asker.connection)?,
             total,
             oldest_age_ms: first.as_ref().map(|(id, _)| self.at_ms.saturating_sub(id.ms)),
             events_per_second_in: self.rate_in(lane, oldest, total)?,
             today: self.today(lane, oldest, total)?,
             damaged,
-            bytes: redis::cmd("MEMORY")
-                .arg("USAGE")
-                .arg(&key)
-                .arg("SAMPLES")
-                .arg(MEMORY_SAMPLES)
-                .query(self.connection)?,
-            epoch: writer.map(|(epoch, _)| epoch),
+            bytes: self.memory(&key)?,
+            epoch: writer.as_ref().map(|writer| writer.epoch),
+            trimmed: writer.and_then(|writer| writer.trimmed),
         })
+    }
+
+    fn memory(&mut self, key: &str) -> Result<Option<u64>, RedisError> {
+        let mut usage = redis::cmd("MEMORY");
+        usage.arg("USAGE").arg(key).arg("SAMPLES").arg(MEMORY_SAMPLES);
+        // No key, no bytes.
+        Ok(self.asker.permitted::<Option<u64>>("MEMORY USAGE", &usage)?.flatten())
     }
 
     /// Events a second of the last minute. None where blocks of that minute were trimmed already, or the lane is
@@ -232,68 +232,16 @@ impl Looker<'_> {
 
     /// What came in from a millisecond on. None where the first block since then cannot be read.
     fn since(&mut self, lane: Lane, from_ms: u64, total: u64) -> Result<Option<Mean>, RedisError> {
-        let events = match self.block(lane, "XRANGE", &from_ms.to_string(), "+")? {
+        let events = match self.asker.block(lane, "XRANGE", &from_ms.to_string(), "+")? {
             None => 0,
             Some((_, Ok(since))) => total.saturating_sub(since.before()),
             Some((_, Err(_))) => return Ok(None),
         };
         Ok(Mean::over(events, from_ms, self.at_ms))
     }
-
-    fn groups(&mut self, lane: Lane) -> Result<Vec<GroupStat>, RedisError> {
-        let key = self.name.stream(lane);
-        let answer: Vec<Value> = redis::cmd("XINFO").arg("GROUPS").arg(&key).query(self.connection)?;
-        let last = self.block(lane, "XREVRANGE", "+", "-")?;
-        // None where the newest block cannot be read.
-        let total = last.map_or(Some(0), |(_, last)| last.ok().map(|last| last.total));
-        answer.iter().filter_map(group_fields).map(|group| self.group(lane, total, group)).collect()
-    }
-
-    fn group(
-        &mut self,
-        lane: Lane,
-        total: Option<u64>,
-        (group, delivered, consumers): (String, String, u64),
-    ) -> Result<GroupStat, RedisError> {
-        let key = self.name.stream(lane);
-        let next = self.block(lane, "XRANGE", &format!("({delivered}"), "+")?;
-        let pending: (u64, Option<String>, Option<String>, Value) =
-            redis::cmd("XPENDING").arg(&key).arg(&group).query(self.connection)?;
-        let oldest = pending.1.as_deref().and_then(Id::parse);
-        Ok(GroupStat {
-            lane,
-            group,
-            unread_events: match next {
-                None => Some(0),
-                Some((_, next)) => {
-                    total.zip(next.ok()).map(|(total, next)| total.saturating_sub(next.before()))
-                }
-            },
-            pending_blocks: pending.0,
-            pending_age_ms: oldest.map(|id| self.at_ms.saturating_sub(id.ms)),
-            consumers,
-        })
-    }
 }
 
 /// A block that cannot be read, with its place.
 fn damage((id, block): &Block) -> Option<(Id, Damage)> {
     block.as_ref().err().map(|why| (*id, why.clone()))
-}
-
-/// Name, last delivered id and consumers of one row of XINFO GROUPS.
-fn group_fields(row: &Value) -> Option<(String, String, u64)> {
-    let Value::Array(fields) = row else { return None };
-    let get = |name: &str| {
-        let at = fields
-            .iter()
-            .step_by(2)
-            .position(|field| matches!(field, Value::BulkString(bytes) if bytes == name.as_bytes()))?;
-        fields.get(at * 2 + 1)
-    };
-    Some((
-        redis::from_redis_value_ref(get("name")?).ok()?,
-        redis::from_redis_value_ref(get("last-delivered-id")?).ok()?,
-        redis::from_redis_value_ref(get("consumers")?).ok()?,
-    ))
 }

@@ -21,6 +21,7 @@ use super::keys::Name;
 use super::open::LaneStarts;
 use super::overflow::{Fate, Listener, Overflow};
 use super::pack::Packer;
+use super::publish::Publisher;
 use crate::block::frame::{Draft, Encoder};
 use crate::event::lane::Lane;
 use crate::event::parse::Event;
@@ -65,6 +66,8 @@ pub struct Options {
     pub overflow: Overflow,
     /// Hears of every event's fate.
     pub listener: Option<Listener>,
+    /// Whether to tell whoever listens on the buffer's channel what becomes of the events.
+    pub publishes: bool,
 }
 
 impl Default for Options {
@@ -76,6 +79,7 @@ impl Default for Options {
             patience: Duration::from_secs(600),
             overflow: Overflow::Wait,
             listener: None,
+            publishes: false,
         }
     }
 }
@@ -87,6 +91,7 @@ pub struct Writer {
     drafts: Option<Sender<(Lane, Draft)>>,
     pub(super) shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    publisher: Option<Publisher>,
 }
 
 impl Writer {
@@ -100,7 +105,7 @@ impl Writer {
             shared.tell(lane, Fate::Trimmed, before, events);
         }
         let batcher = Batcher::new(options.limits);
-        let mut writer = Self { batcher, drafts: None, shared, threads: Vec::new() };
+        let mut writer = Self { batcher, drafts: None, shared, threads: Vec::new(), publisher: None };
         let senders = Lane::ALL.map(|lane| lanes.start(lane, &mut writer));
         let senders = senders.into_iter().collect::<Result<Vec<_>, _>>()?;
         let (send, receive) = bounded(DRAFTS_MAX);
@@ -109,6 +114,12 @@ impl Writer {
         let packer = Packer::new(encoder, senders, Arc::clone(&writer.shared), sheds);
         writer.spawn("forebay-zstd".into(), move || packer.run(&receive))?;
         writer.drafts = Some(send);
+        if options.publishes {
+            let publisher = Publisher::start(address, name, &writer.shared);
+            writer.publisher = Some(
+                publisher.map_err(|error| Error::System(format!("no thread could be started: {error}")))?,
+            );
+        }
         Ok(writer)
     }
 
@@ -182,6 +193,9 @@ impl Writer {
         let counts = self.monitor().counts();
         if panicked || counts.open() > 0 {
             return Err(self.ended());
+        }
+        if let Some(publisher) = &self.publisher {
+            publisher.close();
         }
         Ok(counts)
     }

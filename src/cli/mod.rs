@@ -21,8 +21,10 @@ mod audit;
 mod baseline;
 mod capacity;
 mod conclude;
+mod deploy;
 mod durability;
 mod load;
+mod monitoring;
 mod overflow;
 mod place;
 mod pressure;
@@ -36,6 +38,7 @@ mod stat;
 mod synth;
 mod throughput;
 mod verify;
+mod watch;
 
 /// A dense, durable buffer for an event stream in Redis or Valkey, and proofs that it holds.
 #[derive(Parser)]
@@ -45,6 +48,7 @@ mod verify;
   forebay prove                    does a buffer hold? on a server of its own
   forebay synth --count 100000 | forebay append
   forebay stat
+  forebay watch                    live page and metrics: will it hold tonight?
   forebay read --group parquet --ack > events.ndjson
 
 Exit codes: 0 no claim refuted, 1 a claim refuted or input refused, 2 usage or
@@ -107,12 +111,15 @@ enum Verb {
     Pressure(pressure::Pressure),
     Durability(durability::Durability),
     Throughput(throughput::Throughput),
+    Monitoring(monitoring::Monitoring),
     Append(append::Append),
     Read(read::Read),
     Stat(stat::Stat),
+    Watch(watch::WatchVerb),
     Verify(verify::Verify),
     Load(load::Load),
     Synth(synth::Synth),
+    Deploy(deploy::Deploy),
     /// Print a completion script for a shell
     #[command(after_help = "Examples:
   forebay completions bash > /etc/bash_completion.d/forebay
@@ -126,7 +133,14 @@ enum Verb {
 impl Verb {
     /// Whether it lets writers and readers fail on purpose: what they would warn of is in its claims.
     fn lets_fail(&self) -> bool {
-        matches!(self, Self::Prove(_) | Self::Capacity(_) | Self::Pressure(_) | Self::Durability(_))
+        matches!(
+            self,
+            Self::Prove(_)
+                | Self::Capacity(_)
+                | Self::Pressure(_)
+                | Self::Durability(_)
+                | Self::Monitoring(_)
+        )
     }
 }
 
@@ -151,12 +165,15 @@ pub fn main() -> ExitCode {
         Verb::Durability(verb) => verb.run(global),
         Verb::Pressure(verb) => verb.run(global),
         Verb::Throughput(verb) => verb.run(global),
+        Verb::Monitoring(verb) => verb.run(global),
         Verb::Append(verb) => verb.run(global),
         Verb::Read(verb) => verb.run(global),
         Verb::Stat(verb) => verb.run(global),
+        Verb::Watch(verb) => verb.run(global),
         Verb::Verify(verb) => verb.run(global),
         Verb::Load(verb) => verb.run(global),
         Verb::Synth(verb) => verb.run(),
+        Verb::Deploy(verb) => verb.run(global),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "forebay", &mut script);

@@ -64,12 +64,20 @@ pub(crate) enum Proof {
     Pressure,
     Durability,
     Throughput,
+    Monitoring,
 }
 
 impl Proof {
     /// Every proof, in the order in which they run.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Audit, Self::Baseline, Self::Capacity, Self::Pressure, Self::Durability, Self::Throughput];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Audit,
+        Self::Baseline,
+        Self::Capacity,
+        Self::Pressure,
+        Self::Durability,
+        Self::Throughput,
+        Self::Monitoring,
+    ];
 
     /// Whether it writes to the server.
     fn writes(self) -> bool {

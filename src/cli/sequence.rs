@@ -10,7 +10,7 @@ use crate::proof::audit::{claims, controls, judge};
 use crate::proof::claim::Claim;
 use crate::proof::progress::Silent;
 use crate::proof::target::Target;
-use crate::proof::{Subject, baseline, capacity, durability, pressure, throughput};
+use crate::proof::{Subject, baseline, capacity, durability, monitoring, pressure, throughput};
 use crate::report::{Report, Warning, write_all};
 
 /// What to run, on what.
@@ -59,6 +59,9 @@ impl Sequence<'_> {
                     }),
                 },
                 Proof::Throughput => self.throughput(report),
+                Proof::Monitoring => {
+                    monitoring::Run { on, is_whole: wanted.proofs == [Proof::Monitoring] }.run()
+                }
             };
             self.is_heard.store(false, Relaxed);
             self.bars.clear();

@@ -240,7 +240,7 @@ fn groups(groups: &[GroupStat]) -> String {
             short(&group.group),
             group.lane.name().to_owned(),
             or_unknown(group.unread_events, |events| events.to_string()),
-            group.pending_blocks.to_string(),
+            or_unknown(group.pending_blocks, |blocks| blocks.to_string()),
             group.pending_age_ms.map_or("-".into(), age),
             group.consumers.to_string(),
         ]);

@@ -9,6 +9,7 @@ pub mod durability;
 mod gauge;
 pub mod harm;
 pub mod ledger;
+pub mod monitoring;
 mod offer;
 pub mod pressure;
 pub mod progress;

@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 
 use super::{UNKNOWN, age, bytes, or_unknown, span};
 use crate::buffer::connect::Address;
-use crate::buffer::limit::{Bound, Full, Kind, Known, Limits, Memory};
-use crate::buffer::measure::Machine;
+use crate::buffer::limit::{Bound, Full, Kind, Limits};
 use crate::buffer::stat::Stat as Look;
-use crate::host::{Host, Read};
+use crate::host;
 
 /// Columns of a terminal that nobody is surprised by.
 pub(super) const WIDTH: usize = 80;
@@ -29,24 +28,9 @@ pub(super) struct Standing<'a> {
     peak: f64,
 }
 
-/// What is known of the machine beneath the server: nothing, unless it is this one.
-fn machine(address: &Address, now: &Look) -> Machine {
-    let host = Host::beneath(address, &now.facts, now.conf.dir.as_deref().ok());
-    let known = |read: Read<u64>| -> Known<u64> { read.map_err(|why| why.0) };
-    let memory = host.as_ref().map_err(|why| why.0.clone()).and_then(|host| {
-        let limit_bytes = known(host.memory().map(|(limit, _)| limit))?;
-        Ok(Memory { limit_bytes, available_bytes: known(host.available())? })
-    });
-    let free_bytes = host.map_err(|why| why.0).and_then(|host| {
-        now.conf.dir.as_ref().map_err(Clone::clone)?;
-        known(host.disk().map(|disk| disk.free_bytes))
-    });
-    Machine { memory, free_bytes }
-}
-
 impl<'a> Standing<'a> {
     pub(super) fn of(address: &Address, now: &'a Look, today: Option<Rate>, peak: f64) -> Self {
-        let limits = Limits::of(&now.measured(machine(address, now)));
+        let limits = Limits::of(&now.measured(host::machine_of(address, now)));
         Self { now, limits, today, peak }
     }
 
@@ -59,14 +43,7 @@ impl<'a> Standing<'a> {
 
     /// What happens where a limit is met.
     fn then(&self, kind: Kind) -> String {
-        let policy = self.now.facts.get("maxmemory_policy").unwrap_or(UNKNOWN);
-        match kind {
-            // No key of a buffer expires, so the other policies find none of its keys to evict.
-            Kind::Maxmemory if policy.starts_with("allkeys-") => format!("{policy} evicts whole lanes"),
-            Kind::Maxmemory => "writes are refused".into(),
-            Kind::Disk => "the log has no room to be rewritten".into(),
-            Kind::Memory => "a fork may need more than there is".into(),
-        }
+        kind.then(self.now.facts.get("maxmemory_policy").unwrap_or(UNKNOWN))
     }
 
     /// Milliseconds of events held, and those that there is room for at today's rate.

@@ -1,0 +1,59 @@
+//! Questions to a server that change nothing, and what it refuses to answer this user.
+
+use redis::{Cmd, Connection, FromRedisValue, RedisError, Value};
+
+use super::entry::{Entry, Id, list};
+use super::keys::Name;
+use crate::block::frame::Damage;
+use crate::event::lane::Lane;
+
+/// A block's place, and what it is or why it cannot be read.
+pub(super) type Block = (Id, Result<Entry, Damage>);
+
+/// A connection that questions go over.
+pub(super) struct Asker<'a> {
+    pub connection: &'a mut Connection,
+    pub name: &'a Name,
+    /// Commands that the server does not let this user use, each once.
+    pub refused: Vec<String>,
+}
+
+impl<'a> Asker<'a> {
+    pub fn new(connection: &'a mut Connection, name: &'a Name) -> Self {
+        Self { connection, name, refused: Vec::new() }
+    }
+
+    /// The answer; none where the server refuses this user the command, which is noted.
+    pub fn permitted<T: FromRedisValue>(
+        &mut self,
+        called: &str,
+        command: &Cmd,
+    ) -> Result<Option<T>, RedisError> {
+        match command.query(self.connection) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.code() == Some("NOPERM") => {
+                if !self.refused.iter().any(|known| known == called) {
+                    self.refused.push(called.into());
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The first block from an id on, or the last block: its place, and what it is, where it can be read.
+    pub fn block(
+        &mut self,
+        lane: Lane,
+        command: &str,
+        from: &str,
+        to: &str,
+    ) -> Result<Option<Block>, RedisError> {
+        let key = self.name.stream(lane);
+        let answer: Value =
+            redis::cmd(command).arg(key).arg(from).arg(to).arg("COUNT").arg(1).query(self.connection)?;
+        let found = list(answer).and_then(|mut entries| entries.pop());
+        let Some((id, Some(fields))) = found else { return Ok(None) };
+        Ok(Some((id, Entry::read(id, fields))))
+    }
+}

@@ -1,0 +1,114 @@
+//! The groups of a lane at one moment: what each still has to read, and what it has not acknowledged.
+
+use std::collections::HashMap;
+
+use redis::{RedisError, Value};
+
+use super::ask::{Asker, Block};
+use super::entry::Id;
+use crate::event::lane::Lane;
+
+/// A group on a lane at one moment.
+#[derive(Debug, Clone)]
+pub struct GroupStat {
+    /// Its lane.
+    pub lane: Lane,
+    /// Its name.
+    pub group: String,
+    /// Events it was not given yet; none where a block that would tell cannot be read.
+    pub unread_events: Option<u64>,
+    /// Milliseconds since the oldest block was stored that it was not given; 0 where it was given all.
+    pub behind_ms: u64,
+    /// Blocks given and not acknowledged; none where the server refuses XPENDING.
+    pub pending_blocks: Option<u64>,
+    /// Milliseconds since the oldest of those was stored.
+    pub pending_age_ms: Option<u64>,
+    /// Consumers it has.
+    pub consumers: u64,
+}
+
+/// A row of XINFO GROUPS, as far as it matters.
+struct Row {
+    name: String,
+    delivered: String,
+    consumers: u64,
+}
+
+/// The groups of a lane, at most so many by name, and how many more there are. None where the server refuses to say.
+pub(super) fn look(
+    asker: &mut Asker<'_>,
+    lane: Lane,
+    at_ms: u64,
+    groups_max: usize,
+) -> Result<Option<(Vec<GroupStat>, u64)>, RedisError> {
+    let key = asker.name.stream(lane);
+    let answer: Option<Vec<Value>> =
+        asker.permitted("XINFO GROUPS", redis::cmd("XINFO").arg("GROUPS").arg(&key))?;
+    let Some(answer) = answer else { return Ok(None) };
+    if answer.is_empty() {
+        return Ok(Some((Vec::new(), 0)));
+    }
+    let last = asker.block(lane, "XREVRANGE", "+", "-")?;
+    // None where the newest block cannot be read.
+    let total = last.map_or(Some(0), |(_, last)| last.ok().map(|last| last.total));
+    let mut rows: Vec<Row> = answer.iter().filter_map(row).collect();
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    let hidden = rows.len().saturating_sub(groups_max);
+    rows.truncate(groups_max);
+    // Groups that stand at the same place have the same block before them.
+    let mut next: HashMap<String, Option<Block>> = HashMap::new();
+    let mut groups = Vec::with_capacity(rows.len());
+    for row in rows {
+        if !next.contains_key(&row.delivered) {
+            let block = asker.block(lane, "XRANGE", &format!("({}", row.delivered), "+")?;
+            next.insert(row.delivered.clone(), block);
+        }
+        let next = next.get(&row.delivered).and_then(Option::as_ref);
+        groups.push(group(asker, lane, at_ms, total, next, row)?);
+    }
+    Ok(Some((groups, hidden as u64)))
+}
+
+fn group(
+    asker: &mut Asker<'_>,
+    lane: Lane,
+    at_ms: u64,
+    total: Option<u64>,
+    next: Option<&Block>,
+    row: Row,
+) -> Result<GroupStat, RedisError> {
+    let key = asker.name.stream(lane);
+    let pending: Option<(u64, Option<String>, Option<String>, Value)> =
+        asker.permitted("XPENDING", redis::cmd("XPENDING").arg(&key).arg(&row.name))?;
+    let oldest = pending.as_ref().and_then(|pending| pending.1.as_deref()).and_then(Id::parse);
+    Ok(GroupStat {
+        lane,
+        group: row.name,
+        unread_events: match next {
+            None => Some(0),
+            Some((_, next)) => {
+                total.zip(next.as_ref().ok()).map(|(total, next)| total.saturating_sub(next.before()))
+            }
+        },
+        behind_ms: next.map_or(0, |(id, _)| at_ms.saturating_sub(id.ms)),
+        pending_blocks: pending.map(|pending| pending.0),
+        pending_age_ms: oldest.map(|id| at_ms.saturating_sub(id.ms)),
+        consumers: row.consumers,
+    })
+}
+
+fn row(row: &Value) -> Option<Row> {
+    let Value::Array(fields) = row else { return None };
+    let get = |name: &str| {
+        let at = fields
+            .iter()
+            .step_by(2)
+            .position(|field| matches!(field, Value::BulkString(bytes) if bytes == name.as_bytes()))?;
+        fields.get(at * 2 + 1)
+    };
+    Some(Row {
+        name: redis::from_redis_value_ref(get("name")?).ok()?,
+        delivered: redis::from_redis_value_ref(get("last-delivered-id")?).ok()?,
+        consumers: redis::from_redis_value_ref(get("consumers")?).ok()?,
+    })
+}

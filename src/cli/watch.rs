@@ -1,0 +1,71 @@
+//! `forebay watch`: exporter and live page.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::append::stop_on_signal;
+use super::{At, Global, say};
+use crate::exit;
+use crate::profile::{self, Profile};
+use crate::watch::serve::Served;
+use crate::watch::{Subject, Watch};
+
+/// Watch a buffer: a live page, and metrics for Prometheus
+#[derive(Args)]
+#[command(after_help = "Examples:
+  forebay watch                            page at http://127.0.0.1:9464/
+  forebay watch --url redis://10.0.0.5 --buffer events --listen 127.0.0.1:9500
+  curl -s http://127.0.0.1:9464/metrics
+
+  /             the page: will it hold tonight?
+  /metrics      OpenMetrics for Prometheus
+  /api/stat     what the page shows, as JSON; /api/history, the last hour
+  /healthz      200 as long as the watcher lives
+
+Reads only. Answers come from the last look, so none hangs because the server
+does. Who may reach the address may read: it is loopback unless --listen says
+otherwise. Put the URL into FOREBAY_URL to keep a password off the command line.")]
+pub(crate) struct WatchVerb {
+    #[command(flatten)]
+    at: At,
+    /// Profile whose hours and peak rate the buffer is held against
+    #[arg(long, default_value = profile::DEFAULT)]
+    profile: String,
+    /// Address and port to answer at; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464")]
+    listen: SocketAddr,
+    /// How often to look at the server
+    #[arg(long, value_name = "TIME", default_value = "2s")]
+    every: humantime::Duration,
+}
+
+/// Looks further apart would show a page that is old, and nearer ones cost the server for nothing.
+const EVERY: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
+
+impl WatchVerb {
+    pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
+        let (address, name) = self.at.parse()?;
+        let profile = Profile::load(&self.profile)?;
+        let every: Duration = *self.every;
+        anyhow::ensure!(EVERY.contains(&every), "--every {every:?}: from 100ms to 60s");
+        let served = Served::bind(self.listen).with_context(|| {
+            format!("cannot answer at {}: is something else there? --listen names another", self.listen)
+        })?;
+        let stop = stop_on_signal(global.quiet, "ending; once more ends it at once")?;
+        let at = served.address().context("asking for the port")?;
+        let watch = Watch::start(Subject { address: address.clone(), name: name.clone(), profile, every })
+            .context("starting to watch")?;
+        if !global.quiet {
+            say::tell(&format!("forebay: watching buffer {name} at {address}"));
+            say::tell(&format!(
+                "forebay: page at http://{at}/, metrics at http://{at}/metrics; Ctrl-C ends it"
+            ));
+        }
+        served.run(watch.shared(), || stop.load(Relaxed)).context("answering")?;
+        Ok(exit::OK)
+    }
+}

@@ -1,0 +1,332 @@
+//! From what came to claims.
+
+use std::time::Duration;
+
+use super::receive::Notice;
+use crate::deploy::dashboards::Query;
+use crate::deploy::rules::Rule;
+use crate::proof::claim::{Axes, Bound, Claim, Control, Evidence, Series, Unit};
+
+/// Steps of the brief: buffer monitoring, and dashboards and alerts.
+const BUFFER: u8 = 9;
+const ALERTS: u8 = 10;
+
+const FIRES: &str = "monitoring.fires";
+const CLEARS: &str = "monitoring.clears";
+const ALONE: &str = "monitoring.alone";
+const HEALTHY: &str = "monitoring.healthy";
+const QUERIES: &str = "monitoring.queries";
+const FORECAST: &str = "monitoring.forecast";
+
+/// From so long after the fill began on, the forecast must be right.
+const FROM: Duration = Duration::from_secs(60);
+/// Nearer to the end it counts for more than the forecast when the writer says that it is held back: once a second.
+const UNTIL: Duration = Duration::from_secs(15);
+/// By so much it may be wrong.
+const WRONG_PERCENT_MAX: f64 = 10.0;
+
+/// An alert that a cause must bring.
+#[derive(Debug, Clone)]
+pub(super) struct Came {
+    pub alert: &'static str,
+    /// How long after the cause it came to the webhook.
+    pub after: Option<Duration>,
+    /// How long after the cause's end it was resolved for good.
+    pub cleared: Option<Duration>,
+}
+
+/// What came of a cause.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    pub cause: &'static str,
+    pub came: Vec<Came>,
+    /// Alerts that nothing explains.
+    pub others: Vec<String>,
+    /// What the watch said of when the buffer is full: how long after the cause, in how many seconds, and in how many it was.
+    pub forecasts: Vec<(Duration, f64, Duration)>,
+}
+
+/// What came of the whole run.
+pub(super) struct Played {
+    pub causes: Vec<Outcome>,
+    /// Causes that could not be brought about here, and why.
+    pub left_out: Vec<(&'static str, String)>,
+    /// Queries of panels, and how many series each had.
+    pub queries: Vec<(Query, usize)>,
+    /// What came of the station to which nothing happened.
+    pub calm: Vec<Notice>,
+    /// Whether the rule of the control fired.
+    pub never: bool,
+    pub rules: Vec<Rule>,
+}
+
+/// Every claim, where the programs are not there.
+pub(super) fn not_shown(why: &str) -> Vec<Claim> {
+    let played = Played {
+        causes: Vec::new(),
+        left_out: Vec::new(),
+        queries: Vec::new(),
+        calm: Vec::new(),
+        never: false,
+        rules: Vec::new(),
+    };
+    [
+        fires(&played.causes),
+        clears(&played.causes),
+        alone(&played.causes),
+        healthy(0),
+        queries(&[]),
+        forecast(&[]),
+    ]
+    .map(|claim| claim.not_shown(why))
+    .into()
+}
+
+/// Every claim, each with its control.
+pub(super) fn claims(played: &Played) -> Vec<Claim> {
+    let causes = &played.causes;
+    let mut fires = fires(causes);
+    fires.control = Some(Control::of(
+        "a rule on a metric that nobody exports, which must be found not to fire",
+        &[self::fires(&[with_never(played.never)])],
+        FIRES,
+    ));
+    fires.evidence.push(table(causes));
+    fires.evidence.extend(left_out(played));
+    let mut clears = clears(causes);
+    let stuck = causes.iter().take(1).map(|outcome| Outcome {
+        came: outcome.came.iter().map(|came| Came { cleared: None, ..came.clone() }).collect(),
+        ..outcome.clone()
+    });
+    let stuck: Vec<Outcome> = stuck.collect();
+    clears.control =
+        Some(Control::of("the first cause, judged before it was over", &[self::clears(&stuck)], CLEARS));
+    let mut alone = alone(causes);
+    let bare: Vec<Outcome> = causes
+        .iter()
+        .take(1)
+        .map(|outcome| Outcome {
+            others: outcome
+                .came
+                .iter()
+                .filter(|came| came.after.is_some())
+                .map(|came| came.alert.into())
+                .collect(),
+            ..outcome.clone()
+        })
+        .collect();
+    alone.control = Some(Control::of(
+        "the first cause, judged as if it explained none of its alerts",
+        &[self::alone(&bare)],
+        ALONE,
+    ));
+    let fired = causes.iter().flat_map(|outcome| &outcome.came).filter(|came| came.after.is_some()).count();
+    let mut healthy = healthy(played.calm.iter().filter(|notice| notice.is_firing).count());
+    healthy.control =
+        Some(Control::of("the stations to which something happened", &[self::healthy(fired)], HEALTHY));
+    let mut queries = queries(&played.queries);
+    let nobody = Query {
+        dashboard: "control",
+        panel: "a metric that nobody exports",
+        expr: "forebay_no_such_metric".into(),
+        always: true,
+    };
+    queries.control = Some(Control::of(
+        "a panel on a metric that nobody exports",
+        &[self::queries(&[(nobody, 0)])],
+        QUERIES,
+    ));
+    vec![fires, clears, alone, healthy, queries, forecast_of(causes)]
+}
+
+fn with_never(has_fired: bool) -> Outcome {
+    let after = has_fired.then_some(Duration::ZERO);
+    let came = Came { alert: super::NOBODY, after, cleared: after };
+    Outcome { cause: "control", came: vec![came], others: Vec::new(), forecasts: Vec::new() }
+}
+
+fn none(id: &str, step: u8, statement: &str, measured: usize, why: String) -> Claim {
+    Claim::judged(id, step, statement, (Bound::Exactly, 0.0, Unit::Count), measured as f64, why)
+}
+
+fn named(names: &[String], if_none: String) -> String {
+    if names.is_empty() { if_none } else { names.join("; ") }
+}
+
+fn fires(causes: &[Outcome]) -> Claim {
+    let came =
+        || causes.iter().flat_map(|outcome| outcome.came.iter().map(move |came| (outcome.cause, came)));
+    let missing: Vec<String> = came()
+        .filter(|(_, came)| came.after.is_none())
+        .map(|(cause, came)| format!("{} did not fire when {cause}", came.alert))
+        .collect();
+    let slowest = came().filter_map(|(_, came)| Some((came.after?, came.alert))).max();
+    let told = slowest.map_or(String::new(), |(after, alert)| {
+        format!(
+            "{} alerts by {} causes, the slowest, {alert}, after {:.0} s",
+            came().count(),
+            causes.len(),
+            after.as_secs_f64()
+        )
+    });
+    none(
+        FIRES,
+        ALERTS,
+        "every alert fires by its cause: alerts that did not",
+        missing.len(),
+        named(&missing, told),
+    )
+}
+
+fn clears(causes: &[Outcome]) -> Claim {
+    let fired = || {
+        let came =
+            causes.iter().flat_map(|outcome| outcome.came.iter().map(move |came| (outcome.cause, came)));
+        came.filter(|(_, came)| came.after.is_some())
+    };
+    let stuck: Vec<String> = fired()
+        .filter(|(_, came)| came.cleared.is_none())
+        .map(|(cause, came)| format!("{} still fires after {cause}", came.alert))
+        .collect();
+    let slowest = fired().filter_map(|(_, came)| Some((came.cleared?, came.alert))).max();
+    let told = slowest.map_or(String::new(), |(after, alert)| {
+        format!("the slowest, {alert}, was resolved {:.0} s after its cause", after.as_secs_f64())
+    });
+    none(
+        CLEARS,
+        ALERTS,
+        "every alert is resolved once its cause is over: alerts that were not",
+        stuck.len(),
+        named(&stuck, told),
+    )
+}
+
+fn alone(causes: &[Outcome]) -> Claim {
+    let others: Vec<String> = causes
+        .iter()
+        .flat_map(|outcome| outcome.others.iter().map(move |other| format!("{other} when {}", outcome.cause)))
+        .collect();
+    let told = "each cause brought its alerts, and those that are true by it".to_owned();
+    none(ALONE, ALERTS, "no alert fires without a cause: alerts that did", others.len(), named(&others, told))
+}
+
+fn healthy(firings: usize) -> Claim {
+    let told = format!("{firings} alerts about a buffer that is written and read as it should be");
+    none(HEALTHY, ALERTS, "a healthy buffer fires nothing: alerts that came", firings, told)
+}
+
+fn queries(queries: &[(Query, usize)]) -> Claim {
+    let empty: Vec<String> = queries
+        .iter()
+        .filter(|(query, series)| query.always && *series == 0)
+        .map(|(query, _)| format!("{}, {}: {}", query.dashboard, query.panel, query.expr))
+        .collect();
+    let with_data = queries.iter().filter(|(_, series)| *series > 0).count();
+    let told = format!(
+        "{with_data} of {} queries have data; the others are about what is not there, such as a fork",
+        queries.len()
+    );
+    none(
+        QUERIES,
+        ALERTS,
+        "every query of the dashboards that must have data has some: queries without",
+        empty.len(),
+        named(&empty, told),
+    )
+}
+
+/// How far off the forecast was at the worst, in percent of what then happened.
+fn forecast(forecasts: &[(Duration, f64, Duration)]) -> Claim {
+    let judged = forecasts.iter().filter(|(after, _, left)| *after >= FROM && *left >= UNTIL);
+    let wrong = judged.clone().map(|(_, says, left)| (says / left.as_secs_f64() - 1.0).abs() * 100.0);
+    let worst = wrong.fold(0.0, f64::max);
+    let (count, first) = (judged.clone().count(), judged.clone().next());
+    let why = first.map_or("no forecast was judged".into(), |(after, says, left)| {
+        format!(
+            "{count} forecasts on a steady fill; {:.0} s after it began the buffer was said to be full in {says:.0} s, and was \
+             in {:.0} s",
+            after.as_secs_f64(),
+            left.as_secs_f64()
+        )
+    });
+    let claim = Claim::judged(
+        FORECAST,
+        BUFFER,
+        "seconds to full are right from a minute on: error at the worst",
+        (Bound::AtMost, WRONG_PERCENT_MAX, Unit::Percent),
+        worst,
+        why,
+    );
+    if count == 0 {
+        claim.not_shown("no buffer was filled for over a minute: `forebay monitoring` fills one")
+    } else {
+        claim
+    }
+}
+
+fn forecast_of(causes: &[Outcome]) -> Claim {
+    let all: Vec<_> = causes.iter().flat_map(|outcome| outcome.forecasts.clone()).collect();
+    let mut claim = forecast(&all);
+    if claim.measured.is_some() {
+        let half: Vec<_> = all.iter().map(|(after, says, left)| (*after, says / 2.0, *left)).collect();
+        claim.control =
+            Some(Control::of("the same, foreseen at twice the rate", &[forecast(&half)], FORECAST));
+        claim.evidence.push(chart(&all));
+    }
+    claim
+}
+
+/// What was foreseen, and what then happened.
+fn chart(all: &[(Duration, f64, Duration)]) -> Evidence {
+    let line = |name: &str, dashed, of: &dyn Fn(&(Duration, f64, Duration)) -> f64| Series {
+        name: name.into(),
+        dashed,
+        points: all.iter().map(|one| (one.0.as_secs_f64(), of(one))).collect(),
+    };
+    Evidence::Chart {
+        title: "Seconds to full on a steady fill: what the watch said, and what then happened".into(),
+        x: "since the reader went, in seconds".into(),
+        y: "until full, in seconds".into(),
+        axes: Axes::default(),
+        series: vec![
+            line("foreseen", true, &|(_, says, _)| *says),
+            line("happened", false, &|(_, _, left)| left.as_secs_f64()),
+        ],
+    }
+}
+
+fn table(causes: &[Outcome]) -> Evidence {
+    let seconds =
+        |time: Option<Duration>| time.map_or("never".into(), |time| format!("{:.1}", time.as_secs_f64()));
+    let rows = causes.iter().flat_map(|outcome| {
+        outcome.came.iter().map(|came| {
+            vec![outcome.cause.to_owned(), came.alert.to_owned(), seconds(came.after), seconds(came.cleared)]
+        })
+    });
+    Evidence::Table {
+        title: format!(
+            "Alerts by cause: seconds until each came to the webhook, and was resolved; the rules' durations are divided by {:.0}",
+            super::PACE
+        ),
+        columns: ["cause", "alert", "fired", "cleared"].map(str::to_owned).into(),
+        rows: rows.collect(),
+    }
+}
+
+/// What was not tried: causes that cannot be brought about here, and rules without a cause among those that were.
+fn left_out(played: &Played) -> Vec<Evidence> {
+    let tried: Vec<&str> =
+        played.causes.iter().flat_map(|outcome| outcome.came.iter().map(|came| came.alert)).collect();
+    let rest: Vec<&str> = played
+        .rules
+        .iter()
+        .map(|rule| rule.name)
+        .filter(|name| !tried.contains(name) && *name != super::NOBODY)
+        .collect();
+    let mut notes: Vec<String> =
+        played.left_out.iter().map(|(cause, why)| format!("not brought about: {cause}: {why}")).collect();
+    if !rest.is_empty() {
+        notes.push(format!("rules that were not tried: {}", rest.join(", ")));
+    }
+    notes.into_iter().map(|text| Evidence::Note { text }).collect()
+}

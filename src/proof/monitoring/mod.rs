@@ -1,0 +1,131 @@
+//! The monitoring proof: does each alert fire by its cause, in time, and clear; and does nothing fire without one?
+//!
+//! Every cause has a station: a server, a buffer with a writer and a reading group, and a watch. One real Prometheus looks at
+//! all of them, with the rules that `forebay deploy` makes, on a faster clock; one real Alertmanager tells a webhook. A
+//! cause is brought about, its alerts must come, it is ended, and they must be resolved. A station to which nothing happens
+//! must stay silent. The control is a rule on a metric that nobody exports: it must be found not to fire.
+
+mod cause;
+mod judge;
+mod play;
+mod receive;
+mod station;
+mod tower;
+mod traffic;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+pub use tower::Programs;
+
+use crate::deploy::rules::{Rule, Severity, rules};
+use crate::profile::Profile;
+use crate::proof::claim::Claim;
+use crate::proof::target::Target;
+use crate::proof::{Scale, Subject};
+
+use cause::{CAUSES, Cause};
+use judge::Played;
+use station::{Ground, Station};
+use tower::Tower;
+
+/// How much faster the rules' clock goes than for people: their durations, and the profile's hours, are divided by it.
+const PACE: f64 = 240.0;
+
+/// The profile's line for 95 of 100 answers, for the time of the proof.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// How late the healthy station's reader is on purpose: so that there is something to see in the buffer.
+const HEALTHY_LATE: Duration = Duration::from_secs(1);
+
+/// The rule of the control.
+const NOBODY: &str = "ForebayControlNobodyExports";
+
+/// How long a watch, a writer and a reader may take until Prometheus knows of them.
+const STEADY: Duration = Duration::from_secs(60);
+
+/// The proof of a subject.
+pub struct Run<'a> {
+    /// What it is about.
+    pub on: Subject<'a>,
+    /// Every cause; else those of a quick part.
+    pub is_whole: bool,
+}
+
+impl Run<'_> {
+    /// Runs the proof and its control.
+    pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
+        if let Target::Given(_) = self.on.target {
+            return Ok(judge::not_shown(
+                "alerts are tried on servers of Forebay's own: run this without --url",
+            ));
+        }
+        let programs = match Programs::find() {
+            Ok(programs) => programs,
+            Err(why) => return Ok(judge::not_shown(&why)),
+        };
+        let fast = faster(self.on.profile);
+        let on = Subject { profile: &fast, ..self.on };
+        let causes: Vec<&Cause> = CAUSES
+            .iter()
+            .filter(|cause| self.is_whole || self.on.scale == Scale::Full || cause.is_quick)
+            .collect();
+        on.progress.begin("causes", causes.len() as u64 + 1);
+        let (mut stations, mut left_out) = (Vec::new(), Vec::new());
+        for (number, cause) in causes.iter().enumerate() {
+            match Station::new(&on, &(cause.ground)(), number) {
+                Ok(station) => stations.push((*cause, station)),
+                Err(error) if error.is::<crate::server::fault::disk::DiskError>() => {
+                    left_out.push((cause.name, error.to_string()));
+                }
+                Err(error) => return Err(error.context(format!("setting up: {}", cause.name))),
+            }
+        }
+        let mut healthy =
+            Station::new(&on, &Ground::default(), causes.len()).context("setting up the healthy station")?;
+        healthy.end_reading();
+        healthy.begin_reading(HEALTHY_LATE)?;
+        let mut rules = rules(&fast, PACE);
+        rules.push(never());
+        let targets: Vec<String> =
+            stations.iter().map(|(_, station)| station.instance()).chain([healthy.instance()]).collect();
+        let tower = Tower::start(&programs, &rules, &targets)?;
+        for target in &targets {
+            tower.wait_for(&format!("forebay_buffer_present{{instance=\"{target}\"}}"), STEADY)?;
+        }
+        tower.wait_for(
+            &format!("forebay_buffer_out_events_per_second{{instance=\"{}\"}}", healthy.instance()),
+            STEADY,
+        )?;
+        on.progress.at(1);
+        let played = play::all(stations, &tower, &rules, on.progress)?;
+        let queries = play::queries(&tower)?;
+        let never = play::has_fired(&tower, &healthy, NOBODY);
+        let calm = tower.receiver.of(&healthy.instance());
+        Ok(judge::claims(&Played { causes: played, left_out, queries, calm, never, rules }))
+    }
+}
+
+/// A rule as those of the predecessor: on a metric that nobody exports.
+fn never() -> Rule {
+    Rule {
+        name: NOBODY,
+        severity: Severity::Warning,
+        per: &[],
+        expr: "forebay_no_such_metric > 0".into(),
+        hold: Duration::ZERO,
+        summary: "control",
+        description: "control",
+        implies: &[],
+    }
+}
+
+/// The profile on the rules' clock: what is to be held for hours is held for seconds. In a window of seconds one stall of
+/// this machine would make answers slow that are not, so the lines for that lie above any.
+fn faster(profile: &Profile) -> Profile {
+    let mut fast = profile.clone();
+    fast.hold.hours /= PACE;
+    fast.load.p95_max = SLOW;
+    fast
+}

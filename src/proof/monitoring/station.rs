@@ -1,0 +1,227 @@
+//! A station: a server of our own with a buffer on it, who writes and reads there, and a watch over it. Each cause has one.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use redis::Connection;
+
+use super::traffic::{self, Client, Writes};
+use crate::buffer::connect::Address;
+use crate::buffer::keys::Name;
+use crate::buffer::overflow::Overflow;
+use crate::proof::Subject;
+use crate::server::fault::disk::Disk;
+use crate::server::fault::network::Proxy;
+use crate::server::{Conf, Server};
+use crate::watch::serve::Served;
+use crate::watch::{self, Shared, Watch};
+
+/// How often a station's watch looks.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// Room on a disk of our own, which lives in memory.
+const ROOM: u64 = 256 << 20;
+
+/// What a station is made of.
+#[derive(Clone)]
+pub(super) struct Ground {
+    /// Settings beside the profile's.
+    pub settings: &'static [(&'static str, &'static str)],
+    /// Events a second; none where nobody writes.
+    pub rate: Option<f64>,
+    /// What becomes of events while the server takes none.
+    pub overflow: Overflow,
+    /// Whether a group reads.
+    pub is_read: bool,
+    /// Whether the data lie on a disk of our own.
+    pub on_disk: bool,
+    /// Whether the watch reaches the server through a proxy of our own.
+    pub through_proxy: bool,
+}
+
+impl Default for Ground {
+    fn default() -> Self {
+        Self {
+            settings: &[],
+            rate: Some(100.0),
+            overflow: Overflow::Wait,
+            is_read: true,
+            on_disk: false,
+            through_proxy: false,
+        }
+    }
+}
+
+/// A watch, and the thread that answers for it.
+struct Watching {
+    watch: Watch,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        // How it ended matters to nobody any more.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// A station.
+pub(super) struct Station {
+    // In this order: clients end before their server, and it before its disk.
+    pub writer: Option<Client>,
+    pub other: Option<Client>,
+    pub reader: Option<Client>,
+    watching: Option<Watching>,
+    pub server: Server,
+    pub disk: Option<Disk>,
+    pub proxy: Option<Proxy>,
+    pub address: Address,
+    /// Where the watch finds it.
+    front: Address,
+    pub name: Name,
+    pub writes: Writes,
+    subject: watch::Subject,
+    at: std::net::SocketAddr,
+}
+
+impl Station {
+    /// Sets one up: traffic flows, and the watch looks.
+    pub fn new(on: &Subject<'_>, ground: &Ground, number: usize) -> anyhow::Result<Self> {
+        let disk = ground.on_disk.then(|| Disk::mount(ROOM)).transpose()?;
+        let mut conf = Conf::new();
+        for (name, value) in on.profile.conf_settings() {
+            conf.set(name, value);
+        }
+        for (name, value) in ground.settings {
+            conf.set(name, *value);
+        }
+        if let Some(disk) = &disk {
+            conf.set("dir", disk.path().to_string_lossy());
+        }
+        let server = Server::start(on.binary, &conf)?;
+        let address = Address::parse(&server.url())?;
+        let proxy = ground.through_proxy.then(|| Proxy::start("127.0.0.1", server.port())).transpose()?;
+        let front = proxy.as_ref().map_or(Ok(address.clone()), |proxy| Address::parse(&proxy.url()))?;
+        let name: Name = format!("{}-{number}", on.name).parse()?;
+        let writes = Writes {
+            address: address.clone(),
+            name: name.clone(),
+            seed: on.seed + number as u64,
+            rate: ground.rate.unwrap_or(1.0),
+            limits: on.profile.limits().map_err(anyhow::Error::msg)?,
+            overflow: ground.overflow.clone(),
+        };
+        let subject = watch::Subject {
+            address: front.clone(),
+            name: name.clone(),
+            profile: on.profile.clone(),
+            every: EVERY,
+        };
+        let (at, watching) = watch_at(&subject, (std::net::Ipv4Addr::LOCALHOST, 0).into())?;
+        let mut station = Self {
+            writer: None,
+            other: None,
+            reader: None,
+            watching: Some(watching),
+            server,
+            disk,
+            proxy,
+            address,
+            front,
+            name,
+            writes,
+            subject,
+            at,
+        };
+        if ground.rate.is_some() {
+            station.begin_writing()?;
+        }
+        if ground.is_read {
+            station.begin_reading(Duration::ZERO)?;
+        }
+        Ok(station)
+    }
+
+    /// What Prometheus calls it.
+    pub fn instance(&self) -> String {
+        self.at.to_string()
+    }
+
+    /// What the watch shows.
+    pub fn shown(&self) -> anyhow::Result<Arc<Shared>> {
+        Ok(self.watching.as_ref().context("nobody watches")?.watch.shared())
+    }
+
+    pub fn begin_writing(&mut self) -> anyhow::Result<()> {
+        self.writer = Some(traffic::write(self.writes.clone())?);
+        Ok(())
+    }
+
+    pub fn begin_reading(&mut self, late: Duration) -> anyhow::Result<()> {
+        self.reader = Some(traffic::read(&self.address, &self.name, late)?);
+        Ok(())
+    }
+
+    /// Ends the reader without a word.
+    pub fn end_reading(&mut self) {
+        self.reader = None;
+    }
+
+    /// Ends the writer.
+    pub fn end_writing(&mut self) {
+        self.writer = None;
+    }
+
+    /// Ends the watch.
+    pub fn end_watching(&mut self) {
+        self.watching = None;
+    }
+
+    /// Begins to watch again, at the same place.
+    pub fn begin_watching(&mut self) -> anyhow::Result<()> {
+        self.watching = Some(watch_at(&self.subject, self.at)?.1);
+        Ok(())
+    }
+
+    /// A connection of the proof's own.
+    pub fn connection(&self) -> anyhow::Result<Connection> {
+        Ok(self.address.dial()?)
+    }
+
+    /// Changes a setting.
+    pub fn set(&self, name: &str, value: &str) -> anyhow::Result<()> {
+        let set = redis::cmd("CONFIG").arg("SET").arg(name).arg(value).exec(&mut self.connection()?);
+        set.with_context(|| format!("CONFIG SET {name} {value} at {}", self.address))
+    }
+
+    /// The disk of our own.
+    pub fn disk(&self) -> anyhow::Result<&Disk> {
+        self.disk.as_ref().context("this station has no disk of its own")
+    }
+
+    /// The proxy between watch and server.
+    pub fn proxy(&self) -> anyhow::Result<&Proxy> {
+        self.proxy.as_ref().with_context(|| format!("there is no proxy before {}", self.front))
+    }
+}
+
+fn watch_at(
+    subject: &watch::Subject,
+    at: std::net::SocketAddr,
+) -> anyhow::Result<(std::net::SocketAddr, Watching)> {
+    let served = Served::bind(at).with_context(|| format!("taking {at} for a watch"))?;
+    let at = served.address()?;
+    let watch = Watch::start(subject.clone())?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let (shared, flag) = (watch.shared(), Arc::clone(&stop));
+    let thread = std::thread::Builder::new()
+        .name("station-watch".into())
+        .spawn(move || served.run(shared, || flag.load(Relaxed)))?;
+    Ok((at, Watching { watch, stop, thread: Some(thread) }))
+}

@@ -1,0 +1,141 @@
+//! A real Prometheus and a real Alertmanager over all stations, with short intervals, and the webhook that they tell.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde::Deserialize;
+
+use super::receive::Receiver;
+use crate::deploy::rules::{Rule, to_yaml};
+use crate::server::{self, Helper};
+
+/// How long each program may take until it is ready.
+const READY: Duration = Duration::from_secs(60);
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// The programs.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    prometheus: PathBuf,
+    alertmanager: PathBuf,
+}
+
+impl Programs {
+    /// Those of the folder that `FOREBAY_PROMETHEUS` names, else those on the PATH; or how to get them.
+    pub fn find() -> Result<Self, String> {
+        let folder = std::env::var_os("FOREBAY_PROMETHEUS").map(PathBuf::from);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders: Vec<PathBuf> =
+            folder.map_or_else(|| std::env::split_paths(&path).collect(), |one| vec![one]);
+        let find = |names: &[&str]| {
+            let paths = folders.iter().flat_map(|folder| names.iter().map(move |name| folder.join(name)));
+            paths.filter(|path| path.is_file()).next()
+        };
+        // Debian calls it by the second name.
+        let found = find(&["prometheus"]).zip(find(&["alertmanager", "prometheus-alertmanager"]));
+        let (prometheus, alertmanager) = found.ok_or(
+            "no prometheus and alertmanager on the PATH, nor in the folder that FOREBAY_PROMETHEUS names; `make \
+             setup` puts them into servers/prometheus, and the packages prometheus and prometheus-alertmanager have them",
+        )?;
+        Ok(Self { prometheus, alertmanager })
+    }
+}
+
+/// Both, and the webhook.
+pub(super) struct Tower {
+    pub receiver: Receiver,
+    prometheus: Helper,
+    _alertmanager: Helper,
+    agent: ureq::Agent,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    data: Data,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    result: Vec<serde_json::Value>,
+}
+
+impl Tower {
+    /// Starts them over watches at these addresses.
+    pub fn start(programs: &Programs, rules: &[Rule], targets: &[String]) -> anyhow::Result<Self> {
+        let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER)).build().into();
+        let receiver = Receiver::start()?;
+        let alertmanager = Helper::reserve(&programs.alertmanager)?;
+        write(&alertmanager, "alertmanager.yml", &alertmanager_yml(&receiver.url()))?;
+        let arguments = [
+            "--config.file=alertmanager.yml".to_owned(),
+            format!("--web.listen-address=127.0.0.1:{}", alertmanager.port()),
+            // Alone: no other of its kind is looked for.
+            "--cluster.listen-address=".into(),
+            "--storage.path=data".into(),
+            "--log.level=warn".into(),
+        ];
+        alertmanager.start(arguments, READY, || is_ready(&agent, alertmanager.port()))?;
+        let prometheus = Helper::reserve(&programs.prometheus)?;
+        write(&prometheus, "rules.yml", &to_yaml(rules, "docs/runbooks.md"))?;
+        write(&prometheus, "prometheus.yml", &prometheus_yml(targets, alertmanager.port()))?;
+        let arguments = [
+            "--config.file=prometheus.yml".to_owned(),
+            format!("--web.listen-address=127.0.0.1:{}", prometheus.port()),
+            "--storage.tsdb.path=data".into(),
+            "--log.level=warn".into(),
+        ];
+        prometheus.start(arguments, READY, || is_ready(&agent, prometheus.port()))?;
+        Ok(Self { receiver, prometheus, _alertmanager: alertmanager, agent })
+    }
+
+    /// How many series a query has now.
+    pub fn series(&self, expr: &str) -> anyhow::Result<usize> {
+        let url = format!("http://127.0.0.1:{}/api/v1/query", self.prometheus.port());
+        let answer = self.agent.get(&url).query("query", expr).call();
+        let mut answer = answer.with_context(|| format!("asking Prometheus for {expr}"))?;
+        Ok(answer.body_mut().read_json::<Answer>()?.data.result.len())
+    }
+
+    /// Waits until a query has an answer.
+    pub fn wait_for(&self, expr: &str, limit: Duration) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while self.series(expr)? == 0 {
+            anyhow::ensure!(!server::ending(), "interrupted");
+            anyhow::ensure!(
+                started.elapsed() < limit,
+                "waited {limit:?} in vain until Prometheus has an answer to {expr}; its log ends: {}",
+                self.prometheus.log()
+            );
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+}
+
+fn is_ready(agent: &ureq::Agent, port: u16) -> bool {
+    agent.get(format!("http://127.0.0.1:{port}/-/ready")).call().is_ok()
+}
+
+fn write(helper: &Helper, name: &str, text: &str) -> anyhow::Result<()> {
+    let path: &Path = &helper.folder().join(name);
+    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+fn alertmanager_yml(webhook: &str) -> String {
+    format!(
+        "route:\n  receiver: webhook\n  group_by: ['...']\n  group_wait: 0s\n  group_interval: 1s\n  \
+         repeat_interval: 4h\nreceivers:\n  - name: webhook\n    webhook_configs:\n      - url: {webhook}\n        \
+         send_resolved: true\n"
+    )
+}
+
+fn prometheus_yml(targets: &[String], alertmanager: u16) -> String {
+    let targets = targets.iter().map(|target| format!("'{target}'")).collect::<Vec<_>>().join(", ");
+    format!(
+        "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\nrule_files: [rules.yml]\n\
+         alerting:\n  alertmanagers:\n    - static_configs:\n        - targets: ['127.0.0.1:{alertmanager}']\n\
+         scrape_configs:\n  - job_name: forebay\n    static_configs:\n      - targets: [{targets}]\n"
+    )
+}

@@ -1,0 +1,83 @@
+//! A program that stands beside the servers: Prometheus, Alertmanager. It ends with its owner as a server does.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::reap::{self, Held};
+use super::{ServerError, poll, process};
+
+/// How many lines of the log an error shows.
+const LOG_LINES: usize = 15;
+
+/// A program of somebody else's that runs for us, in a temporary folder and with a port of its own.
+#[derive(Debug)]
+pub struct Helper {
+    path: PathBuf,
+    held: Arc<Held>,
+    folder: PathBuf,
+}
+
+impl Helper {
+    /// A place for one: nothing runs yet.
+    pub fn reserve(path: &Path) -> Result<Self, ServerError> {
+        let held = reap::reserve()?;
+        let folder = held.folder_path().inspect_err(|_| reap::release(&held))?;
+        Ok(Self { path: path.into(), held, folder })
+    }
+
+    /// The port that it may listen at, on loopback.
+    pub fn port(&self) -> u16 {
+        self.held.port
+    }
+
+    /// The folder for its files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts it in its folder, and waits until `is_ready`.
+    pub fn start<A: Into<OsString>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+        limit: Duration,
+        mut is_ready: impl FnMut() -> bool,
+    ) -> Result<(), ServerError> {
+        let path = self.log_path();
+        let failed = |source| ServerError::Folder { doing: "write", path: path.clone(), source };
+        let log = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
+        let mut command = Command::new(&self.path);
+        command.args(arguments.into_iter().map(Into::into)).current_dir(&self.folder).stdin(Stdio::null());
+        command.stderr(log.try_clone().map_err(failed)?).stdout(log);
+        reap::spawn(&self.held, command)?;
+        let outcome = poll(limit, || match self.held.ended() {
+            Ok(Some(status)) => {
+                Some(Err(ServerError::ExitedEarly { path: self.path.clone(), status, log: self.log() }))
+            }
+            _ => is_ready().then_some(Ok(())),
+        });
+        outcome.unwrap_or_else(|| {
+            let reason = "it does not say that it is ready".into();
+            let (path, port) = (self.path.clone(), self.held.port);
+            Err(ServerError::NotReady { path, port, limit, reason, log: self.log() })
+        })
+    }
+
+    /// The last lines of its log.
+    pub fn log(&self) -> String {
+        process::tail(&self.log_path(), 0, LOG_LINES).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.join("helper.log")
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        reap::release(&self.held);
+    }
+}

@@ -1,0 +1,183 @@
+//! The view as JSON, for the page and for programs. What is unknown is null.
+
+use serde_json::{Value, json};
+
+use super::Subject;
+use super::forecast::{Forecast, Point};
+use super::view::{View, groups, utilisation};
+use crate::buffer::connect::Facts;
+use crate::buffer::hear::{GONE, State, WriterHeard};
+use crate::buffer::limit::{Bound, Full, Kind};
+use crate::buffer::stat::LaneStat;
+
+/// `/api/stat`.
+pub fn stat(view: &View, subject: &Subject) -> Value {
+    let (seen, profile) = (view.seen(), &subject.profile);
+    let stat = seen.map(|seen| &seen.stat);
+    json!({
+        "schema": 1, "at_ms": view.at_ms, "look_age_s": view.look_age_s(),
+        "every_s": subject.every.as_secs_f64(),
+        "buffer": subject.name.to_string(),
+        "profile": {
+            "name": profile.name, "hours": profile.hold.hours, "events": profile.hold.events,
+            "peak": profile.rates.peak,
+        },
+        "server": server(view, subject),
+        "verdict": {
+            "level": view.verdict.level.name(), "text": view.verdict.text, "why": view.verdict.why,
+        },
+        "present": stat.map(|stat| !stat.lanes.is_empty()),
+        "events": stat.and_then(|stat| stat.events()),
+        "bytes": stat.and_then(|stat| stat.lanes.iter().map(|lane| lane.bytes).sum::<Option<u64>>()),
+        "oldest_age_s": stat.and_then(|stat| stat.oldest_age_ms()).map(seconds),
+        "in": view.rates.coming, "out": view.rates.going,
+        "full": full(view),
+        "limits": seen.map_or_else(Vec::new, |seen| seen.limits.all.iter().map(limit).collect()),
+        "memory": view.facts().map(memory),
+        "lanes": stat.map_or_else(Vec::new, |stat| stat.lanes.iter().map(lane).collect()),
+        "groups": stat.map_or_else(Vec::new, |stat| {
+            let group = |group: &super::view::Group| json!({
+                "group": group.name, "lanes": group.lanes, "unread_events": group.unread_events,
+                "behind_s": seconds(group.behind_ms), "pending_blocks": group.pending_blocks,
+                "pending_age_s": group.pending_age_ms.map(seconds), "consumers": group.consumers,
+            });
+            groups(stat).iter().map(group).collect()
+        }),
+        "groups_more": stat.map_or(0, |stat| stat.groups_hidden),
+        "writers": view.heard.writers.iter().map(writer).collect::<Vec<_>>(),
+        "unknown": unknown(view),
+        "warnings": view.warnings.all().map(|warning| json!({
+            "at_ms": warning.at_ms, "level": warning.level.name(), "text": warning.text,
+            "ended_ms": warning.ended_ms,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// `/api/history`: a column a figure, oldest first.
+pub fn history(view: &View) -> Value {
+    let column = |of: &dyn Fn(&Point) -> Value| view.history.points().map(of).collect::<Vec<_>>();
+    json!({
+        "at_ms": column(&|point| json!(point.seen_ms)),
+        "events": column(&|point| json!(point.events)),
+        "used_ratio": column(&|point| json!(point.used_ratio)),
+        "in": column(&|point| json!(point.coming)),
+        "out": column(&|point| json!(point.going)),
+        "oldest_age_s": column(&|point| json!(point.oldest_age_ms.map(seconds))),
+        "unread": column(&|point| json!(point.unread)),
+    })
+}
+
+/// What cannot be seen, and why.
+pub fn unknown(view: &View) -> Vec<String> {
+    let mut unknown = Vec::new();
+    if let Some(why) = &view.heard.why_not {
+        unknown.push(format!("writers are not heard: {why}"));
+    }
+    let Some(seen) = view.seen() else { return unknown };
+    unknown.extend(seen.refused().map(|command| format!("the server refuses {command} to this user")));
+    for (kind, bound) in &seen.limits.all {
+        if let Bound::Unknown(why) = bound {
+            unknown.push(format!("{}: {why}", kind.name()));
+        }
+    }
+    if seen.clock_offset_s.abs() > CLOCK_OFFSET_S {
+        let (by, offset) =
+            (if seen.clock_offset_s > 0.0 { "ahead" } else { "behind" }, seen.clock_offset_s.abs());
+        unknown
+            .push(format!("the server's clock is {offset:.0} s {by} of this one; ages are by the server's"));
+    }
+    unknown
+}
+
+/// Clocks further apart than that are told.
+const CLOCK_OFFSET_S: f64 = 5.0;
+
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1_000.0
+}
+
+fn server(view: &View, subject: &Subject) -> Value {
+    let facts = view.facts();
+    let get = |name: &str| facts.and_then(|facts| facts.get(name));
+    json!({
+        "up": view.seen().is_some(), "why": view.not_seen().map(|not| &not.why),
+        "url": subject.address.to_string(),
+        "name": facts.map(Facts::server), "version": facts.map(Facts::version), "role": get("role"),
+        "uptime_s": facts.and_then(|facts| facts.number("uptime_in_seconds")),
+        "loading": get("loading").map(|loading| loading != "0"),
+        "down_s": view.down_since_ms.map(|since| seconds(view.at_ms.saturating_sub(since))),
+    })
+}
+
+fn memory(facts: &Facts) -> Value {
+    json!({
+        "used_bytes": facts.number("used_memory"),
+        "maxmemory_bytes": facts.number("maxmemory").filter(|bytes| *bytes > 0),
+        "rss_bytes": facts.number("used_memory_rss"),
+        "fragmentation": facts.get("allocator_frag_ratio").and_then(|ratio| ratio.parse::<f64>().ok()),
+        "policy": facts.get("maxmemory_policy"),
+    })
+}
+
+fn full(view: &View) -> Value {
+    let (Some(seen), Some(forecast)) = (view.seen(), &view.forecast) else { return Value::Null };
+    let first = seen.limits.first().map(|(kind, _)| kind);
+    let policy = seen.facts().get("maxmemory_policy").unwrap_or("unknown");
+    let Forecast { net, unread, peak } = forecast;
+    let why = [net, unread, peak].into_iter().find_map(|full| match full {
+        Full::Unknown(why) => Some(why),
+        _ => None,
+    });
+    json!({
+        "utilisation": utilisation(seen), "events_at_limit": seen.limits.events_at_limit(),
+        "limit": first.map(Kind::name), "then": first.map(|kind| kind.then(policy)),
+        "net_s": time(net), "in_s": time(unread), "peak_s": time(peak),
+        "why": why,
+    })
+}
+
+fn time(full: &Full) -> Value {
+    match full {
+        Full::NotFilling => json!("never"),
+        full => json!(full.seconds()),
+    }
+}
+
+fn limit((kind, bound): &(Kind, Bound)) -> Value {
+    let name = kind.name();
+    match bound {
+        Bound::At(room) => json!({
+            "name": name, "state": "known", "used_bytes": room.used_bytes, "limit_bytes": room.limit_bytes,
+            "ratio": room.ratio(), "why": null,
+        }),
+        Bound::Absent(why) | Bound::Unknown(why) => json!({
+            "name": name, "state": if matches!(bound, Bound::Absent(_)) { "absent" } else { "unknown" },
+            "used_bytes": null, "limit_bytes": null, "ratio": null, "why": why,
+        }),
+    }
+}
+
+fn lane(lane: &LaneStat) -> Value {
+    json!({
+        "lane": lane.lane.name(), "events": lane.events, "blocks": lane.blocks, "bytes": lane.bytes,
+        "oldest_age_s": lane.oldest_age_ms.map(seconds), "in": lane.events_per_second_in,
+        "appended": lane.total, "damaged": lane.damaged.len(),
+    })
+}
+
+fn writer(writer: &WriterHeard) -> Value {
+    let state = match writer.state {
+        State::Writing | State::HeldBack if writer.heard_ago >= GONE => "gone",
+        State::Writing => "writing",
+        State::HeldBack => "held back",
+        State::Closed => "closed",
+        State::Fenced => "fenced",
+        State::Failed => "failed",
+    };
+    let fates = &writer.fates;
+    json!({
+        "id": writer.id, "heard_s": writer.heard_ago.as_secs_f64(), "age_s": writer.age.as_secs_f64(),
+        "state": state, "why": writer.why, "acknowledged": fates.acknowledged, "spilled": fates.spilled,
+        "shed": fates.shed, "trimmed_unread": fates.trimmed, "lost": fates.lost,
+    })
+}

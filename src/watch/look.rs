@@ -1,0 +1,110 @@
+//! One look: buffer, server and machine at one moment, over a connection that is kept; or why there is none.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::buffer::connect::Facts;
+use crate::buffer::error::Error;
+use crate::buffer::limit::Limits;
+use crate::buffer::measure::Machine;
+use crate::buffer::server_stat::ServerStat;
+use crate::buffer::stat::Stat;
+use crate::buffer::watching::Watching;
+use crate::host;
+
+use super::Subject;
+
+/// How long each answer may take before the server counts as one that gives none.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Groups of a lane that are told one by one: each is a label of its own.
+pub const GROUPS_MAX: usize = 100;
+
+/// What a look saw.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The buffer, and what the server says of itself.
+    pub stat: Stat,
+    /// More of that.
+    pub server: ServerStat,
+    /// The machine beneath, where it is this one.
+    pub machine: Machine,
+    /// When the buffer is full.
+    pub limits: Limits,
+    /// How long the look took.
+    pub took: Duration,
+    /// Seconds that the server's clock is ahead of the watcher's.
+    pub clock_offset_s: f64,
+}
+
+/// Why a look saw no buffer.
+#[derive(Debug, Clone)]
+pub struct NotSeen {
+    /// What failed.
+    pub why: String,
+    /// What the server said of itself, where it answered that much: one that loads does.
+    pub facts: Option<Facts>,
+}
+
+/// Looks again and again.
+pub(super) struct Looker<'a> {
+    subject: &'a Subject,
+    connection: Option<Watching>,
+    /// What an event weighed when one was last held: a buffer that is kept drained has none to weigh.
+    bytes_per_event: Option<f64>,
+}
+
+impl Seen {
+    /// What the server says of itself.
+    pub fn facts(&self) -> &Facts {
+        &self.stat.facts
+    }
+
+    /// What could not be seen because the server refuses this user the command.
+    pub fn refused(&self) -> impl Iterator<Item = &String> {
+        self.stat.refused.iter().chain(&self.server.refused)
+    }
+}
+
+impl<'a> Looker<'a> {
+    pub fn new(subject: &'a Subject) -> Self {
+        Self { subject, connection: None, bytes_per_event: None }
+    }
+
+    /// Looks, or says why that is not possible now.
+    pub fn look(&mut self) -> Result<Seen, NotSeen> {
+        let mut said = None;
+        let seen = self.try_look(&mut said);
+        if seen.is_err() {
+            // Whatever is still to come on it would be taken for the answer to something else.
+            self.connection = None;
+        }
+        seen.map_err(|error| NotSeen { why: error.to_string(), facts: said })
+    }
+
+    fn try_look(&mut self, said: &mut Option<Facts>) -> Result<Seen, Error> {
+        let Subject { address, name, .. } = self.subject;
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(address.watching(PATIENCE)?),
+        };
+        let started = Instant::now();
+        let facts = connection.facts(address)?;
+        let (stat, server) = connection.look(name, said.insert(facts).clone(), GROUPS_MAX)?;
+        let took = started.elapsed();
+        let machine = host::machine_of(address, &stat);
+        let mut measured = stat.measured(machine.clone());
+        self.bytes_per_event = measured.bytes_per_event.clone().ok().or(self.bytes_per_event);
+        if let (Some(bytes), Ok(0)) = (self.bytes_per_event, &measured.events) {
+            measured.bytes_per_event = Ok(bytes);
+        }
+        let limits = Limits::of(&measured);
+        let clock_offset_s = (stat.at_ms as f64 - now_ms() as f64) / 1_000.0;
+        Ok(Seen { stat, server, machine, limits, took, clock_offset_s })
+    }
+}
+
+/// Milliseconds since 1970, by the watcher's clock.
+pub(super) fn now_ms() -> u64 {
+    // A clock before 1970 is no clock.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

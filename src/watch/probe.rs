@@ -1,0 +1,106 @@
+//! How long a PING takes, asked five times a second: what every client of the server has to wait at that moment.
+//!
+//! A server that stands still delays all the PINGs that would have been sent meanwhile: each counts with the time that
+//! it would have waited, as a load generator without coordinated omission counts.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crate::buffer::connect::Address;
+use crate::buffer::lock;
+
+/// How often it is asked.
+pub const EVERY: Duration = Duration::from_millis(200);
+
+/// How long an answer may take before the connection counts as gone.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Seconds up to which answers are counted, ascending. The brief's alert lines, 20 and 50 ms, are among them.
+pub const BOUNDS: [f64; 13] =
+    [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0];
+
+/// What was counted.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Counted {
+    /// Answers within each of [`BOUNDS`] and above the one before; the last beyond all of them.
+    pub counts: [u64; BOUNDS.len() + 1],
+    /// Seconds, all together.
+    pub sum: f64,
+}
+
+impl Counted {
+    fn add(&mut self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let at = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
+        self.counts[at] += 1;
+        self.sum += seconds;
+    }
+
+    /// One that took so long, and those that would have been sent while it did.
+    fn add_with_delayed(&mut self, took: Duration) {
+        let mut waited = took;
+        self.add(waited);
+        while waited > EVERY {
+            waited -= EVERY;
+            self.add(waited);
+        }
+    }
+}
+
+/// The probe.
+#[derive(Default)]
+pub struct Probe(Mutex<Counted>);
+
+impl Probe {
+    /// What was counted so far.
+    pub fn counted(&self) -> Counted {
+        lock(&self.0).clone()
+    }
+
+    /// Asks until it is over. While there is no connection nothing is counted: that the server is down is told otherwise.
+    pub(super) fn run(&self, address: &Address, is_over: impl Fn() -> bool, rest_until: impl Fn(Instant)) {
+        let mut pinger = None;
+        while !is_over() {
+            let started = Instant::now();
+            if pinger.is_none() {
+                pinger = address.pinger(PATIENCE).ok();
+                // Connecting is no PING.
+                rest_until(started + EVERY);
+                continue;
+            }
+            let is_answered = pinger.as_mut().is_some_and(|pinger| pinger.ping().is_ok());
+            let took = started.elapsed();
+            if is_answered || took >= PATIENCE {
+                lock(&self.0).add_with_delayed(took);
+            }
+            if !is_answered {
+                pinger = None;
+            }
+            rest_until(started + EVERY.max(took));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_have_been_sent_during_a_pause_counts_with_its_wait() {
+        let mut counted = Counted::default();
+        counted.add_with_delayed(Duration::from_millis(1_050));
+        // 1,050, 850, 650, 450, 250 and 50 ms.
+        assert_eq!(counted.counts.iter().sum::<u64>(), 6);
+        assert_eq!((counted.counts[7], counted.counts[10], counted.counts[11]), (1, 2, 2));
+        assert_eq!(counted.counts[12], 1);
+        assert!((counted.sum - 3.3).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_bound_counts_what_took_exactly_that_long() {
+        let mut counted = Counted::default();
+        counted.add(Duration::from_millis(20));
+        counted.add(Duration::from_secs(9));
+        assert_eq!((counted.counts[6], counted.counts[BOUNDS.len()]), (1, 1));
+    }
+}

@@ -1,0 +1,211 @@
+//! What is known at one moment, from which every renderer draws: the last look, an hour before it, what writers say, and
+//! what is wrong.
+
+use std::time::Instant;
+
+use super::Subject;
+use super::forecast::{Forecast, History, Point, Rates};
+use super::look::{NotSeen, Seen, now_ms};
+use super::verdict::{self, Verdict};
+use super::warning::{Trends, Warnings};
+use crate::buffer::connect::Facts;
+use crate::buffer::hear::Heard;
+use crate::buffer::stat::{GroupStat, Stat};
+
+/// All of it.
+pub struct View {
+    /// What the last look saw; none before the first.
+    pub last: Option<Result<Seen, NotSeen>>,
+    /// When that was, by the watcher's clock.
+    pub at_ms: u64,
+    looked: Instant,
+    /// Since when no look has seen anything.
+    pub down_since_ms: Option<u64>,
+    last_good: Option<Instant>,
+    /// Looks that saw something, and that did not.
+    pub looks: (u64, u64),
+    /// How often the server turned out to be another process than before.
+    pub restarts: u64,
+    run_id: Option<String>,
+    /// An hour of looks.
+    pub history: History,
+    /// Rates of the last minutes.
+    pub rates: Rates,
+    /// When the buffer is full at that; none where it was not seen.
+    pub forecast: Option<Forecast>,
+    /// What writers say.
+    pub heard: Heard,
+    /// What moves, and what does not.
+    trends: Trends,
+    /// What is wrong, and what was.
+    pub warnings: Warnings,
+    /// Will it hold?
+    pub verdict: Verdict,
+}
+
+impl View {
+    /// Before the first look.
+    pub fn new(subject: &Subject) -> Self {
+        Self {
+            last: None,
+            at_ms: now_ms(),
+            looked: Instant::now(),
+            down_since_ms: None,
+            last_good: None,
+            looks: (0, 0),
+            restarts: 0,
+            run_id: None,
+            history: History::default(),
+            rates: Rates::default(),
+            forecast: None,
+            heard: Heard::default(),
+            trends: Trends::default(),
+            warnings: Warnings::default(),
+            verdict: verdict::not_looked(&subject.address),
+        }
+    }
+
+    /// What was seen, if anything was.
+    pub fn seen(&self) -> Option<&Seen> {
+        self.last.as_ref()?.as_ref().ok()
+    }
+
+    /// Why nothing was.
+    pub fn not_seen(&self) -> Option<&NotSeen> {
+        self.last.as_ref()?.as_ref().err()
+    }
+
+    /// What the server says of itself, where it answers that much.
+    pub fn facts(&self) -> Option<&Facts> {
+        match self.last.as_ref()? {
+            Ok(seen) => Some(seen.facts()),
+            Err(not) => not.facts.as_ref(),
+        }
+    }
+
+    /// Seconds since the last look that saw something.
+    pub fn look_age_s(&self) -> Option<f64> {
+        Some(self.last_good?.elapsed().as_secs_f64())
+    }
+
+    /// Seconds since the last look, whatever it saw.
+    pub fn age_s(&self) -> f64 {
+        self.looked.elapsed().as_secs_f64()
+    }
+
+    /// Takes a look in.
+    pub(super) fn take(&mut self, subject: &Subject, looked: Result<Seen, NotSeen>, heard: Heard) {
+        (self.at_ms, self.looked, self.heard) = (now_ms(), Instant::now(), heard);
+        match &looked {
+            Ok(seen) => self.take_seen(subject, seen),
+            Err(_) => {
+                self.looks.1 += 1;
+                self.down_since_ms.get_or_insert(self.at_ms);
+                (self.rates, self.forecast) = (Rates::default(), None);
+            }
+        }
+        let facts = match &looked {
+            Ok(seen) => Some(seen.facts()),
+            Err(not) => not.facts.as_ref(),
+        };
+        let run_id = facts.and_then(|facts| facts.get("run_id")).map(str::to_owned);
+        if run_id.is_some() {
+            let is_other = self.run_id.is_some() && self.run_id != run_id;
+            self.restarts += u64::from(is_other);
+            self.run_id = run_id;
+        }
+        self.last = Some(looked);
+        let mut trends = std::mem::take(&mut self.trends);
+        let now = trends.of(self);
+        self.trends = trends;
+        self.warnings.update(self.at_ms, now);
+        self.verdict = verdict::of(self, subject);
+    }
+
+    fn take_seen(&mut self, subject: &Subject, seen: &Seen) {
+        self.looks.0 += 1;
+        (self.last_good, self.down_since_ms) = (Some(self.looked), None);
+        let stat = &seen.stat;
+        let mut point = Point {
+            at_ms: stat.at_ms,
+            seen_ms: self.at_ms,
+            appended: appended(stat),
+            events: stat.events(),
+            used_ratio: utilisation(seen),
+            oldest_age_ms: stat.oldest_age_ms(),
+            unread: groups(stat).iter().filter_map(|group| group.unread_events).max(),
+            ..Point::default()
+        };
+        self.rates = self.history.rates(&point);
+        // Blocks tell the last minute at once; what goes out only two looks can tell.
+        self.rates.coming = self.rates.coming.or_else(|| stat.events_per_second_in());
+        (point.coming, point.going) = (self.rates.coming, self.rates.going);
+        self.history.keep(point);
+        self.forecast = Some(Forecast::of(&seen.limits, self.rates, subject.profile.rates.peak));
+    }
+}
+
+/// Events ever appended to all lanes.
+fn appended(stat: &Stat) -> Option<u64> {
+    stat.lanes.iter().try_fold(0_u64, |sum, lane| sum.checked_add(lane.total))
+}
+
+/// Events held, of those held when the first limit is met. A buffer that holds none has no weight for one yet, and takes
+/// nothing of any limit.
+pub fn utilisation(seen: &Seen) -> Option<f64> {
+    let (held, at) = (seen.stat.events()?, seen.limits.events_at_limit()?);
+    (at > 0).then(|| held as f64 / at as f64)
+}
+
+/// A group over all its lanes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Lanes it is on.
+    pub lanes: usize,
+    /// Events it was not given, of all lanes.
+    pub unread_events: Option<u64>,
+    /// Milliseconds that it is behind, on the lane where that is most.
+    pub behind_ms: u64,
+    /// Blocks given and not acknowledged.
+    pub pending_blocks: Option<u64>,
+    /// Age of the oldest of those.
+    pub pending_age_ms: Option<u64>,
+    /// The most consumers on a lane.
+    pub consumers: u64,
+}
+
+/// The groups over all lanes, by name.
+pub fn groups(stat: &Stat) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for of_lane in &stat.groups {
+        let at = groups.iter().position(|group| group.name == of_lane.group).unwrap_or_else(|| {
+            let new = Group {
+                name: of_lane.group.clone(),
+                unread_events: Some(0),
+                pending_blocks: Some(0),
+                ..Group::default()
+            };
+            groups.push(new);
+            groups.len() - 1
+        });
+        if let Some(group) = groups.get_mut(at) {
+            group.add(of_lane);
+        }
+    }
+    groups.sort_by(|a, b| a.name.cmp(&b.name));
+    groups
+}
+
+impl Group {
+    fn add(&mut self, of_lane: &GroupStat) {
+        let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a.saturating_add(b));
+        self.lanes += 1;
+        self.unread_events = sum(self.unread_events, of_lane.unread_events);
+        self.behind_ms = self.behind_ms.max(of_lane.behind_ms);
+        self.pending_blocks = sum(self.pending_blocks, of_lane.pending_blocks);
+        self.pending_age_ms = self.pending_age_ms.max(of_lane.pending_age_ms);
+        self.consumers = self.consumers.max(of_lane.consumers);
+    }
+}
