@@ -11,6 +11,7 @@
 //! | [`load`] | requests at intended times, measured from those times |
 //! | [`proof`] | what can be claimed of a server, and the control beside each claim |
 //! | [`verify`] | what a copied AOF folder holds |
+//! | [`deploy`] | alert rules, dashboards and the files around them, from a profile |
 //! | [`report`] | one run's claims as terminal text, JSON and HTML |
 //! | [`cli`] | the command line |
 //! | [`exit`] | every exit code |
@@ -20,6 +21,7 @@
 pub mod block;
 pub mod buffer;
 pub mod cli;
+pub mod deploy;
 pub mod event;
 pub mod exit;
 pub mod host;

@@ -21,6 +21,7 @@ mod audit;
 mod baseline;
 mod capacity;
 mod conclude;
+mod deploy;
 mod durability;
 mod load;
 mod overflow;
@@ -113,6 +114,7 @@ enum Verb {
     Verify(verify::Verify),
     Load(load::Load),
     Synth(synth::Synth),
+    Deploy(deploy::Deploy),
     /// Print a completion script for a shell
     #[command(after_help = "Examples:
   forebay completions bash > /etc/bash_completion.d/forebay
@@ -157,6 +159,7 @@ pub fn main() -> ExitCode {
         Verb::Verify(verb) => verb.run(global),
         Verb::Load(verb) => verb.run(global),
         Verb::Synth(verb) => verb.run(),
+        Verb::Deploy(verb) => verb.run(global),
         Verb::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "forebay", &mut script);

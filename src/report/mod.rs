@@ -11,7 +11,7 @@ pub mod shell;
 pub mod standing;
 pub mod terminal;
 pub mod units;
-mod write;
+pub(crate) mod write;
 
 use serde::{Deserialize, Serialize};
 

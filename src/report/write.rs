@@ -26,7 +26,7 @@ pub fn write_all(report: &Report, dir: &Path) -> io::Result<Written> {
 
 /// Puts `content` at `path` in one step, so that no reader ever meets half a report and a failed
 /// run leaves the report of the last one alone.
-pub(super) fn atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || {
         let mut builder = tempfile::Builder::new();
