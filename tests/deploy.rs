@@ -2,6 +2,7 @@
 //! cause, and nothing in it that is not there.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,18 +31,21 @@ fn made() -> Vec<files::File> {
     files::all(&Plan { profile: &default(), profile_text: None, runbooks: RUNBOOKS }).unwrap()
 }
 
-/// A program of Prometheus: where `make setup` has put it, or where it is said to be.
+/// A program of Prometheus: from the folder that FOREBAY_PROMETHEUS names, else where `make setup` has put it, else
+/// from the PATH.
 fn program(name: &str) -> Command {
-    let given = std::env::var_os("FOREBAY_PROMETHEUS").map(PathBuf::from);
-    let ours = root().join("servers/prometheus");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = given.into_iter().chain([ours]).chain(std::env::split_paths(&path));
-    let found = folders.map(|folder| folder.join(name)).find(|program| program.is_file());
-    Command::new(
-        found.unwrap_or_else(|| {
-            panic!("no {name}: run `make setup`, or set FOREBAY_PROMETHEUS to its folder")
-        }),
-    )
+    let folders: Vec<PathBuf> = match std::env::var_os("FOREBAY_PROMETHEUS") {
+        Some(given) => vec![given.into()],
+        None => {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            [root().join("servers/prometheus")].into_iter().chain(std::env::split_paths(&path)).collect()
+        }
+    };
+    let found = folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file());
+    let Some(found) = found else {
+        panic!("no {name} in {folders:?}: run `make setup`, or set FOREBAY_PROMETHEUS to its folder")
+    };
+    Command::new(found)
 }
 
 /// Runs a program, which must be content.
@@ -167,7 +171,7 @@ fn a_rule_that_never_fires_is_noticed() {
     let path = folder.path().join("forebay.rules.yml");
     std::fs::write(&path, rules::to_yaml(&deaf, RUNBOOKS)).unwrap();
     let mut missed: BTreeSet<&str> = deaf.iter().map(|rule| rule.name).collect();
-    for test in recorded() {
+    for test in recorded().into_iter().filter(|test| !test.ends_with("healthy.yml")) {
         let text = std::fs::read_to_string(&test).unwrap();
         let text = text.replace("../../deploy/forebay.rules.yml", path.to_str().unwrap());
         let moved = folder.path().join("test.yml");
@@ -246,7 +250,7 @@ fn prometheus_understands_every_query_of_every_panel() {
     let queries = dashboards::queries("1m");
     let mut text = String::from("groups:\n  - name: panels\n    rules:\n");
     for (query, number) in queries.iter().zip(1..) {
-        text += &format!("      - record: panel_{number}\n        expr: |\n          {}\n", query.expr);
+        let _ = write!(text, "      - record: panel_{number}\n        expr: |\n          {}\n", query.expr);
     }
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
