@@ -31,16 +31,14 @@ fn made() -> Vec<files::File> {
     files::all(&Plan { profile: &default(), profile_text: None, runbooks: RUNBOOKS }).unwrap()
 }
 
-/// A program of Prometheus: from the folder that FOREBAY_PROMETHEUS names, else where `make setup` has put it, else
-/// from the PATH.
+/// A program of Prometheus: from the folder that `FOREBAY_PROMETHEUS` names, else where `make setup` has put it,
+/// else from the PATH.
 fn program(name: &str) -> Command {
-    let folders: Vec<PathBuf> = match std::env::var_os("FOREBAY_PROMETHEUS") {
-        Some(given) => vec![given.into()],
-        None => {
-            let path = std::env::var_os("PATH").unwrap_or_default();
-            [root().join("servers/prometheus")].into_iter().chain(std::env::split_paths(&path)).collect()
-        }
-    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let usual =
+        || [root().join("servers/prometheus")].into_iter().chain(std::env::split_paths(&path)).collect();
+    let given = std::env::var_os("FOREBAY_PROMETHEUS").map(|given| vec![PathBuf::from(given)]);
+    let folders: Vec<PathBuf> = given.unwrap_or_else(usual);
     let found = folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file());
     let Some(found) = found else {
         panic!("no {name} in {folders:?}: run `make setup`, or set FOREBAY_PROMETHEUS to its folder")
