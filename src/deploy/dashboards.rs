@@ -53,7 +53,7 @@ struct Ask {
     /// With `@buffer` or `@server` in the braces of each metric: see [`Ask::expr`].
     expr: &'static str,
     legend: &'static str,
-    /// Whether there is an answer whenever a buffer is read from and written to on a server of the watcher's own machine.
+    /// Whether there is an answer whenever a buffer is written to and read, on a server of the watcher's own machine.
     always: bool,
 }
 
@@ -177,13 +177,13 @@ fn placed(panels: &[Panel]) -> Vec<Value> {
         if x + width > COLUMNS || (row_height != 0 && row_height != height) {
             (x, y) = (0, y + row_height);
         }
-        made.push(of_panel(panel, id, json!({"x": x, "y": y, "w": width, "h": height})));
+        made.push(of_panel(panel, id, &json!({"x": x, "y": y, "w": width, "h": height})));
         (x, row_height) = (x + width, height);
     }
     made
 }
 
-fn of_panel(panel: &Panel, id: u64, place: Value) -> Value {
+fn of_panel(panel: &Panel, id: u64, place: &Value) -> Value {
     let targets: Vec<Value> = panel
         .asks
         .iter()

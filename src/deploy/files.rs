@@ -1,5 +1,7 @@
 //! Every file of a deployment, as text: from a profile, and written nowhere.
 
+use std::fmt::Write as _;
+
 use askama::Template;
 
 use super::rules::{self, Rule};
@@ -46,14 +48,7 @@ struct Compose<'a> {
 #[derive(Template)]
 #[template(path = "deploy/alertmanager.yml", escape = "none")]
 struct Alertmanager {
-    inhibitions: Vec<Inhibition>,
-}
-
-/// An alert that silences those it implies.
-struct Inhibition {
-    source: &'static str,
-    targets: String,
-    equal: String,
+    inhibit_rules: String,
 }
 
 /// Every file, in the order of their paths.
@@ -62,7 +57,7 @@ pub fn all(plan: &Plan) -> askama::Result<Vec<File>> {
     let mut files = vec![
         file("Dockerfile", include_str!("../../templates/deploy/Dockerfile")),
         file("Dockerfile.dockerignore", include_str!("../../templates/deploy/Dockerfile.dockerignore")),
-        file("alertmanager.yml", alertmanager(&rules)?),
+        file("alertmanager.yml", Alertmanager { inhibit_rules: inhibit_rules(&rules) }.render()?),
         file("compose.yaml", compose(plan)?),
         file("forebay.rules.yml", rules_file(plan, &rules)),
         file(
@@ -110,16 +105,17 @@ fn compose(plan: &Plan) -> askama::Result<String> {
     .render()
 }
 
-/// Alertmanager's configuration: what follows from another alert is not told.
-pub fn alertmanager(rules: &[Rule]) -> askama::Result<String> {
-    let inhibitions = rules
-        .iter()
-        .filter(|rule| !rule.implies.is_empty())
-        .map(|rule| Inhibition {
-            source: rule.name,
-            targets: rule.implies.join("|"),
-            equal: rule.in_common(rules).join(", "),
-        })
-        .collect();
-    Alertmanager { inhibitions }.render()
+/// The part of Alertmanager's configuration by which an alert silences those that it implies.
+pub fn inhibit_rules(rules: &[Rule]) -> String {
+    let mut text = String::from("inhibit_rules:\n");
+    for rule in rules.iter().filter(|rule| !rule.implies.is_empty()) {
+        let _ = write!(
+            text,
+            "  - source_matchers: [alertname=\"{}\"]\n    target_matchers: [alertname=~\"{}\"]\n    equal: [{}]\n",
+            rule.name,
+            rule.implies.join("|"),
+            rule.in_common(rules).join(", ")
+        );
+    }
+    text
 }

@@ -1,7 +1,7 @@
 //! The alert rules: how a row of the table becomes a rule for a profile, and a rule YAML for Prometheus.
 //!
-//! Rows are written with the durations that people want. For a proof, which cannot wait for half an hour, all of them are
-//! divided by a factor, and no threshold is: `rules(profile, 60.0)` are the same rules on a faster clock.
+//! Rows are written with the durations that people want. For a proof, which cannot wait for half an hour, all of them
+//! are divided by a factor, and no threshold is: `rules(profile, 60.0)` are the same rules on a faster clock.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -231,6 +231,17 @@ mod tests {
         assert!(
             rules(&profile, 1.0).iter().all(|rule| !rule.expr.contains("<s") && !rule.expr.contains("<t"))
         );
+    }
+
+    #[test]
+    fn summaries_name_labels_that_their_alerts_have() {
+        for rule in rules(&Profile::load(crate::profile::DEFAULT).unwrap(), 1.0) {
+            let mut named =
+                rule.summary.split("$labels.").skip(1).map(|rest| rest.split(' ').next().unwrap());
+            // `why` is given by the expression itself.
+            let known = |label: &str| label == "instance" || label == "why" || rule.per.contains(&label);
+            assert!(named.clone().count() > 0 && named.all(known), "{}: {}", rule.name, rule.summary);
+        }
     }
 
     #[test]

@@ -207,7 +207,8 @@ const PANELS: [Panel; 26] = [
         unit: "short",
         asks: &[
             ask(
-                "sum by (buffer) (increase(forebay_lane_trimmed_unread_events_total{@buffer}[$__rate_interval]))",
+                "sum by (buffer) \
+                 (increase(forebay_lane_trimmed_unread_events_total{@buffer}[$__rate_interval]))",
                 "trimmed unread {{buffer}}",
             ),
             ask("sum by (buffer) (forebay_lane_damaged_blocks{@buffer})", "damaged blocks {{buffer}}"),

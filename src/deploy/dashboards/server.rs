@@ -64,15 +64,18 @@ const PANELS: [Panel; 26] = [
         unit: "s",
         asks: &[
             ask(
-                "histogram_quantile(0.5, sum by (instance, le) (rate(forebay_probe_seconds_bucket{@server}[$__rate_interval])))",
+                "histogram_quantile(0.5, \
+                 sum by (instance, le) (rate(forebay_probe_seconds_bucket{@server}[$__rate_interval])))",
                 "p50 {{instance}}",
             ),
             ask(
-                "histogram_quantile(0.95, sum by (instance, le) (rate(forebay_probe_seconds_bucket{@server}[$__rate_interval])))",
+                "histogram_quantile(0.95, \
+                 sum by (instance, le) (rate(forebay_probe_seconds_bucket{@server}[$__rate_interval])))",
                 "p95 {{instance}}",
             ),
             ask(
-                "histogram_quantile(0.99, sum by (instance, le) (rate(forebay_probe_seconds_bucket{@server}[$__rate_interval])))",
+                "histogram_quantile(0.99, \
+                 sum by (instance, le) (rate(forebay_probe_seconds_bucket{@server}[$__rate_interval])))",
                 "p99 {{instance}}",
             ),
         ],
@@ -83,7 +86,8 @@ const PANELS: [Panel; 26] = [
         look: Look::Lines,
         unit: "s",
         asks: &[may_lack(
-            "histogram_quantile(0.95, sum by (command, le) (rate(forebay_server_command_seconds_bucket{@server}[$__rate_interval])))",
+            "histogram_quantile(0.95, \
+                 sum by (command, le) (rate(forebay_server_command_seconds_bucket{@server}[$__rate_interval])))",
             "{{command}}",
         )],
     },

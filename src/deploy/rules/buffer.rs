@@ -75,8 +75,8 @@ pub(super) const ROWS: [Row; 14] = [
                       or look at where it writes to.",
         implies: &[],
     },
-    // What waits gets older by a second a second where nothing is taken; any block taken makes it younger. A block that was
-    // taken and is not acknowledged waits too.
+    // What waits gets older by a second a second where nothing is taken; any block taken makes it younger. A block that
+    // was taken and is not acknowledged waits too.
     Row {
         name: "ForebayReaderStopped",
         severity: Critical,
@@ -86,8 +86,8 @@ pub(super) const ROWS: [Row; 14] = [
                and forebay_group_unread_events > 0)\n  \
                or forebay_group_pending_age_seconds > 120\n)",
         hold: 60,
-        summary: "Group {{ $labels.group }} of buffer {{ $labels.buffer }} has stopped: events wait for it \
-                  since {{ $value | humanizeDuration }}",
+        summary: "Group {{ $labels.group }} of buffer {{ $labels.buffer }} has stopped: events wait for it, \
+                  the oldest for {{ $value | humanizeDuration }}",
         description: "Look at the reader's process and log. Start it again: it goes on where it was.",
         implies: &["ForebayReaderBehind"],
     },
@@ -132,8 +132,8 @@ pub(super) const ROWS: [Row; 14] = [
         per: BUFFER,
         expr: r#"sum without (lane, fate) (increase(forebay_writer_events_total{fate="shed"}[10m])) > 0"#,
         hold: 0,
-        summary: "About {{ $value | humanize }} new events for buffer {{ $labels.buffer }} were dropped in \
-                  10 minutes: it is full, and the policy is shed",
+        summary: "About {{ $value | printf \"%.0f\" }} new events for buffer {{ $labels.buffer }} were \
+                  dropped in 10 minutes: it is full, and the policy is shed",
         description: "Bring the reader back, or raise the limit that `forebay stat` names: each second costs \
                       events.",
         implies: &[],
@@ -144,8 +144,8 @@ pub(super) const ROWS: [Row; 14] = [
         per: BUFFER,
         expr: "sum without (lane) (increase(forebay_lane_trimmed_unread_events_total[10m])) > 0",
         hold: 0,
-        summary: "About {{ $value | humanize }} unread events of buffer {{ $labels.buffer }} were dropped in \
-                  10 minutes: it is full, and the policy is trim-oldest",
+        summary: "About {{ $value | printf \"%.0f\" }} unread events of buffer {{ $labels.buffer }} were \
+                  dropped in 10 minutes: it is full, and the policy is trim-oldest",
         description: "Bring the reader back, or raise the limit that `forebay stat` names: each second costs \
                       events.",
         implies: &[],
@@ -156,7 +156,7 @@ pub(super) const ROWS: [Row; 14] = [
         per: BUFFER,
         expr: r#"sum without (lane, fate) (increase(forebay_writer_events_total{fate=~"lost|unreadable"}[10m])) > 0"#,
         hold: 0,
-        summary: "About {{ $value | humanize }} events of buffer {{ $labels.buffer }} were lost in 10 \
+        summary: "About {{ $value | printf \"%.0f\" }} events of buffer {{ $labels.buffer }} were lost in 10 \
                   minutes",
         description: "Keep the AOF folder and the writer's spill folder as they are; then `forebay verify` \
                       on a copy of the AOF says what is there.",

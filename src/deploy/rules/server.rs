@@ -10,7 +10,7 @@ pub(super) const ROWS: [Row; 13] = [
         per: &[],
         expr: "increase(forebay_server_evicted_keys_total[10m]) > 0",
         hold: 0,
-        summary: "{{ $labels.instance }}: the server evicted about {{ $value | humanize }} keys in 10 \
+        summary: "{{ $labels.instance }}: the server evicted about {{ $value | printf \"%.0f\" }} keys in 10 \
                   minutes; a lane is one key",
         description: "redis-cli CONFIG SET maxmemory-policy noeviction, now; then `forebay stat` shows which \
                       lanes are left.",
@@ -44,8 +44,8 @@ pub(super) const ROWS: [Row; 13] = [
         per: &[],
         expr: "increase(forebay_server_aof_delayed_fsyncs_total[5m]) > 0",
         hold: 0,
-        summary: "{{ $labels.instance }}: about {{ $value | humanize }} writes waited for an fsync of over 2 \
-                  s within 5 minutes",
+        summary: "{{ $labels.instance }}: about {{ $value | printf \"%.0f\" }} writes waited for an fsync of \
+                  over 2 s within 5 minutes",
         description: "See what else uses the disk of the server's `dir`: iostat -x 1. Move the AOF to a disk \
                       of its own.",
         implies: &[],
