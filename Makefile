@@ -7,6 +7,9 @@
 LINK := $(CURDIR)/servers/redis-server
 SERVER = $${FOREBAY_SERVER:-$$(command -v redis-server || command -v valkey-server || echo '$(LINK)')}
 
+# Where Prometheus and Alertmanager are: the folder named, else the one that `make setup` has put here, else the PATH.
+PROMETHEUS = $${FOREBAY_PROMETHEUS:-$$([ -d '$(CURDIR)/servers/prometheus' ] && echo '$(CURDIR)/servers/prometheus')}
+
 # Shell functions. `as_root` runs a command with the rights to install; `fail` ends with a reason and a remedy.
 SHELL_LIB = \
 	say() { echo "setup: $$*"; }; \
@@ -34,16 +37,16 @@ help:
 	@echo 'make clean   remove what cargo has built'
 
 prove: setup
-	FOREBAY_SERVER="$(SERVER)" cargo run --locked --release -- prove $(ARGS)
+	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo run --locked --release -- prove $(ARGS)
 
 test: setup
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
-	FOREBAY_SERVER="$(SERVER)" cargo test --locked $(ARGS)
+	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked $(ARGS)
 
 bench: setup
-	FOREBAY_SERVER="$(SERVER)" cargo bench --locked $(ARGS)
+	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo bench --locked $(ARGS)
 
 servers: setup-server
 	@sh tools/servers.sh servers "$(SERVER)"

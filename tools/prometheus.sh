@@ -36,7 +36,7 @@ as_root=
 if [ "$(id -u)" != 0 ]; then
 	if has sudo; then as_root=sudo; else say 'neither root nor sudo: using the package lists that are there'; fi
 fi
-say 'no prometheus; running: apt-get update, apt-get download prometheus prometheus-alertmanager (nothing is installed)'
+say 'no prometheus; running: apt-get update, apt-get download prometheus prometheus-alertmanager (nothing is installed but alertmanager's two templates)'
 if [ "$(id -u)" = 0 ] || [ -n "$as_root" ]; then $as_root apt-get update -q || fail "apt-get update failed: $remedy"; fi
 
 # apt-get downloads as the user _apt where it may write; a folder of root's it would complain of.
@@ -45,6 +45,13 @@ trap 'rm -rf "$scratch"' EXIT
 (cd "$scratch" && apt-get download -q -o APT::Sandbox::User=root prometheus prometheus-alertmanager) ||
 	fail "the packages cannot be fetched: $remedy"
 for package in "$scratch"/*.deb; do dpkg -x "$package" "$scratch/unpacked"; done
+
+# Debian's alertmanager reads its templates from there, whatever it is told.
+templates=/usr/share/prometheus/alertmanager
+if ! [ -f "$templates/default.tmpl" ] || ! [ -f "$templates/email.tmpl" ]; then
+	$as_root mkdir -p "$templates" && $as_root cp "$scratch/unpacked$templates"/*.tmpl "$templates" ||
+		fail "alertmanager needs its templates in $templates, and they cannot be put there. $remedy"
+fi
 
 mkdir -p "$folder"
 for program in prometheus promtool amtool; do mv "$scratch/unpacked/usr/bin/$program" "$folder/$program"; done

@@ -312,13 +312,14 @@ pub(super) const CAUSES: &[Cause] = &[
         undo: |station| Ok(station.server.resume()?),
     },
     Cause {
-        name: "answers take 300 ms",
+        name: "answers take 600 ms",
         alerts: &["ForebaySlowWarning"],
-        also: &[],
+        // A look is many answers.
+        also: &["ForebayWatchBlind"],
         is_quick: false,
         ground: || Ground { through_proxy: true, ..usual() },
         act: |station| {
-            station.proxy()?.delay(Way::ToClient, Duration::from_millis(300));
+            station.proxy()?.delay(Way::ToClient, Duration::from_millis(600));
             Ok(())
         },
         undo: |station| {
@@ -327,14 +328,14 @@ pub(super) const CAUSES: &[Cause] = &[
         },
     },
     Cause {
-        name: "answers take 700 ms",
+        name: "answers take 1,400 ms",
         alerts: &["ForebaySlowCritical", "ForebaySlowWarning"],
         // A look is many answers.
         also: &["ForebayWatchBlind"],
         is_quick: true,
         ground: || Ground { through_proxy: true, ..usual() },
         act: |station| {
-            station.proxy()?.delay(Way::ToClient, Duration::from_millis(700));
+            station.proxy()?.delay(Way::ToClient, Duration::from_millis(1_400));
             Ok(())
         },
         undo: |station| {

@@ -34,7 +34,7 @@ use tower::Tower;
 const PACE: f64 = 240.0;
 
 /// The profile's line for 95 of 100 answers, for the time of the proof.
-const SLOW: Duration = Duration::from_millis(500);
+const SLOW: Duration = Duration::from_secs(1);
 
 /// How late the healthy station's reader is on purpose: so that there is something to see in the buffer.
 const HEALTHY_LATE: Duration = Duration::from_secs(1);

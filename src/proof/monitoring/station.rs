@@ -37,7 +37,7 @@ pub(super) struct Ground {
     pub overflow: Overflow,
     /// Whether a group reads.
     pub is_read: bool,
-    /// Whether the data lie on a disk of our own.
+    /// Whether the data must lie on a disk of our own.
     pub on_disk: bool,
     /// Whether the watch reaches the server through a proxy of our own.
     pub through_proxy: bool,
@@ -93,7 +93,11 @@ pub(super) struct Station {
 impl Station {
     /// Sets one up: traffic flows, and the watch looks.
     pub fn new(on: &Subject<'_>, ground: &Ground, number: usize) -> anyhow::Result<Self> {
-        let disk = ground.on_disk.then(|| Disk::mount(ROOM)).transpose()?;
+        let disk = match Disk::mount(ROOM) {
+            Err(error) if ground.on_disk => return Err(error.into()),
+            // Else a disk that is fast for certain: one that is busy has fsyncs of its own to be delayed.
+            disk => disk.ok(),
+        };
         let mut conf = Conf::new();
         for (name, value) in on.profile.conf_settings() {
             conf.set(name, value);

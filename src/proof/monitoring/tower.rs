@@ -25,7 +25,8 @@ pub struct Programs {
 impl Programs {
     /// Those of the folder that `FOREBAY_PROMETHEUS` names, else those on the PATH; or how to get them.
     pub fn find() -> Result<Self, String> {
-        let folder = std::env::var_os("FOREBAY_PROMETHEUS").map(PathBuf::from);
+        let folder =
+            std::env::var_os("FOREBAY_PROMETHEUS").filter(|folder| !folder.is_empty()).map(PathBuf::from);
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders: Vec<PathBuf> =
             folder.map_or_else(|| std::env::split_paths(&path).collect(), |one| vec![one]);
