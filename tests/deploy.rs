@@ -37,7 +37,8 @@ fn program(name: &str) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let usual =
         || [root().join("servers/prometheus")].into_iter().chain(std::env::split_paths(&path)).collect();
-    let given = std::env::var_os("FOREBAY_PROMETHEUS").map(|given| vec![PathBuf::from(given)]);
+    let given = std::env::var_os("FOREBAY_PROMETHEUS").filter(|given| !given.is_empty());
+    let given = given.map(|given| vec![PathBuf::from(given)]);
     let folders: Vec<PathBuf> = given.unwrap_or_else(usual);
     let found = folders.iter().map(|folder| folder.join(name)).find(|program| program.is_file());
     let Some(found) = found else {

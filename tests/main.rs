@@ -58,3 +58,5 @@ mod server;
 mod structure;
 mod support;
 mod verify_support;
+mod watch;
+mod watch_support;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use redis::RedisError;
+use redis::{PubSub, RedisError, Value};
 
 use super::connect::Address;
 use super::fates::{BYTES_MAX, Message, VERSION};
@@ -178,6 +178,7 @@ fn listen(
     let mut connection = address.dial_within(PATIENCE)?;
     let mut pubsub = connection.as_pubsub();
     pubsub.subscribe(channel)?;
+    check(&mut pubsub, channel)?;
     pubsub.set_read_timeout(Some(WAIT))?;
     {
         let mut ear = lock(ear);
@@ -192,8 +193,9 @@ fn listen(
             }
             Err(error) if is_quiet(&error) => {
                 if last.elapsed() >= SILENCE {
-                    // Another time: a server that is there answers.
-                    pubsub.subscribe(channel)?;
+                    pubsub.set_read_timeout(Some(PATIENCE))?;
+                    check(&mut pubsub, channel)?;
+                    pubsub.set_read_timeout(Some(WAIT))?;
                     last = Instant::now();
                 }
             }
@@ -201,6 +203,15 @@ fn listen(
         }
     }
     Ok(())
+}
+
+/// Whether the server is there and lets us listen. The client library takes its refusal for an answer like any other; but only
+/// to those who listen does a server answer a PING with a list.
+fn check(pubsub: &mut PubSub<'_>, channel: &str) -> Result<(), Box<dyn std::error::Error>> {
+    match pubsub.ping_message("forebay")? {
+        Value::Array(_) => Ok(()),
+        _ => Err(format!("the server refuses SUBSCRIBE {channel} to this user").into()),
+    }
 }
 
 /// Nobody spoke within one wait.

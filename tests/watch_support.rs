@@ -1,0 +1,85 @@
+//! A watch over a server, asked over HTTP as anybody would.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use forebay::buffer::connect::Address;
+use forebay::profile::{self, Profile};
+use forebay::watch::serve::Served;
+use forebay::watch::{Subject, Watch};
+use serde_json::Value;
+
+use super::support::{name, until};
+
+/// How often these watches look.
+pub const EVERY: Duration = Duration::from_millis(100);
+
+/// A watch, and the thread that answers.
+pub struct Watched {
+    at: SocketAddr,
+    _watch: Watch,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watched {
+    pub fn start(address: &Address) -> Self {
+        let profile = Profile::load(profile::DEFAULT).unwrap();
+        let subject = Subject { address: address.clone(), name: name(), profile, every: EVERY };
+        let served = Served::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let at = served.address().unwrap();
+        let watch = Watch::start(subject).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (shared, flag) = (watch.shared(), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || served.run(shared, || flag.load(Relaxed)).unwrap());
+        let watched = Self { at, _watch: watch, stop, thread: Some(thread) };
+        watched.until("the first look", |stat| !stat["server"]["up"].is_null() && looked(stat));
+        watched
+    }
+
+    pub fn get(&self, path: &str) -> String {
+        let mut answer = ureq::get(self.url(path)).call().unwrap();
+        answer.body_mut().read_to_string().unwrap()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.at)
+    }
+
+    pub fn stat(&self) -> Value {
+        serde_json::from_str(&self.get("/api/stat")).unwrap()
+    }
+
+    /// Waits until what it shows is so.
+    pub fn until(&self, what: &str, mut is_so: impl FnMut(&Value) -> bool) {
+        until(what, || is_so(&self.stat()));
+    }
+
+    /// Waits until it hears writers.
+    pub fn until_it_listens(&self) {
+        self.until("it hears writers", |stat| !stat["unknown"].to_string().contains("writers are not heard"));
+    }
+
+    /// The value of a sample, by its name and labels as they are printed; none where there is none.
+    pub fn sample(&self, series: &str) -> Option<f64> {
+        let text = self.get("/metrics");
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
+        Some(line.parse().unwrap())
+    }
+}
+
+/// Whether a look has come to anything yet.
+fn looked(stat: &Value) -> bool {
+    stat["server"]["up"] == true || !stat["server"]["why"].is_null()
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
