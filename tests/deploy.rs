@@ -306,7 +306,7 @@ fn a_server_starts_from_the_conf_with_the_password_of_its_own_file() {
     std::fs::write(&secret, "requirepass s3cret\n").unwrap();
     let _server = Ended(start().stdout(std::process::Stdio::null()).spawn().unwrap());
     let socket = folder.path().join("socket");
-    support::until("the server listens", || socket.exists());
+    support::until("the server listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
     let answer = |password: &str| {
         let url = format!("redis+unix://{}?pass={password}", socket.display());
         let mut connection = redis::Client::open(url)?.get_connection()?;

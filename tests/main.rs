@@ -48,6 +48,7 @@ mod load_support;
 mod proof_capacity;
 mod proof_durability;
 mod proof_load;
+mod proof_monitoring;
 mod proof_pressure;
 mod proof_pressure_settings;
 mod report;

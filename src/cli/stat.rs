@@ -1,6 +1,7 @@
 //! `forebay stat`: the buffer at a glance.
 
 mod limits;
+mod live;
 
 use std::time::Duration;
 
@@ -8,18 +9,20 @@ use anyhow::Context;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
-use limits::{Rate, Standing};
+use limits::{Rate, Standing, WIDTH};
 
 use super::{At, Global, say};
 use crate::buffer::rate::MINUTE;
 use crate::buffer::stat::{GroupStat, LaneStat, Stat as Look};
 use crate::exit;
 use crate::profile::{self, Profile};
+use crate::watch::Subject;
 
 /// The buffer at a glance: what it holds, when it is full, who is behind
 #[derive(Args)]
 #[command(after_help = "Examples:
   forebay stat
+  forebay stat --watch                     again every second, with a verdict
   forebay stat --json | jq .seconds_to_full
 
 Full is where the first of three limits is met: maxmemory; the disk of the
@@ -39,12 +42,22 @@ pub(crate) struct Stat {
     /// Look twice, so far apart, to see what goes out; 0s looks once
     #[arg(long, value_name = "TIME", default_value = "1s")]
     over: humantime::Duration,
+    /// Go on, and show it again after each look; --over is the time between two
+    #[arg(long, short)]
+    watch: bool,
 }
+
+/// Looks nearer to each other cost the server for nothing.
+const LOOKS_APART: Duration = Duration::from_millis(100);
 
 impl Stat {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
         let (address, name) = self.at.parse()?;
         let profile = Profile::load(&self.profile)?;
+        if self.watch {
+            let every = (*self.over).max(LOOKS_APART);
+            return live::run(Subject { address, name, profile, every }, global);
+        }
         let mut before = None;
         if *self.over > Duration::ZERO {
             before = Some(Look::look(&address, &name)?);
@@ -207,7 +220,7 @@ fn damage(lanes: &[LaneStat]) -> String {
     let mut text = String::new();
     for lane in lanes {
         for (id, why) in &lane.damaged {
-            text.push_str(&textwrap::fill(&format!("damaged: {} {id}: {why}", lane.lane), limits::WIDTH));
+            text.push_str(&textwrap::fill(&format!("damaged: {} {id}: {why}", lane.lane), WIDTH));
             text.push('\n');
         }
     }
