@@ -25,7 +25,7 @@ const ANSWER_TIMEOUT_MIN: Duration = Duration::from_millis(100);
 const OVERHEAR: Duration = Duration::from_millis(300);
 
 /// What a server says that has as many clients as it takes.
-const CROWDED: &str = "max number of clients";
+pub(super) const CROWDED: &str = "max number of clients";
 
 /// Oldest server whose streams have XAUTOCLAIM and XTRIM MINID.
 const OLDEST: (u64, u64) = (6, 2);
@@ -141,7 +141,8 @@ impl Address {
         self.dial_within(ANSWER_TIMEOUT)
     }
 
-    fn dial_within(&self, limit: Duration) -> Result<Connection, Error> {
+    /// The same with no more time for each answer than this.
+    pub(super) fn dial_within(&self, limit: Duration) -> Result<Connection, Error> {
         // TLS needs a provider chosen once a process; a second choice is an error that changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = redis::Client::open(self.info.clone()).map_err(|error| self.refused(&error))?;

@@ -9,7 +9,7 @@
 //! each to its lane's appender (`lane`), which keeps order and sends again. [`overflow`] says what happens while the
 //! server takes nothing; `spill` and `room` do it. [`reader`] reads blocks, checks
 //! and acknowledges them, and lets go of what every group is done with. [`stat`] looks without touching,
-//! and [`limit`] says when what it saw is full.
+//! and [`limit`] says when what it saw is full. Writers publish what became of their events ([`fates`]) for [`hear`].
 //!
 //! Nothing here knows of proofs, load, reports or the command line.
 
@@ -19,9 +19,12 @@ pub mod connect;
 mod counts;
 pub mod entry;
 pub mod error;
+pub mod fates;
 pub mod feed;
 mod found;
 pub(crate) mod fsync;
+pub mod hear;
+mod heard;
 pub mod keys;
 mod lane;
 pub mod limit;
@@ -30,6 +33,7 @@ mod missing;
 mod open;
 pub mod overflow;
 mod pack;
+mod publish;
 pub mod rate;
 pub mod reader;
 mod recover;

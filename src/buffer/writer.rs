@@ -21,6 +21,7 @@ use super::keys::Name;
 use super::open::LaneStarts;
 use super::overflow::{Fate, Listener, Overflow};
 use super::pack::Packer;
+use super::publish::Publisher;
 use crate::block::frame::{Draft, Encoder};
 use crate::event::lane::Lane;
 use crate::event::parse::Event;
@@ -65,6 +66,8 @@ pub struct Options {
     pub overflow: Overflow,
     /// Hears of every event's fate.
     pub listener: Option<Listener>,
+    /// Whether watchers hear once a second what became of the events. Takes one more connection.
+    pub publishes: bool,
 }
 
 impl Default for Options {
@@ -76,6 +79,7 @@ impl Default for Options {
             patience: Duration::from_secs(600),
             overflow: Overflow::Wait,
             listener: None,
+            publishes: false,
         }
     }
 }
@@ -87,6 +91,7 @@ pub struct Writer {
     drafts: Option<Sender<(Lane, Draft)>>,
     pub(super) shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    publisher: Option<Publisher>,
 }
 
 impl Writer {
@@ -100,7 +105,7 @@ impl Writer {
             shared.tell(lane, Fate::Trimmed, before, events);
         }
         let batcher = Batcher::new(options.limits);
-        let mut writer = Self { batcher, drafts: None, shared, threads: Vec::new() };
+        let mut writer = Self { batcher, drafts: None, shared, threads: Vec::new(), publisher: None };
         let senders = Lane::ALL.map(|lane| lanes.start(lane, &mut writer));
         let senders = senders.into_iter().collect::<Result<Vec<_>, _>>()?;
         let (send, receive) = bounded(DRAFTS_MAX);
@@ -109,6 +114,9 @@ impl Writer {
         let packer = Packer::new(encoder, senders, Arc::clone(&writer.shared), sheds);
         writer.spawn("forebay-zstd".into(), move || packer.run(&receive))?;
         writer.drafts = Some(send);
+        if options.publishes {
+            writer.publisher = Some(Publisher::start(address, name, &writer.shared)?);
+        }
         Ok(writer)
     }
 
@@ -168,6 +176,14 @@ impl Writer {
     /// [`Overflow::Spill`] it waits no longer than the server takes blocks: the rest is on disk, and
     /// [`Counts::accepted`] covers it.
     pub fn close(mut self) -> Result<Counts, Error> {
+        let closed = self.finish();
+        if let Some(publisher) = self.publisher.take() {
+            publisher.end(closed.as_ref().map(drop));
+        }
+        closed
+    }
+
+    fn finish(&mut self) -> Result<Counts, Error> {
         let flushed = self.flush();
         self.drafts = None;
         self.shared.close();
@@ -194,6 +210,10 @@ impl Drop for Writer {
         for thread in std::mem::take(&mut self.threads) {
             // So that the counts are final. At worst a thread sits out the connection's time-out.
             let _ = thread.join();
+        }
+        if let Some(publisher) = self.publisher.take() {
+            let given_up = || Error::System("the writer was given up without being closed".into());
+            publisher.end(Err(&self.shared.failure().unwrap_or_else(given_up)));
         }
     }
 }

@@ -90,6 +90,7 @@ impl Append {
             ack: self.ack,
             patience: self.patience.into(),
             overflow: self.overflow.policy()?,
+            publishes: true,
             ..Options::default()
         };
         let started = Instant::now();
