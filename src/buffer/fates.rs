@@ -14,7 +14,8 @@
 //! | `why` | why it is held back, or what it ended with; null elsewhere. At most 512 characters |
 //! | `lanes` | by lane: counts since the run began, see [`Fates`]. A lane that is not there has none |
 //!
-//! Every message has all counts, so that one that nobody heard is made up for by the next.
+//! Every message has all counts, so that one that nobody heard is made up for by the next. The first of a run has none
+//! yet: who hears it knows that whatever comes is new.
 //!
 //! Must stay: names, and what the counts count. Fields may be added; whoever reads passes over those it does not know.
 

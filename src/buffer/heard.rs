@@ -9,6 +9,10 @@ use crate::event::lane::Lane;
 /// Writers that are kept.
 const WRITERS_MAX: usize = 64;
 
+/// How long a message may have been on its way. A run that seems to have begun so shortly after the listener may have
+/// begun before it.
+const DELAY_MAX: Duration = Duration::from_secs(2);
+
 /// What was heard, at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {
@@ -96,7 +100,7 @@ impl Book {
         if known.is_some_and(|known| message.age < known.age) {
             return;
         }
-        let is_older = now.checked_sub(message.age).is_none_or(|began| began < self.since);
+        let is_older = now.checked_sub(message.age).is_none_or(|began| began < self.since + DELAY_MAX);
         let before = match known {
             Some(known) => known.lanes,
             None if is_older => message.lanes,

@@ -96,10 +96,10 @@ struct Voice {
 
 impl Voice {
     fn run(mut self, end: &Receiver<Said>) {
+        // Whoever hears this one knows that nothing was before it.
+        self.publish((State::Writing, None), [Fates::default(); Lane::ALL.len()]);
+        let mut has_failed = false;
         loop {
-            let said = self.standing();
-            let has_failed = said.0.is_end();
-            self.publish(said);
             // A writer that has failed is told at once, whenever its owner notices; what its other lanes came to
             // stands in the last message.
             let next = if has_failed {
@@ -108,11 +108,20 @@ impl Voice {
                 end.recv_timeout(if self.is_refused { REFUSED_INTERVAL } else { INTERVAL })
             };
             match next {
-                Ok(last) => return self.publish(last),
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(last) => return self.publish(last, self.counts()),
+                Err(RecvTimeoutError::Timeout) => {
+                    let said = self.standing();
+                    has_failed = said.0.is_end();
+                    self.publish(said, self.counts());
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    fn counts(&self) -> [Fates; Lane::ALL.len()] {
+        let monitor = Monitor::of(&self.shared);
+        Lane::ALL.map(|lane| Fates::of(&monitor.lane(lane)))
     }
 
     fn standing(&self) -> Said {
@@ -123,14 +132,12 @@ impl Voice {
         (if trouble.is_some() { State::HeldBack } else { State::Writing }, trouble)
     }
 
-    fn publish(&mut self, (state, why): Said) {
+    fn publish(&mut self, (state, why): Said, lanes: [Fates; Lane::ALL.len()]) {
         // Lanes go first where the server takes no more clients.
         if state == State::HeldBack && why.as_ref().is_some_and(|why| why.contains(CROWDED)) {
             self.connection = None;
             return;
         }
-        let monitor = Monitor::of(&self.shared);
-        let lanes = Lane::ALL.map(|lane| Fates::of(&monitor.lane(lane)));
         let message = Message { id: self.id.clone(), age: self.began.elapsed(), state, why, lanes };
         let Ok(line) = message.line() else { return };
         if self.connection.is_none() {
