@@ -129,6 +129,8 @@ fn a_server_that_is_not_there_and_a_file_that_is_not_there_are_errors_of_their_o
 
 #[test]
 fn the_user_that_is_advised_can_write_and_read_and_nothing_else() {
+    use forebay::buffer::connect::Address;
+    use forebay::buffer::hear::Hearing;
     use forebay::buffer::keys::{ACL_COMMANDS, ALL_KEYS};
     let server = server(&[]);
     let rules = format!("on >pw ~{ALL_KEYS} {ACL_COMMANDS}");
@@ -138,8 +140,11 @@ fn the_user_that_is_advised_can_write_and_read_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("events");
     std::fs::write(&input, event).unwrap();
+    let hearing = Hearing::start(&Address::parse(&url).unwrap(), &"events".parse().unwrap());
+    super::support::until("it listens", || hearing.look().is_subscribed);
     let appended = run(&["append", input.to_str().unwrap(), "--url", &url]);
     assert_eq!(appended.code, 0, "{}", appended.err);
+    super::support::until("the writer is heard", || hearing.look().ends.closed == 1);
     for args in [&["read", "--group", "g", "--ack", "--url", &url][..], &["stat", "--url", &url]] {
         let ran = run(args);
         assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
@@ -148,9 +153,13 @@ fn the_user_that_is_advised_can_write_and_read_and_nothing_else() {
         let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
         redis::cmd(words[0]).arg(&words[1..]).query(&mut connection)
     };
-    for words in
-        [&["SET", "other", "1"][..], &["FLUSHALL"], &["CONFIG", "SET", "hz", "20"], &["GET", "other"]]
-    {
+    for words in [
+        &["SET", "other", "1"][..],
+        &["FLUSHALL"],
+        &["CONFIG", "SET", "hz", "20"],
+        &["GET", "other"],
+        &["PUBLISH", "other", "1"],
+    ] {
         assert!(ask(words).is_err(), "{words:?}");
     }
 }

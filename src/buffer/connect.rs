@@ -25,7 +25,7 @@ const ANSWER_TIMEOUT_MIN: Duration = Duration::from_millis(100);
 const OVERHEAR: Duration = Duration::from_millis(300);
 
 /// What a server says that has as many clients as it takes.
-const CROWDED: &str = "max number of clients";
+pub(super) const CROWDED: &str = "max number of clients";
 
 /// Oldest server whose streams have XAUTOCLAIM and XTRIM MINID.
 const OLDEST: (u64, u64) = (6, 2);

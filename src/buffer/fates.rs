@@ -1,62 +1,60 @@
-//! What a writer says of its events: a message on a channel of its buffer, once a second.
+//! What a writer says of its events: one line of JSON, published once a second on the buffer's channel.
 //!
-//! A full server refuses every command that may take memory, so counters that were stored could not be when they matter
-//! most. PUBLISH is refused neither then nor while the disk takes nothing. Nothing is kept on the server.
+//! ```json
+//! {"v":1,"id":"5f3a09c1d27e","age_ms":61000,"state":"held back","why":"OOM command not allowed …",
+//!  "lanes":{"posts":{"acknowledged":5,"spilled":0,"recovered":0,"shed":0,"trimmed":0,"unreadable":0,"lost":0,"refusals":0}, …}}
+//! ```
 //!
-//! A message is one line of JSON: `v` (1), `id` of the writer, `age_ms` of its run, `state`, `why` where it does not write, and
-//! by lane the counts of the run.
+//! | field | value |
+//! |---|---|
+//! | `v` | 1; another is not understood |
+//! | `id` | 12 digits of `0-9a-f`, drawn at random for each run of a writer |
+//! | `age_ms` | how long the run has lasted |
+//! | `state` | `writing`, `held back`, or an end: `closed`, `fenced`, `failed` |
+//! | `why` | why it is held back, or what it ended with; null elsewhere. At most 512 characters |
+//! | `lanes` | by lane: counts since the run began, see [`Fates`]. A lane that is not there has none |
+//!
+//! Every message has all counts, so that one that nobody heard is made up for by the next. The first of a run has none
+//! yet: who hears it knows that whatever comes is new.
+//!
+//! Must stay: names, and what the counts count. Fields may be added; whoever reads passes over those it does not know.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::Counts;
+use super::writer::Counts;
+use crate::event::lane::Lane;
 
-/// The version of messages.
-pub(super) const VERSION: u64 = 1;
+/// The format that is written and understood.
+const VERSION: u64 = 1;
 
-/// Bytes of a message at the most.
-pub(super) const BYTES_MAX: usize = 16 << 10;
+/// Longest message that is understood; one of a writer's is never that long.
+const BYTES_MAX: usize = 16 << 10;
 
-/// How a writer stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// It writes, or has nothing to write.
-    Writing,
-    /// The server takes nothing of it.
-    HeldBack,
-    /// It ended, and everything is acknowledged or on its disk.
-    Closed,
-    /// It ended because another writer has taken a lane.
-    Fenced,
-    /// It ended with another error.
-    Failed,
-}
+/// Longest reason that is published or kept, in characters.
+const WHY_MAX: usize = 512;
 
-impl State {
-    /// Whether nothing comes after it.
-    pub fn is_end(self) -> bool {
-        matches!(self, Self::Closed | Self::Fenced | Self::Failed)
-    }
-}
+/// Digits of an id.
+const ID_DIGITS: usize = 12;
 
-/// What became of a lane's events in one run of a writer.
+/// What became of a lane's events in one run of a writer, or in many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fates {
-    /// Acknowledged by the server.
+    /// Events the server acknowledged.
     pub acknowledged: u64,
-    /// Written to the spill folder.
+    /// Events that were written to the spill folder.
     pub spilled: u64,
-    /// Left in the spill folder by an earlier run, and acknowledged now.
+    /// Events that an earlier run had left in the spill folder, and that the server has acknowledged now.
     pub recovered: u64,
-    /// Dropped because the server took none (`shed`).
+    /// Events dropped because the server took none.
     pub shed: u64,
-    /// Dropped from the buffer to make room (`trim-oldest`).
+    /// Events dropped from the buffer to make room, before every group had let go of them.
     pub trimmed: u64,
-    /// Of the spill folder, and not to be read again.
+    /// Events of the spill folder that could not be read again.
     pub unreadable: u64,
-    /// Acknowledged, and gone when the server came back.
+    /// Acknowledged events that a server came back without.
     pub lost: u64,
     /// Rounds that ended in a refusal or a lost connection.
     pub refusals: u64,
@@ -76,40 +74,122 @@ impl Fates {
         }
     }
 
-    fn with(self, other: Self, join: fn(u64, u64) -> u64) -> Self {
+    /// Count by count; what somebody else published may be any number, so that an operation must be right for all.
+    pub(super) fn with(self, other: Self, operation: fn(u64, u64) -> u64) -> Self {
         Self {
-            acknowledged: join(self.acknowledged, other.acknowledged),
-            spilled: join(self.spilled, other.spilled),
-            recovered: join(self.recovered, other.recovered),
-            shed: join(self.shed, other.shed),
-            trimmed: join(self.trimmed, other.trimmed),
-            unreadable: join(self.unreadable, other.unreadable),
-            lost: join(self.lost, other.lost),
-            refusals: join(self.refusals, other.refusals),
+            acknowledged: operation(self.acknowledged, other.acknowledged),
+            spilled: operation(self.spilled, other.spilled),
+            recovered: operation(self.recovered, other.recovered),
+            shed: operation(self.shed, other.shed),
+            trimmed: operation(self.trimmed, other.trimmed),
+            unreadable: operation(self.unreadable, other.unreadable),
+            lost: operation(self.lost, other.lost),
+            refusals: operation(self.refusals, other.refusals),
         }
-    }
-
-    /// Both together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        self.with(other, u64::saturating_add)
-    }
-
-    /// What came since an earlier message. Nothing of it ever goes back; where it does, nothing came.
-    pub(super) fn since(self, earlier: Self) -> Self {
-        self.with(earlier, u64::saturating_sub)
     }
 }
 
-/// A message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a writer stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// Nothing holds it up.
+    #[serde(rename = "writing")]
+    Writing,
+    /// Its server, or its own disk, takes nothing.
+    #[serde(rename = "held back")]
+    HeldBack,
+    /// It ended, and nothing is owed.
+    #[serde(rename = "closed")]
+    Closed,
+    /// It ended because another writer has taken the buffer.
+    #[serde(rename = "fenced")]
+    Fenced,
+    /// It ended with another error.
+    #[serde(rename = "failed")]
+    Failed,
+}
+
+impl State {
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Writing => "writing",
+            Self::HeldBack => "held back",
+            Self::Closed => "closed",
+            Self::Fenced => "fenced",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether nothing comes after it.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Closed | Self::Fenced | Self::Failed)
+    }
+}
+
+/// One message, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Message {
-    pub v: u64,
     pub id: String,
-    pub age_ms: u64,
+    pub age: Duration,
     pub state: State,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// By the lane's name.
-    pub lanes: BTreeMap<String, Fates>,
+    pub lanes: [Fates; Lane::ALL.len()],
+}
+
+/// The same as it is written.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    v: u64,
+    id: String,
+    age_ms: u64,
+    state: State,
+    why: Option<String>,
+    lanes: BTreeMap<String, Fates>,
+}
+
+impl Message {
+    /// Reads a message; none where it is not understood.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > BYTES_MAX {
+            return None;
+        }
+        let line: Line = serde_json::from_slice(bytes).ok()?;
+        let is_digit = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+        if line.v != VERSION || line.id.len() != ID_DIGITS || !line.id.bytes().all(is_digit) {
+            return None;
+        }
+        let mut lanes = [Fates::default(); Lane::ALL.len()];
+        for (lane, fates) in line.lanes {
+            lanes[lane.parse::<Lane>().ok()?.index()] = fates;
+        }
+        let why = line.why.map(|why| shortened(&why));
+        Some(Self { id: line.id, age: Duration::from_millis(line.age_ms), state: line.state, why, lanes })
+    }
+
+    /// The message as one line.
+    pub fn line(&self) -> serde_json::Result<String> {
+        let lanes = Lane::ALL.map(|lane| (lane.name().to_owned(), self.lanes[lane.index()]));
+        serde_json::to_string(&Line {
+            v: VERSION,
+            id: self.id.clone(),
+            age_ms: self.age.as_millis() as u64,
+            state: self.state,
+            why: self.why.as_deref().map(shortened),
+            lanes: lanes.into(),
+        })
+    }
+}
+
+/// An id that no other run has.
+pub(super) fn new_id() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    // The system's own random numbers: what the standard library keys its hashes with.
+    let random = RandomState::new().hash_one(std::process::id());
+    format!("{:012x}", random >> 16)
+}
+
+/// No longer than `WHY_MAX`, and without what would change a terminal that it is shown on.
+fn shortened(why: &str) -> String {
+    why.chars().take(WHY_MAX).map(|char| if char.is_control() { ' ' } else { char }).collect()
 }

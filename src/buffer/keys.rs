@@ -6,7 +6,9 @@
 //! | `forebay:<buffer>:load:…` | strings, lists, one stream | as requests make them | the load generator | removed when its run ends |
 //! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it; after each loss of the server's `lost:<last number lost>`, with number and events of the last block kept; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
 //!
-//! Nothing is kept of what writers say on the channel `forebay:<buffer>:fates` (`fates.rs`).
+//! | channel | message | published by | life |
+//! |---|---|---|---|
+//! | `forebay:<buffer>:fates` | what became of a writer's events, see `fates.rs` | `publish.rs`, once a second | nothing is kept: whoever listens hears it |
 //!
 //! The braces keep a lane's two keys in one cluster slot. Nothing else is written, and nothing is ever
 //! deleted but by `XTRIM MINID` (never `XDEL`: mixed with `MINID` it can leave a node that no longer loads).
@@ -28,12 +30,13 @@ pub struct Name(String);
 #[error("buffer name {0:?} will not do: use 1 to 64 of A-Z a-z 0-9 . _ -")]
 pub struct BadName(pub String);
 
-/// Every key of every buffer, and no other: a pattern for ACL rules.
+/// Every key and channel of every buffer, and no other: a pattern for ACL rules.
 pub const ALL_KEYS: &str = "forebay:*";
 
-/// What a user needs to write and read buffers, as ACL rules beside the keys and the channels, which are named alike.
-pub const ACL_COMMANDS: &str = "&forebay:* -@all +@read +@stream +@hash +@scripting +@connection +info +time +memory|usage \
-                                +config|get +publish";
+/// What a user needs to write, read and watch buffers, as ACL rules beside the keys. All channels are taken away first:
+/// Redis 6.2 gives them to every new user, and then refuses a pattern.
+pub const ACL_COMMANDS: &str = "-@all +@read +@stream +@hash +@scripting +@connection +info +time +memory|usage \
+                                +config|get +publish +subscribe resetchannels &forebay:*";
 
 impl Name {
     /// The stream of a lane.
@@ -46,7 +49,7 @@ impl Name {
         format!("{}:writer", self.stream(lane))
     }
 
-    /// The channel on which writers say what becomes of their events. Nothing of it is kept.
+    /// The channel that writers say on what became of their events.
     pub fn fates(&self) -> String {
         format!("forebay:{}:fates", self.0)
     }

@@ -9,7 +9,7 @@
 //! each to its lane's appender (`lane`), which keeps order and sends again. [`overflow`] says what happens while the
 //! server takes nothing; `spill` and `room` do it. [`reader`] reads blocks, checks
 //! and acknowledges them, and lets go of what every group is done with. [`stat`] looks without touching,
-//! and [`limit`] says when what it saw is full.
+//! and [`limit`] says when what it saw is full. Writers publish what became of their events ([`fates`]) for [`hear`].
 //!
 //! Nothing here knows of proofs, load, reports or the command line.
 
@@ -20,12 +20,13 @@ pub mod connect;
 mod counts;
 pub mod entry;
 pub mod error;
-mod fates;
+pub mod fates;
 pub mod feed;
 mod found;
 pub(crate) mod fsync;
 mod groups;
 pub mod hear;
+mod heard;
 pub mod keys;
 mod lane;
 pub mod limit;

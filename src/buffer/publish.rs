@@ -1,150 +1,163 @@
-//! Tells whoever listens what became of a writer's events: once a second, and a last time when it ends.
+//! Tells watchers once a second what became of a writer's events.
 //!
-//! It has a thread and a connection of its own, so that it speaks while every lane waits. A server that is away hears
-//! nothing, and one that refuses is told so once; the writer goes on either way.
+//! Nothing is stored: a full server refuses every command that may take memory. PUBLISH it does not refuse, neither
+//! then nor while it cannot save. What is said stands in [`fates`](super::fates).
+//!
+//! A thread and a connection of its own, so that no block waits for it. A server that is away, or that does not
+//! permit it, changes nothing for the writer.
 
-use std::hash::{BuildHasher, RandomState};
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-use std::thread::JoinHandle;
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use redis::Connection;
 
-use super::connect::Address;
+use super::connect::{Address, CROWDED};
 use super::counts::{Monitor, Shared};
 use super::error::Error;
-use super::fates::{Fates, Message, State, VERSION};
-use super::keys::Name;
+use super::fates::{Fates, Message, State, new_id};
+use super::keys::{ALL_KEYS, Name};
 use crate::event::lane::Lane;
 
-/// How often it speaks.
-const EVERY: Duration = Duration::from_secs(1);
+/// How often a writer is heard.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the server may take to hear it; a writer that ends waits no longer for its last word.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long until the next try where the server does not permit it: each try stands in its ACL log.
+const REFUSED_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Characters of a reason at the most.
-const WHY_MAX: usize = 500;
+/// How long the server may take for each answer.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
 
-/// Speaks until its writer ends.
+/// How long a writer that ends waits until that is published.
+const END_MAX: Duration = Duration::from_secs(1);
+
+/// What is said at a moment: a state, and the reason for it.
+type Said = (State, Option<String>);
+
+/// The thread that publishes, as its writer sees it.
 pub(super) struct Publisher {
-    is_closed: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    end: Sender<Said>,
+    over: Receiver<Infallible>,
 }
-
-struct Speaker {
-    address: Address,
-    channel: String,
-    shared: Arc<Shared>,
-    id: String,
-    started: Instant,
-    connection: Option<Connection>,
-    /// The writer has ended, and everything is acknowledged.
-    is_closed: Arc<AtomicBool>,
-}
-
-/// The server does not let this user speak.
-struct Refused;
 
 impl Publisher {
-    pub fn start(address: &Address, name: &Name, shared: &Arc<Shared>) -> std::io::Result<Self> {
-        let is_closed = Arc::new(AtomicBool::new(false));
-        let speaker = Speaker {
+    /// Publishes at once and from then on, until [`Self::end`].
+    pub fn start(address: &Address, name: &Name, shared: &Arc<Shared>) -> Result<Self, Error> {
+        let (end, ended) = bounded(1);
+        let (alive, over) = bounded(0);
+        let voice = Voice {
             address: address.clone(),
             channel: name.fates(),
+            id: new_id(),
+            began: Instant::now(),
             shared: Arc::clone(shared),
-            // At random: nobody else's.
-            id: format!("{:012x}", RandomState::new().hash_one(()) >> 16),
-            started: Instant::now(),
             connection: None,
-            is_closed: Arc::clone(&is_closed),
+            is_refused: false,
         };
-        let thread = std::thread::Builder::new().name("forebay-fates".into()).spawn(move || speaker.run())?;
-        Ok(Self { is_closed, thread: Some(thread) })
+        let run = move || {
+            voice.run(&ended);
+            drop(alive);
+        };
+        Builder::new()
+            .name("forebay-fates".into())
+            .spawn(run)
+            .map_err(|error| Error::System(format!("no thread could be started: {error}")))?;
+        Ok(Self { end, over })
     }
 
-    /// The writer has ended, and everything is acknowledged.
-    pub fn close(&self) {
-        self.is_closed.store(true, Relaxed);
-    }
-}
-
-impl Drop for Publisher {
-    fn drop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            // A thread that panicked has said so.
-            let _ = thread.join();
+    /// Publishes how the writer ended, and waits for that no longer than [`END_MAX`]. The thread ends by itself: every
+    /// wait of its own is bounded too.
+    pub fn end(self, outcome: Result<(), &Error>) {
+        let said = outcome.map_or_else(ended_with, |()| (State::Closed, None));
+        if self.end.send(said).is_ok() {
+            let _ = self.over.recv_timeout(END_MAX);
         }
     }
 }
 
-impl Speaker {
-    fn run(mut self) {
+fn ended_with(error: &Error) -> Said {
+    let state = if matches!(error, Error::Fenced { .. }) { State::Fenced } else { State::Failed };
+    (state, Some(error.to_string()))
+}
+
+/// The thread.
+struct Voice {
+    address: Address,
+    channel: String,
+    id: String,
+    began: Instant,
+    shared: Arc<Shared>,
+    connection: Option<Connection>,
+    /// Whether the last try was not permitted.
+    is_refused: bool,
+}
+
+impl Voice {
+    fn run(mut self, end: &Receiver<Said>) {
+        // Whoever hears this one knows that nothing was before it.
+        self.publish((State::Writing, None), [Fates::default(); Lane::ALL.len()]);
+        let mut has_failed = false;
         loop {
-            let next = Instant::now() + EVERY;
-            let message = self.message();
-            // One that is dropped in the middle says nothing more, as one that is killed.
-            if self.shared.stopped.load(Relaxed) && !message.state.is_end() {
-                return;
-            }
-            if self.say(&message).is_err() {
-                tracing::warn!(
-                    "the server does not let this user PUBLISH: nobody hears what becomes of the events"
-                );
-                return;
-            }
-            if message.state.is_end() {
-                return;
-            }
-            while Instant::now() < next && !self.is_over() {
-                std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
+            // A writer that has failed is told at once, whenever its owner notices; what its other lanes came to
+            // stands in the last message.
+            let next = if has_failed {
+                end.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                end.recv_timeout(if self.is_refused { REFUSED_INTERVAL } else { INTERVAL })
+            };
+            match next {
+                Ok(last) => return self.publish(last, self.counts()),
+                Err(RecvTimeoutError::Timeout) => {
+                    let said = self.standing();
+                    has_failed = said.0.is_end();
+                    self.publish(said, self.counts());
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn is_over(&self) -> bool {
-        self.is_closed.load(Relaxed) || self.shared.stopped.load(Relaxed)
-    }
-
-    fn message(&self) -> Message {
+    fn counts(&self) -> [Fates; Lane::ALL.len()] {
         let monitor = Monitor::of(&self.shared);
-        let (state, why) = match self.shared.failure() {
-            Some(error @ Error::Fenced { .. }) => (State::Fenced, Some(error.to_string())),
-            Some(error) => (State::Failed, Some(error.to_string())),
-            None if self.is_closed.load(Relaxed) => (State::Closed, None),
-            None => match monitor.trouble() {
-                Some(why) => (State::HeldBack, Some(why)),
-                None => (State::Writing, None),
-            },
-        };
-        let of_lane = |lane: Lane| (lane.name().to_owned(), Fates::of(&monitor.lane(lane)));
-        Message {
-            v: VERSION,
-            id: self.id.clone(),
-            age_ms: self.started.elapsed().as_millis() as u64,
-            state,
-            why: why.map(|why| why.chars().take(WHY_MAX).collect()),
-            lanes: Lane::ALL.into_iter().map(of_lane).collect(),
-        }
+        Lane::ALL.map(|lane| Fates::of(&monitor.lane(lane)))
     }
 
-    fn say(&mut self, message: &Message) -> Result<(), Refused> {
-        // A message of numbers and texts can always be written.
-        let Ok(line) = serde_json::to_string(message) else { return Ok(()) };
-        if self.connection.is_none() {
-            self.connection = self.address.dial_within(PATIENCE).ok();
+    fn standing(&self) -> Said {
+        if let Some(error) = self.shared.failure() {
+            return ended_with(&error);
         }
-        let Some(connection) = &mut self.connection else { return Ok(()) };
-        match redis::cmd("PUBLISH").arg(&self.channel).arg(line).exec(connection) {
-            Ok(()) => Ok(()),
-            Err(error) if error.code() == Some("NOPERM") => Err(Refused),
-            Err(_) => {
-                self.connection = None;
-                Ok(())
+        let trouble = Monitor::of(&self.shared).trouble();
+        (if trouble.is_some() { State::HeldBack } else { State::Writing }, trouble)
+    }
+
+    fn publish(&mut self, (state, why): Said, lanes: [Fates; Lane::ALL.len()]) {
+        // Lanes go first where the server takes no more clients.
+        if state == State::HeldBack && why.as_ref().is_some_and(|why| why.contains(CROWDED)) {
+            self.connection = None;
+            return;
+        }
+        let message = Message { id: self.id.clone(), age: self.began.elapsed(), state, why, lanes };
+        let Ok(line) = message.line() else { return };
+        if self.connection.is_none() {
+            // One that is away is the lanes' to tell.
+            self.connection = self.address.dial_within(ANSWER_MAX).ok();
+        }
+        let Some(connection) = &mut self.connection else { return };
+        match redis::cmd("PUBLISH").arg(&self.channel).arg(line).query::<u64>(connection) {
+            Ok(_) => self.is_refused = false,
+            Err(error) if error.code() == Some("NOPERM") => {
+                if !self.is_refused {
+                    tracing::warn!(
+                        "{} does not let this user publish (NOPERM): {error}; no watcher hears of this writer; permit \
+                         it by ACL SETUSER with +publish &{ALL_KEYS}",
+                        self.address
+                    );
+                }
+                self.is_refused = true;
             }
+            Err(_) => self.connection = None,
         }
     }
 }

@@ -66,7 +66,7 @@ pub struct Options {
     pub overflow: Overflow,
     /// Hears of every event's fate.
     pub listener: Option<Listener>,
-    /// Whether to tell whoever listens on the buffer's channel what becomes of the events.
+    /// Whether watchers hear once a second what became of the events. Takes one more connection.
     pub publishes: bool,
 }
 
@@ -115,10 +115,7 @@ impl Writer {
         writer.spawn("forebay-zstd".into(), move || packer.run(&receive))?;
         writer.drafts = Some(send);
         if options.publishes {
-            let publisher = Publisher::start(address, name, &writer.shared);
-            writer.publisher = Some(
-                publisher.map_err(|error| Error::System(format!("no thread could be started: {error}")))?,
-            );
+            writer.publisher = Some(Publisher::start(address, name, &writer.shared)?);
         }
         Ok(writer)
     }
@@ -179,6 +176,14 @@ impl Writer {
     /// [`Overflow::Spill`] it waits no longer than the server takes blocks: the rest is on disk, and
     /// [`Counts::accepted`] covers it.
     pub fn close(mut self) -> Result<Counts, Error> {
+        let closed = self.finish();
+        if let Some(publisher) = self.publisher.take() {
+            publisher.end(closed.as_ref().map(drop));
+        }
+        closed
+    }
+
+    fn finish(&mut self) -> Result<Counts, Error> {
         let flushed = self.flush();
         self.drafts = None;
         self.shared.close();
@@ -194,9 +199,6 @@ impl Writer {
         if panicked || counts.open() > 0 {
             return Err(self.ended());
         }
-        if let Some(publisher) = &self.publisher {
-            publisher.close();
-        }
         Ok(counts)
     }
 }
@@ -208,6 +210,10 @@ impl Drop for Writer {
         for thread in std::mem::take(&mut self.threads) {
             // So that the counts are final. At worst a thread sits out the connection's time-out.
             let _ = thread.join();
+        }
+        if let Some(publisher) = self.publisher.take() {
+            let given_up = || Error::System("the writer was given up without being closed".into());
+            publisher.end(Err(&self.shared.failure().unwrap_or_else(given_up)));
         }
     }
 }

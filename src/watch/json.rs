@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::Subject;
 use super::forecast::{Forecast, Point};
-use super::view::{View, groups, utilisation};
+use super::view::{GONE, View, groups, utilisation};
 use crate::buffer::connect::Facts;
-use crate::buffer::hear::{GONE, State, WriterHeard};
+use crate::buffer::hear::WriterHeard;
 use crate::buffer::limit::{Bound, Full, Kind};
 use crate::buffer::stat::LaneStat;
 
@@ -167,14 +167,10 @@ fn lane(lane: &LaneStat) -> Value {
 
 fn writer(writer: &WriterHeard) -> Value {
     let state = match writer.state {
-        State::Writing | State::HeldBack if writer.heard_ago >= GONE => "gone",
-        State::Writing => "writing",
-        State::HeldBack => "held back",
-        State::Closed => "closed",
-        State::Fenced => "fenced",
-        State::Failed => "failed",
+        state if !state.is_end() && writer.heard_ago >= GONE => "gone",
+        state => state.name(),
     };
-    let fates = &writer.fates;
+    let fates = &writer.totals;
     json!({
         "id": writer.id, "heard_s": writer.heard_ago.as_secs_f64(), "age_s": writer.age.as_secs_f64(),
         "state": state, "why": writer.why, "acknowledged": fates.acknowledged, "spilled": fates.spilled,

@@ -78,7 +78,7 @@ impl Watch {
         let shared = Arc::new(Shared {
             view: Mutex::new(View::new(&subject)),
             probe: Probe::default(),
-            hearing: Hearing::start(&subject.address, &subject.name)?,
+            hearing: Hearing::start(&subject.address, &subject.name),
             news: tokio::sync::watch::Sender::new(Arc::from("")),
             is_over: AtomicBool::new(false),
             subject,

@@ -1,7 +1,7 @@
 //! What is known at one moment, from which every renderer draws: the last look, an hour before it, what writers say, and
 //! what is wrong.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Subject;
 use super::forecast::{Forecast, History, Point, Rates};
@@ -11,6 +11,9 @@ use super::warning::{Trends, Warnings};
 use crate::buffer::connect::Facts;
 use crate::buffer::hear::Heard;
 use crate::buffer::stat::{GroupStat, Stat};
+
+/// A writer that says nothing for so long is gone: it speaks every second.
+pub const GONE: Duration = Duration::from_secs(5);
 
 /// All of it.
 pub struct View {

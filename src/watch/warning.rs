@@ -3,8 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::verdict::{ALMOST_FULL, FILLING, Level, span};
-use super::view::{View, groups, utilisation};
-use crate::buffer::hear::{Fates, GONE, State};
+use super::view::{GONE, View, groups, utilisation};
+use crate::buffer::fates::{Fates, State};
 
 /// Warnings that are kept.
 const KEPT: usize = 20;

@@ -9,7 +9,7 @@ use super::judge::{Came, Outcome};
 use super::receive::Notice;
 use super::station::Station;
 use super::tower::Tower;
-use crate::buffer::hear::State;
+use crate::buffer::fates::State;
 use crate::buffer::limit::Full;
 use crate::deploy::dashboards::{Query, queries as panels};
 use crate::deploy::rules::Rule;

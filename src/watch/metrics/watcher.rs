@@ -1,9 +1,9 @@
 //! What writers say, what the probe found, and how well the watcher itself sees.
 
 use super::super::probe::{BOUNDS, Counted};
-use super::super::view::View;
+use super::super::view::{GONE, View};
 use super::{Histogram, Labels, Samples, Sheet};
-use crate::buffer::hear::{Fates, GONE, State};
+use crate::buffer::fates::{Fates, State};
 use crate::event::lane::Lane;
 
 pub(super) fn add(sheet: &mut Sheet, view: &View, probed: &Counted) {
