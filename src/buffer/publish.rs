@@ -97,7 +97,7 @@ struct Voice {
 impl Voice {
     fn run(mut self, end: &Receiver<Said>) {
         // Whoever hears this one knows that nothing was before it.
-        self.publish((State::Writing, None), [Fates::default(); Lane::ALL.len()]);
+        self.publish((State::Writing, None), &[Fates::default(); Lane::ALL.len()]);
         let mut has_failed = false;
         loop {
             // A writer that has failed is told at once, whenever its owner notices; what its other lanes came to
@@ -108,11 +108,11 @@ impl Voice {
                 end.recv_timeout(if self.is_refused { REFUSED_INTERVAL } else { INTERVAL })
             };
             match next {
-                Ok(last) => return self.publish(last, self.counts()),
+                Ok(last) => return self.publish(last, &self.counts()),
                 Err(RecvTimeoutError::Timeout) => {
                     let said = self.standing();
                     has_failed = said.0.is_end();
-                    self.publish(said, self.counts());
+                    self.publish(said, &self.counts());
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -132,13 +132,13 @@ impl Voice {
         (if trouble.is_some() { State::HeldBack } else { State::Writing }, trouble)
     }
 
-    fn publish(&mut self, (state, why): Said, lanes: [Fates; Lane::ALL.len()]) {
+    fn publish(&mut self, (state, why): Said, lanes: &[Fates; Lane::ALL.len()]) {
         // Lanes go first where the server takes no more clients.
         if state == State::HeldBack && why.as_ref().is_some_and(|why| why.contains(CROWDED)) {
             self.connection = None;
             return;
         }
-        let message = Message { id: self.id.clone(), age: self.began.elapsed(), state, why, lanes };
+        let message = Message { id: self.id.clone(), age: self.began.elapsed(), state, why, lanes: *lanes };
         let Ok(line) = message.line() else { return };
         if self.connection.is_none() {
             // One that is away is the lanes' to tell.

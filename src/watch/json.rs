@@ -8,7 +8,7 @@ use super::view::{GONE, View, groups, utilisation};
 use crate::buffer::connect::Facts;
 use crate::buffer::hear::WriterHeard;
 use crate::buffer::limit::{Bound, Full, Kind};
-use crate::buffer::stat::LaneStat;
+use crate::buffer::stat::{LaneStat, Stat};
 
 /// `/api/stat`.
 pub fn stat(view: &View, subject: &Subject) -> Value {
@@ -27,9 +27,9 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
             "level": view.verdict.level.name(), "text": view.verdict.text, "why": view.verdict.why,
         },
         "present": stat.map(|stat| !stat.lanes.is_empty()),
-        "events": stat.and_then(|stat| stat.events()),
+        "events": stat.and_then(Stat::events),
         "bytes": stat.and_then(|stat| stat.lanes.iter().map(|lane| lane.bytes).sum::<Option<u64>>()),
-        "oldest_age_s": stat.and_then(|stat| stat.oldest_age_ms()).map(seconds),
+        "oldest_age_s": stat.and_then(Stat::oldest_age_ms).map(seconds),
         "in": view.rates.coming, "out": view.rates.going,
         "full": full(view),
         "limits": seen.map_or_else(Vec::new, |seen| seen.limits.all.iter().map(limit).collect()),

@@ -8,7 +8,7 @@
 //! | [`verdict`] | will it hold? one sentence, with its reasons |
 //! | [`warning`] | what is wrong now, and what was |
 //! | [`view`] | all of it together, as renderers want it |
-//! | [`metrics`] | the view in OpenMetrics |
+//! | [`metrics`] | the view as `OpenMetrics` text |
 //! | [`json`] | the view for the page and for programs |
 //! | [`serve`] | HTTP |
 //!

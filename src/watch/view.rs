@@ -99,13 +99,12 @@ impl View {
     /// Takes a look in.
     pub(super) fn take(&mut self, subject: &Subject, looked: Result<Seen, NotSeen>, heard: Heard) {
         (self.at_ms, self.looked, self.heard) = (now_ms(), Instant::now(), heard);
-        match &looked {
-            Ok(seen) => self.take_seen(subject, seen),
-            Err(_) => {
-                self.looks.1 += 1;
-                self.down_since_ms.get_or_insert(self.at_ms);
-                (self.rates, self.forecast) = (Rates::default(), None);
-            }
+        if let Ok(seen) = &looked {
+            self.take_seen(subject, seen);
+        } else {
+            self.looks.1 += 1;
+            self.down_since_ms.get_or_insert(self.at_ms);
+            (self.rates, self.forecast) = (Rates::default(), None);
         }
         let facts = match &looked {
             Ok(seen) => Some(seen.facts()),

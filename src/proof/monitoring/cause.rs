@@ -36,6 +36,7 @@ fn usual() -> Ground {
     Ground::default()
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it stands where others may fail")]
 fn nothing(_: &mut Station) -> anyhow::Result<()> {
     Ok(())
 }
@@ -149,7 +150,7 @@ pub(super) const CAUSES: &[Cause] = &[
         is_quick: true,
         ground: usual,
         act: |station| {
-            station.other = Some(traffic::write(station.writes.clone())?);
+            station.other = Some(traffic::write(&station.writes)?);
             Ok(())
         },
         undo: nothing,

@@ -154,10 +154,9 @@ fn forecast(station: &Station, forecasts: &mut Vec<(Instant, f64)>, full_at: &mu
     if is_held {
         full_at.get_or_insert(now);
     }
-    if let (Some(Full::In(seconds)), None) = (says, *full_at) {
-        if forecasts.last().is_none_or(|(at, _)| now.duration_since(*at) >= Duration::from_secs(1)) {
-            forecasts.push((now, seconds));
-        }
+    let is_due = forecasts.last().is_none_or(|(at, _)| now.duration_since(*at) >= Duration::from_secs(1));
+    if let (Some(Full::In(seconds)), None, true) = (says, *full_at, is_due) {
+        forecasts.push((now, seconds));
     }
 }
 

@@ -163,7 +163,7 @@ impl Station {
     }
 
     pub fn begin_writing(&mut self) -> anyhow::Result<()> {
-        self.writer = Some(traffic::write(self.writes.clone())?);
+        self.writer = Some(traffic::write(&self.writes)?);
         Ok(())
     }
 

@@ -31,8 +31,8 @@ impl Programs {
         let folders: Vec<PathBuf> =
             folder.map_or_else(|| std::env::split_paths(&path).collect(), |one| vec![one]);
         let find = |names: &[&str]| {
-            let paths = folders.iter().flat_map(|folder| names.iter().map(move |name| folder.join(name)));
-            paths.filter(|path| path.is_file()).next()
+            let mut paths = folders.iter().flat_map(|folder| names.iter().map(move |name| folder.join(name)));
+            paths.find(|path| path.is_file())
         };
         // Debian calls it by the second name.
         let found = find(&["prometheus"]).zip(find(&["alertmanager", "prometheus-alertmanager"]));

@@ -73,7 +73,7 @@ pub(super) struct Writes {
 }
 
 /// Writes until it is ended; what is under way then is given up, as by one that is killed.
-pub(super) fn write(writes: Writes) -> anyhow::Result<Client> {
+pub(super) fn write(writes: &Writes) -> anyhow::Result<Client> {
     let options = Options {
         limits: writes.limits,
         overflow: writes.overflow.clone(),
@@ -82,12 +82,13 @@ pub(super) fn write(writes: Writes) -> anyhow::Result<Client> {
         ..Options::default()
     };
     let writer = Writer::open(&writes.address, &writes.name, &options)?;
+    let (seed, rate) = (writes.seed, writes.rate);
     Client::start(move |stop| {
-        let events = Synth::network(writes.seed).with_rate(writes.rate);
-        let mut pusher = Pusher::new(writer, &events, EVENTS, writes.rate);
+        let events = Synth::network(seed).with_rate(rate);
+        let mut pusher = Pusher::new(writer, &events, EVENTS, rate);
         let is_over = || stop.load(Relaxed) || server::ending();
         while !is_over() {
-            drop(pusher.paced(writes.rate, LONG, is_over)?);
+            drop(pusher.paced(rate, LONG, is_over)?);
         }
         pusher.writer.close().map(drop)
     })

@@ -1,4 +1,4 @@
-//! The view in OpenMetrics: a family a figure, with its help; what is unknown has no sample, and never one of 0.
+//! The view as `OpenMetrics` text: a family a figure, with its help; what is unknown has no sample, and never one of 0.
 
 use std::fmt;
 
