@@ -63,6 +63,17 @@ fn the_data_path_knows_nothing_of_what_is_built_on_it() {
 }
 
 #[test]
+fn the_watch_asks_servers_through_the_buffer_alone() {
+    for (name, text) in all().into_iter().filter(|(name, _)| name.starts_with("watch/")) {
+        for module in named(&text) {
+            let allowed = ["buffer", "event", "host", "profile", "watch", "super"];
+            assert!(allowed.contains(&module), "{name} names crate::{module}");
+        }
+        assert!(!text.contains("redis::"), "{name} talks to servers itself");
+    }
+}
+
+#[test]
 fn every_file_says_what_it_is_for_and_none_is_long() {
     for (name, text) in all() {
         assert!(text.starts_with("//! "), "{name}");
