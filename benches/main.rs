@@ -2,7 +2,7 @@
 //!
 //! Whole commands against servers of our own: what is timed is what a user runs. Runs of a figure and of its
 //! peer alternate, so that a machine whose speed drifts drifts for both; the median is quoted, and every raw
-//! row is printed below the table.
+//! row is printed below the table. `make bench ARGS='-- watch'` measures the watch alone.
 
 mod codec;
 mod commands;
@@ -11,6 +11,7 @@ mod load;
 mod peer;
 mod spill;
 mod table;
+mod watch;
 
 use forebay::report::Machine;
 use forebay::server::ServerBinary;
@@ -32,6 +33,12 @@ fn main() -> anyhow::Result<()> {
     let binary = ServerBinary::find(None)?;
     let machine = Machine::here();
     println!("{} {}, {}, {} cores, {}", binary.kind, binary.version, machine.cpu, machine.cores, machine.os);
+    if std::env::args().any(|arg| arg == "watch") {
+        let mut table = Table::default();
+        watch::rows(&binary, &mut table)?;
+        table.print();
+        return Ok(());
+    }
     let input = Input::make(EVENTS)?;
     println!("{EVENTS} synthetic events, {:.0} bytes each, {RUNS} runs, medians\n", input.mean_bytes());
     let mut table = Table::default();
@@ -49,6 +56,7 @@ fn main() -> anyhow::Result<()> {
     table.add(Row::new(what, "MiB", vec![peak]).at_most(200.0));
     spilled(&binary, &input, &mut table)?;
     load::rows(&binary, &mut table)?;
+    watch::rows(&binary, &mut table)?;
     table.print();
     Ok(())
 }
