@@ -176,6 +176,21 @@ fn a_server_told_to_terminate_saves_first_even_when_paused() {
     assert_eq!(ask::<Option<String>>(&server, &["GET", "key"]).unwrap().as_deref(), Some("saved"));
 }
 
+/// As by a child that the server had forked and that is not gone yet.
+#[test]
+fn a_restart_waits_until_nobody_has_the_port() {
+    let mut server = Server::start(&binary(), &Conf::new()).unwrap();
+    server.kill().unwrap();
+    let holder = std::net::TcpListener::bind(("127.0.0.1", server.port())).unwrap();
+    let release = std::thread::spawn(move || {
+        // For so long somebody has it; a start meanwhile would fail at once.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        drop(holder);
+    });
+    server.restart().unwrap();
+    release.join().unwrap();
+}
+
 #[test]
 fn a_large_append_only_file_is_loaded_before_a_restart_returns() {
     let mut server = start_with_debug(&[("appendonly", "yes"), ("save", "")]);

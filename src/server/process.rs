@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -216,7 +217,16 @@ impl Server {
         if self.is_running() {
             return Err(ServerError::StillRunning { pid: self.pid });
         }
+        self.wait_for_port();
         self.launch()
+    }
+
+    /// Waits until nobody has the port. A child that the server had forked, for a rewrite, is killed with it and has its
+    /// socket until it is gone too. Where somebody else has taken the port, the server will say so.
+    fn wait_for_port(&self) {
+        let at = (Ipv4Addr::LOCALHOST, self.port());
+        // What comes of it stands in the start that follows.
+        let _ = poll(KILL_LIMIT, || TcpListener::bind(at).ok());
     }
 
     fn signal(&self, doing: &'static str, signal: Signal) -> Result<(), ServerError> {
