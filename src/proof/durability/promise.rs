@@ -13,7 +13,8 @@
 //! the server puts a write off for up to two seconds while an fsync is under way, and answers all the same (`aof.c`,
 //! `flushAppendOnlyFile`); and what was written since the last fsync is not on the disk. After these two seconds it writes,
 //! and where the disk lets no write through beside an fsync, it waits in that and answers nothing: so the oldest event that
-//! a kill takes then was acknowledged as long ago as the fsync lasts, and two seconds of them are gone.
+//! a kill takes then was acknowledged as long ago as the fsync lasts, and two seconds of them are gone. A kill that shall meet no
+//! fsync comes a moment after the server was asked whether one is pending; what it acknowledged in that moment is told apart.
 
 use std::time::Duration;
 

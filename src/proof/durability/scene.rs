@@ -62,19 +62,22 @@ pub(super) struct Fates {
     pub findings: Findings,
     /// How long before the fault the first of the lost events had been acknowledged, and the last.
     pub lost_for: Option<(Duration, Duration)>,
+    /// Of the lost events, those that were acknowledged from that moment on.
+    pub late: u64,
     pub read: Read,
 }
 
 impl Fates {
     /// Several buffers together.
     fn of_all(buffers: Vec<Self>) -> Self {
-        let mut all = Self { findings: Findings::default(), lost_for: None, read: Read::default() };
+        let mut all = Self { findings: Findings::default(), lost_for: None, late: 0, read: Read::default() };
         for one in buffers {
             all.findings = all.findings.and(one.findings);
             all.lost_for = match (all.lost_for, one.lost_for) {
                 (Some((a, b)), Some((c, d))) => Some((a.max(c), b.min(d))),
                 (all, one) => all.or(one),
             };
+            all.late += one.late;
             all.read.missing += one.read.missing;
             all.read.faults.extend(one.read.faults);
             all.read.back.extend(one.read.back);
@@ -235,6 +238,12 @@ impl Scene<'_> {
                 |told: &Told| told.lane == lane && (told.from..told.from + told.events).contains(&place);
             heard.iter().find(|(told, _)| covers(told)).map(|(_, when)| *when)
         };
+        // In a lane's order, so that few have to be looked up.
+        let late = |lane: Lane| {
+            let of_lane: Vec<u64> =
+                lost.iter().filter(|(of, _)| *of == lane).map(|(_, place)| *place).collect();
+            of_lane.len() - of_lane.partition_point(|place| when(lane, *place).is_none_or(|when| when < at))
+        };
         // A lane acknowledges in order: its first lost event is its oldest, its last the newest.
         let ends: Vec<Instant> = Lane::ALL
             .into_iter()
@@ -249,6 +258,7 @@ impl Scene<'_> {
         let findings = ledger.findings();
         Fates {
             findings: Findings { unknown: findings.unknown.saturating_sub(beyond), ..findings },
+            late: Lane::ALL.into_iter().map(late).sum::<usize>() as u64,
             lost_for: before(ends.iter().min()).zip(before(ends.iter().max())),
             read,
         }

@@ -37,7 +37,7 @@ const FULL: Duration = Duration::from_millis(300);
 
 /// What a fault did.
 pub(super) struct Struck {
-    /// When.
+    /// When; of a kill that shall meet no fsync, when the server was last asked, and had none pending.
     pub at: Instant,
     /// From the server's start to its first answer, where it had ended.
     pub back: Option<Duration>,
@@ -52,8 +52,9 @@ pub(super) fn strike(
     signals: &Signals,
     draw: &mut Rng,
 ) -> anyhow::Result<Struck> {
+    let mut known = None;
     match fault {
-        Fault::KillInRewrite => reach_rewrite(&ground.address, draw)?,
+        Fault::KillInRewrite => known = Some(reach_rewrite(&ground.address, draw)?),
         Fault::PowerCutInRewrite => {
             begin_rewrite(&mut slow_rewrites(&ground.address)?)?;
             pass(draw, REWRITE_MAX);
@@ -65,10 +66,10 @@ pub(super) fn strike(
             pass(draw, SLOW_MAX);
             anyhow::ensure!(disk.under_way() > 0, "the slow fsync was over before the kill");
         }
-        Fault::Kill if ground.is_own() => until_no_fsync(&ground.address)?,
+        Fault::Kill if ground.is_own() => known = Some(until_no_fsync(&ground.address)?),
         _ => {}
     }
-    let (at, before) = (Instant::now(), signals.acknowledged());
+    let (at, before) = (known.unwrap_or_else(Instant::now), signals.acknowledged());
     match fault {
         Fault::Restart => {
             ground.server()?.terminate()?;
@@ -145,18 +146,21 @@ fn rewrites(facts: &Facts) -> bool {
 
 /// Until a rewrite has been under way for a while and still is, and no fsync is pending; with another one where it was
 /// over before that.
-fn reach_rewrite(address: &Address, draw: &mut Rng) -> anyhow::Result<()> {
+fn reach_rewrite(address: &Address, draw: &mut Rng) -> anyhow::Result<Instant> {
     let mut connection = slow_rewrites(address)?;
     begin_rewrite(&mut connection)?;
     pass(draw, KILL_MAX);
+    let mut asked = Instant::now();
     wait("a rewrite is under way and no fsync is pending", || {
+        asked = Instant::now();
         let facts = facts_of(&mut connection, &["persistence"])?;
         if !rewrites(&facts) {
             begin_rewrite(&mut connection)?;
             return Ok(false);
         }
         Ok(has_no_fsync(&facts))
-    })
+    })?;
+    Ok(asked)
 }
 
 /// Without an AOF there is no such field.
@@ -165,10 +169,15 @@ fn has_no_fsync(facts: &Facts) -> bool {
 }
 
 /// Until the server has no fsync pending, during which it would put its writes off: also a fast disk is slow where the
-/// machine is busy, and that is the cell of the slow fsync.
-pub(super) fn until_no_fsync(address: &Address) -> anyhow::Result<()> {
-    let mut connection = address.dial()?;
-    wait("no fsync is pending", || Ok(has_no_fsync(&facts_of(&mut connection, &["persistence"])?)))
+/// machine is busy, and that is the cell of the slow fsync. When it was asked that: what it had answered by then, it has
+/// written; by the time of the kill another fsync may have begun.
+pub(super) fn until_no_fsync(address: &Address) -> anyhow::Result<Instant> {
+    let (mut connection, mut asked) = (address.dial()?, Instant::now());
+    wait("no fsync is pending", || {
+        asked = Instant::now();
+        Ok(has_no_fsync(&facts_of(&mut connection, &["persistence"])?))
+    })?;
+    Ok(asked)
 }
 
 /// Until the server takes no writes, or has ended because of it.
