@@ -268,6 +268,8 @@ fn a_server_that_is_gone_leaves_dashes_and_no_zeros_until_it_is_back() {
         "[...document.querySelectorAll('#charts .key span')].every((key) => key.innerText.endsWith(' –'))",
     );
     until_text(&mut page, "unknown", "the buffer and its server: the server has not answered");
+    until_text(&mut page, "writers", "not heard: the server does not answer");
+    assert!(!page.text("warnings").contains("without a word"), "nobody can tell whether the writer is gone");
     page.until("the title says so", "document.title.startsWith('? server does not answer')");
     stage.server.restart().unwrap();
     page.until("it is known again", "document.getElementById('verdict').dataset.level !== 'unknown'");
@@ -288,6 +290,8 @@ fn a_watcher_that_is_gone_is_told_of_and_followed_again_once_it_is_back() {
     page.until("the banner is there", "document.getElementById('banner').checkVisibility()");
     until_text(&mut page, "banner", "No answer from forebay watch since");
     page.until("the title says so", "document.title.startsWith('? no answer since')");
+    until_level(&mut page, "unknown");
+    until_text(&mut page, "verdict-word", "Not known; at ");
     let old = page.evaluate(&cell("lanes", "likes", "Appended ever"));
     let served = Served::bind(stage.at).unwrap();
     stage.watching = Some(stage.watch(served));

@@ -202,7 +202,8 @@ fn writers(view: &View) -> Vec<Wrong> {
             State::Fenced => (Level::Warn, format!("writer {id} is fenced: {why}")),
             State::Failed => (Level::Bad, format!("writer {id} failed: {why}")),
             State::HeldBack => (Level::Bad, format!("writer {id} is held back: {why}")),
-            State::Writing if writer.heard_ago >= GONE => {
+            // It is heard through the server: while that is away, silence says nothing about it.
+            State::Writing if writer.heard_ago >= GONE && view.seen().is_some() => {
                 (Level::Warn, format!("writer {id} is gone without a word"))
             }
             State::Writing | State::Closed => continue,

@@ -104,7 +104,7 @@ function options({ least, tick, incrs, series, lines = [] }, width, moved) {
     },
     axes: [
       {
-        ...axis, size: 26, space: 70,
+        ...axis, size: 26, space: 45,
         values: (plot, at, index, space, step) => at.map((seconds) => clock(seconds * 1000, step < 60)),
       },
       { ...axis, size: 58, space: 28, ...(incrs ? { incrs } : {}), values: (plot, at) => at.map(tick) },
