@@ -1,4 +1,4 @@
-//! A headless Chromium with one page, driven over the Chrome DevTools Protocol: what it shows, and what it complains of.
+//! A headless Chromium with one page, driven over its remote debugging protocol: what it shows, and what it complains of.
 
 use std::fs::File;
 use std::net::TcpStream;

@@ -11,20 +11,19 @@ use forebay::buffer::reader::{Found, Reader};
 use forebay::buffer::writer;
 use forebay::event::lane::Lane;
 use forebay::event::parse::parse;
-use forebay::profile::{self, Profile};
 use forebay::server::Server;
 use forebay::watch::serve::Served;
-use forebay::watch::{Subject, Watch};
 
 use super::browser::Page;
 use super::support::{address, event, info, name, open, options, read_options, server, tell};
+use super::watch_support::Watched;
 
 /// How often the watch looks.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// So many events of each lane at a time, and the time between: few enough that no machine is full within a night.
-const BURST: u64 = 4;
-const PACE: Duration = Duration::from_millis(500);
+/// An event of each lane comes that often: seldom enough that no machine is full within a night, and often enough that some
+/// come while the watch looks.
+const PACE: Duration = Duration::from_millis(100);
 
 /// Where the page may be: below the ports that systems give to connections, so that its own is still free when the watcher
 /// comes back, and below those of the servers.
@@ -65,7 +64,7 @@ impl Drop for Thread {
 struct Stage {
     // In this order: clients end before their server.
     clients: Vec<Thread>,
-    watching: Option<(Thread, Watch)>,
+    watched: Option<Watched>,
     server: Server,
     at: SocketAddr,
 }
@@ -75,30 +74,19 @@ impl Stage {
         let server = server(settings);
         let served = place();
         let at = served.address().unwrap();
-        let mut stage = Self { clients: Vec::new(), watching: None, server, at };
-        stage.watching = Some(stage.watch(served));
-        let options = writer::Options { publishes: true, ..options(BURST, 16) };
+        let watched = Some(Watched::at(served, &address(&server), EVERY));
+        let mut stage = Self { clients: Vec::new(), watched, server, at };
+        let options = writer::Options { publishes: true, ..options(1, 16) };
         let mut writer = open(&address(&stage.server), &options);
         stage.clients.push(Thread::start(move |stop| {
-            let mut number = 0;
-            while !stop.load(Relaxed) {
-                for (lane, number) in (number..number + BURST).flat_map(|n| Lane::ALL.map(|lane| (lane, n))) {
+            for number in (0..).take_while(|_| !stop.load(Relaxed)) {
+                for lane in Lane::ALL {
                     writer.push(&parse(&event(lane, number, 100)).unwrap(), Duration::ZERO).unwrap();
                 }
-                number += BURST;
                 std::thread::park_timeout(PACE);
             }
         }));
         stage
-    }
-
-    fn watch(&self, served: Served) -> (Thread, Watch) {
-        let profile = Profile::load(profile::DEFAULT).unwrap();
-        let watch =
-            Watch::start(Subject { address: address(&self.server), name: name(), profile, every: EVERY });
-        let watch = watch.unwrap();
-        let shared = watch.shared();
-        (Thread::start(move |stop| served.run(shared, || stop.load(Relaxed)).unwrap()), watch)
     }
 
     /// A group that reads and acknowledges all the time.
@@ -286,7 +274,7 @@ fn a_watcher_that_is_gone_is_told_of_and_followed_again_once_it_is_back() {
     until_grown(&mut page, "lanes", "likes", "Appended ever");
     assert_eq!(page.text("banner"), "");
     assert_no_complaints(&mut page);
-    stage.watching = None;
+    stage.watched = None;
     page.until("the banner is there", "document.getElementById('banner').checkVisibility()");
     until_text(&mut page, "banner", "No answer from forebay watch since");
     page.until("the title says so", "document.title.startsWith('? no answer since')");
@@ -294,7 +282,7 @@ fn a_watcher_that_is_gone_is_told_of_and_followed_again_once_it_is_back() {
     until_text(&mut page, "verdict-word", "Not known; at ");
     let old = page.evaluate(&cell("lanes", "likes", "Appended ever"));
     let served = Served::bind(stage.at).unwrap();
-    stage.watching = Some(stage.watch(served));
+    stage.watched = Some(Watched::at(served, &address(&stage.server), EVERY));
     page.until("the banner goes", "!document.getElementById('banner').checkVisibility()");
     let moves = format!("{} > {old}", cell("lanes", "likes", "Appended ever"));
     page.until("the figures move", &moves);
