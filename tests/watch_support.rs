@@ -28,9 +28,13 @@ pub struct Watched {
 
 impl Watched {
     pub fn start(address: &Address) -> Self {
+        Self::at(Served::bind("127.0.0.1:0".parse().unwrap()).unwrap(), address, EVERY)
+    }
+
+    /// One at this place that looks so often.
+    pub fn at(served: Served, address: &Address, every: Duration) -> Self {
         let profile = Profile::load(profile::DEFAULT).unwrap();
-        let subject = Subject { address: address.clone(), name: name(), profile, every: EVERY };
-        let served = Served::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let subject = Subject { address: address.clone(), name: name(), profile, every };
         let at = served.address().unwrap();
         let watch = Watch::start(subject).unwrap();
         let stop = Arc::new(AtomicBool::new(false));

@@ -15,6 +15,8 @@ pub struct GroupStat {
     pub lane: Lane,
     /// Its name.
     pub group: String,
+    /// The last block that it was given, or the place from which it began to read.
+    pub given: Option<Id>,
     /// Events it was not given yet; none where a block that would tell cannot be read.
     pub unread_events: Option<u64>,
     /// Milliseconds since the oldest block was stored that it was not given; 0 where it was given all.
@@ -83,6 +85,7 @@ fn group(
     let oldest = pending.as_ref().and_then(|pending| pending.1.as_deref()).and_then(Id::parse);
     Ok(GroupStat {
         lane,
+        given: Id::parse(&row.delivered),
         group: row.name,
         unread_events: match next {
             None => Some(0),

@@ -9,6 +9,7 @@ use super::look::{NotSeen, Seen, now_ms};
 use super::verdict::{self, Verdict};
 use super::warning::{Trends, Warnings};
 use crate::buffer::connect::Facts;
+use crate::buffer::entry::Id;
 use crate::buffer::hear::Heard;
 use crate::buffer::stat::{GroupStat, Stat};
 
@@ -166,6 +167,8 @@ pub struct Group {
     pub name: String,
     /// Lanes it is on.
     pub lanes: usize,
+    /// Where it stands on each of them: the last block that it was given.
+    pub given: Vec<Option<Id>>,
     /// Events it was not given, of all lanes.
     pub unread_events: Option<u64>,
     /// Milliseconds that it is behind, on the lane where that is most.
@@ -204,6 +207,7 @@ impl Group {
     fn add(&mut self, of_lane: &GroupStat) {
         let sum = |a: Option<u64>, b: Option<u64>| a.zip(b).map(|(a, b)| a.saturating_add(b));
         self.lanes += 1;
+        self.given.push(of_lane.given);
         self.unread_events = sum(self.unread_events, of_lane.unread_events);
         self.behind_ms = self.behind_ms.max(of_lane.behind_ms);
         self.pending_blocks = sum(self.pending_blocks, of_lane.pending_blocks);

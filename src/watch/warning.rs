@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::verdict::{ALMOST_FULL, FILLING, Level, span};
 use super::view::{GONE, View, groups, utilisation};
+use crate::buffer::entry::Id;
 use crate::buffer::fates::{Fates, State};
 
 /// Warnings that are kept.
@@ -67,7 +68,8 @@ impl Warnings {
 /// What only more than one look can tell.
 #[derive(Debug, Default)]
 pub(super) struct Trends {
-    groups: HashMap<String, Moved>,
+    /// Where each group stands, and since when.
+    groups: HashMap<String, (Vec<Option<Id>>, u64)>,
     counters: HashMap<&'static str, Moved>,
 }
 
@@ -100,7 +102,7 @@ const STATES: [(&str, &str, Level, &str); 4] = [
 
 impl Moved {
     /// Notes a count.
-    fn note<K: std::hash::Hash + Eq>(all: &mut HashMap<K, Self>, key: K, count: u64, at_ms: u64) -> Self {
+    fn note(all: &mut HashMap<&'static str, Self>, key: &'static str, count: u64, at_ms: u64) -> Self {
         let moved = all.entry(key).or_insert(Self { count, at_ms, from: None });
         if moved.count != count {
             *moved = Self { count, at_ms, from: Some(moved.count) };
@@ -154,16 +156,17 @@ impl Trends {
 
     fn groups(&mut self, view: &View) -> Vec<Wrong> {
         let Some(seen) = view.seen() else { return Vec::new() };
-        let appended: u64 = seen.stat.lanes.iter().map(|lane| lane.total).sum();
         let groups = groups(&seen.stat);
         self.groups.retain(|name, _| groups.iter().any(|group| group.name == *name));
         let mut wrong = Vec::new();
         for group in groups {
             let Some(unread) = group.unread_events else { continue };
-            // What it was given so far: it moves as long as the group reads.
-            let given = appended.saturating_sub(unread);
-            let moved = Moved::note(&mut self.groups, group.name.clone(), given, view.at_ms);
-            let still_ms = view.at_ms.saturating_sub(moved.at_ms);
+            // Not events appended less those unread: a look reads these one after the other, while more come in.
+            let stands = self.groups.entry(group.name.clone()).or_insert((Vec::new(), view.at_ms));
+            if stands.0 != group.given {
+                *stands = (group.given, view.at_ms);
+            }
+            let still_ms = view.at_ms.saturating_sub(stands.1);
             if unread > 0 && still_ms >= STOPPED_MS && group.behind_ms >= STOPPED_MS {
                 let name = &group.name;
                 let told = span(still_ms as f64 / 1_000.0);
@@ -202,7 +205,8 @@ fn writers(view: &View) -> Vec<Wrong> {
             State::Fenced => (Level::Warn, format!("writer {id} is fenced: {why}")),
             State::Failed => (Level::Bad, format!("writer {id} failed: {why}")),
             State::HeldBack => (Level::Bad, format!("writer {id} is held back: {why}")),
-            State::Writing if writer.heard_ago >= GONE => {
+            // It is heard through the server: while that is away, silence says nothing about it.
+            State::Writing if writer.heard_ago >= GONE && view.seen().is_some() => {
                 (Level::Warn, format!("writer {id} is gone without a word"))
             }
             State::Writing | State::Closed => continue,

@@ -52,9 +52,17 @@ function lose() {
   [banner.textContent, banner.hidden] = [`${text} ${more}`, false];
   if (isLost) return;
   [isLost, saidVerdict] = [true, undefined];
+  doubt(since);
   document.body.dataset.stream = 'lost';
   document.title = `? no answer since ${since} – ${document.getElementById('buffer').textContent}`;
   announce([text]);
+}
+
+// What was good then may not be so now.
+function doubt(since) {
+  const [verdict, word] = ['verdict', 'verdict-word'].map((id) => document.getElementById(id));
+  verdict.dataset.level = 'unknown';
+  if (heardAt !== undefined) word.textContent = `Not known; at ${since} it was: ${word.textContent}`;
 }
 
 function check() {

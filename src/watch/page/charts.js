@@ -96,7 +96,7 @@ function options({ least, tick, incrs, series, lines = [] }, width, moved) {
   };
   const stroke = ['--s1', '--s2'];
   return {
-    width, height: HEIGHT, legend: { show: false }, padding: [8, 12, 0, 0],
+    width, height: HEIGHT, legend: { show: false }, padding: [8, 18, 0, 0],
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'hour' }, points: { size: 6 } },
     scales: {
       x: { time: true, range: xRange },
@@ -104,7 +104,7 @@ function options({ least, tick, incrs, series, lines = [] }, width, moved) {
     },
     axes: [
       {
-        ...axis, size: 26, space: 70,
+        ...axis, size: 26, space: 45,
         values: (plot, at, index, space, step) => at.map((seconds) => clock(seconds * 1000, step < 60)),
       },
       { ...axis, size: 58, space: 28, ...(incrs ? { incrs } : {}), values: (plot, at) => at.map(tick) },

@@ -95,7 +95,7 @@ function figures(stat) {
 // Which limit is met first, and what then; or why that is not known.
 function first(stat) {
   const { full } = stat;
-  if (!full) return ended(`Not known: ${whyNot(stat)}`);
+  if (!full) return stat.server.up ? ended(`Not known: ${whyNot(stat)}`) : SILENT;
   const at = full.events_at_limit === null ? '' : `, at ${count(full.events_at_limit)} events`;
   const met = full.limit
     ? `First met: ${called(full.limit)}${at}; then ${full.then}.`
@@ -243,11 +243,16 @@ function groups(stat) {
 
 function writers(stat) {
   table('writers', (stat.writers ?? []).map((writer) => [
-    writer.id,
-    [writer.why ? `${writer.state}: ${writer.why}` : writer.state, STATES[writer.state] ?? 'words'],
+    writer.id, stateOf(writer, stat.server),
     `${age(writer.heard_s)} ago`, span(writer.age_s), count(writer.acknowledged), count(writer.spilled),
     harmed(writer.shed), harmed(writer.trimmed_unread), harmed(writer.lost),
   ]), 'No writer was heard.');
+}
+
+// A writer is heard through the server: while that is away, silence says nothing about the writer.
+function stateOf({ state, why }, server) {
+  if (state === 'gone' && !server.up) return ['not heard: the server does not answer', 'words'];
+  return [why ? `${state}: ${why}` : state, STATES[state] ?? 'words'];
 }
 
 const STATES = { gone: 'words gone', 'held back': 'words harm', fenced: 'words gone', failed: 'words harm' };
