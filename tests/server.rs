@@ -184,7 +184,7 @@ fn a_restart_waits_until_nobody_has_the_port() {
     let holder = std::net::TcpListener::bind(("127.0.0.1", server.port())).unwrap();
     let release = std::thread::spawn(move || {
         // For so long somebody has it; a start meanwhile would fail at once.
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        std::thread::sleep(Duration::from_millis(500));
         drop(holder);
     });
     server.restart().unwrap();
