@@ -187,6 +187,18 @@ fn a_writer_that_is_given_up_is_heard_as_failed() {
 }
 
 #[test]
+fn an_end_is_heard_though_the_connection_was_cut_right_before() {
+    let server = server(&[]);
+    let hearing = hearing(&address(&server));
+    let (proxy, near) = proxy(&server);
+    let writer = open(&near, &publishing(options(2, 4)));
+    until_heard(&hearing, State::Writing);
+    proxy.cut_all();
+    writer.close().unwrap();
+    until_heard(&hearing, State::Closed);
+}
+
+#[test]
 fn what_was_spilled_and_what_a_server_lost_is_heard_after_it_came_back() {
     let mut server = server(&[]);
     let address = address(&server);

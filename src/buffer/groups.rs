@@ -23,7 +23,7 @@ pub struct GroupStat {
     pub behind_ms: u64,
     /// Blocks given and not acknowledged; none where the server refuses XPENDING.
     pub pending_blocks: Option<u64>,
-    /// Milliseconds since the oldest of those was stored.
+    /// Milliseconds since the oldest of those was given to a consumer, for the last time.
     pub pending_age_ms: Option<u64>,
     /// Consumers it has.
     pub consumers: u64,
@@ -62,11 +62,20 @@ pub(super) fn look(
     let mut groups = Vec::with_capacity(rows.len());
     for row in rows {
         if !next.contains_key(&row.delivered) {
-            let block = asker.block(lane, "XRANGE", &format!("({}", row.delivered), "+")?;
+            // Nothing can come after the last id there is, and the server refuses the question.
+            let block = match Id::parse(&row.delivered) {
+                Some(Id { ms: u64::MAX, seq: u64::MAX }) => None,
+                _ => asker.block(lane, "XRANGE", &format!("({}", row.delivered), "+")?,
+            };
             next.insert(row.delivered.clone(), block);
         }
         let next = next.get(&row.delivered).and_then(Option::as_ref);
-        groups.push(group(asker, lane, at_ms, total, next, row)?);
+        match group(asker, lane, at_ms, total, next, row) {
+            Ok(group) => groups.push(group),
+            // It was deleted since it was listed.
+            Err(error) if error.code() == Some("NOGROUP") => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(Some((groups, hidden as u64)))
 }
@@ -82,7 +91,14 @@ fn group(
     let key = asker.name.stream(lane);
     let pending: Option<(u64, Option<String>, Option<String>, Value)> =
         asker.permitted("XPENDING", redis::cmd("XPENDING").arg(&key).arg(&row.name))?;
-    let oldest = pending.as_ref().and_then(|pending| pending.1.as_deref()).and_then(Id::parse);
+    let pending = pending.map(|pending| pending.0);
+    let mut pending_age_ms = None;
+    if pending.is_some_and(|blocks| blocks > 0) {
+        let mut oldest = redis::cmd("XPENDING");
+        oldest.arg(&key).arg(&row.name).arg("-").arg("+").arg(1);
+        let oldest: Option<Vec<(String, String, u64, u64)>> = asker.permitted("XPENDING", &oldest)?;
+        pending_age_ms = oldest.and_then(|oldest| Some(oldest.first()?.2));
+    }
     Ok(GroupStat {
         lane,
         given: Id::parse(&row.delivered),
@@ -94,8 +110,8 @@ fn group(
             }
         },
         behind_ms: next.map_or(0, |(id, _)| at_ms.saturating_sub(id.ms)),
-        pending_blocks: pending.map(|pending| pending.0),
-        pending_age_ms: oldest.map(|id| at_ms.saturating_sub(id.ms)),
+        pending_blocks: pending,
+        pending_age_ms,
         consumers: row.consumers,
     })
 }

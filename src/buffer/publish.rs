@@ -97,7 +97,7 @@ struct Voice {
 impl Voice {
     fn run(mut self, end: &Receiver<Said>) {
         // Whoever hears this one knows that nothing was before it.
-        self.publish((State::Writing, None), &[Fates::default(); Lane::ALL.len()]);
+        self.publish(&(State::Writing, None), &[Fates::default(); Lane::ALL.len()]);
         let mut has_failed = false;
         loop {
             // A writer that has failed is told at once, whenever its owner notices; what its other lanes came to
@@ -108,11 +108,11 @@ impl Voice {
                 end.recv_timeout(if self.is_refused { REFUSED_INTERVAL } else { INTERVAL })
             };
             match next {
-                Ok(last) => return self.publish(last, &self.counts()),
+                Ok(last) => return self.publish_last(&last),
                 Err(RecvTimeoutError::Timeout) => {
                     let said = self.standing();
                     has_failed = said.0.is_end();
-                    self.publish(said, &self.counts());
+                    self.publish(&said, &self.counts());
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -132,13 +132,28 @@ impl Voice {
         (if trouble.is_some() { State::HeldBack } else { State::Writing }, trouble)
     }
 
-    fn publish(&mut self, (state, why): Said, lanes: &[Fates; Lane::ALL.len()]) {
+    /// On another connection where this one is gone: nothing comes after it that would make up for it.
+    fn publish_last(&mut self, said: &Said) {
+        let had_connection = self.connection.is_some();
+        self.publish(said, &self.counts());
+        if had_connection && self.connection.is_none() {
+            self.publish(said, &self.counts());
+        }
+    }
+
+    fn publish(&mut self, (state, why): &Said, lanes: &[Fates; Lane::ALL.len()]) {
         // Lanes go first where the server takes no more clients.
-        if state == State::HeldBack && why.as_ref().is_some_and(|why| why.contains(CROWDED)) {
+        if *state == State::HeldBack && why.as_ref().is_some_and(|why| why.contains(CROWDED)) {
             self.connection = None;
             return;
         }
-        let message = Message { id: self.id.clone(), age: self.began.elapsed(), state, why, lanes: *lanes };
+        let message = Message {
+            id: self.id.clone(),
+            age: self.began.elapsed(),
+            state: *state,
+            why: why.clone(),
+            lanes: *lanes,
+        };
         let Ok(line) = message.line() else { return };
         if self.connection.is_none() {
             // One that is away is the lanes' to tell.

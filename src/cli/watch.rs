@@ -65,6 +65,9 @@ impl WatchVerb {
                 "forebay: page at http://{at}/, metrics at http://{at}/metrics; Ctrl-C ends it"
             ));
         }
+        if !at.ip().is_loopback() && !global.quiet {
+            say::tell("forebay: whoever can reach this address can read it: there is no password");
+        }
         served.run(watch.shared(), || stop.load(Relaxed)).context("answering")?;
         Ok(exit::OK)
     }

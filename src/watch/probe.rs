@@ -57,15 +57,21 @@ impl Probe {
         lock(&self.0).clone()
     }
 
-    /// Asks until it is over. While there is no connection nothing is counted: that the server is down is told otherwise.
+    /// Asks until it is over. A server that refuses connections is down, which is told otherwise; one that takes them and says
+    /// nothing counts with the time that it says nothing.
     pub(super) fn run(&self, address: &Address, is_over: impl Fn() -> bool, rest_until: impl Fn(Instant)) {
         let mut pinger = None;
         while !is_over() {
             let started = Instant::now();
             if pinger.is_none() {
-                pinger = address.pinger(PATIENCE).ok();
-                // Connecting is no PING.
-                rest_until(started + EVERY);
+                let reached = address.pinger(PATIENCE);
+                let took = started.elapsed();
+                if reached.is_err() && took >= PATIENCE {
+                    // It stands still: whoever sent a PING meanwhile would wait as long.
+                    lock(&self.0).add_with_delayed(took);
+                }
+                pinger = reached.ok();
+                rest_until(started + EVERY.max(took));
                 continue;
             }
             let is_answered = pinger.as_mut().is_some_and(|pinger| pinger.ping().is_ok());

@@ -95,7 +95,7 @@ fn router(app: App) -> Router {
         .route("/api/stat", get(stat))
         .route("/api/history", get(history))
         .route("/api/live", get(live))
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(health))
         .with_state(app)
 }
 
@@ -126,6 +126,14 @@ async fn metrics_text(State(app): State<App>) -> Response {
         Ok(text) => of_type(metrics::CONTENT_TYPE, text),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n").into_response(),
     }
+}
+
+async fn health(State(app): State<App>) -> Response {
+    if app.shared.with_view(super::view::View::is_old) {
+        let text = "nobody looks any more: start forebay watch again\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+    }
+    "ok\n".into_response()
 }
 
 async fn stat(State(app): State<App>) -> Response {

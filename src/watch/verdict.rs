@@ -63,7 +63,12 @@ pub(super) fn of(view: &View, subject: &Subject) -> Verdict {
     let Some(seen) = view.seen() else {
         let (why, since) = (view.not_seen().map_or("", |not| &not.why), view.down_since_ms);
         let seconds = since.map_or(0, |since| view.at_ms.saturating_sub(since) / 1_000);
-        let text = format!("Nobody can tell: the server has not answered for {}.", span(seconds as f64));
+        let seconds = span(seconds as f64);
+        let text = if view.facts().is_some() {
+            format!("Nobody can tell: the server answers, and the buffer could not be looked at for {seconds}.")
+        } else {
+            format!("Nobody can tell: the server has not answered for {seconds}.")
+        };
         return Verdict { level: Level::Unknown, text, why: vec![why.into()] };
     };
     if seen.stat.lanes.is_empty() {

@@ -13,6 +13,9 @@ use crate::buffer::entry::Id;
 use crate::buffer::hear::Heard;
 use crate::buffer::stat::{GroupStat, Stat};
 
+/// How long a look may take, beyond all its time-outs on a server that answers slowly.
+const OLD: Duration = Duration::from_secs(180);
+
 /// A writer that says nothing for so long is gone: it speaks every second.
 pub const GONE: Duration = Duration::from_secs(5);
 
@@ -23,6 +26,9 @@ pub struct View {
     /// When that was, by the watcher's clock.
     pub at_ms: u64,
     looked: Instant,
+    began: Instant,
+    /// A look that is older says nothing of now: nobody looks any more.
+    old_after: Duration,
     /// Since when no look has seen anything.
     pub down_since_ms: Option<u64>,
     last_good: Option<Instant>,
@@ -54,6 +60,8 @@ impl View {
             last: None,
             at_ms: now_ms(),
             looked: Instant::now(),
+            began: Instant::now(),
+            old_after: OLD.max(subject.every * 3),
             down_since_ms: None,
             last_good: None,
             looks: (0, 0),
@@ -71,7 +79,7 @@ impl View {
 
     /// What was seen, if anything was.
     pub fn seen(&self) -> Option<&Seen> {
-        self.last.as_ref()?.as_ref().ok()
+        self.last.as_ref().filter(|_| !self.is_old())?.as_ref().ok()
     }
 
     /// Why nothing was.
@@ -81,20 +89,20 @@ impl View {
 
     /// What the server says of itself, where it answers that much.
     pub fn facts(&self) -> Option<&Facts> {
-        match self.last.as_ref()? {
+        match self.last.as_ref().filter(|_| !self.is_old())? {
             Ok(seen) => Some(seen.facts()),
             Err(not) => not.facts.as_ref(),
         }
     }
 
-    /// Seconds since the last look that saw something.
+    /// Seconds since the last look that saw something, or since the watch began.
     pub fn look_age_s(&self) -> Option<f64> {
-        Some(self.last_good?.elapsed().as_secs_f64())
+        Some(self.last_good.unwrap_or(self.began).elapsed().as_secs_f64())
     }
 
-    /// Seconds since the last look, whatever it saw.
-    pub fn age_s(&self) -> f64 {
-        self.looked.elapsed().as_secs_f64()
+    /// Whether nobody looks any more: each look ends within seconds, whatever it sees.
+    pub fn is_old(&self) -> bool {
+        self.looked.elapsed() > self.old_after
     }
 
     /// Takes a look in.

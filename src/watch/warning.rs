@@ -85,6 +85,9 @@ struct Moved {
 /// How long a counter's move is told.
 const TOLD_MS: u64 = 300_000;
 
+/// A buffer to which nothing was appended for longer than that has lost its writer, or its source.
+const IDLE_MS: u64 = 120_000;
+
 /// Counters of the server that should not move, and what it means when they do.
 const STILL: [(&str, Level, &str); 3] = [
     ("evicted_keys", Level::Bad, "the server evicted keys: a key of a buffer is a whole lane"),
@@ -121,6 +124,7 @@ impl Trends {
     pub(super) fn of(&mut self, view: &View) -> Vec<Wrong> {
         let mut wrong = self.server(view);
         wrong.extend(self.groups(view));
+        wrong.extend(self.idle(view));
         wrong.extend(writers(view));
         wrong.extend(self.fates(view));
         wrong.extend(filled(view));
@@ -177,9 +181,21 @@ impl Trends {
         wrong
     }
 
+    /// Whether nothing comes in.
+    fn idle(&mut self, view: &View) -> Option<Wrong> {
+        let lanes = &view.seen()?.stat.lanes;
+        let appended = lanes.iter().map(|lane| lane.total).fold(0, u64::saturating_add);
+        let moved = Moved::note(&mut self.counters, "appended", appended, view.at_ms);
+        let still_ms = view.at_ms.saturating_sub(moved.at_ms);
+        (appended > 0 && still_ms >= IDLE_MS).then(|| {
+            let text = format!("nothing was appended for {}", span(still_ms as f64 / 1_000.0));
+            ("idle".into(), Level::Warn, text)
+        })
+    }
+
     /// What writers gave up, or what was lost to them.
     fn fates(&mut self, view: &View) -> Vec<Wrong> {
-        let sum = |of: fn(&Fates) -> u64| view.heard.sums.iter().map(of).sum::<u64>();
+        let sum = |of: fn(&Fates) -> u64| view.heard.sums.iter().map(of).fold(0, u64::saturating_add);
         let counts: [(&'static str, u64, &str); 4] = [
             ("shed", sum(|fates| fates.shed), "were dropped by a writer (shed)"),
             ("trimmed_unread", sum(|fates| fates.trimmed), "were dropped to make room (trim-oldest)"),

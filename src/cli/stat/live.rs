@@ -1,6 +1,6 @@
 //! `forebay stat --watch`: the page's answer in a terminal, again after each look.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -37,7 +37,12 @@ pub(super) fn run(subject: Subject, global: &Global) -> anyhow::Result<u8> {
             let clear = if std::io::stdout().is_terminal() { CLEAR } else { "" };
             format!("{clear}{}\n", shared.with_view(|view| shown(view, shared.subject())))
         };
-        say::result(&text).context(say::STDOUT)?;
+        let mut out = std::io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            // Whoever read it has gone: nobody is left to watch for.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
+            written => written.context(say::STDOUT)?,
+        }
     }
     Ok(exit::OK)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::receive::Notice;
 use crate::deploy::dashboards::Query;
 use crate::deploy::rules::Rule;
-use crate::proof::claim::{Axes, Bound, Claim, Control, Evidence, Series, Unit};
+use crate::proof::claim::{Axes, Bound, Claim, Control, Evidence, Series, Unit, Verdict};
 
 /// Steps of the brief: buffer monitoring, and dashboards and alerts.
 const BUFFER: u8 = 9;
@@ -55,6 +55,8 @@ pub(super) struct Played {
     pub queries: Vec<(Query, usize)>,
     /// What came of the station to which nothing happened.
     pub calm: Vec<Notice>,
+    /// What came about no station at all, but the rule of the control.
+    pub of_none: Vec<Notice>,
     /// Whether the rule of the control fired.
     pub never: bool,
     pub rules: Vec<Rule>,
@@ -67,6 +69,7 @@ pub(super) fn not_shown(why: &str) -> Vec<Claim> {
         left_out: Vec::new(),
         queries: Vec::new(),
         calm: Vec::new(),
+        of_none: Vec::new(),
         never: false,
         rules: Vec::new(),
     };
@@ -102,6 +105,11 @@ pub(super) fn claims(played: &Played) -> Vec<Claim> {
     clears.control =
         Some(Control::of("the first cause, judged before it was over", &[self::clears(&stuck)], CLEARS));
     let mut alone = alone(causes);
+    if !played.of_none.is_empty() {
+        let names: Vec<&str> = played.of_none.iter().map(|notice| notice.alert.as_str()).collect();
+        alone.verdict = Verdict::Refuted;
+        alone.why = format!("{} about no watch at all; {}", names.join(", "), alone.why);
+    }
     let bare: Vec<Outcome> = causes
         .iter()
         .take(1)
@@ -281,7 +289,7 @@ fn chart(all: &[(Duration, f64, Duration)]) -> Evidence {
     let line = |name: &str, dashed, of: &dyn Fn(&(Duration, f64, Duration)) -> f64| Series {
         name: name.into(),
         dashed,
-        points: all.iter().map(|one| (one.0.as_secs_f64(), of(one))).collect(),
+        points: all.iter().map(|one| (one.0.as_secs_f64(), of(one))).filter(|(_, y)| y.is_finite()).collect(),
     };
     Evidence::Chart {
         title: "Seconds to full on a steady fill: what the watch said, and what then happened".into(),

@@ -103,7 +103,9 @@ impl Run<'_> {
         let queries = play::queries(&tower)?;
         let never = play::has_fired(&tower, &healthy, NOBODY);
         let calm = tower.receiver.of(&healthy.instance());
-        Ok(judge::claims(&Played { causes: played, left_out, queries, calm, never, rules }))
+        let mut of_none = tower.receiver.of_none();
+        of_none.retain(|notice| notice.alert != NOBODY);
+        Ok(judge::claims(&Played { causes: played, left_out, queries, calm, of_none, never, rules }))
     }
 }
 

@@ -155,7 +155,12 @@ fn forecast(station: &Station, forecasts: &mut Vec<(Instant, f64)>, full_at: &mu
         full_at.get_or_insert(now);
     }
     let is_due = forecasts.last().is_none_or(|(at, _)| now.duration_since(*at) >= Duration::from_secs(1));
-    if let (Some(Full::In(seconds)), None, true) = (says, *full_at, is_due) {
+    // Whatever is no time is wrong while the buffer fills.
+    let seconds = says.map_or(f64::INFINITY, |says| match says {
+        Full::In(seconds) => seconds,
+        Full::Now | Full::NotFilling | Full::Unknown(_) => f64::INFINITY,
+    });
+    if full_at.is_none() && is_due {
         forecasts.push((now, seconds));
     }
 }
