@@ -100,6 +100,8 @@ impl Lines {
             ("<tonight>", held / 2.0),
             ("<soon>", held / 16.0),
             ("<behind>", held / 32.0),
+            // Two minutes; never so short that a reader which comes every few seconds would have stopped.
+            ("<stopped>", (held / 240.0).max(10.0)),
             ("<slow>", p95 * SLOW_SHARE),
             ("<too slow>", p95),
         ])

@@ -65,7 +65,9 @@ pub(super) fn of(view: &View, subject: &Subject) -> Verdict {
         let seconds = since.map_or(0, |since| view.at_ms.saturating_sub(since) / 1_000);
         let seconds = span(seconds as f64);
         let text = if view.facts().is_some() {
-            format!("Nobody can tell: the server answers, and the buffer could not be looked at for {seconds}.")
+            format!(
+                "Nobody can tell: the server answers, and the buffer could not be looked at for {seconds}."
+            )
         } else {
             format!("Nobody can tell: the server has not answered for {seconds}.")
         };

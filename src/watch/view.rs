@@ -105,6 +105,11 @@ impl View {
         self.looked.elapsed() > self.old_after
     }
 
+    /// Milliseconds since a group was last given something, as far as it was seen.
+    pub fn still_ms(&self, group: &str) -> Option<u64> {
+        self.trends.still_ms(group, self.at_ms)
+    }
+
     /// Takes a look in.
     pub(super) fn take(&mut self, subject: &Subject, looked: Result<Seen, NotSeen>, heard: Heard) {
         (self.at_ms, self.looked, self.heard) = (now_ms(), Instant::now(), heard);

@@ -133,6 +133,11 @@ impl Trends {
         wrong
     }
 
+    /// Milliseconds since a group was last given something, as far as the watch has seen it.
+    pub(super) fn still_ms(&self, group: &str, at_ms: u64) -> Option<u64> {
+        Some(at_ms.saturating_sub(self.groups.get(group)?.1))
+    }
+
     fn server(&mut self, view: &View) -> Vec<Wrong> {
         let mut wrong = Vec::new();
         if let Some(since_ms) = view.down_since_ms {

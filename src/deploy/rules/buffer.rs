@@ -75,16 +75,14 @@ pub(super) const ROWS: [Row; 14] = [
                       or look at where it writes to.",
         implies: &[],
     },
-    // What waits gets older by a second a second where nothing is taken; any block taken makes it younger. A block that
-    // was taken and is not acknowledged waits too.
+    // Not by the age of what waits: a reader that catches up on a burst is given blocks that were stored in the same seconds.
     Row {
         name: "ForebayReaderStopped",
         severity: Critical,
         per: &["buffer", "group"],
-        expr: "max without (lane) (\n  \
-               (forebay_group_behind_seconds and deriv(forebay_group_behind_seconds[2m]) > 0.95\n    \
-               and forebay_group_unread_events > 0)\n  \
-               or forebay_group_pending_age_seconds > 120\n)",
+        expr: "max without (lane) (forebay_group_pending_age_seconds) > 120\n\
+               or (forebay_group_still_seconds > <stopped>\n  \
+               and on (job, instance, buffer, group) sum without (lane) (forebay_group_unread_events) > 0)",
         hold: 60,
         summary: "Group {{ $labels.group }} of buffer {{ $labels.buffer }} has stopped: events wait for it, \
                   the oldest for {{ $value | humanizeDuration }}",

@@ -115,7 +115,7 @@ pub(super) const CAUSES: &[Cause] = &[
         ground: usual,
         act: |station| {
             station.end_reading();
-            station.begin_reading(Duration::from_secs(8))
+            station.begin_reading(Duration::from_secs(6))
         },
         undo: |station| {
             station.end_reading();
@@ -407,7 +407,8 @@ pub(super) const CAUSES: &[Cause] = &[
     Cause {
         name: "the server refuses writes for want of a replica",
         alerts: &["ForebayWritesRefused"],
-        also: &["ForebayWriterStopped"],
+        // To be given a block is a write too.
+        also: &["ForebayWriterStopped", "ForebayReaderStopped", "ForebayReaderBehind"],
         is_quick: false,
         ground: usual,
         act: |station| station.set("min-replicas-to-write", "1"),

@@ -155,7 +155,7 @@ fn groups(sheet: &mut Sheet, view: &View) {
         }),
         (
             "pending_age_seconds",
-            "Seconds since the oldest of those was stored; absent where none is",
+            "Seconds since the oldest of those was last given to a consumer; absent where none is",
             |group| group.pending_age_ms.map(seconds),
         ),
         ("consumers", "Consumers of a group", |group| Some(group.consumers as f64)),
@@ -167,6 +167,16 @@ fn groups(sheet: &mut Sheet, view: &View) {
             .collect();
         sheet.gauges(&format!("group_{name}"), help, values);
     }
+    let names = view.seen().map_or_else(Vec::new, |seen| super::super::view::groups(&seen.stat));
+    let still = names
+        .iter()
+        .map(|group| (sheet.labels(&[("group", &group.name)]), view.still_ms(&group.name).map(seconds)))
+        .collect();
+    sheet.gauges(
+        "group_still_seconds",
+        "Seconds since a group was last given a block of any lane, as far as the watcher has seen it",
+        still,
+    );
     let hidden = view.seen().map(|seen| seen.stat.groups_hidden as f64);
     let values = vec![(sheet.labels(&[]), hidden)];
     sheet.gauges(
