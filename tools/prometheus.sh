@@ -36,7 +36,7 @@ as_root=
 if [ "$(id -u)" != 0 ]; then
 	if has sudo; then as_root=sudo; else say 'neither root nor sudo: using the package lists that are there'; fi
 fi
-say 'no prometheus; running: apt-get update, apt-get download prometheus prometheus-alertmanager (nothing is installed but alertmanager's two templates)'
+say 'no prometheus; running: apt-get update, apt-get download prometheus prometheus-alertmanager (nothing is installed but two templates of alertmanager)'
 if [ "$(id -u)" = 0 ] || [ -n "$as_root" ]; then $as_root apt-get update -q || fail "apt-get update failed: $remedy"; fi
 
 # apt-get downloads as the user _apt where it may write; a folder of root's it would complain of.
