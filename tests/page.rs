@@ -184,6 +184,12 @@ fn the_page_shows_a_buffer_that_holds_on_a_desk_on_a_phone_and_in_the_dark() {
     page.until("the group has a row", &format!("{} === 6", cell("groups", "parquet", "Lanes")));
     until_text(&mut page, "writers", "writing");
     page.until("the rates are known", "/^[\\d.]+$/.test(document.getElementById('in').innerText)");
+    page.until("it is read dry", "document.getElementById('events').innerText === '0'");
+    page.until(
+        "it is told when it would be full",
+        "/^\\d/.test(document.getElementById('full-in').innerText)",
+    );
+    until_level(&mut page, "good");
     page.until(
         "four charts are drawn",
         "document.querySelectorAll('#charts canvas').length === 4 &&

@@ -109,6 +109,7 @@ impl Stat {
         // A lane without a stream takes none.
         let held = self.lanes.iter().filter(|lane| lane.blocks > 0);
         let bytes: u64 = held.map(|lane| lane.bytes).sum::<Option<u64>>()?;
-        Some(bytes as f64 / events)
+        // None where all were read and trimmed between one question and the next.
+        (bytes > 0).then(|| bytes as f64 / events)
     }
 }

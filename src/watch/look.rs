@@ -94,7 +94,7 @@ impl<'a> Looker<'a> {
         let machine = host::machine_of(address, &stat);
         let mut measured = stat.measured(machine.clone());
         self.bytes_per_event = measured.bytes_per_event.clone().ok().or(self.bytes_per_event);
-        if let (Some(bytes), Ok(0)) = (self.bytes_per_event, &measured.events) {
+        if let Some(bytes) = self.bytes_per_event {
             measured.bytes_per_event = Ok(bytes);
         }
         let limits = Limits::of(&measured);
