@@ -24,7 +24,7 @@ use crate::watch::{Subject, Watch};
   /             the page: will it hold tonight?
   /metrics      OpenMetrics for Prometheus
   /api/stat     what the page shows, as JSON; /api/history, the last hour
-  /healthz      200 as long as the watcher lives
+  /healthz      200 as long as the watcher looks
 
 Reads only. Answers come from the last look, so none hangs because the server
 does. Who may reach the address may read: it is loopback unless --listen says

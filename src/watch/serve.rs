@@ -68,8 +68,13 @@ impl Served {
 
     /// Answers until `is_over`, which is asked often.
     pub fn run(self, shared: Arc<Shared>, is_over: impl Fn() -> bool) -> std::io::Result<()> {
-        const ASK: Duration = Duration::from_millis(100);
         let app = App { shared, followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)) };
+        self.answer(router(app), is_over)
+    }
+
+    /// The same with answers of somebody else's.
+    pub fn answer(self, router: Router, is_over: impl Fn() -> bool) -> std::io::Result<()> {
+        const ASK: Duration = Duration::from_millis(100);
         self.runtime.block_on(async move {
             let over = async {
                 while !is_over() {
@@ -78,7 +83,7 @@ impl Served {
             };
             // Whoever follows would be waited for: the runtime's end is theirs too.
             tokio::select! {
-                served = axum::serve(self.listener, router(app)).into_future() => served,
+                served = axum::serve(self.listener, router).into_future() => served,
                 () = over => Ok(()),
             }
         })

@@ -30,7 +30,11 @@ pub(super) struct Standing<'a> {
 
 impl<'a> Standing<'a> {
     pub(super) fn of(address: &Address, now: &'a Look, today: Option<Rate>, peak: f64) -> Self {
-        let limits = Limits::of(&now.measured(host::machine_of(address, now)));
+        Self::with(now, Limits::of(&now.measured(host::machine_of(address, now))), today, peak)
+    }
+
+    /// The same with limits that are known already.
+    pub(super) fn with(now: &'a Look, limits: Limits, today: Option<Rate>, peak: f64) -> Self {
         Self { now, limits, today, peak }
     }
 

@@ -62,7 +62,7 @@ fn shown(view: &View, subject: &Subject) -> String {
     if now.lanes.is_empty() {
         return text;
     }
-    let standing = Standing::of(&subject.address, now, rates.today(now), subject.profile.rates.peak);
+    let standing = Standing::with(now, seen.limits.clone(), rates.today(now), subject.profile.rates.peak);
     text.push('\n');
     text.push_str(&as_text(&subject.name.to_string(), now, &rates, &standing));
     text

@@ -65,14 +65,14 @@ fn one(
     (cause.act)(&mut station).context("bringing it about")?;
     let is_fill = cause.name == FILL;
     let mut full_at = None;
-    let fired = wait(|| {
+    // What did not come in time stands in the outcome.
+    wait(|| {
         if is_fill {
             forecast(&station, &mut forecasts, &mut full_at);
         }
         let notices = tower.receiver.of(&instance);
         cause.alerts.iter().all(|alert| first(&notices, alert, started).is_some())
     })?;
-    let _ = fired;
     let undone = Instant::now();
     (cause.undo)(&mut station).context("ending it")?;
     wait(|| is_calm(&tower.receiver.of(&instance)))?;

@@ -5,16 +5,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::{Json, State};
 use axum::routing::post;
 use serde::Deserialize;
 
 use crate::buffer::lock;
-
-/// How often the thread looks whether it is over.
-const ASK: Duration = Duration::from_millis(100);
+use crate::watch::serve::Served;
 
 /// An alert that came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,25 +51,12 @@ pub(super) struct Receiver {
 impl Receiver {
     /// Begins to listen on loopback.
     pub fn start() -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
-        let (at, notices) = (listener.local_addr()?, Notices::default());
+        let served = Served::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let (at, notices) = (served.address()?, Notices::default());
         let router = axum::Router::new().route("/", post(take)).with_state(Arc::clone(&notices));
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
-        let run = move || {
-            runtime.block_on(async move {
-                let over = async {
-                    while !flag.load(Relaxed) {
-                        tokio::time::sleep(ASK).await;
-                    }
-                };
-                tokio::select! {
-                    served = axum::serve(listener, router).into_future() => served,
-                    () = over => Ok(()),
-                }
-            })
-        };
+        let run = move || served.answer(router, || flag.load(Relaxed));
         let thread = std::thread::Builder::new().name("webhook".into()).spawn(run)?;
         Ok(Self { notices, at, stop, thread: Some(thread) })
     }
