@@ -97,6 +97,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) allow_faults: bool,
     /// How long a full server is pushed on.
     pub(crate) beyond: Option<Duration>,
+    /// How long a healthy buffer is watched.
+    pub(crate) healthy_for: Option<Duration>,
     /// How often each fault is tried.
     pub(crate) rounds: Option<u64>,
     /// How somebody's server is killed and started.
@@ -106,7 +108,16 @@ pub(crate) struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     /// These proofs, as they are by default.
     pub(crate) fn of(proofs: &'a [Proof], patterns: &'a [Pattern], out: Option<&'a Path>) -> Self {
-        Self { proofs, patterns, out, allow_faults: false, beyond: None, rounds: None, commands: None }
+        Self {
+            proofs,
+            patterns,
+            out,
+            allow_faults: false,
+            beyond: None,
+            healthy_for: None,
+            rounds: None,
+            commands: None,
+        }
     }
 }
 

@@ -60,7 +60,8 @@ impl Sequence<'_> {
                 },
                 Proof::Throughput => self.throughput(report),
                 Proof::Monitoring => {
-                    monitoring::Run { on, is_whole: wanted.proofs == [Proof::Monitoring] }.run()
+                    let is_whole = wanted.proofs == [Proof::Monitoring];
+                    monitoring::Run { on, is_whole, healthy_for: wanted.healthy_for }.run()
                 }
             };
             self.is_heard.store(false, Relaxed);

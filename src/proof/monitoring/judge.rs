@@ -9,7 +9,7 @@ use crate::proof::claim::{Axes, Bound, Claim, Control, Evidence, Series, Unit, V
 
 /// Steps of the brief: buffer monitoring, and dashboards and alerts.
 const BUFFER: u8 = 9;
-const ALERTS: u8 = 10;
+pub(super) const ALERTS: u8 = 10;
 
 const FIRES: &str = "monitoring.fires";
 const CLEARS: &str = "monitoring.clears";
@@ -64,9 +64,17 @@ pub(super) struct Played {
 
 /// Every claim, where the programs are not there.
 pub(super) fn not_shown(why: &str) -> Vec<Claim> {
-    [fires(&[]), clears(&[]), alone(&[]), healthy(0), queries(&[]), forecast(&[])]
-        .map(|claim| claim.not_shown(why))
-        .into()
+    [
+        fires(&[]),
+        clears(&[]),
+        alone(&[]),
+        healthy(0),
+        queries(&[]),
+        forecast(&[]),
+        super::hour::not_shown(why),
+    ]
+    .map(|claim| claim.not_shown(why))
+    .into()
 }
 
 /// Every claim, each with its control.

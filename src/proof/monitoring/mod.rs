@@ -6,6 +6,7 @@
 //! must stay silent. The control is a rule on a metric that nobody exports: it must be found not to fire.
 
 mod cause;
+mod hour;
 mod judge;
 mod play;
 mod receive;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+pub use hour::AT_LEAST as HEALTHY_AT_LEAST;
 pub use tower::Programs;
 
 use crate::deploy::rules::{Rule, Severity, rules};
@@ -28,7 +30,7 @@ use crate::proof::{Scale, Subject};
 use cause::{CAUSES, Cause};
 use judge::Played;
 use station::{Ground, Station};
-use tower::Tower;
+use tower::{Every, Tower};
 
 /// How much faster the rules' clock goes than for people: their durations, and the profile's hours, are divided by it.
 const PACE: f64 = 240.0;
@@ -38,6 +40,9 @@ const SLOW: Duration = Duration::from_secs(1);
 
 /// How late the healthy station's reader is on purpose: so that there is something to see in the buffer.
 const HEALTHY_LATE: Duration = Duration::from_secs(1);
+
+/// How long a full run watches a healthy buffer at the rules' own pace.
+const HEALTHY_FOR: Duration = Duration::from_secs(3_600);
 
 /// The rule of the control.
 const NOBODY: &str = "ForebayControlNobodyExports";
@@ -51,6 +56,8 @@ pub struct Run<'a> {
     pub on: Subject<'a>,
     /// Every cause; else those of a quick part.
     pub is_whole: bool,
+    /// How long nothing may fire at the rules' own pace; else an hour in a full run.
+    pub healthy_for: Option<Duration>,
 }
 
 impl Run<'_> {
@@ -90,7 +97,7 @@ impl Run<'_> {
         rules.push(never());
         let targets: Vec<String> =
             stations.iter().map(|(_, station)| station.instance()).chain([healthy.instance()]).collect();
-        let tower = Tower::start(&programs, &rules, &targets)?;
+        let tower = Tower::start(&programs, &rules, &targets, Every::Second)?;
         for target in &targets {
             tower.wait_for(&format!("forebay_buffer_present{{instance=\"{target}\"}}"), STEADY)?;
         }
@@ -105,7 +112,20 @@ impl Run<'_> {
         let calm = tower.receiver.of(&healthy.instance());
         let mut of_none = tower.receiver.of_none();
         of_none.retain(|notice| notice.alert != NOBODY);
-        Ok(judge::claims(&Played { causes: played, left_out, queries, calm, of_none, never, rules }))
+        let played = Played { causes: played, left_out, queries, calm, of_none, never, rules };
+        drop((healthy, tower));
+        let mut claims = judge::claims(&played);
+        claims.push(self.hour(&programs)?);
+        Ok(claims)
+    }
+
+    /// Nothing may fire for an hour, at the rules' own pace.
+    fn hour(&self, programs: &Programs) -> anyhow::Result<Claim> {
+        let whole = (self.on.scale == Scale::Full).then_some(HEALTHY_FOR);
+        match self.healthy_for.or(whole) {
+            Some(length) => hour::run(&self.on, programs, length),
+            None => Ok(hour::not_shown("it takes an hour: `forebay monitoring --scale full`")),
+        }
     }
 }
 

@@ -44,6 +44,15 @@ impl Programs {
     }
 }
 
+/// How often Prometheus scrapes and judges.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Every {
+    /// For rules on a faster clock.
+    Second,
+    /// As in the prometheus.yml of `forebay deploy`.
+    AsDeployed,
+}
+
 /// Both, and the webhook.
 pub(super) struct Tower {
     pub receiver: Receiver,
@@ -64,7 +73,12 @@ struct Data {
 
 impl Tower {
     /// Starts them over watches at these addresses.
-    pub fn start(programs: &Programs, rules: &[Rule], targets: &[String]) -> anyhow::Result<Self> {
+    pub fn start(
+        programs: &Programs,
+        rules: &[Rule],
+        targets: &[String],
+        every: Every,
+    ) -> anyhow::Result<Self> {
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER)).build().into();
         let receiver = Receiver::start()?;
         let alertmanager = Helper::reserve(&programs.alertmanager)?;
@@ -80,7 +94,7 @@ impl Tower {
         alertmanager.start(arguments, READY, || is_ready(&agent, alertmanager.port()))?;
         let prometheus = Helper::reserve(&programs.prometheus)?;
         write(&prometheus, "rules.yml", &to_yaml(rules, "docs/runbooks.md"))?;
-        write(&prometheus, "prometheus.yml", &prometheus_yml(targets, alertmanager.port()))?;
+        write(&prometheus, "prometheus.yml", &prometheus_yml(targets, alertmanager.port(), every))?;
         let arguments = [
             "--config.file=prometheus.yml".to_owned(),
             format!("--web.listen-address=127.0.0.1:{}", prometheus.port()),
@@ -93,10 +107,21 @@ impl Tower {
 
     /// How many series a query has now.
     pub fn series(&self, expr: &str) -> anyhow::Result<usize> {
+        Ok(self.ask(expr)?.len())
+    }
+
+    /// What a query of one series has now.
+    pub fn value(&self, expr: &str) -> anyhow::Result<f64> {
+        let series = self.ask(expr)?;
+        let value = series.first().and_then(|series| series.pointer("/value/1")?.as_str()?.parse().ok());
+        value.with_context(|| format!("Prometheus has no figure for {expr}"))
+    }
+
+    fn ask(&self, expr: &str) -> anyhow::Result<Vec<serde_json::Value>> {
         let url = format!("http://127.0.0.1:{}/api/v1/query", self.prometheus.port());
         let answer = self.agent.get(&url).query("query", expr).call();
         let mut answer = answer.with_context(|| format!("asking Prometheus for {expr}"))?;
-        Ok(answer.body_mut().read_json::<Answer>()?.data.result.len())
+        Ok(answer.body_mut().read_json::<Answer>()?.data.result)
     }
 
     /// Waits until a query has an answer.
@@ -132,10 +157,14 @@ fn alertmanager_yml(webhook: &str) -> String {
     )
 }
 
-fn prometheus_yml(targets: &[String], alertmanager: u16) -> String {
+fn prometheus_yml(targets: &[String], alertmanager: u16, every: Every) -> String {
+    let every = match every {
+        Every::Second => "1s",
+        Every::AsDeployed => "5s",
+    };
     let targets = targets.iter().map(|target| format!("'{target}'")).collect::<Vec<_>>().join(", ");
     format!(
-        "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\nrule_files: [rules.yml]\n\
+        "global:\n  scrape_interval: {every}\n  scrape_timeout: 1s\n  evaluation_interval: {every}\nrule_files: [rules.yml]\n\
          alerting:\n  alertmanagers:\n    - static_configs:\n        - targets: ['127.0.0.1:{alertmanager}']\n\
          scrape_configs:\n  - job_name: forebay\n    static_configs:\n      - targets: [{targets}]\n"
     )
