@@ -13,6 +13,7 @@
 //! | [`verify`] | what a copied AOF folder holds |
 //! | [`deploy`] | alert rules, dashboards and the files around them, from a profile |
 //! | [`watch`] | a running buffer looked at, for Prometheus and for people |
+//! | [`tune`] | which settings are worth changing, by experiments |
 //! | [`report`] | one run's claims as terminal text, JSON and HTML |
 //! | [`cli`] | the command line |
 //! | [`exit`] | every exit code |
@@ -31,5 +32,6 @@ pub mod profile;
 pub mod proof;
 pub mod report;
 pub mod server;
+pub mod tune;
 pub mod verify;
 pub mod watch;

@@ -200,6 +200,16 @@ impl Profile {
         self.settings.get(name).map(as_conf)
     }
 
+    /// The same profile with these settings over its own.
+    #[must_use]
+    pub fn with_settings<'a>(&self, settings: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut changed = self.clone();
+        for (name, value) in settings {
+            changed.settings.insert(name.into(), value.into());
+        }
+        changed
+    }
+
     /// Every setting as redis.conf would have it, in order.
     pub fn conf_settings(&self) -> Vec<(String, String)> {
         self.settings.iter().map(|(name, value)| (name.clone(), as_conf(value))).collect()

@@ -75,6 +75,13 @@ impl Address {
         Ok(Self { info, shown })
     }
 
+    /// The same, with small packets sent at once or put off for others (`TCP_NODELAY`); else they are sent at once.
+    #[must_use]
+    pub fn with_nodelay(mut self, nodelay: bool) -> Self {
+        self.info = self.info.set_tcp_settings(TcpSettings::default().set_nodelay(nodelay));
+        self
+    }
+
     /// Connects, logs in and checks that the server can hold a buffer.
     pub fn connect(&self) -> Result<(Connection, Facts), Error> {
         self.connect_within(ANSWER_TIMEOUT)

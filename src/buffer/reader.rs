@@ -21,7 +21,7 @@ use super::trouble::{Trouble, trouble};
 use crate::event::lane::Lane;
 
 /// Bytes of frames to ask for at once, all lanes together, by the mean of the last answer.
-const ANSWER_BYTES: usize = 4 << 20;
+pub const ANSWER_BYTES: usize = 4 << 20;
 
 /// Bounds of blocks a lane asked for at once.
 const COUNT: (usize, usize) = (4, 1_000);
@@ -81,6 +81,7 @@ pub struct Reader {
     phase: Phase,
     pub(super) asked: bool,
     pub(super) count: usize,
+    answer_bytes: usize,
     pub(super) claimed_at: Option<Instant>,
     /// With a group: what the caller was handed and has not acknowledged. The server gives it again after a lost
     /// connection, or once it has lain for [`Options::claim_idle`]; the caller shall not have it twice.
@@ -118,6 +119,7 @@ impl Reader {
             phase: if options.group.is_some() { Phase::Own } else { Phase::New },
             asked: false,
             count: COUNT.0,
+            answer_bytes: ANSWER_BYTES,
             claimed_at: None,
             held: HashSet::new(),
             groups_gone: false,
@@ -149,6 +151,11 @@ impl Reader {
                 Err(error) => self.recover(&error, since)?,
             }
         }
+    }
+
+    /// Asks for so many bytes of frames at once instead of [`ANSWER_BYTES`].
+    pub fn ask_for(&mut self, bytes: usize) {
+        self.answer_bytes = bytes;
     }
 
     /// Ends waits for a server that is away once the flag is set.
@@ -297,7 +304,7 @@ impl Reader {
         }
         if bytes > 0 {
             let mean = bytes / found.len().max(1);
-            self.count = (ANSWER_BYTES / mean.max(1) / self.places.len().max(1)).clamp(COUNT.0, COUNT.1);
+            self.count = (self.answer_bytes / mean.max(1) / self.places.len().max(1)).clamp(COUNT.0, COUNT.1);
         }
         Ok((found, is_end))
     }

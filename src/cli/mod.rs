@@ -37,6 +37,7 @@ mod sequence;
 mod stat;
 mod synth;
 mod throughput;
+mod tune;
 mod verify;
 mod watch;
 
@@ -112,6 +113,7 @@ enum Verb {
     Durability(durability::Durability),
     Throughput(throughput::Throughput),
     Monitoring(monitoring::Monitoring),
+    Tune(tune::Tune),
     Append(append::Append),
     Read(read::Read),
     Stat(stat::Stat),
@@ -140,6 +142,7 @@ impl Verb {
                 | Self::Pressure(_)
                 | Self::Durability(_)
                 | Self::Monitoring(_)
+                | Self::Tune(_)
         )
     }
 }
@@ -166,6 +169,7 @@ pub fn main() -> ExitCode {
         Verb::Pressure(verb) => verb.run(global),
         Verb::Throughput(verb) => verb.run(global),
         Verb::Monitoring(verb) => verb.run(global),
+        Verb::Tune(verb) => verb.run(global),
         Verb::Append(verb) => verb.run(global),
         Verb::Read(verb) => verb.run(global),
         Verb::Stat(verb) => verb.run(global),

@@ -17,12 +17,14 @@ use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::exit;
 use crate::load::pattern::Pattern;
+use crate::proof::claim::Claim;
 use crate::proof::target::{self, Target};
 use crate::proof::{Subject, conflict, durability, pressure};
 use crate::report::units::counted;
 use crate::report::{Report, Warning};
 use crate::server::given::Commands;
 use crate::server::{self, given};
+use crate::tune;
 
 /// How long an interrupted run may take to remove what it wrote to somebody's server.
 const CLEAN_UP: Duration = Duration::from_secs(20);
@@ -65,6 +67,9 @@ pub(crate) enum Proof {
     Durability,
     Throughput,
     Monitoring,
+    /// Not one that is part of `prove`: it asks what could be better.
+    #[value(skip)]
+    Tuning,
 }
 
 impl Proof {
@@ -85,6 +90,9 @@ impl Proof {
     }
 }
 
+/// Runs the experiments of a tuning.
+pub(crate) type Tuning<'a> = dyn Fn(&Subject<'_>) -> anyhow::Result<Vec<Claim>> + 'a;
+
 /// What a verb wants of its proofs.
 pub(crate) struct Wanted<'a> {
     /// In this order.
@@ -103,6 +111,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) rounds: Option<u64>,
     /// How somebody's server is killed and started.
     pub(crate) commands: Option<Commands>,
+    /// What to run where settings are to be tried.
+    pub(crate) tuning: Option<&'a Tuning<'a>>,
 }
 
 impl<'a> Wanted<'a> {
@@ -117,6 +127,7 @@ impl<'a> Wanted<'a> {
             healthy_for: None,
             rounds: None,
             commands: None,
+            tuning: None,
         }
     }
 }
@@ -128,6 +139,11 @@ impl On {
         let report = self.run(wanted, &stop, global)?;
         let code = conclude(&report, global, wanted.out)?;
         Ok(if stop.load(Relaxed) { exit::INTERRUPTED } else { code })
+    }
+
+    /// The server that was given, where one was, for what writes nothing to it.
+    pub(crate) fn address(&self) -> anyhow::Result<Option<Address>> {
+        self.place.given(None, false, "")
     }
 
     /// Whether it is on a server that was given.
@@ -185,6 +201,12 @@ impl On {
                         say::tell(&format!(
                             "forebay: filling {address} to a limit: maxmemory, maxmemory-policy and \
                              notify-keyspace-events are changed for the runs, and set back"
+                        ));
+                    }
+                    if wanted.tuning.is_some() && !global.quiet {
+                        say::tell(&format!(
+                            "forebay: {address} gets settings to be tried, for a leg at a time, and those it had in between \
+                             and afterwards"
                         ));
                     }
                     if let (Some(commands), false) = (&wanted.commands, global.quiet) {
@@ -250,7 +272,7 @@ fn bring_back() {
 
 /// Removes what a run that does not end leaves on somebody's server, and says what it cannot set back.
 fn leave(address: &Address, name: &Name) {
-    for what in pressure::changed_now() {
+    for what in pressure::changed_now().into_iter().chain(tune::changed_now()) {
         say::tell(&format!("forebay: {what}"));
     }
     let buffers = durability::buffers(name).unwrap_or_default();

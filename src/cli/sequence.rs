@@ -59,6 +59,7 @@ impl Sequence<'_> {
                     }),
                 },
                 Proof::Throughput => self.throughput(report),
+                Proof::Tuning => wanted.tuning.map_or_else(|| Ok(Vec::new()), |tuning| tuning(&on)),
                 Proof::Monitoring => {
                     let is_whole = wanted.proofs == [Proof::Monitoring];
                     monitoring::Run { on, is_whole, healthy_for: wanted.healthy_for }.run()

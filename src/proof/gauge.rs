@@ -16,7 +16,9 @@ const SETTLE: Duration = Duration::from_secs(5);
 pub struct Point {
     /// Events acknowledged by then.
     pub events: u64,
+    /// `used_memory`.
     pub used_bytes: u64,
+    /// `used_memory_rss`.
     pub rss_bytes: u64,
 }
 

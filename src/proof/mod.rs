@@ -6,7 +6,7 @@ pub mod capacity;
 pub mod claim;
 pub mod conflict;
 pub mod durability;
-mod gauge;
+pub mod gauge;
 pub mod harm;
 pub mod ledger;
 pub mod monitoring;

@@ -11,6 +11,8 @@ pub(super) enum Fault {
     KillInSlowFsync,
     PowerCut,
     PowerCutInRewrite,
+    /// For settings that put fsyncs off: in a rewrite that lasts longer than `everysec` may lose.
+    PowerCutInLongRewrite,
     DiskFull,
     FsyncFails,
     Pause,
@@ -20,6 +22,7 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// Those of the proof.
     pub const ALL: [Self; 12] = [
         Self::Restart,
         Self::Kill,
@@ -44,6 +47,7 @@ impl Fault {
             Self::KillInSlowFsync => "kill-slow-fsync",
             Self::PowerCut => "power",
             Self::PowerCutInRewrite => "power-rewrite",
+            Self::PowerCutInLongRewrite => "power-long-rewrite",
             Self::DiskFull => "disk-full",
             Self::FsyncFails => "fsync-fails",
             Self::Pause => "pause",
@@ -62,6 +66,7 @@ impl Fault {
             Self::KillInSlowFsync => "a kill during a slow fsync",
             Self::PowerCut => "a power cut",
             Self::PowerCutInRewrite => "a power cut during, or just after, a rewrite of the AOF",
+            Self::PowerCutInLongRewrite => "a power cut in a rewrite of the AOF that lasts",
             Self::DiskFull => "a full disk, and space again",
             Self::FsyncFails => "an fsync that fails",
             Self::Pause => "a pause of 5 s",
@@ -76,6 +81,11 @@ impl Fault {
         !matches!(self, Self::Pause | Self::ConnectionCut | Self::WriterKilled | Self::ReaderKilled)
     }
 
+    /// Whether what is not on the disk is gone.
+    pub fn cuts_power(self) -> bool {
+        matches!(self, Self::PowerCut | Self::PowerCutInRewrite | Self::PowerCutInLongRewrite)
+    }
+
     /// Whether it can only be done on a disk of our own.
     pub fn needs_disk(self) -> bool {
         matches!(
@@ -83,6 +93,7 @@ impl Fault {
             Self::KillInSlowFsync
                 | Self::PowerCut
                 | Self::PowerCutInRewrite
+                | Self::PowerCutInLongRewrite
                 | Self::DiskFull
                 | Self::FsyncFails
         )

@@ -89,7 +89,7 @@ fn statement(cell: Cell, promised: Promise) -> String {
     format!("{setting}{} {what}", cell.fault.words())
 }
 
-fn blank(cell: Cell, promised: Promise) -> Claim {
+pub(super) fn blank(cell: Cell, promised: Promise) -> Claim {
     Claim::judged(&cell.id(), step(cell), statement(cell, promised), judged_by(promised), 0.0, "")
 }
 

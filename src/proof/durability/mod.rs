@@ -14,6 +14,7 @@ mod damage;
 mod damaged;
 mod given;
 mod ground;
+mod guard;
 mod judge;
 mod promise;
 mod reload;
@@ -33,6 +34,8 @@ use crate::proof::target::Target;
 use crate::proof::{Scale, Subject};
 use crate::server::ServerError;
 use crate::server::given::Commands;
+
+pub use guard::guard;
 
 use cell::Cell;
 use ground::{Ground, NoGround};

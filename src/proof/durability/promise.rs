@@ -52,8 +52,8 @@ pub(super) fn promise(cell: Cell) -> Result<Promise, &'static str> {
         }
         (Fault::KillInSlowFsync | Fault::FsyncFails, No, _) => Err("the server never fsyncs"),
         (_, Always, Ack::Reply) | (_, Everysec, Ack::Fsync) => Ok(Promise::Nothing),
-        (Fault::PowerCut | Fault::PowerCutInRewrite, No, _) => Ok(Promise::None),
-        (Fault::PowerCut | Fault::PowerCutInRewrite, Everysec, _) => Ok(Promise::Within(SECONDS)),
+        (fault, No, _) if fault.cuts_power() => Ok(Promise::None),
+        (fault, Everysec, _) if fault.cuts_power() => Ok(Promise::Within(SECONDS)),
         (Fault::KillInSlowFsync, Everysec, _) => Ok(Promise::Within(SLOW)),
         (_, Everysec | No, _) => Ok(Promise::Nothing),
     }

@@ -25,6 +25,10 @@ const SLOW_MAX: u64 = 3_000;
 const SOON: Duration = Duration::from_secs(20);
 /// How long the kernel holds the server's writes back, at each key, so that a rewrite lasts: microseconds.
 const KEY_DELAY: u64 = 30_000;
+/// The same where a rewrite shall last for seconds, and when the power is cut then: later than `everysec` may lose, and
+/// before the rewrite of a dozen keys is over.
+const KEY_DELAY_LONG: u64 = 400_000;
+const LONG_REWRITE: Duration = Duration::from_millis(3_500);
 /// The longest that a power cut waits once a rewrite has begun; by then it may be over.
 const REWRITE_MAX: u64 = 1_200;
 /// The longest that a kill waits so: by then it lasts, with one key after the other held back.
@@ -56,8 +60,15 @@ pub(super) fn strike(
     match fault {
         Fault::KillInRewrite => known = Some(reach_rewrite(&ground.address, draw)?),
         Fault::PowerCutInRewrite => {
-            begin_rewrite(&mut slow_rewrites(&ground.address)?)?;
+            begin_rewrite(&mut slow_rewrites(&ground.address, KEY_DELAY)?)?;
             pass(draw, REWRITE_MAX);
+        }
+        Fault::PowerCutInLongRewrite => {
+            let mut connection = slow_rewrites(&ground.address, KEY_DELAY_LONG)?;
+            begin_rewrite(&mut connection)?;
+            std::thread::sleep(LONG_REWRITE);
+            let lasts = rewrites(&facts_of(&mut connection, &["persistence"])?);
+            anyhow::ensure!(lasts, "the rewrite was over before the power was cut");
         }
         Fault::KillInSlowFsync => {
             let disk = ground.disk()?;
@@ -75,7 +86,7 @@ pub(super) fn strike(
             ground.server()?.terminate()?;
         }
         Fault::Kill | Fault::KillInRewrite | Fault::KillInSlowFsync => ground.kill()?,
-        Fault::PowerCut | Fault::PowerCutInRewrite => {
+        Fault::PowerCut | Fault::PowerCutInRewrite | Fault::PowerCutInLongRewrite => {
             ground.kill()?;
             let torn = (draw.below(2) == 0).then(|| draw.bits());
             ground.disk()?.cut_power(torn);
@@ -128,9 +139,9 @@ fn pass(draw: &mut Rng, most: u64) {
 }
 
 /// From now on rewrites last.
-fn slow_rewrites(address: &Address) -> anyhow::Result<Connection> {
+fn slow_rewrites(address: &Address, micros: u64) -> anyhow::Result<Connection> {
     let mut connection = address.dial()?;
-    redis::cmd("CONFIG").arg("SET").arg("rdb-key-save-delay").arg(KEY_DELAY).exec(&mut connection)?;
+    redis::cmd("CONFIG").arg("SET").arg("rdb-key-save-delay").arg(micros).exec(&mut connection)?;
     Ok(connection)
 }
 
@@ -147,7 +158,7 @@ fn rewrites(facts: &Facts) -> bool {
 /// Until a rewrite has been under way for a while and still is, and no fsync is pending; with another one where it was
 /// over before that.
 fn reach_rewrite(address: &Address, draw: &mut Rng) -> anyhow::Result<Instant> {
-    let mut connection = slow_rewrites(address)?;
+    let mut connection = slow_rewrites(address, KEY_DELAY)?;
     begin_rewrite(&mut connection)?;
     pass(draw, KILL_MAX);
     let mut asked = Instant::now();

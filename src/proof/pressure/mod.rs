@@ -11,6 +11,7 @@ mod back;
 mod controls;
 mod going;
 mod ground;
+mod guard;
 mod judge;
 mod others;
 mod read;
@@ -34,6 +35,7 @@ use crate::proof::{Scale, Subject};
 
 pub use ground::changed_now;
 use ground::{Ground, holds_keys};
+pub use guard::guard;
 use scene::{Pace, Scene};
 use seen::Policy;
 

@@ -20,7 +20,7 @@ use crate::proof::side::by_side;
 use crate::proof::{Scale, Subject};
 
 use bench::Bench;
-use row::Row;
+use row::{Advice, Row};
 
 mod bench;
 mod defrag;
@@ -96,6 +96,12 @@ impl Outcome {
         let mut all = vec![row::table(&self.rows), Evidence::Note { text: row::RULES.into() }];
         all.extend(self.details.iter().cloned());
         all
+    }
+
+    /// Settings that are worth changing: name, value, and what was measured.
+    pub fn worth(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let change = self.rows.iter().filter(|row| row.advice == Advice::Change && !row.is_default());
+        change.map(|row| (row.setting.as_str(), row.value.as_str(), row.measured.as_str()))
     }
 
     fn add(&mut self, other: Self) {

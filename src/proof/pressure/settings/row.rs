@@ -14,6 +14,9 @@ const STALL_MS_MIN: f64 = 1.0;
 /// The part of the default's stall that may be left.
 const STALL_PART_MAX: f64 = 0.5;
 
+/// Stands behind a value that a server has by default.
+const DEFAULT: &str = " (default)";
+
 /// Readers that must find a connection beside the writer.
 pub const READERS_MIN: u64 = 100;
 
@@ -75,6 +78,11 @@ impl Row {
         Self { setting: setting.into(), value: value.into(), measured: measured.into(), advice }
     }
 
+    /// Whether it is what a server has by default.
+    pub fn is_default(&self) -> bool {
+        self.value.ends_with(DEFAULT)
+    }
+
     /// A value that could not be tried.
     pub fn not_shown(setting: &str, value: &str, why: &str) -> Self {
         Self::new(setting, value, "-", Advice::NotShown(why.into()))
@@ -86,7 +94,7 @@ pub fn mark_default(mut rows: Vec<Row>, default: Option<&str>) -> Vec<Row> {
     let is_default = |row: &Row| Some(row.value.as_str()) == default;
     let advice = Advice::of_default(rows.iter().filter(|row| !is_default(row)).map(|row| &row.advice));
     for row in rows.iter_mut().filter(|row| is_default(row)) {
-        row.value += " (default)";
+        row.value += DEFAULT;
         if !matches!(row.advice, Advice::NotShown(_)) {
             row.advice = advice.clone();
         }

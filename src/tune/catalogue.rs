@@ -1,0 +1,147 @@
+//! What is tried: each candidate as data. What it changes, why that might help a buffer, what it could cost, how that is
+//! measured, and which proofs it must not lose.
+
+mod client;
+mod server;
+
+pub use client::CLIENT;
+pub use server::SERVER;
+
+use super::client::Client;
+use super::leg::{Cut, Work};
+
+/// What a candidate changes.
+#[derive(Clone, Copy)]
+pub enum Change {
+    /// Settings of the server; whether a running one takes them.
+    Server {
+        /// Each with its value, as CONFIG GET shows it.
+        settings: &'static [(&'static str, &'static str)],
+        /// Whether CONFIG SET takes them.
+        is_live: bool,
+    },
+    /// The writer, the reader or the connections: in words what there is and what there would be, and the change.
+    Client {
+        /// What is changed.
+        what: &'static str,
+        /// What it is, of a client.
+        show: fn(&Client) -> String,
+        /// Changes it.
+        change: fn(&mut Client),
+    },
+}
+
+/// How it is measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Measured {
+    /// Legs of this work.
+    By(Work),
+    /// Starts of a server that was killed.
+    ByRestart,
+}
+
+/// Which proofs a candidate must not lose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// It has no part in what is kept.
+    None,
+    /// Kills and power cuts, as today's `appendfsync` promises.
+    Durability,
+    /// A full server.
+    Pressure,
+}
+
+/// One candidate.
+pub struct Candidate {
+    /// Its name, for `--only` and for scripts.
+    pub id: &'static str,
+    /// What it does.
+    pub change: Change,
+    /// Why it might help a buffer.
+    pub hope: &'static str,
+    /// What it could cost; where it costs what no figure here shows, it is left to people ([`Self::is_choice`]).
+    pub cost: &'static str,
+    /// In which work.
+    pub measured: Measured,
+    /// What it must not lose.
+    pub guard: Guard,
+    /// Settings of both sides, without which a short run would not show it.
+    pub both: &'static [(&'static str, &'static str)],
+    /// Whether it is better at a price that no figure here shows: then it is offered, and not taken.
+    pub is_choice: bool,
+    /// Whether it is known to harm a buffer: to be proposed it would be an error.
+    pub is_harmful: bool,
+}
+
+impl Candidate {
+    /// What others are written as differences from.
+    const PLAIN: Self = Self {
+        id: "",
+        change: Change::Server { settings: &[], is_live: true },
+        hope: "",
+        cost: "",
+        measured: Measured::By(Work::Append(Cut::Load)),
+        guard: Guard::None,
+        both: &[],
+        is_choice: false,
+        is_harmful: false,
+    };
+
+    /// What it changes, in words and without what there is today.
+    pub fn words(&self) -> String {
+        match self.change {
+            Change::Server { settings, is_live } => {
+                let settings: Vec<String> =
+                    settings.iter().map(|(name, value)| format!("{name} {value}")).collect();
+                let when = if is_live { "" } else { " (at the start only)" };
+                format!("{}{when}", settings.join(", "))
+            }
+            Change::Client { what, .. } => what.into(),
+        }
+    }
+
+    /// What it changes, in words: `appendfsync no`.
+    pub fn to(&self, today: &Client) -> String {
+        match self.change {
+            Change::Server { settings, .. } => {
+                settings.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
+            }
+            Change::Client { what, show, change } => {
+                let mut client = today.clone();
+                change(&mut client);
+                format!("{what} {}", show(&client))
+            }
+        }
+    }
+}
+
+/// Every candidate.
+pub fn all() -> impl Iterator<Item = &'static Candidate> {
+    SERVER.iter().chain(CLIENT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_candidate_has_a_name_of_its_own_a_hope_and_a_cost() {
+        let mut seen = std::collections::HashSet::new();
+        for candidate in all() {
+            assert!(seen.insert(candidate.id), "{} stands there twice", candidate.id);
+            assert!(!candidate.hope.is_empty() && !candidate.cost.is_empty(), "{}", candidate.id);
+        }
+    }
+
+    #[test]
+    fn what_touches_how_the_aof_is_written_is_guarded_by_the_durability() {
+        for candidate in SERVER {
+            let Change::Server { settings, .. } = candidate.change else { continue };
+            let is_about =
+                |name: &str| name.contains("fsync") || name.contains("aof") || name.starts_with("save");
+            if settings.iter().any(|(name, _)| is_about(name)) {
+                assert_eq!(candidate.guard, Guard::Durability, "{}", candidate.id);
+            }
+        }
+    }
+}

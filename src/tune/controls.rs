@@ -1,0 +1,68 @@
+//! The controls: today against itself, and sides that are held back on purpose.
+
+use super::arm::Over;
+use super::catalogue::Measured;
+use super::experiment::{Outcome, Turn};
+use super::leg::{Cut, Work};
+use super::metric::Metric;
+use super::trial::{arms, measure};
+use super::{Bench, Sizes};
+use crate::server;
+
+/// By how much of its time a leg is held back: as much again, which no machine's noise hides.
+pub const HELD_BACK: f64 = 1.0;
+
+/// The same where it shall be as little as can be found.
+pub const LITTLE: f64 = 0.05;
+
+/// What came of them.
+pub struct Controls {
+    /// Of today's settings against themselves, and how many may call a difference.
+    pub same: Vec<Outcome>,
+    pub same_max: u64,
+    /// Whether a side that was held back by a little was found, and how often it must be. By turns the candidate is, and
+    /// today.
+    pub little: Vec<bool>,
+    pub little_min: u64,
+    /// A candidate that is held back, and one against which today is.
+    pub slower: Outcome,
+    pub faster: Outcome,
+}
+
+const APPEND: Measured = Measured::By(Work::Append(Cut::Load));
+
+/// Runs them.
+pub(super) fn run(bench: &Bench<'_>, sizes: &Sizes) -> anyhow::Result<Controls> {
+    let ((same, same_max), (little, little_min)) = (sizes.same, sizes.little);
+    bench.on.progress.begin("controls: today against itself", same + little + 2);
+    let (mut outcomes, mut found, mut done) = (Vec::new(), Vec::new(), 0);
+    let mut step = || {
+        done += 1;
+        bench.on.progress.at(done);
+    };
+    let works = [APPEND, Measured::By(Work::Drain), Measured::By(Work::Operations)];
+    for work in works.into_iter().cycle().take(same as usize) {
+        let (today, other) = arms(bench, &Over::default(), &Over::default(), bench.client.clone())?;
+        outcomes.push(measure(bench, work, today, other)?);
+        step();
+    }
+    for part in [LITTLE, -LITTLE].into_iter().cycle().take(little as usize) {
+        let outcome = held_back(bench, part)?;
+        found.push(outcome.turn(Metric::Append) == Some(if part > 0.0 { Turn::Worse } else { Turn::Better }));
+        step();
+    }
+    let slower = held_back(bench, HELD_BACK)?;
+    step();
+    let faster = held_back(bench, -HELD_BACK)?;
+    step();
+    Ok(Controls { same: outcomes, same_max, little: found, little_min, slower, faster })
+}
+
+/// A candidate that differs in nothing but that it is held back by a part of its time, or today by as much below 0.
+fn held_back(bench: &Bench<'_>, part: f64) -> anyhow::Result<Outcome> {
+    anyhow::ensure!(!server::ending(), "interrupted");
+    let (mut today, mut other) = arms(bench, &Over::default(), &Over::default(), bench.client.clone())?;
+    today.client.held_back = (-part).max(0.0);
+    other.client.held_back = part.max(0.0);
+    measure(bench, APPEND, today, other)
+}

@@ -1,0 +1,314 @@
+//! From experiments to claims and tables.
+
+use super::Bench;
+use super::controls::{Controls, HELD_BACK, LITTLE};
+use super::experiment::{Effect, Outcome, Turn};
+use super::interval::CONFIDENCE;
+use super::leg::{Cut, Work};
+use super::metric::Metric;
+use super::proposal::Proposal;
+use super::trial::{Row, Standing, Tried};
+use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit};
+use crate::report::units::{counted, thousands};
+
+/// The step of the brief that is answered.
+pub(super) const TUNING: u8 = 5;
+
+const SAME: &str = "tune.same";
+const LITTLE_ID: &str = "tune.little";
+const HARM: &str = "tune.harm";
+const TOGETHER: &str = "tune.together";
+
+/// What was found.
+pub(super) struct Found<'a> {
+    pub rows: &'a [Row],
+    pub proposal: &'a Proposal,
+    /// What is proposed against today, and against a server as it comes.
+    pub together: Option<&'a [Tried]>,
+    pub stock: &'a [Tried],
+}
+
+/// Every claim, with its control.
+pub(super) fn claims(bench: &Bench<'_>, found: &Found<'_>, controls: &Controls) -> Vec<Claim> {
+    let rows = found.rows;
+    let held_back = format!("one side held back by {:.0} % of its time", HELD_BACK * 100.0);
+    let mut same = same(&controls.same, controls.same_max);
+    same.control = Some(Control::of(
+        format!("the same with {held_back}, as often"),
+        &[self::same(&vec![controls.slower.clone(); controls.same.len()], controls.same_max)],
+        SAME,
+    ));
+    same.evidence.extend([
+        decisions(rows),
+        no_difference(rows),
+        proposed(bench, found.proposal),
+        stock(found.stock),
+    ]);
+    same.evidence.extend([figures(rows), wishes(rows)]);
+    same.evidence.extend(guards(rows));
+    let mut harm = harm(rows.iter().map(|row| (row.candidate.id, row.candidate.is_harmful, &row.standing)));
+    // What measures better, and harms all the same, without a guard.
+    let would_be = if controls.faster.is_better() { Standing::Proposed } else { Standing::NoDifference };
+    harm.control = Some(Control::of(
+        "a candidate that measures better because today's side is held back, taken for harmful and not guarded",
+        &[self::harm([("control", true, &would_be)].into_iter())],
+        HARM,
+    ));
+    let mut all = together(found.together);
+    let slower = [(Work::Append(Cut::Load), controls.slower.clone())];
+    all.control = Some(Control::of(held_back, &[together(Some(&slower))], TOGETHER));
+    let mut little = little(&controls.little, controls.little_min);
+    if !controls.little.is_empty() {
+        let none: Vec<bool> =
+            controls.same.iter().map(|outcome| outcome.turn(Metric::Append) == Some(Turn::Worse)).collect();
+        little.control = Some(Control::of(
+            "sides of which none is held back",
+            &[self::little(&none, controls.little_min)],
+            LITTLE_ID,
+        ));
+    }
+    vec![same, little, harm, all]
+}
+
+/// How often a side that was held back by a little was found.
+fn little(found: &[bool], least: u64) -> Claim {
+    let count = found.iter().filter(|found| **found).count();
+    let claim = Claim::judged(
+        LITTLE_ID,
+        TUNING,
+        format!(
+            "a side held back by {:.0} % of its time is told from the other: experiments that do",
+            LITTLE * 100.0
+        ),
+        (Bound::AtLeast, least as f64, Unit::Count),
+        count as f64,
+        format!("{count} of {}; by turns the candidate was held back, and today", found.len()),
+    );
+    if found.is_empty() {
+        claim.not_shown("it takes half an hour: `forebay tune --scale full`")
+    } else {
+        claim
+    }
+}
+
+/// How often today's settings differ from themselves.
+fn same(outcomes: &[Outcome], most: u64) -> Claim {
+    let called = outcomes.iter().filter(|outcome| outcome.is_different()).count();
+    let why = format!(
+        "{} of today's settings against themselves; a difference was called in {called}",
+        counted(outcomes.len() as u64, "experiment", "experiments"),
+    );
+    Claim::judged(
+        SAME,
+        TUNING,
+        "where nothing differs, no difference is called: differences called",
+        (Bound::AtMost, most as f64, Unit::Count),
+        called as f64,
+        why,
+    )
+}
+
+/// How many settings that harm are proposed.
+fn harm<'a>(rows: impl Iterator<Item = (&'a str, bool, &'a Standing)>) -> Claim {
+    let (mut tried, mut bad) = (Vec::new(), Vec::new());
+    for (id, is_harmful, standing) in rows.filter(|(_, is_harmful, _)| *is_harmful) {
+        if !is_harmful || matches!(standing, Standing::NotShown(_)) {
+            continue;
+        }
+        tried.push(id);
+        if matches!(standing, Standing::Proposed | Standing::Choice) {
+            bad.push(id);
+        }
+    }
+    let why = if bad.is_empty() {
+        format!("tried and not proposed: {}", tried.join(", "))
+    } else {
+        format!("proposed: {}", bad.join(", "))
+    };
+    let claim = Claim::judged(
+        HARM,
+        TUNING,
+        "settings known to harm a buffer are not proposed: those that are",
+        (Bound::Exactly, 0.0, Unit::Count),
+        bad.len() as f64,
+        why,
+    );
+    if tried.is_empty() { claim.not_shown("none of them was tried") } else { claim }
+}
+
+/// Whether what is proposed is better together, and in nothing worse.
+fn together(outcomes: Option<&[Tried]>) -> Claim {
+    let statement = "what is proposed, together, is worse than today in nothing: figures that are worse";
+    let judged_by = (Bound::Exactly, 0.0, Unit::Count);
+    let Some(outcomes) = outcomes else {
+        return Claim::judged(TOGETHER, TUNING, statement, judged_by, 0.0, "")
+            .not_shown("nothing is proposed: today's settings stand");
+    };
+    let effects = || outcomes.iter().flat_map(|(_, outcome)| &outcome.effects);
+    let worse = effects().filter(|effect| effect.turn == Turn::Worse).count();
+    Claim::judged(TOGETHER, TUNING, statement, judged_by, worse as f64, told(outcomes))
+}
+
+/// Every effect in every work, in a sentence.
+fn told(tried: &[Tried]) -> String {
+    let of = |(work, outcome): &Tried| {
+        let effects: Vec<String> = outcome.effects.iter().map(effect).collect();
+        format!("{}: {}", work.name(), effects.join(", "))
+    };
+    tried.iter().map(of).collect::<Vec<_>>().join("; ")
+}
+
+/// What is proposed against a server as it comes.
+fn stock(tried: &[Tried]) -> Evidence {
+    let rows = tried.iter().flat_map(|(work, outcome)| {
+        outcome.effects.iter().map(|effect| {
+            let figure =
+                |value: f64| format!("{}{}", thousands(value, effect.metric.digits()), effect.metric.unit());
+            vec![
+                work.name().to_owned(),
+                effect.metric.name().to_owned(),
+                figure(effect.today),
+                figure(effect.candidate),
+                percents(effect),
+            ]
+        })
+    });
+    Evidence::Table {
+        title: "The profile with what is proposed, against a server as Debian ships it with an AOF; both under always".into(),
+        columns: ["work", "figure", "as it comes", "tuned", "gain"].map(str::to_owned).into(),
+        rows: rows.collect(),
+    }
+}
+
+/// `events/s in +4.1 % (1.2 to 7.0)`.
+pub(super) fn effect(effect: &Effect) -> String {
+    format!("{} {}", effect.metric.name(), percents(effect))
+}
+
+fn percents(effect: &Effect) -> String {
+    let percent = |ratio: f64| (ratio - 1.0) * 100.0;
+    let gain = effect.gain;
+    format!("{:+.1} % ({:+.1} to {:+.1})", percent(gain.mid), percent(gain.low), percent(gain.high))
+}
+
+/// What an outcome gains, for a comment of one line.
+pub(super) fn gains(outcome: &Outcome) -> String {
+    let better = outcome.effects.iter().filter(|effect| effect.turn == Turn::Better);
+    better.map(effect).collect::<Vec<_>>().join(", ")
+}
+
+fn standing(row: &Row) -> String {
+    match &row.standing {
+        Standing::Proposed => "proposed".into(),
+        Standing::Choice => "yours to choose".into(),
+        Standing::AsItIs => "as it is".into(),
+        Standing::NoDifference => "no difference seen".into(),
+        Standing::NotAgain => "better once, and not again".into(),
+        Standing::Worse => "worse".into(),
+        Standing::Rejected(_) => "rejected: loses a proof".into(),
+        Standing::NotShown(why) => format!("not shown: {why}"),
+    }
+}
+
+/// What was decided where there is a difference, and by which figure.
+fn decisions(rows: &[Row]) -> Evidence {
+    let is_told = |row: &&Row| !matches!(row.standing, Standing::NoDifference | Standing::AsItIs);
+    let row = |row: &Row| {
+        let told = row.outcome.as_ref().and_then(decisive).map_or("–".into(), effect);
+        vec![row.candidate.id.into(), told, standing(row)]
+    };
+    Evidence::Table {
+        title: format!(
+            "Settings against today's: by how much the figure that decides is better (above 0), with its interval of {:.1} %",
+            CONFIDENCE * 100.0
+        ),
+        columns: ["candidate", "effect", "verdict"].map(str::to_owned).into(),
+        rows: rows.iter().filter(is_told).map(row).collect(),
+    }
+}
+
+fn no_difference(rows: &[Row]) -> Evidence {
+    let of = |standing: &Standing| {
+        let ids: Vec<&str> =
+            rows.iter().filter(|row| row.standing == *standing).map(|row| row.candidate.id).collect();
+        if ids.is_empty() { "none".into() } else { ids.join(", ") }
+    };
+    let text = format!(
+        "no difference seen: {}. As it is today: {}",
+        of(&Standing::NoDifference),
+        of(&Standing::AsItIs)
+    );
+    Evidence::Note { text }
+}
+
+/// The figure that is worst where one is worse, else that which is best, else the first.
+fn decisive(outcome: &Outcome) -> Option<&Effect> {
+    let by_gain = |a: &&Effect, b: &&Effect| a.gain.mid.total_cmp(&b.gain.mid);
+    let of = |turn| outcome.effects.iter().filter(move |effect| effect.turn == turn);
+    of(Turn::Worse).min_by(by_gain).or_else(|| of(Turn::Better).max_by(by_gain)).or(outcome.effects.first())
+}
+
+/// Every figure of every candidate.
+fn figures(rows: &[Row]) -> Evidence {
+    let all = rows.iter().flat_map(|row| {
+        let outcome = row.outcome.iter();
+        outcome.flat_map(move |outcome| {
+            outcome.effects.iter().map(move |effect| {
+                let metric = effect.metric;
+                let figure = |value: f64| format!("{}{}", thousands(value, metric.digits()), metric.unit());
+                vec![
+                    row.candidate.id.to_owned(),
+                    metric.name().to_owned(),
+                    figure(effect.today),
+                    figure(effect.candidate),
+                    percents(effect),
+                    outcome.rounds.to_string(),
+                ]
+            })
+        })
+    });
+    Evidence::Table {
+        title: "Every figure: medians of both sides, and the gain by pairs; a round is four legs, today, tried, tried, today"
+            .into(),
+        columns: ["candidate", "figure", "today", "tried", "gain", "rounds"].map(str::to_owned).into(),
+        rows: all.collect(),
+    }
+}
+
+/// What was tried instead of what, why, what it could cost, and what guards it.
+fn wishes(rows: &[Row]) -> Evidence {
+    let row = |row: &Row| {
+        vec![
+            row.candidate.id.into(),
+            row.from.clone(),
+            row.to.clone(),
+            row.candidate.hope.into(),
+            row.candidate.cost.into(),
+            row.guard.words(),
+        ]
+    };
+    Evidence::Table {
+        title: "What was tried instead of what, why, what it could cost, and whether it lost a proof".into(),
+        columns: ["candidate", "today", "tried", "hope", "cost", "guard"].map(str::to_owned).into(),
+        rows: rows.iter().map(row).collect(),
+    }
+}
+
+fn guards(rows: &[Row]) -> Vec<Evidence> {
+    let lost = rows.iter().filter_map(|row| match &row.standing {
+        Standing::Rejected(what) => Some(format!("{} is rejected: {what}", row.candidate.id)),
+        _ => None,
+    });
+    lost.map(|text| Evidence::Note { text }).collect()
+}
+
+/// What to set.
+fn proposed(bench: &Bench<'_>, proposal: &Proposal) -> Evidence {
+    let lines = proposal.lines();
+    let text = if lines.is_empty() {
+        format!("proposed: nothing; today's {} settings stand", bench.settings.len())
+    } else {
+        format!("proposed: {}", lines.join("; "))
+    };
+    Evidence::Note { text }
+}

@@ -1,0 +1,265 @@
+//! Candidates tried: each against today, then guarded, then those that are left together.
+
+use super::Bench;
+use anyhow::Context as _;
+
+use super::arm::{Arm, Bare, Over};
+use super::catalogue::{Candidate, Change, Guard, Measured};
+use super::client::Client;
+use super::experiment::{self, Outcome, Side, Turn};
+use super::guard::{self, Guarded};
+use super::leg::{Cut, Work};
+use super::proposal::Proposal;
+use super::settings::Settings;
+use crate::proof::target::Target;
+use crate::server;
+
+/// Where a candidate stands in the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Better in something, worse in nothing, and no proof lost.
+    Proposed,
+    /// The same, at a price that no figure here shows.
+    Choice,
+    /// It is so today.
+    AsItIs,
+    /// None was seen.
+    NoDifference,
+    /// It was better, and in a second experiment it was not.
+    NotAgain,
+    /// Worse in something.
+    Worse,
+    /// It loses a proof.
+    Rejected(String),
+    /// It could not be tried.
+    NotShown(String),
+}
+
+/// A candidate, and what came of it.
+pub struct Row {
+    pub candidate: &'static Candidate,
+    /// What there is today, and what there would be.
+    pub from: String,
+    pub to: String,
+    pub outcome: Option<Outcome>,
+    pub guard: Guarded,
+    pub standing: Standing,
+}
+
+/// Each against today.
+pub(super) fn all(bench: &Bench<'_>, candidates: &[&'static Candidate]) -> anyhow::Result<Vec<Row>> {
+    bench.on.progress.begin("settings, each against today's", candidates.len() as u64);
+    let mut rows = Vec::new();
+    for candidate in candidates {
+        anyhow::ensure!(!server::ending(), "interrupted");
+        rows.push(one(bench, candidate).with_context(|| format!("trying {}", candidate.id))?);
+        bench.on.progress.at(rows.len() as u64);
+    }
+    Ok(rows)
+}
+
+fn one(bench: &Bench<'_>, candidate: &'static Candidate) -> anyhow::Result<Row> {
+    let (from, to) = (from(bench, candidate), candidate.to(&bench.client));
+    let row = |outcome, standing| Row {
+        candidate,
+        from: from.clone(),
+        to: to.clone(),
+        outcome,
+        guard: Guarded::NotNeeded,
+        standing,
+    };
+    if let Some(why) = hindrance(bench, candidate) {
+        return Ok(row(None, Standing::NotShown(why)));
+    }
+    if is_so(bench, candidate) {
+        return Ok(row(None, Standing::AsItIs));
+    }
+    let measured = match sides(bench, candidate) {
+        Ok((today, other)) => measure(bench, candidate.measured, today, other)?,
+        // Not a value for this server, or not one for this machine.
+        Err(error) if !server::ending() => return Ok(row(None, Standing::NotShown(format!("{error:#}")))),
+        Err(error) => return Err(error),
+    };
+    if measured.is_worse() {
+        return Ok(row(Some(measured), Standing::Worse));
+    }
+    if !measured.is_better() {
+        return Ok(row(Some(measured), Standing::NoDifference));
+    }
+    // Of so many candidates one is better by chance now and then; twice it hardly is. And what was chosen because its figures
+    // were good is told by figures that had no part in that.
+    let (today, other) = sides(bench, candidate)?;
+    let again = measure(bench, candidate.measured, today, other)?;
+    let is_again =
+        !again.is_worse() && measured.better().any(|metric| again.turn(metric) == Some(Turn::Better));
+    let standing = match is_again {
+        false => Standing::NotAgain,
+        true if candidate.is_choice => Standing::Choice,
+        true => Standing::Proposed,
+    };
+    Ok(row(Some(again), standing))
+}
+
+/// What there is today.
+fn from(bench: &Bench<'_>, candidate: &Candidate) -> String {
+    match candidate.change {
+        Change::Server { settings, .. } => {
+            let now = |name: &str| bench.settings.get(name).map_or("?", String::as_str).to_owned();
+            settings.iter().map(|(name, _)| now(name)).collect::<Vec<_>>().join(", ")
+        }
+        Change::Client { show, .. } => show(&bench.client),
+    }
+}
+
+/// Why it cannot be tried here.
+fn hindrance(bench: &Bench<'_>, candidate: &Candidate) -> Option<String> {
+    let is_given = matches!(bench.on.target, Target::Given(_));
+    if is_given && candidate.measured == Measured::ByRestart {
+        return Some("it takes restarts, and the server is not ours".into());
+    }
+    let Change::Server { settings, is_live } = candidate.change else { return None };
+    if let Some((name, _)) = settings.iter().find(|(name, _)| !bench.settings.contains_key(*name)) {
+        return Some(format!("this server does not know {name}"));
+    }
+    (is_given && !is_live).then(|| "it is read at the start only, and the server is not ours to start".into())
+}
+
+fn is_so(bench: &Bench<'_>, candidate: &Candidate) -> bool {
+    match candidate.change {
+        Change::Server { settings, .. } => {
+            settings.iter().all(|(name, value)| bench.settings.get(*name).is_some_and(|now| now == value))
+        }
+        Change::Client { change, .. } => {
+            let mut client = bench.client.clone();
+            change(&mut client);
+            client == bench.client
+        }
+    }
+}
+
+/// Both sides of an experiment.
+fn sides(bench: &Bench<'_>, candidate: &Candidate) -> anyhow::Result<(Arm, Arm)> {
+    let (mut client, mut changed) = (bench.client.clone(), Over::live(candidate.both));
+    match candidate.change {
+        Change::Server { settings, is_live } => {
+            let Over { live, .. } = Over::live(settings);
+            if is_live { changed.live.extend(live) } else { changed.at_start = live }
+        }
+        Change::Client { change, .. } => change(&mut client),
+    }
+    arms(bench, &Over::live(candidate.both), &changed, client)
+}
+
+/// Two sides: today's with these settings, and another with those and this client.
+pub(super) fn arms(
+    bench: &Bench<'_>,
+    today: &Over,
+    changed: &Over,
+    client: Client,
+) -> anyhow::Result<(Arm, Arm)> {
+    let on = &bench.on;
+    match on.target {
+        Target::Own(..) => Ok((Arm::own(on, today, bench.client.clone())?, Arm::own(on, changed, client)?)),
+        Target::Given(address) => {
+            // Whatever one side sets, the other sets back.
+            let names = changed.live.iter().chain(&today.live).map(|(name, _)| name);
+            let now: Settings =
+                names.filter_map(|name| Some((name.clone(), bench.settings.get(name)?.clone()))).collect();
+            let with = |over: &Over| {
+                let mut settings = now.clone();
+                settings.extend(over.live.iter().cloned());
+                settings
+            };
+            let arm = |over, client| Arm::given(address, on.name, with(over), client);
+            Ok((arm(today, bench.client.clone()), arm(changed, client)))
+        }
+    }
+}
+
+/// Legs of both sides, in turn.
+pub(super) fn measure(
+    bench: &Bench<'_>,
+    measured: Measured,
+    mut today: Arm,
+    mut other: Arm,
+) -> anyhow::Result<Outcome> {
+    match measured {
+        Measured::By(work) => experiment::run(&bench.plan, |side| match side {
+            Side::Today => today.leg(&bench.course, work),
+            Side::Candidate => other.leg(&bench.course, work),
+        }),
+        Measured::ByRestart => {
+            today.fill(&bench.course)?;
+            other.fill(&bench.course)?;
+            experiment::run(&bench.plan, |side| match side {
+                Side::Today => today.restart(),
+                Side::Candidate => other.restart(),
+            })
+        }
+    }
+}
+
+/// Guards what would be proposed; and what is known to harm, so that the guards are seen to catch it.
+pub(super) fn guard(bench: &Bench<'_>, rows: &mut [Row]) -> anyhow::Result<()> {
+    let is_guarded = |row: &Row| {
+        let is_harmful = row.candidate.is_harmful && !matches!(row.standing, Standing::NotShown(_));
+        row.candidate.guard != Guard::None
+            && (matches!(row.standing, Standing::Proposed | Standing::Choice) || is_harmful)
+    };
+    let guarded: Vec<&'static Candidate> =
+        rows.iter().filter(|row| is_guarded(row)).map(|row| row.candidate).collect();
+    let mut guards = guard::guards(&bench.on, &guarded, &bench.client)?.into_iter();
+    for row in rows.iter_mut().filter(|row| is_guarded(row)) {
+        row.guard = guards.next().unwrap_or(Guarded::NotShown("nothing was tried".into()));
+        match &row.guard {
+            Guarded::Lost(what) => row.standing = Standing::Rejected(what.clone()),
+            // Without its guard nothing is proposed.
+            Guarded::NotShown(why) if row.standing == Standing::Proposed => {
+                row.standing = Standing::NotShown(format!("its guard was not shown: {why}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What an experiment was about, and what came of it.
+pub type Tried = (Work, Outcome);
+
+/// In which work what is proposed is measured.
+const WORKS: [Work; 3] = [Work::Append(Cut::Load), Work::Drain, Work::Operations];
+
+/// What is proposed, all of it at once, against today. None where nothing is.
+pub(super) fn together(bench: &Bench<'_>, proposal: &Proposal) -> anyhow::Result<Option<Vec<Tried>>> {
+    if proposal.is_empty() {
+        return Ok(None);
+    }
+    bench.on.progress.begin("what is proposed, together", WORKS.len() as u64);
+    let mut outcomes = Vec::new();
+    for work in WORKS {
+        let (today, other) = arms(bench, &Over::default(), &proposal.over, proposal.client.clone())?;
+        outcomes.push((work, measure(bench, Measured::By(work), today, other)?));
+        bench.on.progress.at(outcomes.len() as u64);
+    }
+    Ok(Some(outcomes))
+}
+
+/// A server as Debian ships it, but that it keeps an AOF and fsyncs each write.
+const STOCK: [(&str, &str); 3] =
+    [("save", "3600 1 300 100 60 10000"), ("appendonly", "yes"), ("appendfsync", "always")];
+
+/// The profile with what is proposed against a server as it comes, both under `always`.
+pub(super) fn against_stock(bench: &Bench<'_>, proposal: &Proposal) -> anyhow::Result<Vec<Tried>> {
+    let mut over = proposal.over.clone();
+    over.live.retain(|(name, _)| name != "appendfsync");
+    over.live.push(("appendfsync".into(), "always".into()));
+    bench.on.progress.begin("against a server as it comes, both under always", WORKS.len() as u64);
+    let mut outcomes = Vec::new();
+    for work in WORKS {
+        let stock = Arm::bare(&bench.on, &Bare(&STOCK), bench.client.clone())?;
+        let tuned = Arm::own(&bench.on, &over, proposal.client.clone())?;
+        outcomes.push((work, measure(bench, Measured::By(work), stock, tuned)?));
+        bench.on.progress.at(outcomes.len() as u64);
+    }
+    Ok(outcomes)
+}
