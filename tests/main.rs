@@ -62,6 +62,7 @@ mod report_remedy;
 mod server;
 mod structure;
 mod support;
+mod tune;
 mod verify_support;
 mod watch;
 mod watch_support;

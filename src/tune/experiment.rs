@@ -150,3 +150,67 @@ fn median(mut values: Vec<f64>) -> f64 {
         _ => values[half],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::synth::random::Rng;
+
+    fn plan(seed: u64) -> Plan {
+        Plan { looks: vec![8, 14, 24], seed }
+    }
+
+    /// An experiment whose legs are noisy by so much, drift by so much a leg, and differ by a factor.
+    fn played(seed: u64, noise: f64, drift: f64, factor: f64) -> Outcome {
+        let (mut draw, mut legs) = (Rng::new(seed), 0.0);
+        run(&plan(seed), |side| {
+            legs += 1.0;
+            let even = (0..12).map(|_| draw.below(1_000_000) as f64 / 1e6).sum::<f64>() - 6.0;
+            let factor = if side == Side::Candidate { factor } else { 1.0 };
+            Ok(vec![(Metric::Append, 500_000.0 * factor * (noise * even + drift * legs).exp())])
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn where_nothing_differs_hardly_ever_a_difference_is_called() {
+        let called = (0..200).filter(|seed| played(*seed, 0.05, 0.0, 1.0).is_different()).count();
+        assert!(called <= 6, "{called} of 200");
+    }
+
+    #[test]
+    fn five_percent_either_way_are_found_and_what_drifts_is_not() {
+        let found = |factor: f64, turn| {
+            (0..50).filter(|seed| played(*seed, 0.04, 0.0, factor).turn(Metric::Append) == Some(turn)).count()
+        };
+        let (slower, faster) = (found(0.95, Turn::Worse), found(1.05, Turn::Better));
+        assert!(slower >= 45 && faster >= 45, "{slower} and {faster} of 50");
+        let drifts = (0..50).filter(|seed| played(*seed, 0.01, 0.01, 1.0).is_different()).count();
+        assert!(drifts <= 2, "{drifts} of 50");
+    }
+
+    #[test]
+    fn it_ends_as_soon_as_the_answer_is_clear_and_goes_on_while_it_is_not() {
+        assert_eq!(played(1, 0.001, 0.0, 1.0).rounds, 8);
+        assert_eq!(played(1, 0.001, 0.0, 0.5).rounds, 8);
+        assert_eq!(played(1, 0.3, 0.0, 1.0).rounds, 24);
+    }
+
+    #[test]
+    fn better_in_one_figure_and_worse_in_another_is_not_better() {
+        let outcome = run(&plan(1), |side| {
+            let more = if side == Side::Candidate { 1.2 } else { 1.0 };
+            Ok(vec![(Metric::Append, 500_000.0 * more), (Metric::ServerCpu, more)])
+        })
+        .unwrap();
+        assert_eq!(outcome.turn(Metric::Append), Some(Turn::Better));
+        assert_eq!(outcome.turn(Metric::ServerCpu), Some(Turn::Worse));
+        assert!(!outcome.is_better() && outcome.is_worse());
+    }
+
+    #[test]
+    fn a_leg_that_fails_ends_it_with_its_error() {
+        let error = run(&plan(1), |_| anyhow::bail!("the server went")).unwrap_err();
+        assert!(error.to_string().contains("the server went"));
+    }
+}

@@ -42,8 +42,8 @@ pub(super) fn claims(bench: &Bench<'_>, found: &Found<'_>, controls: &Controls) 
         decisions(rows),
         no_difference(rows),
         proposed(bench, found.proposal),
-        stock(found.stock),
     ]);
+    same.evidence.extend((!found.stock.is_empty()).then(|| stock(found.stock)));
     same.evidence.extend([figures(rows), wishes(rows)]);
     same.evidence.extend(guards(rows));
     let mut harm = harm(rows.iter().map(|row| (row.candidate.id, row.candidate.is_harmful, &row.standing)));

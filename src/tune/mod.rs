@@ -133,7 +133,11 @@ impl Run<'_> {
         proposal.add(storm.iter().filter_map(|storm| storm.worth.clone()));
         proposal.add(memory.iter().flat_map(|memory| memory.worth().map(Worth::of)));
         let together = trial::together(&bench, &proposal).context("trying what is proposed together")?;
-        let stock = trial::against_stock(&bench, &proposal).context("against a server as it comes")?;
+        let stock = if whole {
+            trial::against_stock(&bench, &proposal).context("against a server as it comes")?
+        } else {
+            Vec::new()
+        };
         let controls = controls::run(&bench, &sizes).context("controls")?;
         let found =
             judge::Found { rows: &rows, proposal: &proposal, together: together.as_deref(), stock: &stock };
