@@ -14,7 +14,7 @@ use forebay::watch::view::View;
 use forebay::watch::{Subject, serve};
 
 use super::support::{
-    Ledger, address, drain, filled, likes, name, open, options, places, server, tell, until,
+    Ledger, add, address, connection, drain, filled, likes, name, open, options, places, server, tell, until,
 };
 use super::watch_support::Watched;
 
@@ -61,6 +61,53 @@ fn a_buffer_that_is_not_there_yet_has_no_figures_and_gets_them() {
     ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
     writer.close().unwrap();
     watched.until("it has them", |stat| stat["events"] == 40);
+}
+
+#[test]
+fn a_buffer_that_goes_back_is_told_of_and_its_counters_stay() {
+    let (server, mut ledger) = filled(20);
+    let (stream, hash) = (name().stream(Lane::Likes), name().writer(Lane::Likes));
+    let mut own = connection(&server);
+    let drop_oldest = |own: &mut redis::Connection, ever: u64| {
+        redis::cmd("HSET").arg(&hash).arg("trimmed").arg(format!("1 {ever}")).exec(own).unwrap();
+    };
+    drop_oldest(&mut own, 500);
+    let watched = Watched::start(&address(&server));
+    let counter =
+        |name: &str| watched.sample(&format!("forebay_{name}_total{{buffer=\"test\",lane=\"likes\"}}"));
+    let (appended, trimmed) = (|| counter("lane_appended_events"), || counter("lane_trimmed_unread_events"));
+    let setbacks = || watched.sample(r#"forebay_buffer_setbacks_total{buffer="test"}"#);
+    watched.until("it sees the buffer", |stat| stat["events"] == 40);
+    assert_eq!((appended(), trimmed(), setbacks()), (Some(40.0), Some(500.0), Some(0.0)));
+
+    // Less than before.
+    let mut less = redis::pipe();
+    less.atomic().cmd("DEL").arg(&stream).cmd("HSET").arg(&hash).arg("e").arg(10);
+    less.cmd("HSET").arg(&hash).arg("trimmed").arg("1 100").exec(&mut own).unwrap();
+    until("a setback is counted", || setbacks() == Some(1.0));
+    assert_eq!((appended(), trimmed()), (Some(40.0), Some(500.0)));
+    redis::pipe().cmd("HSET").arg(&hash).arg("e").arg(13).exec(&mut own).unwrap();
+    until("what is added to that is counted", || appended() == Some(43.0));
+    drop_oldest(&mut own, 101);
+    until("what is dropped then is counted", || trimmed() == Some(501.0));
+
+    // Gone altogether, and back as a backup has it.
+    tell(&server, "FLUSHALL");
+    watched.until("it says that it was here", |stat| {
+        let text = stat["verdict"]["text"].as_str().unwrap();
+        text.starts_with("It was here until ")
+            && stat["gone_since_ms"].is_u64()
+            && stat["verdict"]["level"] == "bad"
+    });
+    assert!(watched.stat()["warnings"].to_string().contains("less of this buffer than it had"));
+    assert_eq!((appended(), trimmed(), setbacks()), (Some(43.0), Some(501.0), Some(2.0)));
+    drop_oldest(&mut own, 9_000);
+    add(&server, &mut ledger, 10);
+    watched
+        .until("it sees the buffer again", |stat| stat["present"] == true && stat["gone_since_ms"].is_null());
+    until("all of it", || watched.stat()["events"] == 20);
+    assert_eq!(trimmed(), Some(501.0), "dropped long ago");
+    assert!(appended() < Some(43.0 + 20.0 + 1.0) && setbacks() == Some(2.0));
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
             "level": view.verdict.level.name(), "text": view.verdict.text, "why": view.verdict.why,
         },
         "present": stat.map(|stat| !stat.lanes.is_empty()),
+        "gone_since_ms": view.gone_since_ms(),
         "events": stat.and_then(Stat::events),
         "bytes": stat.and_then(|stat| stat.lanes.iter().map(|lane| lane.bytes).sum::<Option<u64>>()),
         "oldest_age_s": stat.and_then(Stat::oldest_age_ms).map(seconds),

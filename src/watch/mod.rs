@@ -3,6 +3,7 @@
 //! | module | is responsible for |
 //! |---|---|
 //! | [`look`] | one look: buffer, server and machine at one moment, or why not |
+//! | [`ever`] | counts that never go back, and how often the server's did |
 //! | [`forecast`] | an hour of looks; rates, and when it is full |
 //! | [`probe`] | how long a PING takes, five times a second |
 //! | [`verdict`] | will it hold? one sentence, with its reasons |
@@ -28,6 +29,7 @@ use crate::buffer::keys::Name;
 use crate::buffer::lock;
 use crate::profile::Profile;
 
+pub mod ever;
 pub mod forecast;
 pub mod json;
 pub mod look;

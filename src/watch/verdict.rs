@@ -73,6 +73,16 @@ pub(super) fn of(view: &View, subject: &Subject) -> Verdict {
         };
         return Verdict { level: Level::Unknown, text, why: vec![why.into()] };
     };
+    if let Some(here_ms) = view.gone_since_ms() {
+        let text = format!(
+            "It was here until {}; now there is no buffer {} on this server.",
+            moment(here_ms, view.at_ms),
+            subject.name
+        );
+        let why = "its keys were deleted, or the server came back without them".to_owned();
+        let others = view.warnings.now().map(|warning| warning.text.clone());
+        return Verdict { level: Level::Bad, text, why: [why].into_iter().chain(others).collect() };
+    }
     if seen.stat.lanes.is_empty() {
         let text = format!("There is no buffer {} on this server yet.", subject.name);
         return Verdict { level: Level::Unknown, text, why: vec!["`forebay append` makes it".into()] };
@@ -124,6 +134,17 @@ fn alone(unread: &Full, hours: f64, seen: &Seen) -> String {
         Full::Now => "It is full.".into(),
         Full::Unknown(why) => format!("It holds for now; for how long is not known: {why}."),
     }
+}
+
+/// A moment as people say it, here: the day only where it is another than that of `now_ms`.
+fn moment(ms: u64, now_ms: u64) -> String {
+    let of = |ms: u64| {
+        let at = jiff::Timestamp::from_millisecond(ms.cast_signed()).unwrap_or_default();
+        at.to_zoned(jiff::tz::TimeZone::system())
+    };
+    let at = of(ms);
+    let day = if at.date() == of(now_ms).date() { "" } else { "%Y-%m-%d " };
+    at.strftime(&format!("{day}%H:%M %Z")).to_string()
 }
 
 /// A time as people say it: two units at the most.

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Subject;
+use super::ever::Ever;
 use super::forecast::{Forecast, History, Point, Rates};
 use super::look::{NotSeen, Seen, now_ms};
 use super::verdict::{self, Verdict};
@@ -37,6 +38,8 @@ pub struct View {
     /// How often the server turned out to be another process than before.
     pub restarts: u64,
     run_id: Option<String>,
+    /// What was ever written, and how often the server had less of it.
+    pub ever: Ever,
     /// An hour of looks.
     pub history: History,
     /// Rates of the last minutes.
@@ -67,6 +70,7 @@ impl View {
             looks: (0, 0),
             restarts: 0,
             run_id: None,
+            ever: Ever::default(),
             history: History::default(),
             rates: Rates::default(),
             forecast: None,
@@ -103,6 +107,11 @@ impl View {
     /// Whether nobody looks any more: each look ends within seconds, whatever it sees.
     pub fn is_old(&self) -> bool {
         self.looked.elapsed() > self.old_after
+    }
+
+    /// When the buffer was last there, where it was once and is gone.
+    pub fn gone_since_ms(&self) -> Option<u64> {
+        self.ever.here_ms.filter(|_| self.seen().is_some_and(|seen| seen.stat.lanes.is_empty()))
     }
 
     /// Milliseconds since a group was last given something, as far as it was seen.
@@ -142,6 +151,7 @@ impl View {
         self.looks.0 += 1;
         (self.last_good, self.down_since_ms) = (Some(self.looked), None);
         let stat = &seen.stat;
+        self.ever.take(stat, self.at_ms);
         let mut point = Point {
             at_ms: stat.at_ms,
             seen_ms: self.at_ms,

@@ -125,6 +125,7 @@ impl Trends {
         let mut wrong = self.server(view);
         wrong.extend(self.groups(view));
         wrong.extend(self.idle(view));
+        wrong.extend(self.setback(view));
         wrong.extend(writers(view));
         wrong.extend(self.fates(view));
         wrong.extend(filled(view));
@@ -195,6 +196,15 @@ impl Trends {
         (appended > 0 && still_ms >= IDLE_MS).then(|| {
             let text = format!("nothing was appended for {}", span(still_ms as f64 / 1_000.0));
             ("idle".into(), Level::Warn, text)
+        })
+    }
+
+    /// Whether the server has less than it had.
+    fn setback(&mut self, view: &View) -> Option<Wrong> {
+        let moved = Moved::note(&mut self.counters, "setbacks", view.ever.setbacks, view.at_ms);
+        moved.has_grown(view.at_ms).then(|| {
+            let text = "the server has less of this buffer than it had: keys were deleted, or it came back with less";
+            ("setback".into(), Level::Bad, text.into())
         })
     }
 

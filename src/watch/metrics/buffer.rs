@@ -1,10 +1,12 @@
 //! The buffer's own figures: all lanes, each lane, each group.
 
+use super::super::ever::Counts;
 use super::super::look::Seen;
 use super::super::view::{View, utilisation};
 use super::{Labels, Sheet};
 use crate::buffer::limit::{Bound, Full, Kind};
 use crate::buffer::stat::{GroupStat, LaneStat};
+use crate::event::lane::Lane;
 
 pub(super) fn add(sheet: &mut Sheet, view: &View) {
     all(sheet, view);
@@ -52,6 +54,13 @@ fn all(sheet: &mut Sheet, view: &View) {
         let values = vec![(sheet.labels(&[]), value)];
         sheet.gauges(&format!("buffer_{name}"), help, values);
     }
+    // From the first scrape on, so that the first setback is growth.
+    let values = vec![(sheet.labels(&[]), Some(view.ever.setbacks as f64))];
+    sheet.counters(
+        "buffer_setbacks_total",
+        "Looks that found a lane with fewer events ever written than before, or gone, since the watcher began",
+        values,
+    );
 }
 
 /// The name of a limit as a label.
@@ -126,14 +135,31 @@ fn lanes(sheet: &mut Sheet, view: &View) {
         let values = of_lanes(sheet, of);
         sheet.gauges(&format!("lane_{name}"), help, values);
     }
+    ever(sheet, view);
+}
+
+/// Counts of the server's, as the watcher has seen them grow: on the server they go back with its data.
+fn ever(sheet: &mut Sheet, view: &View) {
+    type Of = fn(&Counts) -> Option<u64>;
     let counters: [(&str, &'static str, Of); 2] = [
-        ("appended_events", "Events ever appended to a lane", |lane| Some(lane.total as f64)),
-        ("trimmed_unread_events", "Events of a lane ever dropped to make room (trim-oldest)", |lane| {
-            Some(lane.trimmed? as f64)
-        }),
+        (
+            "appended_events",
+            "Events ever appended to a lane; never falls while the watcher runs",
+            Counts::appended,
+        ),
+        (
+            "trimmed_unread_events",
+            "Events of a lane ever dropped to make room (trim-oldest); never falls while the watcher runs",
+            Counts::trimmed,
+        ),
     ];
+    let is_seen = view.seen().is_some();
     for (name, help, of) in counters {
-        let values = of_lanes(sheet, of);
+        let one = |lane: Lane| {
+            let count = of(view.ever.of(lane)).filter(|_| is_seen);
+            (sheet.labels(&[("lane", lane.name())]), count.map(|count| count as f64))
+        };
+        let values = Lane::ALL.into_iter().map(one).collect();
         sheet.counters(&format!("lane_{name}_total"), help, values);
     }
 }

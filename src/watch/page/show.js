@@ -103,8 +103,12 @@ function first(stat) {
   return full.why ? ended(`${met} Why unknown: ${full.why}`) : met;
 }
 
+// Whether a buffer was there that is there no longer.
+const isGone = (stat) => typeof stat.gone_since_ms === 'number';
+
 function nowNote(stat) {
   if (!stat.server.up) return SILENT;
+  if (isGone(stat)) return `It was here until ${moment(stat.gone_since_ms, stat.at_ms)}.`;
   if (stat.present === false) return `There is no buffer ${stat.buffer} on this server yet.`;
   if (stat.in === null || stat.out === null) return 'Rates take some looks to be known.';
   return stat.events === 0 ? 'It is empty.' : '';
@@ -258,7 +262,7 @@ function stateOf({ state, why }, server) {
 const STATES = { gone: 'words gone', 'held back': 'words harm', fenced: 'words gone', failed: 'words harm' };
 
 function lanes(stat) {
-  const none = stat.server.up ? 'There is no lane yet.' : SILENT;
+  const none = stat.server.up ? (isGone(stat) ? 'Its lanes are gone.' : 'There is no lane yet.') : SILENT;
   const isTold = (stat.lanes ?? []).every((lane) => lane.in !== null);
   put(by('lanes-note'), isTold ? '' : 'a rate is – where it cannot be told from the blocks that are held');
   table('lanes', (stat.lanes ?? []).map((lane) => [
