@@ -64,4 +64,5 @@ mod structure;
 mod support;
 mod verify_support;
 mod watch;
+mod watch_refused;
 mod watch_support;

@@ -32,7 +32,7 @@ fn it_shows_what_is_held_by_lane_and_by_group() {
     assert_eq!(watched.sample(&format!("forebay_lane_appended_events_total{likes}")), Some(held));
     assert_eq!(
         watched.sample(&format!("forebay_lane_blocks{likes}")),
-        stat.lanes.iter().find(|lane| lane.lane == Lane::Likes).map(|lane| lane.blocks as f64)
+        stat.lanes.iter().find(|lane| lane.lane == Lane::Likes).and_then(|lane| Some(lane.blocks? as f64))
     );
     // A name is somebody's input: it comes as text, in quotes.
     let group = r#"{buffer="test",lane="likes",group="g\"1\\\n<b>"}"#;

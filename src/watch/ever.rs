@@ -37,6 +37,11 @@ impl Ever {
         let mut is_less = false;
         for lane in Lane::ALL {
             let found = stat.lanes.iter().find(|found| found.lane == lane);
+            if found.is_none() && !stat.is_whole {
+                // Nobody can say whether it is there.
+                self.lanes[lane.index()].hide();
+                continue;
+            }
             is_less |= self.lanes[lane.index()].take(found);
         }
         self.setbacks += u64::from(is_less);
@@ -70,7 +75,12 @@ impl Counts {
             return self.appended.last.take().is_some();
         };
         self.trimmed.note(lane.trimmed);
-        self.appended.note(Some(lane.total))
+        self.appended.note(lane.total)
+    }
+
+    /// Notes that nothing is known of the lane now.
+    fn hide(&mut self) {
+        (self.appended.is_known, self.trimmed.is_known) = (false, false);
     }
 }
 

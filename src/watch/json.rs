@@ -26,7 +26,7 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
         "verdict": {
             "level": view.verdict.level.name(), "text": view.verdict.text, "why": view.verdict.why,
         },
-        "present": stat.map(|stat| !stat.lanes.is_empty()),
+        "present": stat.and_then(Stat::is_there),
         "gone_since_ms": view.gone_since_ms(),
         "events": stat.and_then(Stat::events),
         "bytes": stat.and_then(|stat| stat.lanes.iter().map(|lane| lane.bytes).sum::<Option<u64>>()),
@@ -39,12 +39,12 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
         "groups": stat.map_or_else(Vec::new, |stat| {
             let group = |group: &super::view::Group| json!({
                 "group": group.name, "lanes": group.lanes, "unread_events": group.unread_events,
-                "behind_s": seconds(group.behind_ms), "pending_blocks": group.pending_blocks,
+                "behind_s": group.behind_ms.map(seconds), "pending_blocks": group.pending_blocks,
                 "pending_age_s": group.pending_age_ms.map(seconds), "consumers": group.consumers,
             });
             groups(stat).iter().map(group).collect()
         }),
-        "groups_more": stat.map_or(0, |stat| stat.groups_hidden),
+        "groups_more": stat.map_or(Some(0), |stat| stat.groups_hidden),
         "writers": view.heard.writers.iter().map(writer).collect::<Vec<_>>(),
         "unknown": unknown(view),
         "warnings": view.warnings.all().map(|warning| json!({
@@ -81,9 +81,8 @@ pub fn unknown(view: &View) -> Vec<String> {
             unknown.push(format!("{}: {why}", kind.name()));
         }
     }
-    if seen.clock_offset_s.abs() > CLOCK_OFFSET_S {
-        let (by, offset) =
-            (if seen.clock_offset_s > 0.0 { "ahead" } else { "behind" }, seen.clock_offset_s.abs());
+    if let Some(offset) = seen.clock_offset_s.filter(|offset| offset.abs() > CLOCK_OFFSET_S) {
+        let (by, offset) = (if offset > 0.0 { "ahead" } else { "behind" }, offset.abs());
         unknown
             .push(format!("the server's clock is {offset:.0} s {by} of this one; ages are by the server's"));
     }

@@ -32,8 +32,8 @@ pub struct Seen {
     pub limits: Limits,
     /// How long the look took.
     pub took: Duration,
-    /// Seconds that the server's clock is ahead of the watcher's.
-    pub clock_offset_s: f64,
+    /// Seconds that the server's clock is ahead of the watcher's; none where it does not say.
+    pub clock_offset_s: Option<f64>,
 }
 
 /// Why a look saw no buffer.
@@ -61,7 +61,7 @@ impl Seen {
 
     /// What could not be seen because the server refuses this user the command.
     pub fn refused(&self) -> impl Iterator<Item = &String> {
-        self.stat.refused.iter().chain(&self.server.refused)
+        self.server.refused.iter().chain(&self.stat.refused)
     }
 }
 
@@ -98,7 +98,7 @@ impl<'a> Looker<'a> {
             measured.bytes_per_event = Ok(bytes);
         }
         let limits = Limits::of(&measured);
-        let clock_offset_s = (stat.at_ms as f64 - now_ms() as f64) / 1_000.0;
+        let clock_offset_s = stat.at_ms.map(|at_ms| (at_ms as f64 - now_ms() as f64) / 1_000.0);
         Ok(Seen { stat, server, machine, limits, took, clock_offset_s })
     }
 }

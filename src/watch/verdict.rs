@@ -83,6 +83,12 @@ pub(super) fn of(view: &View, subject: &Subject) -> Verdict {
         let others = view.warnings.now().map(|warning| warning.text.clone());
         return Verdict { level: Level::Bad, text, why: [why].into_iter().chain(others).collect() };
     }
+    if seen.stat.is_there().is_none() {
+        let refused: Vec<&str> = seen.refused().map(String::as_str).collect();
+        let why = format!("the server refuses {} to this user", refused.join(", "));
+        let text = format!("Nobody can tell whether there is a buffer {} on this server.", subject.name);
+        return Verdict { level: Level::Unknown, text, why: vec![why] };
+    }
     if seen.stat.lanes.is_empty() {
         let text = format!("There is no buffer {} on this server yet.", subject.name);
         return Verdict { level: Level::Unknown, text, why: vec!["`forebay append` makes it".into()] };

@@ -177,7 +177,7 @@ impl Trends {
                 *stands = (group.given, view.at_ms);
             }
             let still_ms = view.at_ms.saturating_sub(stands.1);
-            if unread > 0 && still_ms >= STOPPED_MS && group.behind_ms >= STOPPED_MS {
+            if unread > 0 && still_ms >= STOPPED_MS && group.behind_ms >= Some(STOPPED_MS) {
                 let name = &group.name;
                 let told = span(still_ms as f64 / 1_000.0);
                 let text = format!("group {name} was given nothing for {told}; {unread} events wait for it");
@@ -189,8 +189,7 @@ impl Trends {
 
     /// Whether nothing comes in.
     fn idle(&mut self, view: &View) -> Option<Wrong> {
-        let lanes = &view.seen()?.stat.lanes;
-        let appended = lanes.iter().map(|lane| lane.total).fold(0, u64::saturating_add);
+        let appended = view.seen()?.stat.total()?;
         let moved = Moved::note(&mut self.counters, "appended", appended, view.at_ms);
         let still_ms = view.at_ms.saturating_sub(moved.at_ms);
         (appended > 0 && still_ms >= IDLE_MS).then(|| {

@@ -25,7 +25,11 @@ fn all(sheet: &mut Sheet, view: &View) {
     let stat = seen.map(|seen| &seen.stat);
     let held = stat.filter(|stat| !stat.lanes.is_empty());
     let figures = [
-        ("present", "1 where any lane was ever written", stat.map(|stat| f64::from(!stat.lanes.is_empty()))),
+        (
+            "present",
+            "1 where any lane was ever written",
+            stat.and_then(|stat| stat.is_there().map(f64::from)),
+        ),
         ("events", "Events held", held.and_then(|stat| Some(stat.events()? as f64))),
         (
             "bytes",
@@ -121,7 +125,7 @@ fn lanes(sheet: &mut Sheet, view: &View) {
     };
     let gauges: [(&str, &'static str, Of); 6] = [
         ("events", "Events held of a lane", |lane| Some(lane.events? as f64)),
-        ("blocks", "Blocks held of a lane", |lane| Some(lane.blocks as f64)),
+        ("blocks", "Blocks held of a lane", |lane| Some(lane.blocks? as f64)),
         ("bytes", "Memory of a lane's stream, by the server's own estimate", |lane| Some(lane.bytes? as f64)),
         ("oldest_age_seconds", "Seconds since a lane's oldest block was stored", |lane| {
             lane.oldest_age_ms.map(seconds)
@@ -174,7 +178,7 @@ fn groups(sheet: &mut Sheet, view: &View) {
         (
             "behind_seconds",
             "Seconds since the oldest block was stored that a group was not given; 0 where it was given all",
-            |group| Some(seconds(group.behind_ms)),
+            |group| group.behind_ms.map(seconds),
         ),
         ("pending_blocks", "Blocks given to a group and not acknowledged", |group| {
             Some(group.pending_blocks? as f64)
@@ -203,7 +207,7 @@ fn groups(sheet: &mut Sheet, view: &View) {
         "Seconds since a group was last given a block of any lane, as far as the watcher has seen it",
         still,
     );
-    let hidden = view.seen().map(|seen| seen.stat.groups_hidden as f64);
+    let hidden = view.seen().and_then(|seen| Some(seen.stat.groups_hidden? as f64));
     let values = vec![(sheet.labels(&[]), hidden)];
     sheet.gauges(
         "groups_hidden",

@@ -109,6 +109,6 @@ fn watcher(sheet: &mut Sheet, view: &View) {
     sheet.gauge(
         "watch_clock_offset_seconds",
         "The server's clock, less the watcher's",
-        seen.map(|seen| seen.clock_offset_s),
+        seen.and_then(|seen| seen.clock_offset_s),
     );
 }
