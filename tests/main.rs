@@ -64,5 +64,6 @@ mod structure;
 mod support;
 mod verify_support;
 mod watch;
+mod watch_crowd;
 mod watch_refused;
 mod watch_support;

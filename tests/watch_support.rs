@@ -39,7 +39,7 @@ impl Watched {
         let watch = Watch::start(subject).unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, flag) = (watch.shared(), Arc::clone(&stop));
-        let thread = std::thread::spawn(move || served.run(shared, || flag.load(Relaxed)).unwrap());
+        let thread = std::thread::spawn(move || served.run(shared, || flag.load(Relaxed)));
         let watched = Self { at, _watch: watch, stop, thread: Some(thread) };
         watched.until("the first look", |stat| !stat["server"]["up"].is_null() && looked(stat));
         watched

@@ -68,7 +68,7 @@ impl WatchVerb {
         if !at.ip().is_loopback() && !global.quiet {
             say::tell("forebay: whoever can reach this address can read it: there is no password");
         }
-        served.run(watch.shared(), || stop.load(Relaxed)).context("answering")?;
+        served.run(watch.shared(), || stop.load(Relaxed));
         Ok(exit::OK)
     }
 }

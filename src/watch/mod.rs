@@ -12,10 +12,11 @@
 //! | [`metrics`] | the view as `OpenMetrics` text |
 //! | [`json`] | the view for the page and for programs |
 //! | [`serve`] | HTTP |
+//! | `crowd` | connections to it: how many, and for how long |
 //!
 //! Constraints: it reads only, and through `buffer` alone. No answer waits for the server: a thread looks, answers come from
 //! its last look. What is not known is absent or null, never 0. Memory is bounded: an hour of looks, 100 groups of a
-//! lane, 64 writers.
+//! lane, 1,024 writers; and so are connections.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -29,6 +30,7 @@ use crate::buffer::keys::Name;
 use crate::buffer::lock;
 use crate::profile::Profile;
 
+mod crowd;
 pub mod ever;
 pub mod forecast;
 pub mod json;

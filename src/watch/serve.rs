@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::WatchStream;
 
-use super::{Shared, json, metrics};
+use super::{Shared, crowd, json, metrics};
 
 /// Pages that may follow at once.
 const FOLLOWERS_MAX: usize = 64;
@@ -67,15 +67,16 @@ impl Served {
     }
 
     /// Answers until `is_over`, which is asked often.
-    pub fn run(self, shared: Arc<Shared>, is_over: impl Fn() -> bool) -> std::io::Result<()> {
+    pub fn run(self, shared: Arc<Shared>, is_over: impl Fn() -> bool) {
         let app = App { shared, followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)) };
-        self.answer(router(app), is_over)
+        self.answer(&router(app), is_over);
     }
 
     /// The same with answers of somebody else's.
-    pub fn answer(self, router: Router, is_over: impl Fn() -> bool) -> std::io::Result<()> {
+    pub fn answer(self, router: &Router, is_over: impl Fn() -> bool) {
         const ASK: Duration = Duration::from_millis(100);
-        self.runtime.block_on(async move {
+        let Self { runtime, listener } = self;
+        runtime.block_on(async {
             let over = async {
                 while !is_over() {
                     tokio::time::sleep(ASK).await;
@@ -83,10 +84,10 @@ impl Served {
             };
             // Whoever follows would be waited for: the runtime's end is theirs too.
             tokio::select! {
-                served = axum::serve(self.listener, router).into_future() => served,
-                () = over => Ok(()),
+                never = crowd::serve(&listener, router) => match never {},
+                () = over => {}
             }
-        })
+        });
     }
 }
 

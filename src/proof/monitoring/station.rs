@@ -60,7 +60,7 @@ impl Default for Ground {
 struct Watching {
     watch: Watch,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<std::io::Result<()>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Drop for Watching {
