@@ -65,5 +65,6 @@ mod support;
 mod verify_support;
 mod watch;
 mod watch_crowd;
+mod watch_names;
 mod watch_refused;
 mod watch_support;

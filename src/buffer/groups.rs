@@ -6,6 +6,7 @@ use redis::{RedisError, Value};
 
 use super::ask::{Asker, Refused, Sought};
 use super::entry::Id;
+use super::shown::shown;
 use crate::event::lane::Lane;
 
 /// A group on a lane at one moment.
@@ -13,7 +14,7 @@ use crate::event::lane::Lane;
 pub struct GroupStat {
     /// Its lane.
     pub lane: Lane,
-    /// Its name.
+    /// Its name; of one that is no text, or long, its beginning and a hash.
     pub group: String,
     /// The last block that it was given, or the place from which it began to read.
     pub given: Option<Id>,
@@ -32,7 +33,7 @@ pub struct GroupStat {
 
 /// A row of XINFO GROUPS, as far as it matters.
 struct Row {
-    name: String,
+    name: Vec<u8>,
     delivered: String,
     consumers: u64,
 }
@@ -81,7 +82,7 @@ pub(super) fn look(
         }
         // Proof: it was put there just now, if it was not there before.
         let next = next.get(&row.delivered).unwrap_or(&Ok(None));
-        match group(asker, lane, at_ms, total, next, row) {
+        match group(asker, lane, at_ms, total, next, &row) {
             Ok(group) => groups.push(group),
             // It was deleted since it was listed.
             Err(error) if error.code() == Some("NOGROUP") => {}
@@ -97,7 +98,7 @@ fn group(
     at_ms: Option<u64>,
     total: Option<u64>,
     next: &Sought,
-    row: Row,
+    row: &Row,
 ) -> Result<GroupStat, RedisError> {
     let key = asker.name.stream(lane);
     let pending: Option<(u64, Option<String>, Option<String>, Value)> =
@@ -113,7 +114,7 @@ fn group(
     Ok(GroupStat {
         lane,
         given: Id::parse(&row.delivered),
-        group: row.name,
+        group: shown(&row.name),
         unread_events: match next {
             Err(Refused) => None,
             Ok(None) => Some(0),

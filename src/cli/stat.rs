@@ -81,7 +81,7 @@ impl Stat {
         let text = if global.json {
             format!("{}\n", as_json(&name.to_string(), &now, &rates, &standing))
         } else {
-            as_text(&name.to_string(), &now, &rates, &standing)
+            say::printable(&as_text(&name.to_string(), &now, &rates, &standing))
         };
         say::result(&text).context(say::STDOUT)?;
         Ok(exit::OK)
@@ -255,7 +255,7 @@ fn groups(groups: &[GroupStat]) -> String {
     let mut table = plain(&["group", "lane", "unread", "pending blocks", "oldest", "consumers"]);
     for group in groups {
         table.add_row(vec![
-            short(&group.group),
+            short(&say::printable(&group.group).replace('\n', "\\n")),
             group.lane.name().to_owned(),
             or_unknown(group.unread_events, |events| events.to_string()),
             or_unknown(group.pending_blocks, |blocks| blocks.to_string()),

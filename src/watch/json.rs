@@ -14,6 +14,7 @@ use crate::buffer::stat::{LaneStat, Stat};
 pub fn stat(view: &View, subject: &Subject) -> Value {
     let (seen, profile) = (view.seen(), &subject.profile);
     let stat = seen.map(|seen| &seen.stat);
+    let writers = told(&view.heard.writers);
     json!({
         "schema": 1, "at_ms": view.at_ms, "look_age_s": view.look_age_s(),
         "every_s": subject.every.as_secs_f64(),
@@ -45,7 +46,8 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
             groups(stat).iter().map(group).collect()
         }),
         "groups_more": stat.map_or(Some(0), |stat| stat.groups_hidden),
-        "writers": view.heard.writers.iter().map(writer).collect::<Vec<_>>(),
+        "writers": writers.iter().map(|heard| writer(heard)).collect::<Vec<_>>(),
+        "writers_more": view.heard.writers.len() - writers.len(),
         "unknown": unknown(view),
         "warnings": view.warnings.all().map(|warning| json!({
             "at_ms": warning.at_ms, "level": warning.level.name(), "text": warning.text,
@@ -88,6 +90,9 @@ pub fn unknown(view: &View) -> Vec<String> {
     }
     unknown
 }
+
+/// Writers that an answer has at most; beyond them it says how many there are.
+const WRITERS_TOLD: usize = 64;
 
 /// Clocks further apart than that are told.
 const CLOCK_OFFSET_S: f64 = 5.0;
@@ -163,6 +168,15 @@ fn lane(lane: &LaneStat) -> Value {
         "oldest_age_s": lane.oldest_age_ms.map(seconds), "in": lane.events_per_second_in,
         "appended": lane.total, "damaged": lane.damaged.len(),
     })
+}
+
+/// Writers that are told one by one: those heard last, by id.
+fn told(writers: &[WriterHeard]) -> Vec<&WriterHeard> {
+    let mut told: Vec<&WriterHeard> = writers.iter().collect();
+    told.sort_by_key(|writer| writer.heard_ago);
+    told.truncate(WRITERS_TOLD);
+    told.sort_by(|a, b| a.id.cmp(&b.id));
+    told
 }
 
 fn writer(writer: &WriterHeard) -> Value {

@@ -6,6 +6,7 @@ use super::verdict::{ALMOST_FULL, FILLING, Level, span};
 use super::view::{GONE, View, groups, utilisation};
 use crate::buffer::entry::Id;
 use crate::buffer::fates::{Fates, State};
+use crate::buffer::hear::WRITERS_MAX;
 
 /// Warnings that are kept.
 const KEPT: usize = 20;
@@ -217,6 +218,13 @@ impl Trends {
             ("unreadable", sum(|fates| fates.unreadable), "of a spill folder could not be read again"),
         ];
         let mut wrong = Vec::new();
+        let forgotten = view.heard.forgotten;
+        if Moved::note(&mut self.counters, "forgotten", forgotten, view.at_ms).has_grown(view.at_ms) {
+            let text = format!(
+                "more writers than {WRITERS_MAX} speak at once: some of what becomes of their events is not counted"
+            );
+            wrong.push(("forgotten".into(), Level::Warn, text));
+        }
         for (name, count, what) in counts {
             if Moved::note(&mut self.counters, name, count, view.at_ms).has_grown(view.at_ms) {
                 wrong.push((name.into(), Level::Bad, format!("{count} events {what}")));

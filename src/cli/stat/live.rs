@@ -35,7 +35,8 @@ pub(super) fn run(subject: Subject, global: &Global) -> anyhow::Result<u8> {
             shared.with_view(|view| format!("{}\n", json::stat(view, shared.subject())))
         } else {
             let clear = if std::io::stdout().is_terminal() { CLEAR } else { "" };
-            format!("{clear}{}\n", shared.with_view(|view| shown(view, shared.subject())))
+            let shown = shared.with_view(|view| shown(view, shared.subject()));
+            format!("{clear}{}\n", say::printable(&shown))
         };
         let mut out = std::io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -246,6 +246,8 @@ function groups(stat) {
 }
 
 function writers(stat) {
+  const more = stat.writers_more ?? 0;
+  put(by('writers-note'), more > 0 ? `${count(more)} more are not shown` : '');
   table('writers', (stat.writers ?? []).map((writer) => [
     writer.id, stateOf(writer, stat.server),
     `${age(writer.heard_s)} ago`, span(writer.age_s), count(writer.acknowledged), count(writer.spilled),
