@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
+use std::time::Duration;
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::stat::Stat;
 use forebay::buffer::writer;
+use forebay::deploy::rules::rules;
 use forebay::event::lane::Lane;
 use forebay::profile::{self, Profile};
 use forebay::watch::metrics::families;
@@ -14,9 +16,10 @@ use forebay::watch::view::View;
 use forebay::watch::{Subject, serve};
 
 use super::support::{
-    Ledger, add, address, connection, drain, filled, likes, name, open, options, places, server, tell, until,
+    Ledger, add, address, connection, drain, filled, likes, name, open, options, places, server, tell,
+    until,
 };
-use super::watch_support::Watched;
+use super::watch_support::{EVERY, Watched};
 
 #[test]
 fn it_shows_what_is_held_by_lane_and_by_group() {
@@ -279,7 +282,7 @@ fn a_page_that_follows_hears_of_each_look() {
 fn every_metric_is_in_the_documentation_and_none_else() {
     let profile = Profile::load(profile::DEFAULT).unwrap();
     let address = Address::parse("redis://127.0.0.1:1").unwrap();
-    let subject = Subject { address, name: name(), profile, every: std::time::Duration::from_secs(1) };
+    let subject = Subject { address, name: name(), profile, every: Duration::from_secs(1) };
     let told = families(&View::new(&subject), &subject, &Counted::default());
     let told: BTreeSet<String> = told.into_iter().map(|family| family.name).collect();
     let docs = include_str!("../docs/monitoring.md");
@@ -287,6 +290,28 @@ fn every_metric_is_in_the_documentation_and_none_else() {
     let documented: BTreeSet<String> =
         rows.filter_map(|row| row.split('`').next()).map(|name| format!("forebay_{name}")).collect();
     assert_eq!(told, documented);
+}
+
+#[test]
+fn the_lines_that_rules_have_for_latency_are_bounds_of_the_probe() {
+    let server = server(&[]);
+    for p95_ms in [50, 37, 3, 4_000] {
+        let mut profile = Profile::load(profile::DEFAULT).unwrap();
+        profile.load.p95_max = Duration::from_millis(p95_ms);
+        let rules = rules(&profile, 1.0);
+        let lines = rules.iter().filter(|rule| rule.expr.contains("forebay_probe_seconds_bucket"));
+        let lines: Vec<f64> =
+            lines.map(|rule| rule.expr.rsplit("> ").next().unwrap().parse().unwrap()).collect();
+        assert_eq!(lines.len(), 2, "{rules:?}");
+        let served = serve::Served::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let watched = Watched::held_to(profile, served, &address(&server), EVERY);
+        let text = watched.get("/metrics");
+        let buckets = text.lines().filter_map(|line| line.strip_prefix("forebay_probe_seconds_bucket{le=\""));
+        let bounds: Vec<f64> =
+            buckets.map(|line| line.split('"').next().unwrap().parse().unwrap_or(f64::INFINITY)).collect();
+        assert!(lines.iter().all(|line| bounds.contains(line)), "{lines:?} in {bounds:?}");
+        assert!(bounds.is_sorted() && bounds.windows(2).all(|two| two[0] < two[1]), "{bounds:?}");
+    }
 }
 
 #[test]

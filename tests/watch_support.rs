@@ -33,7 +33,11 @@ impl Watched {
 
     /// One at this place that looks so often.
     pub fn at(served: Served, address: &Address, every: Duration) -> Self {
-        let profile = Profile::load(profile::DEFAULT).unwrap();
+        Self::held_to(Profile::load(profile::DEFAULT).unwrap(), served, address, every)
+    }
+
+    /// The same, held against a profile.
+    pub fn held_to(profile: Profile, served: Served, address: &Address, every: Duration) -> Self {
         let subject = Subject { address: address.clone(), name: name(), profile, every };
         let at = served.address().unwrap();
         let watch = Watch::start(subject).unwrap();

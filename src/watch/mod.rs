@@ -81,7 +81,7 @@ impl Watch {
     pub fn start(subject: Subject) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             view: Mutex::new(View::new(&subject)),
-            probe: Probe::default(),
+            probe: Probe::new(&subject.profile),
             hearing: Hearing::start(&subject.address, &subject.name),
             news: tokio::sync::watch::Sender::new(Arc::from("")),
             is_over: AtomicBool::new(false),

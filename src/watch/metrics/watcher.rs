@@ -1,6 +1,6 @@
 //! What writers say, what the probe found, and how well the watcher itself sees.
 
-use super::super::probe::{BOUNDS, Counted};
+use super::super::probe::Counted;
 use super::super::view::{GONE, View};
 use super::{Histogram, Labels, Samples, Sheet};
 use crate::buffer::fates::{Fates, State};
@@ -77,8 +77,7 @@ fn fates(sheet: &mut Sheet, view: &View) {
 }
 
 fn probe(sheet: &mut Sheet, probed: &Counted) {
-    let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
-    let buckets = bounds.zip(probed.counts).collect();
+    let buckets = probed.buckets.clone();
     sheet.add(
         "probe_seconds",
         "Round trip of a PING, five times a second; those that a standing server delays count with their wait",
