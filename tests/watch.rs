@@ -16,7 +16,7 @@ use forebay::watch::view::View;
 use forebay::watch::{Subject, serve};
 
 use super::support::{
-    Ledger, add, address, connection, drain, filled, likes, name, open, options, places, server, tell,
+    Ledger, add, address, connection, drain, filled, info, likes, name, open, options, places, server, tell,
     until,
 };
 use super::watch_support::{EVERY, Watched};
@@ -312,6 +312,19 @@ fn the_lines_that_rules_have_for_latency_are_bounds_of_the_probe() {
         assert!(lines.iter().all(|line| bounds.contains(line)), "{lines:?} in {bounds:?}");
         assert!(bounds.is_sorted() && bounds.windows(2).all(|two| two[0] < two[1]), "{bounds:?}");
     }
+}
+
+#[test]
+fn less_than_the_profiles_hours_is_a_warning() {
+    let (server, _) = filled(20);
+    let used: u64 = info(&server, "used_memory").parse().unwrap();
+    // Room for some ten thousand events, of which forty came in a moment.
+    tell(&server, &format!("CONFIG SET maxmemory {}", used + (30 << 20)));
+    let watched = Watched::start(&address(&server));
+    watched.until("it is told", |stat| {
+        stat["verdict"]["text"].as_str().is_some_and(|text| text.contains("the profile asks for 8 h"))
+    });
+    assert_eq!(watched.stat()["verdict"]["level"], "warn");
 }
 
 #[test]

@@ -120,25 +120,27 @@ fn holds(view: &View, seen: &Seen, subject: &Subject) -> (Level, String) {
         }
         _ => {}
     }
-    let level = match used {
+    let of_used = match used {
         Some(used) if used >= ALMOST_FULL => Level::Bad,
         Some(used) if used >= FILLING => Level::Warn,
         _ => Level::Good,
     };
-    (level, alone(&forecast.unread, subject.profile.hold.hours, seen))
+    let (level, text) = alone(&forecast.unread, subject.profile.hold.hours, seen);
+    (level.max(of_used), text)
 }
 
 /// How long it holds if the readers go away: what a buffer is there for.
-fn alone(unread: &Full, hours: f64, seen: &Seen) -> String {
+fn alone(unread: &Full, hours: f64, seen: &Seen) -> (Level, String) {
     let held_s = seen.stat.oldest_age_ms().unwrap_or(0) as f64 / 1_000.0;
     match unread {
         Full::In(seconds) if held_s + seconds < hours * 3_600.0 => {
-            format!("It holds for {} if nobody reads; the profile asks for {hours} h.", span(*seconds))
+            let room = span(*seconds);
+            (Level::Warn, format!("It holds for {room} if nobody reads; the profile asks for {hours} h."))
         }
-        Full::In(seconds) => format!("It holds: {} of room if nobody reads.", span(*seconds)),
-        Full::NotFilling => "It holds: nothing comes in.".into(),
-        Full::Now => "It is full.".into(),
-        Full::Unknown(why) => format!("It holds for now; for how long is not known: {why}."),
+        Full::In(seconds) => (Level::Good, format!("It holds: {} of room if nobody reads.", span(*seconds))),
+        Full::NotFilling => (Level::Good, "It holds: nothing comes in.".into()),
+        Full::Now => (Level::Bad, "It is full.".into()),
+        Full::Unknown(why) => (Level::Good, format!("It holds for now; for how long is not known: {why}.")),
     }
 }
 
