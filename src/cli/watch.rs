@@ -51,7 +51,7 @@ impl WatchVerb {
         let (address, name) = self.at.parse()?;
         let profile = Profile::load(&self.profile)?;
         let every: Duration = *self.every;
-        anyhow::ensure!(EVERY.contains(&every), "--every {every:?}: from 100ms to 60s");
+        anyhow::ensure!(EVERY.contains(&every), "--every {}: from 100ms to 60s", self.every);
         let served = Served::bind(self.listen).with_context(|| {
             format!("cannot answer at {}: is something else there? --listen names another", self.listen)
         })?;
