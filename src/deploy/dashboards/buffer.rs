@@ -245,9 +245,12 @@ const PANELS: [Panel; 26] = [
     },
     Panel {
         title: "There",
-        about: "1 where a lane was ever written.",
+        about: "1 where a lane was ever written; and which server is looked at, for which profile.",
         look: Look::Lines,
         unit: "bool",
-        asks: &[ask("forebay_buffer_present{@buffer}", "{{buffer}}")],
+        asks: &[
+            ask("forebay_buffer_present{@buffer}", "{{buffer}}"),
+            ask("forebay_watch_info{@buffer}", "{{buffer}} at {{url}}, {{profile}}"),
+        ],
     },
 ];

@@ -1,12 +1,14 @@
 //! What writers say, what the probe found, and how well the watcher itself sees.
 
+use super::super::Subject;
 use super::super::probe::Counted;
 use super::super::view::{GONE, View};
 use super::{Histogram, Labels, Samples, Sheet};
 use crate::buffer::fates::{Fates, State};
 use crate::event::lane::Lane;
 
-pub(super) fn add(sheet: &mut Sheet, view: &View, probed: &Counted) {
+pub(super) fn add(sheet: &mut Sheet, view: &View, subject: &Subject, probed: &Counted) {
+    about(sheet, subject);
     writers(sheet, view);
     fates(sheet, view);
     probe(sheet, probed);
@@ -83,6 +85,12 @@ fn probe(sheet: &mut Sheet, probed: &Counted) {
         "Round trip of a PING, five times a second; those that a standing server delays count with their wait",
         Samples::Histogram(vec![(Vec::new(), Histogram { sum: probed.sum, buckets })]),
     );
+}
+
+/// What is watched, whether it answers or not: for joins, since what is about the server names the watcher alone.
+fn about(sheet: &mut Sheet, subject: &Subject) {
+    let labels = sheet.labels(&[("url", &subject.address.to_string()), ("profile", &subject.profile.name)]);
+    sheet.gauges("watch_info", "What the watcher looks at, and what it must hold", vec![(labels, Some(1.0))]);
 }
 
 fn watcher(sheet: &mut Sheet, view: &View) {

@@ -53,13 +53,18 @@ function notKnown(stat) {
   return all.length > 0 ? all : ['Nothing: the server answers all that is asked of it.'];
 }
 
-function head({ buffer, profile, server, at_ms: atMs }) {
+// How old the last look that saw something is, where that is more than a few looks.
+const lookAge = (ageS, everyS) => (ageS > 3 * everyS + 1 ? `, the last good look is ${age(ageS)} old` : '');
+
+function head({
+  buffer, profile, server, at_ms: atMs, look_age_s: ageS, every_s: everyS,
+}) {
   put(by('buffer'), buffer);
   const about = [server.name, server.version, server.role].filter(Boolean).join(' ');
   const up = server.uptime_s === null ? '' : `, up for ${span(server.uptime_s)}`;
   const loading = server.loading ? ', loading its data' : '';
   const must = `profile ${profile.name}: ${profile.hours} h, ${count(profile.events)} events`;
-  put(by('server'), `${about} at ${server.url}${up}${loading} · ${must} · looked at ${clock(atMs)}`.trim());
+  put(by('server'), `${about} at ${server.url}${up}${loading} · ${must} · looked at ${clock(atMs)}${lookAge(ageS, everyS)}`.trim());
 }
 
 function verdict({ verdict: { level: name, text, why } }) {
