@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::fates::{Fates, State};
-use forebay::buffer::hear::{Ends, Heard, Hearing};
+use forebay::buffer::hear::{Ends, Heard, Hearing, WRITERS_MAX};
 use forebay::buffer::writer::Options;
 use forebay::event::lane::Lane;
 use forebay::server::Server;
@@ -163,18 +163,20 @@ fn of_many_writers_the_ones_heard_last_are_kept_and_none_counts_twice() {
     let hearing = hearing(&address(&server));
     // So that a run may have begun after the listener, and before it was forgotten.
     until("it has listened for a while", || started.elapsed() > Duration::from_secs(6));
-    let all: Vec<String> = (1..=64).flat_map(|id| [first(id), message(id, 1, "writing", 1)]).collect();
+    let most = WRITERS_MAX as u64;
+    let all: Vec<String> = (1..=most).flat_map(|id| [first(id), message(id, 1, "writing", 1)]).collect();
     publish(&server, &all);
     // The second was heard longest ago from now on.
-    publish(&server, &[message(1, 2, "writing", 2), first(65), message(65, 1, "writing", 1)]);
+    publish(&server, &[message(1, 2, "writing", 2), first(most + 1), message(most + 1, 1, "writing", 1)]);
     let heard = after(&server, &hearing, 1);
     let ids: Vec<&str> = heard.writers.iter().map(|writer| writer.id.as_str()).collect();
-    assert_eq!((ids.len(), acknowledged(&heard)), (64, 66));
+    assert_eq!((ids.len(), acknowledged(&heard), heard.forgotten), (WRITERS_MAX, most + 2, 1));
     assert!(ids.contains(&"000000000001") && !ids.contains(&"000000000002"), "{ids:?}");
     // It was counted before it was forgotten; only what comes after its first message counts now.
     publish(&server, &[message(2, 1_000, "writing", 50), message(2, 2_000, "closed", 53)]);
     let heard = after(&server, &hearing, 2);
-    assert_eq!((heard.writers.len(), acknowledged(&heard), heard.ends.closed), (64, 69, 1));
+    let counted = (heard.writers.len(), acknowledged(&heard), heard.ends.closed);
+    assert_eq!(counted, (WRITERS_MAX, most + 5, 1));
 }
 
 #[test]

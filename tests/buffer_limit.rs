@@ -18,7 +18,7 @@ use crate::support::*;
 fn measured() -> Measured {
     Measured {
         events: Ok(1_000),
-        blocks: 100,
+        blocks: Ok(100),
         bytes_per_event: Ok(100.0),
         used_bytes: Ok(200_000),
         not_counted_bytes: 0,

@@ -238,6 +238,13 @@ fn a_profile_with_an_error_is_named_with_the_line() {
 }
 
 #[test]
+fn a_time_out_of_bounds_is_named_as_it_was_given() {
+    for every in ["0s", "99ms", "2m"] {
+        holds(&said(&["watch", "--every", every], 2), &[&format!("--every {every}: from 100ms to 60s")]);
+    }
+}
+
+#[test]
 fn a_key_of_another_type_is_named_by_stat_and_read_too() {
     let server = server(&[]);
     let url = server.url();

@@ -65,4 +65,7 @@ mod support;
 mod tune;
 mod verify_support;
 mod watch;
+mod watch_crowd;
+mod watch_names;
+mod watch_refused;
 mod watch_support;

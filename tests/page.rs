@@ -23,7 +23,7 @@ const EVERY: Duration = Duration::from_millis(500);
 
 /// An event of each lane comes that often: seldom enough that no machine is full within a night, and often enough that some
 /// come while the watch looks.
-const PACE: Duration = Duration::from_millis(100);
+const PACE: Duration = Duration::from_millis(500);
 
 /// Where the page may be: below the ports that systems give to connections, so that its own is still free when the watcher
 /// comes back, and below those of the servers.

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
+use std::time::Duration;
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::stat::Stat;
 use forebay::buffer::writer;
+use forebay::deploy::rules::rules;
 use forebay::event::lane::Lane;
 use forebay::profile::{self, Profile};
 use forebay::watch::metrics::families;
@@ -14,9 +16,10 @@ use forebay::watch::view::View;
 use forebay::watch::{Subject, serve};
 
 use super::support::{
-    Ledger, address, drain, filled, likes, name, open, options, places, server, tell, until,
+    Ledger, add, address, connection, drain, filled, info, likes, name, open, options, places, server, tell,
+    until,
 };
-use super::watch_support::Watched;
+use super::watch_support::{EVERY, Watched};
 
 #[test]
 fn it_shows_what_is_held_by_lane_and_by_group() {
@@ -32,7 +35,7 @@ fn it_shows_what_is_held_by_lane_and_by_group() {
     assert_eq!(watched.sample(&format!("forebay_lane_appended_events_total{likes}")), Some(held));
     assert_eq!(
         watched.sample(&format!("forebay_lane_blocks{likes}")),
-        stat.lanes.iter().find(|lane| lane.lane == Lane::Likes).map(|lane| lane.blocks as f64)
+        stat.lanes.iter().find(|lane| lane.lane == Lane::Likes).and_then(|lane| Some(lane.blocks? as f64))
     );
     // A name is somebody's input: it comes as text, in quotes.
     let group = r#"{buffer="test",lane="likes",group="g\"1\\\n<b>"}"#;
@@ -61,6 +64,53 @@ fn a_buffer_that_is_not_there_yet_has_no_figures_and_gets_them() {
     ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
     writer.close().unwrap();
     watched.until("it has them", |stat| stat["events"] == 40);
+}
+
+#[test]
+fn a_buffer_that_goes_back_is_told_of_and_its_counters_stay() {
+    let (server, mut ledger) = filled(20);
+    let (stream, hash) = (name().stream(Lane::Likes), name().writer(Lane::Likes));
+    let mut own = connection(&server);
+    let drop_oldest = |own: &mut redis::Connection, ever: u64| {
+        redis::cmd("HSET").arg(&hash).arg("trimmed").arg(format!("1 {ever}")).exec(own).unwrap();
+    };
+    drop_oldest(&mut own, 500);
+    let watched = Watched::start(&address(&server));
+    let counter =
+        |name: &str| watched.sample(&format!("forebay_{name}_total{{buffer=\"test\",lane=\"likes\"}}"));
+    let (appended, trimmed) = (|| counter("lane_appended_events"), || counter("lane_trimmed_unread_events"));
+    let setbacks = || watched.sample(r#"forebay_buffer_setbacks_total{buffer="test"}"#);
+    watched.until("it sees the buffer", |stat| stat["events"] == 40);
+    assert_eq!((appended(), trimmed(), setbacks()), (Some(40.0), Some(500.0), Some(0.0)));
+
+    // Less than before.
+    let mut less = redis::pipe();
+    less.atomic().cmd("DEL").arg(&stream).cmd("HSET").arg(&hash).arg("e").arg(10);
+    less.cmd("HSET").arg(&hash).arg("trimmed").arg("1 100").exec(&mut own).unwrap();
+    until("a setback is counted", || setbacks() == Some(1.0));
+    assert_eq!((appended(), trimmed()), (Some(40.0), Some(500.0)));
+    redis::pipe().cmd("HSET").arg(&hash).arg("e").arg(13).exec(&mut own).unwrap();
+    until("what is added to that is counted", || appended() == Some(43.0));
+    drop_oldest(&mut own, 101);
+    until("what is dropped then is counted", || trimmed() == Some(501.0));
+
+    // Gone altogether, and back as a backup has it.
+    tell(&server, "FLUSHALL");
+    watched.until("it says that it was here", |stat| {
+        let text = stat["verdict"]["text"].as_str().unwrap();
+        text.starts_with("It was here until ")
+            && stat["gone_since_ms"].is_u64()
+            && stat["verdict"]["level"] == "bad"
+    });
+    assert!(watched.stat()["warnings"].to_string().contains("less of this buffer than it had"));
+    assert_eq!((appended(), trimmed(), setbacks()), (Some(43.0), Some(501.0), Some(2.0)));
+    drop_oldest(&mut own, 9_000);
+    add(&server, &mut ledger, 10);
+    watched
+        .until("it sees the buffer again", |stat| stat["present"] == true && stat["gone_since_ms"].is_null());
+    until("all of it", || watched.stat()["events"] == 20);
+    assert_eq!(trimmed(), Some(501.0), "dropped long ago");
+    assert!(appended() < Some(43.0 + 20.0 + 1.0) && setbacks() == Some(2.0));
 }
 
 #[test]
@@ -232,7 +282,7 @@ fn a_page_that_follows_hears_of_each_look() {
 fn every_metric_is_in_the_documentation_and_none_else() {
     let profile = Profile::load(profile::DEFAULT).unwrap();
     let address = Address::parse("redis://127.0.0.1:1").unwrap();
-    let subject = Subject { address, name: name(), profile, every: std::time::Duration::from_secs(1) };
+    let subject = Subject { address, name: name(), profile, every: Duration::from_secs(1) };
     let told = families(&View::new(&subject), &subject, &Counted::default());
     let told: BTreeSet<String> = told.into_iter().map(|family| family.name).collect();
     let docs = include_str!("../docs/monitoring.md");
@@ -240,6 +290,41 @@ fn every_metric_is_in_the_documentation_and_none_else() {
     let documented: BTreeSet<String> =
         rows.filter_map(|row| row.split('`').next()).map(|name| format!("forebay_{name}")).collect();
     assert_eq!(told, documented);
+}
+
+#[test]
+fn the_lines_that_rules_have_for_latency_are_bounds_of_the_probe() {
+    let server = server(&[]);
+    for p95_ms in [50, 37, 3, 4_000] {
+        let mut profile = Profile::load(profile::DEFAULT).unwrap();
+        profile.load.p95_max = Duration::from_millis(p95_ms);
+        let rules = rules(&profile, 1.0);
+        let lines = rules.iter().filter(|rule| rule.expr.contains("forebay_probe_seconds_bucket"));
+        let lines: Vec<f64> =
+            lines.map(|rule| rule.expr.rsplit("> ").next().unwrap().parse().unwrap()).collect();
+        assert_eq!(lines.len(), 2, "{rules:?}");
+        let served = serve::Served::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let watched = Watched::held_to(profile, served, &address(&server), EVERY);
+        let text = watched.get("/metrics");
+        let buckets = text.lines().filter_map(|line| line.strip_prefix("forebay_probe_seconds_bucket{le=\""));
+        let bounds: Vec<f64> =
+            buckets.map(|line| line.split('"').next().unwrap().parse().unwrap_or(f64::INFINITY)).collect();
+        assert!(lines.iter().all(|line| bounds.contains(line)), "{lines:?} in {bounds:?}");
+        assert!(bounds.is_sorted() && bounds.windows(2).all(|two| two[0] < two[1]), "{bounds:?}");
+    }
+}
+
+#[test]
+fn less_than_the_profiles_hours_is_a_warning() {
+    let (server, _) = filled(20);
+    let used: u64 = info(&server, "used_memory").parse().unwrap();
+    // Room for some ten thousand events, of which forty came in a moment.
+    tell(&server, &format!("CONFIG SET maxmemory {}", used + (30 << 20)));
+    let watched = Watched::start(&address(&server));
+    watched.until("it is told", |stat| {
+        stat["verdict"]["text"].as_str().is_some_and(|text| text.contains("the profile asks for 8 h"))
+    });
+    assert_eq!(watched.stat()["verdict"]["level"], "warn");
 }
 
 #[test]

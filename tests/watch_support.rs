@@ -1,16 +1,11 @@
 //! A watch over a server, asked over HTTP as anybody would.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use forebay::buffer::connect::Address;
 use forebay::profile::{self, Profile};
-use forebay::watch::serve::Served;
-use forebay::watch::{Subject, Watch};
+use forebay::watch::Subject;
+use forebay::watch::serve::{Answering, Served};
 use serde_json::Value;
 
 use super::support::{name, until};
@@ -19,12 +14,7 @@ use super::support::{name, until};
 pub const EVERY: Duration = Duration::from_millis(100);
 
 /// A watch, and the thread that answers.
-pub struct Watched {
-    at: SocketAddr,
-    _watch: Watch,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct Watched(Answering);
 
 impl Watched {
     pub fn start(address: &Address) -> Self {
@@ -33,14 +23,13 @@ impl Watched {
 
     /// One at this place that looks so often.
     pub fn at(served: Served, address: &Address, every: Duration) -> Self {
-        let profile = Profile::load(profile::DEFAULT).unwrap();
+        Self::held_to(Profile::load(profile::DEFAULT).unwrap(), served, address, every)
+    }
+
+    /// The same, held against a profile.
+    pub fn held_to(profile: Profile, served: Served, address: &Address, every: Duration) -> Self {
         let subject = Subject { address: address.clone(), name: name(), profile, every };
-        let at = served.address().unwrap();
-        let watch = Watch::start(subject).unwrap();
-        let stop = Arc::new(AtomicBool::new(false));
-        let (shared, flag) = (watch.shared(), Arc::clone(&stop));
-        let thread = std::thread::spawn(move || served.run(shared, || flag.load(Relaxed)).unwrap());
-        let watched = Self { at, _watch: watch, stop, thread: Some(thread) };
+        let watched = Self(Answering::start(served, subject).unwrap());
         watched.until("the first look", |stat| !stat["server"]["up"].is_null() && looked(stat));
         watched
     }
@@ -51,7 +40,7 @@ impl Watched {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.at)
+        format!("http://{}{path}", self.0.address())
     }
 
     pub fn stat(&self) -> Value {
@@ -79,11 +68,4 @@ impl Watched {
 /// Whether a look has come to anything yet.
 fn looked(stat: &Value) -> bool {
     stat["server"]["up"] == true || !stat["server"]["why"].is_null()
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        self.stop.store(true, Relaxed);
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
 }

@@ -10,6 +10,13 @@ use crate::event::lane::Lane;
 /// A block's place, and what it is or why it cannot be read.
 pub(super) type Block = (Id, Result<Entry, Damage>);
 
+/// The server does not let this user ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refused;
+
+/// A block where there is one; or nobody knows.
+pub(super) type Sought = Result<Option<Block>, Refused>;
+
 /// A connection that questions go over.
 pub(super) struct Asker<'a> {
     pub connection: &'a mut Connection,
@@ -32,28 +39,28 @@ impl<'a> Asker<'a> {
         match command.query(self.connection) {
             Ok(answer) => Ok(Some(answer)),
             Err(error) if error.code() == Some("NOPERM") => {
-                if !self.refused.iter().any(|known| known == called) {
-                    self.refused.push(called.into());
-                }
+                self.refuse(called);
                 Ok(None)
             }
             Err(error) => Err(error),
         }
     }
 
+    /// Notes that a command is refused.
+    pub fn refuse(&mut self, called: &str) {
+        if !self.refused.iter().any(|known| known == called) {
+            self.refused.push(called.into());
+        }
+    }
+
     /// The first block from an id on, or the last block: its place, and what it is, where it can be read.
-    pub fn block(
-        &mut self,
-        lane: Lane,
-        command: &str,
-        from: &str,
-        to: &str,
-    ) -> Result<Option<Block>, RedisError> {
+    pub fn block(&mut self, lane: Lane, command: &str, from: &str, to: &str) -> Result<Sought, RedisError> {
         let key = self.name.stream(lane);
-        let answer: Value =
-            redis::cmd(command).arg(key).arg(from).arg(to).arg("COUNT").arg(1).query(self.connection)?;
+        let mut range = redis::cmd(command);
+        range.arg(key).arg(from).arg(to).arg("COUNT").arg(1);
+        let Some(answer) = self.permitted::<Value>(command, &range)? else { return Ok(Err(Refused)) };
         let found = list(answer).and_then(|mut entries| entries.pop());
-        let Some((id, Some(fields))) = found else { return Ok(None) };
-        Ok(Some((id, Entry::read(id, fields))))
+        let Some((id, Some(fields))) = found else { return Ok(Ok(None)) };
+        Ok(Ok(Some((id, Entry::read(id, fields)))))
     }
 }

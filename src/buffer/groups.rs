@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use redis::{RedisError, Value};
 
-use super::ask::{Asker, Block};
+use super::ask::{Asker, Refused, Sought};
 use super::entry::Id;
+use super::shown::shown;
 use crate::event::lane::Lane;
 
 /// A group on a lane at one moment.
@@ -13,14 +14,15 @@ use crate::event::lane::Lane;
 pub struct GroupStat {
     /// Its lane.
     pub lane: Lane,
-    /// Its name.
+    /// Its name; of one that is no text, or long, its beginning and a hash.
     pub group: String,
     /// The last block that it was given, or the place from which it began to read.
     pub given: Option<Id>,
     /// Events it was not given yet; none where a block that would tell cannot be read.
     pub unread_events: Option<u64>,
-    /// Milliseconds since the oldest block was stored that it was not given; 0 where it was given all.
-    pub behind_ms: u64,
+    /// Milliseconds since the oldest block was stored that it was not given; 0 where it was given all. None where that block,
+    /// or the server's clock, is not known.
+    pub behind_ms: Option<u64>,
     /// Blocks given and not acknowledged; none where the server refuses XPENDING.
     pub pending_blocks: Option<u64>,
     /// Milliseconds since the oldest of those was given to a consumer, for the last time.
@@ -31,7 +33,7 @@ pub struct GroupStat {
 
 /// A row of XINFO GROUPS, as far as it matters.
 struct Row {
-    name: String,
+    name: Vec<u8>,
     delivered: String,
     consumers: u64,
 }
@@ -40,37 +42,47 @@ struct Row {
 pub(super) fn look(
     asker: &mut Asker<'_>,
     lane: Lane,
-    at_ms: u64,
+    at_ms: Option<u64>,
     groups_max: usize,
 ) -> Result<Option<(Vec<GroupStat>, u64)>, RedisError> {
     let key = asker.name.stream(lane);
-    let answer: Option<Vec<Value>> =
-        asker.permitted("XINFO GROUPS", redis::cmd("XINFO").arg("GROUPS").arg(&key))?;
-    let Some(answer) = answer else { return Ok(None) };
+    let answer = asker.permitted("XINFO GROUPS", redis::cmd("XINFO").arg("GROUPS").arg(&key));
+    let answer: Vec<Value> = match answer {
+        Ok(Some(answer)) => answer,
+        Ok(None) => return Ok(None),
+        // Where nobody could say whether the stream is there, or it was deleted since.
+        Err(error) if error.detail().is_some_and(|why| why.contains("no such key")) => Vec::new(),
+        Err(error) => return Err(error),
+    };
     if answer.is_empty() {
         return Ok(Some((Vec::new(), 0)));
     }
     let last = asker.block(lane, "XREVRANGE", "+", "-")?;
     // None where the newest block cannot be read.
-    let total = last.map_or(Some(0), |(_, last)| last.ok().map(|last| last.total));
+    let total = match last {
+        Ok(None) => Some(0),
+        Ok(Some((_, last))) => last.ok().map(|last| last.total),
+        Err(Refused) => None,
+    };
     let mut rows: Vec<Row> = answer.iter().filter_map(row).collect();
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     let hidden = rows.len().saturating_sub(groups_max);
     rows.truncate(groups_max);
     // Groups that stand at the same place have the same block before them.
-    let mut next: HashMap<String, Option<Block>> = HashMap::new();
+    let mut next: HashMap<String, Sought> = HashMap::new();
     let mut groups = Vec::with_capacity(rows.len());
     for row in rows {
         if !next.contains_key(&row.delivered) {
             // Nothing can come after the last id there is, and the server refuses the question.
             let block = match Id::parse(&row.delivered) {
-                Some(Id { ms: u64::MAX, seq: u64::MAX }) => None,
+                Some(Id { ms: u64::MAX, seq: u64::MAX }) => Ok(None),
                 _ => asker.block(lane, "XRANGE", &format!("({}", row.delivered), "+")?,
             };
             next.insert(row.delivered.clone(), block);
         }
-        let next = next.get(&row.delivered).and_then(Option::as_ref);
-        match group(asker, lane, at_ms, total, next, row) {
+        // Proof: it was put there just now, if it was not there before.
+        let next = next.get(&row.delivered).unwrap_or(&Ok(None));
+        match group(asker, lane, at_ms, total, next, &row) {
             Ok(group) => groups.push(group),
             // It was deleted since it was listed.
             Err(error) if error.code() == Some("NOGROUP") => {}
@@ -83,10 +95,10 @@ pub(super) fn look(
 fn group(
     asker: &mut Asker<'_>,
     lane: Lane,
-    at_ms: u64,
+    at_ms: Option<u64>,
     total: Option<u64>,
-    next: Option<&Block>,
-    row: Row,
+    next: &Sought,
+    row: &Row,
 ) -> Result<GroupStat, RedisError> {
     let key = asker.name.stream(lane);
     let pending: Option<(u64, Option<String>, Option<String>, Value)> =
@@ -102,14 +114,19 @@ fn group(
     Ok(GroupStat {
         lane,
         given: Id::parse(&row.delivered),
-        group: row.name,
+        group: shown(&row.name),
         unread_events: match next {
-            None => Some(0),
-            Some((_, next)) => {
+            Err(Refused) => None,
+            Ok(None) => Some(0),
+            Ok(Some((_, next))) => {
                 total.zip(next.as_ref().ok()).map(|(total, next)| total.saturating_sub(next.before()))
             }
         },
-        behind_ms: next.map_or(0, |(id, _)| at_ms.saturating_sub(id.ms)),
+        behind_ms: match next {
+            Err(Refused) => None,
+            Ok(None) => Some(0),
+            Ok(Some((id, _))) => at_ms.map(|at_ms| at_ms.saturating_sub(id.ms)),
+        },
         pending_blocks: pending,
         pending_age_ms,
         consumers: row.consumers,

@@ -13,7 +13,7 @@ use redis::{Connection, PubSub, RedisError, Value};
 use super::connect::Address;
 use super::counts::lock;
 use super::heard::Book;
-pub use super::heard::{Ends, Heard, WriterHeard};
+pub use super::heard::{Ends, Heard, WRITERS_MAX, WriterHeard};
 use super::keys::{ALL_KEYS, Name};
 
 /// How long until the next try to subscribe.

@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 use super::fates::{Fates, Message, State};
 use crate::event::lane::Lane;
 
-/// Writers that are kept.
-const WRITERS_MAX: usize = 64;
+/// Writers that are kept: each is up to a kilobyte.
+pub const WRITERS_MAX: usize = 1_024;
+
+/// A writer speaks every second; one that says nothing for so long is gone.
+const SPEAKS: Duration = Duration::from_secs(5);
 
 /// How long a message may have been on its way. A run that seems to have begun so shortly after the listener may have
 /// begun before it.
@@ -20,7 +23,7 @@ pub struct Heard {
     pub is_subscribed: bool,
     /// Why it does not.
     pub why_not: Option<String>,
-    /// Every writer that is kept, by id: those heard last, at most 64.
+    /// Every writer that is kept, by id: those heard last, at most [`WRITERS_MAX`].
     pub writers: Vec<WriterHeard>,
     /// What became of events since the listener began, in the order of [`Lane::ALL`].
     pub sums: [Fates; Lane::ALL.len()],
@@ -28,6 +31,9 @@ pub struct Heard {
     pub ends: Ends,
     /// Messages that no writer of this version publishes.
     pub not_understood: u64,
+    /// How often a writer was forgotten that still spoke, since more do than are kept: what became of its events between two
+    /// of its messages is then not in the sums.
+    pub forgotten: u64,
 }
 
 /// The last that was heard of a writer.
@@ -72,6 +78,7 @@ pub(super) struct Book {
     sums: [Fates; Lane::ALL.len()],
     ends: Ends,
     not_understood: u64,
+    forgotten: u64,
     /// Runs that began before this may have counts that are in the sums already, or from before the listener: their
     /// first message is where counting begins. When the listener began, or when a writer that was dropped was last heard.
     since: Instant,
@@ -85,6 +92,7 @@ impl Book {
             sums: [Fates::default(); Lane::ALL.len()],
             ends: Ends::default(),
             not_understood: 0,
+            forgotten: 0,
             since,
         }
     }
@@ -118,7 +126,7 @@ impl Book {
             message.lanes[index] = lane;
         }
         if !is_known && self.writers.len() >= WRITERS_MAX {
-            self.drop_one();
+            self.drop_one(now);
         }
         self.writers.insert(message.id.clone(), Last { heard: now, message });
     }
@@ -132,11 +140,14 @@ impl Book {
         }
     }
 
-    /// Forgets the writer that was not heard for longest.
-    fn drop_one(&mut self) {
-        let longest = self.writers.iter().min_by_key(|(_, last)| last.heard).map(|(id, _)| id.clone());
+    /// Forgets the writer that was not heard for longest; one that has ended before any that has not.
+    fn drop_one(&mut self, now: Instant) {
+        let rank = |last: &Last| (!last.message.state.is_end(), last.heard);
+        let longest = self.writers.iter().min_by_key(|(_, last)| rank(last)).map(|(id, _)| id.clone());
         if let Some(last) = longest.and_then(|id| self.writers.remove(&id)) {
             self.since = self.since.max(last.heard);
+            let speaks = !last.message.state.is_end() && now.duration_since(last.heard) < SPEAKS;
+            self.forgotten += u64::from(speaks);
         }
     }
 
@@ -151,6 +162,7 @@ impl Book {
             sums: self.sums,
             ends: self.ends,
             not_understood: self.not_understood,
+            forgotten: self.forgotten,
         }
     }
 }

@@ -27,7 +27,7 @@ pub struct Measured {
     /// Events held.
     pub events: Known<u64>,
     /// Blocks that they are held in.
-    pub blocks: u64,
+    pub blocks: Known<u64>,
     /// Bytes of memory for each of them.
     pub bytes_per_event: Known<f64>,
     /// `used_memory`.
@@ -289,8 +289,8 @@ fn disk(measured: &Measured) -> Known<Bound> {
 
 /// Bytes that an event takes in the log.
 fn in_log(measured: &Measured) -> Known<f64> {
-    let events = measured.events.clone()?.max(1) as f64;
-    measured.bytes_per_event.clone().map(|each| each + LOG_BYTES_PER_BLOCK * measured.blocks as f64 / events)
+    let (events, blocks) = (measured.events.clone()?.max(1) as f64, measured.blocks.clone()? as f64);
+    measured.bytes_per_event.clone().map(|each| each + LOG_BYTES_PER_BLOCK * blocks / events)
 }
 
 /// Events until a rewrite no longer fits beside the log.

@@ -3,8 +3,7 @@
 
 use std::collections::HashMap;
 
-use redis::Connection;
-
+use super::ask::Asker;
 use super::limit::{Known, Log, Measured, Memory};
 use super::stat::Stat;
 
@@ -33,16 +32,17 @@ pub struct Machine {
 
 impl Conf {
     /// Reads the settings; a server that refuses is no failure.
-    pub(super) fn read(connection: &mut Connection) -> Self {
+    pub(super) fn read(asker: &mut Asker<'_>) -> Self {
         let mut get = |name: &str| -> Known<String> {
-            let answer: Result<HashMap<String, String>, _> =
-                redis::cmd("CONFIG").arg("GET").arg(name).query(connection);
+            let answer: Result<Option<HashMap<String, String>>, _> =
+                asker.permitted("CONFIG GET", redis::cmd("CONFIG").arg("GET").arg(name));
+            let refused = |code: &str| format!("the server refuses CONFIG GET {name} ({code})");
             let why = |error: redis::RedisError| match error.code() {
-                Some(code) => format!("the server refuses CONFIG GET {name} ({code})"),
+                Some(code) => refused(code),
                 None => format!("CONFIG GET {name} has no answer"),
             };
             let hidden = || format!("the server hides its setting {name}");
-            answer.map_err(why)?.remove(name).ok_or_else(hidden)
+            answer.map_err(why)?.ok_or_else(|| refused("NOPERM"))?.remove(name).ok_or_else(hidden)
         };
         let number = |name: &str, text: Known<String>| {
             let text = text?;
@@ -63,14 +63,20 @@ impl Stat {
     pub fn measured(&self, machine: Machine) -> Measured {
         let needed = |name: &str| self.facts.number(name).ok_or_else(|| format!("INFO has no {name}"));
         let or_nothing = |name: &str| self.facts.number(name).unwrap_or(0);
-        let events = self.events().ok_or("a damaged block hides how many events are held".to_owned());
+        let hidden = if self.lanes.iter().any(|lane| !lane.damaged.is_empty()) {
+            "a damaged block hides how many events are held"
+        } else {
+            "how many events are held is unknown"
+        };
+        let events = self.events().ok_or(hidden.to_owned());
+        let blocks = self.lanes.iter().map(|lane| lane.blocks).sum::<Option<u64>>();
         Measured {
             bytes_per_event: self.bytes_per_event().ok_or_else(|| match events {
                 Ok(0) => "no event is held that could be weighed".into(),
                 _ => "what an event weighs is unknown".into(),
             }),
             events,
-            blocks: self.lanes.iter().map(|lane| lane.blocks).sum(),
+            blocks: blocks.ok_or_else(|| "in how many blocks events are held is unknown".into()),
             used_bytes: needed("used_memory"),
             not_counted_bytes: or_nothing("mem_not_counted_for_evict"),
             maxmemory_bytes: needed("maxmemory"),
@@ -107,7 +113,7 @@ impl Stat {
             return Some(data as f64 / events);
         }
         // A lane without a stream takes none.
-        let held = self.lanes.iter().filter(|lane| lane.blocks > 0);
+        let held = self.lanes.iter().filter(|lane| lane.blocks != Some(0));
         let bytes: u64 = held.map(|lane| lane.bytes).sum::<Option<u64>>()?;
         // None where all were read and trimmed between one question and the next.
         (bytes > 0).then(|| bytes as f64 / events)

@@ -42,6 +42,7 @@ mod recover;
 mod room;
 mod scripts;
 pub mod server_stat;
+mod shown;
 mod spill;
 pub mod stat;
 mod trim;

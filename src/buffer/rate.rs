@@ -64,7 +64,7 @@ impl Stat {
     /// Events a second that came in over the last minute; none where a lane that was ever written cannot tell: one that
     /// is kept drained holds no block to tell it from.
     pub fn events_per_second_in(&self) -> Option<f64> {
-        let written = self.lanes.iter().filter(|lane| lane.total > 0);
+        let written = self.lanes.iter().filter(|lane| lane.total != Some(0));
         let rates = written.map(|lane| lane.events_per_second_in).collect::<Option<Vec<_>>>()?;
         (!rates.is_empty()).then(|| rates.iter().sum())
     }
@@ -72,7 +72,7 @@ impl Stat {
     /// Events a second that came in over the last day, or as far back as blocks are held, and the longest such span
     /// in milliseconds. None where a lane that was ever written cannot tell.
     pub fn today(&self) -> Option<(f64, u64)> {
-        let written = self.lanes.iter().filter(|lane| lane.total > 0);
+        let written = self.lanes.iter().filter(|lane| lane.total != Some(0));
         let means = written.map(|lane| lane.today).collect::<Option<Vec<_>>>()?;
         let longest_ms = means.iter().map(|mean| mean.span_ms).max()?;
         Some((means.iter().map(Mean::per_second).sum(), longest_ms))

@@ -5,7 +5,7 @@
 
 use redis::{Connection, RedisError};
 
-use super::ask::{Asker, Block};
+use super::ask::{Asker, Block, Refused, Sought};
 use super::connect::{Address, Facts};
 use super::entry::{Entry, Id};
 use super::error::Error;
@@ -23,8 +23,8 @@ const MEMORY_SAMPLES: u64 = 64;
 /// A buffer at one moment.
 #[derive(Debug, Clone)]
 pub struct Stat {
-    /// Server milliseconds since 1970.
-    pub at_ms: u64,
+    /// Server milliseconds since 1970; none where it does not say.
+    pub at_ms: Option<u64>,
     /// What the server says of itself.
     pub facts: Facts,
     /// Settings that its limits hang on.
@@ -33,10 +33,12 @@ pub struct Stat {
     pub keys: u64,
     /// Every lane that was ever written, in order.
     pub lanes: Vec<LaneStat>,
+    /// Whether a lane that is not among them is known not to be there.
+    pub is_whole: bool,
     /// Every group of every lane, or as many as were asked for.
     pub groups: Vec<GroupStat>,
-    /// The most groups of a lane that were not looked at.
-    pub groups_hidden: u64,
+    /// The most groups of a lane that were not looked at; none where the server refuses to say.
+    pub groups_hidden: Option<u64>,
     /// Commands that the server does not let this user use: what they would tell is unknown.
     pub refused: Vec<String>,
 }
@@ -48,10 +50,10 @@ pub struct LaneStat {
     pub lane: Lane,
     /// Events held; none where the oldest block, or the newest, cannot be read.
     pub events: Option<u64>,
-    /// Blocks held.
-    pub blocks: u64,
-    /// Events ever appended.
-    pub total: u64,
+    /// Blocks held; none where the server refuses to say.
+    pub blocks: Option<u64>,
+    /// Events ever appended; none where neither the newest block nor the hash can be read.
+    pub total: Option<u64>,
     /// Milliseconds since the oldest held block was stored.
     pub oldest_age_ms: Option<u64>,
     /// Events a second that came in over the last minute.
@@ -83,12 +85,27 @@ impl Stat {
         facts: Facts,
         groups_max: usize,
     ) -> Result<Self, Error> {
-        Looker { asker: Asker::new(connection, name), at_ms: 0 }.look(facts, groups_max)
+        Looker { asker: Asker::new(connection, name), at_ms: None }.look(facts, groups_max)
     }
 
     /// Events held in all lanes; none where one cannot tell.
     pub fn events(&self) -> Option<u64> {
-        self.lanes.iter().map(|lane| lane.events).try_fold(0_u64, |sum, events| sum.checked_add(events?))
+        self.sum(|lane| lane.events)
+    }
+
+    /// Events ever appended to all lanes; none where one cannot tell.
+    pub fn total(&self) -> Option<u64> {
+        self.sum(|lane| lane.total)
+    }
+
+    fn sum(&self, of: fn(&LaneStat) -> Option<u64>) -> Option<u64> {
+        let sum = self.lanes.iter().map(of).try_fold(0_u64, |sum, count| sum.checked_add(count?));
+        sum.filter(|_| self.is_whole)
+    }
+
+    /// Whether any lane was ever written; none where nobody can say.
+    pub fn is_there(&self) -> Option<bool> {
+        if self.lanes.is_empty() { self.is_whole.then_some(false) } else { Some(true) }
     }
 
     /// Milliseconds since the oldest block held was stored.
@@ -102,6 +119,14 @@ impl Stat {
     }
 }
 
+/// Whether a key is there, as far as the server says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum There {
+    Yes,
+    No,
+    Unknown,
+}
+
 /// What the hash beside a stream says.
 struct Writer {
     epoch: u64,
@@ -112,77 +137,102 @@ struct Writer {
 /// The look-ups.
 struct Looker<'a> {
     asker: Asker<'a>,
-    at_ms: u64,
+    at_ms: Option<u64>,
 }
 
 impl Looker<'_> {
     fn look(mut self, facts: Facts, groups_max: usize) -> Result<Stat, Error> {
         let name = self.asker.name;
         let failed = |error: RedisError| Error::server(format!("looking at buffer {name}"), &error);
-        let (seconds, micros): (u64, u64) =
-            redis::cmd("TIME").query(self.asker.connection).map_err(failed)?;
-        self.at_ms = seconds * 1_000 + micros / 1_000;
-        let conf = Conf::read(self.asker.connection);
-        let (mut lanes, mut groups, mut keys, mut groups_hidden) = (Vec::new(), Vec::new(), 0, 0);
+        self.at_ms = self.clock(&facts).map_err(failed)?;
+        let conf = Conf::read(&mut self.asker);
+        let (mut lanes, mut groups, mut keys, mut hidden) = (Vec::new(), Vec::new(), 0, Some(0));
+        let mut is_whole = true;
         for lane in Lane::ALL {
-            let is_there = self.is_there(&name.stream(lane), "stream")?;
-            let is_written = self.is_there(&name.writer(lane), "hash")?;
-            if !is_there && !is_written {
+            let stream = self.is_there(&name.stream(lane), "stream")?;
+            let hash = self.is_there(&name.writer(lane), "hash")?;
+            if stream == There::No && hash == There::No {
                 continue;
             }
-            keys += u64::from(is_there) + u64::from(is_written);
             let writer = self.writer(lane).map_err(failed)?;
-            lanes.push(self.lane(lane, writer).map_err(failed)?);
-            if is_there {
+            let looked = self.lane(lane, writer.as_ref().ok().and_then(Option::as_ref)).map_err(failed)?;
+            let is_seen = matches!(writer, Ok(Some(_))) || looked.total > Some(0) || looked.blocks > Some(0);
+            if stream == There::Unknown && !is_seen {
+                // The hash outlives a lane that is trimmed empty: without it there is none.
+                is_whole &= writer.is_ok();
+                continue;
+            }
+            keys += u64::from(stream != There::No) + u64::from(hash != There::No);
+            lanes.push(looked);
+            if stream != There::No {
                 let found = groups::look(&mut self.asker, lane, self.at_ms, groups_max).map_err(failed)?;
-                let (found, hidden) = found.unwrap_or_default();
-                groups.extend(found);
-                groups_hidden = groups_hidden.max(hidden);
+                hidden = hidden.zip(found.as_ref()).map(|(most, (_, hidden)): (u64, _)| most.max(*hidden));
+                groups.extend(found.unwrap_or_default().0);
             }
         }
         let refused = self.asker.refused;
-        Ok(Stat { at_ms: self.at_ms, facts, conf, keys, lanes, groups, groups_hidden, refused })
+        Ok(Stat {
+            at_ms: self.at_ms,
+            facts,
+            conf,
+            keys,
+            lanes,
+            is_whole,
+            groups,
+            groups_hidden: hidden,
+            refused,
+        })
+    }
+
+    /// The server's clock: by TIME, else as INFO has just said.
+    fn clock(&mut self, facts: &Facts) -> Result<Option<u64>, RedisError> {
+        let time: Option<(u64, u64)> = self.asker.permitted("TIME", &redis::cmd("TIME"))?;
+        let of_info = || Some(facts.number("server_time_usec")? / 1_000);
+        Ok(time.map(|(seconds, micros)| seconds * 1_000 + micros / 1_000).or_else(of_info))
     }
 
     /// Whether a key is there; an error where it holds something else than `expected`.
-    fn is_there(&mut self, key: &str, expected: &str) -> Result<bool, Error> {
-        let kind: Result<String, _> = redis::cmd("TYPE").arg(key).query(self.asker.connection);
-        match kind.map_err(|error| Error::server(format!("looking at {key}"), &error))?.as_str() {
-            "none" => Ok(false),
-            kind if kind == expected => Ok(true),
-            kind => Err(Error::WrongType { key: key.into(), why: format!("a {kind}, not a {expected}") }),
+    fn is_there(&mut self, key: &str, expected: &str) -> Result<There, Error> {
+        let kind: Result<Option<String>, _> = self.asker.permitted("TYPE", redis::cmd("TYPE").arg(key));
+        match kind.map_err(|error| Error::server(format!("looking at {key}"), &error))?.as_deref() {
+            None => Ok(There::Unknown),
+            Some("none") => Ok(There::No),
+            Some(kind) if kind == expected => Ok(There::Yes),
+            Some(kind) => {
+                Err(Error::WrongType { key: key.into(), why: format!("a {kind}, not a {expected}") })
+            }
         }
     }
 
-    /// What the hash beside the stream says.
-    fn writer(&mut self, lane: Lane) -> Result<Option<Writer>, RedisError> {
+    /// What the hash beside the stream says, where there is one.
+    fn writer(&mut self, lane: Lane) -> Result<Result<Option<Writer>, Refused>, RedisError> {
         type Fields = (Option<u64>, Option<u64>, Option<String>);
         let key = self.asker.name.writer(lane);
         let fields: Option<Fields> = self
             .asker
             .permitted("HMGET", redis::cmd("HMGET").arg(key).arg("epoch").arg("e").arg(Name::TRIMMED))?;
-        let Some((Some(epoch), total, trimmed)) = fields else { return Ok(None) };
+        let Some((epoch, total, trimmed)) = fields else { return Ok(Err(Refused)) };
+        let Some(epoch) = epoch else { return Ok(Ok(None)) };
         // Number of the last block dropped, and events ever dropped.
         let trimmed = trimmed.map_or(Some(0), |text| text.rsplit_once(' ')?.1.parse().ok());
-        Ok(Some(Writer { epoch, total: total.unwrap_or(0), trimmed }))
+        Ok(Ok(Some(Writer { epoch, total: total.unwrap_or(0), trimmed })))
     }
 
-    fn lane(&mut self, lane: Lane, writer: Option<Writer>) -> Result<LaneStat, RedisError> {
+    fn lane(&mut self, lane: Lane, writer: Option<&Writer>) -> Result<LaneStat, RedisError> {
         let key = self.asker.name.stream(lane);
         let first = self.asker.block(lane, "XRANGE", "-", "+")?;
         let last = self.asker.block(lane, "XREVRANGE", "+", "-")?;
-        let newest = last.as_ref().and_then(|(_, last)| last.as_ref().ok());
-        let total = newest.map_or(0, |last| last.total).max(writer.as_ref().map_or(0, |writer| writer.total));
-        // The hash has counted what the newest block holds, unless it is gone too.
-        let is_counted = last.is_none() || newest.is_some() || writer.is_some();
+        let total = total(&last, writer);
         let events = match &first {
-            None => Some(0),
-            Some((_, oldest)) => oldest
-                .as_ref()
-                .ok()
-                .filter(|_| is_counted)
-                .map(|oldest| total.saturating_sub(oldest.before())),
+            Err(Refused) => None,
+            Ok(None) => Some(0),
+            // Where even the newest block cannot be read, nor the hash, the total is none.
+            Ok(Some((_, oldest))) => {
+                total.zip(oldest.as_ref().ok()).map(|(total, oldest)| total.saturating_sub(oldest.before()))
+            }
         };
+        let found = |block: &Sought| block.as_ref().ok().and_then(Option::as_ref).cloned();
+        let (first, last) = (found(&first), found(&last));
         let oldest = first.as_ref().and_then(|(_, first)| first.as_ref().ok());
         let mut damaged: Vec<_> = [&first, &last].into_iter().flatten().filter_map(damage).collect();
         // A lane's only block is both.
@@ -190,14 +240,14 @@ impl Looker<'_> {
         Ok(LaneStat {
             lane,
             events,
-            blocks: redis::cmd("XLEN").arg(&key).query(self.asker.connection)?,
+            blocks: self.asker.permitted("XLEN", redis::cmd("XLEN").arg(&key))?,
             total,
-            oldest_age_ms: first.as_ref().map(|(id, _)| self.at_ms.saturating_sub(id.ms)),
+            oldest_age_ms: first.as_ref().zip(self.at_ms).map(|((id, _), at_ms)| at_ms.saturating_sub(id.ms)),
             events_per_second_in: self.rate_in(lane, oldest, total)?,
             today: self.today(lane, oldest, total)?,
             damaged,
             bytes: self.memory(&key)?,
-            epoch: writer.as_ref().map(|writer| writer.epoch),
+            epoch: writer.map(|writer| writer.epoch),
             trimmed: writer.and_then(|writer| writer.trimmed),
         })
     }
@@ -211,34 +261,61 @@ impl Looker<'_> {
 
     /// Events a second of the last minute. None where blocks of that minute were trimmed already, or the lane is
     /// younger than a second: then only two looks can tell.
-    fn rate_in(&mut self, lane: Lane, oldest: Option<&Entry>, total: u64) -> Result<Option<f64>, RedisError> {
-        let Some(oldest) = oldest else { return Ok(None) };
-        let mean = match Begin::of(MINUTE, self.at_ms, oldest) {
-            Begin::At(from_ms) => self.since(lane, from_ms, total)?,
-            Begin::WithOldest if oldest.number == 1 => Mean::since_oldest(oldest, total, self.at_ms),
+    fn rate_in(
+        &mut self,
+        lane: Lane,
+        oldest: Option<&Entry>,
+        total: Option<u64>,
+    ) -> Result<Option<f64>, RedisError> {
+        let (Some(oldest), Some(total), Some(at_ms)) = (oldest, total, self.at_ms) else { return Ok(None) };
+        let mean = match Begin::of(MINUTE, at_ms, oldest) {
+            Begin::At(from_ms) => self.since(lane, (from_ms, at_ms), total)?,
+            Begin::WithOldest if oldest.number == 1 => Mean::since_oldest(oldest, total, at_ms),
             Begin::WithOldest => None,
         };
         Ok(mean.map(|mean| mean.per_second()))
     }
 
     /// What came in over the last day, or since the oldest block.
-    fn today(&mut self, lane: Lane, oldest: Option<&Entry>, total: u64) -> Result<Option<Mean>, RedisError> {
-        let Some(oldest) = oldest else { return Ok(None) };
-        match Begin::of(DAY, self.at_ms, oldest) {
-            Begin::At(from_ms) => self.since(lane, from_ms, total),
-            Begin::WithOldest => Ok(Mean::since_oldest(oldest, total, self.at_ms)),
+    fn today(
+        &mut self,
+        lane: Lane,
+        oldest: Option<&Entry>,
+        total: Option<u64>,
+    ) -> Result<Option<Mean>, RedisError> {
+        let (Some(oldest), Some(total), Some(at_ms)) = (oldest, total, self.at_ms) else { return Ok(None) };
+        match Begin::of(DAY, at_ms, oldest) {
+            Begin::At(from_ms) => self.since(lane, (from_ms, at_ms), total),
+            Begin::WithOldest => Ok(Mean::since_oldest(oldest, total, at_ms)),
         }
     }
 
-    /// What came in from a millisecond on. None where the first block since then cannot be read.
-    fn since(&mut self, lane: Lane, from_ms: u64, total: u64) -> Result<Option<Mean>, RedisError> {
+    /// What came in from one millisecond to another. None where the first block since then cannot be read.
+    fn since(
+        &mut self,
+        lane: Lane,
+        (from_ms, at_ms): (u64, u64),
+        total: u64,
+    ) -> Result<Option<Mean>, RedisError> {
         let events = match self.asker.block(lane, "XRANGE", &from_ms.to_string(), "+")? {
-            None => 0,
-            Some((_, Ok(since))) => total.saturating_sub(since.before()),
-            Some((_, Err(_))) => return Ok(None),
+            Ok(None) => 0,
+            Ok(Some((_, Ok(since)))) => total.saturating_sub(since.before()),
+            Ok(Some((_, Err(_)))) | Err(Refused) => return Ok(None),
         };
-        Ok(Mean::over(events, from_ms, self.at_ms))
+        Ok(Mean::over(events, from_ms, at_ms))
     }
+}
+
+/// Events ever appended to a lane, as its newest block and the hash say: the hash has counted what the newest block
+/// holds, and the block what a hash that was set back has not.
+fn total(last: &Sought, writer: Option<&Writer>) -> Option<u64> {
+    let of_block = match last {
+        Ok(Some((_, Ok(newest)))) => Some(newest.total),
+        // Neither ever was: a stream that is there, and empty, without a hash.
+        Ok(None) => Some(0),
+        Ok(Some((_, Err(_)))) | Err(Refused) => None,
+    };
+    of_block.max(writer.map(|writer| writer.total))
 }
 
 /// A block that cannot be read, with its place.

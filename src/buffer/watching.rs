@@ -13,7 +13,7 @@ use super::stat::Stat;
 impl Address {
     /// A connection for looks, each answer given no more time than this.
     pub fn watching(&self, limit: Duration) -> Result<Watching, Error> {
-        self.dial_within(limit).map(Watching)
+        Ok(Watching { connection: self.dial_within(limit)?, is_info_refused: false })
     }
 
     /// A connection for PINGs, each given no more time than this.
@@ -23,13 +23,21 @@ impl Address {
 }
 
 /// A connection for looks at whatever the server is, a replica too.
-pub struct Watching(Connection);
+pub struct Watching {
+    connection: Connection,
+    /// Whether the server refuses this user INFO.
+    is_info_refused: bool,
+}
 
 impl Watching {
-    /// What the server says of itself now.
+    /// What the server says of itself now: nothing where it refuses this user the question.
     pub fn facts(&mut self, address: &Address) -> Result<Facts, Error> {
-        let info: String = redis::cmd("INFO").query(&mut self.0).map_err(|error| address.refused(&error))?;
-        Ok(Facts::of(&info))
+        let info: Result<String, RedisError> = redis::cmd("INFO").query(&mut self.connection);
+        self.is_info_refused = info.as_ref().is_err_and(|error| error.code() == Some("NOPERM"));
+        if self.is_info_refused {
+            return Ok(Facts::of(""));
+        }
+        Ok(Facts::of(&info.map_err(|error| address.refused(&error))?))
     }
 
     /// The buffer and the server, with what the server has just said of itself.
@@ -39,8 +47,11 @@ impl Watching {
         facts: Facts,
         groups_max: usize,
     ) -> Result<(Stat, ServerStat), Error> {
-        let server = ServerStat::over(&mut self.0, name, &facts)?;
-        Ok((Stat::over(&mut self.0, name, facts, groups_max)?, server))
+        let mut server = ServerStat::over(&mut self.connection, name, &facts)?;
+        if self.is_info_refused {
+            server.refused.insert(0, "INFO".into());
+        }
+        Ok((Stat::over(&mut self.connection, name, facts, groups_max)?, server))
     }
 }
 

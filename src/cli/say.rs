@@ -43,6 +43,20 @@ fn hide(text: &str, word: &str) -> String {
     text.replace(value, &shown).replace(&value.escape_debug().to_string(), &shown)
 }
 
+/// The text without what would move a terminal's cursor, or turn the direction of what follows: such characters stand there
+/// as Rust writes them.
+pub(super) fn printable(text: &str) -> String {
+    let steers = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) { shown.extend(c.escape_debug()) } else { shown.push(c) }
+    }
+    shown
+}
+
 fn one_line(text: &str) -> String {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
@@ -50,6 +64,11 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_printable_steers_a_terminal() {
+        assert_eq!(printable("a\u{1b}[2J\r\u{202e}b\u{9b}\n'c'"), "a\\u{1b}[2J\\r\\u{202e}b\\u{9b}\n'c'");
+    }
 
     #[test]
     fn a_url_with_a_password_is_hidden_wherever_it_was_put() {

@@ -65,6 +65,12 @@ impl Stat {
             std::thread::sleep(*self.over);
         }
         let now = Look::look(&address, &name)?;
+        if now.is_there().is_none() {
+            let refused = now.refused.join(", ");
+            anyhow::bail!(
+                "{address} does not let this user see whether there is a buffer {name}: it refuses {refused}"
+            );
+        }
         if now.lanes.is_empty() {
             anyhow::bail!(
                 "there is no buffer {name} at {address}; `forebay append` makes one, --buffer names it"
@@ -75,7 +81,7 @@ impl Stat {
         let text = if global.json {
             format!("{}\n", as_json(&name.to_string(), &now, &rates, &standing))
         } else {
-            as_text(&name.to_string(), &now, &rates, &standing)
+            say::printable(&as_text(&name.to_string(), &now, &rates, &standing))
         };
         say::result(&text).context(say::STDOUT)?;
         Ok(exit::OK)
@@ -90,14 +96,13 @@ struct Rates {
 
 impl Rates {
     fn between(before: Option<&Look>, now: &Look) -> Self {
-        let seconds = |before: &Look| now.at_ms.saturating_sub(before.at_ms) as f64 / 1_000.0;
-        let total = |look: &Look| look.lanes.iter().try_fold(0_u64, |sum, lane| sum.checked_add(lane.total));
-        let trimmed = |look: &Look| total(look)?.checked_sub(look.events()?);
+        let seconds = |before: &Look| Some(now.at_ms?.saturating_sub(before.at_ms?) as f64 / 1_000.0);
+        let trimmed = |look: &Look| look.total()?.checked_sub(look.events()?);
         let rate = |count: &dyn Fn(&Look) -> Option<u64>| {
-            let before = before.filter(|before| seconds(before) > 0.0)?;
-            Some(count(now)?.saturating_sub(count(before)?) as f64 / seconds(before))
+            let seconds = before.and_then(seconds).filter(|seconds| *seconds > 0.0)?;
+            Some(count(now)?.saturating_sub(count(before?)?) as f64 / seconds)
         };
-        Self { coming: now.events_per_second_in().or_else(|| rate(&total)), going: rate(&trimmed) }
+        Self { coming: now.events_per_second_in().or_else(|| rate(&Look::total)), going: rate(&trimmed) }
     }
 
     /// Today's rate; where a lane cannot tell, because it was read empty, that of the last minute.
@@ -233,8 +238,8 @@ fn lanes(lanes: &[LaneStat]) -> String {
         table.add_row(vec![
             lane.lane.name().to_owned(),
             or_unknown(lane.events, |events| events.to_string()),
-            lane.blocks.to_string(),
-            lane.total.to_string(),
+            or_unknown(lane.blocks, |blocks| blocks.to_string()),
+            or_unknown(lane.total, |total| total.to_string()),
             lane.oldest_age_ms.map_or("-".into(), age),
             or_unknown(lane.events_per_second_in, |rate| format!("{rate:.1}")),
             or_unknown(lane.bytes, bytes),
@@ -250,7 +255,7 @@ fn groups(groups: &[GroupStat]) -> String {
     let mut table = plain(&["group", "lane", "unread", "pending blocks", "oldest", "consumers"]);
     for group in groups {
         table.add_row(vec![
-            short(&group.group),
+            short(&say::printable(&group.group).replace('\n', "\\n")),
             group.lane.name().to_owned(),
             or_unknown(group.unread_events, |events| events.to_string()),
             or_unknown(group.pending_blocks, |blocks| blocks.to_string()),

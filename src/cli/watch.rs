@@ -51,7 +51,7 @@ impl WatchVerb {
         let (address, name) = self.at.parse()?;
         let profile = Profile::load(&self.profile)?;
         let every: Duration = *self.every;
-        anyhow::ensure!(EVERY.contains(&every), "--every {every:?}: from 100ms to 60s");
+        anyhow::ensure!(EVERY.contains(&every), "--every {}: from 100ms to 60s", self.every);
         let served = Served::bind(self.listen).with_context(|| {
             format!("cannot answer at {}: is something else there? --listen names another", self.listen)
         })?;
@@ -68,7 +68,7 @@ impl WatchVerb {
         if !at.ip().is_loopback() && !global.quiet {
             say::tell("forebay: whoever can reach this address can read it: there is no password");
         }
-        served.run(watch.shared(), || stop.load(Relaxed)).context("answering")?;
+        served.run(watch.shared(), || stop.load(Relaxed));
         Ok(exit::OK)
     }
 }

@@ -14,9 +14,6 @@ mod server;
 /// A window is never made shorter: with fewer samples in it `rate` and `deriv` say nothing.
 const WINDOW_MIN: Duration = Duration::from_secs(15);
 
-/// The brief's line for a warning, as a share of the profile's `load.p95_max`: 20 ms of 50 ms.
-const SLOW_SHARE: f64 = 0.4;
-
 /// How soon somebody should look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -93,7 +90,7 @@ struct Lines(Vec<(&'static str, f64)>);
 impl Lines {
     fn of(profile: &Profile) -> Self {
         let held = profile.hold.hours * 3_600.0;
-        let p95 = profile.load.p95_max.as_secs_f64();
+        let [slow, too_slow] = profile.load.slow_lines();
         Self(vec![
             ("<held>", held),
             // Of 8 hours: 4 hours, 30 minutes, 15 minutes.
@@ -102,13 +99,12 @@ impl Lines {
             ("<behind>", held / 32.0),
             // Two minutes; never so short that a reader which comes every few seconds would have stopped.
             ("<stopped>", (held / 240.0).max(10.0)),
-            ("<slow>", p95 * SLOW_SHARE),
-            ("<too slow>", p95),
+            ("<slow>", slow),
+            ("<too slow>", too_slow),
         ])
     }
 
     fn put_into(&self, expr: &str) -> String {
-        // Rounded: 0.05 × 0.4 is 0.020000000000000004.
         let figure = |value: f64| format!("{}", (value * 1e6).round() / 1e6);
         self.0.iter().fold(expr.to_owned(), |expr, (name, value)| expr.replace(name, &figure(*value)))
     }

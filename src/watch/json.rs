@@ -14,6 +14,7 @@ use crate::buffer::stat::{LaneStat, Stat};
 pub fn stat(view: &View, subject: &Subject) -> Value {
     let (seen, profile) = (view.seen(), &subject.profile);
     let stat = seen.map(|seen| &seen.stat);
+    let writers = told(&view.heard.writers);
     json!({
         "schema": 1, "at_ms": view.at_ms, "look_age_s": view.look_age_s(),
         "every_s": subject.every.as_secs_f64(),
@@ -26,7 +27,8 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
         "verdict": {
             "level": view.verdict.level.name(), "text": view.verdict.text, "why": view.verdict.why,
         },
-        "present": stat.map(|stat| !stat.lanes.is_empty()),
+        "present": stat.and_then(Stat::is_there),
+        "gone_since_ms": view.gone_since_ms(),
         "events": stat.and_then(Stat::events),
         "bytes": stat.and_then(|stat| stat.lanes.iter().map(|lane| lane.bytes).sum::<Option<u64>>()),
         "oldest_age_s": stat.and_then(Stat::oldest_age_ms).map(seconds),
@@ -38,13 +40,14 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
         "groups": stat.map_or_else(Vec::new, |stat| {
             let group = |group: &super::view::Group| json!({
                 "group": group.name, "lanes": group.lanes, "unread_events": group.unread_events,
-                "behind_s": seconds(group.behind_ms), "pending_blocks": group.pending_blocks,
+                "behind_s": group.behind_ms.map(seconds), "pending_blocks": group.pending_blocks,
                 "pending_age_s": group.pending_age_ms.map(seconds), "consumers": group.consumers,
             });
             groups(stat).iter().map(group).collect()
         }),
-        "groups_more": stat.map_or(0, |stat| stat.groups_hidden),
-        "writers": view.heard.writers.iter().map(writer).collect::<Vec<_>>(),
+        "groups_more": stat.map_or(Some(0), |stat| stat.groups_hidden),
+        "writers": writers.iter().map(|heard| writer(heard)).collect::<Vec<_>>(),
+        "writers_more": view.heard.writers.len() - writers.len(),
         "unknown": unknown(view),
         "warnings": view.warnings.all().map(|warning| json!({
             "at_ms": warning.at_ms, "level": warning.level.name(), "text": warning.text,
@@ -80,14 +83,16 @@ pub fn unknown(view: &View) -> Vec<String> {
             unknown.push(format!("{}: {why}", kind.name()));
         }
     }
-    if seen.clock_offset_s.abs() > CLOCK_OFFSET_S {
-        let (by, offset) =
-            (if seen.clock_offset_s > 0.0 { "ahead" } else { "behind" }, seen.clock_offset_s.abs());
+    if let Some(offset) = seen.clock_offset_s.filter(|offset| offset.abs() > CLOCK_OFFSET_S) {
+        let (by, offset) = (if offset > 0.0 { "ahead" } else { "behind" }, offset.abs());
         unknown
             .push(format!("the server's clock is {offset:.0} s {by} of this one; ages are by the server's"));
     }
     unknown
 }
+
+/// Writers that an answer has at most; beyond them it says how many there are.
+const WRITERS_TOLD: usize = 64;
 
 /// Clocks further apart than that are told.
 const CLOCK_OFFSET_S: f64 = 5.0;
@@ -163,6 +168,15 @@ fn lane(lane: &LaneStat) -> Value {
         "oldest_age_s": lane.oldest_age_ms.map(seconds), "in": lane.events_per_second_in,
         "appended": lane.total, "damaged": lane.damaged.len(),
     })
+}
+
+/// Writers that are told one by one: those heard last, by id.
+fn told(writers: &[WriterHeard]) -> Vec<&WriterHeard> {
+    let mut told: Vec<&WriterHeard> = writers.iter().collect();
+    told.sort_by_key(|writer| writer.heard_ago);
+    told.truncate(WRITERS_TOLD);
+    told.sort_by(|a, b| a.id.cmp(&b.id));
+    told
 }
 
 fn writer(writer: &WriterHeard) -> Value {

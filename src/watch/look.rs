@@ -32,8 +32,8 @@ pub struct Seen {
     pub limits: Limits,
     /// How long the look took.
     pub took: Duration,
-    /// Seconds that the server's clock is ahead of the watcher's.
-    pub clock_offset_s: f64,
+    /// Seconds that the server's clock is ahead of the watcher's; none where it does not say.
+    pub clock_offset_s: Option<f64>,
 }
 
 /// Why a look saw no buffer.
@@ -49,8 +49,29 @@ pub struct NotSeen {
 pub(super) struct Looker<'a> {
     subject: &'a Subject,
     connection: Option<Watching>,
-    /// What an event weighed when one was last held: a buffer that is kept drained has none to weigh.
-    bytes_per_event: Option<f64>,
+    weight: Option<Weight>,
+}
+
+/// What an event weighed when most were held: a buffer that is kept drained has none to weigh, or a few, beside which what
+/// takes memory anyway counts for too much.
+#[derive(Debug, Clone, Copy)]
+struct Weight {
+    bytes_per_event: f64,
+    events: u64,
+    weighed: Instant,
+}
+
+/// After so long half as many events are enough to weigh them anew: what comes in changes.
+const FADES: Duration = Duration::from_secs(3_600);
+
+impl Weight {
+    /// The one of an earlier look, or of this one: whichever had more events to weigh.
+    fn of(earlier: Option<Self>, now: Option<Self>) -> Option<Self> {
+        let (Some(earlier), Some(now)) = (earlier, now) else { return now.or(earlier) };
+        let halves = now.weighed.duration_since(earlier.weighed).as_secs_f64() / FADES.as_secs_f64();
+        let enough = earlier.events as f64 * 0.5_f64.powf(halves);
+        Some(if now.events as f64 >= enough { now } else { earlier })
+    }
 }
 
 impl Seen {
@@ -61,13 +82,13 @@ impl Seen {
 
     /// What could not be seen because the server refuses this user the command.
     pub fn refused(&self) -> impl Iterator<Item = &String> {
-        self.stat.refused.iter().chain(&self.server.refused)
+        self.server.refused.iter().chain(&self.stat.refused)
     }
 }
 
 impl<'a> Looker<'a> {
     pub fn new(subject: &'a Subject) -> Self {
-        Self { subject, connection: None, bytes_per_event: None }
+        Self { subject, connection: None, weight: None }
     }
 
     /// Looks, or says why that is not possible now.
@@ -93,12 +114,15 @@ impl<'a> Looker<'a> {
         let took = started.elapsed();
         let machine = host::machine_of(address, &stat);
         let mut measured = stat.measured(machine.clone());
-        self.bytes_per_event = measured.bytes_per_event.clone().ok().or(self.bytes_per_event);
-        if let Some(bytes) = self.bytes_per_event {
-            measured.bytes_per_event = Ok(bytes);
+        let now = measured.bytes_per_event.clone().and_then(|bytes_per_event| {
+            Ok(Weight { bytes_per_event, events: measured.events.clone()?, weighed: started })
+        });
+        self.weight = Weight::of(self.weight, now.ok());
+        if let Some(weight) = self.weight {
+            measured.bytes_per_event = Ok(weight.bytes_per_event);
         }
         let limits = Limits::of(&measured);
-        let clock_offset_s = (stat.at_ms as f64 - now_ms() as f64) / 1_000.0;
+        let clock_offset_s = stat.at_ms.map(|at_ms| (at_ms as f64 - now_ms() as f64) / 1_000.0);
         Ok(Seen { stat, server, machine, limits, took, clock_offset_s })
     }
 }
@@ -107,4 +131,23 @@ impl<'a> Looker<'a> {
 pub(super) fn now_ms() -> u64 {
     // A clock before 1970 is no clock.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_weighs_what_it_did_when_most_were_held() {
+        let began = Instant::now();
+        let of = |bytes_per_event: f64, events: u64, minutes: u64| {
+            Some(Weight { bytes_per_event, events, weighed: began + Duration::from_secs(60 * minutes) })
+        };
+        let bytes = |weight: Option<Weight>| weight.map(|weight| weight.bytes_per_event);
+        let many = Weight::of(None, of(150.0, 1_000_000, 0));
+        assert_eq!(bytes(Weight::of(many, of(9_000.0, 40, 1))), Some(150.0), "nearly drained");
+        assert_eq!(bytes(Weight::of(many, None)), Some(150.0), "drained");
+        assert_eq!(bytes(Weight::of(many, of(170.0, 1_200_000, 1))), Some(170.0));
+        assert_eq!(bytes(Weight::of(many, of(300.0, 600_000, 61))), Some(300.0), "what comes in is another");
+    }
 }

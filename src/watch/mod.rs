@@ -3,6 +3,7 @@
 //! | module | is responsible for |
 //! |---|---|
 //! | [`look`] | one look: buffer, server and machine at one moment, or why not |
+//! | [`ever`] | counts that never go back, and how often the server's did |
 //! | [`forecast`] | an hour of looks; rates, and when it is full |
 //! | [`probe`] | how long a PING takes, five times a second |
 //! | [`verdict`] | will it hold? one sentence, with its reasons |
@@ -11,10 +12,11 @@
 //! | [`metrics`] | the view as `OpenMetrics` text |
 //! | [`json`] | the view for the page and for programs |
 //! | [`serve`] | HTTP |
+//! | `crowd` | connections to it: how many, and for how long |
 //!
 //! Constraints: it reads only, and through `buffer` alone. No answer waits for the server: a thread looks, answers come from
 //! its last look. What is not known is absent or null, never 0. Memory is bounded: an hour of looks, 100 groups of a
-//! lane, 64 writers.
+//! lane, 1,024 writers; and so are connections.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -28,6 +30,8 @@ use crate::buffer::keys::Name;
 use crate::buffer::lock;
 use crate::profile::Profile;
 
+mod crowd;
+pub mod ever;
 pub mod forecast;
 pub mod json;
 pub mod look;
@@ -77,7 +81,7 @@ impl Watch {
     pub fn start(subject: Subject) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             view: Mutex::new(View::new(&subject)),
-            probe: Probe::default(),
+            probe: Probe::new(&subject.profile),
             hearing: Hearing::start(&subject.address, &subject.name),
             news: tokio::sync::watch::Sender::new(Arc::from("")),
             is_over: AtomicBool::new(false),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::buffer::connect::Address;
 use crate::buffer::lock;
+use crate::profile::Profile;
 
 /// How often it is asked.
 pub const EVERY: Duration = Duration::from_millis(200);
@@ -15,24 +16,33 @@ pub const EVERY: Duration = Duration::from_millis(200);
 /// How long an answer may take before the connection counts as gone.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Seconds up to which answers are counted, ascending. The brief's alert lines, 20 and 50 ms, are among them.
-pub const BOUNDS: [f64; 13] =
-    [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0];
+/// Seconds up to which answers are counted, ascending, beside the profile's lines.
+const BOUNDS: [f64; 13] = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0];
 
 /// What was counted.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Counted {
-    /// Answers within each of [`BOUNDS`] and above the one before; the last beyond all of them.
-    pub counts: [u64; BOUNDS.len() + 1],
+    /// Seconds, ascending, the last infinite; and answers within them and above those before.
+    pub buckets: Vec<(f64, u64)>,
     /// Seconds, all together.
     pub sum: f64,
 }
 
 impl Counted {
+    /// None yet. The profile's lines are bounds: else its rules would have to guess what lies above them.
+    fn for_profile(profile: &Profile) -> Self {
+        let mut bounds: Vec<f64> = BOUNDS.into_iter().chain(profile.load.slow_lines()).collect();
+        bounds.sort_by(f64::total_cmp);
+        bounds.dedup();
+        let buckets = bounds.into_iter().chain([f64::INFINITY]).map(|bound| (bound, 0)).collect();
+        Self { buckets, sum: 0.0 }
+    }
+
     fn add(&mut self, took: Duration) {
         let seconds = took.as_secs_f64();
-        let at = BOUNDS.iter().position(|bound| seconds <= *bound).unwrap_or(BOUNDS.len());
-        self.counts[at] += 1;
+        if let Some((_, count)) = self.buckets.iter_mut().find(|(bound, _)| seconds <= *bound) {
+            *count += 1;
+        }
         self.sum += seconds;
     }
 
@@ -48,10 +58,14 @@ impl Counted {
 }
 
 /// The probe.
-#[derive(Default)]
 pub struct Probe(Mutex<Counted>);
 
 impl Probe {
+    /// One that has asked nothing yet.
+    pub(super) fn new(profile: &Profile) -> Self {
+        Self(Mutex::new(Counted::for_profile(profile)))
+    }
+
     /// What was counted so far.
     pub fn counted(&self) -> Counted {
         lock(&self.0).clone()
@@ -91,22 +105,29 @@ impl Probe {
 mod tests {
     use super::*;
 
+    /// Bounds that hold what was counted, and how much each holds.
+    fn filled(counted: &Counted) -> Vec<(f64, u64)> {
+        counted.buckets.iter().copied().filter(|(_, count)| *count > 0).collect()
+    }
+
+    fn none() -> Counted {
+        Counted::for_profile(&Profile::load(crate::profile::DEFAULT).unwrap())
+    }
+
     #[test]
     fn what_would_have_been_sent_during_a_pause_counts_with_its_wait() {
-        let mut counted = Counted::default();
+        let mut counted = none();
         counted.add_with_delayed(Duration::from_millis(1_050));
         // 1,050, 850, 650, 450, 250 and 50 ms.
-        assert_eq!(counted.counts.iter().sum::<u64>(), 6);
-        assert_eq!((counted.counts[7], counted.counts[10], counted.counts[11]), (1, 2, 2));
-        assert_eq!(counted.counts[12], 1);
+        assert_eq!(filled(&counted), [(0.05, 1), (0.5, 2), (1.0, 2), (2.0, 1)]);
         assert!((counted.sum - 3.3).abs() < 1e-9);
     }
 
     #[test]
     fn a_bound_counts_what_took_exactly_that_long() {
-        let mut counted = Counted::default();
+        let mut counted = none();
         counted.add(Duration::from_millis(20));
         counted.add(Duration::from_secs(9));
-        assert_eq!((counted.counts[6], counted.counts[BOUNDS.len()]), (1, 1));
+        assert_eq!(filled(&counted), [(0.02, 1), (f64::INFINITY, 1)]);
     }
 }

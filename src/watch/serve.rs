@@ -4,6 +4,9 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::WatchStream;
 
-use super::{Shared, json, metrics};
+use super::{Shared, Subject, Watch, crowd, json, metrics};
 
 /// Pages that may follow at once.
 const FOLLOWERS_MAX: usize = 64;
@@ -67,15 +70,16 @@ impl Served {
     }
 
     /// Answers until `is_over`, which is asked often.
-    pub fn run(self, shared: Arc<Shared>, is_over: impl Fn() -> bool) -> std::io::Result<()> {
+    pub fn run(self, shared: Arc<Shared>, is_over: impl Fn() -> bool) {
         let app = App { shared, followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)) };
-        self.answer(router(app), is_over)
+        self.answer(&router(app), is_over);
     }
 
     /// The same with answers of somebody else's.
-    pub fn answer(self, router: Router, is_over: impl Fn() -> bool) -> std::io::Result<()> {
+    pub fn answer(self, router: &Router, is_over: impl Fn() -> bool) {
         const ASK: Duration = Duration::from_millis(100);
-        self.runtime.block_on(async move {
+        let Self { runtime, listener } = self;
+        runtime.block_on(async {
             let over = async {
                 while !is_over() {
                     tokio::time::sleep(ASK).await;
@@ -83,10 +87,49 @@ impl Served {
             };
             // Whoever follows would be waited for: the runtime's end is theirs too.
             tokio::select! {
-                served = axum::serve(self.listener, router).into_future() => served,
-                () = over => Ok(()),
+                never = crowd::serve(&listener, router) => match never {},
+                () = over => {}
             }
-        })
+        });
+    }
+}
+
+/// A watch, and the thread that answers for it, until it is dropped.
+pub struct Answering {
+    watch: Watch,
+    at: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Answering {
+    /// Begins to watch, and to answer at a place.
+    pub fn start(served: Served, subject: Subject) -> std::io::Result<Self> {
+        let at = served.address()?;
+        let watch = Watch::start(subject)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (shared, flag) = (watch.shared(), Arc::clone(&stop));
+        let run = move || served.run(shared, || flag.load(Relaxed));
+        let thread = std::thread::Builder::new().name("watch-answer".into()).spawn(run)?;
+        Ok(Self { watch, at, stop, thread: Some(thread) })
+    }
+
+    /// Where it is asked.
+    pub fn address(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// What it answers from.
+    pub fn shared(&self) -> Arc<Shared> {
+        self.watch.shared()
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        // A thread that panicked has said so.
+        let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 

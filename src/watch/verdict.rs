@@ -73,6 +73,22 @@ pub(super) fn of(view: &View, subject: &Subject) -> Verdict {
         };
         return Verdict { level: Level::Unknown, text, why: vec![why.into()] };
     };
+    if let Some(here_ms) = view.gone_since_ms() {
+        let text = format!(
+            "It was here until {}; now there is no buffer {} on this server.",
+            moment(here_ms, view.at_ms),
+            subject.name
+        );
+        let why = "its keys were deleted, or the server came back without them".to_owned();
+        let others = view.warnings.now().map(|warning| warning.text.clone());
+        return Verdict { level: Level::Bad, text, why: [why].into_iter().chain(others).collect() };
+    }
+    if seen.stat.is_there().is_none() {
+        let refused: Vec<&str> = seen.refused().map(String::as_str).collect();
+        let why = format!("the server refuses {} to this user", refused.join(", "));
+        let text = format!("Nobody can tell whether there is a buffer {} on this server.", subject.name);
+        return Verdict { level: Level::Unknown, text, why: vec![why] };
+    }
     if seen.stat.lanes.is_empty() {
         let text = format!("There is no buffer {} on this server yet.", subject.name);
         return Verdict { level: Level::Unknown, text, why: vec!["`forebay append` makes it".into()] };
@@ -104,26 +120,39 @@ fn holds(view: &View, seen: &Seen, subject: &Subject) -> (Level, String) {
         }
         _ => {}
     }
-    let level = match used {
+    let of_used = match used {
         Some(used) if used >= ALMOST_FULL => Level::Bad,
         Some(used) if used >= FILLING => Level::Warn,
         _ => Level::Good,
     };
-    (level, alone(&forecast.unread, subject.profile.hold.hours, seen))
+    let (level, text) = alone(&forecast.unread, subject.profile.hold.hours, seen);
+    (level.max(of_used), text)
 }
 
 /// How long it holds if the readers go away: what a buffer is there for.
-fn alone(unread: &Full, hours: f64, seen: &Seen) -> String {
+fn alone(unread: &Full, hours: f64, seen: &Seen) -> (Level, String) {
     let held_s = seen.stat.oldest_age_ms().unwrap_or(0) as f64 / 1_000.0;
     match unread {
         Full::In(seconds) if held_s + seconds < hours * 3_600.0 => {
-            format!("It holds for {} if nobody reads; the profile asks for {hours} h.", span(*seconds))
+            let room = span(*seconds);
+            (Level::Warn, format!("It holds for {room} if nobody reads; the profile asks for {hours} h."))
         }
-        Full::In(seconds) => format!("It holds: {} of room if nobody reads.", span(*seconds)),
-        Full::NotFilling => "It holds: nothing comes in.".into(),
-        Full::Now => "It is full.".into(),
-        Full::Unknown(why) => format!("It holds for now; for how long is not known: {why}."),
+        Full::In(seconds) => (Level::Good, format!("It holds: {} of room if nobody reads.", span(*seconds))),
+        Full::NotFilling => (Level::Good, "It holds: nothing comes in.".into()),
+        Full::Now => (Level::Bad, "It is full.".into()),
+        Full::Unknown(why) => (Level::Good, format!("It holds for now; for how long is not known: {why}.")),
     }
+}
+
+/// A moment as people say it, here: the day only where it is another than that of `now_ms`.
+fn moment(ms: u64, now_ms: u64) -> String {
+    let of = |ms: u64| {
+        let at = jiff::Timestamp::from_millisecond(ms.cast_signed()).unwrap_or_default();
+        at.to_zoned(jiff::tz::TimeZone::system())
+    };
+    let at = of(ms);
+    let day = if at.date() == of(now_ms).date() { "" } else { "%Y-%m-%d " };
+    at.strftime(&format!("{day}%H:%M %Z")).to_string()
 }
 
 /// A time as people say it: two units at the most.

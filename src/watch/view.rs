@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Subject;
+use super::ever::Ever;
 use super::forecast::{Forecast, History, Point, Rates};
 use super::look::{NotSeen, Seen, now_ms};
 use super::verdict::{self, Verdict};
@@ -37,6 +38,8 @@ pub struct View {
     /// How often the server turned out to be another process than before.
     pub restarts: u64,
     run_id: Option<String>,
+    /// What was ever written, and how often the server had less of it.
+    pub ever: Ever,
     /// An hour of looks.
     pub history: History,
     /// Rates of the last minutes.
@@ -67,6 +70,7 @@ impl View {
             looks: (0, 0),
             restarts: 0,
             run_id: None,
+            ever: Ever::default(),
             history: History::default(),
             rates: Rates::default(),
             forecast: None,
@@ -103,6 +107,11 @@ impl View {
     /// Whether nobody looks any more: each look ends within seconds, whatever it sees.
     pub fn is_old(&self) -> bool {
         self.looked.elapsed() > self.old_after
+    }
+
+    /// When the buffer was last there, where it was once and is gone.
+    pub fn gone_since_ms(&self) -> Option<u64> {
+        self.ever.here_ms.filter(|_| self.seen().is_some_and(|seen| seen.stat.is_there() == Some(false)))
     }
 
     /// Milliseconds since a group was last given something, as far as it was seen.
@@ -142,10 +151,12 @@ impl View {
         self.looks.0 += 1;
         (self.last_good, self.down_since_ms) = (Some(self.looked), None);
         let stat = &seen.stat;
+        self.ever.take(stat, self.at_ms);
         let mut point = Point {
-            at_ms: stat.at_ms,
+            // Rates hang on differences alone: where the server's clock is not known, the watcher's will do.
+            at_ms: stat.at_ms.unwrap_or(self.at_ms),
             seen_ms: self.at_ms,
-            appended: appended(stat),
+            appended: stat.total(),
             events: stat.events(),
             used_ratio: utilisation(seen),
             oldest_age_ms: stat.oldest_age_ms(),
@@ -159,11 +170,6 @@ impl View {
         self.history.keep(point);
         self.forecast = Some(Forecast::of(&seen.limits, self.rates, subject.profile.rates.peak));
     }
-}
-
-/// Events ever appended to all lanes.
-fn appended(stat: &Stat) -> Option<u64> {
-    stat.lanes.iter().try_fold(0_u64, |sum, lane| sum.checked_add(lane.total))
 }
 
 /// Events held, of those held when the first limit is met. A buffer that holds none has no weight for one yet, and takes
@@ -185,7 +191,7 @@ pub struct Group {
     /// Events it was not given, of all lanes.
     pub unread_events: Option<u64>,
     /// Milliseconds that it is behind, on the lane where that is most.
-    pub behind_ms: u64,
+    pub behind_ms: Option<u64>,
     /// Blocks given and not acknowledged.
     pub pending_blocks: Option<u64>,
     /// Age of the oldest of those.
@@ -203,6 +209,7 @@ pub fn groups(stat: &Stat) -> Vec<Group> {
                 name: of_lane.group.clone(),
                 unread_events: Some(0),
                 pending_blocks: Some(0),
+                behind_ms: Some(0),
                 ..Group::default()
             };
             groups.push(new);
@@ -222,7 +229,7 @@ impl Group {
         self.lanes += 1;
         self.given.push(of_lane.given);
         self.unread_events = sum(self.unread_events, of_lane.unread_events);
-        self.behind_ms = self.behind_ms.max(of_lane.behind_ms);
+        self.behind_ms = self.behind_ms.zip(of_lane.behind_ms).map(|(most, behind)| most.max(behind));
         self.pending_blocks = sum(self.pending_blocks, of_lane.pending_blocks);
         self.pending_age_ms = self.pending_age_ms.max(of_lane.pending_age_ms);
         self.consumers = self.consumers.max(of_lane.consumers);

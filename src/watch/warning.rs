@@ -6,6 +6,7 @@ use super::verdict::{ALMOST_FULL, FILLING, Level, span};
 use super::view::{GONE, View, groups, utilisation};
 use crate::buffer::entry::Id;
 use crate::buffer::fates::{Fates, State};
+use crate::buffer::hear::WRITERS_MAX;
 
 /// Warnings that are kept.
 const KEPT: usize = 20;
@@ -125,6 +126,7 @@ impl Trends {
         let mut wrong = self.server(view);
         wrong.extend(self.groups(view));
         wrong.extend(self.idle(view));
+        wrong.extend(self.setback(view));
         wrong.extend(writers(view));
         wrong.extend(self.fates(view));
         wrong.extend(filled(view));
@@ -176,7 +178,7 @@ impl Trends {
                 *stands = (group.given, view.at_ms);
             }
             let still_ms = view.at_ms.saturating_sub(stands.1);
-            if unread > 0 && still_ms >= STOPPED_MS && group.behind_ms >= STOPPED_MS {
+            if unread > 0 && still_ms >= STOPPED_MS && group.behind_ms >= Some(STOPPED_MS) {
                 let name = &group.name;
                 let told = span(still_ms as f64 / 1_000.0);
                 let text = format!("group {name} was given nothing for {told}; {unread} events wait for it");
@@ -188,13 +190,21 @@ impl Trends {
 
     /// Whether nothing comes in.
     fn idle(&mut self, view: &View) -> Option<Wrong> {
-        let lanes = &view.seen()?.stat.lanes;
-        let appended = lanes.iter().map(|lane| lane.total).fold(0, u64::saturating_add);
+        let appended = view.seen()?.stat.total()?;
         let moved = Moved::note(&mut self.counters, "appended", appended, view.at_ms);
         let still_ms = view.at_ms.saturating_sub(moved.at_ms);
         (appended > 0 && still_ms >= IDLE_MS).then(|| {
             let text = format!("nothing was appended for {}", span(still_ms as f64 / 1_000.0));
             ("idle".into(), Level::Warn, text)
+        })
+    }
+
+    /// Whether the server has less than it had.
+    fn setback(&mut self, view: &View) -> Option<Wrong> {
+        let moved = Moved::note(&mut self.counters, "setbacks", view.ever.setbacks, view.at_ms);
+        moved.has_grown(view.at_ms).then(|| {
+            let text = "the server has less of this buffer than it had: keys were deleted, or it came back with less";
+            ("setback".into(), Level::Bad, text.into())
         })
     }
 
@@ -208,6 +218,13 @@ impl Trends {
             ("unreadable", sum(|fates| fates.unreadable), "of a spill folder could not be read again"),
         ];
         let mut wrong = Vec::new();
+        let forgotten = view.heard.forgotten;
+        if Moved::note(&mut self.counters, "forgotten", forgotten, view.at_ms).has_grown(view.at_ms) {
+            let text = format!(
+                "more writers than {WRITERS_MAX} speak at once: some of what becomes of their events is not counted"
+            );
+            wrong.push(("forgotten".into(), Level::Warn, text));
+        }
         for (name, count, what) in counts {
             if Moved::note(&mut self.counters, name, count, view.at_ms).has_grown(view.at_ms) {
                 wrong.push((name.into(), Level::Bad, format!("{count} events {what}")));

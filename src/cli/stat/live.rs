@@ -34,8 +34,14 @@ pub(super) fn run(subject: Subject, global: &Global) -> anyhow::Result<u8> {
         let text = if global.json {
             shared.with_view(|view| format!("{}\n", json::stat(view, shared.subject())))
         } else {
-            let clear = if std::io::stdout().is_terminal() { CLEAR } else { "" };
-            format!("{clear}{}\n", shared.with_view(|view| shown(view, shared.subject())))
+            let shown = say::printable(&shared.with_view(|view| shown(view, shared.subject())));
+            if std::io::stdout().is_terminal() {
+                let size = rustix::termios::tcgetwinsize(std::io::stdout());
+                let (columns, rows) = size.map_or((0, 0), |size| (size.ws_col.into(), size.ws_row.into()));
+                format!("{CLEAR}{}\n", fitting(&shown, columns, rows))
+            } else {
+                format!("{shown}\n")
+            }
         };
         let mut out = std::io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -45,6 +51,28 @@ pub(super) fn run(subject: Subject, global: &Global) -> anyhow::Result<u8> {
         }
     }
     Ok(exit::OK)
+}
+
+/// As much from the beginning as a terminal has room for: what scrolls off its top is the verdict. One that does not say
+/// how large it is gets all.
+fn fitting(text: &str, columns: usize, rows: usize) -> String {
+    let takes = |line: &&str| if columns == 0 { 1 } else { line.chars().count().max(1).div_ceil(columns) };
+    // One row for where the cursor then stands.
+    let room = rows.saturating_sub(1);
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    if rows == 0 || lines.iter().map(takes).sum::<usize>() < room {
+        return text.into();
+    }
+    // One more for how much is left out.
+    let mut left = room.saturating_sub(2);
+    let fits = |line: &&&str| {
+        let fits = takes(line) <= left;
+        left = left.saturating_sub(takes(line));
+        fits
+    };
+    let kept: Vec<&str> = lines.iter().take_while(fits).copied().collect();
+    let more = lines.len() - kept.len();
+    format!("{}\n… {more} more lines: in a larger window, or by `forebay stat`\n", kept.join("\n"))
 }
 
 /// The verdict, its reasons, and what `forebay stat` shows.
@@ -66,4 +94,26 @@ fn shown(view: &View, subject: &Subject) -> String {
     text.push('\n');
     text.push_str(&as_text(&subject.name.to_string(), now, &rates, &standing));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_stays_on_a_terminal_of_few_rows() {
+        let lines: Vec<String> = (1..=40).map(|line| format!("line {line}\n")).collect();
+        let text = lines.concat();
+        assert_eq!(fitting(&text, 80, 0), text, "nobody knows how large it is");
+        assert_eq!(fitting(&text, 80, 50), text);
+        let short = fitting(&text, 80, 24);
+        // With the line end that follows, the cursor stands in the last row.
+        assert!(short.lines().count() + 2 <= 24, "{short}");
+        assert!(
+            short.starts_with("line 1\n")
+                && short.ends_with("more lines: in a larger window, or by `forebay stat`\n")
+        );
+        let wide = format!("{}\n{text}", "w".repeat(800));
+        assert!(fitting(&wide, 80, 24).lines().count() <= 24 - 2 - 9, "a line takes ten rows");
+    }
 }

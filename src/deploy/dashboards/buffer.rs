@@ -202,7 +202,8 @@ const PANELS: [Panel; 26] = [
     },
     Panel {
         title: "Dropped or damaged",
-        about: "Unread events dropped to make room, and blocks that cannot be read. Both stay at 0.",
+        about: "Unread events dropped to make room, blocks that cannot be read, and how often the server \
+                had less of the buffer than before. All stay at 0.",
         look: Look::Lines,
         unit: "short",
         asks: &[
@@ -212,6 +213,10 @@ const PANELS: [Panel; 26] = [
                 "trimmed unread {{buffer}}",
             ),
             ask("sum by (buffer) (forebay_lane_damaged_blocks{@buffer})", "damaged blocks {{buffer}}"),
+            ask(
+                "sum by (buffer) (increase(forebay_buffer_setbacks_total{@buffer}[$__rate_interval]))",
+                "setbacks {{buffer}}",
+            ),
         ],
     },
     Panel {
@@ -240,9 +245,12 @@ const PANELS: [Panel; 26] = [
     },
     Panel {
         title: "There",
-        about: "1 where a lane was ever written.",
+        about: "1 where a lane was ever written; and which server is looked at, for which profile.",
         look: Look::Lines,
         unit: "bool",
-        asks: &[ask("forebay_buffer_present{@buffer}", "{{buffer}}")],
+        asks: &[
+            ask("forebay_buffer_present{@buffer}", "{{buffer}}"),
+            ask("forebay_watch_info{@buffer}", "{{buffer}} at {{url}}, {{profile}}"),
+        ],
     },
 ];

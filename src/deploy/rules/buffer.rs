@@ -5,7 +5,7 @@ use super::Severity::{Critical, Warning};
 
 const BUFFER: &[&str] = &["buffer"];
 
-pub(super) const ROWS: [Row; 14] = [
+pub(super) const ROWS: [Row; 15] = [
     Row {
         name: "ForebayBufferFilling",
         severity: Warning,
@@ -158,6 +158,18 @@ pub(super) const ROWS: [Row; 14] = [
                   minutes",
         description: "Keep the AOF folder and the writer's spill folder as they are; then `forebay verify` \
                       on a copy of the AOF says what is there.",
+        implies: &[],
+    },
+    Row {
+        name: "ForebayBufferSetBack",
+        severity: Critical,
+        per: BUFFER,
+        expr: "increase(forebay_buffer_setbacks_total[10m]) > 0",
+        hold: 0,
+        summary: "The server has less of buffer {{ $labels.buffer }} than it had: keys were deleted, or it came back \
+                  with less",
+        description: "Start nothing again yet: copy the AOF folder, then `forebay verify` on the copy says what is \
+                      there.",
         implies: &[],
     },
     Row {

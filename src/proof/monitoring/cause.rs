@@ -54,8 +54,10 @@ const FILLED: &[&str] = &[
     "ForebayEventsTooOld",
 ];
 
-/// What a server that is not there, or not itself, brings with it.
-const AWAY: &[&str] = &[
+/// What a server that is not there, or not itself, brings with it; and, first, what one does that comes back with less than
+/// it had: whether a look sees that before the writer goes on is chance.
+const AWAY_AND_SET_BACK: &[&str] = &[
+    "ForebayBufferSetBack",
     "ForebayServerDown",
     "ForebayServerLoading",
     "ForebayServerRestarted",
@@ -69,6 +71,12 @@ const AWAY: &[&str] = &[
     "ForebayBufferFullTonight",
     "ForebayBufferFullSoon",
 ];
+
+/// The same of one that comes back with all.
+const AWAY: &[&str] = match AWAY_AND_SET_BACK.split_first() {
+    Some((_, away)) => away,
+    None => &[],
+};
 
 /// The name of the cause in which the forecast is held against what then happens.
 pub(super) const FILL: &str = "the reader is away until the buffer is full";
@@ -184,7 +192,7 @@ pub(super) const CAUSES: &[Cause] = &[
     Cause {
         name: "a server without persistence is killed and started again",
         alerts: &["ForebayEventsLost", "ForebayServerRestarted"],
-        also: AWAY,
+        also: AWAY_AND_SET_BACK,
         is_quick: true,
         ground: || Ground { settings: &[("appendonly", "no")], ..usual() },
         act: |station| {
@@ -377,7 +385,8 @@ pub(super) const CAUSES: &[Cause] = &[
     Cause {
         name: "a lane holds what is no block",
         alerts: &["ForebayBlocksDamaged"],
-        also: &["ForebayWriterStopped"],
+        // It is over with the data.
+        also: &["ForebayWriterStopped", "ForebayBufferSetBack"],
         is_quick: false,
         ground: || Ground { is_read: false, ..usual() },
         act: |station| {
@@ -390,6 +399,24 @@ pub(super) const CAUSES: &[Cause] = &[
             // The station's own server: nothing of anybody else's is there.
             redis::cmd("FLUSHALL").exec(&mut station.connection()?)?;
             station.begin_writing()
+        },
+    },
+    Cause {
+        name: "the server's data is deleted",
+        alerts: &["ForebayBufferSetBack"],
+        also: &["ForebayWriterStopped"],
+        is_quick: true,
+        ground: usual,
+        act: |station| {
+            // One that runs would go on counting where it was, maybe before the next look.
+            station.end_writing();
+            station.end_reading();
+            // The station's own server: nothing of anybody else's is there.
+            Ok(redis::cmd("FLUSHALL").exec(&mut station.connection()?)?)
+        },
+        undo: |station| {
+            station.begin_writing()?;
+            station.begin_reading(Duration::ZERO)
         },
     },
     Cause {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::heard::{Came, Heard, Outcome};
 use super::receive::Notice;
 use crate::deploy::dashboards::Query;
 use crate::deploy::rules::Rule;
@@ -25,30 +26,9 @@ const UNTIL: Duration = Duration::from_secs(15);
 /// By so much it may be wrong.
 const WRONG_PERCENT_MAX: f64 = 10.0;
 
-/// An alert that a cause must bring.
-#[derive(Debug, Clone)]
-pub(super) struct Came {
-    pub alert: &'static str,
-    /// How long after the cause it came to the webhook.
-    pub after: Option<Duration>,
-    /// How long after the cause's end it was resolved for good.
-    pub cleared: Option<Duration>,
-}
-
-/// What came of a cause.
-#[derive(Debug, Clone)]
-pub(super) struct Outcome {
-    pub cause: &'static str,
-    pub came: Vec<Came>,
-    /// Alerts that nothing explains.
-    pub others: Vec<String>,
-    /// What the watch said of when the buffer is full: how long after the cause, in how many seconds, and in how many it was.
-    pub forecasts: Vec<(Duration, f64, Duration)>,
-}
-
 /// What came of the whole run.
 pub(super) struct Played {
-    pub causes: Vec<Outcome>,
+    pub causes: Vec<Heard>,
     /// Causes that could not be brought about here, and why.
     pub left_out: Vec<(&'static str, String)>,
     /// Queries of panels, and how many series each had.
@@ -77,9 +57,13 @@ pub(super) fn not_shown(why: &str) -> Vec<Claim> {
     .into()
 }
 
-/// Every claim, each with its control.
+/// Every claim, each with its control: controls are judged from what was heard, as the claims are.
 pub(super) fn claims(played: &Played) -> Vec<Claim> {
-    let causes = &played.causes;
+    let rules = &played.rules;
+    let outcomes = |heard: &mut dyn Iterator<Item = Heard>| -> Vec<Outcome> {
+        heard.map(|heard| heard.outcome(rules)).collect()
+    };
+    let causes = &outcomes(&mut played.causes.iter().cloned());
     let mut fires = fires(causes);
     fires.control = Some(Control::of(
         "a rule on a metric that nobody exports, which must be found not to fire",
@@ -87,37 +71,25 @@ pub(super) fn claims(played: &Played) -> Vec<Claim> {
         FIRES,
     ));
     fires.evidence.push(table(causes));
-    fires.evidence.extend(left_out(played));
+    fires.evidence.extend(left_out(played, causes));
+    let first = || played.causes.iter().take(1);
     let mut clears = clears(causes);
-    let stuck = causes.iter().take(1).map(|outcome| Outcome {
-        came: outcome.came.iter().map(|came| Came { cleared: None, ..came.clone() }).collect(),
-        ..outcome.clone()
-    });
-    let stuck: Vec<Outcome> = stuck.collect();
-    clears.control =
-        Some(Control::of("the first cause, judged before it was over", &[self::clears(&stuck)], CLEARS));
+    let stuck = outcomes(&mut first().map(Heard::without_resolved));
+    clears.control = Some(Control::of(
+        "the first cause, with what the webhook heard of resolved alerts left out",
+        &[self::clears(&stuck)],
+        CLEARS,
+    ));
     let mut alone = alone(causes);
     if !played.of_none.is_empty() {
         let names: Vec<&str> = played.of_none.iter().map(|notice| notice.alert.as_str()).collect();
         alone.verdict = Verdict::Refuted;
         alone.why = format!("{} about no watch at all; {}", names.join(", "), alone.why);
     }
-    let bare: Vec<Outcome> = causes
-        .iter()
-        .take(1)
-        .map(|outcome| Outcome {
-            others: outcome
-                .came
-                .iter()
-                .filter(|came| came.after.is_some())
-                .map(|came| came.alert.into())
-                .collect(),
-            ..outcome.clone()
-        })
-        .collect();
+    let another = outcomes(&mut first().map(|heard| heard.with_another(rules)));
     alone.control = Some(Control::of(
-        "the first cause, judged as if it explained none of its alerts",
-        &[self::alone(&bare)],
+        "the first cause, with an alert that it does not explain added to what the webhook heard",
+        &[self::alone(&another)],
         ALONE,
     ));
     let fired = causes.iter().flat_map(|outcome| &outcome.came).filter(|came| came.after.is_some()).count();
@@ -141,7 +113,7 @@ pub(super) fn claims(played: &Played) -> Vec<Claim> {
 
 fn with_never(has_fired: bool) -> Outcome {
     let after = has_fired.then_some(Duration::ZERO);
-    let came = Came { alert: super::NOBODY, after, cleared: after };
+    let came = Came { alert: super::NOBODY, after, lasted: has_fired, cleared: after };
     Outcome { cause: "control", came: vec![came], others: Vec::new(), forecasts: Vec::new() }
 }
 
@@ -185,8 +157,13 @@ fn clears(causes: &[Outcome]) -> Claim {
         came.filter(|(_, came)| came.after.is_some())
     };
     let stuck: Vec<String> = fired()
-        .filter(|(_, came)| came.cleared.is_none())
-        .map(|(cause, came)| format!("{} still fires after {cause}", came.alert))
+        .filter_map(|(cause, came)| match came {
+            Came { cleared: None, alert, .. } => Some(format!("{alert} still fires after {cause}")),
+            Came { lasted: false, alert, .. } => {
+                Some(format!("{alert} no longer fired when it was over that {cause}"))
+            }
+            _ => None,
+        })
         .collect();
     let slowest = fired().filter_map(|(_, came)| Some((came.cleared?, came.alert))).max();
     let told = slowest.map_or(String::new(), |(after, alert)| {
@@ -195,7 +172,7 @@ fn clears(causes: &[Outcome]) -> Claim {
     none(
         CLEARS,
         ALERTS,
-        "every alert is resolved once its cause is over: alerts that were not",
+        "every alert lasts as long as its cause, and is then resolved: alerts that did or were not",
         stuck.len(),
         named(&stuck, told),
     )
@@ -314,9 +291,9 @@ fn table(causes: &[Outcome]) -> Evidence {
 }
 
 /// What was not tried: causes that cannot be brought about here, and rules without a cause among those that were.
-fn left_out(played: &Played) -> Vec<Evidence> {
+fn left_out(played: &Played, causes: &[Outcome]) -> Vec<Evidence> {
     let tried: Vec<&str> =
-        played.causes.iter().flat_map(|outcome| outcome.came.iter().map(|came| came.alert)).collect();
+        causes.iter().flat_map(|outcome| outcome.came.iter().map(|came| came.alert)).collect();
     let rest: Vec<&str> = played
         .rules
         .iter()

@@ -5,14 +5,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::cause::{Cause, FILL};
-use super::judge::{Came, Outcome};
+use super::heard::{Heard, first, is_calm};
 use super::receive::Notice;
 use super::station::Station;
 use super::tower::Tower;
 use crate::buffer::fates::State;
 use crate::buffer::limit::Full;
 use crate::deploy::dashboards::{Query, queries as panels};
-use crate::deploy::rules::Rule;
 use crate::proof::progress::Progress;
 use crate::server;
 
@@ -29,35 +28,28 @@ const GRAFANA_WINDOW: &str = "15s";
 pub(super) fn all(
     stations: Vec<(&'static Cause, Station)>,
     tower: &Tower,
-    rules: &[Rule],
     progress: &dyn Progress,
-) -> anyhow::Result<Vec<Outcome>> {
+) -> anyhow::Result<Vec<Heard>> {
     let done = std::sync::atomic::AtomicU64::new(1);
-    let outcomes: Vec<anyhow::Result<Outcome>> = std::thread::scope(|scope| {
+    let all: Vec<anyhow::Result<Heard>> = std::thread::scope(|scope| {
         let threads: Vec<_> = stations
             .into_iter()
             .map(|(cause, station)| {
                 let done = &done;
                 scope.spawn(move || {
-                    let outcome =
-                        one(cause, station, tower, rules).with_context(|| format!("cause: {}", cause.name));
+                    let heard = one(cause, station, tower).with_context(|| format!("cause: {}", cause.name));
                     progress.at(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1);
-                    outcome
+                    heard
                 })
             })
             .collect();
         // Proof: what is played has nothing that panics; if it does, so may we.
         threads.into_iter().map(|thread| thread.join().expect("a thread that plays a cause")).collect()
     });
-    outcomes.into_iter().collect()
+    all.into_iter().collect()
 }
 
-fn one(
-    cause: &'static Cause,
-    mut station: Station,
-    tower: &Tower,
-    rules: &[Rule],
-) -> anyhow::Result<Outcome> {
+fn one(cause: &'static Cause, mut station: Station, tower: &Tower) -> anyhow::Result<Heard> {
     let instance = station.instance();
     let before = tower.receiver.of(&instance);
     let mut forecasts = Vec::new();
@@ -77,15 +69,12 @@ fn one(
     (cause.undo)(&mut station).context("ending it")?;
     wait(|| is_calm(&tower.receiver.of(&instance)))?;
     let notices: Vec<Notice> = tower.receiver.of(&instance).split_off(before.len());
-    let came = cause.alerts.iter().map(|alert| Came {
-        alert,
-        after: first(&notices, alert, started),
-        cleared: last_resolved(&notices, alert).map(|at| at.saturating_duration_since(undone)),
-    });
-    Ok(Outcome {
-        cause: cause.name,
-        came: came.collect(),
-        others: others(cause, rules, &before, &notices),
+    Ok(Heard {
+        cause,
+        started,
+        undone,
+        before,
+        notices,
         forecasts: full_at.map_or_else(Vec::new, |full: Instant| {
             let of = |(at, says): &(Instant, f64)| {
                 (at.duration_since(started), *says, full.saturating_duration_since(*at))
@@ -108,39 +97,6 @@ fn wait(mut holds: impl FnMut() -> bool) -> anyhow::Result<bool> {
         }
         std::thread::sleep(PAUSE);
     }
-}
-
-/// How long after `since` an alert first came.
-fn first(notices: &[Notice], alert: &str, since: Instant) -> Option<Duration> {
-    let came =
-        notices.iter().find(|notice| notice.is_firing && notice.alert == alert && notice.at >= since)?;
-    Some(came.at.duration_since(since))
-}
-
-/// When an alert was resolved for good.
-fn last_resolved(notices: &[Notice], alert: &str) -> Option<Instant> {
-    let last = notices.iter().rev().find(|notice| notice.alert == alert)?;
-    (!last.is_firing).then_some(last.at)
-}
-
-/// Whether everything that came is resolved.
-fn is_calm(notices: &[Notice]) -> bool {
-    notices
-        .iter()
-        .filter(|notice| notice.is_firing)
-        .all(|notice| last_resolved(notices, &notice.alert).is_some())
-}
-
-/// Alerts that came before the cause, or that it does not explain.
-fn others(cause: &Cause, rules: &[Rule], before: &[Notice], notices: &[Notice]) -> Vec<String> {
-    let implied = rules.iter().filter(|rule| cause.alerts.contains(&rule.name)).flat_map(|rule| rule.implies);
-    let may: Vec<&str> = cause.alerts.iter().chain(cause.also).chain(implied).copied().collect();
-    let mut others: Vec<String> = before.iter().map(|notice| format!("{} before it", notice.alert)).collect();
-    let of_none = notices.iter().filter(|notice| !may.contains(&notice.alert.as_str()));
-    others.extend(of_none.map(|notice| notice.alert.clone()));
-    others.sort();
-    others.dedup();
-    others
 }
 
 /// Notes what the watch says of when the buffer is full, and when it was.

@@ -45,7 +45,7 @@ pub(super) struct Receiver {
     notices: Notices,
     at: SocketAddr,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<std::io::Result<()>>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Receiver {
@@ -56,7 +56,7 @@ impl Receiver {
         let router = axum::Router::new().route("/", post(take)).with_state(Arc::clone(&notices));
         let stop = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&stop);
-        let run = move || served.answer(router, || flag.load(Relaxed));
+        let run = move || served.answer(&router, || flag.load(Relaxed));
         let thread = std::thread::Builder::new().name("webhook".into()).spawn(run)?;
         Ok(Self { notices, at, stop, thread: Some(thread) })
     }

@@ -1,9 +1,7 @@
 //! A station: a server of our own with a buffer on it, who writes and reads there, and a watch over it. Each cause has one.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -17,8 +15,8 @@ use crate::proof::Subject;
 use crate::server::fault::disk::Disk;
 use crate::server::fault::network::Proxy;
 use crate::server::{Conf, Server};
-use crate::watch::serve::Served;
-use crate::watch::{self, Shared, Watch};
+use crate::watch::serve::{Answering, Served};
+use crate::watch::{self, Shared};
 
 /// How often a station's watch looks.
 const EVERY: Duration = Duration::from_millis(500);
@@ -56,28 +54,13 @@ impl Default for Ground {
     }
 }
 
-/// A watch, and the thread that answers for it.
-struct Watching {
-    watch: Watch,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<std::io::Result<()>>>,
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.stop.store(true, Relaxed);
-        // How it ended matters to nobody any more.
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
-}
-
 /// A station.
 pub(super) struct Station {
     // In this order: clients end before their server, and it before its disk.
     pub writer: Option<Client>,
     pub other: Option<Client>,
     pub reader: Option<Client>,
-    watching: Option<Watching>,
+    watching: Option<Answering>,
     pub server: Server,
     pub disk: Option<Disk>,
     pub proxy: Option<Proxy>,
@@ -87,7 +70,7 @@ pub(super) struct Station {
     pub name: Name,
     pub writes: Writes,
     subject: watch::Subject,
-    at: std::net::SocketAddr,
+    at: SocketAddr,
 }
 
 impl Station {
@@ -127,7 +110,8 @@ impl Station {
             profile: on.profile.clone(),
             every: EVERY,
         };
-        let (at, watching) = watch_at(&subject, (std::net::Ipv4Addr::LOCALHOST, 0).into())?;
+        let watching = watch_at(&subject, (Ipv4Addr::LOCALHOST, 0).into())?;
+        let at = watching.address();
         let mut station = Self {
             writer: None,
             other: None,
@@ -159,7 +143,7 @@ impl Station {
 
     /// What the watch shows.
     pub fn shown(&self) -> anyhow::Result<Arc<Shared>> {
-        Ok(self.watching.as_ref().context("nobody watches")?.watch.shared())
+        Ok(self.watching.as_ref().context("nobody watches")?.shared())
     }
 
     pub fn begin_writing(&mut self) -> anyhow::Result<()> {
@@ -189,7 +173,7 @@ impl Station {
 
     /// Begins to watch again, at the same place.
     pub fn begin_watching(&mut self) -> anyhow::Result<()> {
-        self.watching = Some(watch_at(&self.subject, self.at)?.1);
+        self.watching = Some(watch_at(&self.subject, self.at)?);
         Ok(())
     }
 
@@ -215,17 +199,7 @@ impl Station {
     }
 }
 
-fn watch_at(
-    subject: &watch::Subject,
-    at: std::net::SocketAddr,
-) -> anyhow::Result<(std::net::SocketAddr, Watching)> {
+fn watch_at(subject: &watch::Subject, at: SocketAddr) -> anyhow::Result<Answering> {
     let served = Served::bind(at).with_context(|| format!("taking {at} for a watch"))?;
-    let at = served.address()?;
-    let watch = Watch::start(subject.clone())?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let (shared, flag) = (watch.shared(), Arc::clone(&stop));
-    let thread = std::thread::Builder::new()
-        .name("station-watch".into())
-        .spawn(move || served.run(shared, || flag.load(Relaxed)))?;
-    Ok((at, Watching { watch, stop, thread: Some(thread) }))
+    Ok(Answering::start(served, subject.clone())?)
 }

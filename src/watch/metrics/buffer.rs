@@ -1,10 +1,12 @@
 //! The buffer's own figures: all lanes, each lane, each group.
 
+use super::super::ever::Counts;
 use super::super::look::Seen;
 use super::super::view::{View, utilisation};
 use super::{Labels, Sheet};
 use crate::buffer::limit::{Bound, Full, Kind};
 use crate::buffer::stat::{GroupStat, LaneStat};
+use crate::event::lane::Lane;
 
 pub(super) fn add(sheet: &mut Sheet, view: &View) {
     all(sheet, view);
@@ -23,7 +25,11 @@ fn all(sheet: &mut Sheet, view: &View) {
     let stat = seen.map(|seen| &seen.stat);
     let held = stat.filter(|stat| !stat.lanes.is_empty());
     let figures = [
-        ("present", "1 where any lane was ever written", stat.map(|stat| f64::from(!stat.lanes.is_empty()))),
+        (
+            "present",
+            "1 where any lane was ever written",
+            stat.and_then(|stat| stat.is_there().map(f64::from)),
+        ),
         ("events", "Events held", held.and_then(|stat| Some(stat.events()? as f64))),
         (
             "bytes",
@@ -52,6 +58,13 @@ fn all(sheet: &mut Sheet, view: &View) {
         let values = vec![(sheet.labels(&[]), value)];
         sheet.gauges(&format!("buffer_{name}"), help, values);
     }
+    // From the first scrape on, so that the first setback is growth.
+    let values = vec![(sheet.labels(&[]), Some(view.ever.setbacks as f64))];
+    sheet.counters(
+        "buffer_setbacks_total",
+        "Looks that found a lane with fewer events ever written than before, or gone, since the watcher began",
+        values,
+    );
 }
 
 /// The name of a limit as a label.
@@ -112,7 +125,7 @@ fn lanes(sheet: &mut Sheet, view: &View) {
     };
     let gauges: [(&str, &'static str, Of); 6] = [
         ("events", "Events held of a lane", |lane| Some(lane.events? as f64)),
-        ("blocks", "Blocks held of a lane", |lane| Some(lane.blocks as f64)),
+        ("blocks", "Blocks held of a lane", |lane| Some(lane.blocks? as f64)),
         ("bytes", "Memory of a lane's stream, by the server's own estimate", |lane| Some(lane.bytes? as f64)),
         ("oldest_age_seconds", "Seconds since a lane's oldest block was stored", |lane| {
             lane.oldest_age_ms.map(seconds)
@@ -126,14 +139,31 @@ fn lanes(sheet: &mut Sheet, view: &View) {
         let values = of_lanes(sheet, of);
         sheet.gauges(&format!("lane_{name}"), help, values);
     }
+    ever(sheet, view);
+}
+
+/// Counts of the server's, as the watcher has seen them grow: on the server they go back with its data.
+fn ever(sheet: &mut Sheet, view: &View) {
+    type Of = fn(&Counts) -> Option<u64>;
     let counters: [(&str, &'static str, Of); 2] = [
-        ("appended_events", "Events ever appended to a lane", |lane| Some(lane.total as f64)),
-        ("trimmed_unread_events", "Events of a lane ever dropped to make room (trim-oldest)", |lane| {
-            Some(lane.trimmed? as f64)
-        }),
+        (
+            "appended_events",
+            "Events ever appended to a lane; never falls while the watcher runs",
+            Counts::appended,
+        ),
+        (
+            "trimmed_unread_events",
+            "Events of a lane ever dropped to make room (trim-oldest); never falls while the watcher runs",
+            Counts::trimmed,
+        ),
     ];
+    let is_seen = view.seen().is_some();
     for (name, help, of) in counters {
-        let values = of_lanes(sheet, of);
+        let one = |lane: Lane| {
+            let count = of(view.ever.of(lane)).filter(|_| is_seen);
+            (sheet.labels(&[("lane", lane.name())]), count.map(|count| count as f64))
+        };
+        let values = Lane::ALL.into_iter().map(one).collect();
         sheet.counters(&format!("lane_{name}_total"), help, values);
     }
 }
@@ -148,7 +178,7 @@ fn groups(sheet: &mut Sheet, view: &View) {
         (
             "behind_seconds",
             "Seconds since the oldest block was stored that a group was not given; 0 where it was given all",
-            |group| Some(seconds(group.behind_ms)),
+            |group| group.behind_ms.map(seconds),
         ),
         ("pending_blocks", "Blocks given to a group and not acknowledged", |group| {
             Some(group.pending_blocks? as f64)
@@ -177,7 +207,7 @@ fn groups(sheet: &mut Sheet, view: &View) {
         "Seconds since a group was last given a block of any lane, as far as the watcher has seen it",
         still,
     );
-    let hidden = view.seen().map(|seen| seen.stat.groups_hidden as f64);
+    let hidden = view.seen().and_then(|seen| Some(seen.stat.groups_hidden? as f64));
     let values = vec![(sheet.labels(&[]), hidden)];
     sheet.gauges(
         "groups_hidden",

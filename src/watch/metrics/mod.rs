@@ -93,7 +93,7 @@ pub fn families(view: &View, subject: &Subject, probed: &Counted) -> Vec<Family>
     let mut sheet = Sheet { families: Vec::new(), buffer: ("buffer", subject.name.to_string()) };
     buffer::add(&mut sheet, view);
     server::add(&mut sheet, view);
-    watcher::add(&mut sheet, view, probed);
+    watcher::add(&mut sheet, view, subject, probed);
     sheet.families
 }
 

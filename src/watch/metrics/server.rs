@@ -18,7 +18,7 @@ fn standing(sheet: &mut Sheet, view: &View) {
     let facts = view.facts();
     let up = view.last.as_ref().map(|_| f64::from(u8::from(facts.is_some())));
     sheet.gauge("server_up", "1 where the server answered the last look", up);
-    let info = facts.map(|facts| {
+    let info = facts.filter(|facts| facts.get("redis_version").is_some()).map(|facts| {
         let text = |text: &str| text.to_owned();
         let role = facts.get("role").unwrap_or("unknown");
         let labels =

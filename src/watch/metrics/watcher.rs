@@ -1,12 +1,14 @@
 //! What writers say, what the probe found, and how well the watcher itself sees.
 
-use super::super::probe::{BOUNDS, Counted};
+use super::super::Subject;
+use super::super::probe::Counted;
 use super::super::view::{GONE, View};
 use super::{Histogram, Labels, Samples, Sheet};
 use crate::buffer::fates::{Fates, State};
 use crate::event::lane::Lane;
 
-pub(super) fn add(sheet: &mut Sheet, view: &View, probed: &Counted) {
+pub(super) fn add(sheet: &mut Sheet, view: &View, subject: &Subject, probed: &Counted) {
+    about(sheet, subject);
     writers(sheet, view);
     fates(sheet, view);
     probe(sheet, probed);
@@ -77,13 +79,18 @@ fn fates(sheet: &mut Sheet, view: &View) {
 }
 
 fn probe(sheet: &mut Sheet, probed: &Counted) {
-    let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);
-    let buckets = bounds.zip(probed.counts).collect();
+    let buckets = probed.buckets.clone();
     sheet.add(
         "probe_seconds",
         "Round trip of a PING, five times a second; those that a standing server delays count with their wait",
         Samples::Histogram(vec![(Vec::new(), Histogram { sum: probed.sum, buckets })]),
     );
+}
+
+/// What is watched, whether it answers or not: for joins, since what is about the server names the watcher alone.
+fn about(sheet: &mut Sheet, subject: &Subject) {
+    let labels = sheet.labels(&[("url", &subject.address.to_string()), ("profile", &subject.profile.name)]);
+    sheet.gauges("watch_info", "What the watcher looks at, and what it must hold", vec![(labels, Some(1.0))]);
 }
 
 fn watcher(sheet: &mut Sheet, view: &View) {
@@ -109,6 +116,6 @@ fn watcher(sheet: &mut Sheet, view: &View) {
     sheet.gauge(
         "watch_clock_offset_seconds",
         "The server's clock, less the watcher's",
-        seen.map(|seen| seen.clock_offset_s),
+        seen.and_then(|seen| seen.clock_offset_s),
     );
 }

@@ -88,7 +88,7 @@ const TONIGHT_S = 14_400;
 export function brief(stat) {
   const { verdict, server, full } = stat;
   if (!server.up) return 'server does not answer';
-  if (stat.present === false) return 'no buffer yet';
+  if (stat.present === false) return typeof stat.gone_since_ms === 'number' ? 'the buffer is gone' : 'no buffer yet';
   if (verdict.level === 'unknown' || !full) return 'not known';
   if (full.net_s === 0) return 'full';
   if (typeof full.net_s === 'number' && full.net_s < TONIGHT_S) return `full in ${span(full.net_s)}`;

@@ -50,6 +50,8 @@ test('the title says what matters most', () => {
   assert.equal(format.title(stat('bad', holds, failed)), '✗ writer a1 failed – events');
   assert.equal(format.title(stat('unknown', null, { server: { up: false } })), '? server does not answer – events');
   assert.equal(format.title(stat('unknown', holds, { present: false })), '? no buffer yet – events');
+  const gone = { present: false, gone_since_ms: 1 };
+  assert.equal(format.title(stat('bad', holds, gone)), '✗ the buffer is gone – events');
   assert.equal(format.title(stat('something new', null)), '? not known – events');
 });
 

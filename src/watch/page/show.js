@@ -53,13 +53,18 @@ function notKnown(stat) {
   return all.length > 0 ? all : ['Nothing: the server answers all that is asked of it.'];
 }
 
-function head({ buffer, profile, server, at_ms: atMs }) {
+// How old the last look that saw something is, where that is more than a few looks.
+const lookAge = (ageS, everyS) => (ageS > 3 * everyS + 1 ? `, the last good look is ${age(ageS)} old` : '');
+
+function head({
+  buffer, profile, server, at_ms: atMs, look_age_s: ageS, every_s: everyS,
+}) {
   put(by('buffer'), buffer);
   const about = [server.name, server.version, server.role].filter(Boolean).join(' ');
   const up = server.uptime_s === null ? '' : `, up for ${span(server.uptime_s)}`;
   const loading = server.loading ? ', loading its data' : '';
   const must = `profile ${profile.name}: ${profile.hours} h, ${count(profile.events)} events`;
-  put(by('server'), `${about} at ${server.url}${up}${loading} · ${must} · looked at ${clock(atMs)}`.trim());
+  put(by('server'), `${about} at ${server.url}${up}${loading} · ${must} · looked at ${clock(atMs)}${lookAge(ageS, everyS)}`.trim());
 }
 
 function verdict({ verdict: { level: name, text, why } }) {
@@ -103,8 +108,12 @@ function first(stat) {
   return full.why ? ended(`${met} Why unknown: ${full.why}`) : met;
 }
 
+// Whether a buffer was there that is there no longer.
+const isGone = (stat) => typeof stat.gone_since_ms === 'number';
+
 function nowNote(stat) {
   if (!stat.server.up) return SILENT;
+  if (isGone(stat)) return `It was here until ${moment(stat.gone_since_ms, stat.at_ms)}.`;
   if (stat.present === false) return `There is no buffer ${stat.buffer} on this server yet.`;
   if (stat.in === null || stat.out === null) return 'Rates take some looks to be known.';
   return stat.events === 0 ? 'It is empty.' : '';
@@ -242,6 +251,8 @@ function groups(stat) {
 }
 
 function writers(stat) {
+  const more = stat.writers_more ?? 0;
+  put(by('writers-note'), more > 0 ? `${count(more)} more are not shown` : '');
   table('writers', (stat.writers ?? []).map((writer) => [
     writer.id, stateOf(writer, stat.server),
     `${age(writer.heard_s)} ago`, span(writer.age_s), count(writer.acknowledged), count(writer.spilled),
@@ -258,7 +269,7 @@ function stateOf({ state, why }, server) {
 const STATES = { gone: 'words gone', 'held back': 'words harm', fenced: 'words gone', failed: 'words harm' };
 
 function lanes(stat) {
-  const none = stat.server.up ? 'There is no lane yet.' : SILENT;
+  const none = stat.server.up ? (isGone(stat) ? 'Its lanes are gone.' : 'There is no lane yet.') : SILENT;
   const isTold = (stat.lanes ?? []).every((lane) => lane.in !== null);
   put(by('lanes-note'), isTold ? '' : 'a rate is – where it cannot be told from the blocks that are held');
   table('lanes', (stat.lanes ?? []).map((lane) => [
