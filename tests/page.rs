@@ -167,7 +167,7 @@ fn assert_no_complaints(page: &mut Page) {
 
 #[test]
 fn the_page_shows_a_buffer_that_holds_on_a_desk_on_a_phone_and_in_the_dark() {
-    let mut stage = Stage::new(&[("maxmemory", "1gb")]);
+    let mut stage = Stage::new(&[("maxmemory", "8gb")]);
     let mut page = stage.page();
     until_level(&mut page, "good");
     assert_eq!(page.text("verdict-word"), "Good");
@@ -207,7 +207,7 @@ fn the_page_shows_a_buffer_that_holds_on_a_desk_on_a_phone_and_in_the_dark() {
 
 #[test]
 fn a_full_buffer_is_said_to_be_full_and_one_with_room_again_to_hold() {
-    let stage = Stage::new(&[("maxmemory", "1gb")]);
+    let stage = Stage::new(&[("maxmemory", "8gb")]);
     let mut page = stage.page();
     until_level(&mut page, "good");
     stage.bound(info(&stage.server, "used_memory").parse::<u64>().unwrap() * 9 / 10);
@@ -226,7 +226,7 @@ fn a_full_buffer_is_said_to_be_full_and_one_with_room_again_to_hold() {
 
 #[test]
 fn a_group_that_is_given_nothing_falls_behind_at_once_and_is_warned_of_after_a_minute() {
-    let mut stage = Stage::new(&[("maxmemory", "1gb")]);
+    let mut stage = Stage::new(&[("maxmemory", "8gb")]);
     stage.read("parquet");
     drop(stage.group("archive"));
     let mut page = stage.page();
@@ -243,7 +243,7 @@ fn a_group_that_is_given_nothing_falls_behind_at_once_and_is_warned_of_after_a_m
 #[test]
 fn a_server_that_is_gone_leaves_dashes_and_no_zeros_until_it_is_back() {
     // Without fsync: what the server wrote outlives its kill, and no slow disk is warned of.
-    let mut stage = Stage::new(&[("maxmemory", "1gb"), ("appendonly", "yes"), ("appendfsync", "no")]);
+    let mut stage = Stage::new(&[("maxmemory", "2gb"), ("appendonly", "yes"), ("appendfsync", "no")]);
     stage.read("parquet");
     let mut page = stage.page();
     page.until("there are figures", &format!("{} === 6", cell("groups", "parquet", "Lanes")));
@@ -275,7 +275,7 @@ fn a_server_that_is_gone_leaves_dashes_and_no_zeros_until_it_is_back() {
 
 #[test]
 fn a_watcher_that_is_gone_is_told_of_and_followed_again_once_it_is_back() {
-    let mut stage = Stage::new(&[("maxmemory", "1gb")]);
+    let mut stage = Stage::new(&[("maxmemory", "8gb")]);
     let mut page = stage.page();
     until_grown(&mut page, "lanes", "likes", "Appended ever");
     assert_eq!(page.text("banner"), "");
@@ -301,7 +301,7 @@ fn a_watcher_that_is_gone_is_told_of_and_followed_again_once_it_is_back() {
 
 #[test]
 fn a_groups_name_is_text_whatever_is_in_it() {
-    let stage = Stage::new(&[("maxmemory", "1gb")]);
+    let stage = Stage::new(&[("maxmemory", "8gb")]);
     let name = r#"<b>"it's"</b><img/src="x"/onerror="alert(1)">&amp;"#;
     drop(stage.group(name));
     let mut page = stage.page();

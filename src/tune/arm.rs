@@ -1,19 +1,24 @@
 //! One side of an experiment: a server with settings, and a client. Of somebody's server there is one for both sides, and
 //! each leg begins with the settings of its side.
 
-use std::time::{Duration, Instant};
-
+use anyhow::Context as _;
 use redis::Connection;
 
 use super::client::Client;
-use super::leg::{self, Course, Cut, Figures, Place, Work};
+use super::leg::{self, Course, Figures, Place, Work};
 use super::metric::Metric;
 use super::settings::{self, Settings};
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::proof::Subject;
 use crate::proof::target::Target;
-use crate::server::{Conf, Server};
+use crate::server::Server;
+
+/// How often a leg's events are appended before starts are timed.
+const FILLS: usize = 20;
+/// Lines of a server's log in which a start tells how long it loaded, and how it tells.
+const LOG_LINES: usize = 40;
+const LOADED: &str = "DB loaded from append only file: ";
 
 /// A server of no profile: what it is by default, and these.
 pub struct Bare<'a>(pub &'a [(&'a str, &'a str)]);
@@ -71,7 +76,7 @@ impl Arm {
 
     /// On a server of our own without the profile's settings.
     pub fn bare(on: &Subject<'_>, bare: &Bare<'_>, client: Client) -> anyhow::Result<Self> {
-        let server = Server::start(on.binary, &Conf::from_iter(bare.0.iter().copied()))?;
+        let server = Server::start(on.binary, &bare.0.iter().copied().collect())?;
         let address = Address::parse(&server.url())?;
         Ok(Self { server: Some(server), address, name: on.name.clone(), settings: Settings::new(), client })
     }
@@ -97,19 +102,22 @@ impl Arm {
         course.leg(work, &self.place(), &self.client)
     }
 
-    /// Fills the buffer, and has the AOF written anew as the server's settings want it.
+    /// Fills the buffer with more than a leg's events, and has the AOF written anew as the server's settings want it.
     pub fn fill(&self, course: &Course<'_>) -> anyhow::Result<()> {
-        course.fill(&self.place(), &self.client, Cut::Load)?;
+        course.fill_much(&self.place(), &self.client, FILLS)?;
         leg::rewrite(&mut self.connection()?)
     }
 
-    /// Kills the server and starts it again.
+    /// Kills the server and starts it again; how long it loaded, by its own account: whoever asks from outside looks every few
+    /// milliseconds only.
     pub fn restart(&mut self) -> anyhow::Result<Figures> {
-        let server = self.server.as_mut().ok_or_else(|| anyhow::anyhow!("it is not ours to kill"))?;
+        let server = self.server.as_mut().context("it is not ours to kill")?;
         server.kill()?;
-        let started = Instant::now();
         server.restart()?;
-        Ok(vec![(Metric::Recovery, milliseconds(started.elapsed()))])
+        let log = server.log_tail(LOG_LINES);
+        let seconds =
+            loaded(&log).with_context(|| format!("the server's log says nothing of loading: {log}"))?;
+        Ok(vec![(Metric::Recovery, seconds * 1e3)])
     }
 
     fn place(&self) -> Place<'_> {
@@ -117,6 +125,22 @@ impl Arm {
     }
 }
 
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
+/// Seconds of the last `DB loaded from append only file: 0.123 seconds`.
+fn loaded(log: &str) -> Option<f64> {
+    let line = log.lines().rev().find(|line| line.contains(LOADED))?;
+    line.split(LOADED).nth(1)?.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_load_of_a_log_counts() {
+        let log = "1:M * DB loaded from append only file: 0.120 seconds\n1:M * Ready\n\
+                   1:M * DB loaded from base file a.rdb: 0.700 seconds\n\
+                   1:M * DB loaded from append only file: 0.345 seconds\n1:M * Opening";
+        assert_eq!(loaded(log), Some(0.345));
+        assert_eq!(loaded("1:M * Ready to accept connections"), None);
+    }
 }

@@ -69,6 +69,8 @@ pub struct Candidate {
     pub both: &'static [(&'static str, &'static str)],
     /// Whether it is better at a price that no figure here shows: then it is offered, and not taken.
     pub is_choice: bool,
+    /// Whether it is safer than what there is: then no loss that can be seen is reason enough to offer it.
+    pub is_safer: bool,
     /// Whether it is known to harm a buffer: to be proposed it would be an error.
     pub is_harmful: bool,
 }
@@ -84,6 +86,7 @@ impl Candidate {
         guard: Guard::None,
         both: &[],
         is_choice: false,
+        is_safer: false,
         is_harmful: false,
     };
 

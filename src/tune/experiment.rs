@@ -69,9 +69,18 @@ impl Outcome {
         self.effects.iter().filter(|effect| effect.turn == Turn::Better).map(|effect| effect.metric)
     }
 
-    /// Better in something and worse in nothing.
+    /// Better in something, and surely in nothing so much worse that it would count for more.
     pub fn is_better(&self) -> bool {
-        self.has(Turn::Better) && !self.has(Turn::Worse)
+        self.has(Turn::Better) && self.is_harmless()
+    }
+
+    /// Worse in nothing, as far as can be told: what noise could hide is bearable.
+    pub fn is_harmless(&self) -> bool {
+        !self.effects.is_empty()
+            && self
+                .effects
+                .iter()
+                .all(|effect| effect.turn != Turn::Worse && effect.gain.low >= 1.0 - effect.metric.bearable())
     }
 
     /// Worse in something.
@@ -117,7 +126,7 @@ fn effect(plan: &Plan, metric: Metric, rounds: &[[Figures; 4]]) -> Option<Effect
         rounds.iter().map(|[a, b, c, d]| Some([of(a)?, of(b)?, of(c)?, of(d)?])).collect::<Option<_>>()?;
     let gains: Vec<f64> = rounds
         .iter()
-        .map(|[a, b, c, d]| (metric.gain(*a, *b).ln() + metric.gain(*d, *c).ln()) / 2.0)
+        .map(|[a, b, c, d]| f64::midpoint(metric.gain(*a, *b).ln(), metric.gain(*d, *c).ln()))
         .collect();
     let gain = Interval::of(&gains, plan.seed)?.exp();
     let least = metric.least();
@@ -206,6 +215,23 @@ mod tests {
         assert_eq!(outcome.turn(Metric::Append), Some(Turn::Better));
         assert_eq!(outcome.turn(Metric::ServerCpu), Some(Turn::Worse));
         assert!(!outcome.is_better() && outcome.is_worse());
+    }
+
+    #[test]
+    fn what_noise_could_hide_must_be_bearable() {
+        let mut draw = Rng::new(7);
+        let mut noisy = |width: f64| {
+            run(&plan(1), |side| {
+                let more = if side == Side::Candidate { 1.2 } else { 1.0 };
+                let cpu = (width * (draw.below(1_000) as f64 / 1_000.0 - 0.5)).exp();
+                Ok(vec![(Metric::Append, 500_000.0 * more), (Metric::ServerCpu, cpu)])
+            })
+            .unwrap()
+        };
+        assert!(noisy(0.01).is_better());
+        let doubtful = noisy(2.0);
+        assert_eq!(doubtful.turn(Metric::ServerCpu), Some(Turn::Same), "{doubtful:?}");
+        assert!(!doubtful.is_better());
     }
 
     #[test]

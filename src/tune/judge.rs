@@ -38,11 +38,8 @@ pub(super) fn claims(bench: &Bench<'_>, found: &Found<'_>, controls: &Controls) 
         &[self::same(&vec![controls.slower.clone(); controls.same.len()], controls.same_max)],
         SAME,
     ));
-    same.evidence.extend([
-        decisions(rows),
-        no_difference(rows),
-        proposed(bench, found.proposal),
-    ]);
+    same.evidence.extend([proposed(bench, found.proposal), decisions(rows)]);
+    same.evidence.extend(the_rest(rows));
     same.evidence.extend((!found.stock.is_empty()).then(|| stock(found.stock)));
     same.evidence.extend([figures(rows), wishes(rows)]);
     same.evidence.extend(guards(rows));
@@ -116,7 +113,7 @@ fn harm<'a>(rows: impl Iterator<Item = (&'a str, bool, &'a Standing)>) -> Claim 
             continue;
         }
         tried.push(id);
-        if matches!(standing, Standing::Proposed | Standing::Choice) {
+        if matches!(standing, Standing::Proposed | Standing::Choice | Standing::Safer) {
             bad.push(id);
         }
     }
@@ -201,6 +198,7 @@ fn standing(row: &Row) -> String {
     match &row.standing {
         Standing::Proposed => "proposed".into(),
         Standing::Choice => "yours to choose".into(),
+        Standing::Safer => "safer, no cost seen: yours to choose".into(),
         Standing::AsItIs => "as it is".into(),
         Standing::NoDifference => "no difference seen".into(),
         Standing::NotAgain => "better once, and not again".into(),
@@ -210,13 +208,15 @@ fn standing(row: &Row) -> String {
     }
 }
 
-/// What was decided where there is a difference, and by which figure.
+/// What is worth a thought, and by which figure.
 fn decisions(rows: &[Row]) -> Evidence {
-    let is_told = |row: &&Row| !matches!(row.standing, Standing::NoDifference | Standing::AsItIs);
-    let row = |row: &Row| {
-        let told = row.outcome.as_ref().and_then(decisive).map_or("–".into(), effect);
-        vec![row.candidate.id.into(), told, standing(row)]
+    let is_told = |row: &&Row| {
+        !matches!(
+            row.standing,
+            Standing::NoDifference | Standing::AsItIs | Standing::Worse | Standing::NotShown(_)
+        )
     };
+    let row = |row: &Row| vec![row.candidate.id.into(), deciding(row), standing(row)];
     Evidence::Table {
         title: format!(
             "Settings against today's: by how much the figure that decides is better (above 0), with its interval of {:.1} %",
@@ -227,18 +227,34 @@ fn decisions(rows: &[Row]) -> Evidence {
     }
 }
 
-fn no_difference(rows: &[Row]) -> Evidence {
-    let of = |standing: &Standing| {
-        let ids: Vec<&str> =
-            rows.iter().filter(|row| row.standing == *standing).map(|row| row.candidate.id).collect();
-        if ids.is_empty() { "none".into() } else { ids.join(", ") }
+fn deciding(row: &Row) -> String {
+    row.outcome.as_ref().and_then(decisive).map_or("–".into(), effect)
+}
+
+/// The rest, a line for each way to end.
+fn the_rest(rows: &[Row]) -> Vec<Evidence> {
+    let of = |is: &dyn Fn(&Standing) -> bool, show: &dyn Fn(&Row) -> String| {
+        let shown: Vec<String> = rows.iter().filter(|row| is(&row.standing)).map(show).collect();
+        shown.join(", ")
     };
-    let text = format!(
-        "no difference seen: {}. As it is today: {}",
-        of(&Standing::NoDifference),
-        of(&Standing::AsItIs)
-    );
-    Evidence::Note { text }
+    let id = |row: &Row| row.candidate.id.to_owned();
+    let notes = [
+        (
+            "worse than today: ",
+            of(&|standing| *standing == Standing::Worse, &|row| format!("{} ({})", id(row), deciding(row))),
+        ),
+        ("no difference seen: ", of(&|standing| *standing == Standing::NoDifference, &id)),
+        ("as it is today: ", of(&|standing| *standing == Standing::AsItIs, &id)),
+        (
+            "not shown: ",
+            of(&|standing| matches!(standing, Standing::NotShown(_)), &|row| match &row.standing {
+                Standing::NotShown(why) => format!("{} ({why})", id(row)),
+                _ => id(row),
+            }),
+        ),
+    ];
+    let told = notes.into_iter().filter(|(_, all)| !all.is_empty());
+    told.map(|(what, all)| Evidence::Note { text: format!("{what}{all}") }).collect()
 }
 
 /// The figure that is worst where one is worse, else that which is best, else the first.

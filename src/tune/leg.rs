@@ -106,8 +106,13 @@ impl Course<'_> {
         }
     }
 
+    /// Appends all events so many times, which stay.
+    pub fn fill_much(&self, place: &Place<'_>, client: &Client, times: usize) -> anyhow::Result<()> {
+        (0..times).try_for_each(|_| self.fill(place, client, Cut::Load).map(drop))
+    }
+
     /// Appends all events; what that took. The buffer stays.
-    pub fn fill(&self, place: &Place<'_>, client: &Client, cut: Cut) -> anyhow::Result<Duration> {
+    fn fill(&self, place: &Place<'_>, client: &Client, cut: Cut) -> anyhow::Result<Duration> {
         let address = place.address.clone().with_nodelay(client.nodelay);
         let options = Options {
             limits: client.limits,
@@ -133,11 +138,13 @@ impl Course<'_> {
     fn append(&self, place: &Place<'_>, client: &Client, cut: Cut) -> anyhow::Result<Figures> {
         let _keys = Keys(place);
         let mut gauge = Gauge::open(place.address)?;
-        let (empty, cpu) = (gauge.look(0)?.used_bytes, cpu_seconds(place.address)?);
+        let (empty, cpu) = (dataset(place.address)?, cpu_seconds(place.address)?);
         let took = self.fill(place, client, cut)?;
         let cpu = cpu_seconds(place.address)? - cpu;
         let events = self.feed.count() as f64;
-        let held = gauge.settled(self.feed.count())?.used_bytes.saturating_sub(empty);
+        // Once the writer's connections are gone.
+        gauge.settled(self.feed.count())?;
+        let held = dataset(place.address)?.saturating_sub(empty);
         Ok(vec![
             (Metric::Append, events / took.as_secs_f64()),
             (Metric::ServerCpu, cpu * 1e6 / events),
@@ -241,6 +248,12 @@ fn cpu_seconds(address: &Address) -> anyhow::Result<f64> {
         Ok(value.parse()?)
     };
     Ok(of("used_cpu_sys")? + of("used_cpu_user")?)
+}
+
+/// What a server holds as data: without its clients' buffers and the AOF's, which come and go.
+fn dataset(address: &Address) -> anyhow::Result<u64> {
+    let facts = facts_of(&mut address.dial()?, &["memory"])?;
+    facts.number("used_memory_dataset").context("INFO memory says nothing of used_memory_dataset")
 }
 
 /// Works while the AOF is rewritten again and again.

@@ -57,6 +57,16 @@ impl Metric {
         }
     }
 
+    /// A candidate for something else must surely not lose more than this part.
+    pub fn bearable(self) -> f64 {
+        match self {
+            Self::BytesPerEvent => 0.05,
+            Self::Append | Self::Drain | Self::ServerCpu => 0.15,
+            Self::Recovery => 0.25,
+            Self::P99 => 0.5,
+        }
+    }
+
     /// Less of a gain or a loss, as a part, is none that counts.
     pub fn least(self) -> f64 {
         match self {

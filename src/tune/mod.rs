@@ -67,7 +67,7 @@ impl Sizes {
         match scale {
             Scale::Quick => Self {
                 events: 16_000,
-                stretch: Duration::from_millis(200),
+                stretch: Duration::from_millis(120),
                 looks: &[8, 14],
                 same: (4, 1),
                 little: (0, 0),

@@ -21,6 +21,8 @@ pub enum Standing {
     Proposed,
     /// The same, at a price that no figure here shows.
     Choice,
+    /// Safer, and no cost of it was seen.
+    Safer,
     /// It is so today.
     AsItIs,
     /// None was seen.
@@ -84,7 +86,9 @@ fn one(bench: &Bench<'_>, candidate: &'static Candidate) -> anyhow::Result<Row> 
         return Ok(row(Some(measured), Standing::Worse));
     }
     if !measured.is_better() {
-        return Ok(row(Some(measured), Standing::NoDifference));
+        let is_free = candidate.is_safer && measured.is_harmless();
+        let standing = if is_free { Standing::Safer } else { Standing::NoDifference };
+        return Ok(row(Some(measured), standing));
     }
     // Of so many candidates one is better by chance now and then; twice it hardly is. And what was chosen because its figures
     // were good is told by figures that had no part in that.
@@ -204,7 +208,7 @@ pub(super) fn guard(bench: &Bench<'_>, rows: &mut [Row]) -> anyhow::Result<()> {
     let is_guarded = |row: &Row| {
         let is_harmful = row.candidate.is_harmful && !matches!(row.standing, Standing::NotShown(_));
         row.candidate.guard != Guard::None
-            && (matches!(row.standing, Standing::Proposed | Standing::Choice) || is_harmful)
+            && (matches!(row.standing, Standing::Proposed | Standing::Choice | Standing::Safer) || is_harmful)
     };
     let guarded: Vec<&'static Candidate> =
         rows.iter().filter(|row| is_guarded(row)).map(|row| row.candidate).collect();

@@ -25,6 +25,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "an fsync each time the server has written",
         measured: LOAD,
         guard: Guard::Durability,
+        is_safer: true,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -211,6 +212,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "the largest client is dropped instead",
         measured: LOAD,
         guard: Guard::Pressure,
+        is_safer: true,
         ..Candidate::PLAIN
     },
 ];
