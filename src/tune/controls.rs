@@ -40,7 +40,7 @@ pub(super) fn run(bench: &Bench<'_>, sizes: &Sizes) -> anyhow::Result<Controls> 
         done += 1;
         bench.on.progress.at(done);
     };
-    let works = [APPEND, Measured::By(Work::Drain), Measured::By(Work::Operations)];
+    let works = [APPEND, Measured::By(Work::Drain), APPEND, Measured::By(Work::Operations)];
     for work in works.into_iter().cycle().take(same as usize) {
         let (today, other) = arms(bench, &Over::default(), &Over::default(), bench.client.clone())?;
         outcomes.push(measure(bench, work, today, other)?);

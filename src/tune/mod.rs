@@ -50,7 +50,8 @@ use settings::{Held, Settings};
 
 /// How much is tried.
 struct Sizes {
-    /// Events of a leg.
+    /// Events of a leg. Longer legs are not told apart better: what makes them differ is where the machine puts the threads of
+    /// each, and that it decides once.
     events: u64,
     /// How long operations are sent in one.
     stretch: Duration,
@@ -73,11 +74,11 @@ impl Sizes {
                 little: (0, 0),
             },
             Scale::Full => Self {
-                events: 50_000,
-                stretch: Duration::from_secs(1),
-                looks: &[10, 16, 24, 36],
+                stretch: Duration::from_millis(250),
+                looks: &[10, 20, 40, 80, 120],
                 same: (40, 2),
-                little: (20, 18),
+                little: (10, 9),
+                ..Self::of(Scale::Quick)
             },
         }
     }

@@ -14,6 +14,7 @@ use super::{HEALTHY_LATE, STEADY};
 use crate::deploy::rules::rules;
 use crate::proof::Subject;
 use crate::proof::claim::{Bound, Claim, Control, Unit};
+use crate::report::units::thousands;
 use crate::server;
 
 const ID: &str = "monitoring.healthy-hour";
@@ -86,9 +87,9 @@ fn judge(calm: &Calm, came: &[Notice]) -> Claim {
     let claim = claim(
         firings as f64,
         format!(
-            "{firings} alerts in {:.0} min at the rules' own pace{told}; {:.0} events came and were read meanwhile",
+            "{firings} alerts in {:.0} min at the rules' own pace{told}; {} events came and were read meanwhile",
             calm.length.as_secs_f64() / 60.0,
-            calm.events
+            thousands(calm.events, 0)
         ),
     );
     // Nothing may fire where nothing goes on; that shows nothing.
