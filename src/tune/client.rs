@@ -57,7 +57,7 @@ impl Client {
         let Limits { events_max, bytes_max, linger } = self.limits;
         format!(
             "[blocks]\nevents_max = {events_max}\nbytes_max = \"{}\"\nlinger = \"{}\"\n",
-            bytesize::ByteSize(bytes_max as u64).display().iec(),
+            bytesize::ByteSize(bytes_max as u64).display().iec().to_string().replace(".0 ", " "),
             humantime::format_duration(Duration::from_millis(linger.as_millis() as u64)),
         )
     }

@@ -40,15 +40,15 @@ pub(super) fn run(bench: &Bench<'_>, sizes: &Sizes) -> anyhow::Result<Controls> 
         done += 1;
         bench.on.progress.at(done);
     };
+    for part in [LITTLE, -LITTLE].into_iter().cycle().take(little as usize) {
+        let outcome = held_back(bench, part)?;
+        found.push(outcome.turn(Metric::Append) == Some(if part > 0.0 { Turn::Worse } else { Turn::Better }));
+        step();
+    }
     let works = [APPEND, Measured::By(Work::Drain), APPEND, Measured::By(Work::Operations)];
     for work in works.into_iter().cycle().take(same as usize) {
         let (today, other) = arms(bench, &Over::default(), &Over::default(), bench.client.clone())?;
         outcomes.push(measure(bench, work, today, other)?);
-        step();
-    }
-    for part in [LITTLE, -LITTLE].into_iter().cycle().take(little as usize) {
-        let outcome = held_back(bench, part)?;
-        found.push(outcome.turn(Metric::Append) == Some(if part > 0.0 { Turn::Worse } else { Turn::Better }));
         step();
     }
     let slower = held_back(bench, HELD_BACK)?;

@@ -50,8 +50,7 @@ use settings::{Held, Settings};
 
 /// How much is tried.
 struct Sizes {
-    /// Events of a leg. Longer legs are not told apart better: what makes them differ is where the machine puts the threads of
-    /// each, and that it decides once.
+    /// Events of a leg.
     events: u64,
     /// How long operations are sent in one.
     stretch: Duration,
@@ -74,11 +73,11 @@ impl Sizes {
                 little: (0, 0),
             },
             Scale::Full => Self {
+                events: 80_000,
                 stretch: Duration::from_millis(250),
-                looks: &[10, 20, 40, 80, 120],
+                looks: &[12, 24, 40, 60],
                 same: (40, 2),
                 little: (10, 9),
-                ..Self::of(Scale::Quick)
             },
         }
     }

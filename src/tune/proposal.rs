@@ -24,6 +24,8 @@ pub struct Proposal {
     is_client_changed: bool,
     /// Each with its figures.
     because: Vec<(String, String)>,
+    /// What is left to people: whether it is the server's, what it would be, what it gains, and what it costs.
+    choices: Vec<(bool, String, String)>,
 }
 
 /// A setting that something else than an experiment speaks for: a start is needed for it.
@@ -51,6 +53,7 @@ impl Proposal {
             client: bench.client.clone(),
             is_client_changed: false,
             because: Vec::new(),
+            choices: rows.iter().filter_map(choice).collect(),
         };
         for row in best(rows) {
             let figures = row.outcome.as_ref().map(gains).unwrap_or_default();
@@ -86,9 +89,20 @@ impl Proposal {
         &self.over.live
     }
 
-    /// `[blocks]` of a profile, with what is proposed in it.
+    /// `[blocks]` of a profile, with what is proposed in it, and what is left to choose.
     pub fn blocks(&self) -> String {
-        self.client.blocks()
+        self.client.blocks() + &self.choices(false)
+    }
+
+    /// What is left to people, of the server or of the clients, as comments.
+    fn choices(&self, of_server: bool) -> String {
+        let lines: Vec<String> = self
+            .choices
+            .iter()
+            .filter(|(is_server, ..)| *is_server == of_server)
+            .map(|(_, to, why)| format!("# {to}: {why}\n"))
+            .collect();
+        if lines.is_empty() { String::new() } else { format!("\n# Yours to choose:\n{}", lines.concat()) }
     }
 
     /// Everything that is proposed, a line each, with its figures.
@@ -121,8 +135,18 @@ impl Proposal {
             writeln!(text, "\n# {why}\n{}", Conf::from_iter([(name, value.as_str())]).render().trim_end())
                 .expect("a String takes all");
         }
-        text
+        text + &self.choices(true)
     }
+}
+
+fn choice(row: &Row) -> Option<(bool, String, String)> {
+    let what = match row.standing {
+        Standing::Choice => row.outcome.as_ref().map(gains).unwrap_or_default(),
+        Standing::Safer => format!("{}; no cost seen", row.candidate.hope),
+        _ => return None,
+    };
+    let is_server = matches!(row.candidate.change, Change::Server { .. });
+    Some((is_server, row.to.clone(), format!("{what}. It costs: {}", row.candidate.cost)))
 }
 
 /// Of candidates that change the same, the first; a later one where it surely gains more.
