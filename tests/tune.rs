@@ -2,6 +2,7 @@
 //! alone, settings that harm are not proposed, and experiments on somebody's server leave it as it was.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 
 use forebay::buffer::connect::Address;
 use forebay::proof::claim::Verdict;
@@ -99,6 +100,14 @@ fn a_value_that_is_refused_leaves_nothing_set_and_a_file_that_is_there_is_kept()
     let error = format!("{:#}", saved.write(file.path()).unwrap_err());
     assert!(error.contains("nothing is changed"), "{error}");
     assert_eq!(std::fs::read(file.path()).unwrap(), b"", "somebody's way back was overwritten");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("back.json");
+    set(&address, "requirepass", "secret-word");
+    let url = address.to_string().replace("redis://", "redis://:secret-word@");
+    let address = Address::parse(&url).unwrap();
+    Saved::of(&address, &wanted(&[("hz", "20")])).unwrap().write(&file).unwrap();
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!std::fs::read_to_string(&file).unwrap().contains("secret-word"));
     assert!(Saved::of(&address, &wanted(&[("no-such", "1")])).is_err());
 }
 
@@ -113,9 +122,17 @@ fn a_file_that_is_none_of_ours_is_told_and_a_server_must_be_named() {
     assert_eq!(ran.code, 2, "{}", ran.err);
     assert!(ran.err.contains("was not written by `forebay tune --apply`"), "{}", ran.err);
     assert_eq!(settings(&address), before);
+    let (_other, other) = self::server();
+    let theirs = tempfile::tempdir().unwrap();
+    let theirs = theirs.path().join("theirs.json");
+    Saved::of(&other, &wanted(&[("hz", "20")])).unwrap().write(&theirs).unwrap();
+    let ran = run(&["tune", "--url", &server.url(), "--rollback", theirs.to_str().unwrap()]);
+    assert!(ran.code == 2 && ran.err.contains("this file is of"), "{}", ran.err);
+    assert_eq!(settings(&address), before);
     for (arguments, says) in [
         (&["tune", "--rollback", path][..], "was not written by"),
         (&["tune", "--apply", "--saved", "x.json"], "--url names it"),
+        (&["tune", "--url", "redis://127.0.0.1:1", "--apply", "--saved", path], "it must be a new file"),
         (&["tune", "--only", "no-such"], "no candidate no-such"),
         (&["tune", "--url", "redis://127.0.0.1:1"], "--allow-load"),
     ] {
@@ -165,7 +182,7 @@ fn experiments_on_somebody_s_server_leave_it_as_it_was() {
     let (server, address) = server();
     redis::cmd("SET").arg("theirs").arg("1").exec(&mut address.dial().unwrap()).unwrap();
     let before = settings(&address);
-    let only = "stream-node-64k,hz-500,io-threads-2,read-ahead,rdb-preamble-off";
+    let only = "stream-node-64k,appendfsync-no,io-threads-2,read-ahead,rdb-preamble-off";
     let ran = run(&["tune", "--url", &server.url(), "--allow-load", "--only", only, "--json"]);
     assert!([0, 1].contains(&ran.code), "{}", ran.err);
     assert!(ran.err.contains("gets settings to be tried"), "{}", ran.err);
@@ -173,5 +190,7 @@ fn experiments_on_somebody_s_server_leave_it_as_it_was() {
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut address.dial().unwrap()).unwrap();
     assert_eq!(keys, ["theirs"]);
     let text = String::from_utf8_lossy(&ran.out);
-    assert!(text.contains("it is read at the start only") && text.contains("it takes restarts"), "{text}");
+    for why in ["it is read at the start only", "it takes restarts", "it could harm what others have"] {
+        assert!(text.contains(why), "{why}: {text}");
+    }
 }

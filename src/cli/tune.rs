@@ -1,6 +1,6 @@
 //! `forebay tune`: which settings are worth changing; applied, and set back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -10,6 +10,7 @@ use super::proof::{On, Proof, Wanted};
 use super::{Global, say};
 use crate::exit;
 use crate::proof::Subject;
+use crate::proof::claim::{Claim, Verdict};
 use crate::tune::{Run, Saved, Tuned, apply_guarded, candidates};
 
 /// Which settings are worth changing, by experiments; none that loses a proof
@@ -43,7 +44,7 @@ pub(crate) struct Tune {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "apply")]
     saved: Option<PathBuf>,
     /// Set back what --apply has set, from the file that it wrote
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "apply")]
     rollback: Option<PathBuf>,
     /// Write report.json, report.html, redis.conf and blocks.toml here
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -62,12 +63,21 @@ impl Tune {
             !self.apply || self.on.is_given(),
             "--apply needs a server: --url names it. Servers of Forebay's own end with the run; --out writes a redis.conf"
         );
-        let tuned = RefCell::new(None);
+        if let Some(file) = &self.saved {
+            let folder =
+                file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            anyhow::ensure!(
+                !file.exists() && folder.is_dir(),
+                "--saved {}: it must be a new file in a folder that is there",
+                file.display()
+            );
+        }
+        let (tuned, applied) = (RefCell::new(None), Cell::new(true));
         let tuning = |on: &Subject<'_>| {
             let mut found = Run { on: *on, only: &self.only }.run()?;
             let claims = std::mem::take(&mut found.claims);
             if let Some(saved) = &self.saved {
-                apply(on, &found, saved)?;
+                applied.set(apply(on, &found, &claims, saved)?);
             }
             *tuned.borrow_mut() = Some((found, on.profile.clone()));
             Ok(claims)
@@ -79,7 +89,7 @@ impl Tune {
             write(&out.join("redis.conf"), &found.proposal.redis_conf(profile))?;
             write(&out.join("blocks.toml"), &found.proposal.blocks())?;
         }
-        Ok(code)
+        Ok(if code == exit::OK && !applied.get() { exit::REFUTED } else { code })
     }
 
     fn roll_back(&self, file: &Path, global: &Global) -> anyhow::Result<u8> {
@@ -99,30 +109,36 @@ impl Tune {
     }
 }
 
-/// Leaves what is proposed set.
-fn apply(on: &Subject<'_>, found: &Tuned, file: &Path) -> anyhow::Result<()> {
+/// Leaves what is proposed set, where the run speaks for it; false where it does not.
+fn apply(on: &Subject<'_>, found: &Tuned, claims: &[Claim], file: &Path) -> anyhow::Result<bool> {
     let address = on.target.address();
+    let is_missed = |claim: &Claim| claim.control.as_ref().is_some_and(|control| !control.caught);
+    let against = claims.iter().find(|claim| claim.verdict == Verdict::Refuted || is_missed(claim));
+    if let Some(claim) = against {
+        say::tell(&format!(
+            "forebay: nothing is applied: {} was refuted, or its control was not caught",
+            claim.id
+        ));
+        return Ok(false);
+    }
     let saved = Saved::of(address, found.proposal.live())?;
     if saved.changed.is_empty() {
         say::tell(&format!("forebay: nothing to apply: {address} stays as it is"));
-        return Ok(());
+        return Ok(true);
     }
     for change in &saved.changed {
         say::tell(&format!("forebay: {address}: {} from {} to {}", change.name, change.from, change.to));
     }
     saved.write(file)?;
     let worse = apply_guarded(on, &saved)?;
-    anyhow::ensure!(
-        worse.is_empty(),
-        "applied, found worse and set back: {}; {} is not needed any more",
-        worse.join(", "),
-        file.display()
-    );
-    say::tell(&format!(
-        "forebay: set; `forebay tune --url {address} --rollback {}` sets it back",
-        file.display()
-    ));
-    Ok(())
+    if worse.is_empty() {
+        let back = format!("forebay tune --url {address} --rollback {}", file.display());
+        say::tell(&format!("forebay: set; `{back}` sets it back"));
+        return Ok(true);
+    }
+    std::fs::remove_file(file).with_context(|| format!("removing {}", file.display()))?;
+    say::tell(&format!("forebay: found worse, and set back: {}", worse.join(", ")));
+    Ok(false)
 }
 
 fn list() -> anyhow::Result<u8> {

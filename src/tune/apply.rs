@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -57,7 +58,8 @@ impl Saved {
     /// Writes it to a new file, and to the disk. A file that is there is somebody's way back, and is not overwritten.
     pub fn write(&self, path: &Path) -> anyhow::Result<()> {
         let doing = || format!("writing {}, without which nothing is changed", path.display());
-        let mut file = OpenOptions::new().write(true).create_new(true).open(path).with_context(doing)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(doing)?;
         let text = serde_json::to_string_pretty(self).with_context(doing)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(doing)
     }
@@ -83,10 +85,17 @@ impl Saved {
             let set = settings::set(&mut connection, &change.name, &change.to)
                 .and_then(|()| check(&mut connection, &change.name, &change.to));
             if let Err(error) = set {
-                for change in self.changed[..=done].iter().rev() {
-                    settings::set(&mut connection, &change.name, &change.from)?;
-                }
-                return Err(error.context("nothing is changed: what had been set is set back"));
+                let back: Vec<String> = self.changed[..=done]
+                    .iter()
+                    .rev()
+                    .filter_map(|change| settings::set(&mut connection, &change.name, &change.from).err())
+                    .map(|error| format!("{error:#}"))
+                    .collect();
+                return Err(if back.is_empty() {
+                    error.context("nothing is changed: what had been set is set back")
+                } else {
+                    error.context(format!("and not all could be set back: {}", back.join("; ")))
+                });
             }
         }
         Ok(())
@@ -95,6 +104,11 @@ impl Saved {
     /// Sets back what was changed, and says which other settings differ from what they were. What somebody has changed since
     /// is theirs: then nothing is set back.
     pub fn roll_back(&self, address: &Address) -> anyhow::Result<Vec<String>> {
+        anyhow::ensure!(
+            self.server == address.to_string(),
+            "nothing is set back: this file is of {}, and --url names {address}",
+            self.server
+        );
         let mut connection = address.dial()?;
         let now = settings::all(&mut connection)?;
         let foreign: Vec<String> = self

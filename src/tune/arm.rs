@@ -5,9 +5,11 @@ use anyhow::Context as _;
 use redis::Connection;
 
 use super::client::Client;
+#[cfg(target_os = "linux")]
+use super::cores::Cores;
 use super::leg::{self, Course, Figures, Place, Work};
 use super::metric::Metric;
-use super::settings::{self, Settings};
+use super::settings::{self, Held, Settings};
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::proof::Subject;
@@ -35,6 +37,8 @@ pub struct Arm {
     server: Option<Server>,
     address: Address,
     name: Name,
+    /// Whether it is about threads of the server: then it has all cores.
+    needs_cores: bool,
     /// Set before each leg, where the server is somebody's.
     pub settings: Settings,
     pub client: Client,
@@ -71,19 +75,29 @@ impl Arm {
         for (name, value) in &over.live {
             settings::set(&mut connection, name, value)?;
         }
-        Ok(Self { server: Some(server), address, name: on.name.clone(), settings: Settings::new(), client })
+        let needs_cores = over.at_start.iter().any(|(name, _)| name == "io-threads");
+        let (name, settings) = (on.name.clone(), Settings::new());
+        Ok(Self { server: Some(server), address, name, needs_cores, settings, client })
     }
 
     /// On a server of our own without the profile's settings.
     pub fn bare(on: &Subject<'_>, bare: &Bare<'_>, client: Client) -> anyhow::Result<Self> {
         let server = Server::start(on.binary, &bare.0.iter().copied().collect())?;
         let address = Address::parse(&server.url())?;
-        Ok(Self { server: Some(server), address, name: on.name.clone(), settings: Settings::new(), client })
+        let (name, settings) = (on.name.clone(), Settings::new());
+        Ok(Self { server: Some(server), address, name, needs_cores: false, settings, client })
     }
 
     /// On somebody's, with these settings set before each leg.
     pub fn given(address: &Address, name: &Name, settings: Settings, client: Client) -> Self {
-        Self { server: None, address: address.clone(), name: name.clone(), settings, client }
+        let (address, name) = (address.clone(), name.clone());
+        Self { server: None, address, name, needs_cores: false, settings, client }
+    }
+
+    /// What somebody's server has to have back when this is over.
+    pub fn hold(&self, all: &Settings) -> Option<Held> {
+        let names = self.settings.keys().map(String::as_str);
+        (!self.settings.is_empty()).then(|| Held::of(&self.address, all, names))
     }
 
     /// A connection of its own.
@@ -91,14 +105,18 @@ impl Arm {
         Ok(self.address.dial()?)
     }
 
+    /// Gives somebody's server this side's settings.
+    pub fn settle(&self) -> anyhow::Result<()> {
+        if self.settings.is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.connection()?;
+        self.settings.iter().try_for_each(|(name, value)| settings::set(&mut connection, name, value))
+    }
+
     /// Runs a leg.
     pub fn leg(&self, course: &Course<'_>, work: Work) -> anyhow::Result<Figures> {
-        if !self.settings.is_empty() {
-            let mut connection = self.connection()?;
-            for (name, value) in &self.settings {
-                settings::set(&mut connection, name, value)?;
-            }
-        }
+        self.settle()?;
         course.leg(work, &self.place(), &self.client)
     }
 
@@ -123,6 +141,16 @@ impl Arm {
     fn place(&self) -> Place<'_> {
         Place { address: &self.address, name: &self.name }
     }
+}
+
+/// Servers of our own and this thread on cores of their own.
+#[cfg(target_os = "linux")]
+pub fn apart(arms: &[&Arm]) -> Option<Cores> {
+    if arms.iter().any(|arm| arm.needs_cores) {
+        return None;
+    }
+    let servers: Option<Vec<u32>> = arms.iter().map(|arm| Some(arm.server.as_ref()?.pid())).collect();
+    Cores::apart(&servers?)
 }
 
 /// Seconds of the last `DB loaded from append only file: 0.123 seconds`.

@@ -4,8 +4,8 @@
 mod client;
 mod server;
 
-pub use client::CLIENT;
-pub use server::SERVER;
+use client::CLIENT;
+use server::SERVER;
 
 use super::client::Client;
 use super::leg::{Cut, Work};
@@ -51,6 +51,19 @@ pub enum Guard {
     Pressure,
 }
 
+/// What follows from a candidate's figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is proposed where it is better.
+    Plain,
+    /// It costs what no figure here shows: where it is better, it is offered and not taken.
+    Choice,
+    /// It is safer than what there is: that no cost was seen is reason enough to offer it.
+    Safer,
+    /// It is known to harm a buffer: to be proposed it would be an error.
+    Harmful,
+}
+
 /// One candidate.
 pub struct Candidate {
     /// Its name, for `--only` and for scripts.
@@ -59,7 +72,7 @@ pub struct Candidate {
     pub change: Change,
     /// Why it might help a buffer.
     pub hope: &'static str,
-    /// What it could cost; where it costs what no figure here shows, it is left to people ([`Self::is_choice`]).
+    /// What it could cost; where no figure here shows that, it is left to people ([`Kind::Choice`]).
     pub cost: &'static str,
     /// In which work.
     pub measured: Measured,
@@ -67,12 +80,10 @@ pub struct Candidate {
     pub guard: Guard,
     /// Settings of both sides, without which a short run would not show it.
     pub both: &'static [(&'static str, &'static str)],
-    /// Whether it is better at a price that no figure here shows: then it is offered, and not taken.
-    pub is_choice: bool,
-    /// Whether it is safer than what there is: then no loss that can be seen is reason enough to offer it.
-    pub is_safer: bool,
-    /// Whether it is known to harm a buffer: to be proposed it would be an error.
-    pub is_harmful: bool,
+    /// What follows where it is better, or is not.
+    pub kind: Kind,
+    /// Whether trying it could harm what others have on a server.
+    pub risks_others: bool,
 }
 
 impl Candidate {
@@ -85,9 +96,8 @@ impl Candidate {
         measured: Measured::By(Work::Append(Cut::Load)),
         guard: Guard::None,
         both: &[],
-        is_choice: false,
-        is_safer: false,
-        is_harmful: false,
+        kind: Kind::Plain,
+        risks_others: false,
     };
 
     /// What it changes, in words and without what there is today.

@@ -1,7 +1,5 @@
 //! How the client side of a leg is set: what a candidate may change besides the server.
 
-use std::time::Duration;
-
 use crate::buffer::batch::Limits;
 use crate::profile::{Blocks, Profile};
 
@@ -55,10 +53,12 @@ impl Client {
     /// The settings of a writer for this profile, as a profile's file has them.
     pub fn blocks(&self) -> String {
         let Limits { events_max, bytes_max, linger } = self.limits;
-        format!(
-            "[blocks]\nevents_max = {events_max}\nbytes_max = \"{}\"\nlinger = \"{}\"\n",
-            bytesize::ByteSize(bytes_max as u64).display().iec().to_string().replace(".0 ", " "),
-            humantime::format_duration(Duration::from_millis(linger.as_millis() as u64)),
-        )
+        let bytes = match bytes_max {
+            // To the byte, whatever it is.
+            kib if kib % 1_024 == 0 => format!("{} KiB", kib / 1_024),
+            bytes => format!("{bytes} B"),
+        };
+        let linger = humantime::format_duration(linger);
+        format!("[blocks]\nevents_max = {events_max}\nbytes_max = \"{bytes}\"\nlinger = \"{linger}\"\n")
     }
 }

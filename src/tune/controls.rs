@@ -2,18 +2,20 @@
 
 use super::arm::Over;
 use super::catalogue::Measured;
-use super::experiment::{Outcome, Turn};
+use super::experiment::{Outcome, Plan, Turn};
 use super::leg::{Cut, Work};
 use super::metric::Metric;
-use super::trial::{arms, measure};
+use super::trial::{arms, measure, measure_by};
 use super::{Bench, Sizes};
 use crate::server;
 
 /// By how much of its time a leg is held back: as much again, which no machine's noise hides.
 pub const HELD_BACK: f64 = 1.0;
 
-/// The same where it shall be as little as can be found.
+/// The same where it shall be as little as can be found, and how long it is looked for: longer than for a candidate.
 pub const LITTLE: f64 = 0.05;
+pub const LITTLE_ROUNDS: usize = 240;
+const LITTLE_LOOKS: [usize; 4] = [40, 80, 140, LITTLE_ROUNDS];
 
 /// What came of them.
 pub struct Controls {
@@ -41,7 +43,7 @@ pub(super) fn run(bench: &Bench<'_>, sizes: &Sizes) -> anyhow::Result<Controls> 
         bench.on.progress.at(done);
     };
     for part in [LITTLE, -LITTLE].into_iter().cycle().take(little as usize) {
-        let outcome = held_back(bench, part)?;
+        let outcome = held_back(bench, &Plan { looks: LITTLE_LOOKS.to_vec(), ..bench.plan.clone() }, part)?;
         found.push(outcome.turn(Metric::Append) == Some(if part > 0.0 { Turn::Worse } else { Turn::Better }));
         step();
     }
@@ -51,18 +53,18 @@ pub(super) fn run(bench: &Bench<'_>, sizes: &Sizes) -> anyhow::Result<Controls> 
         outcomes.push(measure(bench, work, today, other)?);
         step();
     }
-    let slower = held_back(bench, HELD_BACK)?;
+    let slower = held_back(bench, &bench.plan, HELD_BACK)?;
     step();
-    let faster = held_back(bench, -HELD_BACK)?;
+    let faster = held_back(bench, &bench.plan, -HELD_BACK)?;
     step();
     Ok(Controls { same: outcomes, same_max, little: found, little_min, slower, faster })
 }
 
 /// A candidate that differs in nothing but that it is held back by a part of its time, or today by as much below 0.
-fn held_back(bench: &Bench<'_>, part: f64) -> anyhow::Result<Outcome> {
+fn held_back(bench: &Bench<'_>, plan: &Plan, part: f64) -> anyhow::Result<Outcome> {
     anyhow::ensure!(!server::ending(), "interrupted");
     let (mut today, mut other) = arms(bench, &Over::default(), &Over::default(), bench.client.clone())?;
     today.client.held_back = (-part).max(0.0);
     other.client.held_back = part.max(0.0);
-    measure(bench, APPEND, today, other)
+    measure_by(bench, plan, APPEND, today, other)
 }

@@ -23,6 +23,8 @@ pub enum Turn {
     Better,
     Worse,
     Same,
+    /// A leg had no figure, or one that is no number: nothing can be said.
+    Unknown,
 }
 
 /// A metric of both sides.
@@ -64,6 +66,11 @@ impl Outcome {
         self.effects.iter().find(|effect| effect.metric == metric).map(|effect| effect.turn)
     }
 
+    /// Whether something could not be told.
+    pub fn is_unknown(&self) -> bool {
+        self.effects.is_empty() || self.has(Turn::Unknown)
+    }
+
     /// What is better.
     pub fn better(&self) -> impl Iterator<Item = Metric> {
         self.effects.iter().filter(|effect| effect.turn == Turn::Better).map(|effect| effect.metric)
@@ -77,10 +84,10 @@ impl Outcome {
     /// Worse in nothing, as far as can be told: what noise could hide is bearable.
     pub fn is_harmless(&self) -> bool {
         !self.effects.is_empty()
-            && self
-                .effects
-                .iter()
-                .all(|effect| effect.turn != Turn::Worse && effect.gain.low >= 1.0 - effect.metric.bearable())
+            && self.effects.iter().all(|effect| {
+                matches!(effect.turn, Turn::Better | Turn::Same)
+                    && effect.gain.low >= 1.0 - effect.metric.bearable()
+            })
     }
 
     /// Worse in something.
@@ -116,19 +123,26 @@ pub fn run(plan: &Plan, mut leg: impl FnMut(Side) -> anyhow::Result<Figures>) ->
 
 fn judge(plan: &Plan, rounds: &[[Figures; 4]]) -> Outcome {
     let metrics = rounds.first().map_or(&[][..], |round| &round[0]);
-    let effects = metrics.iter().filter_map(|(metric, _)| effect(plan, *metric, rounds)).collect();
+    let effects = metrics.iter().map(|(metric, _)| effect(plan, *metric, rounds)).collect();
     Outcome { effects, rounds: rounds.len() }
 }
 
-fn effect(plan: &Plan, metric: Metric, rounds: &[[Figures; 4]]) -> Option<Effect> {
-    let of = |figures: &Figures| figures.iter().find(|(other, _)| *other == metric).map(|(_, value)| *value);
-    let rounds: Vec<[f64; 4]> =
-        rounds.iter().map(|[a, b, c, d]| Some([of(a)?, of(b)?, of(c)?, of(d)?])).collect::<Option<_>>()?;
+fn effect(plan: &Plan, metric: Metric, rounds: &[[Figures; 4]]) -> Effect {
+    let of = |figures: &Figures| {
+        let found = figures.iter().find(|(other, _)| *other == metric);
+        found.map_or(f64::NAN, |(_, value)| *value)
+    };
+    let rounds: Vec<[f64; 4]> = rounds.iter().map(|legs| [0, 1, 2, 3].map(|leg| of(&legs[leg]))).collect();
     let gains: Vec<f64> = rounds
         .iter()
         .map(|[a, b, c, d]| f64::midpoint(metric.gain(*a, *b).ln(), metric.gain(*d, *c).ln()))
         .collect();
-    let gain = Interval::of(&gains, plan.seed)?.exp();
+    let side = |at: [usize; 2]| median(rounds.iter().flat_map(|round| at.map(|at| round[at])).collect());
+    let (today, candidate) = (side([0, 3]), side([1, 2]));
+    let Some(gain) = Interval::of(&gains, plan.seed).map(Interval::exp) else {
+        let gain = Interval { low: 0.0, mid: f64::NAN, high: f64::INFINITY };
+        return Effect { metric, today, candidate, gain, turn: Turn::Unknown, is_clear: false };
+    };
     let least = metric.least();
     let turn = if gain.low > 1.0 && gain.mid >= 1.0 + least {
         Turn::Better
@@ -139,15 +153,8 @@ fn effect(plan: &Plan, metric: Metric, rounds: &[[Figures; 4]]) -> Option<Effect
     };
     // No difference that counts is left in the interval.
     let is_none = gain.low > 1.0 - least && gain.high < 1.0 + least;
-    let side = |at: [usize; 2]| median(rounds.iter().flat_map(|round| at.map(|at| round[at])).collect());
-    Some(Effect {
-        metric,
-        today: side([0, 3]),
-        candidate: side([1, 2]),
-        gain,
-        turn,
-        is_clear: turn != Turn::Same || is_none,
-    })
+    let is_clear = turn != Turn::Same || is_none;
+    Effect { metric, today, candidate, gain, turn, is_clear }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -232,6 +239,22 @@ mod tests {
         let doubtful = noisy(2.0);
         assert_eq!(doubtful.turn(Metric::ServerCpu), Some(Turn::Same), "{doubtful:?}");
         assert!(!doubtful.is_better());
+    }
+
+    #[test]
+    fn a_figure_that_is_none_leaves_it_unknown_and_not_the_same() {
+        let mut legs = 0;
+        let outcome = run(&plan(1), |_| {
+            legs += 1;
+            Ok(vec![
+                (Metric::Append, 500_000.0),
+                (Metric::BytesPerEvent, if legs == 9 { 0.0 } else { 150.0 }),
+            ])
+        })
+        .unwrap();
+        assert_eq!(outcome.turn(Metric::BytesPerEvent), Some(Turn::Unknown));
+        assert!(outcome.is_unknown() && !outcome.is_harmless() && !outcome.is_different());
+        assert_eq!(outcome.rounds, 24, "it goes on, and never becomes clear");
     }
 
     #[test]

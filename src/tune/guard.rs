@@ -32,7 +32,8 @@ impl Guarded {
     }
 }
 
-/// The guards of each candidate, in their order.
+/// The guards of each candidate, in their order; and before them those of today's settings: what they lose is no
+/// candidate's fault.
 pub fn guards(on: &Subject<'_>, candidates: &[&Candidate], today: &Client) -> anyhow::Result<Vec<Guarded>> {
     let settings = |candidate: &Candidate| match candidate.change {
         Change::Server { settings, .. } => {
@@ -41,18 +42,38 @@ pub fn guards(on: &Subject<'_>, candidates: &[&Candidate], today: &Client) -> an
         Change::Client { .. } => Vec::new(),
     };
     let of = |guard| candidates.iter().copied().filter(move |candidate| candidate.guard == guard);
-    let sets: Vec<Vec<(String, String)>> = of(Guard::Durability).map(settings).collect();
-    let mut durable = if sets.is_empty() { Vec::new() } else { durability::guard(on, &sets)? }.into_iter();
-    let profiles: Vec<Profile> = of(Guard::Pressure).map(|candidate| profile(on, candidate, today)).collect();
-    let mut full = pressure::guard(on, &profiles)?.into_iter();
+    let mut durable = Vec::new().into_iter();
+    if of(Guard::Durability).next().is_some() {
+        let sets: Vec<_> = [Vec::new()].into_iter().chain(of(Guard::Durability).map(settings)).collect();
+        let what = "kills and power cuts";
+        durable = beyond(durability::guard(on, &sets)?.iter().map(|claims| judge(what, claims)).collect());
+    }
+    let mut full = Vec::new().into_iter();
+    if of(Guard::Pressure).next().is_some() {
+        let with = of(Guard::Pressure).map(|candidate| profile(on, candidate, today));
+        let profiles: Vec<Profile> = [on.profile.clone()].into_iter().chain(with).collect();
+        let claims = pressure::guard(on, &profiles)?;
+        full = beyond(claims.into_iter().map(|claim| judge("a full server", &[claim])).collect());
+    }
+    let missing = || Guarded::NotShown("nothing was tried".into());
     Ok(candidates
         .iter()
         .map(|candidate| match candidate.guard {
             Guard::None => Guarded::NotNeeded,
-            Guard::Durability => judge("kills and power cuts", &durable.next().unwrap_or_default()),
-            Guard::Pressure => judge("a full server", &full.next().into_iter().collect::<Vec<_>>()),
+            Guard::Durability => durable.next().unwrap_or_else(missing),
+            Guard::Pressure => full.next().unwrap_or_else(missing),
         })
         .collect())
+}
+
+/// What is left to say of candidates once it is known how today's settings, the first of all, fare.
+fn beyond(mut all: Vec<Guarded>) -> std::vec::IntoIter<Guarded> {
+    let today = if all.is_empty() { Guarded::NotNeeded } else { all.remove(0) };
+    if let Guarded::Lost(what) | Guarded::NotShown(what) = today {
+        let told = |_| Guarded::NotShown(format!("today's settings do not keep it either: {what}"));
+        return all.into_iter().map(told).collect::<Vec<_>>().into_iter();
+    }
+    all.into_iter()
 }
 
 /// The profile with a candidate in it.

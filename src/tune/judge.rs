@@ -1,8 +1,10 @@
 //! From experiments to claims and tables.
 
 use super::Bench;
-use super::controls::{Controls, HELD_BACK, LITTLE};
+use super::catalogue::Kind;
+use super::controls::{Controls, HELD_BACK, LITTLE, LITTLE_ROUNDS};
 use super::experiment::{Effect, Outcome, Turn};
+use super::guard::Guarded;
 use super::interval::CONFIDENCE;
 use super::leg::{Cut, Work};
 use super::metric::Metric;
@@ -34,26 +36,27 @@ pub(super) fn claims(bench: &Bench<'_>, found: &Found<'_>, controls: &Controls) 
     let held_back = format!("one side held back by {:.0} % of its time", HELD_BACK * 100.0);
     let mut same = same(&controls.same, controls.same_max);
     same.control = Some(Control::of(
-        format!("the same with {held_back}, as often"),
+        format!("an experiment with {held_back}, counted as often"),
         &[self::same(&vec![controls.slower.clone(); controls.same.len()], controls.same_max)],
         SAME,
     ));
-    same.evidence.extend([proposed(bench, found.proposal), decisions(rows)]);
-    same.evidence.extend(the_rest(rows));
-    same.evidence.extend((!found.stock.is_empty()).then(|| stock(found.stock)));
-    same.evidence.extend([figures(rows), wishes(rows)]);
-    same.evidence.extend(guards(rows));
-    let mut harm = harm(rows.iter().map(|row| (row.candidate.id, row.candidate.is_harmful, &row.standing)));
-    // What measures better, and harms all the same, without a guard.
+    let mut harm = harm(&rows.iter().map(Tested::of).collect::<Vec<_>>());
+    // What measures better, and harms all the same, and is not guarded.
     let would_be = if controls.faster.is_better() { Standing::Proposed } else { Standing::NoDifference };
+    let better = Tested { id: "control", is_harmful: true, standing: &would_be, guard: &Guarded::NotNeeded };
     harm.control = Some(Control::of(
         "a candidate that measures better because today's side is held back, taken for harmful and not guarded",
-        &[self::harm([("control", true, &would_be)].into_iter())],
+        &[self::harm(&[better])],
         HARM,
     ));
     let mut all = together(found.together);
     let slower = [(Work::Append(Cut::Load), controls.slower.clone())];
     all.control = Some(Control::of(held_back, &[together(Some(&slower))], TOGETHER));
+    all.evidence.extend([proposed(bench, found.proposal), decisions(rows)]);
+    all.evidence.extend(the_rest(rows));
+    all.evidence.extend((!found.stock.is_empty()).then(|| stock(found.stock)));
+    all.evidence.extend([figures(rows), wishes(rows)]);
+    all.evidence.extend(guards(rows));
     let mut little = little(&controls.little, controls.little_min);
     if !controls.little.is_empty() {
         let none: Vec<bool> =
@@ -64,7 +67,7 @@ pub(super) fn claims(bench: &Bench<'_>, found: &Found<'_>, controls: &Controls) 
             LITTLE_ID,
         ));
     }
-    vec![same, little, harm, all]
+    vec![all, harm, same, little]
 }
 
 /// How often a side that was held back by a little was found.
@@ -74,7 +77,7 @@ fn little(found: &[bool], least: u64) -> Claim {
         LITTLE_ID,
         TUNING,
         format!(
-            "a side held back by {:.0} % of its time is told from the other: experiments that do",
+            "a side held back by {:.0} % of its time is told from the other in at most {LITTLE_ROUNDS} rounds: experiments that do",
             LITTLE * 100.0
         ),
         (Bound::AtLeast, least as f64, Unit::Count),
@@ -91,41 +94,69 @@ fn little(found: &[bool], least: u64) -> Claim {
 /// How often today's settings differ from themselves.
 fn same(outcomes: &[Outcome], most: u64) -> Claim {
     let called = outcomes.iter().filter(|outcome| outcome.is_different()).count();
+    let unknown = outcomes.iter().filter(|outcome| outcome.is_unknown()).count();
     let why = format!(
         "{} of today's settings against themselves; a difference was called in {called}",
         counted(outcomes.len() as u64, "experiment", "experiments"),
     );
-    Claim::judged(
+    let claim = Claim::judged(
         SAME,
         TUNING,
         "where nothing differs, no difference is called: differences called",
         (Bound::AtMost, most as f64, Unit::Count),
         called as f64,
         why,
-    )
+    );
+    if unknown > 0 { claim.not_shown(format!("{unknown} of them had a leg without a figure")) } else { claim }
 }
 
-/// How many settings that harm are proposed.
-fn harm<'a>(rows: impl Iterator<Item = (&'a str, bool, &'a Standing)>) -> Claim {
+/// A candidate, as far as harm goes.
+struct Tested<'a> {
+    id: &'a str,
+    is_harmful: bool,
+    standing: &'a Standing,
+    guard: &'a Guarded,
+}
+
+impl<'a> Tested<'a> {
+    fn of(row: &'a Row) -> Self {
+        let candidate = row.candidate;
+        Self {
+            id: candidate.id,
+            is_harmful: candidate.kind == Kind::Harmful,
+            standing: &row.standing,
+            guard: &row.guard,
+        }
+    }
+}
+
+/// How many settings that harm are proposed, or were let pass by the guard that is there for them.
+fn harm(tested: &[Tested<'_>]) -> Claim {
     let (mut tried, mut bad) = (Vec::new(), Vec::new());
-    for (id, is_harmful, standing) in rows.filter(|(_, is_harmful, _)| *is_harmful) {
-        if !is_harmful || matches!(standing, Standing::NotShown(_)) {
+    for Tested { id, standing, guard, .. } in tested.iter().filter(|one| one.is_harmful) {
+        if matches!(standing, Standing::NotShown(_)) || matches!(guard, Guarded::NotShown(_)) {
             continue;
         }
-        tried.push(id);
+        tried.push(if matches!(guard, Guarded::Lost(_)) {
+            format!("{id} (by its guard)")
+        } else {
+            (*id).into()
+        });
         if matches!(standing, Standing::Proposed | Standing::Choice | Standing::Safer) {
-            bad.push(id);
+            bad.push(format!("{id} is proposed"));
+        } else if matches!(guard, Guarded::Kept(_)) {
+            bad.push(format!("the guard of {id} saw no loss"));
         }
     }
     let why = if bad.is_empty() {
-        format!("tried and not proposed: {}", tried.join(", "))
+        format!("tried and rejected, or not better: {}", tried.join(", "))
     } else {
-        format!("proposed: {}", bad.join(", "))
+        bad.join(", ")
     };
     let claim = Claim::judged(
         HARM,
         TUNING,
-        "settings known to harm a buffer are not proposed: those that are",
+        "settings known to harm a buffer are not proposed, and guards see the loss: those where that is not so",
         (Bound::Exactly, 0.0, Unit::Count),
         bad.len() as f64,
         why,
@@ -142,7 +173,7 @@ fn together(outcomes: Option<&[Tried]>) -> Claim {
             .not_shown("nothing is proposed: today's settings stand");
     };
     let effects = || outcomes.iter().flat_map(|(_, outcome)| &outcome.effects);
-    let worse = effects().filter(|effect| effect.turn == Turn::Worse).count();
+    let worse = effects().filter(|effect| matches!(effect.turn, Turn::Worse | Turn::Unknown)).count();
     Claim::judged(TOGETHER, TUNING, statement, judged_by, worse as f64, told(outcomes))
 }
 
@@ -284,7 +315,8 @@ fn figures(rows: &[Row]) -> Evidence {
         })
     });
     Evidence::Table {
-        title: "Every figure: medians of both sides, and the gain by pairs; a round is four legs, today, tried, tried, today"
+        title: "Every figure: medians of both sides, and the gain by pairs. A round is four legs: today, tried, tried, today. \
+                Servers of our own have one half of the cores, and their clients the other"
             .into(),
         columns: ["candidate", "figure", "today", "tried", "gain", "rounds"].map(str::to_owned).into(),
         rows: all.collect(),

@@ -270,12 +270,23 @@ fn rewriting<T>(place: &Place<'_>, work: impl FnOnce() -> anyhow::Result<T>) -> 
             }
             wait_for_end(&mut connection)
         });
-        let outcome = work();
-        over.store(true, Relaxed);
+        let outcome = {
+            let _over = Over(&over);
+            work()
+        };
         // Proof: it has nothing that panics; if it does, so may we.
         rewriting.join().expect("a thread that rewrites")?;
         outcome
     })
+}
+
+/// Ends the other thread however this one ends: else its scope would wait for ever.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
 }
 
 /// Begins one; over before anybody looks, where there is little to write.

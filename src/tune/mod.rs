@@ -10,6 +10,8 @@ mod arm;
 mod catalogue;
 mod client;
 mod controls;
+#[cfg(target_os = "linux")]
+mod cores;
 mod crowd;
 mod experiment;
 mod feed;
@@ -28,11 +30,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use crate::load::driver;
 use crate::load::payload::{Payloads, Source};
 use crate::profile::Profile;
 use crate::proof::claim::Claim;
 use crate::proof::target::Target;
 use crate::proof::{Scale, Subject, pressure};
+use crate::server;
 
 pub use apply::Saved;
 use arm::Over;
@@ -41,7 +45,7 @@ use catalogue::{Change, Measured};
 use client::Client;
 use experiment::{Plan, Turn};
 use feed::Feed;
-use leg::{Course, Cut, Work};
+use leg::Course;
 use proposal::Worth;
 
 pub use proposal::Proposal;
@@ -73,11 +77,11 @@ impl Sizes {
                 little: (0, 0),
             },
             Scale::Full => Self {
-                events: 80_000,
                 stretch: Duration::from_millis(250),
-                looks: &[12, 24, 40, 60],
+                looks: &[12, 24, 40, 80],
                 same: (40, 2),
                 little: (10, 9),
+                ..Self::of(Scale::Quick)
             },
         }
     }
@@ -114,10 +118,12 @@ impl Run<'_> {
     pub fn run(&self) -> anyhow::Result<Tuned> {
         let (on, sizes) = (self.on, Sizes::of(self.on.scale));
         let candidates = self.candidates()?;
+        // Operations have a client of their own, without TLS.
+        driver::reaches(on.target.address()).map_err(anyhow::Error::msg)?;
         let feed = Feed::draw(on.seed, on.profile.load.rate, sizes.events)?;
         let payloads = Payloads::of(&Source::Events, on.seed).map_err(anyhow::Error::msg)?;
         let bench = Bench::of(&on, &feed, &payloads, &sizes)?;
-        let _held = match on.target {
+        let held = match on.target {
             Target::Own(..) => None,
             Target::Given(address) => Some(Held::of(address, &bench.settings, names(&candidates))),
         };
@@ -130,8 +136,8 @@ impl Run<'_> {
         let is_full = whole && is_own && on.scale == Scale::Full;
         let memory = if is_full { Some(pressure::settings::run(&on)?) } else { None };
         let mut proposal = Proposal::of(&bench, &rows);
-        proposal.add(storm.iter().filter_map(|storm| storm.worth.clone()));
-        proposal.add(memory.iter().flat_map(|memory| memory.worth().map(Worth::of)));
+        proposal.add(&rows, storm.iter().filter_map(|storm| storm.worth.clone()));
+        proposal.add(&rows, memory.iter().flat_map(|memory| memory.worth().map(Worth::of)));
         let together = trial::together(&bench, &proposal).context("trying what is proposed together")?;
         let stock = if whole {
             trial::against_stock(&bench, &proposal).context("against a server as it comes")?
@@ -147,6 +153,7 @@ impl Run<'_> {
             first.evidence.extend(pool::evidence(&bench)?);
             first.evidence.extend(memory.iter().flat_map(pressure::settings::Outcome::evidence));
         }
+        held.map_or(Ok(()), |held| held.put_back())?;
         Ok(Tuned { claims, proposal })
     }
 
@@ -161,25 +168,32 @@ impl Run<'_> {
     }
 }
 
-/// Applies saved changes to somebody's server, after they were measured against what it has; names the figures that are
-/// worse, and then everything is as it was.
+/// Applies saved changes to somebody's server, after they were measured against what it has in every kind of work; names the
+/// figures that are worse, and then everything is as it was.
 pub fn apply_guarded(on: &Subject<'_>, saved: &Saved) -> anyhow::Result<Vec<String>> {
     let address = on.target.address();
     let sizes = Sizes::of(on.scale);
     let feed = Feed::draw(on.seed, on.profile.load.rate, sizes.events)?;
     let payloads = Payloads::of(&Source::Events, on.seed).map_err(anyhow::Error::msg)?;
     let bench = Bench::of(on, &feed, &payloads, &sizes)?;
-    let held = Held::of(address, &bench.settings, saved.changed.iter().map(|change| change.name.as_str()));
+    let names = saved.changed.iter().map(|change| change.name.as_str());
+    let held = Held::of(address, &bench.settings, names);
     let live = saved.changed.iter().map(|change| (change.name.clone(), change.to.clone())).collect();
     let changed = Over { live, at_start: Vec::new() };
-    let (today, other) = trial::arms(&bench, &Over::default(), &changed, bench.client.clone())?;
-    let work = Work::Append(Cut::Load);
-    let outcome = trial::measure(&bench, Measured::By(work), today, other)?;
-    let worse: Vec<String> =
-        outcome.effects.iter().filter(|effect| effect.turn == Turn::Worse).map(judge::effect).collect();
+    let mut worse = Vec::new();
+    for work in trial::WORKS {
+        let (today, other) = trial::arms(&bench, &Over::default(), &changed, bench.client.clone())?;
+        let outcome = trial::measure(&bench, Measured::By(work), today, other)?;
+        let effects = outcome.effects.iter().filter(|effect| effect.turn == Turn::Worse);
+        worse.extend(effects.map(|effect| format!("{}: {}", work.name(), judge::effect(effect))));
+    }
     if worse.is_empty() {
         saved.apply(address)?;
+        // Whoever has interrupted it wants nothing of it.
+        anyhow::ensure!(!server::ending(), "interrupted");
         held.leave();
+    } else {
+        held.put_back()?;
     }
     Ok(worse)
 }

@@ -75,13 +75,27 @@ impl Proposal {
     }
 
     /// Adds what is worth setting by other evidence, where nothing speaks for another value of it.
-    pub(super) fn add(&mut self, worth: impl IntoIterator<Item = Worth>) {
+    pub(super) fn add(&mut self, rows: &[Row], worth: impl IntoIterator<Item = Worth>) {
+        let is_tried = |name: &str| {
+            rows.iter().any(|row| match row.candidate.change {
+                Change::Server { settings, .. } => {
+                    row.outcome.is_some() && settings.iter().any(|(known, _)| *known == name)
+                }
+                Change::Client { .. } => false,
+            })
+        };
         for Worth { name, value, because } in worth {
-            if self.over.all().all(|(known, _)| *known != name) {
+            // What an experiment has decided on stands.
+            if !is_tried(&name) && self.over.all().all(|(known, _)| *known != name) {
                 self.over.at_start.push((name.clone(), value));
                 self.because.push((name, because));
             }
         }
+    }
+
+    /// Whether there is anything in it that takes no start of a server.
+    pub(super) fn has_live(&self) -> bool {
+        !self.over.live.is_empty() || self.is_client_changed
     }
 
     /// What a running server can be told.
@@ -168,10 +182,15 @@ fn surely_gains_more(row: &Row, than: &Row) -> bool {
         let effects = row.outcome.iter().flat_map(|outcome| &outcome.effects);
         effects
             .filter(|effect| effect.turn == Turn::Better)
-            .map(|effect| pick(&effect.gain))
-            .fold(1.0, f64::max)
+            .map(|effect| (effect.metric, pick(&effect.gain)))
+            .collect::<Vec<_>>()
     };
-    gains(row, |gain| gain.low) > gains(than, |gain| gain.mid) * (1.0 + MORE)
+    let before = gains(than, |gain| gain.mid);
+    // Of the same figure.
+    gains(row, |gain| gain.low).into_iter().any(|(metric, low)| {
+        let mid = before.iter().find(|(other, _)| *other == metric).map_or(1.0, |(_, mid)| *mid);
+        low > mid * (1.0 + MORE)
+    })
 }
 
 fn changes_same(one: &Row, other: &Row) -> bool {

@@ -13,11 +13,15 @@ use crate::server::quoted;
 /// Settings by name, as CONFIG GET shows them.
 pub type Settings = BTreeMap<String, String>;
 
-/// All of them.
+/// They are secrets: nobody needs them here, and no file of ours shall hold them.
+const SECRETS: [&str; 5] =
+    ["requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"];
+
+/// All of them, but for secrets.
 pub fn all(connection: &mut Connection) -> anyhow::Result<Settings> {
     let pairs: Vec<(String, String)> =
         redis::cmd("CONFIG").arg("GET").arg("*").query(connection).context("CONFIG GET *")?;
-    Ok(pairs.into_iter().collect())
+    Ok(pairs.into_iter().filter(|(name, _)| !SECRETS.contains(&name.as_str())).collect())
 }
 
 /// Sets one.
@@ -28,6 +32,10 @@ pub fn set(connection: &mut Connection, name: &str, value: &str) -> anyhow::Resu
         anyhow::anyhow!("CONFIG SET {name} {value}: {said}")
     })
 }
+
+/// How often more a connection is tried to set something back, and the time between.
+const TRIES: u32 = 20;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// How to set back what is changed on somebody's server at this moment.
 static CHANGED_NOW: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -61,19 +69,47 @@ impl Held {
         self.before.clear();
     }
 
-    /// Sets back what differs.
-    fn set_back(&self) -> anyhow::Result<()> {
-        let mut connection = self.address.dial()?;
+    /// Sets back what differs, whatever becomes of one of them, and says what could not be.
+    pub fn put_back(&self) -> anyhow::Result<()> {
+        if self.before.is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.dial()?;
         let now = all(&mut connection)?;
         let changed = self.before.iter().filter(|(name, value)| now.get(*name) != Some(*value));
-        changed.into_iter().try_for_each(|(name, value)| set(&mut connection, name, value))
+        let failed: Vec<String> = changed
+            .filter_map(|(name, value)| set(&mut connection, name, value).err())
+            .map(|error| format!("{error:#}"))
+            .collect();
+        anyhow::ensure!(
+            failed.is_empty(),
+            "settings could not be set back ({}): {}",
+            failed.join("; "),
+            self.told
+        );
+        Ok(())
+    }
+
+    /// A connection; more than one try, for one that is taken at this very moment.
+    fn dial(&self) -> anyhow::Result<Connection> {
+        let mut left = TRIES;
+        loop {
+            match self.address.dial() {
+                Ok(connection) => return Ok(connection),
+                Err(error) if left == 0 => {
+                    return Err(anyhow::Error::from(error).context(self.told.clone()));
+                }
+                Err(_) => left -= 1,
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Err(error) = self.set_back() {
-            tracing::warn!("settings could not be set back ({error:#}): {}", self.told);
+        if let Err(error) = self.put_back() {
+            tracing::error!("{error:#}");
         }
         lock(&CHANGED_NOW).retain(|other| *other != self.told);
     }

@@ -3,14 +3,15 @@
 use super::Bench;
 use anyhow::Context as _;
 
-use super::arm::{Arm, Bare, Over};
-use super::catalogue::{Candidate, Change, Guard, Measured};
+use super::arm::{self, Arm, Bare, Over};
+use super::catalogue::{Candidate, Change, Guard, Kind, Measured};
 use super::client::Client;
-use super::experiment::{self, Outcome, Side, Turn};
+use super::experiment::{self, Outcome, Plan, Side, Turn};
 use super::guard::{self, Guarded};
 use super::leg::{Cut, Work};
 use super::proposal::Proposal;
 use super::settings::Settings;
+use crate::proof::Subject;
 use crate::proof::target::Target;
 use crate::server;
 
@@ -79,9 +80,12 @@ fn one(bench: &Bench<'_>, candidate: &'static Candidate) -> anyhow::Result<Row> 
     if is_so(bench, candidate) {
         return Ok(row(None, Standing::AsItIs));
     }
-    let measured = match sides(bench, candidate) {
-        Ok((today, other)) => measure(bench, candidate.measured, today, other)?,
-        // Not a value for this server, or not one for this machine.
+    let measured = match try_it(bench, candidate) {
+        Ok(measured) if measured.is_unknown() => {
+            return Ok(row(Some(measured), Standing::NotShown("a leg had no figure".into())));
+        }
+        Ok(measured) => measured,
+        // Not a value for this server, or not one for this machine; or a leg went wrong.
         Err(error) if !server::ending() => return Ok(row(None, Standing::NotShown(format!("{error:#}")))),
         Err(error) => return Err(error),
     };
@@ -89,22 +93,26 @@ fn one(bench: &Bench<'_>, candidate: &'static Candidate) -> anyhow::Result<Row> 
         return Ok(row(Some(measured), Standing::Worse));
     }
     if !measured.is_better() {
-        let is_free = candidate.is_safer && measured.is_harmless();
+        let is_free = candidate.kind == Kind::Safer && measured.is_harmless();
         let standing = if is_free { Standing::Safer } else { Standing::NoDifference };
         return Ok(row(Some(measured), standing));
     }
     // Of so many candidates one is better by chance now and then; twice it hardly is. And what was chosen because its figures
     // were good is told by figures that had no part in that.
-    let (today, other) = sides(bench, candidate)?;
-    let again = measure(bench, candidate.measured, today, other)?;
+    let again = try_it(bench, candidate)?;
     let is_again =
-        !again.is_worse() && measured.better().any(|metric| again.turn(metric) == Some(Turn::Better));
+        again.is_better() && measured.better().any(|metric| again.turn(metric) == Some(Turn::Better));
     let standing = match is_again {
         false => Standing::NotAgain,
-        true if candidate.is_choice => Standing::Choice,
+        true if candidate.kind == Kind::Choice => Standing::Choice,
         true => Standing::Proposed,
     };
     Ok(row(Some(again), standing))
+}
+
+fn try_it(bench: &Bench<'_>, candidate: &Candidate) -> anyhow::Result<Outcome> {
+    let (today, other) = sides(bench, candidate)?;
+    measure(bench, candidate.measured, today, other)
 }
 
 /// What there is today.
@@ -123,6 +131,15 @@ fn hindrance(bench: &Bench<'_>, candidate: &Candidate) -> Option<String> {
     let is_given = matches!(bench.on.target, Target::Given(_));
     if is_given && candidate.measured == Measured::ByRestart {
         return Some("it takes restarts, and the server is not ours".into());
+    }
+    if is_given && candidate.risks_others {
+        return Some(
+            "it could harm what others have on this server: tried on servers of our own only".into(),
+        );
+    }
+    let has_aof = bench.settings.get("appendonly").is_some_and(|value| value == "yes");
+    if !has_aof && candidate.guard == Guard::Durability {
+        return Some("the server keeps no AOF".into());
     }
     let Change::Server { settings, is_live } = candidate.change else { return None };
     if let Some((name, _)) = settings.iter().find(|(name, _)| !bench.settings.contains_key(*name)) {
@@ -178,7 +195,12 @@ pub(super) fn arms(
                 settings
             };
             let arm = |over, client| Arm::given(address, on.name, with(over), client);
-            Ok((arm(today, bench.client.clone()), arm(changed, client)))
+            let (today, changed) = (arm(today, bench.client.clone()), arm(changed, client));
+            // What the server refuses is told before anything is measured, and nothing of it stays.
+            let held = changed.hold(&bench.settings);
+            changed.settle()?;
+            held.map_or(Ok(()), |held| held.put_back())?;
+            Ok((today, changed))
         }
     }
 }
@@ -187,18 +209,48 @@ pub(super) fn arms(
 pub(super) fn measure(
     bench: &Bench<'_>,
     measured: Measured,
+    today: Arm,
+    other: Arm,
+) -> anyhow::Result<Outcome> {
+    measure_by(bench, &bench.plan, measured, today, other)
+}
+
+/// The same by another plan.
+pub(super) fn measure_by(
+    bench: &Bench<'_>,
+    plan: &Plan,
+    measured: Measured,
+    today: Arm,
+    other: Arm,
+) -> anyhow::Result<Outcome> {
+    // Between two experiments somebody's server is as it was.
+    let held = other.hold(&bench.settings);
+    let outcome = played(bench, plan, measured, today, other);
+    held.map_or(Ok(()), |held| held.put_back())?;
+    outcome
+}
+
+fn played(
+    bench: &Bench<'_>,
+    plan: &Plan,
+    measured: Measured,
     mut today: Arm,
     mut other: Arm,
 ) -> anyhow::Result<Outcome> {
-    let mut plan = bench.plan.clone();
+    let mut plan = plan.clone();
     if matches!(measured, Measured::ByRestart | Measured::By(Work::Operations)) {
         plan.looks.retain(|rounds| *rounds <= SLOW_ROUNDS_MAX);
     }
     match measured {
-        Measured::By(work) => experiment::run(&plan, |side| match side {
-            Side::Today => today.leg(&bench.course, work),
-            Side::Candidate => other.leg(&bench.course, work),
-        }),
+        Measured::By(work) => {
+            // Until it is over.
+            #[cfg(target_os = "linux")]
+            let _apart = arm::apart(&[&today, &other]);
+            experiment::run(&plan, |side| match side {
+                Side::Today => today.leg(&bench.course, work),
+                Side::Candidate => other.leg(&bench.course, work),
+            })
+        }
         Measured::ByRestart => {
             today.fill(&bench.course)?;
             other.fill(&bench.course)?;
@@ -210,22 +262,55 @@ pub(super) fn measure(
     }
 }
 
+/// Settings of somebody's server that what is promised hangs on.
+fn is_guarded_by(name: &str) -> bool {
+    [
+        "append",
+        "no-appendfsync",
+        "auto-aof",
+        "aof-",
+        "save",
+        "maxmemory-policy",
+        "lazyfree",
+        "stream-node",
+        "active",
+    ]
+    .iter()
+    .any(|first| name.starts_with(first))
+        && !["appendfilename", "appenddirname", "aof_rewrite_cpulist", "aof-rewrite-cpulist"].contains(&name)
+}
+
 /// Guards what would be proposed; and what is known to harm, so that the guards are seen to catch it.
 pub(super) fn guard(bench: &Bench<'_>, rows: &mut [Row]) -> anyhow::Result<()> {
     let is_guarded = |row: &Row| {
-        let is_harmful = row.candidate.is_harmful && !matches!(row.standing, Standing::NotShown(_));
+        let is_harmful =
+            row.candidate.kind == Kind::Harmful && !matches!(row.standing, Standing::NotShown(_));
         row.candidate.guard != Guard::None
             && (matches!(row.standing, Standing::Proposed | Standing::Choice | Standing::Safer) || is_harmful)
     };
     let guarded: Vec<&'static Candidate> =
         rows.iter().filter(|row| is_guarded(row)).map(|row| row.candidate).collect();
-    let mut guards = guard::guards(&bench.on, &guarded, &bench.client)?.into_iter();
+    // As the server is that they are for.
+    let profile = match bench.on.target {
+        Target::Own(..) => bench.on.profile.clone(),
+        Target::Given(_) => bench.on.profile.with_settings(
+            bench
+                .settings
+                .iter()
+                .filter(|(name, _)| is_guarded_by(name))
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        ),
+    };
+    let on = Subject { profile: &profile, ..bench.on };
+    let mut guards = guard::guards(&on, &guarded, &bench.client)?.into_iter();
     for row in rows.iter_mut().filter(|row| is_guarded(row)) {
         row.guard = guards.next().unwrap_or(Guarded::NotShown("nothing was tried".into()));
         match &row.guard {
             Guarded::Lost(what) => row.standing = Standing::Rejected(what.clone()),
             // Without its guard nothing is proposed.
-            Guarded::NotShown(why) if row.standing == Standing::Proposed => {
+            Guarded::NotShown(why)
+                if matches!(row.standing, Standing::Proposed | Standing::Choice | Standing::Safer) =>
+            {
                 row.standing = Standing::NotShown(format!("its guard was not shown: {why}"));
             }
             _ => {}
@@ -238,11 +323,13 @@ pub(super) fn guard(bench: &Bench<'_>, rows: &mut [Row]) -> anyhow::Result<()> {
 pub type Tried = (Work, Outcome);
 
 /// In which work what is proposed is measured.
-const WORKS: [Work; 3] = [Work::Append(Cut::Load), Work::Drain, Work::Operations];
+pub(super) const WORKS: [Work; 3] = [Work::Append(Cut::Load), Work::Drain, Work::Operations];
 
 /// What is proposed, all of it at once, against today. None where nothing is.
 pub(super) fn together(bench: &Bench<'_>, proposal: &Proposal) -> anyhow::Result<Option<Vec<Tried>>> {
-    if proposal.is_empty() {
+    // Of somebody's server only what a running one takes can be tried.
+    let is_own = matches!(bench.on.target, Target::Own(..));
+    if proposal.is_empty() || (!is_own && !proposal.has_live()) {
         return Ok(None);
     }
     bench.on.progress.begin("what is proposed, together", WORKS.len() as u64);

@@ -20,24 +20,30 @@ pub fn guard(on: &Subject<'_>, sets: &[Vec<(String, String)>]) -> anyhow::Result
     let appendfsync = Appendfsync::ALL.into_iter().find(|fsync| Some(fsync.word()) == today.as_deref());
     // What a server does by itself.
     let appendfsync = appendfsync.unwrap_or(Appendfsync::Everysec);
-    let cells = FAULTS.map(|fault| Cell { fault, appendfsync, ack: Ack::Reply });
+    // Where nothing is promised there is nothing to lose.
+    let cells: Vec<(Cell, Promise)> = FAULTS
+        .into_iter()
+        .map(|fault| Cell { fault, appendfsync, ack: Ack::Reply })
+        .filter_map(|cell| Some((cell, promise(cell).ok()?)))
+        .filter(|(_, promised)| *promised != Promise::None)
+        .collect();
     let offer = run.offer()?;
-    let plays: Vec<(usize, Cell)> = (0..sets.len()).flat_map(|set| cells.map(|cell| (set, cell))).collect();
+    let plays: Vec<(usize, Cell, Promise)> = (0..sets.len())
+        .flat_map(|set| cells.iter().map(move |(cell, promised)| (set, *cell, *promised)))
+        .collect();
     on.progress.begin("guards: kills and power cuts", plays.len() as u64);
-    let seen = side::by_side(&plays, on.progress, |(set, cell)| {
+    let seen = side::by_side(&plays, on.progress, |(set, cell, _)| {
         let mut over = vec![("appendfsync", appendfsync.word())];
         over.extend(sets[*set].iter().map(|(name, value)| (name.as_str(), value.as_str())));
         run.scene(&offer, *cell, *set as u64, LONG, &over, None)
     })?;
     let mut claims: Vec<Vec<Claim>> = sets.iter().map(|_| Vec::new()).collect();
-    for ((set, cell), seen) in plays.iter().zip(seen) {
-        // Where nothing is promised there is nothing to lose.
-        let promised = promise(*cell).unwrap_or(Promise::None);
+    for ((set, cell, promised), seen) in plays.iter().zip(seen) {
         claims[*set].push(match seen {
-            Ok(seen) => judge::kept(*cell, promised, &[seen]),
-            Err(NotPlayed::Absent(why)) => judge::blank(*cell, promised).not_shown(why),
+            Ok(seen) => judge::kept(*cell, *promised, &[seen]),
+            Err(NotPlayed::Absent(why)) => judge::blank(*cell, *promised).not_shown(why),
             Err(NotPlayed::Broken(why)) => {
-                let mut claim = judge::blank(*cell, promised).not_shown(why);
+                let mut claim = judge::blank(*cell, *promised).not_shown(why);
                 claim.verdict = Verdict::Refuted;
                 claim
             }

@@ -87,13 +87,15 @@ fn judge(calm: &Calm, came: &[Notice]) -> Claim {
     let claim = claim(
         firings as f64,
         format!(
-            "{firings} alerts in {:.0} min at the rules' own pace{told}; {} events came and were read meanwhile",
+            "{firings} alerts in {:.0} min at the rules' own pace{told}; {} events came meanwhile",
             calm.length.as_secs_f64() / 60.0,
             thousands(calm.events, 0)
         ),
     );
     // Nothing may fire where nothing goes on; that shows nothing.
-    if firings == 0 && calm.events < calm.due * EVENTS_MIN {
+    // What is no number is not enough either.
+    let is_enough = calm.events >= calm.due * EVENTS_MIN;
+    if firings == 0 && !is_enough {
         return claim.not_shown(format!("{:.0} events came of {:.0} that were due", calm.events, calm.due));
     }
     claim
@@ -125,6 +127,7 @@ mod tests {
         let calm = |events| Calm { length: Duration::from_secs(3_600), events, due: 1_000.0 };
         assert_eq!(judge(&calm(1_000.0), &[]).verdict, Verdict::Proven);
         assert_eq!(judge(&calm(0.0), &[]).verdict, Verdict::NotShown);
+        assert_eq!(judge(&calm(f64::NAN), &[]).verdict, Verdict::NotShown);
         let claim = judge(&calm(1_000.0), &[notice(true), notice(false)]);
         assert_eq!((claim.verdict, claim.measured), (Verdict::Refuted, Some(1.0)));
         assert!(claim.why.contains("ForebaySlowWarning"), "{}", claim.why);

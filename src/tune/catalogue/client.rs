@@ -1,7 +1,7 @@
 //! Candidates among the settings of writers, readers and connections.
 
 use super::super::leg::{Cut, Work};
-use super::{Candidate, Change, Guard, Measured};
+use super::{Candidate, Change, Guard, Kind, Measured};
 use crate::tune::client::Client;
 
 use std::time::Duration;
@@ -72,7 +72,7 @@ pub const CLIENT: &[Candidate] = &[
         hope: "larger blocks at the profile's rate: fewer bytes an event",
         cost: LATER,
         measured: HELD,
-        is_choice: true,
+        kind: Kind::Choice,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -81,7 +81,7 @@ pub const CLIENT: &[Candidate] = &[
         hope: "the same, more so",
         cost: LATER,
         measured: HELD,
-        is_choice: true,
+        kind: Kind::Choice,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -183,6 +183,7 @@ pub const CLIENT: &[Candidate] = &[
         hope: "one connection, and nothing to choose",
         cost: "each operation waits for the one before it",
         measured: OPERATIONS,
+        kind: Kind::Choice,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -191,6 +192,7 @@ pub const CLIENT: &[Candidate] = &[
         hope: "nobody waits for a connection",
         cost: "fewer commands that the server finds at once: more wake-ups",
         measured: OPERATIONS,
+        kind: Kind::Choice,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -203,6 +205,7 @@ pub const CLIENT: &[Candidate] = &[
         hope: "nobody waits for an answer before the next request",
         cost: "more whose fate is unknown when a connection is lost",
         measured: OPERATIONS,
+        kind: Kind::Choice,
         ..Candidate::PLAIN
     },
 ];

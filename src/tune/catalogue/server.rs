@@ -1,7 +1,7 @@
 //! Candidates among the server's settings.
 
 use super::super::leg::{Cut, Work};
-use super::{Candidate, Change, Guard, Measured};
+use super::{Candidate, Change, Guard, Kind, Measured};
 
 const LOAD: Measured = Measured::By(Work::Append(Cut::Load));
 const REWRITING: Measured = Measured::By(Work::Rewriting(Cut::Load));
@@ -25,7 +25,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "an fsync each time the server has written",
         measured: LOAD,
         guard: Guard::Durability,
-        is_safer: true,
+        kind: Kind::Safer,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -35,6 +35,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "a power cut takes what was acknowledged in up to 2 s",
         measured: LOAD,
         guard: Guard::Durability,
+        risks_others: true,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -44,7 +45,8 @@ pub const SERVER: &[Candidate] = &[
         cost: "a power cut takes what the kernel had not written by itself: 30 s and more",
         measured: LOAD,
         guard: Guard::Durability,
-        is_harmful: true,
+        kind: Kind::Harmful,
+        risks_others: true,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -54,7 +56,8 @@ pub const SERVER: &[Candidate] = &[
         cost: "nothing is fsynced while a rewrite lasts, even under always",
         measured: REWRITING,
         guard: Guard::Durability,
-        is_harmful: true,
+        kind: Kind::Harmful,
+        risks_others: true,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -65,8 +68,8 @@ pub const SERVER: &[Candidate] = &[
         measured: LOAD,
         guard: Guard::Durability,
         both: &[("auto-aof-rewrite-min-size", "1mb")],
-        is_choice: true,
-        ..Candidate::PLAIN
+        kind: Kind::Choice,
+        risks_others: true,
     },
     Candidate {
         id: "incremental-fsync-off",
@@ -75,6 +78,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "one long fsync at its end, beside that of the log",
         measured: REWRITING,
         guard: Guard::Durability,
+        risks_others: true,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -125,6 +129,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "processor time for what is moved",
         measured: DRAIN,
         guard: Guard::Pressure,
+        risks_others: true,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -138,6 +143,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "a quarter of a core while there is something to move",
         measured: DRAIN,
         guard: Guard::Pressure,
+        risks_others: true,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -164,6 +170,17 @@ pub const SERVER: &[Candidate] = &[
         ..Candidate::PLAIN
     },
     Candidate {
+        id: "allkeys-lru",
+        change: live(&[("maxmemory-policy", "allkeys-lru")]),
+        hope: "a full server goes on taking writes; MET-001 asks for it",
+        cost: "it drops whole lanes for that, read or not",
+        measured: LOAD,
+        guard: Guard::Pressure,
+        kind: Kind::Harmful,
+        risks_others: true,
+        ..Candidate::PLAIN
+    },
+    Candidate {
         id: "hz-100",
         change: live(&[("hz", "100")]),
         hope: "housekeeping in smaller portions",
@@ -177,7 +194,8 @@ pub const SERVER: &[Candidate] = &[
         hope: "housekeeping in the smallest portions",
         cost: "fifty times as many wake-ups; redis.conf warns of it",
         measured: OPERATIONS,
-        is_harmful: true,
+        kind: Kind::Harmful,
+        risks_others: true,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -194,7 +212,7 @@ pub const SERVER: &[Candidate] = &[
         hope: "no histogram for each command",
         cost: "no percentiles of commands: the watch and the alerts on them are blind",
         measured: OPERATIONS,
-        is_choice: true,
+        kind: Kind::Choice,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -212,7 +230,8 @@ pub const SERVER: &[Candidate] = &[
         cost: "the largest client is dropped instead",
         measured: LOAD,
         guard: Guard::Pressure,
-        is_safer: true,
+        kind: Kind::Safer,
+        risks_others: true,
         ..Candidate::PLAIN
     },
 ];
