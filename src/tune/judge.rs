@@ -250,7 +250,8 @@ fn decisions(rows: &[Row]) -> Evidence {
     let row = |row: &Row| vec![row.candidate.id.into(), deciding(row), standing(row)];
     Evidence::Table {
         title: format!(
-            "Settings against today's: by how much the figure that decides is better (above 0), with its interval of {:.1} %",
+            "Settings against today's: the gain in the figure that decides, with its interval of {:.1} %; of what should be small, today's \
+             over the candidate's",
             CONFIDENCE * 100.0
         ),
         columns: ["candidate", "effect", "verdict"].map(str::to_owned).into(),
