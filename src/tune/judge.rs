@@ -40,7 +40,11 @@ pub(super) fn claims(bench: &Bench<'_>, found: &Found<'_>, controls: &Controls) 
         &[self::same(&vec![controls.slower.clone(); controls.same.len()], controls.same_max)],
         SAME,
     ));
-    let mut harm = harm(&rows.iter().map(Tested::of).collect::<Vec<_>>());
+    // Stalls as huge pages bring them are known to harm too: here they are injected.
+    let stalls = if controls.slower.is_better() { Standing::Proposed } else { Standing::Worse };
+    let stalls =
+        Tested { id: "injected stalls", is_harmful: true, standing: &stalls, guard: &Guarded::NotNeeded };
+    let mut harm = harm(&rows.iter().map(Tested::of).chain([stalls]).collect::<Vec<_>>());
     // What measures better, and harms all the same, and is not guarded.
     let would_be = if controls.faster.is_better() { Standing::Proposed } else { Standing::NoDifference };
     let better = Tested { id: "control", is_harmful: true, standing: &would_be, guard: &Guarded::NotNeeded };

@@ -16,6 +16,7 @@ mod crowd;
 mod experiment;
 mod feed;
 mod guard;
+mod host;
 mod interval;
 mod judge;
 mod leg;
@@ -150,6 +151,7 @@ impl Run<'_> {
         let mut claims = judge::claims(&bench, &found, &controls);
         claims.extend(storm.map(|storm| storm.claim));
         if let Some(first) = claims.first_mut().filter(|_| whole) {
+            first.evidence.push(host::evidence(&bench)?);
             first.evidence.extend(pool::evidence(&bench)?);
             first.evidence.extend(memory.iter().flat_map(pressure::settings::Outcome::evidence));
         }
