@@ -46,7 +46,8 @@ pub(super) fn claims(bench: &Bench<'_>, found: &Found<'_>, controls: &Controls) 
         Tested { id: "injected stalls", is_harmful: true, standing: &stalls, guard: &Guarded::NotNeeded };
     let mut harm = harm(&rows.iter().map(Tested::of).chain([stalls]).collect::<Vec<_>>());
     // What measures better, and harms all the same, and is not guarded.
-    let would_be = if controls.faster.is_better() { Standing::Proposed } else { Standing::NoDifference };
+    let is_seen = controls.faster.better().next().is_some();
+    let would_be = if is_seen { Standing::Proposed } else { Standing::NoDifference };
     let better = Tested { id: "control", is_harmful: true, standing: &would_be, guard: &Guarded::NotNeeded };
     harm.control = Some(Control::of(
         "a candidate that measures better because today's side is held back, taken for harmful and not guarded",
