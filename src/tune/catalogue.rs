@@ -72,7 +72,7 @@ pub struct Candidate {
     pub change: Change,
     /// Why it might help a buffer.
     pub hope: &'static str,
-    /// What it could cost; where no figure here shows that, it is left to people ([`Kind::Choice`]).
+    /// What it could cost; where no figure here shows that, it is left to people.
     pub cost: &'static str,
     /// In which work.
     pub measured: Measured,
