@@ -100,6 +100,16 @@ impl Arm {
         (!self.settings.is_empty()).then(|| Held::of(&self.address, all, names))
     }
 
+    /// Where its server answers.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Keeps the server of another for as long as this one is there.
+    pub fn keep(&mut self, other: Self) {
+        self.server = other.server;
+    }
+
     /// A connection of its own.
     pub fn connection(&self) -> anyhow::Result<Connection> {
         Ok(self.address.dial()?)
@@ -149,8 +159,8 @@ pub fn apart(arms: &[&Arm]) -> Option<Cores> {
     if arms.iter().any(|arm| arm.needs_cores) {
         return None;
     }
-    let servers: Option<Vec<u32>> = arms.iter().map(|arm| Some(arm.server.as_ref()?.pid())).collect();
-    Cores::apart(&servers?)
+    let servers: Vec<u32> = arms.iter().filter_map(|arm| Some(arm.server.as_ref()?.pid())).collect();
+    if servers.is_empty() { None } else { Cores::apart(&servers) }
 }
 
 /// Seconds of the last `DB loaded from append only file: 0.123 seconds`.

@@ -14,24 +14,25 @@ const TRIMMED: f64 = 0.2;
 const DRAWS: usize = 2_000;
 /// Fewer differences say nothing.
 pub const FEWEST: usize = 6;
-/// What is claimed of an interval: in so many of a thousand runs it holds what there is.
-pub const CONFIDENCE: f64 = 0.995;
+/// What is claimed of an interval: in so many of a thousand runs it holds what there is. An experiment has three figures and looks at
+/// them up to four times: together that is about 0.99.
+pub const CONFIDENCE: f64 = 0.999;
 /// Student's t for that, by degrees of freedom; between two, the one before counts.
 const T: [(usize, f64); 14] = [
-    (3, 7.453),
-    (4, 5.598),
-    (5, 4.773),
-    (6, 4.317),
-    (7, 4.029),
-    (8, 3.833),
-    (9, 3.690),
-    (10, 3.581),
-    (12, 3.428),
-    (15, 3.286),
-    (20, 3.153),
-    (30, 3.030),
-    (60, 2.915),
-    (200, 2.838),
+    (3, 12.924),
+    (4, 8.610),
+    (5, 6.869),
+    (6, 5.959),
+    (7, 5.408),
+    (8, 5.041),
+    (9, 4.781),
+    (10, 4.587),
+    (12, 4.318),
+    (15, 4.073),
+    (20, 3.850),
+    (30, 3.646),
+    (60, 3.460),
+    (200, 3.340),
 ];
 
 /// A mean, and where it may lie.
@@ -120,7 +121,7 @@ mod tests {
             for spikes in [false, true] {
                 let (missed, width) = misses(count, 0.0, spikes);
                 println!("{count} {spikes}: {missed} {width}");
-                assert!(missed <= 0.02, "{count} values, spikes {spikes}: {missed} of intervals miss it");
+                assert!(missed <= 0.01, "{count} values, spikes {spikes}: {missed} of intervals miss it");
             }
         }
     }
@@ -128,7 +129,7 @@ mod tests {
     #[test]
     fn a_true_difference_is_found() {
         let (found, _) = misses(24, 0.05, false);
-        assert!(found > 0.95, "{found}");
+        assert!(found > 0.9, "{found}");
     }
 
     #[test]

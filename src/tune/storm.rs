@@ -34,6 +34,7 @@ const SOON: Duration = Duration::from_secs(15);
 /// After so long a server that is told to closes who is idle: `timeout`, in seconds.
 const TIMEOUT: &str = "1";
 /// Who waits in the queue of connections not yet taken up: Linux tries again after a second.
+pub const BACKLOG: &str = "tcp-backlog";
 const BACKLOGS: [&str; 2] = ["511", "4096"];
 
 /// A crowd, and operations beside it.
@@ -217,7 +218,7 @@ fn own(bench: &Bench<'_>) -> anyhow::Result<(Evidence, Option<Worth>)> {
         }
     }
     for value in BACKLOGS {
-        let (server, address) = start(bench, "tcp-backlog", value)?;
+        let (server, address) = start(bench, BACKLOG, value)?;
         server.pause()?;
         let crowd = std::thread::scope(|scope| {
             let resume = scope.spawn(|| {
@@ -231,7 +232,7 @@ fn own(bench: &Bench<'_>) -> anyhow::Result<(Evidence, Option<Worth>)> {
         })?;
         last.push(crowd.answered(100));
         rows.push(vec![
-            format!("tcp-backlog {value}"),
+            format!("{BACKLOG} {value}"),
             format!("{CLIENTS} connect while the server stands still for {} ms", STANDSTILL.as_millis()),
             format!(
                 "answered: half within {} ms, the last after {} ms",
@@ -251,10 +252,10 @@ fn own(bench: &Bench<'_>) -> anyhow::Result<(Evidence, Option<Worth>)> {
 /// A longer queue where nobody then waits for the kernel to try again.
 fn worth(bench: &Bench<'_>, last: &[f64]) -> Option<Worth> {
     let [short, long] = last else { return None };
-    let now: u64 = bench.settings.get("tcp-backlog")?.parse().ok()?;
+    let now: u64 = bench.settings.get(BACKLOG)?.parse().ok()?;
     let is_short = now < BACKLOGS[1].parse().ok()?;
     (is_short && *long <= short / 2.0).then(|| Worth {
-        name: "tcp-backlog".into(),
+        name: BACKLOG.into(),
         value: BACKLOGS[1].into(),
         because: format!(
             "{CLIENTS} clients that connect while the server stands still for {} ms: the last is answered after {} ms, with \

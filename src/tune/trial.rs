@@ -10,7 +10,9 @@ use super::experiment::{self, Outcome, Plan, Side, Turn};
 use super::guard::{self, Guarded};
 use super::leg::{Cut, Work};
 use super::proposal::Proposal;
-use super::settings::Settings;
+use super::settings::{Held, Settings};
+use super::storm::BACKLOG;
+use crate::buffer::connect::Address;
 use crate::proof::Subject;
 use crate::proof::target::Target;
 use crate::server;
@@ -171,7 +173,12 @@ fn sides(bench: &Bench<'_>, candidate: &Candidate) -> anyhow::Result<(Arm, Arm)>
         }
         Change::Client { change, .. } => change(&mut client),
     }
-    arms(bench, &Over::live(candidate.both), &changed, client)
+    let both = Over::live(candidate.both);
+    if candidate.measured == Measured::ByRestart {
+        // Each is killed and started by itself.
+        return apart(bench, &both, &changed, client);
+    }
+    arms(bench, &both, &changed, client)
 }
 
 /// Two sides: today's with these settings, and another with those and this client.
@@ -181,28 +188,56 @@ pub(super) fn arms(
     changed: &Over,
     client: Client,
 ) -> anyhow::Result<(Arm, Arm)> {
-    let on = &bench.on;
-    match on.target {
-        Target::Own(..) => Ok((Arm::own(on, today, bench.client.clone())?, Arm::own(on, changed, client)?)),
-        Target::Given(address) => {
-            // Whatever one side sets, the other sets back.
-            let names = changed.live.iter().chain(&today.live).map(|(name, _)| name);
-            let now: Settings =
-                names.filter_map(|name| Some((name.clone(), bench.settings.get(name)?.clone()))).collect();
-            let with = |over: &Over| {
-                let mut settings = now.clone();
-                settings.extend(over.live.iter().cloned());
-                settings
-            };
-            let arm = |over, client| Arm::given(address, on.name, with(over), client);
-            let (today, changed) = (arm(today, bench.client.clone()), arm(changed, client));
-            // What the server refuses is told before anything is measured, and nothing of it stays.
-            let held = changed.hold(&bench.settings);
-            changed.settle()?;
-            held.map_or(Ok(()), |held| held.put_back())?;
-            Ok((today, changed))
+    match bench.on.target {
+        Target::Given(address) => taking_turns(bench, address, today, changed, client),
+        Target::Own(..) if today.at_start.is_empty() && changed.at_start.is_empty() => {
+            // Two servers of the same settings differ by some percent, for as long as they run: by where their memory happens
+            // to lie. So both sides have the same one, and its settings take turns.
+            let server = Arm::own(&bench.on, &Over::default(), bench.client.clone())?;
+            let address = server.address().clone();
+            let (mut first, second) = taking_turns(bench, &address, today, changed, client)?;
+            first.keep(server);
+            Ok((first, second))
         }
+        Target::Own(..) => apart(bench, today, changed, client),
     }
+}
+
+/// Two sides on a server of our own each.
+fn apart(bench: &Bench<'_>, today: &Over, changed: &Over, client: Client) -> anyhow::Result<(Arm, Arm)> {
+    Ok((Arm::own(&bench.on, today, bench.client.clone())?, Arm::own(&bench.on, changed, client)?))
+}
+
+/// Two sides on one server.
+fn taking_turns(
+    bench: &Bench<'_>,
+    address: &Address,
+    today: &Over,
+    changed: &Over,
+    client: Client,
+) -> anyhow::Result<(Arm, Arm)> {
+    // Whatever one side sets, the other sets back.
+    let names = changed.live.iter().chain(&today.live).map(|(name, _)| name);
+    let now: Settings =
+        names.filter_map(|name| Some((name.clone(), bench.settings.get(name)?.clone()))).collect();
+    let with = |over: &Over| {
+        let mut settings = now.clone();
+        settings.extend(over.live.iter().cloned());
+        settings
+    };
+    let arm = |over, client| Arm::given(address, bench.on.name, with(over), client);
+    let (today, changed) = (arm(today, bench.client.clone()), arm(changed, client));
+    // What the server refuses is told before anything is measured, and nothing of it stays.
+    let held = held(bench, &changed);
+    changed.settle()?;
+    today.settle()?;
+    held.map_or(Ok(()), |held| held.put_back())?;
+    Ok((today, changed))
+}
+
+/// What somebody's server has to have back; our own end.
+fn held(bench: &Bench<'_>, arm: &Arm) -> Option<Held> {
+    matches!(bench.on.target, Target::Given(_)).then(|| arm.hold(&bench.settings)).flatten()
 }
 
 /// Legs of both sides, in turn.
@@ -224,7 +259,7 @@ pub(super) fn measure_by(
     other: Arm,
 ) -> anyhow::Result<Outcome> {
     // Between two experiments somebody's server is as it was.
-    let held = other.hold(&bench.settings);
+    let held = held(bench, &other);
     let outcome = played(bench, plan, measured, today, other);
     held.map_or(Ok(()), |held| held.put_back())?;
     outcome
@@ -333,9 +368,12 @@ pub(super) fn together(bench: &Bench<'_>, proposal: &Proposal) -> anyhow::Result
         return Ok(None);
     }
     bench.on.progress.begin("what is proposed, together", WORKS.len() as u64);
+    // Who waits to be connected has no part in these works.
+    let mut over = proposal.over.clone();
+    over.at_start.retain(|(name, _)| name != BACKLOG);
     let mut outcomes = Vec::new();
     for work in WORKS {
-        let (today, other) = arms(bench, &Over::default(), &proposal.over, proposal.client.clone())?;
+        let (today, other) = arms(bench, &Over::default(), &over, proposal.client.clone())?;
         outcomes.push((work, measure(bench, Measured::By(work), today, other)?));
         bench.on.progress.at(outcomes.len() as u64);
     }
