@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_true_difference_is_found() {
-        let (found, _) = misses(24, 0.05, false);
+        let (found, _) = misses(40, 0.05, false);
         assert!(found > 0.9, "{found}");
     }
 

@@ -61,8 +61,7 @@ impl Metric {
     pub fn bearable(self) -> f64 {
         match self {
             Self::BytesPerEvent => 0.05,
-            Self::Append | Self::Drain | Self::ServerCpu => 0.15,
-            Self::Recovery => 0.25,
+            Self::Append | Self::Drain | Self::ServerCpu | Self::Recovery => 0.25,
             Self::P99 => 0.5,
         }
     }
