@@ -22,9 +22,6 @@ const FILLS: usize = 20;
 const LOG_LINES: usize = 40;
 const LOADED: &str = "DB loaded from append only file: ";
 
-/// A server of no profile: what it is by default, and these.
-pub struct Bare<'a>(pub &'a [(&'a str, &'a str)]);
-
 /// Settings over the profile's: those that a running server takes, and those that are read at its start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Over {
@@ -80,9 +77,9 @@ impl Arm {
         Ok(Self { server: Some(server), address, name, needs_cores, settings, client })
     }
 
-    /// On a server of our own without the profile's settings.
-    pub fn bare(on: &Subject<'_>, bare: &Bare<'_>, client: Client) -> anyhow::Result<Self> {
-        let server = Server::start(on.binary, &bare.0.iter().copied().collect())?;
+    /// On a server of our own with these settings and none of the profile's.
+    pub fn bare(on: &Subject<'_>, settings: &[(&str, &str)], client: Client) -> anyhow::Result<Self> {
+        let server = Server::start(on.binary, &settings.iter().copied().collect())?;
         let address = Address::parse(&server.url())?;
         let (name, settings) = (on.name.clone(), Settings::new());
         Ok(Self { server: Some(server), address, name, needs_cores: false, settings, client })

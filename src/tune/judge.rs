@@ -147,7 +147,7 @@ fn harm(tested: &[Tested<'_>]) -> Claim {
         } else {
             (*id).into()
         });
-        if matches!(standing, Standing::Proposed | Standing::Choice | Standing::Safer) {
+        if standing.is_offered() {
             bad.push(format!("{id} is proposed"));
         } else if matches!(guard, Guarded::Kept(_)) {
             bad.push(format!("the guard of {id} saw no loss"));
@@ -195,15 +195,9 @@ fn told(tried: &[Tried]) -> String {
 fn stock(tried: &[Tried]) -> Evidence {
     let rows = tried.iter().flat_map(|(work, outcome)| {
         outcome.effects.iter().map(|effect| {
-            let figure =
-                |value: f64| format!("{}{}", thousands(value, effect.metric.digits()), effect.metric.unit());
-            vec![
-                work.name().to_owned(),
-                effect.metric.name().to_owned(),
-                figure(effect.today),
-                figure(effect.candidate),
-                percents(effect),
-            ]
+            let mut row = vec![work.name().to_owned()];
+            row.extend(cells(effect));
+            row
         })
     });
     Evidence::Table {
@@ -216,6 +210,13 @@ fn stock(tried: &[Tried]) -> Evidence {
 /// `events/s in +4.1 % (1.2 to 7.0)`.
 pub(super) fn effect(effect: &Effect) -> String {
     format!("{} {}", effect.metric.name(), percents(effect))
+}
+
+/// Its name, both sides, and the gain.
+fn cells(effect: &Effect) -> [String; 4] {
+    let metric = effect.metric;
+    let figure = |value: f64| format!("{}{}", thousands(value, metric.digits()), metric.unit());
+    [metric.name().to_owned(), figure(effect.today), figure(effect.candidate), percents(effect)]
 }
 
 fn percents(effect: &Effect) -> String {
@@ -307,16 +308,10 @@ fn figures(rows: &[Row]) -> Evidence {
         let outcome = row.outcome.iter();
         outcome.flat_map(move |outcome| {
             outcome.effects.iter().map(move |effect| {
-                let metric = effect.metric;
-                let figure = |value: f64| format!("{}{}", thousands(value, metric.digits()), metric.unit());
-                vec![
-                    row.candidate.id.to_owned(),
-                    metric.name().to_owned(),
-                    figure(effect.today),
-                    figure(effect.candidate),
-                    percents(effect),
-                    outcome.rounds.to_string(),
-                ]
+                let mut cells_of_row = vec![row.candidate.id.to_owned()];
+                cells_of_row.extend(cells(effect));
+                cells_of_row.push(outcome.rounds.to_string());
+                cells_of_row
             })
         })
     });

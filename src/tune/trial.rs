@@ -1,9 +1,9 @@
 //! Candidates tried: each against today, then guarded, then those that are left together.
 
-use super::Bench;
 use anyhow::Context as _;
 
-use super::arm::{self, Arm, Bare, Over};
+use super::Bench;
+use super::arm::{self, Arm, Over};
 use super::catalogue::{Candidate, Change, Guard, Kind, Measured};
 use super::client::Client;
 use super::experiment::{self, Outcome, Plan, Side, Turn};
@@ -41,6 +41,13 @@ pub enum Standing {
     Rejected(String),
     /// It could not be tried.
     NotShown(String),
+}
+
+impl Standing {
+    /// Whether people are told to set it, or that they may.
+    pub fn is_offered(&self) -> bool {
+        matches!(self, Self::Proposed | Self::Choice | Self::Safer)
+    }
 }
 
 /// A candidate, and what came of it.
@@ -320,8 +327,7 @@ pub(super) fn guard(bench: &Bench<'_>, rows: &mut [Row]) -> anyhow::Result<()> {
     let is_guarded = |row: &Row| {
         let is_harmful =
             row.candidate.kind == Kind::Harmful && !matches!(row.standing, Standing::NotShown(_));
-        row.candidate.guard != Guard::None
-            && (matches!(row.standing, Standing::Proposed | Standing::Choice | Standing::Safer) || is_harmful)
+        row.candidate.guard != Guard::None && (row.standing.is_offered() || is_harmful)
     };
     let guarded: Vec<&'static Candidate> =
         rows.iter().filter(|row| is_guarded(row)).map(|row| row.candidate).collect();
@@ -343,9 +349,7 @@ pub(super) fn guard(bench: &Bench<'_>, rows: &mut [Row]) -> anyhow::Result<()> {
         match &row.guard {
             Guarded::Lost(what) => row.standing = Standing::Rejected(what.clone()),
             // Without its guard nothing is proposed.
-            Guarded::NotShown(why)
-                if matches!(row.standing, Standing::Proposed | Standing::Choice | Standing::Safer) =>
-            {
+            Guarded::NotShown(why) if row.standing.is_offered() => {
                 row.standing = Standing::NotShown(format!("its guard was not shown: {why}"));
             }
             _ => {}
@@ -367,17 +371,27 @@ pub(super) fn together(bench: &Bench<'_>, proposal: &Proposal) -> anyhow::Result
     if proposal.is_empty() || (!is_own && !proposal.has_live()) {
         return Ok(None);
     }
-    bench.on.progress.begin("what is proposed, together", WORKS.len() as u64);
     // Who waits to be connected has no part in these works.
     let mut over = proposal.over.clone();
     over.at_start.retain(|(name, _)| name != BACKLOG);
+    let sides = || arms(bench, &Over::default(), &over, proposal.client.clone());
+    in_every_work(bench, "what is proposed, together", sides).map(Some)
+}
+
+/// Two sides against each other in every kind of work.
+fn in_every_work(
+    bench: &Bench<'_>,
+    what: &str,
+    sides: impl Fn() -> anyhow::Result<(Arm, Arm)>,
+) -> anyhow::Result<Vec<Tried>> {
+    bench.on.progress.begin(what, WORKS.len() as u64);
     let mut outcomes = Vec::new();
     for work in WORKS {
-        let (today, other) = arms(bench, &Over::default(), &over, proposal.client.clone())?;
+        let (today, other) = sides()?;
         outcomes.push((work, measure(bench, Measured::By(work), today, other)?));
         bench.on.progress.at(outcomes.len() as u64);
     }
-    Ok(Some(outcomes))
+    Ok(outcomes)
 }
 
 /// A server as Debian ships it, but that it keeps an AOF and fsyncs each write.
@@ -389,13 +403,8 @@ pub(super) fn against_stock(bench: &Bench<'_>, proposal: &Proposal) -> anyhow::R
     let mut over = proposal.over.clone();
     over.live.retain(|(name, _)| name != "appendfsync");
     over.live.push(("appendfsync".into(), "always".into()));
-    bench.on.progress.begin("against a server as it comes, both under always", WORKS.len() as u64);
-    let mut outcomes = Vec::new();
-    for work in WORKS {
-        let stock = Arm::bare(&bench.on, &Bare(&STOCK), bench.client.clone())?;
-        let tuned = Arm::own(&bench.on, &over, proposal.client.clone())?;
-        outcomes.push((work, measure(bench, Measured::By(work), stock, tuned)?));
-        bench.on.progress.at(outcomes.len() as u64);
-    }
-    Ok(outcomes)
+    in_every_work(bench, "against a server as it comes, both under always", || {
+        let stock = Arm::bare(&bench.on, &STOCK, bench.client.clone())?;
+        Ok((stock, Arm::own(&bench.on, &over, proposal.client.clone())?))
+    })
 }

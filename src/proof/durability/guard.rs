@@ -2,12 +2,11 @@
 //! what the profile's own `appendfsync` promises.
 
 use super::cell::{Appendfsync, Cell, Fault};
-use super::judge::NotPlayed;
 use super::promise::{Promise, promise};
 use super::{LONG, Run, judge};
 use crate::buffer::writer::Ack;
 use crate::proof::Subject;
-use crate::proof::claim::{Claim, Verdict};
+use crate::proof::claim::Claim;
 use crate::proof::side;
 
 /// What befalls a server with them.
@@ -39,15 +38,7 @@ pub fn guard(on: &Subject<'_>, sets: &[Vec<(String, String)>]) -> anyhow::Result
     })?;
     let mut claims: Vec<Vec<Claim>> = sets.iter().map(|_| Vec::new()).collect();
     for ((set, cell, promised), seen) in plays.iter().zip(seen) {
-        claims[*set].push(match seen {
-            Ok(seen) => judge::kept(*cell, *promised, &[seen]),
-            Err(NotPlayed::Absent(why)) => judge::blank(*cell, *promised).not_shown(why),
-            Err(NotPlayed::Broken(why)) => {
-                let mut claim = judge::blank(*cell, *promised).not_shown(why);
-                claim.verdict = Verdict::Refuted;
-                claim
-            }
-        });
+        claims[*set].push(judge::played(*cell, *promised, &seen.map(|seen| vec![seen])));
     }
     Ok(claims)
 }

@@ -35,22 +35,12 @@ pub(super) fn claims(cells: &[(Cell, Rounds)]) -> Vec<Claim> {
         .iter()
         .filter_map(|(cell, rounds)| {
             let promised = promise(*cell).ok().filter(|promised| *promised != Promise::None)?;
-            Some(match rounds {
-                Ok(rounds) => {
-                    let mut claim = kept(*cell, promised, rounds);
-                    let is_late = cell.fault == Fault::Kill && cell.appendfsync == Appendfsync::Everysec;
-                    if is_late && claim.measured > Some(0.0) {
-                        claim.why.push_str(LATE);
-                    }
-                    claim
-                }
-                Err(NotPlayed::Absent(why)) => blank(*cell, promised).not_shown(why),
-                Err(NotPlayed::Broken(why)) => {
-                    let mut claim = blank(*cell, promised).not_shown(why);
-                    claim.verdict = Verdict::Refuted;
-                    claim
-                }
-            })
+            let mut claim = played(*cell, promised, rounds);
+            let is_late = cell.fault == Fault::Kill && cell.appendfsync == Appendfsync::Everysec;
+            if rounds.is_ok() && is_late && claim.measured > Some(0.0) {
+                claim.why.push_str(LATE);
+            }
+            Some(claim)
         })
         .collect();
     if let Some(first) = claims.first_mut() {
@@ -89,8 +79,22 @@ fn statement(cell: Cell, promised: Promise) -> String {
     format!("{setting}{} {what}", cell.fault.words())
 }
 
-pub(super) fn blank(cell: Cell, promised: Promise) -> Claim {
+fn blank(cell: Cell, promised: Promise) -> Claim {
     Claim::judged(&cell.id(), step(cell), statement(cell, promised), judged_by(promised), 0.0, "")
+}
+
+/// Whether what is promised was kept; of what could not be tried nothing is shown, and what did not come to its end is
+/// refuted.
+pub(super) fn played(cell: Cell, promised: Promise, rounds: &Rounds) -> Claim {
+    match rounds {
+        Ok(rounds) => kept(cell, promised, rounds),
+        Err(NotPlayed::Absent(why)) => blank(cell, promised).not_shown(why),
+        Err(NotPlayed::Broken(why)) => {
+            let mut claim = blank(cell, promised).not_shown(why);
+            claim.verdict = Verdict::Refuted;
+            claim
+        }
+    }
 }
 
 /// What is said of a kill that cost something under everysec.
