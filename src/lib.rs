@@ -17,6 +17,7 @@
 //! | [`report`] | one run's claims as terminal text, JSON and HTML |
 //! | [`cli`] | the command line |
 //! | [`exit`] | every exit code |
+//! | [`small_file`] | a file of the user's, read whole within a limit |
 //!
 //! The data path, `event`, `block` and `buffer`, uses nothing of the rest.
 
@@ -32,6 +33,7 @@ pub mod profile;
 pub mod proof;
 pub mod report;
 pub mod server;
+pub mod small_file;
 pub mod tune;
 pub mod verify;
 pub mod watch;

@@ -1,11 +1,15 @@
 //! What must hold: a profile, from a TOML file or one of those built in.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::buffer::batch::Limits;
+use crate::small_file;
+
+mod settings;
 
 /// The profiles built in, the default first.
 const BUILT_IN: [(&str, &str); 3] = [
@@ -16,6 +20,9 @@ const BUILT_IN: [(&str, &str); 3] = [
 
 /// Name of the profile used where none is given.
 pub const DEFAULT: &str = BUILT_IN[0].0;
+
+/// More than any profile has.
+const BYTES_MAX: u64 = 1 << 20;
 
 /// Highest `load.rate`: ten times as much, which a burst comes to, is what the load generator goes up to.
 const LOAD_RATE_MAX: f64 = 200_000.0;
@@ -134,19 +141,25 @@ impl Profile {
     /// A built-in profile by its name, or else a file.
     pub fn load(name_or_file: &str) -> Result<Self, ProfileError> {
         let error = |why: String| ProfileError { name: name_or_file.into(), why };
-        let text = match BUILT_IN.iter().find(|(name, _)| *name == name_or_file) {
-            Some((_, text)) => (*text).to_owned(),
-            None => std::fs::read_to_string(Path::new(name_or_file)).map_err(|why| {
-                let names = BUILT_IN.map(|(name, _)| name).join(", ");
-                error(format!("neither built in ({names}) nor a file that can be read ({why})"))
-            })?,
-        };
+        let text = Self::text(name_or_file)?;
         let profile: Self = toml::from_str(&text).map_err(|why| {
             let line = why.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
             error(format!("line {line}: {}", why.message()))
         })?;
-        profile.check().map_err(error)?;
+        settings::check(&text).and_then(|()| profile.check()).map_err(error)?;
         Ok(profile)
+    }
+
+    /// The text of a built-in profile or of a file.
+    pub fn text(name_or_file: &str) -> Result<Cow<'static, str>, ProfileError> {
+        match BUILT_IN.iter().find(|(name, _)| *name == name_or_file) {
+            Some((_, text)) => Ok(Cow::Borrowed(text)),
+            None => small_file::read(Path::new(name_or_file), BYTES_MAX).map(Cow::Owned).map_err(|why| {
+                let names = BUILT_IN.map(|(name, _)| name).join(", ");
+                let why = format!("neither built in ({names}) nor a file that can be read ({why})");
+                ProfileError { name: name_or_file.into(), why }
+            }),
+        }
     }
 
     /// Names and one-sentence descriptions of the profiles built in.
@@ -173,9 +186,6 @@ impl Profile {
         positive("blocks.events_max", self.blocks.events_max as f64)?;
         if !(1.0..=100.0).contains(&self.hold.memory_percent_max) {
             return Err("hold.memory_percent_max must be from 1 to 100".into());
-        }
-        if let Some(name) = self.settings.keys().find(|name| name.chars().any(char::is_uppercase)) {
-            return Err(format!("settings.{name}: write it in lower case, as CONFIG GET does"));
         }
         self.limits().map(drop)?;
         self.maxmemory().map(drop)

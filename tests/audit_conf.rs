@@ -116,7 +116,7 @@ fn config(server: &Server, name: &str) -> Option<String> {
 #[test]
 fn a_file_is_read_as_a_server_reads_it() {
     // What the servers of a test are given in any case.
-    let ours = ["port", "bind", "dir", "tls-port", "logfile", "daemonize", "pidfile"];
+    let ours = ["port", "bind", "dir", "tls-port", "logfile", "daemonize", "pidfile", "requirepass"];
     for text in [
         "",
         include_str!("data/debian-12.conf"),

@@ -53,14 +53,7 @@ impl Deploy {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
         let profile = Profile::load(&self.profile)?;
         let built_in = Profile::built_in().iter().any(|known| known.name == self.profile);
-        let text = if built_in {
-            None
-        } else {
-            Some(
-                std::fs::read_to_string(&self.profile)
-                    .with_context(|| format!("reading {}", self.profile))?,
-            )
-        };
+        let text = if built_in { None } else { Some(Profile::text(&self.profile)?) };
         let plan = Plan { profile: &profile, profile_text: text.as_deref(), runbooks: &self.runbooks };
         let made = files::all(&plan)?;
         let states = write::all(&made, &self.out, self.force)?;

@@ -27,8 +27,8 @@ const WHY: [(&str, &str); 13] = [
     ("bind", "Where it listens. compose.yaml overrides it inside its container."),
 ];
 
-/// They are secrets, and belong into the file that is included.
-const SECRETS: [&str; 3] = ["requirepass", "masterauth", "user"];
+/// A secret, which belongs into the file that is included.
+const SECRET: &str = "requirepass";
 
 #[derive(Template)]
 #[template(path = "deploy/redis.conf", escape = "none")]
@@ -49,7 +49,7 @@ pub(super) fn render(profile: &Profile, secret: &str) -> askama::Result<String> 
     let settings = profile
         .conf_settings()
         .into_iter()
-        .filter(|(name, _)| !SECRETS.contains(&name.as_str()))
+        .filter(|(name, _)| name != SECRET)
         .map(|(name, value)| Setting { why: why(&name), line: line(&name, value) })
         .collect();
     let (name, about) = (one_line(&profile.name), one_line(&profile.about));

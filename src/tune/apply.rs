@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::{self, Settings};
 use crate::buffer::connect::Address;
+use crate::small_file;
 
 /// What a file holds of a server before its settings were changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,8 @@ pub struct Changed {
 
 /// Shape of the file.
 const SCHEMA: u32 = 1;
+/// More than any such file has.
+const BYTES_MAX: u64 = 16 << 20;
 
 impl Saved {
     /// What a server has now, and what is to be changed of it: only what differs.
@@ -66,7 +69,8 @@ impl Saved {
 
     /// Reads one.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        let text =
+            small_file::read(path, BYTES_MAX).with_context(|| format!("reading {}", path.display()))?;
         let saved: Self = serde_json::from_str(&text)
             .with_context(|| format!("{} was not written by `forebay tune --apply`", path.display()))?;
         anyhow::ensure!(
