@@ -38,7 +38,8 @@ pub fn assert_stalled(opened: Instant, left: &impl Debug) {
 pub const NEVER: Duration = Duration::from_secs(3_600);
 
 pub fn server(settings: &[(&str, &str)]) -> Server {
-    let plain = [("appendonly", "no"), ("save", "")];
+    // Without a password: many tests reach it by its port.
+    let plain = [("appendonly", "no"), ("save", ""), ("requirepass", "")];
     let conf = plain.iter().chain(settings).copied().collect();
     Server::start(&ServerBinary::find(None).unwrap(), &conf).unwrap()
 }

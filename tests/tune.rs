@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use forebay::buffer::connect::Address;
 use forebay::proof::claim::Verdict;
 use forebay::report::{Report, json};
-use forebay::server::{Conf, Server, ServerBinary};
+use forebay::server::{Server, ServerBinary};
 use forebay::tune::Saved;
 
 use super::cli_support::{Ran, run};
@@ -15,7 +15,8 @@ use super::cli_support::{Ran, run};
 /// A server as it is by default.
 fn server() -> (Server, Address) {
     let binary = ServerBinary::find(None).unwrap();
-    let server = Server::start(&binary, Conf::new().set("appendonly", "yes")).unwrap();
+    let conf = [("appendonly", "yes"), ("requirepass", "")].into_iter().collect();
+    let server = Server::start(&binary, &conf).unwrap();
     let address = Address::parse(&server.url()).unwrap();
     (server, address)
 }

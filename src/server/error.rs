@@ -78,12 +78,12 @@ pub enum ServerError {
         log: String,
     },
     /// The server runs and does not answer.
-    #[error("{} on port {port} was not ready within {limit:?}: {reason}. Its last words:\n{log}", path.display())]
+    #[error("{} at {place} was not ready within {limit:?}: {reason}. Its last words:\n{log}", path.display())]
     NotReady {
         /// The server binary.
         path: PathBuf,
-        /// The port it was told to listen on.
-        port: u16,
+        /// Where it was told to listen.
+        place: String,
         /// How long it was waited for.
         limit: Duration,
         /// What the last try to reach it said.
@@ -91,13 +91,13 @@ pub enum ServerError {
         /// The last lines of its log since this start.
         log: String,
     },
-    /// Another process than the one started answers on the port.
-    #[error("{} was started on port {port}, but {reason}", path.display())]
+    /// Another process than the one started answers there.
+    #[error("{} was started at {place}, but {reason}", path.display())]
     NotOurs {
         /// The server binary.
         path: PathBuf,
-        /// The port it was told to listen on.
-        port: u16,
+        /// Where it was told to listen.
+        place: String,
         /// Who answers, and what that may mean.
         reason: String,
     },

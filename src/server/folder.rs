@@ -1,21 +1,20 @@
 //! Temporary folders of our own, which go with their owner; and those that a killed run has left behind.
 //!
-//! The owner holds a lock on each, which the kernel gives back however the owner ends. Whoever gets the lock of somebody's
-//! folder knows that nobody owns it any more.
+//! The owner holds a lock on each, which the kernel gives back however the owner ends, and writes its mark into it once it
+//! has the lock. Only what is marked, of this user, and neither locked nor made by a process that lives is ever removed.
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use tempfile::TempDir;
 
+use super::mark::{self, Mark};
+
 /// What every name begins with.
 const PREFIX: &str = "forebay-";
-/// A folder that is younger may be one whose owner has not come to lock it.
-const YOUNG: Duration = Duration::from_secs(60);
 
 /// What a folder is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +52,13 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes one.
+    /// Makes one, which only this user may open.
     pub fn new(purpose: Purpose) -> io::Result<Self> {
-        let dir = tempfile::Builder::new().prefix(&purpose.prefix()).tempdir()?;
+        let only_us = std::fs::Permissions::from_mode(0o700);
+        let dir = tempfile::Builder::new().prefix(&purpose.prefix()).permissions(only_us).tempdir()?;
         let lock = File::open(dir.path())?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        Mark::of(dir.path())?.write(dir.path())?;
         Ok(Self { dir, _lock: lock })
     }
 
@@ -67,69 +68,113 @@ impl Folder {
     }
 }
 
-/// Removes the folders of this user in the temporary folder whose owner is gone; which these were. Where a disk is
-/// mounted, the owner's lock is out of sight beneath it, and a disk whose owner is stopped does not even answer: those
-/// are left alone.
+/// Removes the folders in the temporary folder that a process of this user made which is gone; which these were. Where a
+/// disk is mounted, the owner's lock and mark are out of sight beneath it, and a disk whose owner is stopped does not even
+/// answer: those are left alone.
 pub(super) fn clear_left(mounted: &[PathBuf]) -> Vec<PathBuf> {
-    clear_left_in(&std::env::temp_dir(), YOUNG, mounted)
+    clear_left_in(&std::env::temp_dir(), mounted)
 }
 
-fn clear_left_in(temporary: &Path, young: Duration, mounted: &[PathBuf]) -> Vec<PathBuf> {
+fn clear_left_in(temporary: &Path, mounted: &[PathBuf]) -> Vec<PathBuf> {
     // As the table of mounts has it.
     let Ok(temporary) = temporary.canonicalize() else { return Vec::new() };
     let Ok(entries) = std::fs::read_dir(temporary) else { return Vec::new() };
     let prefixes = Purpose::ALL.map(Purpose::prefix);
-    let ours = entries.filter_map(|entry| {
+    let named = entries.filter_map(|entry| {
         let entry = entry.ok()?;
         let name = entry.file_name().into_string().ok()?;
         prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())).then(|| entry.path())
     });
-    ours.filter(|path| !mounted.contains(path))
-        .filter(|path| is_left(path, young).unwrap_or(false) && std::fs::remove_dir_all(path).is_ok())
-        .collect()
+    named.filter(|path| !mounted.contains(path)).filter(|path| clear(path).unwrap_or(false)).collect()
 }
 
-/// Whether a folder is this user's, old enough, and locked by nobody.
-fn is_left(path: &Path, young: Duration) -> io::Result<bool> {
-    // Not through a link: that leads to somebody else's folder.
-    let seen = std::fs::symlink_metadata(path)?;
-    let is_mine = seen.is_dir() && seen.uid() == rustix::process::geteuid().as_raw();
-    let age = seen.modified()?.elapsed().unwrap_or_default();
-    Ok(is_mine && age >= young && flock(File::open(path)?, FlockOperation::NonBlockingLockExclusive).is_ok())
+/// Removes a folder if its mark says that it is ours, and nobody owns it any more; whether it did.
+pub(super) fn clear(path: &Path) -> io::Result<bool> {
+    // The mark first: a folder that is just being made is not to be locked by anybody but its maker.
+    if !Mark::read(path).is_some_and(|mark| mark.has_lost_its_maker()) {
+        return Ok(false);
+    }
+    let lock = File::open(path)?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() || Mark::read(path).is_none() {
+        return Ok(false);
+    }
+    // The mark last: what cannot be removed now is still known for ours by the next.
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name() == mark::FILE {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    remove_emptied(path).map(|()| true)
+}
+
+/// Removes a folder of ours that has nothing in it but its mark.
+pub(super) fn remove_emptied(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path.join(mark::FILE))?;
+    std::fs::remove_dir(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A folder such as a run leaves that was killed: its maker was another process, which is gone.
+    fn left(root: &Path, name: &str) -> PathBuf {
+        let path = root.join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::create_dir(path.join("appendonlydir")).unwrap();
+        std::fs::write(path.join("redis.conf"), "port 0").unwrap();
+        let mut process = std::process::Command::new("true").spawn().unwrap();
+        process.wait().unwrap();
+        Mark::of(&path).unwrap().made_by(process.id()).write(&path).unwrap();
+        path
+    }
+
     #[test]
-    fn only_folders_of_ours_that_nobody_holds_are_removed() {
+    fn only_marked_folders_whose_maker_is_gone_are_removed() {
         let temporary = tempfile::tempdir().unwrap();
         let root = temporary.path().canonicalize().unwrap();
-        let make = |name: &str| {
-            let path = root.join(name);
-            std::fs::create_dir(&path).unwrap();
-            path
-        };
-        let (left, held) = (make("forebay-server-a"), make("forebay-aof-b"));
-        let (other, report) = (make("somebody-server-c"), make("forebay-report"));
-        std::fs::write(left.join("redis.conf"), "port 0").unwrap();
-        std::fs::write(temporary.path().join("forebay-spill-file"), "no folder").unwrap();
-        std::os::unix::fs::symlink(&other, temporary.path().join("forebay-spill-link")).unwrap();
+        let (left, held) = (left(&root, "forebay-server-a"), left(&root, "forebay-aof-b"));
+        // What a user may have there: no mark, the mark of another folder, no folder, a link to one of ours.
+        let theirs = root.join("forebay-aof-theirs");
+        std::fs::create_dir(&theirs).unwrap();
+        std::fs::write(theirs.join("appendonly.aof"), "events").unwrap();
+        let copy = root.join("forebay-server-copy");
+        std::fs::create_dir(&copy).unwrap();
+        std::fs::copy(left.join(mark::FILE), copy.join(mark::FILE)).unwrap();
+        std::fs::write(root.join("forebay-spill-file"), "no folder").unwrap();
+        let elsewhere = self::left(&root, "elsewhere");
+        std::os::unix::fs::symlink(&elsewhere, root.join("forebay-spill-link")).unwrap();
+        // Made by this process, which lives, and not even locked.
+        let living = root.join("forebay-disk-living");
+        std::fs::create_dir(&living).unwrap();
+        Mark::of(&living).unwrap().write(&living).unwrap();
+
         let lock = File::open(&held).unwrap();
         flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
-        assert_eq!(clear_left_in(temporary.path(), YOUNG, &[]), Vec::<PathBuf>::new(), "they are young");
-        let none = Vec::<PathBuf>::new();
         let mounted = [left.clone()];
-        assert_eq!(
-            clear_left_in(temporary.path(), Duration::ZERO, &mounted),
-            none,
-            "a disk is mounted there"
-        );
-        assert_eq!(clear_left_in(temporary.path(), Duration::ZERO, &[]), mounted);
-        assert!(held.exists() && other.exists() && report.exists());
+        assert_eq!(clear_left_in(&root, &mounted), Vec::<PathBuf>::new(), "a disk is mounted there");
+        assert_eq!(clear_left_in(&root, &[]), mounted);
         drop(lock);
-        assert_eq!(clear_left_in(temporary.path(), Duration::ZERO, &[]), [held]);
-        assert!(temporary.path().join("forebay-spill-link").symlink_metadata().is_ok());
+        assert_eq!(clear_left_in(&root, &[]), [held]);
+        for path in [&theirs, &copy, &elsewhere, &living, &root.join("forebay-spill-link")] {
+            assert!(path.symlink_metadata().is_ok(), "{}", path.display());
+        }
+        assert_eq!(std::fs::read(theirs.join("appendonly.aof")).unwrap(), b"events");
+    }
+
+    #[test]
+    fn a_folder_is_closed_to_others_and_goes_with_its_owner() {
+        let folder = Folder::new(Purpose::Server).unwrap();
+        let path = folder.path().to_owned();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o700);
+        assert_eq!(std::fs::metadata(path.join(mark::FILE)).unwrap().permissions().mode() & 0o7777, 0o600);
+        drop(folder);
+        assert!(!path.exists());
     }
 }

@@ -61,8 +61,8 @@ impl Helper {
         });
         outcome.unwrap_or_else(|| {
             let reason = "it does not say that it is ready".into();
-            let (path, port) = (self.path.clone(), self.held.port);
-            Err(ServerError::NotReady { path, port, limit, reason, log: self.log() })
+            let (path, place) = (self.path.clone(), format!("port {}", self.held.port));
+            Err(ServerError::NotReady { path, place, limit, reason, log: self.log() })
         })
     }
 

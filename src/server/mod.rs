@@ -1,7 +1,8 @@
 //! A server of our own: finding one, starting it, ending it, and never leaving it behind.
 //!
-//! This is the one place that starts and ends servers. Each runs as a plain process on loopback, on a free port, in a
-//! temporary folder, and ends with its owner however the owner ends:
+//! This is the one place that starts and ends servers. Each runs as a plain process in a temporary folder that is closed to
+//! other users, on loopback with a password of its own or on a socket in that folder, and ends with its owner however the
+//! owner ends:
 //!
 //! | the owner | what ends the server |
 //! |---|---|
@@ -14,11 +15,13 @@ use std::time::{Duration, Instant};
 
 mod binary;
 mod conf;
+mod door;
 mod error;
 pub mod fault;
 mod folder;
 pub mod given;
 mod helper;
+mod mark;
 mod process;
 mod ready;
 mod reap;

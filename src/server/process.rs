@@ -1,8 +1,9 @@
 //! One running server: start, wait, pause, kill, stop, restart.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
+use super::door::Door;
+use super::fault::network::Proxy;
 use super::ready::{self, Answer};
 use super::reap::{self, Held, KILL_LIMIT};
 use super::{Conf, Kind, ServerBinary, ServerError, Version, identify, poll};
@@ -27,13 +30,24 @@ const LOG_LINES: usize = 15;
 /// How much of the log's end is read for that.
 const LOG_BYTES_MAX: u64 = 64 << 10;
 /// What belongs to the one who starts the server, whatever the settings say.
-const OWN: [&str; 7] = ["bind", "daemonize", "logfile", "pidfile", "port", "supervised", "unixsocket"];
+const OWN: [&str; 9] = [
+    "bind",
+    "daemonize",
+    "logfile",
+    "pidfile",
+    "port",
+    "requirepass",
+    "supervised",
+    "unixsocket",
+    "unixsocketperm",
+];
 
 /// A server of our own. Dropping it ends the process and removes its folder.
 #[derive(Debug)]
 pub struct Server {
     binary: ServerBinary,
     held: Arc<Held>,
+    door: Door,
     folder: PathBuf,
     data: PathBuf,
     pid: u32,
@@ -44,43 +58,64 @@ pub struct Server {
 
 impl Server {
     /// Starts a server on a free loopback port, in a temporary folder, and waits until it answers and has loaded its
-    /// data. Of the settings, `port`, `bind` and the like are ours; with a `dir`, the data go there, and stay there.
+    /// data. Of the settings, `port`, `bind` and the like are ours; with a `dir`, the data go there, and stay there. It
+    /// has a password that only its [`url`](Self::url) knows, unless the settings have one: an empty one is none.
     pub fn start(binary: &ServerBinary, conf: &Conf) -> Result<Self, ServerError> {
         let is_port_taken = |outcome: &Result<Self, ServerError>| match outcome {
             Err(ServerError::ExitedEarly { log, .. }) => log.contains("ddress already in use"),
             Err(ServerError::NotOurs { .. }) => true,
             _ => false,
         };
-        let mut outcome = Self::start_once(binary, conf);
+        let mut outcome = Self::start_once(binary, conf, false);
         for _ in 1..START_TRIES {
             if !is_port_taken(&outcome) {
                 break;
             }
-            outcome = Self::start_once(binary, conf);
+            outcome = Self::start_once(binary, conf, false);
         }
         outcome
     }
 
-    fn start_once(binary: &ServerBinary, conf: &Conf) -> Result<Self, ServerError> {
+    /// The same without a port: it answers on a socket in its folder. Where the path is too long for one, on a port.
+    pub fn start_on_socket(binary: &ServerBinary, conf: &Conf) -> Result<Self, ServerError> {
+        match Self::start_once(binary, conf, true) {
+            Err(ServerError::NotOurs { .. }) => Self::start(binary, conf),
+            outcome => outcome,
+        }
+    }
+
+    fn start_once(binary: &ServerBinary, conf: &Conf, on_socket: bool) -> Result<Self, ServerError> {
         let held = reap::reserve()?;
+        let (folder, door) = Self::place(&held, conf, on_socket).inspect_err(|_| reap::release(&held))?;
         // From here on an early return drops `server`, which ends what there is and removes the folder.
-        let folder = held.folder_path()?;
         let data = conf.get("dir").map_or_else(|| folder.clone(), PathBuf::from);
         let identity = (binary.kind, binary.version);
-        let mut server = Self { binary: binary.clone(), held, folder, data, pid: 0, log_start: 0, identity };
+        let binary = binary.clone();
+        let mut server = Self { binary, held, door, folder, data, pid: 0, log_start: 0, identity };
         let is_theirs = |setting: &&(String, String)| !OWN.contains(&setting.0.as_str());
         let mut own: Conf = conf.settings().iter().filter(is_theirs).cloned().collect();
-        own.set("bind", "127.0.0.1").set("port", server.port().to_string()).set("daemonize", "no");
+        server.door.set(&mut own);
         // To standard output, which we keep in a file: what is said before the settings are read goes there too.
-        own.set("logfile", "").set("dir", server.data.to_string_lossy());
+        own.set("daemonize", "no").set("logfile", "").set("dir", server.data.to_string_lossy());
         let file = server.conf_path();
-        std::fs::write(&file, own.render()).map_err(|source| ServerError::Folder {
+        write_private(&file, &own.render()).map_err(|source| ServerError::Folder {
             doing: "write",
             path: file,
             source,
         })?;
         server.launch()?;
         Ok(server)
+    }
+
+    /// Its folder, and where it answers.
+    fn place(held: &Held, conf: &Conf, on_socket: bool) -> Result<(PathBuf, Door), ServerError> {
+        let folder = held.folder_path()?;
+        let failed = |source| ServerError::Folder { doing: "read", path: "/dev/urandom".into(), source };
+        let door = match Door::socket(&folder).filter(|_| on_socket) {
+            Some(socket) => socket,
+            None => Door::loopback(held.port, conf).map_err(failed)?,
+        };
+        Ok((folder, door))
     }
 
     /// Starts the process and waits until it is ready.
@@ -117,7 +152,7 @@ impl Server {
                     return Some(Err(ServerError::Signal { doing: "wait for", pid: self.pid, source }));
                 }
             }
-            match ready::ask(self.port(), self.pid) {
+            match ready::ask(&self.door, self.pid) {
                 Answer::Ready(info) => return Some(Ok(info)),
                 Answer::Loading => {
                     limit = LOAD_LIMIT;
@@ -125,7 +160,11 @@ impl Server {
                 }
                 Answer::NotYet(why) => reason = why,
                 Answer::NotOurs(reason) => {
-                    return Some(Err(ServerError::NotOurs { path: path(), port: self.port(), reason }));
+                    return Some(Err(ServerError::NotOurs {
+                        path: path(),
+                        place: self.door.to_string(),
+                        reason,
+                    }));
                 }
             }
             (started.elapsed() >= limit).then(|| Err(self.not_ready(limit, &reason)))
@@ -138,12 +177,27 @@ impl Server {
 
     fn not_ready(&self, limit: Duration, reason: &str) -> ServerError {
         let (path, reason) = (self.binary.path.clone(), reason.to_owned());
-        ServerError::NotReady { path, port: self.port(), limit, reason, log: self.log() }
+        ServerError::NotReady { path, place: self.door.to_string(), limit, reason, log: self.log() }
     }
 
-    /// What to connect to.
+    /// What to connect to, the password included: not to be printed.
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port())
+        self.url_of(0)
+    }
+
+    /// The same for a database.
+    pub fn url_of(&self, database: u64) -> String {
+        self.door.url(None, database)
+    }
+
+    /// The same for another user than the default one.
+    pub fn url_as(&self, user: &str, password: &str) -> String {
+        self.door.url_as(user, password)
+    }
+
+    /// The same through a proxy before it.
+    pub fn url_through(&self, proxy: &Proxy) -> String {
+        self.door.url(Some(proxy.port()), 0)
     }
 
     /// The port, the same after a restart.
@@ -271,6 +325,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         reap::release(&self.held);
     }
+}
+
+/// Writes a file that only this user may read.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(text.as_bytes())
 }
 
 /// The last lines of a file, looking no further back than `from`.

@@ -2,14 +2,12 @@
 //!
 //! INFO is the question, because it says more than PING: which process answers, and whether the data are loaded.
 
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use super::door::Door;
 
 /// How long one question may take. A loading server answers between two pieces of its file.
 const QUESTION_LIMIT: Duration = Duration::from_secs(1);
-/// More than any INFO.
-const INFO_BYTES_MAX: usize = 1 << 20;
 
 /// What a try to reach a server came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,10 +22,10 @@ pub(super) enum Answer {
     NotOurs(String),
 }
 
-/// Asks the server on `port` for its INFO. `pid` is the process that must be the one to answer: another server may
+/// Asks the server behind a door for its INFO. `pid` is the process that must be the one to answer: another server may
 /// have taken the port just before ours, or a wrapper may have started one that could not be killed by its own id.
-pub(super) fn ask(port: u16, pid: u32) -> Answer {
-    match info(port) {
+pub(super) fn ask(door: &Door, pid: u32) -> Answer {
+    match door.info(QUESTION_LIMIT) {
         Ok(reply) => judge(&reply, pid),
         Err(error) => Answer::NotYet(format!("no answer ({error})")),
     }
@@ -50,36 +48,6 @@ fn judge(reply: &str, pid: u32) -> Answer {
     }
 }
 
-/// The reply to INFO: its text, or the server's error with the `-` before it.
-fn info(port: u16) -> io::Result<String> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, QUESTION_LIMIT)?;
-    stream.set_read_timeout(Some(QUESTION_LIMIT))?;
-    stream.set_write_timeout(Some(QUESTION_LIMIT))?;
-    stream.write_all(b"*1\r\n$4\r\nINFO\r\n")?;
-    let mut reply = Vec::new();
-    let mut piece = [0; 8192];
-    while !is_whole(&reply) {
-        match stream.read(&mut piece)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            _ if reply.len() > INFO_BYTES_MAX => return Err(io::ErrorKind::InvalidData.into()),
-            n => reply.extend_from_slice(&piece[..n]),
-        }
-    }
-    Ok(String::from_utf8_lossy(&reply).into_owned())
-}
-
-/// Whether a reply has come to its end: `$<bytes>\r\n<text>\r\n`, or one line of anything else.
-fn is_whole(reply: &[u8]) -> bool {
-    let Some(head) = reply.windows(2).position(|pair| pair == b"\r\n") else { return false };
-    let bytes =
-        reply.strip_prefix(b"$").map(|_| std::str::from_utf8(&reply[1..head]).map(str::parse::<usize>));
-    match bytes {
-        Some(Ok(Ok(bytes))) => reply.len() >= head + 2 + bytes + 2,
-        _ => true,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,13 +61,5 @@ mod tests {
         );
         assert!(matches!(judge("-NOAUTH required\r\n", 7), Answer::NotYet(why) if why.contains("NOAUTH")));
         assert!(matches!(judge("HTTP/1.1 400 Bad Request\r\n", 7), Answer::NotYet(_)));
-    }
-
-    #[test]
-    fn a_reply_is_read_to_its_end() {
-        assert!(!is_whole(b"$5\r\nhello"));
-        assert!(!is_whole(b"$5"));
-        assert!(is_whole(b"$5\r\nhello\r\n"));
-        assert!(is_whole(b"-ERR no\r\n"));
     }
 }

@@ -128,6 +128,7 @@ pub(super) fn spawn(held: &Held, mut command: Command) -> Result<u32, ServerErro
     let mut registry = registry()?;
     // A group of its own: a terminal's Ctrl-C goes to us alone, and what the server forks can be ended with it.
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    keep_private(&mut command);
     die_with_owner(&mut command);
     let spawned = spawner(&mut registry).and_then(|spawner| {
         let (reply, answer) = sync_channel(1);
@@ -155,6 +156,18 @@ fn spawner(registry: &mut Registry) -> io::Result<&Sender<Job>> {
         registry.spawner = Some(send);
     }
     registry.spawner.as_ref().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+}
+
+/// What the process writes is for this user alone, wherever it writes it.
+fn keep_private(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+    let in_child = || {
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+        Ok(())
+    };
+    // SAFETY: between fork and exec, with other threads alive in the owner, only async-signal-safe calls are sound.
+    // `in_child` makes one system call (umask), allocates nothing and takes no lock.
+    unsafe { command.pre_exec(in_child) };
 }
 
 /// Asks the kernel to kill the process when its owner is gone, however that came about.

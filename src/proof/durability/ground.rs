@@ -141,7 +141,8 @@ impl Ground {
         }
         let is_between = fault == Fault::ConnectionCut;
         let proxy = is_between.then(|| Proxy::start("127.0.0.1", server.port())).transpose()?;
-        let front = proxy.as_ref().map_or(Ok(address.clone()), |proxy| Address::parse(&proxy.url()))?;
+        let front =
+            proxy.as_ref().map_or(Ok(address.clone()), |proxy| Address::parse(&server.url_through(proxy)))?;
         Ok(Self { host: Host::Own(server), disk, proxy, address, front })
     }
 

@@ -94,7 +94,8 @@ impl Station {
         let server = Server::start(on.binary, &conf)?;
         let address = Address::parse(&server.url())?;
         let proxy = ground.through_proxy.then(|| Proxy::start("127.0.0.1", server.port())).transpose()?;
-        let front = proxy.as_ref().map_or(Ok(address.clone()), |proxy| Address::parse(&proxy.url()))?;
+        let front =
+            proxy.as_ref().map_or(Ok(address.clone()), |proxy| Address::parse(&server.url_through(proxy)))?;
         let name: Name = format!("{}-{number}", on.name).parse()?;
         let writes = Writes {
             address: address.clone(),

@@ -93,13 +93,14 @@ type Heard = Mutex<Vec<(Told, Instant)>>;
 impl Scene<'_> {
     /// Plays it on a server.
     pub fn play(&self, ground: &Ground) -> anyhow::Result<Seen> {
-        let folder = Folder::new(Purpose::Spill)?;
+        let temporary = Folder::new(Purpose::Spill)?;
+        let folder = temporary.path().join("blocks");
         let heard: Arc<Heard> = Arc::default();
         let ear = Arc::clone(&heard);
         let options = Options {
             limits: self.limits,
             patience: self.pace.beyond + STUCK * 2,
-            overflow: self.policy.overflow(folder.path()),
+            overflow: self.policy.overflow(&folder),
             listener: Some(Listener(Arc::new(move |told| lock(&ear).push((told, Instant::now()))))),
             ..Options::default()
         };
@@ -109,7 +110,7 @@ impl Scene<'_> {
         let monitor = writer.monitor();
         let make = |index: u64, out: &mut Vec<u8>| self.offer.events.write_event(index, out);
         let mut ledger = self.offer.ledger(&make);
-        let stage = Stage { ground, live: &live, name: self.name, folder: folder.path() };
+        let stage = Stage { ground, live: &live, name: self.name, folder: &folder };
         let brought = self.together(&stage, writer, reader, &heard, &mut ledger);
         anyhow::ensure!(!server::ending(), "interrupted");
         let heard = std::mem::take(&mut *lock(&heard));

@@ -60,8 +60,9 @@ pub fn start(binary: &ServerBinary, faults: &[How], name: &Name) -> anyhow::Resu
             conf.set(setting, *value);
         }
     }
-    let server = Server::start(binary, &conf)?;
-    let url = server.url().replace("redis://", "redis://auditor:forebay@");
+    // Not on a port: some faults open it to everybody.
+    let server = Server::start_on_socket(binary, &conf)?;
+    let url = server.url_as("auditor", "forebay");
     let mut first = Address::parse(&server.url())?.dial()?;
     for line in CLOSE {
         tell(&mut first, line, name)?;

@@ -10,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use rustix::mount::{UnmountFlags, unmount};
 
 use crate::server::Purpose;
+use crate::server::folder::{clear, remove_emptied};
+use crate::server::mark::began;
 
 /// What our disks are called in the table of mounts, before who owns them: `forebay-disk:<process>:<when it
 /// began>`.
@@ -41,18 +43,19 @@ impl Drop for Entry {
 pub fn unmount_all() {
     for path in std::mem::take(&mut *MOUNTED.lock().unwrap_or_else(PoisonError::into_inner)) {
         take_away(&path);
-        let _ = std::fs::remove_dir(path);
+        let _ = remove_emptied(&path);
     }
 }
 
-/// Unmounts the disks that a killed run left behind and removes their mount points; which these were. Only ours are
-/// touched, and only those whose owner is gone.
+/// Unmounts the disks that a killed run of this user left behind and removes their mount points; which these were. Only
+/// ours are touched, and only those whose owner is gone: nothing that was on them can be read any more.
 pub fn clear_left() -> Vec<PathBuf> {
     let left = table().into_iter().filter(Line::is_left).map(|disk| disk.path);
     let left: Vec<PathBuf> = left.collect();
     for path in &left {
         take_away(path);
-        let _ = std::fs::remove_dir(path);
+        // What was beneath has its own mark, or stays.
+        let _ = clear(path);
     }
     left
 }
@@ -96,7 +99,9 @@ impl Line {
         }
         let path = unescaped(mount.split(' ').nth(4)?);
         let owner = (name.next()?.parse().ok()?, name.next()?.parse().ok()?);
-        let is_ours = path.file_name()?.to_str()?.starts_with(&Purpose::Disk.prefix());
+        let user = format!("user_id={}", rustix::process::geteuid().as_raw());
+        let is_ours = path.file_name()?.to_str()?.starts_with(&Purpose::Disk.prefix())
+            && kind.next()?.split(',').any(|option| option == user);
         is_ours.then_some(Self { path, owner })
     }
 
@@ -107,15 +112,6 @@ impl Line {
             && std::fs::metadata(&self.path)
                 .is_err_and(|error| error.raw_os_error() == Some(OWNER_GONE.raw_os_error()))
     }
-}
-
-/// When a process began, in ticks since the machine did; none where it has ended.
-fn began(process: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // Behind the name of the program, which may have blanks and brackets: the state, and 19 fields later the start.
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let has_ended = matches!(fields.first()?, &"Z" | &"X");
-    if has_ended { None } else { fields.get(19)?.parse().ok() }
 }
 
 /// A path as it is: the table writes blanks and the like as octal numbers, `\040`.
@@ -160,7 +156,10 @@ mod tests {
     #[test]
     fn a_disk_of_ours_is_known_in_the_table_by_its_name_and_its_folder() {
         let line = |path: &str, name: &str| {
-            Line::parse(&format!("36 35 0:40 / {path} rw,nosuid,nodev - fuse {name} rw,user_id=0"))
+            let user = rustix::process::geteuid().as_raw();
+            Line::parse(&format!(
+                "36 35 0:40 / {path} rw,nosuid,nodev - fuse {name} rw,user_id={user},group_id=0"
+            ))
         };
         let disk = Line { path: "/tmp/a b\\c/forebay-disk-x".into(), owner: (12, 34) };
         assert_eq!(line("/tmp/a\\040b\\134c/forebay-disk-x", "forebay-disk:12:34"), Some(disk));
@@ -171,19 +170,7 @@ mod tests {
         ] {
             assert_eq!(line(path, name), None, "{path} {name}");
         }
-    }
-
-    #[test]
-    fn a_process_has_a_beginning_until_it_has_ended() {
-        let mut process = Command::new("sleep").arg("60").spawn().unwrap();
-        let pid = process.id();
-        assert!(began(pid).is_some() && began(pid) == began(pid));
-        process.kill().unwrap();
-        // Not yet asked how it ended, it is in the table of processes.
-        while began(pid).is_some() {
-            std::thread::yield_now();
-        }
-        process.wait().unwrap();
-        assert_eq!(began(pid), None);
+        let others = "36 35 0:40 / /tmp/forebay-disk-x rw - fuse forebay-disk:12:34 rw,user_id=4294967294";
+        assert_eq!(Line::parse(others), None, "another user mounted it");
     }
 }
