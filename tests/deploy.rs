@@ -122,7 +122,11 @@ fn a_profile_of_ones_own_goes_with_the_files_and_gives_the_thresholds() {
     let rules = std::fs::read_to_string(out.join("forebay.rules.yml")).unwrap();
     holds(
         &rules,
-        &["oldest_age_seconds > 7200", "[5m])) > 0.01", "'https://wiki.example/it''s#forebayslowwarning'"],
+        &[
+            "(forebay_lane_oldest_age_seconds) > 7200",
+            "[5m])) > 0.01",
+            "'https://wiki.example/it''s#forebayslowwarning'",
+        ],
     );
     content(program("promtool").args(["check", "rules"]).arg(out.join("forebay.rules.yml")));
 }

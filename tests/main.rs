@@ -8,6 +8,7 @@ mod audit_look;
 mod audit_rules;
 mod block_frame;
 mod browser;
+mod buffer_ages;
 mod buffer_append;
 mod buffer_batch;
 mod buffer_claims;

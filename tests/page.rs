@@ -11,6 +11,7 @@ use forebay::buffer::reader::{Found, Reader};
 use forebay::buffer::writer;
 use forebay::event::lane::Lane;
 use forebay::event::parse::parse;
+use forebay::profile::{self, Profile};
 use forebay::server::Server;
 use forebay::watch::serve::Served;
 
@@ -71,10 +72,17 @@ struct Stage {
 
 impl Stage {
     fn new(settings: &[(&str, &str)]) -> Self {
+        Self::held_to(settings, 8.0)
+    }
+
+    /// One that must hold so many hours: from them follows when a group has stopped.
+    fn held_to(settings: &[(&str, &str)], hours: f64) -> Self {
         let server = server(settings);
         let served = place();
         let at = served.address().unwrap();
-        let watched = Some(Watched::at(served, &address(&server), EVERY));
+        let mut profile = Profile::load(profile::DEFAULT).unwrap();
+        profile.hold.hours = hours;
+        let watched = Some(Watched::held_to(profile, served, &address(&server), EVERY));
         let mut stage = Self { clients: Vec::new(), watched, server, at };
         let options = writer::Options { publishes: true, ..options(1, 16) };
         let mut writer = open(&address(&stage.server), &options);
@@ -215,7 +223,7 @@ fn a_full_buffer_is_said_to_be_full_and_one_with_room_again_to_hold() {
     until_text(&mut page, "verdict-text", "It is full, by maxmemory: writes are refused.");
     until_text(&mut page, "full-net", "full now");
     until_text(&mut page, "limits", "maxmemory (met first) ✗");
-    page.until("the title says so", "document.title.startsWith('✗ full')");
+    page.until("the title says so", "document.title.startsWith('✗ It is full')");
     until_text(&mut page, "writers", "held back");
     stage.bound(1 << 30);
     until_level(&mut page, "good");
@@ -225,38 +233,40 @@ fn a_full_buffer_is_said_to_be_full_and_one_with_room_again_to_hold() {
 }
 
 #[test]
-fn a_group_that_is_given_nothing_falls_behind_at_once_and_is_warned_of_after_a_minute() {
-    let mut stage = Stage::new(&[("maxmemory", "8gb")]);
+fn a_group_that_is_given_nothing_falls_behind_at_once_and_has_stopped_when_its_time_is_over() {
+    // Of two hours: half a minute.
+    let mut stage = Stage::held_to(&[("maxmemory", "8gb")], 2.0);
     stage.read("parquet");
     drop(stage.group("archive"));
     let mut page = stage.page();
     until_grown(&mut page, "groups", "archive", "Unread events");
     until_grown(&mut page, "groups", "archive", "Behind");
     until_text(&mut page, "warnings", "group archive was given nothing for");
-    until_level(&mut page, "warn");
-    until_text(&mut page, "verdict-why", "group archive was given nothing for");
+    until_level(&mut page, "bad");
+    until_text(&mut page, "verdict-text", "Group archive was given nothing for");
     assert!(!page.text("warnings").contains("group parquet"), "a group that reads is not warned of");
     page.until("the one that is late stands first", "groups.rows[0].cells[0].innerText === 'archive'");
     assert_no_complaints(&mut page);
 }
 
 #[test]
-fn a_server_that_is_gone_leaves_dashes_and_no_zeros_until_it_is_back() {
+fn a_server_that_is_gone_is_a_problem_and_what_was_seen_last_stays_and_is_said_to_be_old() {
     // Without fsync: what the server wrote outlives its kill, and no slow disk is warned of.
     let mut stage = Stage::new(&[("maxmemory", "2gb"), ("appendonly", "yes"), ("appendfsync", "no")]);
     stage.read("parquet");
     let mut page = stage.page();
     page.until("there are figures", &format!("{} === 6", cell("groups", "parquet", "Lanes")));
     page.until("the rates are known", "/^[\\d.]+$/.test(document.getElementById('in').innerText)");
+    assert_eq!(page.text("old"), "");
     stage.server.kill().unwrap();
-    until_level(&mut page, "unknown");
-    until_text(&mut page, "verdict-text", "Nobody can tell: the server has not answered for");
-    for id in ["full-in", "full-net", "full-peak", "oldest", "events", "in", "out"] {
-        assert_eq!(page.text(id), DASH, "{id}");
+    until_level(&mut page, "bad");
+    until_text(&mut page, "verdict-text", "The server has not answered for");
+    until_text(&mut page, "old", "old, as seen at");
+    page.until("its figures are marked", "document.body.dataset.figures === 'old'");
+    for id in ["full-in", "full-peak", "events", "in"] {
+        assert_ne!(page.text(id), DASH, "{id}");
     }
-    for id in ["lanes", "groups", "limits"] {
-        assert_eq!(page.text(id), "Not known: the server does not answer.", "{id}");
-    }
+    page.until("the group is still there", &format!("{} === 6", cell("groups", "parquet", "Lanes")));
     page.until(
         "charts say nothing of now",
         "[...document.querySelectorAll('#charts .key span')].every((key) => key.innerText.endsWith(' –'))",
@@ -264,9 +274,12 @@ fn a_server_that_is_gone_leaves_dashes_and_no_zeros_until_it_is_back() {
     until_text(&mut page, "unknown", "the buffer and its server: the server has not answered");
     until_text(&mut page, "writers", "not heard: the server does not answer");
     assert!(!page.text("warnings").contains("without a word"), "nobody can tell whether the writer is gone");
-    page.until("the title says so", "document.title.startsWith('? server does not answer')");
+    page.until("the title says so", "document.title.startsWith('✗ The server has not answered for')");
     stage.server.restart().unwrap();
-    page.until("it is known again", "document.getElementById('verdict').dataset.level !== 'unknown'");
+    page.until(
+        "it is known again",
+        "document.body.dataset.figures === 'now' && document.getElementById('old').hidden",
+    );
     until_text(&mut page, "warnings", "the server was started again");
     until_grown(&mut page, "lanes", "likes", "Appended ever");
     page.until("the group is there again", &format!("{} === 6", cell("groups", "parquet", "Lanes")));

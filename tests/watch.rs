@@ -114,23 +114,32 @@ fn a_buffer_that_goes_back_is_told_of_and_its_counters_stay() {
 }
 
 #[test]
-fn a_server_that_is_killed_is_told_of_without_figures_and_comes_back() {
+fn a_server_that_is_killed_is_a_problem_with_the_last_figures_marked_as_old() {
     let (mut server, _) = filled(5);
     let watched = Watched::start(&address(&server));
     watched.until("it sees the buffer", |stat| stat["events"].as_u64() > Some(0));
+    let before = watched.stat();
+    assert!(before["old_since_ms"].is_null(), "{before}");
     server.kill().unwrap();
     watched.until("it says that the server is away", |stat| stat["server"]["up"] == false);
+    watched.until("and looks again", |stat| stat["server"]["up"] == false);
     let stat = watched.stat();
-    for unknown in ["events", "bytes", "oldest_age_s", "in", "out", "full", "present"] {
-        assert!(stat[unknown].is_null(), "{unknown}: {stat}");
+    for kept in ["events", "bytes", "present", "lanes", "limits"] {
+        assert_eq!(stat[kept], before[kept], "{kept}");
     }
-    assert_eq!(stat["verdict"]["level"], "unknown");
+    let since_ms = stat["old_since_ms"].as_u64().unwrap();
+    assert!(before["at_ms"].as_u64().unwrap() <= since_ms && since_ms <= stat["at_ms"].as_u64().unwrap());
+    assert_eq!(stat["verdict"]["level"], "bad");
+    let text = stat["verdict"]["text"].as_str().unwrap();
+    assert!(text.starts_with("The server has not answered for "), "{text}");
+    assert_eq!(watched.sample(r#"forebay_buffer_verdict{buffer="test"}"#), Some(3.0));
     assert_eq!(watched.sample("forebay_server_up"), Some(0.0));
     let text = watched.get("/metrics");
     assert!(!text.contains("forebay_buffer_events") && !text.contains("forebay_server_memory"), "{text}");
     assert_eq!(watched.get("/healthz"), "ok\n");
     server.restart().unwrap();
     watched.until("it sees the server again", |stat| stat["server"]["up"] == true);
+    assert!(watched.stat()["old_since_ms"].is_null());
     assert_eq!(watched.sample("forebay_server_restarts_total"), Some(1.0));
     assert_eq!(watched.sample("forebay_server_up"), Some(1.0));
 }
@@ -282,7 +291,8 @@ fn a_page_that_follows_hears_of_each_look() {
 fn every_metric_is_in_the_documentation_and_none_else() {
     let profile = Profile::load(profile::DEFAULT).unwrap();
     let address = Address::parse("redis://127.0.0.1:1").unwrap();
-    let subject = Subject { address, name: name(), profile, every: Duration::from_secs(1) };
+    let subject =
+        Subject { address, name: name(), profile, is_profile_chosen: false, every: Duration::from_secs(1) };
     let told = families(&View::new(&subject), &subject, &Counted::default());
     let told: BTreeSet<String> = told.into_iter().map(|family| family.name).collect();
     let docs = include_str!("../docs/monitoring.md");
@@ -325,6 +335,16 @@ fn less_than_the_profiles_hours_is_a_warning() {
         stat["verdict"]["text"].as_str().is_some_and(|text| text.contains("the profile asks for 8 h"))
     });
     assert_eq!(watched.stat()["verdict"]["level"], "warn");
+    // A server that nobody wants to hold so long is not short of anything.
+    let subject = Subject {
+        address: address(&server),
+        name: name(),
+        profile: Profile::load(profile::DEFAULT).unwrap(),
+        is_profile_chosen: false,
+        every: EVERY,
+    };
+    let watched = Watched::over(serve::Served::bind("127.0.0.1:0".parse().unwrap()).unwrap(), subject);
+    watched.until("it holds", |stat| stat["verdict"]["level"] == "good");
 }
 
 #[test]

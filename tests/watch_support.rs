@@ -28,7 +28,13 @@ impl Watched {
 
     /// The same, held against a profile.
     pub fn held_to(profile: Profile, served: Served, address: &Address, every: Duration) -> Self {
-        let subject = Subject { address: address.clone(), name: name(), profile, every };
+        let subject =
+            Subject { address: address.clone(), name: name(), profile, is_profile_chosen: true, every };
+        Self::over(served, subject)
+    }
+
+    /// One of what it is to look at.
+    pub fn over(served: Served, subject: Subject) -> Self {
         let watched = Self(Answering::start(served, subject).unwrap());
         watched.until("the first look", |stat| !stat["server"]["up"].is_null() && looked(stat));
         watched

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use redis::{RedisError, Value};
 
 use super::ask::{Asker, Refused, Sought};
+use super::clock::Clock;
 use super::entry::Id;
 use super::shown::shown;
 use crate::event::lane::Lane;
@@ -21,7 +22,7 @@ pub struct GroupStat {
     /// Events it was not given yet; none where a block that would tell cannot be read.
     pub unread_events: Option<u64>,
     /// Milliseconds since the oldest block was stored that it was not given; 0 where it was given all. None where that block,
-    /// or the server's clock, is not known.
+    /// or the server's clock, is not known, and while ids of the lane lie in the future.
     pub behind_ms: Option<u64>,
     /// Blocks given and not acknowledged; none where the server refuses XPENDING.
     pub pending_blocks: Option<u64>,
@@ -42,7 +43,7 @@ struct Row {
 pub(super) fn look(
     asker: &mut Asker<'_>,
     lane: Lane,
-    at_ms: Option<u64>,
+    clock: &mut Clock,
     groups_max: usize,
 ) -> Result<Option<(Vec<GroupStat>, u64)>, RedisError> {
     let key = asker.name.stream(lane);
@@ -58,6 +59,7 @@ pub(super) fn look(
         return Ok(Some((Vec::new(), 0)));
     }
     let last = asker.block(lane, "XREVRANGE", "+", "-")?;
+    let is_past = clock.newest_ahead_ms(asker, &last)? == Some(0);
     // None where the newest block cannot be read.
     let total = match last {
         Ok(None) => Some(0),
@@ -82,7 +84,8 @@ pub(super) fn look(
         }
         // Proof: it was put there just now, if it was not there before.
         let next = next.get(&row.delivered).unwrap_or(&Ok(None));
-        match group(asker, lane, at_ms, total, next, &row) {
+        let behind_ms = behind_ms(clock, asker, next, is_past)?;
+        match group(asker, lane, behind_ms, total, next, &row) {
             Ok(group) => groups.push(group),
             // It was deleted since it was listed.
             Err(error) if error.code() == Some("NOGROUP") => {}
@@ -95,7 +98,7 @@ pub(super) fn look(
 fn group(
     asker: &mut Asker<'_>,
     lane: Lane,
-    at_ms: Option<u64>,
+    behind_ms: Option<u64>,
     total: Option<u64>,
     next: &Sought,
     row: &Row,
@@ -122,15 +125,25 @@ fn group(
                 total.zip(next.as_ref().ok()).map(|(total, next)| total.saturating_sub(next.before()))
             }
         },
-        behind_ms: match next {
-            Err(Refused) => None,
-            Ok(None) => Some(0),
-            Ok(Some((id, _))) => at_ms.map(|at_ms| at_ms.saturating_sub(id.ms)),
-        },
+        behind_ms,
         pending_blocks: pending,
         pending_age_ms,
         consumers: row.consumers,
     })
+}
+
+/// How long the next block has waited. While ids of the lane lie in the future, nobody can tell.
+fn behind_ms(
+    clock: &mut Clock,
+    asker: &mut Asker<'_>,
+    next: &Sought,
+    is_past: bool,
+) -> Result<Option<u64>, RedisError> {
+    match next {
+        Ok(None) => Ok(Some(0)),
+        Ok(Some((id, _))) if is_past => clock.age_ms(asker, *id),
+        Err(Refused) | Ok(Some(_)) => Ok(None),
+    }
 }
 
 fn row(row: &Value) -> Option<Row> {

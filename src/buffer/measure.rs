@@ -10,6 +10,13 @@ use super::stat::Stat;
 /// Of less, a server's own small things count for too much.
 const DATA_BYTES_MIN: u64 = 4 << 20;
 
+/// What an event is taken to weigh before any is held: those of Bluesky at 94 a second, as `forebay capacity` finds it.
+pub const BYTES_PER_EVENT_ASSUMED: f64 = 204.0;
+
+/// So many events that are held have as much to say of their weight as the assumption has: of a few, what a stream and its
+/// groups take anyway counts for too much.
+const FEW: f64 = 2_000.0;
+
 /// Settings that tell where the log lies and when it is rewritten.
 #[derive(Debug, Clone)]
 pub struct Conf {
@@ -71,10 +78,7 @@ impl Stat {
         let events = self.events().ok_or(hidden.to_owned());
         let blocks = self.lanes.iter().map(|lane| lane.blocks).sum::<Option<u64>>();
         Measured {
-            bytes_per_event: self.bytes_per_event().ok_or_else(|| match events {
-                Ok(0) => "no event is held that could be weighed".into(),
-                _ => "what an event weighs is unknown".into(),
-            }),
+            bytes_per_event: self.weight().ok_or_else(|| "what an event weighs is unknown".into()),
             events,
             blocks: blocks.ok_or_else(|| "in how many blocks events are held is unknown".into()),
             used_bytes: needed("used_memory"),
@@ -102,6 +106,17 @@ impl Stat {
         })
     }
 
+    /// Bytes of memory that a further event is taken to need.
+    pub fn weight(&self) -> Option<f64> {
+        match self.events()? {
+            0 => Some(BYTES_PER_EVENT_ASSUMED),
+            events => {
+                let held = self.bytes_per_event()? * events as f64;
+                Some((held + BYTES_PER_EVENT_ASSUMED * FEW) / (events as f64 + FEW))
+            }
+        }
+    }
+
     /// Bytes of memory for each event held. Where nothing but this buffer is on the server, what the server counts
     /// as data, which is exact; else what it reckons from a sample of each stream, which old versions do without
     /// the allocator's rounding.
@@ -109,7 +124,7 @@ impl Stat {
         let events = self.events().filter(|events| *events > 0)? as f64;
         let keys: u64 = self.facts.databases().map(|(_, keys)| keys).sum();
         let data = self.facts.number("used_memory_dataset").filter(|bytes| *bytes >= DATA_BYTES_MIN);
-        if let (true, Some(data)) = (keys == self.keys, data) {
+        if let (true, Some(data)) = (keys == self.keys && events >= FEW, data) {
             return Some(data as f64 / events);
         }
         // A lane without a stream takes none.

@@ -16,6 +16,7 @@
 mod answers;
 mod ask;
 pub mod batch;
+mod clock;
 pub mod connect;
 mod counts;
 pub mod entry;

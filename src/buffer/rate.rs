@@ -8,9 +8,6 @@ use super::stat::Stat;
 /// How far back the rate of the moment looks.
 pub const MINUTE: Duration = Duration::from_secs(60);
 
-/// How far back today's rate looks.
-pub const DAY: Duration = Duration::from_secs(86_400);
-
 /// Over less than that, a rate says more about when blocks are cut than about what comes in.
 const SPAN_MS_MIN: u64 = 1_000;
 
@@ -68,15 +65,6 @@ impl Stat {
         let rates = written.map(|lane| lane.events_per_second_in).collect::<Option<Vec<_>>>()?;
         (!rates.is_empty()).then(|| rates.iter().sum())
     }
-
-    /// Events a second that came in over the last day, or as far back as blocks are held, and the longest such span
-    /// in milliseconds. None where a lane that was ever written cannot tell.
-    pub fn today(&self) -> Option<(f64, u64)> {
-        let written = self.lanes.iter().filter(|lane| lane.total != Some(0));
-        let means = written.map(|lane| lane.today).collect::<Option<Vec<_>>>()?;
-        let longest_ms = means.iter().map(|mean| mean.span_ms).max()?;
-        Some((means.iter().map(Mean::per_second).sum(), longest_ms))
-    }
 }
 
 #[cfg(test)]
@@ -93,7 +81,11 @@ mod tests {
     fn a_span_begins_where_asked_or_where_the_blocks_begin() {
         assert_eq!(Begin::of(MINUTE, 100_000, &block(40_000, 5)), Begin::At(40_000));
         assert_eq!(Begin::of(MINUTE, 100_000, &block(40_001, 5)), Begin::WithOldest);
-        assert_eq!(Begin::of(DAY, 1_000, &block(500, 5)), Begin::WithOldest, "a clock that began just now");
+        assert_eq!(
+            Begin::of(MINUTE, 1_000, &block(500, 5)),
+            Begin::WithOldest,
+            "a clock that began just now"
+        );
     }
 
     #[test]

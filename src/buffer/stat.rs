@@ -6,6 +6,7 @@
 use redis::{Connection, RedisError};
 
 use super::ask::{Asker, Block, Refused, Sought};
+use super::clock::Clock;
 use super::connect::{Address, Facts};
 use super::entry::{Entry, Id};
 use super::error::Error;
@@ -13,12 +14,13 @@ use super::groups;
 pub use super::groups::GroupStat;
 use super::keys::Name;
 use super::measure::Conf;
-use super::rate::{Begin, DAY, MINUTE, Mean};
+use super::rate::{Begin, MINUTE, Mean};
 use crate::block::frame::Damage;
 use crate::event::lane::Lane;
 
-/// Nodes of a stream that MEMORY USAGE may visit.
-const MEMORY_SAMPLES: u64 = 64;
+/// Nodes of a stream that MEMORY USAGE may visit: the server does nothing else meanwhile, and takes some milliseconds for so
+/// many. It begins with the oldest, and extrapolates: of a lane that has more, a change of the rate shows.
+const MEMORY_SAMPLES_MAX: u64 = 50_000;
 
 /// A buffer at one moment.
 #[derive(Debug, Clone)]
@@ -54,15 +56,18 @@ pub struct LaneStat {
     pub blocks: Option<u64>,
     /// Events ever appended; none where neither the newest block nor the hash can be read.
     pub total: Option<u64>,
-    /// Milliseconds since the oldest held block was stored.
+    /// Milliseconds since the oldest held block was stored; none while ids of the lane lie in the future.
     pub oldest_age_ms: Option<u64>,
+    /// Milliseconds since the newest held block was stored; none where none is held, and while its id lies in the future.
+    pub newest_age_ms: Option<u64>,
+    /// How far the newest block's id lies in the future, after a clock that was ahead was mended; 0 where it does not. None
+    /// where the server's clock is not known.
+    pub ids_ahead_ms: Option<u64>,
     /// Events a second that came in over the last minute.
     pub events_per_second_in: Option<f64>,
-    /// What came in over the last day, or as far back as blocks are held.
-    pub today: Option<Mean>,
     /// The oldest block, or the newest, where it cannot be read, and why.
     pub damaged: Vec<(Id, Damage)>,
-    /// Bytes of memory, extrapolated by the server from a sample of the stream's nodes.
+    /// Bytes of memory, as the server reckons from the stream's nodes.
     pub bytes: Option<u64>,
     /// Epoch of the newest writer.
     pub epoch: Option<u64>,
@@ -85,7 +90,7 @@ impl Stat {
         facts: Facts,
         groups_max: usize,
     ) -> Result<Self, Error> {
-        Looker { asker: Asker::new(connection, name), at_ms: None }.look(facts, groups_max)
+        Looker { asker: Asker::new(connection, name), clock: Clock::default() }.look(facts, groups_max)
     }
 
     /// Events held in all lanes; none where one cannot tell.
@@ -108,14 +113,34 @@ impl Stat {
         if self.lanes.is_empty() { self.is_whole.then_some(false) } else { Some(true) }
     }
 
-    /// Milliseconds since the oldest block held was stored.
+    /// Milliseconds since the oldest block held was stored; none where none is held, or a lane cannot tell.
     pub fn oldest_age_ms(&self) -> Option<u64> {
-        self.lanes.iter().filter_map(|lane| lane.oldest_age_ms).max()
+        let holding = self.lanes.iter().filter(|lane| !lane.is_empty());
+        holding.map(|lane| lane.oldest_age_ms).collect::<Option<Vec<_>>>()?.into_iter().max()
+    }
+
+    /// How far ids of blocks lie in the future, on the lane where that is most; none where the server's clock is not known.
+    pub fn ids_ahead_ms(&self) -> Option<u64> {
+        self.at_ms?;
+        self.lanes.iter().filter_map(|lane| lane.ids_ahead_ms).max()
+    }
+
+    /// Milliseconds since a block was appended, of whatever lane; none where a lane that was ever written cannot tell.
+    pub fn quiet_ms(&self) -> Option<u64> {
+        let written = self.lanes.iter().filter(|lane| lane.total != Some(0));
+        written.map(|lane| lane.newest_age_ms).collect::<Option<Vec<_>>>()?.into_iter().min()
     }
 
     /// `maxmemory`; none where the server has no limit.
     pub fn limit_bytes(&self) -> Option<u64> {
         self.facts.number("maxmemory").filter(|limit| *limit > 0)
+    }
+}
+
+impl LaneStat {
+    /// Whether it is known to hold nothing.
+    pub fn is_empty(&self) -> bool {
+        self.events == Some(0) || self.blocks == Some(0)
     }
 }
 
@@ -137,14 +162,14 @@ struct Writer {
 /// The look-ups.
 struct Looker<'a> {
     asker: Asker<'a>,
-    at_ms: Option<u64>,
+    clock: Clock,
 }
 
 impl Looker<'_> {
     fn look(mut self, facts: Facts, groups_max: usize) -> Result<Stat, Error> {
         let name = self.asker.name;
         let failed = |error: RedisError| Error::server(format!("looking at buffer {name}"), &error);
-        self.at_ms = self.clock(&facts).map_err(failed)?;
+        self.clock = Clock::read(&mut self.asker, &facts).map_err(failed)?;
         let conf = Conf::read(&mut self.asker);
         let (mut lanes, mut groups, mut keys, mut hidden) = (Vec::new(), Vec::new(), 0, Some(0));
         let mut is_whole = true;
@@ -165,14 +190,15 @@ impl Looker<'_> {
             keys += u64::from(stream != There::No) + u64::from(hash != There::No);
             lanes.push(looked);
             if stream != There::No {
-                let found = groups::look(&mut self.asker, lane, self.at_ms, groups_max).map_err(failed)?;
+                let found =
+                    groups::look(&mut self.asker, lane, &mut self.clock, groups_max).map_err(failed)?;
                 hidden = hidden.zip(found.as_ref()).map(|(most, (_, hidden)): (u64, _)| most.max(*hidden));
                 groups.extend(found.unwrap_or_default().0);
             }
         }
         let refused = self.asker.refused;
         Ok(Stat {
-            at_ms: self.at_ms,
+            at_ms: self.clock.at_ms,
             facts,
             conf,
             keys,
@@ -182,13 +208,6 @@ impl Looker<'_> {
             groups_hidden: hidden,
             refused,
         })
-    }
-
-    /// The server's clock: by TIME, else as INFO has just said.
-    fn clock(&mut self, facts: &Facts) -> Result<Option<u64>, RedisError> {
-        let time: Option<(u64, u64)> = self.asker.permitted("TIME", &redis::cmd("TIME"))?;
-        let of_info = || Some(facts.number("server_time_usec")? / 1_000);
-        Ok(time.map(|(seconds, micros)| seconds * 1_000 + micros / 1_000).or_else(of_info))
     }
 
     /// Whether a key is there; an error where it holds something else than `expected`.
@@ -231,30 +250,43 @@ impl Looker<'_> {
                 total.zip(oldest.as_ref().ok()).map(|(total, oldest)| total.saturating_sub(oldest.before()))
             }
         };
+        let ids_ahead_ms = self.clock.newest_ahead_ms(&mut self.asker, &last)?;
         let found = |block: &Sought| block.as_ref().ok().and_then(Option::as_ref).cloned();
         let (first, last) = (found(&first), found(&last));
         let oldest = first.as_ref().and_then(|(_, first)| first.as_ref().ok());
+        // While any id lies in the future, what was stored before cannot be told from what was stored meanwhile.
+        let is_past = ids_ahead_ms == Some(0);
         let mut damaged: Vec<_> = [&first, &last].into_iter().flatten().filter_map(damage).collect();
         // A lane's only block is both.
         damaged.dedup();
+        let blocks = self.asker.permitted("XLEN", redis::cmd("XLEN").arg(&key))?;
         Ok(LaneStat {
             lane,
             events,
-            blocks: self.asker.permitted("XLEN", redis::cmd("XLEN").arg(&key))?,
+            blocks,
             total,
-            oldest_age_ms: first.as_ref().zip(self.at_ms).map(|((id, _), at_ms)| at_ms.saturating_sub(id.ms)),
-            events_per_second_in: self.rate_in(lane, oldest, total)?,
-            today: self.today(lane, oldest, total)?,
+            oldest_age_ms: self.age(first.as_ref().filter(|_| is_past))?,
+            newest_age_ms: self.age(last.as_ref())?,
+            ids_ahead_ms,
+            events_per_second_in: self.rate_in(lane, oldest.filter(|_| is_past), total)?,
             damaged,
-            bytes: self.memory(&key)?,
+            bytes: self.memory(&key, blocks)?,
             epoch: writer.map(|writer| writer.epoch),
             trimmed: writer.and_then(|writer| writer.trimmed),
         })
     }
 
-    fn memory(&mut self, key: &str) -> Result<Option<u64>, RedisError> {
+    fn age(&mut self, block: Option<&Block>) -> Result<Option<u64>, RedisError> {
+        block.map_or(Ok(None), |(id, _)| self.clock.age_ms(&mut self.asker, *id))
+    }
+
+    /// Of a lane that has not too many blocks, from all of its nodes.
+    fn memory(&mut self, key: &str, blocks: Option<u64>) -> Result<Option<u64>, RedisError> {
+        const ALL: u64 = 0;
+        let samples =
+            if blocks.is_some_and(|blocks| blocks <= MEMORY_SAMPLES_MAX) { ALL } else { MEMORY_SAMPLES_MAX };
         let mut usage = redis::cmd("MEMORY");
-        usage.arg("USAGE").arg(key).arg("SAMPLES").arg(MEMORY_SAMPLES);
+        usage.arg("USAGE").arg(key).arg("SAMPLES").arg(samples);
         // No key, no bytes.
         Ok(self.asker.permitted::<Option<u64>>("MEMORY USAGE", &usage)?.flatten())
     }
@@ -267,27 +299,15 @@ impl Looker<'_> {
         oldest: Option<&Entry>,
         total: Option<u64>,
     ) -> Result<Option<f64>, RedisError> {
-        let (Some(oldest), Some(total), Some(at_ms)) = (oldest, total, self.at_ms) else { return Ok(None) };
+        let (Some(oldest), Some(total), Some(at_ms)) = (oldest, total, self.clock.at_ms) else {
+            return Ok(None);
+        };
         let mean = match Begin::of(MINUTE, at_ms, oldest) {
             Begin::At(from_ms) => self.since(lane, (from_ms, at_ms), total)?,
             Begin::WithOldest if oldest.number == 1 => Mean::since_oldest(oldest, total, at_ms),
             Begin::WithOldest => None,
         };
         Ok(mean.map(|mean| mean.per_second()))
-    }
-
-    /// What came in over the last day, or since the oldest block.
-    fn today(
-        &mut self,
-        lane: Lane,
-        oldest: Option<&Entry>,
-        total: Option<u64>,
-    ) -> Result<Option<Mean>, RedisError> {
-        let (Some(oldest), Some(total), Some(at_ms)) = (oldest, total, self.at_ms) else { return Ok(None) };
-        match Begin::of(DAY, at_ms, oldest) {
-            Begin::At(from_ms) => self.since(lane, (from_ms, at_ms), total),
-            Begin::WithOldest => Ok(Mean::since_oldest(oldest, total, at_ms)),
-        }
     }
 
     /// What came in from one millisecond to another. None where the first block since then cannot be read.

@@ -3,20 +3,25 @@
 mod limits;
 mod live;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
-use limits::{Rate, Standing, WIDTH};
+use limits::{Standing, WIDTH};
 
 use super::{At, Global, say};
-use crate::buffer::rate::MINUTE;
+use crate::buffer::hear::Heard;
+use crate::buffer::server_stat::ServerStat;
 use crate::buffer::stat::{GroupStat, LaneStat, Stat as Look};
 use crate::exit;
 use crate::profile::{self, Profile};
-use crate::watch::Subject;
+use crate::report::units;
+use crate::watch::figures::{count, percent, rate, span, span_ms};
+use crate::watch::look::Seen;
+use crate::watch::view::View;
+use crate::watch::{Subject, json};
 
 /// The buffer at a glance: what it holds, when it is full, who is behind
 #[derive(Args)]
@@ -27,18 +32,21 @@ use crate::watch::Subject;
 
 Full is where the first of three limits is met: maxmemory; the disk of the
 append-only log, with a rewrite; the machine's memory (or its cgroup's), with
-what a fork may copy. Today's rate is the mean of the last 24 hours, or as far
-back as blocks are held. Disk and memory are known only of a server on this
-machine.
+what a fork may copy. Disk and memory are known only of a server on this
+machine. Rates are those of the last minute, or of as much of it as was seen:
+what goes out is known from two looks, and how fast it fills from 10 seconds
+(--over 10s, or --watch).
 
 Changes nothing on the server. What cannot be known is shown as `unknown`, never
 as 0; with --json it is null, and the reason stands beside it.")]
 pub(crate) struct Stat {
     #[command(flatten)]
     at: At,
-    /// Profile whose peak rate the time to full is also given for
-    #[arg(long, default_value = profile::DEFAULT)]
-    profile: String,
+    /// Profile whose peak rate the time to full is also given for, and whose hours it must hold
+    ///
+    /// Without one, the peak is that of bluesky-8h, and nothing is asked of its hours.
+    #[arg(long)]
+    profile: Option<String>,
     /// Look twice, so far apart, to see what goes out; 0s looks once
     #[arg(long, value_name = "TIME", default_value = "1s")]
     over: humantime::Duration,
@@ -53,18 +61,23 @@ const LOOKS_APART: Duration = Duration::from_millis(100);
 impl Stat {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
         let (address, name) = self.at.parse()?;
-        let profile = Profile::load(&self.profile)?;
+        let profile = Profile::load(self.profile.as_deref().unwrap_or(profile::DEFAULT))?;
+        let every = if self.watch { (*self.over).max(LOOKS_APART) } else { *self.over };
+        let is_profile_chosen = self.profile.is_some();
+        let subject = Subject { address, name, profile, is_profile_chosen, every };
         if self.watch {
-            let every = (*self.over).max(LOOKS_APART);
-            return live::run(Subject { address, name, profile, every }, global);
+            return live::run(subject, global);
         }
-        let mut before = None;
-        if *self.over > Duration::ZERO {
-            before = Some(Look::look(&address, &name)?);
+        let mut view = View::new(&subject);
+        if subject.every > Duration::ZERO {
+            look(&mut view, &subject)?;
             // The time between the looks is what is asked for, not a wait for something to happen.
-            std::thread::sleep(*self.over);
+            std::thread::sleep(subject.every);
         }
-        let now = Look::look(&address, &name)?;
+        look(&mut view, &subject)?;
+        let Subject { address, name, .. } = &subject;
+        let seen = view.seen().context("the look is too old")?;
+        let now = &seen.stat;
         if now.is_there().is_none() {
             let refused = now.refused.join(", ");
             anyhow::bail!(
@@ -76,48 +89,33 @@ impl Stat {
                 "there is no buffer {name} at {address}; `forebay append` makes one, --buffer names it"
             );
         }
-        let rates = Rates::between(before.as_ref(), &now);
-        let standing = Standing::of(&address, &now, rates.today(&now), profile.rates.peak);
         let text = if global.json {
-            format!("{}\n", as_json(&name.to_string(), &now, &rates, &standing))
+            format!("{}\n", as_json(&view, seen, &subject))
         } else {
-            say::printable(&as_text(&name.to_string(), &now, &rates, &standing))
+            say::printable(&live::shown(&view, &subject))
         };
         say::result(&text).context(say::STDOUT)?;
         Ok(exit::OK)
     }
 }
 
-/// Events a second, all lanes together.
-struct Rates {
-    coming: Option<f64>,
-    going: Option<f64>,
+/// Takes a look in. One alone hears no writers.
+fn look(view: &mut View, subject: &Subject) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let stat = Look::look(&subject.address, &subject.name)?;
+    let seen = Seen::of(&subject.address, stat, ServerStat::default(), started.elapsed());
+    view.take(subject, Ok(seen), Heard::default());
+    Ok(())
 }
 
-impl Rates {
-    fn between(before: Option<&Look>, now: &Look) -> Self {
-        let seconds = |before: &Look| Some(now.at_ms?.saturating_sub(before.at_ms?) as f64 / 1_000.0);
-        let trimmed = |look: &Look| look.total()?.checked_sub(look.events()?);
-        let rate = |count: &dyn Fn(&Look) -> Option<u64>| {
-            let seconds = before.and_then(seconds).filter(|seconds| *seconds > 0.0)?;
-            Some(count(now)?.saturating_sub(count(before?)?) as f64 / seconds)
-        };
-        Self { coming: now.events_per_second_in().or_else(|| rate(&Look::total)), going: rate(&trimmed) }
-    }
-
-    /// Today's rate; where a lane cannot tell, because it was read empty, that of the last minute.
-    fn today(&self, now: &Look) -> Option<Rate> {
-        let today = now.today().map(|(per_second, span_ms)| Rate { per_second, span_ms });
-        let minute = |per_second| Rate { per_second, span_ms: MINUTE.as_millis() as u64 };
-        today.or_else(|| self.coming.map(minute))
-    }
-}
-
-fn as_json(name: &str, now: &Look, rates: &Rates, standing: &Standing<'_>) -> serde_json::Value {
+fn as_json(view: &View, seen: &Seen, subject: &Subject) -> serde_json::Value {
+    let (now, rates) = (&seen.stat, view.rates);
+    let standing = Standing::of(view, seen, subject);
     let lanes = now.lanes.iter().map(|lane| {
         serde_json::json!({
             "lane": lane.lane.name(), "events": lane.events, "blocks": lane.blocks, "total": lane.total,
-            "oldest_age_ms": lane.oldest_age_ms, "events_per_second_in": lane.events_per_second_in,
+            "oldest_age_ms": lane.oldest_age_ms, "ids_ahead_ms": lane.ids_ahead_ms,
+            "events_per_second_in": lane.events_per_second_in,
             "bytes": lane.bytes, "epoch": lane.epoch,
             "damaged": lane.damaged.iter().map(|(id, why)| {
                 serde_json::json!({ "id": id.to_string(), "why": why.to_string() })
@@ -127,16 +125,19 @@ fn as_json(name: &str, now: &Look, rates: &Rates, standing: &Standing<'_>) -> se
     let groups = now.groups.iter().map(|group| {
         serde_json::json!({
             "lane": group.lane.name(), "group": group.group, "unread_events": group.unread_events,
+            "behind_ms": group.behind_ms,
             "pending_blocks": group.pending_blocks, "pending_age_ms": group.pending_age_ms,
             "consumers": group.consumers,
         })
     });
     let mut json = serde_json::json!({
-        "buffer": name, "server": now.facts.server(), "version": now.facts.version(), "at_ms": now.at_ms,
+        "buffer": subject.name.to_string(), "server": now.facts.server(), "version": now.facts.version(),
+        "at_ms": now.at_ms, "verdict": json::verdict(view), "ids_ahead_ms": now.ids_ahead_ms(),
         "events": now.events(), "bytes_per_event": now.bytes_per_event(),
         "used_memory": now.facts.number("used_memory"), "maxmemory": now.limit_bytes(),
         "maxmemory_policy": now.facts.get("maxmemory_policy"),
-        "events_per_second_in": rates.coming, "events_per_second_out": rates.going,
+        "events_per_second_in": rates.coming(), "events_per_second_out": rates.going(),
+        "in_span_ms": rates.coming.map(|rate| rate.span_ms), "out_span_ms": rates.going.map(|rate| rate.span_ms),
         "lanes": lanes.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
     });
     for (field, value) in standing.json() {
@@ -151,61 +152,62 @@ fn or_unknown<T>(value: Option<T>, show: impl Fn(T) -> String) -> String {
     value.map_or_else(|| UNKNOWN.into(), show)
 }
 
-fn age(ms: u64) -> String {
-    let round = if ms >= 60_000 { 60_000 } else { 1_000 };
-    humantime::format_duration(Duration::from_millis(ms / round * round)).to_string()
-}
-
-fn span(seconds: f64) -> String {
-    // Beyond that nobody plans, and the figure says more about the rate than about the buffer.
-    const LONG: f64 = 30.0 * 86_400.0;
-    if seconds > LONG { "over 30 days".into() } else { age((seconds * 1_000.0) as u64) }
-}
-
 fn bytes(count: u64) -> String {
-    bytesize::ByteSize::b(count).display().iec().to_string()
+    units::bytes(count as f64)
 }
 
-fn as_text(name: &str, now: &Look, rates: &Rates, standing: &Standing<'_>) -> String {
+/// Labelled lines, no longer than a terminal: a value that is longer goes on below itself.
+fn line(label: &str, value: &str) -> String {
+    let first = format!("  {label:<9}");
+    let options = textwrap::Options::new(WIDTH).initial_indent(&first).subsequent_indent("           ");
+    textwrap::fill(value, options) + "\n"
+}
+
+/// Over how long a rate was told, where that is not the usual minute.
+fn over(span_ms: u64) -> String {
+    const USUAL_MS: u64 = 50_000;
+    if span_ms >= USUAL_MS {
+        "over the last minute".into()
+    } else {
+        format!("over {}", span(span_ms as f64 / 1_000.0))
+    }
+}
+
+fn as_text(view: &View, seen: &Seen, subject: &Subject) -> String {
+    let (now, standing) = (&seen.stat, Standing::of(view, seen, subject));
     let facts = &now.facts;
-    let used = facts.number("used_memory");
-    let memory = match (used, now.limit_bytes()) {
+    let memory = match (facts.number("used_memory"), now.limit_bytes()) {
         (Some(used), Some(limit)) => {
             let policy = facts.get("maxmemory_policy").unwrap_or(UNKNOWN);
-            format!(
-                "{} of {} ({:.1} %), {policy}",
-                bytes(used),
-                bytes(limit),
-                used as f64 * 100.0 / limit as f64
-            )
+            format!("{} of {} ({}), {policy}", bytes(used), bytes(limit), percent(used as f64 / limit as f64))
         }
-        (Some(used), None) => {
-            format!("{} used, no limit is set", bytes(used))
-        }
+        (Some(used), None) => format!("{} used, no limit is set", bytes(used)),
         _ => UNKNOWN.into(),
     };
-    let per_second = |rate: Option<f64>| or_unknown(rate, |rate| format!("{rate:.0} events/s"));
-    let mut text = format!("buffer {name} on {} {}\n", facts.server(), facts.version());
+    let per_second = |rate_of: Option<crate::watch::forecast::Rate>, unknown: &str| match rate_of {
+        Some(of) => format!("{} events/s, {}", rate(of.per_second), over(of.span_ms)),
+        None => format!("{UNKNOWN}: {unknown}"),
+    };
+    let oldest = match (now.oldest_age_ms(), now.ids_ahead_ms()) {
+        (Some(age_ms), _) => span_ms(age_ms),
+        (None, Some(ahead_ms)) if ahead_ms > 0 => {
+            format!("{UNKNOWN}: ids of blocks lie {} in the future", span_ms(ahead_ms))
+        }
+        (None, _) if now.events() == Some(0) => "none is held".into(),
+        (None, _) => UNKNOWN.into(),
+    };
+    let mut text = format!("buffer {} on {} {}\n", subject.name, facts.server(), facts.version());
     for (label, value) in [
-        (
-            "events",
-            format!(
-                "{} ({} bytes each)",
-                or_unknown(now.events(), |events| events.to_string()),
-                or_unknown(now.bytes_per_event(), |b| format!("{b:.0}"))
-            ),
-        ),
-        ("oldest", or_unknown(now.oldest_age_ms(), age)),
+        ("events", format!("{}{}", or_unknown(now.events(), count), weight(seen))),
+        ("oldest", oldest),
         ("memory", memory),
-        ("in", per_second(rates.coming)),
-        ("out", per_second(rates.going)),
+        ("in", per_second(view.rates.coming, "no block of the last minute is held; two looks tell")),
+        ("out", per_second(view.rates.going, "two looks tell")),
     ]
     .into_iter()
     .chain(standing.lines())
     {
-        for part in ["  ", &format!("{label:<9}"), &value, "\n"] {
-            text.push_str(part);
-        }
+        text.push_str(&line(label, &value));
     }
     [
         &text,
@@ -218,6 +220,17 @@ fn as_text(name: &str, now: &Look, rates: &Rates, standing: &Standing<'_>) -> St
         &groups(&now.groups),
     ]
     .concat()
+}
+
+/// What an event weighs, and whether that is more than an assumption.
+fn weight(seen: &Seen) -> String {
+    match &seen.weight {
+        Some(weight) if weight.is_assumed() => {
+            format!(" ({:.0} bytes each, assumed: too few are held to weigh)", weight.bytes_per_event)
+        }
+        Some(weight) => format!(" ({:.0} bytes each)", weight.bytes_per_event),
+        None => format!(" ({UNKNOWN} bytes each)"),
+    }
 }
 
 /// Blocks at either end of a lane that cannot be read.
@@ -237,12 +250,12 @@ fn lanes(lanes: &[LaneStat]) -> String {
     for lane in lanes {
         table.add_row(vec![
             lane.lane.name().to_owned(),
-            or_unknown(lane.events, |events| events.to_string()),
-            or_unknown(lane.blocks, |blocks| blocks.to_string()),
-            or_unknown(lane.total, |total| total.to_string()),
-            lane.oldest_age_ms.map_or("-".into(), age),
-            or_unknown(lane.events_per_second_in, |rate| format!("{rate:.1}")),
-            or_unknown(lane.bytes, bytes),
+            or_unknown(lane.events, count),
+            or_unknown(lane.blocks, count),
+            or_unknown(lane.total, count),
+            if lane.is_empty() { "-".into() } else { or_unknown(lane.oldest_age_ms, span_ms) },
+            lane.events_per_second_in.map_or("-".into(), rate),
+            if lane.is_empty() { "-".into() } else { or_unknown(lane.bytes, bytes) },
         ]);
     }
     right(table)
@@ -250,16 +263,16 @@ fn lanes(lanes: &[LaneStat]) -> String {
 
 fn groups(groups: &[GroupStat]) -> String {
     if groups.is_empty() {
-        return "no consumer group: nothing is ever let go\n".into();
+        return "no consumer group: blocks are never trimmed\n".into();
     }
     let mut table = plain(&["group", "lane", "unread", "pending blocks", "oldest", "consumers"]);
     for group in groups {
         table.add_row(vec![
             short(&say::printable(&group.group).replace('\n', "\\n")),
             group.lane.name().to_owned(),
-            or_unknown(group.unread_events, |events| events.to_string()),
-            or_unknown(group.pending_blocks, |blocks| blocks.to_string()),
-            group.pending_age_ms.map_or("-".into(), age),
+            or_unknown(group.unread_events, count),
+            or_unknown(group.pending_blocks, count),
+            group.pending_age_ms.map_or("-".into(), span_ms),
             group.consumers.to_string(),
         ]);
     }

@@ -33,8 +33,10 @@ pub(crate) struct WatchVerb {
     #[command(flatten)]
     at: At,
     /// Profile whose hours and peak rate the buffer is held against
-    #[arg(long, default_value = profile::DEFAULT)]
-    profile: String,
+    ///
+    /// Without one, figures at the peak are those of bluesky-8h, and nothing is asked of its hours.
+    #[arg(long)]
+    profile: Option<String>,
     /// Address and port to answer at; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464")]
     listen: SocketAddr,
@@ -49,7 +51,8 @@ const EVERY: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=D
 impl WatchVerb {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
         let (address, name) = self.at.parse()?;
-        let profile = Profile::load(&self.profile)?;
+        let profile = Profile::load(self.profile.as_deref().unwrap_or(profile::DEFAULT))?;
+        let is_profile_chosen = self.profile.is_some();
         let every: Duration = *self.every;
         anyhow::ensure!(EVERY.contains(&every), "--every {}: from 100ms to 60s", self.every);
         let served = Served::bind(self.listen).with_context(|| {
@@ -57,8 +60,14 @@ impl WatchVerb {
         })?;
         let stop = stop_on_signal(global.quiet, "ending; once more ends it at once")?;
         let at = served.address().context("asking for the port")?;
-        let watch = Watch::start(Subject { address: address.clone(), name: name.clone(), profile, every })
-            .context("starting to watch")?;
+        let watch = Watch::start(Subject {
+            address: address.clone(),
+            name: name.clone(),
+            profile,
+            is_profile_chosen,
+            every,
+        })
+        .context("starting to watch")?;
         if !global.quiet {
             say::tell(&format!("forebay: watching buffer {name} at {address}"));
             say::tell(&format!(

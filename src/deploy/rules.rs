@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::profile::Profile;
+use crate::watch::thresholds::Thresholds;
 
 mod buffer;
 mod server;
@@ -89,16 +90,19 @@ struct Lines(Vec<(&'static str, f64)>);
 
 impl Lines {
     fn of(profile: &Profile) -> Self {
-        let held = profile.hold.hours * 3_600.0;
+        let lines = Thresholds::of(profile);
         let [slow, too_slow] = profile.load.slow_lines();
         Self(vec![
-            ("<held>", held),
-            // Of 8 hours: 4 hours, 30 minutes, 15 minutes.
-            ("<tonight>", held / 2.0),
-            ("<soon>", held / 16.0),
-            ("<behind>", held / 32.0),
-            // Two minutes; never so short that a reader which comes every few seconds would have stopped.
-            ("<stopped>", (held / 240.0).max(10.0)),
+            ("<filling>", lines.filling),
+            ("<almost full>", lines.almost_full),
+            ("<held>", lines.held_s),
+            ("<tonight>", lines.tonight_s),
+            ("<soon>", lines.soon_s),
+            ("<behind>", lines.behind_s),
+            ("<stopped>", lines.stopped_s),
+            ("<pending>", lines.pending_s),
+            ("<connections>", lines.connections),
+            ("<disk>", lines.disk),
             ("<slow>", slow),
             ("<too slow>", too_slow),
         ])
@@ -227,7 +231,13 @@ mod tests {
         assert!(expr(&profile, "ForebayEventsTooOld").contains("> 7200"));
         assert!(expr(&profile, "ForebaySlowCritical").ends_with("> 0.1"));
         assert!(
-            rules(&profile, 1.0).iter().all(|rule| !rule.expr.contains("<s") && !rule.expr.contains("<t"))
+            rules(&profile, 1.0).iter().all(|rule| !rule.expr.contains('<') || rule.expr.contains(" < "))
+        );
+        let lines = Lines::of(&profile);
+        let rows = || buffer::ROWS.iter().chain(&server::ROWS);
+        assert!(
+            lines.0.iter().all(|(name, _)| rows().any(|row| row.expr.contains(name))),
+            "none for nothing"
         );
     }
 

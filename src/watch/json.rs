@@ -12,8 +12,10 @@ use crate::buffer::stat::{LaneStat, Stat};
 
 /// `/api/stat`.
 pub fn stat(view: &View, subject: &Subject) -> Value {
-    let (seen, profile) = (view.seen(), &subject.profile);
+    let profile = &subject.profile;
+    let (seen, old_since_ms) = view.shown().unzip();
     let stat = seen.map(|seen| &seen.stat);
+    let old_since_ms = old_since_ms.flatten();
     let writers = told(&view.heard.writers);
     json!({
         "schema": 1, "at_ms": view.at_ms, "look_age_s": view.look_age_s(),
@@ -21,21 +23,22 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
         "buffer": subject.name.to_string(),
         "profile": {
             "name": profile.name, "hours": profile.hold.hours, "events": profile.hold.events,
-            "peak": profile.rates.peak,
+            "peak": profile.rates.peak, "is_chosen": subject.is_profile_chosen,
         },
         "server": server(view, subject),
-        "verdict": {
-            "level": view.verdict.level.name(), "text": view.verdict.text, "why": view.verdict.why,
-        },
+        "verdict": verdict(view),
+        // What follows is what was seen last; where that is old, since when.
+        "old_since_ms": old_since_ms,
         "present": stat.and_then(Stat::is_there),
         "gone_since_ms": view.gone_since_ms(),
         "events": stat.and_then(Stat::events),
         "bytes": stat.and_then(|stat| stat.lanes.iter().map(|lane| lane.bytes).sum::<Option<u64>>()),
         "oldest_age_s": stat.and_then(Stat::oldest_age_ms).map(seconds),
-        "in": view.rates.coming, "out": view.rates.going,
+        "ids_ahead_s": stat.and_then(Stat::ids_ahead_ms).map(seconds),
+        "in": view.rates.coming(), "out": view.rates.going(),
         "full": full(view),
         "limits": seen.map_or_else(Vec::new, |seen| seen.limits.all.iter().map(limit).collect()),
-        "memory": view.facts().map(memory),
+        "memory": seen.map(|seen| memory(seen.facts())),
         "lanes": stat.map_or_else(Vec::new, |stat| stat.lanes.iter().map(lane).collect()),
         "groups": stat.map_or_else(Vec::new, |stat| {
             let group = |group: &super::view::Group| json!({
@@ -54,6 +57,12 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
             "ended_ms": warning.ended_ms,
         })).collect::<Vec<_>>(),
     })
+}
+
+/// The verdict, wherever it is told.
+pub fn verdict(view: &View) -> Value {
+    let verdict = &view.verdict;
+    json!({ "level": verdict.level.name(), "text": verdict.text, "why": verdict.why })
 }
 
 /// `/api/history`: a column a figure, oldest first.
@@ -125,7 +134,7 @@ fn memory(facts: &Facts) -> Value {
 }
 
 fn full(view: &View) -> Value {
-    let (Some(seen), Some(forecast)) = (view.seen(), &view.forecast) else { return Value::Null };
+    let (Some((seen, _)), Some(forecast)) = (view.shown(), &view.forecast) else { return Value::Null };
     let first = seen.limits.first().map(|(kind, _)| kind);
     let policy = seen.facts().get("maxmemory_policy").unwrap_or("unknown");
     let Forecast { net, unread, peak } = forecast;
@@ -137,6 +146,8 @@ fn full(view: &View) -> Value {
         "utilisation": utilisation(seen), "events_at_limit": seen.limits.events_at_limit(),
         "limit": first.map(Kind::name), "then": first.map(|kind| kind.then(policy)),
         "net_s": time(net), "in_s": time(unread), "peak_s": time(peak),
+        "bytes_per_event": seen.weight.map(|weight| weight.bytes_per_event),
+        "is_weight_assumed": seen.weight.map(|weight| weight.is_assumed()),
         "why": why,
     })
 }

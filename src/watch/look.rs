@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::buffer::connect::Facts;
+use crate::buffer::connect::{Address, Facts};
 use crate::buffer::error::Error;
 use crate::buffer::limit::Limits;
 use crate::buffer::measure::Machine;
@@ -34,6 +34,8 @@ pub struct Seen {
     pub took: Duration,
     /// Seconds that the server's clock is ahead of the watcher's; none where it does not say.
     pub clock_offset_s: Option<f64>,
+    /// What limits reckon an event to weigh.
+    pub weight: Option<Weight>,
 }
 
 /// Why a look saw no buffer.
@@ -55,16 +57,25 @@ pub(super) struct Looker<'a> {
 /// What an event weighed when most were held: a buffer that is kept drained has none to weigh, or a few, beside which what
 /// takes memory anyway counts for too much.
 #[derive(Debug, Clone, Copy)]
-struct Weight {
-    bytes_per_event: f64,
+pub struct Weight {
+    /// Bytes of memory.
+    pub bytes_per_event: f64,
     events: u64,
     weighed: Instant,
 }
+
+/// Of fewer events, what one weighs is an assumption more than a measurement.
+const WEIGHED_MIN: u64 = 2_000;
 
 /// After so long half as many events are enough to weigh them anew: what comes in changes.
 const FADES: Duration = Duration::from_secs(3_600);
 
 impl Weight {
+    /// Whether too few were ever held to weigh them.
+    pub fn is_assumed(&self) -> bool {
+        self.events < WEIGHED_MIN
+    }
+
     /// The one of an earlier look, or of this one: whichever had more events to weigh.
     fn of(earlier: Option<Self>, now: Option<Self>) -> Option<Self> {
         let (Some(earlier), Some(now)) = (earlier, now) else { return now.or(earlier) };
@@ -75,6 +86,36 @@ impl Weight {
 }
 
 impl Seen {
+    /// One look on its own, as it was taken.
+    pub fn of(address: &Address, stat: Stat, server: ServerStat, took: Duration) -> Self {
+        let mut weight = None;
+        Self::weighed(address, stat, server, took, &mut weight)
+    }
+
+    /// The same beside earlier ones.
+    fn weighed(
+        address: &Address,
+        stat: Stat,
+        server: ServerStat,
+        took: Duration,
+        weight: &mut Option<Weight>,
+    ) -> Self {
+        let machine = host::machine_of(address, &stat);
+        let mut measured = stat.measured(machine.clone());
+        let now = stat.weight().zip(stat.events()).map(|(bytes_per_event, events)| Weight {
+            bytes_per_event,
+            events,
+            weighed: Instant::now(),
+        });
+        *weight = Weight::of(*weight, now);
+        if let Some(weight) = weight {
+            measured.bytes_per_event = Ok(weight.bytes_per_event);
+        }
+        let limits = Limits::of(&measured);
+        let clock_offset_s = stat.at_ms.map(|at_ms| (at_ms as f64 - now_ms() as f64) / 1_000.0);
+        Self { stat, server, machine, limits, took, clock_offset_s, weight: *weight }
+    }
+
     /// What the server says of itself.
     pub fn facts(&self) -> &Facts {
         &self.stat.facts
@@ -112,18 +153,7 @@ impl<'a> Looker<'a> {
         let facts = connection.facts(address)?;
         let (stat, server) = connection.look(name, said.insert(facts).clone(), GROUPS_MAX)?;
         let took = started.elapsed();
-        let machine = host::machine_of(address, &stat);
-        let mut measured = stat.measured(machine.clone());
-        let now = measured.bytes_per_event.clone().and_then(|bytes_per_event| {
-            Ok(Weight { bytes_per_event, events: measured.events.clone()?, weighed: started })
-        });
-        self.weight = Weight::of(self.weight, now.ok());
-        if let Some(weight) = self.weight {
-            measured.bytes_per_event = Ok(weight.bytes_per_event);
-        }
-        let limits = Limits::of(&measured);
-        let clock_offset_s = stat.at_ms.map(|at_ms| (at_ms as f64 - now_ms() as f64) / 1_000.0);
-        Ok(Seen { stat, server, machine, limits, took, clock_offset_s })
+        Ok(Seen::weighed(address, stat, server, took, &mut self.weight))
     }
 }
 

@@ -6,7 +6,9 @@
 //! | [`ever`] | counts that never go back, and how often the server's did |
 //! | [`forecast`] | an hour of looks; rates, and when it is full |
 //! | [`probe`] | how long a PING takes, five times a second |
+//! | [`thresholds`] | from where on something is wrong |
 //! | [`verdict`] | will it hold? one sentence, with its reasons |
+//! | [`figures`] | figures and times as people read them |
 //! | [`warning`] | what is wrong now, and what was |
 //! | [`view`] | all of it together, as renderers want it |
 //! | [`metrics`] | the view as `OpenMetrics` text |
@@ -32,12 +34,14 @@ use crate::profile::Profile;
 
 mod crowd;
 pub mod ever;
+pub mod figures;
 pub mod forecast;
 pub mod json;
 pub mod look;
 pub mod metrics;
 pub mod probe;
 pub mod serve;
+pub mod thresholds;
 pub mod verdict;
 pub mod view;
 pub mod warning;
@@ -55,6 +59,8 @@ pub struct Subject {
     pub name: Name,
     /// What it must hold.
     pub profile: Profile,
+    /// Whether somebody chose that profile: else nobody asked for its hours.
+    pub is_profile_chosen: bool,
     /// How often to look.
     pub every: Duration,
 }

@@ -1,11 +1,15 @@
-//! Will it hold? One sentence, and the reasons for it.
+//! Will it hold? One sentence, and the reasons for it, worst first: the one place where that is decided, for the page, the
+//! terminal, metrics and programs.
 
 use crate::buffer::connect::Address;
-use crate::buffer::limit::Full;
+use crate::buffer::limit::{Full, Kind};
 
 use super::Subject;
+use super::figures::{percent, span, span_ms};
 use super::look::Seen;
+use super::thresholds::Thresholds;
 use super::view::{View, utilisation};
+use super::warning::Wrong;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +34,11 @@ impl Level {
             Self::Bad => "bad",
         }
     }
+
+    /// As a number, the higher the worse.
+    pub fn rank(self) -> u8 {
+        self as u8
+    }
 }
 
 /// The sentence.
@@ -37,111 +46,146 @@ impl Level {
 pub struct Verdict {
     /// How bad it is.
     pub level: Level,
-    /// One sentence.
+    /// One sentence: the worst reason, or that it holds.
     pub text: String,
-    /// What it hangs on, worst first.
+    /// What else it hangs on, worst first.
     pub why: Vec<String>,
 }
-
-/// Full within that is for somebody now, and within that for somebody today.
-pub const SOON_S: f64 = 1_800.0;
-/// The second of them.
-pub const TONIGHT_S: f64 = 14_400.0;
-
-/// Used so far is for somebody today, and so far for somebody now.
-pub const FILLING: f64 = 0.85;
-/// The second of them.
-pub const ALMOST_FULL: f64 = 0.95;
 
 /// Before the first look.
 pub(super) fn not_looked(address: &Address) -> Verdict {
     Verdict { level: Level::Unknown, text: format!("No look at {address} yet."), why: Vec::new() }
 }
 
-/// From all that is known.
-pub(super) fn of(view: &View, subject: &Subject) -> Verdict {
-    let Some(seen) = view.seen() else {
-        let (why, since) = (view.not_seen().map_or("", |not| &not.why), view.down_since_ms);
-        let seconds = since.map_or(0, |since| view.at_ms.saturating_sub(since) / 1_000);
-        let seconds = span(seconds as f64);
-        let text = if view.facts().is_some() {
-            format!(
-                "Nobody can tell: the server answers, and the buffer could not be looked at for {seconds}."
-            )
-        } else {
-            format!("Nobody can tell: the server has not answered for {seconds}.")
-        };
-        return Verdict { level: Level::Unknown, text, why: vec![why.into()] };
-    };
-    if let Some(here_ms) = view.gone_since_ms() {
-        let text = format!(
-            "It was here until {}; now there is no buffer {} on this server.",
-            moment(here_ms, view.at_ms),
-            subject.name
-        );
-        let why = "its keys were deleted, or the server came back without them".to_owned();
-        let others = view.warnings.now().map(|warning| warning.text.clone());
-        return Verdict { level: Level::Bad, text, why: [why].into_iter().chain(others).collect() };
+/// From all that is wrong, worst first, and how long it holds.
+pub(super) fn of(view: &View, subject: &Subject, wrong: &[Wrong]) -> Verdict {
+    let mut reasons = standing(view, subject, wrong);
+    // Of the same level, what stands first stays first.
+    reasons.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
+    let mut reasons = reasons.into_iter();
+    let (level, text) = reasons.next().unwrap_or((Level::Unknown, "nothing is known".into()));
+    // Beside something worse, that it holds is no reason; what nobody can tell is.
+    let why = reasons.filter(|(level, _)| *level != Level::Good).map(|(_, text)| text);
+    Verdict { level, text: sentence(&text), why: why.collect() }
+}
+
+/// All that can be said, each with its level.
+fn standing(view: &View, subject: &Subject, wrong: &[Wrong]) -> Vec<(Level, String)> {
+    let mut all: Vec<(Level, String)> = wrong.iter().map(|(_, level, text)| (*level, text.clone())).collect();
+    let name = &subject.name;
+    let Some(seen) = view.seen() else { return all };
+    if view.gone_since_ms().is_some() {
+        return all;
     }
     if seen.stat.is_there().is_none() {
         let refused: Vec<&str> = seen.refused().map(String::as_str).collect();
-        let why = format!("the server refuses {} to this user", refused.join(", "));
-        let text = format!("Nobody can tell whether there is a buffer {} on this server.", subject.name);
-        return Verdict { level: Level::Unknown, text, why: vec![why] };
+        all.push((Level::Unknown, format!("whether there is a buffer {name} on this server is unknown")));
+        all.push((Level::Unknown, format!("the server refuses {} to this user", refused.join(", "))));
+    } else if seen.stat.lanes.is_empty() {
+        all.push((Level::Unknown, format!("there is no buffer {name} on this server yet")));
+        all.push((Level::Unknown, "`forebay append` makes it".into()));
+    } else {
+        all.push(holds(view, seen));
     }
-    if seen.stat.lanes.is_empty() {
-        let text = format!("There is no buffer {} on this server yet.", subject.name);
-        return Verdict { level: Level::Unknown, text, why: vec!["`forebay append` makes it".into()] };
-    }
-    let (mut level, text) = holds(view, seen, subject);
-    let mut why = Vec::new();
-    for warning in view.warnings.now() {
-        level = level.max(warning.level);
-        why.push(warning.text.clone());
-    }
-    Verdict { level, text, why }
-}
-
-/// The sentence about room and time.
-fn holds(view: &View, seen: &Seen, subject: &Subject) -> (Level, String) {
-    let Some((kind, _)) = seen.limits.first() else {
-        return (Level::Unknown, "Nobody can tell: no limit of this buffer is known.".into());
-    };
-    let used = utilisation(seen);
-    let Some(forecast) = &view.forecast else {
-        return (Level::Unknown, "Nobody can tell yet.".into());
-    };
-    let then = kind.then(seen.facts().get("maxmemory_policy").unwrap_or("unknown"));
-    match &forecast.net {
-        Full::Now => return (Level::Bad, format!("It is full, by {}: {then}.", kind.name())),
-        Full::In(seconds) if *seconds < TONIGHT_S => {
-            let level = if *seconds < SOON_S { Level::Bad } else { Level::Warn };
-            return (level, format!("It is full in {}, by {}; then {then}.", span(*seconds), kind.name()));
-        }
-        _ => {}
-    }
-    let of_used = match used {
-        Some(used) if used >= ALMOST_FULL => Level::Bad,
-        Some(used) if used >= FILLING => Level::Warn,
-        _ => Level::Good,
-    };
-    let (level, text) = alone(&forecast.unread, subject.profile.hold.hours, seen);
-    (level.max(of_used), text)
+    all
 }
 
 /// How long it holds if the readers go away: what a buffer is there for.
-fn alone(unread: &Full, hours: f64, seen: &Seen) -> (Level, String) {
-    let held_s = seen.stat.oldest_age_ms().unwrap_or(0) as f64 / 1_000.0;
-    match unread {
-        Full::In(seconds) if held_s + seconds < hours * 3_600.0 => {
-            let room = span(*seconds);
-            (Level::Warn, format!("It holds for {room} if nobody reads; the profile asks for {hours} h."))
-        }
-        Full::In(seconds) => (Level::Good, format!("It holds: {} of room if nobody reads.", span(*seconds))),
-        Full::NotFilling => (Level::Good, "It holds: nothing comes in.".into()),
-        Full::Now => (Level::Bad, "It is full.".into()),
-        Full::Unknown(why) => (Level::Good, format!("It holds for now; for how long is not known: {why}.")),
+fn holds(view: &View, seen: &Seen) -> (Level, String) {
+    if seen.limits.first().is_none() {
+        return (Level::Unknown, "how long it holds is unknown: this buffer has no known limit".into());
     }
+    match view.forecast.as_ref().map(|forecast| &forecast.unread) {
+        Some(Full::In(seconds)) => {
+            (Level::Good, format!("it holds: {} of room if nobody reads", span(*seconds)))
+        }
+        Some(Full::NotFilling) => (Level::Good, "it holds: nothing comes in".into()),
+        // That is among what is wrong.
+        Some(Full::Now) => (Level::Good, "it is full".into()),
+        Some(Full::Unknown(why)) => (Level::Good, format!("it holds for now; {why}")),
+        None => (Level::Unknown, "how long it holds is not known yet".into()),
+    }
+}
+
+/// What is wrong with the room that is left: how full it is, and how soon it will be, in one sentence.
+pub(super) fn room(view: &View, seen: &Seen, lines: &Thresholds) -> Option<(Level, String)> {
+    let (kind, _) = seen.limits.first()?;
+    let then = kind.then(seen.facts().get("maxmemory_policy").unwrap_or("unknown"));
+    let net = &view.forecast.as_ref()?.net;
+    if *net == Full::Now {
+        return Some((Level::Bad, format!("it is full, by {}: {then}", kind.name())));
+    }
+    let used = utilisation(seen).unwrap_or(0.0);
+    let seconds = net.seconds().unwrap_or(f64::INFINITY);
+    let level = if used > lines.almost_full || seconds < lines.soon_s {
+        Level::Bad
+    } else if used > lines.filling || seconds < lines.tonight_s {
+        Level::Warn
+    } else {
+        return None;
+    };
+    Some((level, format!("{}; then {then}", filled(used > lines.filling, used, kind, net))))
+}
+
+/// How full, and how soon: what is true of both.
+fn filled(is_filled: bool, used: f64, kind: Kind, net: &Full) -> String {
+    let soon = match net {
+        Full::In(seconds) => format!("full in {} as it fills now", span(*seconds)),
+        Full::NotFilling => "not filling now".into(),
+        Full::Now | Full::Unknown(_) => String::new(),
+    };
+    match (is_filled, soon.is_empty()) {
+        (true, true) => format!("it is {} full, by {}", percent(used), kind.name()),
+        (true, false) => format!("it is {} full, by {}, {soon}", percent(used), kind.name()),
+        (false, _) => format!("it is {soon}, by {}", kind.name()),
+    }
+}
+
+/// Whether less fits than the profile asks for, where somebody asked.
+pub(super) fn short(view: &View, seen: &Seen, subject: &Subject) -> Option<(Level, String)> {
+    let hours = subject.profile.hold.hours;
+    let Full::In(seconds) = view.forecast.as_ref()?.unread else { return None };
+    let held_s = seen.stat.oldest_age_ms().unwrap_or(0) as f64 / 1_000.0;
+    let is_short = subject.is_profile_chosen && held_s + seconds < hours * 3_600.0;
+    is_short.then(|| {
+        let text = format!("it holds for {} if nobody reads; the profile asks for {hours} h", span(seconds));
+        (Level::Warn, text)
+    })
+}
+
+/// That the server, or the buffer on it, cannot be seen.
+pub(super) fn unseen(view: &View) -> Option<(Level, String)> {
+    let since_ms = view.down_since_ms?;
+    let told = span_ms(view.at_ms.saturating_sub(since_ms));
+    let why = view.not_seen().map_or("", |not| &not.why);
+    let is_loading = view.facts().and_then(|facts| facts.get("loading")).is_some_and(|state| state != "0");
+    Some(if is_loading {
+        (Level::Warn, format!("the server loads its data, for {told}, and answers nothing else: {why}"))
+    } else if view.facts().is_some() {
+        (Level::Bad, format!("the server answers, and the buffer cannot be seen, for {told}: {why}"))
+    } else {
+        (Level::Bad, format!("the server has not answered for {told}: {why}"))
+    })
+}
+
+/// That the buffer was there, and is gone.
+pub(super) fn gone(view: &View, subject: &Subject) -> Option<(Level, String)> {
+    let here_ms = view.gone_since_ms()?;
+    let text = format!(
+        "it was here until {}; now there is no buffer {} on this server: its keys were deleted, or the server came back \
+         without them",
+        moment(here_ms, view.at_ms),
+        subject.name
+    );
+    Some((Level::Bad, text))
+}
+
+/// A reason as a sentence.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
 }
 
 /// A moment as people say it, here: the day only where it is another than that of `now_ms`.
@@ -153,16 +197,4 @@ fn moment(ms: u64, now_ms: u64) -> String {
     let at = of(ms);
     let day = if at.date() == of(now_ms).date() { "" } else { "%Y-%m-%d " };
     at.strftime(&format!("{day}%H:%M %Z")).to_string()
-}
-
-/// A time as people say it: two units at the most.
-pub fn span(seconds: f64) -> String {
-    let (minutes, hours) = (seconds / 60.0, seconds / 3_600.0);
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        _ if minutes < 90.0 => format!("{minutes:.0} min"),
-        _ if hours < 48.0 => format!("{hours:.1} h"),
-        _ if hours < 24.0 * 100.0 => format!("{:.0} days", hours / 24.0),
-        _ => "over 100 days".into(),
-    }
 }

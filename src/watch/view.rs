@@ -24,6 +24,8 @@ pub const GONE: Duration = Duration::from_secs(5);
 pub struct View {
     /// What the last look saw; none before the first.
     pub last: Option<Result<Seen, NotSeen>>,
+    /// What the last look saw that saw anything, while later ones do not, and when that was.
+    kept: Option<(Seen, u64)>,
     /// When that was, by the watcher's clock.
     pub at_ms: u64,
     looked: Instant,
@@ -61,6 +63,7 @@ impl View {
     pub fn new(subject: &Subject) -> Self {
         Self {
             last: None,
+            kept: None,
             at_ms: now_ms(),
             looked: Instant::now(),
             began: Instant::now(),
@@ -84,6 +87,12 @@ impl View {
     /// What was seen, if anything was.
     pub fn seen(&self) -> Option<&Seen> {
         self.last.as_ref().filter(|_| !self.is_old())?.as_ref().ok()
+    }
+
+    /// What was seen last, now or before, and since when it is old: what is shown while nothing is seen.
+    pub fn shown(&self) -> Option<(&Seen, Option<u64>)> {
+        let kept = || self.kept.as_ref().map(|(seen, at_ms)| (seen, Some(*at_ms)));
+        self.seen().map(|seen| (seen, None)).or_else(kept)
     }
 
     /// Why nothing was.
@@ -120,14 +129,15 @@ impl View {
     }
 
     /// Takes a look in.
-    pub(super) fn take(&mut self, subject: &Subject, looked: Result<Seen, NotSeen>, heard: Heard) {
+    pub fn take(&mut self, subject: &Subject, looked: Result<Seen, NotSeen>, heard: Heard) {
+        let before_ms = self.at_ms;
         (self.at_ms, self.looked, self.heard) = (now_ms(), Instant::now(), heard);
         if let Ok(seen) = &looked {
             self.take_seen(subject, seen);
         } else {
             self.looks.1 += 1;
             self.down_since_ms.get_or_insert(self.at_ms);
-            (self.rates, self.forecast) = (Rates::default(), None);
+            // Rates and forecast stay, as old as what they are of.
         }
         let facts = match &looked {
             Ok(seen) => Some(seen.facts()),
@@ -139,12 +149,17 @@ impl View {
             self.restarts += u64::from(is_other);
             self.run_id = run_id;
         }
-        self.last = Some(looked);
+        let is_seen = looked.is_ok();
+        match self.last.replace(looked) {
+            _ if is_seen => self.kept = None,
+            Some(Ok(seen)) => self.kept = Some((seen, before_ms)),
+            _ => {}
+        }
         let mut trends = std::mem::take(&mut self.trends);
-        let now = trends.of(self);
+        let wrong = trends.of(self, subject);
         self.trends = trends;
-        self.warnings.update(self.at_ms, now);
-        self.verdict = verdict::of(self, subject);
+        self.warnings.update(self.at_ms, &wrong);
+        self.verdict = verdict::of(self, subject, &wrong);
     }
 
     fn take_seen(&mut self, subject: &Subject, seen: &Seen) {
@@ -163,17 +178,14 @@ impl View {
             unread: groups(stat).iter().filter_map(|group| group.unread_events).max(),
             ..Point::default()
         };
-        self.rates = self.history.rates(&point);
-        // Blocks tell the last minute at once; what goes out only two looks can tell.
-        self.rates.coming = self.rates.coming.or_else(|| stat.events_per_second_in());
-        (point.coming, point.going) = (self.rates.coming, self.rates.going);
+        self.rates = self.history.rates(&point, stat.events_per_second_in(), stat.quiet_ms());
+        (point.coming, point.going) = (self.rates.coming(), self.rates.going());
         self.history.keep(point);
         self.forecast = Some(Forecast::of(&seen.limits, self.rates, subject.profile.rates.peak));
     }
 }
 
-/// Events held, of those held when the first limit is met. A buffer that holds none has no weight for one yet, and takes
-/// nothing of any limit.
+/// Events held, of those held when the first limit is met.
 pub fn utilisation(seen: &Seen) -> Option<f64> {
     let (held, at) = (seen.stat.events()?, seen.limits.events_at_limit()?);
     (at > 0).then(|| held as f64 / at as f64)

@@ -2,17 +2,18 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::verdict::{ALMOST_FULL, FILLING, Level, span};
-use super::view::{GONE, View, groups, utilisation};
+use super::Subject;
+use super::figures::{self, percent, span_ms};
+use super::thresholds::Thresholds;
+use super::verdict::{self, Level};
+use super::view::{GONE, Group, View, groups};
 use crate::buffer::entry::Id;
 use crate::buffer::fates::{Fates, State};
 use crate::buffer::hear::WRITERS_MAX;
+use crate::buffer::limit::{Bound, Kind};
 
 /// Warnings that are kept.
 const KEPT: usize = 20;
-
-/// A group that has been behind for longer than that, and was given nothing meanwhile, has stopped.
-pub const STOPPED_MS: u64 = 60_000;
 
 /// Something wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub struct Warnings {
 }
 
 /// Something wrong at one look: what it is, how bad, and the sentence.
-type Wrong = (String, Level, String);
+pub(super) type Wrong = (String, Level, String);
 
 impl Warnings {
     /// Newest first.
@@ -49,17 +50,26 @@ impl Warnings {
         self.all.iter().filter(|warning| warning.ended_ms.is_none())
     }
 
-    pub(super) fn update(&mut self, at_ms: u64, wrong: Vec<Wrong>) {
+    pub(super) fn update(&mut self, at_ms: u64, wrong: &[Wrong]) {
         for old in self.all.iter_mut().filter(|old| old.ended_ms.is_none()) {
             if !wrong.iter().any(|(id, ..)| *id == old.id) {
                 old.ended_ms = Some(at_ms);
             }
         }
+        // The worst last, so that it stands on top.
+        let mut wrong: Vec<&Wrong> = wrong.iter().rev().collect();
+        wrong.sort_by_key(|(_, level, _)| *level);
         for (id, level, text) in wrong {
-            match self.all.iter_mut().find(|old| old.ended_ms.is_none() && old.id == id) {
+            match self.all.iter_mut().find(|old| old.ended_ms.is_none() && old.id == *id) {
                 // The figures in it move.
-                Some(old) => (old.level, old.text) = (level, text),
-                None => self.all.push_front(Warning { id, level, text, at_ms, ended_ms: None }),
+                Some(old) => (old.level, old.text) = (*level, text.clone()),
+                None => self.all.push_front(Warning {
+                    id: id.clone(),
+                    level: *level,
+                    text: text.clone(),
+                    at_ms,
+                    ended_ms: None,
+                }),
             }
         }
         self.all.truncate(KEPT);
@@ -69,9 +79,17 @@ impl Warnings {
 /// What only more than one look can tell.
 #[derive(Debug, Default)]
 pub(super) struct Trends {
-    /// Where each group stands, and since when.
-    groups: HashMap<String, (Vec<Option<Id>>, u64)>,
+    groups: HashMap<String, Stands>,
     counters: HashMap<&'static str, Moved>,
+}
+
+/// Where a group stands, and since when.
+#[derive(Debug, Default)]
+struct Stands {
+    given: Vec<Option<Id>>,
+    since_ms: u64,
+    /// Since when events wait for it besides: one that has all may well stand still.
+    waiting_ms: u64,
 }
 
 /// A count, and when it last moved.
@@ -86,8 +104,8 @@ struct Moved {
 /// How long a counter's move is told.
 const TOLD_MS: u64 = 300_000;
 
-/// A buffer to which nothing was appended for longer than that has lost its writer, or its source.
-const IDLE_MS: u64 = 120_000;
+/// One that nothing was appended to for longer than that has a writer that is gone for good.
+const DAY_MS: u64 = 86_400_000;
 
 /// Counters of the server that should not move, and what it means when they do.
 const STILL: [(&str, Level, &str); 3] = [
@@ -97,11 +115,10 @@ const STILL: [(&str, Level, &str); 3] = [
 ];
 
 /// States of the server that should be so, and what it means when they are not.
-const STATES: [(&str, &str, Level, &str); 4] = [
+const STATES: [(&str, &str, Level, &str); 3] = [
     ("aof_last_write_status", "ok", Level::Bad, "the append-only log cannot be written: writes are refused"),
     ("aof_last_bgrewrite_status", "ok", Level::Bad, "the last rewrite of the append-only log failed"),
     ("rdb_last_bgsave_status", "ok", Level::Warn, "the last snapshot failed"),
-    ("loading", "0", Level::Warn, "the server is loading its data"),
 ];
 
 impl Moved {
@@ -121,32 +138,38 @@ impl Moved {
 }
 
 impl Trends {
-    /// What is wrong at a look.
-    pub(super) fn of(&mut self, view: &View) -> Vec<Wrong> {
-        let mut wrong = self.server(view);
-        wrong.extend(self.groups(view));
-        wrong.extend(self.idle(view));
+    /// What is wrong at a look; of what is equally bad, first what hangs on least.
+    pub(super) fn of(&mut self, view: &View, subject: &Subject) -> Vec<Wrong> {
+        let lines = Thresholds::of(&subject.profile);
+        let mut wrong: Vec<Wrong> = Vec::new();
+        let mut say = |id: &str, found: Option<(Level, String)>| {
+            wrong.extend(found.map(|(level, text)| (id.to_owned(), level, text)));
+        };
+        say("down", verdict::unseen(view));
+        say("gone", verdict::gone(view, subject));
+        if let Some(seen) = view.seen() {
+            say("room", verdict::room(view, seen, &lines));
+            say("short", verdict::short(view, seen, subject));
+        }
+        wrong.extend(damaged(view));
         wrong.extend(self.setback(view));
-        wrong.extend(writers(view));
         wrong.extend(self.fates(view));
-        wrong.extend(filled(view));
-        // The worst first, and it stands on top of the list.
-        wrong.sort_by_key(|(_, level, _)| *level);
+        wrong.extend(self.server(view));
+        wrong.extend(writers(view));
+        wrong.extend(self.idle(view, &lines));
+        wrong.extend(self.groups(view, &lines));
+        wrong.extend(ages(view, &lines));
+        wrong.extend(near(view, &lines));
         wrong
     }
 
     /// Milliseconds since a group was last given something, as far as the watch has seen it.
     pub(super) fn still_ms(&self, group: &str, at_ms: u64) -> Option<u64> {
-        Some(at_ms.saturating_sub(self.groups.get(group)?.1))
+        Some(at_ms.saturating_sub(self.groups.get(group)?.since_ms))
     }
 
     fn server(&mut self, view: &View) -> Vec<Wrong> {
         let mut wrong = Vec::new();
-        if let Some(since_ms) = view.down_since_ms {
-            let why = view.not_seen().map_or("", |not| &not.why);
-            let seconds = view.at_ms.saturating_sub(since_ms) as f64 / 1_000.0;
-            wrong.push(("down".into(), Level::Bad, format!("no look for {}: {why}", span(seconds))));
-        }
         let Some(facts) = view.facts() else { return wrong };
         for (name, right, level, text) in STATES {
             if facts.get(name).is_some_and(|state| state != right) {
@@ -156,7 +179,11 @@ impl Trends {
         for (name, level, text) in STILL {
             let Some(count) = facts.number(name) else { continue };
             if Moved::note(&mut self.counters, name, count, view.at_ms).has_grown(view.at_ms) {
-                wrong.push((name.into(), level, format!("{text} ({count} since it started)")));
+                wrong.push((
+                    name.into(),
+                    level,
+                    format!("{text} ({} since it started)", figures::count(count)),
+                ));
             }
         }
         if Moved::note(&mut self.counters, "restarts", view.restarts, view.at_ms).has_grown(view.at_ms) {
@@ -165,37 +192,35 @@ impl Trends {
         wrong
     }
 
-    fn groups(&mut self, view: &View) -> Vec<Wrong> {
+    fn groups(&mut self, view: &View, lines: &Thresholds) -> Vec<Wrong> {
         let Some(seen) = view.seen() else { return Vec::new() };
         let groups = groups(&seen.stat);
         self.groups.retain(|name, _| groups.iter().any(|group| group.name == *name));
         let mut wrong = Vec::new();
         for group in groups {
-            let Some(unread) = group.unread_events else { continue };
+            let began = Stands { since_ms: view.at_ms, waiting_ms: view.at_ms, ..Stands::default() };
+            let stands = self.groups.entry(group.name.clone()).or_insert(began);
             // Not events appended less those unread: a look reads these one after the other, while more come in.
-            let stands = self.groups.entry(group.name.clone()).or_insert((Vec::new(), view.at_ms));
-            if stands.0 != group.given {
-                *stands = (group.given, view.at_ms);
+            if stands.given != group.given {
+                (stands.given, stands.since_ms) = (group.given.clone(), view.at_ms);
             }
-            let still_ms = view.at_ms.saturating_sub(stands.1);
-            if unread > 0 && still_ms >= STOPPED_MS && group.behind_ms >= Some(STOPPED_MS) {
-                let name = &group.name;
-                let told = span(still_ms as f64 / 1_000.0);
-                let text = format!("group {name} was given nothing for {told}; {unread} events wait for it");
-                wrong.push((format!("stopped {name}"), Level::Warn, text));
+            if stands.since_ms == view.at_ms || group.unread_events == Some(0) {
+                stands.waiting_ms = view.at_ms;
             }
+            let waited_ms = view.at_ms.saturating_sub(stands.waiting_ms);
+            wrong.extend(late(&group, waited_ms, lines));
         }
         wrong
     }
 
-    /// Whether nothing comes in.
-    fn idle(&mut self, view: &View) -> Option<Wrong> {
+    /// Whether nothing comes in. A buffer that this watch never saw grow may have been left for good.
+    fn idle(&mut self, view: &View, lines: &Thresholds) -> Option<Wrong> {
         let appended = view.seen()?.stat.total()?;
         let moved = Moved::note(&mut self.counters, "appended", appended, view.at_ms);
         let still_ms = view.at_ms.saturating_sub(moved.at_ms);
-        (appended > 0 && still_ms >= IDLE_MS).then(|| {
-            let text = format!("nothing was appended for {}", span(still_ms as f64 / 1_000.0));
-            ("idle".into(), Level::Warn, text)
+        (appended > 0 && exceeds(still_ms, lines.idle_s)).then(|| {
+            let level = if moved.from.is_some() && still_ms < DAY_MS { Level::Bad } else { Level::Warn };
+            ("idle".into(), level, format!("nothing was appended for {}", span_ms(still_ms)))
         })
     }
 
@@ -221,13 +246,14 @@ impl Trends {
         let forgotten = view.heard.forgotten;
         if Moved::note(&mut self.counters, "forgotten", forgotten, view.at_ms).has_grown(view.at_ms) {
             let text = format!(
-                "more writers than {WRITERS_MAX} speak at once: some of what becomes of their events is not counted"
+                "more writers than {} speak at once: some of what becomes of their events is not counted",
+                figures::count(WRITERS_MAX as u64)
             );
             wrong.push(("forgotten".into(), Level::Warn, text));
         }
         for (name, count, what) in counts {
             if Moved::note(&mut self.counters, name, count, view.at_ms).has_grown(view.at_ms) {
-                wrong.push((name.into(), Level::Bad, format!("{count} events {what}")));
+                wrong.push((name.into(), Level::Bad, format!("{} events {what}", figures::count(count))));
             }
         }
         wrong
@@ -257,17 +283,82 @@ fn writers(view: &View) -> Vec<Wrong> {
     wrong
 }
 
-/// How full it is, and what is damaged.
-fn filled(view: &View) -> Vec<Wrong> {
-    let Some(seen) = view.seen() else { return Vec::new() };
+/// Blocks that cannot be read.
+fn damaged(view: &View) -> Vec<Wrong> {
+    let lanes = view.seen().map_or(&[][..], |seen| &seen.stat.lanes);
+    let damaged = lanes.iter().filter(|lane| !lane.damaged.is_empty());
+    damaged
+        .map(|lane| {
+            let text = format!("lane {}: a block at one of its ends cannot be read", lane.lane);
+            (format!("damaged {}", lane.lane), Level::Bad, text)
+        })
+        .collect()
+}
+
+/// Whether a group has stopped, or is too slow.
+fn late(group: &Group, waited_ms: u64, lines: &Thresholds) -> Option<Wrong> {
+    let name = &group.name;
+    let unread = group.unread_events.unwrap_or(0);
+    let (id, level, text) = if unread > 0 && exceeds(waited_ms, lines.stopped_s) {
+        let (waited, unread) = (span_ms(waited_ms), figures::count(unread));
+        let text = format!("group {name} was given nothing for {waited}; {unread} events are waiting");
+        ("stopped", Level::Bad, text)
+    } else if let Some(age_ms) = group.pending_age_ms.filter(|age_ms| exceeds(*age_ms, lines.pending_s)) {
+        let text =
+            format!("group {name} has not acknowledged a block that it was given {} ago", span_ms(age_ms));
+        ("stopped", Level::Bad, text)
+    } else if let Some(behind_ms) = group.behind_ms.filter(|behind_ms| exceeds(*behind_ms, lines.behind_s)) {
+        ("behind", Level::Warn, format!("group {name} is {} behind", span_ms(behind_ms)))
+    } else {
+        return None;
+    };
+    Some((format!("{id} {name}"), level, text))
+}
+
+/// Events that are older than the buffer is made for, and ages that nobody can tell.
+fn ages(view: &View, lines: &Thresholds) -> Vec<Wrong> {
     let mut wrong = Vec::new();
-    if let Some(used) = utilisation(seen).filter(|used| *used >= FILLING) {
-        let level = if used >= ALMOST_FULL { Level::Bad } else { Level::Warn };
-        wrong.push(("filled".into(), level, format!("{:.0} % of what it can hold is held", used * 100.0)));
+    let Some(seen) = view.seen() else { return wrong };
+    // Not that of all lanes together: one that cannot tell does not make another one young.
+    let oldest_ms = seen.stat.lanes.iter().filter_map(|lane| lane.oldest_age_ms).max();
+    if let Some(oldest_ms) = oldest_ms.filter(|oldest_ms| exceeds(*oldest_ms, lines.held_s)) {
+        let text = format!("the oldest event is {} old: more than the profile asks for", span_ms(oldest_ms));
+        wrong.push(("old".into(), Level::Warn, text));
     }
-    for lane in seen.stat.lanes.iter().filter(|lane| !lane.damaged.is_empty()) {
-        let text = format!("lane {}: a block at one of its ends cannot be read", lane.lane);
-        wrong.push((format!("damaged {}", lane.lane), Level::Bad, text));
+    if let Some(ahead_ms) = seen.stat.ids_ahead_ms().filter(|ahead_ms| *ahead_ms > 0) {
+        let text = format!(
+            "ages are unknown: ids of blocks lie {} in the future, by a server's clock that was ahead",
+            span_ms(ahead_ms)
+        );
+        wrong.push(("ahead".into(), Level::Warn, text));
     }
     wrong
+}
+
+/// Limits of the server's own that are near.
+fn near(view: &View, lines: &Thresholds) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    let Some(seen) = view.seen() else { return wrong };
+    let number = |name: &str| seen.facts().number(name).map(|number| number as f64);
+    let connected = number("connected_clients").zip(number("maxclients").filter(|most| *most > 0.0));
+    if let Some(share) = connected.map(|(here, most)| here / most).filter(|share| *share > lines.connections)
+    {
+        let text = format!("{} of maxclients are connected", percent(share));
+        wrong.push(("connections".into(), Level::Warn, text));
+    }
+    let disk = seen.limits.all.iter().find_map(|(kind, bound)| match bound {
+        Bound::At(room) if *kind == Kind::Disk => room.ratio(),
+        _ => None,
+    });
+    if let Some(share) = disk.filter(|share| *share > lines.disk) {
+        let text =
+            format!("the append-only log and its next rewrite take {} of the disk's room", percent(share));
+        wrong.push(("disk".into(), Level::Warn, text));
+    }
+    wrong
+}
+
+/// Whether so long is beyond a line.
+fn exceeds(ms: u64, line_s: f64) -> bool {
+    ms as f64 / 1_000.0 > line_s
 }

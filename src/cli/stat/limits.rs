@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{UNKNOWN, age, bytes, or_unknown, span};
-use crate::buffer::connect::Address;
+use super::{UNKNOWN, bytes, count, or_unknown, percent, rate, span, span_ms};
 use crate::buffer::limit::{Bound, Full, Kind, Limits};
 use crate::buffer::stat::Stat as Look;
-use crate::host;
+use crate::watch::Subject;
+use crate::watch::forecast::{Forecast, Rates};
+use crate::watch::look::Seen;
+use crate::watch::view::View;
 
 /// Columns of a terminal that nobody is surprised by.
 pub(super) const WIDTH: usize = 80;
@@ -14,35 +16,19 @@ pub(super) const WIDTH: usize = 80;
 /// What is said where no limit is known.
 const NO_LIMIT: &str = "unknown: see the limits below";
 
-/// How fast a buffer fills, and from how far back that is told.
-pub(super) struct Rate {
-    pub(super) per_second: f64,
-    pub(super) span_ms: u64,
-}
-
 /// What is said of a buffer's limits.
 pub(super) struct Standing<'a> {
     now: &'a Look,
-    limits: Limits,
-    today: Option<Rate>,
+    limits: &'a Limits,
+    rates: Rates,
+    forecast: Option<&'a Forecast>,
     peak: f64,
 }
 
 impl<'a> Standing<'a> {
-    pub(super) fn of(address: &Address, now: &'a Look, today: Option<Rate>, peak: f64) -> Self {
-        Self::with(now, Limits::of(&now.measured(host::machine_of(address, now))), today, peak)
-    }
-
-    /// The same with limits that are known already.
-    pub(super) fn with(now: &'a Look, limits: Limits, today: Option<Rate>, peak: f64) -> Self {
-        Self { now, limits, today, peak }
-    }
-
-    fn full_today(&self) -> Full {
-        match &self.today {
-            Some(rate) => self.limits.full(rate.per_second),
-            None => Full::Unknown("how fast it fills is unknown".into()),
-        }
+    pub(super) fn of(view: &'a View, seen: &'a Seen, subject: &Subject) -> Self {
+        let (rates, forecast) = (view.rates, view.forecast.as_ref());
+        Self { now: &seen.stat, limits: &seen.limits, rates, forecast, peak: subject.profile.rates.peak }
     }
 
     /// What happens where a limit is met.
@@ -50,48 +36,56 @@ impl<'a> Standing<'a> {
         kind.then(self.now.facts.get("maxmemory_policy").unwrap_or(UNKNOWN))
     }
 
-    /// Milliseconds of events held, and those that there is room for at today's rate.
+    /// Milliseconds of events held, and those that there is room for at the rate of the moment.
     fn hours_ms(&self) -> (Option<u64>, Option<u64>) {
         let held = self.now.oldest_age_ms();
-        let possible = held.zip(self.full_today().seconds());
+        let possible = held.zip(self.forecast.and_then(|forecast| forecast.unread.seconds()));
         (held, possible.map(|(held, seconds)| held.saturating_add((seconds * 1_000.0) as u64)))
     }
 
     /// Labels and values of the lines that say when it is full.
-    pub(super) fn lines(&self) -> [(&'static str, String); 4] {
+    pub(super) fn lines(&self) -> [(&'static str, String); 5] {
         let (at, filled) = match (self.limits.first(), self.limits.events_at_limit()) {
-            (Some((kind, room)), Some(events)) => (
-                format!("{events} events, by {}: {}", kind.name(), self.then(kind)),
-                format!(
-                    "{} of events, {} of {}, {} of {}",
-                    percent(share(self.now.events(), Some(events))),
-                    bytes(room.used_bytes),
-                    bytes(room.limit_bytes),
-                    or_unknown(self.hours_ms().0, age),
-                    or_unknown(self.hours_ms().1, |ms| span(ms as f64 / 1_000.0)),
-                ),
-            ),
+            (Some((kind, room)), Some(events)) => {
+                let held = or_unknown(share(self.now.events(), Some(events)), percent);
+                let memory = format!("{} of {}", bytes(room.used_bytes), bytes(room.limit_bytes));
+                let hours = match self.hours_ms() {
+                    (Some(held), Some(possible)) => format!(", {} of {}", span_ms(held), span_ms(possible)),
+                    _ => String::new(),
+                };
+                (
+                    format!("{} events, by {}: {}", count(events), kind.name(), self.then(kind)),
+                    format!("{held} of events, {memory}{hours}"),
+                )
+            }
             (Some((kind, _)), None) => {
                 (format!("unknown: a damaged block hides the count; by {}", kind.name()), UNKNOWN.into())
             }
             (None, _) => (NO_LIMIT.into(), UNKNOWN.into()),
         };
-        let from = self.today.as_ref().map_or(String::new(), |rate| {
-            format!(" at {:.0} events/s (mean of {})", rate.per_second, age(rate.span_ms))
-        });
+        let at_rate = |rate_of: Option<f64>| {
+            rate_of.map_or(String::new(), |per_second| format!(" at {} events/s", rate(per_second)))
+        };
+        let net = self.rates.coming().zip(self.rates.going()).map(|(coming, going)| coming - going);
+        let time = |of: fn(&Forecast) -> &Full, at: &str, never: &str| {
+            self.forecast.map_or_else(|| UNKNOWN.into(), |forecast| self.time(of(forecast), at, never))
+        };
+        let unread = format!("{}, if nobody reads", at_rate(self.rates.coming()));
+        let peak = format!(" at {} events/s, if nobody reads", rate(self.peak));
         [
             ("full at", at),
             ("filled", filled),
-            ("full in", self.time(&self.full_today(), &from)),
-            ("at peak", self.time(&self.limits.full(self.peak), &format!(" at {} events/s", self.peak))),
+            ("full in", time(|of| &of.unread, &unread, "never: nothing comes in")),
+            ("as now", time(|of| &of.net, &format!("{}, in less out", at_rate(net)), "not filling")),
+            ("at peak", time(|of| &of.peak, &peak, "never")),
         ]
     }
 
-    fn time(&self, full: &Full, at: &str) -> String {
+    fn time(&self, full: &Full, at: &str, never: &str) -> String {
         match full {
-            Full::In(seconds) => format!("{}{at}, if nothing is read", span(*seconds)),
+            Full::In(seconds) => format!("{}{at}", span(*seconds)),
             Full::Now => "now: the limit is met".into(),
-            Full::NotFilling => "never, as long as nothing comes in".into(),
+            Full::NotFilling => never.into(),
             // Why each is unknown is told limit by limit.
             Full::Unknown(_) if self.limits.first().is_none() => NO_LIMIT.into(),
             Full::Unknown(why) => format!("unknown: {why}"),
@@ -112,7 +106,7 @@ impl<'a> Standing<'a> {
                     "{} of {}{with}, room for {} events",
                     bytes(room.used_bytes),
                     bytes(room.limit_bytes),
-                    room.events
+                    count(room.events)
                 ),
                 Bound::Absent(why) => format!("none: {why}"),
                 Bound::Unknown(why) => format!("unknown: {why}"),
@@ -130,15 +124,17 @@ impl<'a> Standing<'a> {
     pub(super) fn json(&self) -> Vec<(&'static str, Value)> {
         let (first, at) = (self.limits.first(), self.limits.events_at_limit());
         let room = first.map(|(_, room)| room);
-        let (today, peak) = (self.full_today(), self.limits.full(self.peak));
+        let unknown = Full::Unknown("there was no look".into());
+        let of = |of: fn(&Forecast) -> &Full| self.forecast.map_or(&unknown, of);
+        let (unread, net, peak) = (of(|of| &of.unread), of(|of| &of.net), of(|of| &of.peak));
         let (held_ms, possible_ms) = self.hours_ms();
         let hours = |ms: Option<u64>| ms.map(|ms| ms as f64 / 3_600_000.0);
         vec![
             ("oldest_age_ms", json!(held_ms)),
-            ("events_per_second_today", json!(self.today.as_ref().map(|rate| rate.per_second))),
-            ("today_span_ms", json!(self.today.as_ref().map(|rate| rate.span_ms))),
-            ("seconds_to_full", json!(today.seconds())),
-            ("seconds_to_full_why", json!(today.why_not())),
+            ("seconds_to_full", json!(unread.seconds())),
+            ("seconds_to_full_why", json!(unread.why_not())),
+            ("seconds_to_full_net", json!(net.seconds())),
+            ("seconds_to_full_net_why", json!(net.why_not())),
             ("seconds_to_full_at_peak", json!(peak.seconds())),
             ("seconds_to_full_at_peak_why", json!(peak.why_not())),
             ("limit", json!(first.map(|(kind, _)| kind.name()))),
@@ -174,8 +170,4 @@ fn one((kind, bound): &(Kind, Bound)) -> Value {
 
 fn share(part: Option<u64>, whole: Option<u64>) -> Option<f64> {
     part.zip(whole.filter(|whole| *whole > 0)).map(|(part, whole)| part as f64 / whole as f64)
-}
-
-fn percent(share: Option<f64>) -> String {
-    or_unknown(share, |share| format!("{:.1} %", share * 100.0))
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::{Rates, Standing, WIDTH, as_text};
+use super::{WIDTH, as_text};
 use crate::cli::append::stop_on_signal;
 use crate::cli::{Global, say};
 use crate::exit;
+use crate::watch::figures::span_ms;
 use crate::watch::view::View;
 use crate::watch::{Subject, Watch, json};
 
@@ -75,24 +76,28 @@ fn fitting(text: &str, columns: usize, rows: usize) -> String {
     format!("{}\n… {more} more lines: in a larger window, or by `forebay stat`\n", kept.join("\n"))
 }
 
-/// The verdict, its reasons, and what `forebay stat` shows.
-fn shown(view: &View, subject: &Subject) -> String {
+/// The verdict, its reasons, and the figures behind it; where those are old, since when.
+pub(super) fn shown(view: &View, subject: &Subject) -> String {
     let verdict = &view.verdict;
-    let mut text = format!("{}  {}\n", verdict.level.name().to_uppercase(), verdict.text);
+    let word = verdict.level.name().to_uppercase();
+    let indented = |first: &str, rest: &str, text: &str| {
+        let options = textwrap::Options::new(WIDTH).initial_indent(first).subsequent_indent(rest);
+        textwrap::fill(text, options) + "\n"
+    };
+    let mut text = indented("", "", &format!("{word}  {}", verdict.text));
     for why in &verdict.why {
-        let options = textwrap::Options::new(WIDTH).initial_indent("  - ").subsequent_indent("    ");
-        text.push_str(&textwrap::fill(why, options));
-        text.push('\n');
+        text.push_str(&indented("  - ", "    ", why));
     }
-    let Some(seen) = view.seen() else { return text };
-    let rates = Rates { coming: view.rates.coming, going: view.rates.going };
-    let now = &seen.stat;
-    if now.lanes.is_empty() {
+    let Some((seen, old_since_ms)) = view.shown() else { return text };
+    if seen.stat.lanes.is_empty() {
         return text;
     }
-    let standing = Standing::with(now, seen.limits.clone(), rates.today(now), subject.profile.rates.peak);
     text.push('\n');
-    text.push_str(&as_text(&subject.name.to_string(), now, &rates, &standing));
+    if let Some(since_ms) = old_since_ms {
+        let age = span_ms(view.at_ms.saturating_sub(since_ms));
+        text.push_str(&indented("", "", &format!("These figures are {age} old; nothing newer is known.")));
+    }
+    text.push_str(&as_text(view, seen, subject));
     text
 }
 

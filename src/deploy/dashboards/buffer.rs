@@ -9,7 +9,14 @@ pub(super) const DASHBOARD: Dashboard = Dashboard {
     panels: &PANELS,
 };
 
-const PANELS: [Panel; 26] = [
+const PANELS: [Panel; 27] = [
+    Panel {
+        title: "Verdict",
+        about: "What the watch's page says: 0 it holds, 1 unknown, 2 look today, 3 act now. The page has the reasons.",
+        look: Look::Figure,
+        unit: "none",
+        asks: &[ask("max(forebay_buffer_verdict{@buffer})", "verdict")],
+    },
     Panel {
         title: "Time to full",
         about: "At the rate it fills now, until the first limit is met. Infinite while it does not fill.",
@@ -19,7 +26,7 @@ const PANELS: [Panel; 26] = [
     },
     Panel {
         title: "If nobody reads",
-        about: "Time to full at today's rate in, with no reader.",
+        about: "Time to full at the rate in of the last minute, with no reader.",
         look: Look::Figure,
         unit: "s",
         asks: &[ask(r#"min(forebay_buffer_full_seconds{@buffer,rate="in"})"#, "no reader")],
@@ -34,10 +41,14 @@ const PANELS: [Panel; 26] = [
     },
     Panel {
         title: "Oldest event",
-        about: "Age of the oldest block held. It stays below the hours of the profile.",
+        about: "Age of the oldest block held. It stays below the hours of the profile. Where ids of blocks lie in the \
+                future, how far: ages are unknown until then.",
         look: Look::Figure,
         unit: "s",
-        asks: &[ask("max(forebay_buffer_oldest_age_seconds{@buffer})", "oldest")],
+        asks: &[
+            ask("max(forebay_buffer_oldest_age_seconds{@buffer})", "oldest"),
+            may_lack("max(forebay_buffer_ids_ahead_seconds{@buffer}) > 0", "ids in the future"),
+        ],
     },
     Panel {
         title: "Events held",

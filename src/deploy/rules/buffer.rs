@@ -5,12 +5,12 @@ use super::Severity::{Critical, Warning};
 
 const BUFFER: &[&str] = &["buffer"];
 
-pub(super) const ROWS: [Row; 15] = [
+pub(super) const ROWS: [Row; 16] = [
     Row {
         name: "ForebayBufferFilling",
         severity: Warning,
         per: BUFFER,
-        expr: "forebay_buffer_utilisation_ratio > 0.85",
+        expr: "forebay_buffer_utilisation_ratio > <filling>",
         hold: 120,
         summary: "Buffer {{ $labels.buffer }} is {{ $value | humanizePercentage }} full",
         description: "Look which group is behind: forebay stat. If all readers keep up, raise the limit that \
@@ -21,7 +21,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "ForebayBufferAlmostFull",
         severity: Critical,
         per: BUFFER,
-        expr: "forebay_buffer_utilisation_ratio > 0.95",
+        expr: "forebay_buffer_utilisation_ratio > <almost full>",
         hold: 60,
         summary: "Buffer {{ $labels.buffer }} is {{ $value | humanizePercentage }} full: next, writes are \
                   refused or events dropped",
@@ -55,12 +55,26 @@ pub(super) const ROWS: [Row; 15] = [
         name: "ForebayEventsTooOld",
         severity: Warning,
         per: BUFFER,
-        expr: "forebay_buffer_oldest_age_seconds > <held>",
+        // By lane: one whose ages are unknown does not make another one young.
+        expr: "max without (lane) (forebay_lane_oldest_age_seconds) > <held>",
         hold: 300,
         summary: "The oldest event in buffer {{ $labels.buffer }} is {{ $value | humanizeDuration }} old: \
                   more than it is made to hold",
         description: "Some group has not acknowledged it: forebay stat shows which. A group that nobody \
                       reads any more keeps everything: delete it.",
+        implies: &[],
+    },
+    // Of a clock that was ahead and is mended: for as long as it was ahead, the rules above and below cannot fire.
+    Row {
+        name: "ForebayAgesUnknown",
+        severity: Warning,
+        per: BUFFER,
+        expr: "forebay_buffer_ids_ahead_seconds > 0",
+        hold: 60,
+        summary: "Ages in buffer {{ $labels.buffer }} are unknown: ids of blocks lie {{ $value | humanizeDuration }} \
+                  in the future",
+        description: "Look at the clock of the server's machine: timedatectl. Until then ForebayEventsTooOld and \
+                      ForebayReaderBehind cannot fire; see `forebay stat` for what is unread.",
         implies: &[],
     },
     Row {
@@ -80,7 +94,7 @@ pub(super) const ROWS: [Row; 15] = [
         name: "ForebayReaderStopped",
         severity: Critical,
         per: &["buffer", "group"],
-        expr: "max without (lane) (forebay_group_pending_age_seconds) > 120\n\
+        expr: "max without (lane) (forebay_group_pending_age_seconds) > <pending>\n\
                or (forebay_group_still_seconds > <stopped>\n  \
                and on (job, instance, buffer, group) sum without (lane) (forebay_group_unread_events) > 0)",
         hold: 60,

@@ -126,7 +126,7 @@ pub(super) const ROWS: [Row; 13] = [
         name: "ForebayConnectionsNearLimit",
         severity: Warning,
         per: &[],
-        expr: "forebay_server_connected_clients / forebay_server_max_clients > 0.8",
+        expr: "forebay_server_connected_clients / forebay_server_max_clients > <connections>",
         hold: 120,
         summary: "{{ $labels.instance }}: {{ $value | humanizePercentage }} of maxclients are connected",
         description: "redis-cli CLIENT LIST: who has so many? Then raise maxclients.",
@@ -151,7 +151,7 @@ pub(super) const ROWS: [Row; 13] = [
         severity: Warning,
         per: &["buffer"],
         expr: "forebay_buffer_limit_used_bytes{limit=\"disk\"}\n  \
-               / forebay_buffer_limit_bytes{limit=\"disk\"} > 0.9",
+               / forebay_buffer_limit_bytes{limit=\"disk\"} > <disk>",
         hold: 300,
         summary: "{{ $labels.instance }}: the append-only log and its next rewrite take {{ $value | \
                   humanizePercentage }} of the disk's room",

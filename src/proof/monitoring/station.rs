@@ -109,6 +109,7 @@ impl Station {
             address: front.clone(),
             name: name.clone(),
             profile: on.profile.clone(),
+            is_profile_chosen: true,
             every: EVERY,
         };
         let watching = watch_at(&subject, (Ipv4Addr::LOCALHOST, 0).into())?;

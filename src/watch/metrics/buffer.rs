@@ -1,6 +1,7 @@
 //! The buffer's own figures: all lanes, each lane, each group.
 
 use super::super::ever::Counts;
+use super::super::forecast::Rates;
 use super::super::look::Seen;
 use super::super::view::{View, utilisation};
 use super::{Labels, Sheet};
@@ -23,6 +24,7 @@ fn seconds(ms: u64) -> f64 {
 fn all(sheet: &mut Sheet, view: &View) {
     let seen = view.seen();
     let stat = seen.map(|seen| &seen.stat);
+    let rates = seen.map_or_else(Rates::default, |_| view.rates);
     let held = stat.filter(|stat| !stat.lanes.is_empty());
     let figures = [
         (
@@ -38,8 +40,13 @@ fn all(sheet: &mut Sheet, view: &View) {
         ),
         (
             "oldest_age_seconds",
-            "Seconds since the oldest block held was stored; absent where none is held",
+            "Seconds since the oldest block held was stored; absent where none is held, or ids lie in the future",
             held.and_then(|stat| stat.oldest_age_ms().map(seconds)),
+        ),
+        (
+            "ids_ahead_seconds",
+            "How far ids of blocks lie in the future, by a server's clock that was ahead; ages are unknown while they do",
+            held.and_then(|stat| stat.ids_ahead_ms().map(seconds)),
         ),
         (
             "utilisation_ratio",
@@ -49,15 +56,21 @@ fn all(sheet: &mut Sheet, view: &View) {
         (
             "events_at_limit",
             "Events held when the first limit is met",
-            seen.and_then(|seen| Some(seen.limits.events_at_limit()? as f64)),
+            seen.filter(|seen| is_written(seen)).and_then(|seen| Some(seen.limits.events_at_limit()? as f64)),
         ),
-        ("in_events_per_second", "Events that came in a second, over the last minute", view.rates.coming),
-        ("out_events_per_second", "Events that were let go a second, over the last minute", view.rates.going),
+        ("in_events_per_second", "Events that came in a second, over the last minute", rates.coming()),
+        ("out_events_per_second", "Events that were let go a second, over the last minute", rates.going()),
     ];
     for (name, help, value) in figures {
         let values = vec![(sheet.labels(&[]), value)];
         sheet.gauges(&format!("buffer_{name}"), help, values);
     }
+    let values = vec![(sheet.labels(&[]), view.last.as_ref().map(|_| f64::from(view.verdict.level.rank())))];
+    sheet.gauges(
+        "buffer_verdict",
+        "What the page says: 0 good, 1 unknown, 2 somebody should look today, 3 somebody should act now",
+        values,
+    );
     // From the first scrape on, so that the first setback is growth.
     let values = vec![(sheet.labels(&[]), Some(view.ever.setbacks as f64))];
     sheet.counters(

@@ -73,8 +73,10 @@ export function load(history) {
 export function append(stat) {
   if (stat.at_ms <= (columns.at_ms.at(-1) ?? 0)) return false;
   const unread = (stat.groups ?? []).map((group) => group.unread_events).filter((events) => events !== null);
+  // What was seen before is no look of now.
+  const isOld = typeof stat.old_since_ms === 'number';
   const more = { used_ratio: stat.full?.utilisation, unread: unread.length > 0 ? Math.max(...unread) : null };
-  push(columns, stat.at_ms, (name) => (name in more ? more[name] : stat[name]));
+  push(columns, stat.at_ms, (name) => (isOld ? null : name in more ? more[name] : stat[name]));
   const old = columns.at_ms.findIndex((ms) => ms >= stat.at_ms - HOUR_MS);
   if (old > 0) for (const column of Object.values(columns)) column.splice(0, old);
   if (!document.hidden) draw();

@@ -33,7 +33,7 @@ export function percent(ratio) {
   return ratio > 0 && ratio < 0.0005 ? '< 0.1 %' : `${fixed(ratio * 100, 1)} %`;
 }
 
-// A time as the verdict says it (`span` in verdict.rs), so that both agree.
+// A time as the verdict says it (`span` in figures.rs), so that both agree.
 export function span(seconds) {
   if (!isKnown(seconds)) return NONE;
   const [minutes, hours] = [seconds / 60, seconds / 3600];
@@ -81,19 +81,10 @@ const LEVELS = {
 // A level's sign and word; one that is not known here is shown as unknown.
 export const level = (name) => (Object.hasOwn(LEVELS, name) ? LEVELS[name] : LEVELS.unknown);
 
-// Full within that is said before all else; as in verdict.rs.
-const TONIGHT_S = 14_400;
-
-// The verdict in a few words, for a title: of a reason, its first part.
-export function brief(stat) {
-  const { verdict, server, full } = stat;
-  if (!server.up) return 'server does not answer';
-  if (stat.present === false) return typeof stat.gone_since_ms === 'number' ? 'the buffer is gone' : 'no buffer yet';
-  if (verdict.level === 'unknown' || !full) return 'not known';
-  if (full.net_s === 0) return 'full';
-  if (typeof full.net_s === 'number' && full.net_s < TONIGHT_S) return `full in ${span(full.net_s)}`;
-  if (verdict.level !== 'good' && verdict.why.length > 0) return verdict.why[0].split(/[;:] /)[0];
-  return typeof full.in_s === 'number' ? `holds ${span(full.in_s)}` : 'holds';
+// The verdict in a few words, for a title: its first part, or for how long it holds.
+export function brief({ verdict, full }) {
+  if (verdict.level !== 'good') return verdict.text.split(/[;:,] |\.$/)[0];
+  return typeof full?.in_s === 'number' ? `holds ${span(full.in_s)}` : 'holds';
 }
 
 // The document's title: `✓ holds 31.0 h – events`.

@@ -42,17 +42,15 @@ const stat = (level, full, more = {}) => ({
 });
 
 test('the title says what matters most', () => {
-  const holds = { net_s: 'never', in_s: 111_600 };
-  assert.equal(format.title(stat('good', holds)), '✓ holds 31.0 h – events');
-  assert.equal(format.title(stat('bad', { net_s: 900, in_s: 300 })), '✗ full in 15 min – events');
-  assert.equal(format.title(stat('bad', { net_s: 0, in_s: 0 })), '✗ full – events');
-  const failed = { verdict: { level: 'bad', why: ['writer a1 failed: NOAUTH', 'something else'] } };
-  assert.equal(format.title(stat('bad', holds, failed)), '✗ writer a1 failed – events');
-  assert.equal(format.title(stat('unknown', null, { server: { up: false } })), '? server does not answer – events');
-  assert.equal(format.title(stat('unknown', holds, { present: false })), '? no buffer yet – events');
-  const gone = { present: false, gone_since_ms: 1 };
-  assert.equal(format.title(stat('bad', holds, gone)), '✗ the buffer is gone – events');
-  assert.equal(format.title(stat('something new', null)), '? not known – events');
+  const title = (level, text, full = null) => format.title(stat(level, full, { verdict: { level, text, why: [] } }));
+  assert.equal(title('good', 'It holds: 31.0 h of room if nobody reads.', { in_s: 111_600 }), '✓ holds 31.0 h – events');
+  assert.equal(title('good', 'It holds: nothing comes in.', { in_s: 'never' }), '✓ holds – events');
+  assert.equal(title('bad', 'It is full in 15 min as it fills now, by disk; then x.'), '✗ It is full in 15 min as it fills now – events');
+  assert.equal(title('bad', 'It is full, by maxmemory: writes are refused.'), '✗ It is full – events');
+  assert.equal(title('bad', 'Writer a1 failed: NOAUTH.'), '✗ Writer a1 failed – events');
+  assert.equal(title('bad', 'The server has not answered for 28 s: refused.'), '✗ The server has not answered for 28 s – events');
+  assert.equal(title('unknown', 'There is no buffer events on this server yet.'), '? There is no buffer events on this server yet – events');
+  assert.equal(title('something new', 'Not seen before.'), '? Not seen before – events');
 });
 
 test('a sentence whose figures move is the same sentence', () => {

@@ -28,6 +28,7 @@ function list(node, items, fill) {
 export function show(stat) {
   head(stat);
   verdict(stat);
+  old(stat);
   figures(stat);
   limits(stat);
   warnings(stat);
@@ -35,6 +36,17 @@ export function show(stat) {
   writers(stat);
   lanes(stat);
   list(by('unknown'), notKnown(stat), put);
+}
+
+// Figures that were seen before the server went: shown, and said to be old.
+const isOld = (stat) => typeof stat.old_since_ms === 'number';
+
+function old(stat) {
+  document.body.dataset.figures = isOld(stat) ? 'old' : 'now';
+  by('old').hidden = !isOld(stat);
+  if (!isOld(stat)) return;
+  const ago = span((stat.at_ms - stat.old_since_ms) / 1000);
+  put(by('old'), `These figures are ${ago} old, as seen at ${moment(stat.old_since_ms, stat.at_ms)}; nothing newer is known.`);
 }
 
 const ended = (text) => (/[.?!]$/.test(text) ? text : `${text}.`);
@@ -63,7 +75,7 @@ function head({
   const about = [server.name, server.version, server.role].filter(Boolean).join(' ');
   const up = server.uptime_s === null ? '' : `, up for ${span(server.uptime_s)}`;
   const loading = server.loading ? ', loading its data' : '';
-  const must = `profile ${profile.name}: ${profile.hours} h, ${count(profile.events)} events`;
+  const must = profile.is_chosen ? `profile ${profile.name}: ${profile.hours} h, ${count(profile.events)} events` : 'no profile chosen';
   put(by('server'), `${about} at ${server.url}${up}${loading} · ${must} · looked at ${clock(atMs)}${lookAge(ageS, everyS)}`.trim());
 }
 
@@ -87,7 +99,8 @@ function figures(stat) {
   put(by('full-peak-note'), perSecond(profile.peak));
   put(by('full-first'), first(stat));
   put(by('oldest'), age(stat.oldest_age_s));
-  put(by('oldest-note'), `the profile: ${profile.hours} h`);
+  put(by('oldest-note'), profile.is_chosen ? `the profile: ${profile.hours} h` : '');
+  if (stat.events === 0) put(by('oldest'), 'none');
   put(by('events'), count(stat.events));
   const used = full?.utilisation;
   const share = typeof used === 'number' ? `${percent(used)} of what fits` : '';
@@ -102,8 +115,9 @@ function first(stat) {
   const { full } = stat;
   if (!full) return stat.server.up ? ended(`Not known: ${whyNot(stat)}`) : SILENT;
   const at = full.events_at_limit === null ? '' : `, at ${count(full.events_at_limit)} events`;
+  const weighs = full.is_weight_assumed ? ` An event is taken to weigh ${bytes(full.bytes_per_event)}: too few are held to weigh.` : '';
   const met = full.limit
-    ? `First met: ${called(full.limit)}${at}; then ${full.then}.`
+    ? `First met: ${called(full.limit)}${at}; then ${full.then}.${weighs}`
     : 'Which limit is met first is not known.';
   return full.why ? ended(`${met} Why unknown: ${full.why}`) : met;
 }
@@ -112,7 +126,8 @@ function first(stat) {
 const isGone = (stat) => typeof stat.gone_since_ms === 'number';
 
 function nowNote(stat) {
-  if (!stat.server.up) return SILENT;
+  if (!stat.server.up && !isOld(stat)) return SILENT;
+  if (stat.ids_ahead_s > 0) return `Ages are unknown: ids lie ${span(stat.ids_ahead_s)} in the future.`;
   if (isGone(stat)) return `It was here until ${moment(stat.gone_since_ms, stat.at_ms)}.`;
   if (stat.present === false) return `There is no buffer ${stat.buffer} on this server yet.`;
   if (stat.in === null || stat.out === null) return 'Rates take some looks to be known.';

@@ -1,0 +1,52 @@
+//! From where on something is wrong: one definition for the verdict, the page, `forebay stat` and the alert rules.
+
+use crate::profile::Profile;
+
+/// What lies beyond a line is for somebody: today, or now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// Share of what fits that is held: for somebody today.
+    pub filling: f64,
+    /// The same for somebody now.
+    pub almost_full: f64,
+    /// Full within so many seconds, as it fills now: for somebody now.
+    pub soon_s: f64,
+    /// The same for somebody today.
+    pub tonight_s: f64,
+    /// An event that is held for longer is older than the buffer is made for.
+    pub held_s: f64,
+    /// A group that is further behind is too slow.
+    pub behind_s: f64,
+    /// A group that was given nothing for longer, while events wait, has stopped.
+    pub stopped_s: f64,
+    /// A block that was given to a consumer, and not acknowledged for longer, is held by one that has died.
+    pub pending_s: f64,
+    /// A buffer to which nothing was appended for longer has lost its writer, or its source.
+    pub idle_s: f64,
+    /// Share of `maxclients`.
+    pub connections: f64,
+    /// Share of the disk's room that the log and its next rewrite take.
+    pub disk: f64,
+}
+
+impl Thresholds {
+    /// Those of a profile.
+    pub fn of(profile: &Profile) -> Self {
+        let held_s = profile.hold.hours * 3_600.0;
+        Self {
+            filling: 0.85,
+            almost_full: 0.95,
+            // Of 8 hours: 30 minutes, 4 hours, 15 minutes.
+            soon_s: held_s / 16.0,
+            tonight_s: held_s / 2.0,
+            held_s,
+            behind_s: held_s / 32.0,
+            // Two minutes; never so short that a reader which comes every few seconds would have stopped.
+            stopped_s: (held_s / 240.0).max(10.0),
+            pending_s: 120.0,
+            idle_s: 120.0,
+            connections: 0.8,
+            disk: 0.9,
+        }
+    }
+}
