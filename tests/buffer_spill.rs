@@ -260,3 +260,64 @@ fn a_lane_that_is_deleted_while_it_spills_lacks_what_was_deleted_and_that_is_cou
     assert_same(Lane::Likes, &events_of(Lane::Likes, &contents(&address)), &ledger.lane(Lane::Likes)[40..]);
     assert!(!holds_spill(dir.path()));
 }
+
+/// The permission bits of a file or folder.
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+#[test]
+fn nobody_else_may_look_into_a_spill_folder_or_its_files() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let (address, folder) = (address(&server), dir.path().join("spill"));
+    tell(&server, "CONFIG SET maxmemory 1");
+    let mut writer = open(&address, &spilling(&folder));
+    Ledger::default().push_many(&mut writer, Lane::Likes, 8).unwrap();
+    assert_eq!(writer.close().unwrap().accepted, 8);
+    assert!(holds_spill(&folder));
+    assert_eq!(mode(&folder), 0o700);
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}
+
+#[test]
+fn what_is_no_plain_file_is_named_and_neither_waited_for_nor_followed() {
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let address = address(&server);
+    let folder = dir.path().join("spill");
+    std::fs::create_dir(&folder).unwrap();
+    let file = folder.join("likes-0123456789abcdef01234567-00000000.spill");
+    let elsewhere = dir.path().join("elsewhere");
+    std::fs::write(&elsewhere, "somebody's").unwrap();
+    let refuses = |what: &str| {
+        let text = refused(&address, "test", &folder).to_string();
+        assert!(
+            text.contains("is not a plain file; move it out") && text.contains("likes-01"),
+            "{what}: {text}"
+        );
+        std::fs::remove_file(&file).unwrap();
+    };
+    rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    refuses("a FIFO");
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    refuses("a link");
+    let _socket = std::os::unix::net::UnixListener::bind(&file).unwrap();
+    refuses("a socket");
+    assert_eq!(std::fs::read(&elsewhere).unwrap(), b"somebody's");
+    open(&address, &spilling(&folder)).close().unwrap();
+}
+
+#[test]
+fn the_folder_itself_is_locked_as_long_as_its_writer_runs() {
+    use rustix::fs::{FlockOperation, flock};
+    let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
+    let writer = open(&address(&server), &spilling(dir.path()));
+    let folder = std::fs::File::open(dir.path()).unwrap();
+    assert!(flock(&folder, FlockOperation::NonBlockingLockExclusive).is_err());
+    writer.close().unwrap();
+    // A process that another test begins may hold it until it is under way.
+    until("nobody holds it", || flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok());
+}

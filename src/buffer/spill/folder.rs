@@ -1,20 +1,25 @@
 //! The folder that blocks are spilled to: whose it is, what it holds, how much of it is used.
 //!
+//! The writer that uses the folder holds a lock on the folder itself, so that no other writer takes it, and nobody who
+//! clears folders away takes it for one that is left over. Only this user may look into a folder that is made here, and
+//! into every file. A name that leads elsewhere, or to anything but a plain file, is refused: opening a FIFO would wait for ever.
+//!
 //! | file | what |
 //! |---|---|
-//! | `lock` | held by the writer that uses the folder |
 //! | `<lane>-<session>.session` | says that the server may have a field about this session of a writer |
 //! | `<lane>-<session>-<number>.spill` | blocks of a session, see `record.rs` |
 
-use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::AcqRel;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 
 use super::record;
 use crate::buffer::error::Error;
@@ -43,8 +48,8 @@ pub(in crate::buffer) struct Folder {
     /// What earlier sessions left.
     files: Vec<Found>,
     markers: Vec<(Lane, Arc<str>)>,
-    /// Held as long as the folder is.
-    _lock: File,
+    /// The folder, open: held with its lock as long as it is used.
+    lock: File,
 }
 
 /// A file that an earlier session left.
@@ -61,21 +66,17 @@ impl Folder {
     /// Takes the folder, which is made where it is not there, for a session of a writer of this buffer.
     pub(in crate::buffer) fn open(spill: &Spill, buffer: &Name) -> Result<Self, Error> {
         let path = spill.folder.clone();
-        let failed = |why: std::io::Error| Error::Spill { folder: path.clone(), why: why.to_string() };
-        std::fs::create_dir_all(&path).map_err(failed)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join("lock"));
-        let lock = lock.map_err(failed)?;
-        if !is_locked(&lock) {
-            let why = "another writer uses it; give each writer a folder of its own".into();
-            return Err(Error::Spill { folder: path, why });
-        }
+        let failed = |why: io::Error| Error::Spill { folder: path.clone(), why: why.to_string() };
+        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
+        let lock = File::open(&path).map_err(failed)?;
+        take(&lock).map_err(failed)?;
         let (mut files, mut markers) = (Vec::new(), Vec::new());
         for entry in std::fs::read_dir(&path).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             if let Some(marker) = marker_of(&path) {
                 markers.push(marker);
             }
-            if let Some(found) = Found::at(path.clone()).map_err(failed)? {
+            if let Some(found) = Found::at(path)? {
                 found.check(&spill.folder, buffer)?;
                 files.push(found);
             }
@@ -85,10 +86,9 @@ impl Folder {
         let session = session_after(newest.max().map(|session| &**session));
         let used = AtomicU64::new(files.iter().map(|file| file.bytes).sum());
         let (buffer, bytes_max) = (buffer.to_string(), spill.bytes_max);
-        let folder =
-            Self { path: path.clone(), buffer, session, bytes_max, used, files, markers, _lock: lock };
+        let folder = Self { path: path.clone(), buffer, session, bytes_max, used, files, markers, lock };
         for lane in Lane::ALL {
-            File::create(folder.marker(lane, &folder.session)).map_err(failed)?;
+            create(&folder.marker(lane, &folder.session)).map_err(failed)?;
         }
         folder.sync().map_err(failed)?;
         Ok(folder)
@@ -125,14 +125,14 @@ impl Folder {
     }
 
     /// Takes so many bytes of what the folder may hold, or says why not.
-    pub(super) fn reserve(&self, bytes: u64) -> std::io::Result<()> {
+    pub(super) fn reserve(&self, bytes: u64) -> io::Result<()> {
         let before = self.used.fetch_add(bytes, AcqRel);
         if before + bytes <= self.bytes_max {
             return Ok(());
         }
         self.release(bytes);
         let max = bytesize::ByteSize::b(self.bytes_max).display().iec();
-        Err(std::io::Error::other(format!("it holds {max}, which is the most it may (--spill-max)")))
+        Err(io::Error::other(format!("it holds {max}, which is the most it may (--spill-max)")))
     }
 
     /// Gives bytes back.
@@ -161,8 +161,8 @@ impl Folder {
     }
 
     /// Makes the names of the folder's files last.
-    pub(super) fn sync(&self) -> std::io::Result<()> {
-        File::open(&self.path)?.sync_all()
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.lock.sync_all()
     }
 
     fn marker(&self, lane: Lane, session: &str) -> PathBuf {
@@ -170,21 +170,46 @@ impl Folder {
     }
 }
 
-/// Takes a lock. A program that this process begins has its files too until it is under way, and so the lock of a writer
-/// that has ended: that much is waited for.
-fn is_locked(lock: &File) -> bool {
+/// Takes the folder's lock. A program that this process begins has its files too until it is under way, and so the lock of
+/// a writer that has ended: that much is waited for.
+fn take(folder: &File) -> io::Result<()> {
     let started = Instant::now();
-    while flock(lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        if started.elapsed() >= LOCK_WAIT {
-            return false;
+    loop {
+        match flock(folder, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::WOULDBLOCK) if started.elapsed() < LOCK_WAIT => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(Errno::WOULDBLOCK) => {
+                return Err(io::Error::other("another writer uses it; give each writer a folder of its own"));
+            }
+            Err(why) => return Err(io::Error::other(format!("it cannot be locked: {why}"))),
         }
-        std::thread::sleep(Duration::from_millis(10));
     }
-    true
+}
+
+/// Makes a file of the folder's, which must not be there: nothing that stands under its name is followed or written over.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create_new(true).read(true).write(true).mode(0o600).open(path)
+}
+
+/// Opens a file of the folder's for reading, where it is a plain file.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let not_plain =
+        || io::Error::other(format!("{} is not a plain file; move it out of the folder", path.display()));
+    let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
+    let file = opened.map_err(|why| match why.raw_os_error().map(Errno::from_raw_os_error) {
+        // A link; a socket.
+        Some(Errno::LOOP | Errno::NXIO) => not_plain(),
+        _ => why,
+    })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_plain()) }
 }
 
 impl Found {
-    fn at(path: PathBuf) -> std::io::Result<Option<Self>> {
+    /// The file, where its name is one of a spill file.
+    fn at(path: PathBuf) -> Result<Option<Self>, Error> {
         let parse = || {
             let name = path.file_name()?.to_str()?.strip_suffix(".spill")?;
             let (lane, rest) = name.split_once('-')?;
@@ -192,14 +217,18 @@ impl Found {
             Some((lane_of(lane)?, session_of(session)?, number.parse::<u64>().ok()?))
         };
         let Some((lane, session, number)) = parse() else { return Ok(None) };
-        let bytes = std::fs::metadata(&path)?.len();
+        let bytes = open(&path).and_then(|file| Ok(file.metadata()?.len()));
+        let bytes = bytes.map_err(|why| Error::Spill {
+            folder: path.parent().unwrap_or(&path).into(),
+            why: why.to_string(),
+        })?;
         Ok(Some(Self { lane, session, number, path, bytes }))
     }
 
     /// Whether the file is of this buffer's. One whose head cannot be read is: its blocks are looked at one by one.
     fn check(&self, folder: &Path, buffer: &Name) -> Result<(), Error> {
         let mut head = Vec::new();
-        let read = File::open(&self.path).and_then(|file| file.take(HEAD_BYTES_MAX).read_to_end(&mut head));
+        let read = open(&self.path).and_then(|file| file.take(HEAD_BYTES_MAX).read_to_end(&mut head));
         read.map_err(|why| Error::Spill { folder: folder.into(), why: why.to_string() })?;
         match record::owner(&head).filter(|(owner, _)| *owner != buffer.to_string()) {
             None => Ok(()),

@@ -2,13 +2,13 @@
 //! acknowledged.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::folder::Folder;
+use super::folder::{self, Folder};
 use super::record::{self, At, Mark, Missing, Record};
 use super::{Stored, scan};
 use crate::block::frame::Block;
@@ -176,7 +176,7 @@ impl Log {
     fn begin_file(&mut self) -> io::Result<()> {
         self.writing = None;
         let path = self.folder.file(self.lane, self.next_number);
-        let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
+        let file = folder::create(&path)?;
         let head = self.folder.head(self.written, self.last_place);
         if let Err(error) =
             file.write_all_at(&head, 0).and_then(|()| file.sync_all()).and_then(|()| self.folder.sync())
@@ -242,7 +242,7 @@ impl Log {
         // Taken out, and put back where all went well: a file that could not be read is opened anew.
         let file = match self.reading.take() {
             Some(file) => file,
-            None => File::open(&self.segments[self.at].path)?,
+            None => folder::open(&self.segments[self.at].path)?,
         };
         let at = self.offset;
         if at == 0
