@@ -346,17 +346,17 @@ impl Reader {
     /// Gets over a lost connection within `patience`.
     pub(super) fn recover(&mut self, error: &RedisError, since: Instant) -> Result<(), Error> {
         let why = match trouble(error) {
+            _ if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
+                self.groups_gone = self.options.group.is_some();
+                error.to_string()
+            }
             Trouble::Unknown(why) | Trouble::Refused(why) | Trouble::Full(why) => why,
             Trouble::NoScript => "the script is not loaded".into(),
             Trouble::Damaged(why) => return Err(Error::Damaged { why }),
             Trouble::WrongType(why) => {
                 return Err(Error::WrongType { key: format!("forebay:{}:…", self.name), why });
             }
-            Trouble::Fatal(why) if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
-                self.groups_gone = self.options.group.is_some();
-                why
-            }
-            Trouble::Fatal(why) => {
+            Trouble::Fatal(why) | Trouble::Denied(why) | Trouble::Cluster(why) => {
                 return Err(Error::Server { doing: format!("reading buffer {}", self.name), why });
             }
         };

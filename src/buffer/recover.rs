@@ -84,7 +84,12 @@ impl Appender {
                 self.forget_connection();
                 self.wait(&why)
             }
-            Setback::Trouble(Trouble::Refused(why)) => {
+            Setback::Trouble(Trouble::Cluster(why)) => {
+                let why =
+                    format!("{why}: it is a node of a cluster; give the URL of a server outside a cluster");
+                Err(Error::Unfit { url: self.lease.address.to_string(), why })
+            }
+            Setback::Trouble(Trouble::Refused(why) | Trouble::Denied(why)) => {
                 // It may be the fsync that was refused, of blocks that are stored.
                 if self.wait_aof {
                     self.doubt();
@@ -128,7 +133,9 @@ impl Appender {
         match step(self) {
             // Should the same setback come back at once, patience must bound that too.
             Ok(()) => self.wait("the lane was taken up again"),
-            Err(Setback::Trouble(Trouble::Unknown(why) | Trouble::Refused(why) | Trouble::Full(why))) => {
+            Err(Setback::Trouble(
+                Trouble::Unknown(why) | Trouble::Refused(why) | Trouble::Denied(why) | Trouble::Full(why),
+            )) => {
                 self.forget_connection();
                 self.wait(&why)
             }

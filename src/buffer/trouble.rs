@@ -1,6 +1,6 @@
 //! Why a server did not do what it was asked, sorted by what must be done about it.
 
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use redis::RedisError;
 
 /// Why an append did not go through, by what must be done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,41 +18,93 @@ pub enum Trouble {
     WrongType(String),
     /// The lane's state is not what a writer writes; its place.
     Damaged(String),
+    /// This user may not do that now: the block is not stored.
+    Denied(String),
+    /// The key is another node's: the server is one of a cluster.
+    Cluster(String),
     /// Nothing that waiting would mend.
     Fatal(String),
 }
 
-/// Error codes of a server that will take writes again by itself or after its operator has acted.
-const PASSING: [&str; 8] =
-    ["MISCONF", "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "NOREPLICAS"];
+/// What to do about an error, by the word that it begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Does {
+    /// Nothing was done, and the server will take writes again by itself or after its operator has acted.
+    Waits,
+    /// The same, and making room helps.
+    MakesRoom,
+    /// Whether it was done is unknown, or another login is needed: a new connection, and everything again.
+    ConnectsAgain,
+    /// It must be allowed: wait for that where something is under way.
+    WaitsForRights,
+    /// The server is a cluster's, and the key another node's.
+    NeedsNoCluster,
+    /// The script is loaded again.
+    LoadsScript,
+    /// A key holds something else.
+    NamesKey,
+    /// The lane's state is not what a writer writes.
+    NamesPlace,
+}
 
-/// What a server at its memory limit answers.
+/// Every word that an answer of Redis or Valkey to a writer may begin with, and what the writer does. Whatever is not here
+/// (`ERR`, and what only commands answer that a writer never gives: `EXECABORT`, `BUSYGROUP`, `NOPROTO`, `UNKILLABLE`, …) ends
+/// it with the server's words.
+const WORDS: [(&str, Does); 19] = [
+    // Full: CONFIG SET maxmemory, or room.
+    ("OOM", Does::MakesRoom),
+    // The disk fails, and stop-writes-on-bgsave-error is set, or the AOF cannot be written.
+    ("MISCONF", Does::Waits),
+    ("LOADING", Does::Waits),
+    // A replica: a failover is under way, or was undone.
+    ("READONLY", Does::Waits),
+    ("MASTERDOWN", Does::Waits),
+    // A script of somebody's has run for long.
+    ("BUSY", Does::Waits),
+    // Fewer replicas than min-replicas-to-write.
+    ("NOREPLICAS", Does::Waits),
+    ("CLUSTERDOWN", Does::Waits),
+    ("TRYAGAIN", Does::Waits),
+    // Somebody ended a WAITAOF (CLIENT UNBLOCK), or the server became a replica meanwhile.
+    ("UNBLOCKED", Does::ConnectsAgain),
+    ("NOAUTH", Does::ConnectsAgain),
+    ("WRONGPASS", Does::ConnectsAgain),
+    ("NOPERM", Does::WaitsForRights),
+    ("MOVED", Does::NeedsNoCluster),
+    ("ASK", Does::NeedsNoCluster),
+    ("CROSSSLOT", Does::NeedsNoCluster),
+    ("NOSCRIPT", Does::LoadsScript),
+    ("WRONGTYPE", Does::NamesKey),
+    // Of our own scripts.
+    ("DAMAGED", Does::NamesPlace),
+];
+
+/// What a server at its memory limit answers, in scripts of Redis 6.2 without its word.
 const FULL: &str = "OOM command not allowed";
+
+/// What the error of a command is about. A script's begins with `ERR` in Redis 6.2, and has the word of the command that
+/// failed after a dash.
+fn does(code: &str, text: &str) -> Option<Does> {
+    let of = |word: &str| WORDS.iter().find(|(known, _)| *known == word).map(|(_, does)| *does);
+    of(code)
+        .or_else(|| text.contains(FULL).then_some(Does::MakesRoom))
+        .or_else(|| WORDS.iter().find(|(word, _)| text.contains(&format!("-{word} "))).map(|(_, does)| *does))
+}
 
 /// Sorts an error of the client library.
 pub fn trouble(error: &RedisError) -> Trouble {
     let text = error.to_string();
-    if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
-        return Trouble::NoScript;
-    }
-    if let (Some("DAMAGED"), Some(place)) = (error.code(), error.detail()) {
-        return Trouble::Damaged(place.into());
-    }
     if let Some(code) = error.code() {
-        // With the code where a command met it, and in the text where a script did.
-        if code == "OOM" || text.contains(FULL) {
-            return Trouble::Full(text);
-        }
-        if PASSING.contains(&code) {
-            return Trouble::Refused(text);
-        }
-        return if code == "WRONGTYPE" || text.contains("WRONGTYPE") {
-            Trouble::WrongType(text)
-        } else {
-            PASSING
-                .iter()
-                .find(|code| text.contains(&format!("-{code} ")))
-                .map_or_else(|| Trouble::Fatal(text.clone()), |_| Trouble::Refused(text.clone()))
+        return match does(code, &text) {
+            Some(Does::Waits) => Trouble::Refused(text),
+            Some(Does::MakesRoom) => Trouble::Full(text),
+            Some(Does::ConnectsAgain) => Trouble::Unknown(text),
+            Some(Does::WaitsForRights) => Trouble::Denied(text),
+            Some(Does::NeedsNoCluster) => Trouble::Cluster(text),
+            Some(Does::LoadsScript) => Trouble::NoScript,
+            Some(Does::NamesKey) => Trouble::WrongType(text),
+            Some(Does::NamesPlace) => Trouble::Damaged(error.detail().unwrap_or(&text).into()),
+            None => Trouble::Fatal(text),
         };
     }
     if error.is_io_error()
@@ -63,4 +115,89 @@ pub fn trouble(error: &RedisError) -> Trouble {
         return Trouble::Unknown(text);
     }
     Trouble::Fatal(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The error that a server's line comes to.
+    fn answered(line: &str) -> RedisError {
+        let value = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
+        redis::from_redis_value::<()>(value).map_err(RedisError::from).expect_err("an error is no value")
+    }
+
+    #[test]
+    fn every_word_of_the_table_is_met_alone_and_in_a_script_of_redis_6() {
+        for (word, expected) in WORDS {
+            let alone = answered(&format!("{word} some reason"));
+            assert_eq!(does(alone.code().unwrap(), &alone.to_string()), Some(expected), "{word}");
+            let script =
+                answered(&format!("ERR Error running script (call to f_1): @user_script:3: -{word} why "));
+            assert_eq!(
+                does(script.code().unwrap(), &script.to_string()),
+                Some(expected),
+                "{word} in a script"
+            );
+        }
+    }
+
+    #[test]
+    fn what_servers_answer_is_sorted_by_what_must_be_done() {
+        use Trouble::{Cluster, Damaged, Denied, Fatal, Full, NoScript, Refused, Unknown, WrongType};
+        let is = |line: &str, is_so: fn(&Trouble) -> bool| {
+            let found = trouble(&answered(line));
+            assert!(is_so(&found), "{line:?} came to {found:?}");
+        };
+        for line in [
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "ERR Error running script (call to f_1): @user_script:22: OOM command not allowed when used memory",
+        ] {
+            is(line, |trouble| matches!(trouble, Full(_)));
+        }
+        for line in [
+            "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+            "LOADING Redis is loading the dataset in memory",
+            "READONLY You can't write against a read only replica.",
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            "BUSY Redis is busy running a script.",
+            "NOREPLICAS Not enough good replicas to write.",
+            "CLUSTERDOWN Hash slot not served",
+            "TRYAGAIN Multiple keys request during rehashing of slot",
+        ] {
+            is(line, |trouble| matches!(trouble, Refused(_)));
+        }
+        for line in [
+            "UNBLOCKED client unblocked via CLIENT UNBLOCK",
+            "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+            "NOAUTH Authentication required.",
+            "WRONGPASS invalid username-password pair or user is disabled.",
+        ] {
+            is(line, |trouble| matches!(trouble, Unknown(_)));
+        }
+        is("NOPERM this user has no permissions to run the 'evalsha' command", |trouble| {
+            matches!(trouble, Denied(_))
+        });
+        for line in ["MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381", "CROSSSLOT Keys in request"] {
+            is(line, |trouble| matches!(trouble, Cluster(_)));
+        }
+        is("NOSCRIPT No matching script.", |trouble| *trouble == NoScript);
+        is("WRONGTYPE Operation against a key", |trouble| matches!(trouble, WrongType(_)));
+        is("DAMAGED key \"k\": field s is missing", |trouble| {
+            *trouble == Damaged("key \"k\": field s is missing".into())
+        });
+        for line in [
+            "ERR unknown command 'EVALSHA'",
+            "EXECABORT Transaction discarded because of previous errors.",
+            "NOPROTO unsupported protocol version",
+            "BUSYGROUP Consumer Group name already exists",
+            "BUSYKEY Target key name already exists.",
+            "UNKILLABLE Sorry the script already executed write commands",
+            "NOTBUSY No scripts in execution right now.",
+            "NOGROUP No such key",
+            "INPROG Failover already in progress",
+        ] {
+            is(line, |trouble| matches!(trouble, Fatal(_)));
+        }
+    }
 }
