@@ -28,6 +28,7 @@ mod buffer_spill_left;
 mod buffer_stat;
 mod buffer_trim;
 mod cli_append;
+mod cli_append_again;
 mod cli_audit;
 mod cli_bad_days;
 mod cli_errors;

@@ -73,6 +73,7 @@ impl Appender {
                 counts.raw_bytes.fetch_add(block.raw_bytes, Relaxed);
                 counts.frame_bytes.fetch_add(block.frame.len() as u64, Relaxed);
                 counts.events.fetch_add(block.events, Relaxed);
+                counts.settled.fetch_max(first + block.events, Relaxed);
                 if mark.is_some() {
                     // With a spill folder, what was accepted before is so whether it can be read again or not.
                     counts.accepted.fetch_max(first + block.events, Relaxed);

@@ -23,6 +23,8 @@ pub(super) struct LaneCounts {
     pub lost_by_server: AtomicU64,
     /// Events up to which all pushed ones are acknowledged or on the writer's disk.
     pub accepted: AtomicU64,
+    /// Events pushed up to the last one that is acknowledged or on the writer's disk: none before it is open.
+    pub settled: AtomicU64,
     pub spilled: AtomicU64,
     pub recovered: AtomicU64,
     pub unreadable: AtomicU64,
@@ -265,6 +267,12 @@ impl Monitor {
     /// keep the order of the pushes.
     pub fn lane(&self, lane: Lane) -> Counts {
         self.0.counts(lane)
+    }
+
+    /// Events of a lane, of those that were pushed, none of which is open any more: acknowledged, on the writer's disk, or
+    /// shed.
+    pub(super) fn settled(&self, lane: Lane) -> u64 {
+        self.0.lanes[lane.index()].settled.load(Relaxed)
     }
 
     /// Why nothing moves, where something holds a lane up.

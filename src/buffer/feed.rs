@@ -1,13 +1,15 @@
 //! From a stream of lines to a writer: reads ahead on a thread of its own, parses, pushes, keeps time.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::error::Error;
+use super::position::Position;
 use super::writer::Writer;
 use crate::event::lines::{Batch, Lines};
 use crate::event::parse;
@@ -16,7 +18,21 @@ use crate::event::parse;
 const AHEAD: usize = 4;
 
 /// How often a silent source is left to look at the clock and at `stop`.
-const LOOK: Duration = Duration::from_millis(100);
+pub const LOOK: Duration = Duration::from_millis(100);
+
+/// How long a source that is told to stop may take to hand on what it has read. Only one that sits in a read takes so long.
+const HAND_ON: Duration = Duration::from_secs(2);
+
+/// Where lines come from.
+pub struct Input<R> {
+    /// May fail with [`ErrorKind::WouldBlock`] where nothing comes for [`LOOK`]. What a source that waits in its
+    /// read instead has read when it is told to stop is appended only where it comes within 2 seconds.
+    pub reader: R,
+    /// The longest line that may be an event.
+    pub event_bytes_max: usize,
+    /// Lines before this one are passed over.
+    pub from_line: u64,
+}
 
 /// A line that is no event.
 #[derive(Debug)]
@@ -40,45 +56,58 @@ pub enum FeedError {
     Source(#[from] std::io::Error),
 }
 
-/// Pushes every event of `source` until it ends or `stop` is set; `refused` hears of every line that is none.
+/// Pushes every event of a source until it ends or `stop` is set; `refused` hears of every line that is none. What was
+/// read is pushed however it ends, and `position` tells which of it is settled.
 /// What was pushed is not yet acknowledged: [`Writer::close`] waits for that.
 pub fn feed(
-    source: impl Read + Send + 'static,
-    event_bytes_max: usize,
+    input: Input<impl Read + Send + 'static>,
     writer: &mut Writer,
+    position: &mut Position,
     stop: &AtomicBool,
     refused: &mut dyn FnMut(Refused<'_>),
 ) -> Result<(), FeedError> {
     let (send, batches) = bounded(AHEAD);
     let (give_back, spare) = bounded(AHEAD + 1);
-    let mut lines = Lines::new(source, event_bytes_max);
-    // Not joined: it may sit in a read that never ends, and it holds nothing that is owed.
-    std::thread::Builder::new().name("forebay-source".into()).spawn(move || {
-        loop {
-            let buffer = spare.try_recv().unwrap_or_default();
-            match lines.next_batch(buffer).transpose() {
-                None => return,
-                Some(batch) => {
-                    if send.send(batch).is_err() {
-                        return;
-                    }
-                }
-            }
-        }
-    })?;
-    pump(&batches, writer, stop, |batch, writer, now| {
-        let result = push_all(&batch, writer, now, refused);
+    let lines = Lines::new(input.reader, input.event_bytes_max);
+    let halt = Arc::new(AtomicBool::new(false));
+    let halted = Arc::clone(&halt);
+    // Not joined: it may sit in a read that never ends.
+    std::thread::Builder::new()
+        .name("forebay-source".into())
+        .spawn(move || read_ahead(lines, &send, &spare, &halted))?;
+    pump(&batches, writer, (stop, &halt), |batch, writer, now| {
+        let result = push_all(&batch, writer, position, (now, input.from_line), refused);
         // Full or gone: then the buffer is not wanted back.
         let _ = give_back.try_send(batch.into_buffer());
         result
     })
 }
 
+/// The source's thread: hands on every line that it reads. While it reads it holds none that is whole.
+fn read_ahead(
+    mut lines: Lines<impl Read>,
+    send: &Sender<std::io::Result<Batch>>,
+    spare: &Receiver<Vec<u8>>,
+    halted: &AtomicBool,
+) {
+    while !halted.load(Relaxed) {
+        let batch = match lines.next_batch(spare.try_recv().unwrap_or_default()).transpose() {
+            None => return,
+            Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => continue,
+            Some(batch) => batch,
+        };
+        let is_broken = batch.is_err();
+        if send.send(batch).is_err() || is_broken {
+            return;
+        }
+    }
+}
+
 /// Takes batches as they come, and cuts blocks in time while none comes.
 fn pump(
     batches: &Receiver<std::io::Result<Batch>>,
     writer: &mut Writer,
-    stop: &AtomicBool,
+    (stop, halt): (&AtomicBool, &AtomicBool),
     mut take: impl FnMut(Batch, &mut Writer, Duration) -> Result<(), Error>,
 ) -> Result<(), FeedError> {
     let started = Instant::now();
@@ -97,8 +126,9 @@ fn pump(
         outcome = outcome.and(checked.map_err(FeedError::from));
     }
     // What was read from the source by then is nobody else's any more: it is appended, or at least counted. No more than
-    // that: the source may never end.
-    for batch in batches.try_iter().take(AHEAD + 1) {
+    // that: those in the queue, and the one in the hand of the source's thread.
+    halt.store(true, Relaxed);
+    while let Ok(batch) = batches.recv_timeout(HAND_ON) {
         let taken =
             batch.map_err(FeedError::from).and_then(|batch| Ok(take(batch, writer, started.elapsed())?));
         outcome = outcome.and(taken);
@@ -110,22 +140,27 @@ fn pump(
 fn push_all(
     batch: &Batch,
     writer: &mut Writer,
-    now: Duration,
+    position: &mut Position,
+    (now, from_line): (Duration, u64),
     refused: &mut dyn FnMut(Refused<'_>),
 ) -> Result<(), Error> {
-    for oversize in batch.oversize() {
+    for oversize in batch.oversize().iter().filter(|oversize| oversize.line >= from_line) {
         let why = format!("{} bytes long, over the limit for one event", oversize.bytes);
         refused(Refused { line: oversize.line, why, bytes: None });
     }
     let mut outcome = Ok(());
-    for (line, bytes) in batch.lines() {
+    for (line, bytes) in batch.lines().filter(|(line, _)| *line >= from_line) {
         match parse::parse(bytes) {
             Ok(event) => {
+                position.push(event.lane, line);
                 let pushed = writer.push(&event, now);
                 outcome = outcome.and(pushed);
             }
             Err(why) => refused(Refused { line, why: why.to_string(), bytes: Some(bytes) }),
         }
     }
+    position.read(batch.last_line());
+    // So that it holds no more than what is open.
+    position.settled(&writer.monitor());
     outcome
 }

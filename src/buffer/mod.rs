@@ -36,6 +36,7 @@ mod missing;
 mod open;
 pub mod overflow;
 mod pack;
+pub mod position;
 mod publish;
 pub mod rate;
 pub mod reader;

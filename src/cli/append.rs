@@ -1,7 +1,7 @@
 //! `forebay append`: NDJSON from a file or stdin into a buffer.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Read, Write};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, ValueHint};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::overflow::{self, OverflowArgs};
+use super::rejects::Rejects;
 use super::{At, Global, progress, say};
 use crate::buffer::batch::Limits;
 use crate::buffer::connect::Address;
 use crate::buffer::error::Error;
-use crate::buffer::feed::{FeedError, Refused, feed};
+use crate::buffer::feed::{FeedError, Input, LOOK, feed};
+use crate::buffer::position::Position;
 use crate::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
 use crate::event::lane::Lane;
 use crate::exit;
-
-/// Refused lines that are told of one by one; the rest is only counted.
-const TOLD_MAX: u64 = 10;
 
 /// Append events (NDJSON) from a file or stdin to a buffer
 #[derive(Args)]
@@ -36,6 +36,8 @@ const TOLD_MAX: u64 = 10;
 A line that is no event is refused with its number and the reason; the rest goes
 on, and the exit code is 1. The first Ctrl-C finishes what was taken, a second
 one ends at once; a file not read to its end then gives 130, a pipe gives 0.
+However it ends otherwise, it says up to which line of the input everything is
+settled: --from-line with the next one goes on there.
 
 While the server takes nothing (full, away, loading), --overflow decides:
   wait         the source is held back; nothing is lost as long as it can wait
@@ -52,7 +54,10 @@ pub(crate) struct Append {
     file: Option<PathBuf>,
     #[command(flatten)]
     at: At,
-    /// Write refused lines here, as they came, but for those over --max-event
+    /// Pass over the lines before this one
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    from_line: u64,
+    /// Add refused lines to this file, as they came, but for those over --max-event
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     rejects: Option<PathBuf>,
     /// When a block counts: reply (the server answered) or fsync (it is on the server's disk)
@@ -97,15 +102,21 @@ impl Append {
         let Some(mut writer) = Writer::open_patiently(&address, &name, &options, &stop)? else {
             return Ok(exit::INTERRUPTED);
         };
-        rejects.begin()?;
         if !global.quiet {
             warn_of_eviction(&address);
         }
         let shown = show(&writer.monitor(), global);
         let is_file = source.place.is_some();
-        let fed = feed(source.reader, max_event, &mut writer, &stop, &mut |refused| rejects.take(&refused));
+        let input = Input { reader: source.reader, event_bytes_max: max_event, from_line: self.from_line };
+        let mut position = Position::default();
+        let fed = feed(input, &mut writer, &mut position, &stop, &mut |refused| {
+            if !rejects.take(&refused) {
+                // A line that is kept nowhere is not to be followed by more.
+                stop.store(true, Relaxed);
+            }
+        });
         // A file has an end of its own, where a pipe may be meant to end so.
-        let is_cut = is_file && stop.load(Relaxed);
+        let is_cut = is_file && stop.load(Relaxed) && rejects.failed_at().is_none();
         let broken = match fed {
             // What was taken before the source broke is still owed.
             Err(FeedError::Source(error)) => Some(error),
@@ -119,7 +130,16 @@ impl Append {
         let counts = closed.as_ref().map_or_else(|_| monitor.counts(), |counts| *counts);
         let took = started.elapsed();
         let error = closed.err().map(|error| counted(error, &counts));
-        let told = self.report(global, &monitor, counts, (rejects.count, took), error.as_ref());
+        let settled = position.settled(&monitor).min(rejects.failed_at().map_or(u64::MAX, |line| line - 1));
+        let came = Came { counts, settled, refused: rejects.count, took };
+        let told = self.report(global, &monitor, &came, error.as_ref());
+        // Where not all of the input is settled, it is the source's to send again from there.
+        if !global.quiet && (error.is_some() || is_cut || rejects.failed_at().is_some() || broken.is_some()) {
+            say::tell(&format!(
+                "forebay: everything up to line {settled} of the input is settled; --from-line {} goes on there",
+                settled + 1
+            ));
+        }
         // The error goes before whatever telling it comes to.
         error.map_or(told, Err)?;
         rejects.finish()?;
@@ -147,24 +167,25 @@ impl Append {
 
     fn source(&self) -> anyhow::Result<Source> {
         let Some(path) = self.path() else {
-            let stdin = std::io::stdin();
+            // Past the buffer of the standard library: what it holds no poll would tell of.
+            let stdin = std::io::stdin().as_fd().try_clone_to_owned().context("cannot read stdin")?;
+            let stdin = File::from(stdin);
             let place = place(&stdin);
-            return Ok(Source { reader: Box::new(stdin), place });
+            return Ok(Source { reader: Patient(stdin), place });
         };
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
         if file.metadata().is_ok_and(|meta| meta.is_dir()) {
             anyhow::bail!("{} is a folder; give a file of lines", path.display());
         }
         let place = place(&file);
-        Ok(Source { reader: Box::new(file), place })
+        Ok(Source { reader: Patient(file), place })
     }
 
     fn report(
         &self,
         global: &Global,
         monitor: &Monitor,
-        counts: Counts,
-        (refused, took): (u64, Duration),
+        &Came { counts, settled, refused, took }: &Came,
         error: Option<&anyhow::Error>,
     ) -> anyhow::Result<()> {
         let seconds = took.as_secs_f64();
@@ -186,6 +207,7 @@ impl Append {
                 "left": counts.left, "left_earlier_bytes": counts.earlier_bytes,
                 "spilled": counts.spilled, "recovered": counts.recovered, "unreadable": counts.unreadable,
                 "shed": counts.shed, "trimmed": counts.trimmed, "seconds": seconds, "lanes": lanes,
+                "settled_through_line": settled,
                 "error": error.map(|error| format!("{error:#}")),
             });
             return say::result(&format!("{summary}\n")).context(say::STDOUT);
@@ -235,72 +257,41 @@ fn counted(mut error: Error, counts: &Counts) -> anyhow::Error {
     anyhow::Error::from(error).context(format!("{open} events are not acknowledged"))
 }
 
+/// What a run came to.
+struct Came {
+    counts: Counts,
+    /// The last line of the input up to which everything is settled.
+    settled: u64,
+    /// Lines that were no events.
+    refused: u64,
+    took: Duration,
+}
+
 /// Where events come from.
 struct Source {
-    reader: Box<dyn Read + Send>,
+    reader: Patient,
     /// Device and inode of a plain file.
     place: Option<(u64, u64)>,
 }
 
-fn place(fd: impl AsFd) -> Option<(u64, u64)> {
+/// A file or pipe that is read only where something has come, so that nothing is taken from it once nobody asks.
+struct Patient(File);
+
+impl Read for Patient {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let wait = Timespec::try_from(LOOK).map_err(std::io::Error::other)?;
+        match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&wait)) {
+            Ok(0) => Err(ErrorKind::WouldBlock.into()),
+            Ok(_) => self.0.read(to),
+            Err(why) => Err(why.into()),
+        }
+    }
+}
+
+/// Device and inode of a plain file.
+pub(super) fn place(fd: impl AsFd) -> Option<(u64, u64)> {
     let meta = File::from(fd.as_fd().try_clone_to_owned().ok()?).metadata().ok()?;
     meta.is_file().then(|| (meta.dev(), meta.ino()))
-}
-
-/// Lines that are no events.
-struct Rejects {
-    file: Option<BufWriter<File>>,
-    path: PathBuf,
-    quiet: bool,
-    count: u64,
-    failed: Option<std::io::Error>,
-}
-
-impl Rejects {
-    /// Opens the file, unless it is the very file that is read.
-    fn open(path: Option<&Path>, source: Option<(u64, u64)>, quiet: bool) -> anyhow::Result<Self> {
-        let open = |path: &Path| -> anyhow::Result<BufWriter<File>> {
-            let cannot = || format!("cannot write --rejects {}", path.display());
-            let options = OpenOptions::new().write(true).create(true).truncate(false).clone();
-            let file = options.open(path).with_context(cannot)?;
-            let target = place(&file);
-            if target.is_some() && target == source {
-                anyhow::bail!("--rejects {} is the input itself; give another file", path.display());
-            }
-            Ok(BufWriter::new(file))
-        };
-        let file = path.map(open).transpose()?;
-        Ok(Self { file, path: path.map(Path::to_owned).unwrap_or_default(), quiet, count: 0, failed: None })
-    }
-
-    /// Empties the file of what an earlier run put there: not before there is a server to append to.
-    fn begin(&mut self) -> anyhow::Result<()> {
-        let Some(file) = self.file.as_ref().map(BufWriter::get_ref) else { return Ok(()) };
-        let is_plain = file.metadata().is_ok_and(|meta| meta.is_file());
-        let emptied = if is_plain { file.set_len(0) } else { Ok(()) };
-        emptied.with_context(|| format!("cannot write --rejects {}", self.path.display()))
-    }
-
-    fn take(&mut self, refused: &Refused<'_>) {
-        self.count += 1;
-        if !self.quiet && self.count <= TOLD_MAX {
-            say::tell(&format!("forebay: line {} refused: {}", refused.line, refused.why));
-        }
-        if !self.quiet && self.count == TOLD_MAX + 1 {
-            say::tell("forebay: further refused lines are counted, not shown (--rejects FILE keeps them)");
-        }
-        if let (Some(file), Some(bytes)) = (self.file.as_mut(), refused.bytes) {
-            let written = file.write_all(bytes).and_then(|()| file.write_all(b"\n"));
-            self.failed = self.failed.take().or(written.err());
-        }
-    }
-
-    fn finish(&mut self) -> anyhow::Result<()> {
-        let flushed = self.file.as_mut().map_or(Ok(()), Write::flush);
-        // As text: a pipe that nobody reads any more must not pass for our own output closed.
-        let failed = self.failed.take().map_or(flushed, Err);
-        failed.map_err(|error| anyhow::anyhow!("writing --rejects {}: {error}", self.path.display()))
-    }
 }
 
 /// Set by the first Ctrl-C or SIGTERM, with a remark. A second one ends at once.

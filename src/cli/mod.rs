@@ -32,6 +32,7 @@ mod progress;
 mod proof;
 mod prove;
 mod read;
+mod rejects;
 mod say;
 mod sequence;
 mod stat;

@@ -70,6 +70,7 @@ pub struct Batch {
     buffer: Vec<u8>,
     end: usize,
     first_line: u64,
+    last_line: u64,
     max_line: usize,
     oversize: Vec<Oversize>,
 }
@@ -84,6 +85,11 @@ impl Batch {
     /// The lines over the limit that end in this batch, in order.
     pub fn oversize(&self) -> &[Oversize] {
         &self.oversize
+    }
+
+    /// The last line that ends in this batch, blank ones counted; 0 where none does.
+    pub fn last_line(&self) -> u64 {
+        self.last_line
     }
 
     /// The memory, for another batch.
@@ -171,7 +177,10 @@ impl<R: Read> Lines<R> {
             oversize.extend(long.map(|(line, bytes)| Oversize { line, bytes: bytes.len() as u64 }));
         }
         self.line += memchr_iter(b'\n', bytes).count() as u64;
-        Batch { buffer, end, first_line, max_line: self.max_line, oversize }
+        // The last line of a stream may have no line end.
+        let last_line =
+            if bytes.last().is_some_and(|last| *last != b'\n') { self.line } else { self.line - 1 };
+        Batch { buffer, end, first_line, last_line, max_line: self.max_line, oversize }
     }
 }
 

@@ -78,6 +78,7 @@ impl Spiller {
             let (first, events) = (parcel.first.unwrap_or_default(), parcel.block.events);
             counts.spilled.fetch_add(events, Relaxed);
             counts.accepted.fetch_max(first + events, Relaxed);
+            counts.settled.fetch_max(first + events, Relaxed);
             self.shared.tell(self.lane, Fate::Spilled, first, events);
         }
         Ok(file)

@@ -1,0 +1,55 @@
+//! Up to which line of its source everything that a writer took is settled: acknowledged, on the writer's disk, given up
+//! and counted, or refused. Whoever starts again with the line after it loses nothing.
+//!
+//! Lanes are acknowledged each at its own pace, so events of later lines may be acknowledged too: those come twice then.
+//! After a writer that was closed well there are none.
+
+use std::collections::VecDeque;
+
+use super::writer::Monitor;
+use crate::event::lane::Lane;
+
+/// What is open of the lines that were pushed. It holds a number for each event that is not settled, and those are
+/// as many as the writer's queues hold.
+#[derive(Debug, Default)]
+pub struct Position {
+    /// Lines that were looked at: all up to this one.
+    read: u64,
+    lanes: [Open; Lane::ALL.len()],
+}
+
+/// A lane's events that may be open.
+#[derive(Debug, Default)]
+struct Open {
+    /// Events pushed before the first of them.
+    settled: u64,
+    /// The line of each.
+    lines: VecDeque<u64>,
+}
+
+impl Position {
+    /// Every line up to this one was pushed, or refused.
+    pub(super) fn read(&mut self, line: u64) {
+        self.read = self.read.max(line);
+    }
+
+    /// The event of a line is pushed.
+    pub(super) fn push(&mut self, lane: Lane, line: u64) {
+        self.lanes[lane.index()].lines.push_back(line);
+    }
+
+    /// The last line up to which everything is settled by now.
+    pub fn settled(&mut self, monitor: &Monitor) -> u64 {
+        let is_all = monitor.counts().open() == 0;
+        let mut settled = self.read;
+        for lane in Lane::ALL {
+            let open = &mut self.lanes[lane.index()];
+            let upto = if is_all { u64::MAX } else { monitor.settled(lane) };
+            while open.settled < upto && open.lines.pop_front().is_some() {
+                open.settled += 1;
+            }
+            settled = open.lines.front().map_or(settled, |line| settled.min(line - 1));
+        }
+        settled
+    }
+}
