@@ -53,7 +53,7 @@ fn ended_at(server: &Server, blocks: u64, is_full: bool) -> u64 {
     let written = source.join().unwrap();
     assert_eq!(ran.code, 0, "{}", ran.err);
     // A line of which only the end was left was being read.
-    let left = rest.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let left = memchr::memchr_iter(b'\n', &rest).count() as u64;
     let is_begun = left > 0 && !rest.starts_with(b"{\"did");
     let taken = written - left;
     let summary: serde_json::Value = serde_json::from_slice(&ran.out).unwrap();
@@ -128,7 +128,7 @@ fn refused_lines_are_kept_whole_on_a_disk_that_fills_up_and_the_run_ends_at_the_
     let input: Vec<u8> = (1..=60).flat_map(line).collect();
     let ran = append(&server, &input, &["--rejects", path.to_str().unwrap(), "--json"]);
     let kept = std::fs::read(&path).unwrap();
-    let whole = kept.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let whole = memchr::memchr_iter(b'\n', &kept).count() as u64;
     assert!(
         whole > 0 && whole < 60 && kept == (1..=whole).flat_map(line).collect::<Vec<_>>(),
         "{whole} lines"

@@ -198,7 +198,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     let not_plain =
         || io::Error::other(format!("{} is not a plain file; move it out of the folder", path.display()));
     let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
-    let opened = OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path);
     let file = opened.map_err(|why| match why.raw_os_error().map(Errno::from_raw_os_error) {
         // A link; a socket.
         Some(Errno::LOOP | Errno::NXIO) => not_plain(),
