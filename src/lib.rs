@@ -18,6 +18,7 @@
 //! | [`cli`] | the command line |
 //! | [`exit`] | every exit code |
 //! | [`small_file`] | a file of the user's, read whole within a limit |
+//! | [`printable`] | text from outside, without what steers a terminal |
 //!
 //! The data path, `event`, `block` and `buffer`, uses nothing of the rest.
 
@@ -29,6 +30,7 @@ pub mod event;
 pub mod exit;
 pub mod host;
 pub mod load;
+pub mod printable;
 pub mod profile;
 pub mod proof;
 pub mod report;

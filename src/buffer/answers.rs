@@ -91,9 +91,8 @@ impl Appender {
         self.shared.owed(lane, (self.sent > 0).then(|| self.late_at()));
         if self.trouble_since.take().is_some() {
             self.shared.calm(self.lease.lane);
-            if let Some(connection) = &self.connection {
-                // Should that fail, the next answer does too, and the connection is made anew.
-                let _ = limit_answers(connection, self.lease.patience);
+            if let Some(connection) = &mut self.connection {
+                limit_answers(connection, self.lease.patience);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Questions to a server that change nothing, and what it refuses to answer this user.
 
-use redis::{Cmd, Connection, FromRedisValue, RedisError, Value};
+use super::link::Connection;
+use redis::{Cmd, FromRedisValue, RedisError, Value};
 
 use super::entry::{Entry, Id, list};
 use super::keys::Name;

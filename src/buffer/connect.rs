@@ -5,11 +5,10 @@ use std::net::{IpAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
-use redis::{
-    Connection, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError,
-};
+use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError};
 
 use super::error::Error;
+use super::link::Connection;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -150,13 +149,9 @@ impl Address {
 
     /// The same with no more time for each answer than this, nor more than [`ANSWER_TIMEOUT`].
     pub(super) fn dial_within(&self, limit: Duration) -> Result<Connection, Error> {
-        // TLS needs a provider chosen once a process; a second choice is an error that changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = redis::Client::open(self.info.clone()).map_err(|error| self.refused(&error))?;
-        let connection = client
-            .get_connection_with_timeout(CONNECT_TIMEOUT.min(at_least(limit)))
+        let mut connection = Connection::open(&self.info, CONNECT_TIMEOUT.min(at_least(limit)))
             .map_err(|error| self.refused(&error))?;
-        limit_answers(&connection, limit).map_err(|error| self.refused(&error))?;
+        limit_answers(&mut connection, limit);
         Ok(connection)
     }
 
@@ -196,9 +191,8 @@ impl Address {
 }
 
 /// Gives each answer on a connection no more time than this, nor more than [`ANSWER_TIMEOUT`].
-pub(super) fn limit_answers(connection: &Connection, limit: Duration) -> Result<(), RedisError> {
-    let limit = Some(ANSWER_TIMEOUT.min(at_least(limit)));
-    connection.set_read_timeout(limit).and_then(|()| connection.set_write_timeout(limit))
+pub(super) fn limit_answers(connection: &mut Connection, limit: Duration) {
+    connection.set_limit(ANSWER_TIMEOUT.min(at_least(limit)));
 }
 
 /// A limit that a server which is well keeps: none at all would be none, and nearly none a failure.

@@ -1,6 +1,6 @@
 //! `fsync` acknowledgement: whether this server can give it, and how.
 
-use redis::Connection;
+use super::link::Connection;
 
 use super::connect::{Address, Facts};
 use super::error::Error;

@@ -2,19 +2,19 @@
 //! server was away, until [`Hearing`] is dropped.
 
 use std::convert::Infallible;
-use std::mem::ManuallyDrop;
 use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
-use redis::{Connection, PubSub, RedisError, Value};
+use redis::{Msg, RedisError};
 
 use super::connect::Address;
 use super::counts::lock;
 use super::heard::Book;
 pub use super::heard::{Ends, Heard, WRITERS_MAX, WriterHeard};
 use super::keys::{ALL_KEYS, Name};
+use super::link::Connection;
 
 /// How long until the next try to subscribe.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -92,35 +92,26 @@ impl Ear {
     /// Hears until it is told to end, or the connection is gone.
     fn listen(&self, connection: &mut Connection) -> Result<(), RedisError> {
         connection.send_packed_command(&redis::cmd("SUBSCRIBE").arg(&self.channel).get_packed_command())?;
-        // A refusal is an answer that the library's own way to subscribe passes over.
         connection.recv_response()?.extract_error()?;
         lock(&self.book).subscribed = Ok(());
-        // Dropped, it would unsubscribe first, and wait for the answer. The connection ends with it.
-        let mut ears = ManuallyDrop::new(connection.as_pubsub());
-        ears.set_read_timeout(Some(LOOK))?;
-        let mut last = Instant::now();
+        // When something was last heard, and the server last asked whether it is there.
+        let (mut last, mut asked) = (Instant::now(), None::<Instant>);
         while self.stop.try_recv() != Err(TryRecvError::Disconnected) {
-            match ears.get_message() {
-                Ok(message) => {
-                    last = Instant::now();
+            if let Some(answer) = connection.receive_within(LOOK)? {
+                (last, asked) = (Instant::now(), None);
+                // Else it is the answer to a PING.
+                if let Some(message) = Msg::from_owned_value(answer.extract_error()?) {
                     lock(&self.book).take(message.get_payload_bytes(), last);
                 }
-                Err(error) if error.is_timeout() => {
-                    if last.elapsed() >= SILENCE_MAX {
-                        is_there(&mut ears)?;
-                        last = Instant::now();
-                    }
+            } else if let Some(asked) = asked {
+                if asked.elapsed() >= ANSWER_MAX {
+                    return Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
                 }
-                Err(error) => return Err(error),
+            } else if last.elapsed() >= SILENCE_MAX {
+                connection.send_packed_command(&redis::cmd("PING").get_packed_command())?;
+                asked = Some(Instant::now());
             }
         }
         Ok(())
     }
-}
-
-/// Asks whether the server is still there; what is published meanwhile is kept for later.
-fn is_there(ears: &mut PubSub<'_>) -> Result<(), RedisError> {
-    ears.set_read_timeout(Some(ANSWER_MAX))?;
-    ears.ping::<Value>()?;
-    ears.set_read_timeout(Some(LOOK))
 }

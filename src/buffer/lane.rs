@@ -9,8 +9,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::link::Connection;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
-use redis::{Connection, Script};
+use redis::Script;
 
 use super::connect::Address;
 use super::counts::{LaneCounts, Shared};

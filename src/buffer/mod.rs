@@ -13,6 +13,7 @@
 //!
 //! Nothing here knows of proofs, load, reports or the command line.
 
+mod answer;
 mod answers;
 mod ask;
 pub mod batch;
@@ -31,6 +32,7 @@ mod heard;
 pub mod keys;
 mod lane;
 pub mod limit;
+pub mod link;
 pub mod measure;
 mod missing;
 mod open;

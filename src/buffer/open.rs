@@ -7,8 +7,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::link::Connection;
 use crossbeam_channel::{Sender, bounded};
-use redis::{Connection, RedisError, Script};
+use redis::{RedisError, Script};
 
 use super::connect::Address;
 use super::error::Error;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use super::link::Connection;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use redis::Connection;
 
 use super::connect::{Address, CROWDED};
 use super::counts::{Monitor, Shared};

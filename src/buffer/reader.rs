@@ -10,7 +10,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use redis::{Cmd, Connection, RedisError, Value};
+use super::link::Connection;
+use redis::{Cmd, RedisError, Value};
 
 use super::connect::{Address, limit_answers};
 use super::entry::{Entry, Id, list};
@@ -168,9 +169,8 @@ impl Reader {
         self.broken_off = false;
         if self.left < self.options.patience {
             self.left = self.options.patience;
-            for connection in [&self.reads, &self.control].into_iter().flatten() {
-                // Should that fail, the next answer does too, and the connection is made anew.
-                let _ = limit_answers(connection, self.left);
+            for connection in [&mut self.reads, &mut self.control].into_iter().flatten() {
+                limit_answers(connection, self.left);
             }
         }
     }

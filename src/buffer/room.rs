@@ -3,7 +3,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use redis::{Connection, RedisError, Script};
+use super::link::Connection;
+use redis::{RedisError, Script};
 
 use super::counts::lock;
 use super::entry::Id;

@@ -1,6 +1,7 @@
 //! What a server says of itself beside INFO's usual sections: how long its commands take, and how much it found slow.
 
-use redis::{Connection, ErrorKind, RedisError, Value};
+use super::link::Connection;
+use redis::{ErrorKind, RedisError, Value};
 
 use super::ask::Asker;
 use super::connect::Facts;

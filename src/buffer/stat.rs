@@ -3,7 +3,8 @@
 //! Every block says how many events its lane ever had up to it, so counts are two look-ups and a subtraction.
 //! What cannot be known is none, never zero. No command here walks a stream.
 
-use redis::{Connection, RedisError};
+use super::link::Connection;
+use redis::RedisError;
 
 use super::ask::{Asker, Block, Refused, Sought};
 use super::clock::Clock;

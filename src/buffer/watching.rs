@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use redis::{Connection, RedisError};
+use super::link::Connection;
+use redis::RedisError;
 
 use super::connect::{Address, Facts};
 use super::error::Error;

@@ -210,7 +210,7 @@ impl Append {
                 "settled_through_line": settled,
                 "error": error.map(|error| format!("{error:#}")),
             });
-            return say::result(&format!("{summary}\n")).context(say::STDOUT);
+            return say::document(&format!("{summary}\n")).context(say::STDOUT);
         }
         self.overflow.tell(&counts, global.quiet);
         if counts.lost_by_server > 0 {

@@ -54,7 +54,7 @@ impl Begun {
 /// Prints a report, writes it to a folder where one is given, and says the exit code.
 pub(crate) fn conclude(report: &Report, global: &Global, out: Option<&Path>) -> anyhow::Result<u8> {
     if global.json {
-        say::result(&(crate::report::json::to_string(report) + "\n")).context("writing the result")?;
+        say::document(&(crate::report::json::to_string(report) + "\n")).context("writing the result")?;
     } else {
         say::result(&terminal::render(report, width(), global.colour())).context("writing the result")?;
     }

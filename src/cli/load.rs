@@ -286,9 +286,12 @@ impl Load {
             machine: Machine::here(),
             outcome,
         };
-        let text =
-            if global.json { run.json() } else { terminal::load::render(&run, width(), global.colour()) };
-        say::result(&text).context(say::STDOUT)?;
+        if global.json {
+            say::document(&run.json())
+        } else {
+            say::result(&terminal::load::render(&run, width(), global.colour()))
+        }
+        .context(say::STDOUT)?;
         if let Some(prefix) = &self.hgrm {
             for (name, latency) in [("response", outcome.response()), ("service", outcome.service())] {
                 let mut path = prefix.clone().into_os_string();

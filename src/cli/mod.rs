@@ -151,12 +151,11 @@ impl Verb {
 /// Parses, runs, prints an error where there is one, and gives the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| {
-        let text = error.render().to_string();
-        let shown = say::masked(&text);
-        if shown == text {
+        // Help is asked for, and has the colours of the terminal.
+        if !error.use_stderr() {
             error.exit();
         }
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes());
+        say::raw(&error.render().to_string());
         std::process::exit(exit::USAGE.into());
     });
     log_to_stderr(cli.global.verbose, cli.verb.lets_fail());
@@ -273,8 +272,8 @@ fn log_to_stderr(verbose: u8, lets_fail: bool) {
     let buffer = if lets_fail && verbose == 0 { LevelFilter::ERROR } else { level };
     let said = Targets::new().with_default(level).with_target("forebay::buffer", buffer);
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(|| say::Log)
+        .with_ansi(false)
         .without_time()
         .with_target(false)
         // Else a closed stderr would end the program.

@@ -3,20 +3,50 @@
 use std::io::{ErrorKind, Write};
 
 use crate::buffer::connect::without_password;
+use crate::printable::{self, painted, printable};
 
 /// What failed where a result could not be written.
 pub(super) const STDOUT: &str = "writing to stdout";
 
 /// A remark or an error, as one line on stderr.
 pub(super) fn tell(text: &str) {
-    // A closed stderr leaves nobody to tell, and no reason to drop what is under way.
-    let _ = std::io::stderr().write_all(format!("{}\n", one_line(&masked(text))).as_bytes());
+    raw(&format!("{}\n", one_line(text)));
 }
 
-/// A result on stdout. That its reader has gone (`| head`) is no error; that the disk is full is one.
+/// Text on stderr, as it may be shown.
+pub(super) fn raw(text: &str) {
+    // A closed stderr leaves nobody to tell, and no reason to drop what is under way.
+    let _ = std::io::stderr().write_all(printable(&masked(text)).as_bytes());
+}
+
+/// stderr for the log: a line at a time.
+pub(super) struct Log;
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        raw(&String::from_utf8_lossy(line));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A result for people on stdout.
 pub(super) fn result(text: &str) -> std::io::Result<()> {
+    out(painted(text).as_bytes())
+}
+
+/// A JSON document on stdout.
+pub(super) fn document(json: &str) -> std::io::Result<()> {
+    out(printable::json(json).as_bytes())
+}
+
+/// That the reader of stdout has gone (`| head`) is no error; that the disk is full is one.
+fn out(bytes: &[u8]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
@@ -43,20 +73,6 @@ fn hide(text: &str, word: &str) -> String {
     text.replace(value, &shown).replace(&value.escape_debug().to_string(), &shown)
 }
 
-/// The text without what would move a terminal's cursor, or turn the direction of what follows: such characters stand there
-/// as Rust writes them.
-pub(super) fn printable(text: &str) -> String {
-    let steers = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if steers(c) { shown.extend(c.escape_debug()) } else { shown.push(c) }
-    }
-    shown
-}
-
 fn one_line(text: &str) -> String {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
@@ -64,11 +80,6 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nothing_printable_steers_a_terminal() {
-        assert_eq!(printable("a\u{1b}[2J\r\u{202e}b\u{9b}\n'c'"), "a\\u{1b}[2J\\r\\u{202e}b\\u{9b}\n'c'");
-    }
 
     #[test]
     fn a_url_with_a_password_is_hidden_wherever_it_was_put() {

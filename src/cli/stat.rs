@@ -16,6 +16,7 @@ use crate::buffer::hear::Heard;
 use crate::buffer::server_stat::ServerStat;
 use crate::buffer::stat::{GroupStat, LaneStat, Stat as Look};
 use crate::exit;
+use crate::printable::printable;
 use crate::profile::{self, Profile};
 use crate::report::units;
 use crate::watch::figures::{count, percent, rate, span, span_ms};
@@ -89,12 +90,12 @@ impl Stat {
                 "there is no buffer {name} at {address}; `forebay append` makes one, --buffer names it"
             );
         }
-        let text = if global.json {
-            format!("{}\n", as_json(&view, seen, &subject))
+        if global.json {
+            say::document(&format!("{}\n", as_json(&view, seen, &subject)))
         } else {
-            say::printable(&live::shown(&view, &subject))
-        };
-        say::result(&text).context(say::STDOUT)?;
+            say::result(&live::shown(&view, &subject))
+        }
+        .context(say::STDOUT)?;
         Ok(exit::OK)
     }
 }
@@ -268,7 +269,7 @@ fn groups(groups: &[GroupStat]) -> String {
     let mut table = plain(&["group", "lane", "unread", "pending blocks", "oldest", "consumers"]);
     for group in groups {
         table.add_row(vec![
-            short(&say::printable(&group.group).replace('\n', "\\n")),
+            short(&printable(&group.group).replace('\n', "\\n")),
             group.lane.name().to_owned(),
             or_unknown(group.unread_events, count),
             or_unknown(group.pending_blocks, count),

@@ -75,12 +75,12 @@ impl Verify {
         let outcome = verify::verify(&question);
         bars.clear();
         let outcome = outcome?;
-        let text = if global.json {
-            serde_json::to_string_pretty(&outcome)? + "\n"
+        if global.json {
+            say::document(&(serde_json::to_string_pretty(&outcome)? + "\n"))
         } else {
-            terminal::verify::render(&outcome, width())
-        };
-        say::result(&text).context(say::STDOUT)?;
+            say::result(&terminal::verify::render(&outcome, width()))
+        }
+        .context(say::STDOUT)?;
         Ok(if outcome.state == State::Sound { exit::OK } else { exit::REFUTED })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::Connection;
+use crate::buffer::link::Connection;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::driver;

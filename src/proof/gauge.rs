@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use redis::Connection;
+use crate::buffer::link::Connection;
 
 use crate::buffer::connect::{Address, Facts};
 use crate::buffer::error::Error;

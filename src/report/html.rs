@@ -9,6 +9,7 @@ use self::audit::AuditView;
 use super::chart::{self, Figure};
 use super::standing::Standing;
 use super::{Report, units};
+use crate::printable::printable;
 use crate::proof::claim::{Claim, Evidence};
 
 /// The page. Every text in it is escaped.
@@ -38,7 +39,7 @@ pub fn render(report: &Report) -> String {
         took: units::span(report.seconds),
     };
     // Proof: the template writes into a String, which takes all, and calls nothing that fails.
-    page.render().expect("a String takes all")
+    printable(&page.render().expect("a String takes all")).into_owned()
 }
 
 /// What the verdict means for someone who has never seen such a report.

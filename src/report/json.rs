@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::{Report, write};
+use crate::printable;
 use crate::proof::claim::Evidence;
 
 /// The `schema` of reports written by this version.
@@ -28,7 +29,7 @@ pub fn to_string(report: &Report) -> String {
     // Proof: serializing fails only for maps with keys that are not strings, and a report has no maps.
     let mut text = serde_json::to_string_pretty(&report).expect("a report has no maps");
     text.push('\n');
-    text
+    printable::json(&text).into_owned()
 }
 
 /// The report in a text that `to_string` made.

@@ -3,6 +3,7 @@
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::audit::{self, bare};
+use crate::printable::printable;
 use crate::proof::audit::outcome::{Audit, Finding, Outcome, Setting};
 use crate::proof::audit::rule::{Fix, Section, Severity};
 
@@ -20,7 +21,7 @@ pub fn to_string(audit: &Audit) -> String {
     // Proof: no time is written, which alone could be unfit, and the sink takes all.
     let text = report.to_string().expect("a Vec takes all");
     // quick-junit leaves out the others.
-    text.replace(['\u{fffe}', '\u{ffff}'], "")
+    printable(&text.replace(['\u{fffe}', '\u{ffff}'], "")).into_owned()
 }
 
 fn add(report: &mut Report, name: &str, mut cases: Vec<TestCase>) {

@@ -5,6 +5,7 @@ use textwrap::{Options, WordSplitter};
 
 use super::standing::Standing;
 use super::{Report, chart, units};
+use crate::printable::{paint, printable};
 use crate::proof::claim::{Axes, Claim, Control, Evidence, Series};
 
 pub mod audit;
@@ -247,24 +248,13 @@ impl Page {
                 Standing::Worthless => "1;7;31",
             };
             // After wrapping, since a code takes no columns.
-            self.out.replace_range(from..from + word.len(), &format!("\x1b[{code}m{word}\x1b[0m"));
+            self.out.replace_range(from..from + word.len(), &paint(&word, code));
         }
         indent
     }
 }
 
-/// Text from a server or a profile must not steer the terminal: control characters and those that
-/// turn the direction of writing are shown as what they are, out of place.
+/// Text from a server or a profile, as it may stand in a line.
 fn clean(text: &str) -> String {
-    let steers = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars()
-        .map(|c| match c {
-            '\t' => ' ',
-            c if steers(c) => '\u{fffd}',
-            c => c,
-        })
-        .collect()
+    printable(text).replace('\t', " ")
 }

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+use crate::buffer::link::Connection;
 use anyhow::Context as _;
-use redis::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::settings::{self, Settings};

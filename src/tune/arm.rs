@@ -1,8 +1,8 @@
 //! One side of an experiment: a server with settings, and a client. Of somebody's server there is one for both sides, and
 //! each leg begins with the settings of its side.
 
+use crate::buffer::link::Connection;
 use anyhow::Context as _;
-use redis::Connection;
 
 use super::client::Client;
 #[cfg(target_os = "linux")]

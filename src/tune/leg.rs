@@ -4,8 +4,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use crate::buffer::link::Connection;
 use anyhow::Context as _;
-use redis::Connection;
 
 use super::client::Client;
 use super::feed::Feed;

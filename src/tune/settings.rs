@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use crate::buffer::link::Connection;
 use anyhow::Context as _;
-use redis::Connection;
 
 use crate::buffer::connect::Address;
 use crate::buffer::lock;

@@ -14,7 +14,7 @@
 
 use std::path::Path;
 
-use redis::Connection;
+use crate::buffer::link::Connection;
 use serde::Serialize;
 
 use crate::buffer::connect::Address;

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use redis::{Connection, RedisError, Value};
+use crate::buffer::link::Connection;
+use redis::{RedisError, Value};
 
 use super::Error;
 use super::lane::{Account, End, Gap, WriterSays};

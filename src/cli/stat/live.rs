@@ -10,6 +10,7 @@ use super::{WIDTH, as_text};
 use crate::cli::append::stop_on_signal;
 use crate::cli::{Global, say};
 use crate::exit;
+use crate::printable::{self, printable};
 use crate::watch::figures::span_ms;
 use crate::watch::view::View;
 use crate::watch::{Subject, Watch, json};
@@ -33,9 +34,11 @@ pub(super) fn run(subject: Subject, global: &Global) -> anyhow::Result<u8> {
         }
         looks.mark_unchanged();
         let text = if global.json {
-            shared.with_view(|view| format!("{}\n", json::stat(view, shared.subject())))
+            let document = shared.with_view(|view| json::stat(view, shared.subject()).to_string());
+            format!("{}\n", printable::json(&document))
         } else {
-            let shown = say::printable(&shared.with_view(|view| shown(view, shared.subject())));
+            let shown = shared.with_view(|view| shown(view, shared.subject()));
+            let shown = printable(&shown);
             if std::io::stdout().is_terminal() {
                 let size = rustix::termios::tcgetwinsize(std::io::stdout());
                 let (columns, rows) = size.map_or((0, 0), |size| (size.ws_col.into(), size.ws_row.into()));

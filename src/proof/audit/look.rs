@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use redis::{Connection, Value};
+use crate::buffer::link::Connection;
+use redis::Value;
 
 use super::conf_file;
 use super::fsync::Fsync;

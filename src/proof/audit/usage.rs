@@ -1,7 +1,8 @@
 //! What is done with a database: the buffer's keys as they are, and others beside them. No command here walks keys
 //! or entries.
 
-use redis::{Connection, RedisError, Value};
+use crate::buffer::link::Connection;
+use redis::{RedisError, Value};
 
 use super::rule::Unread;
 use super::seen::Read;

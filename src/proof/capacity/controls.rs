@@ -1,6 +1,7 @@
 //! The controls: runs on something known to be broken, judged by the same claims, which must refute them.
 
-use redis::{Connection, Value};
+use crate::buffer::link::Connection;
+use redis::Value;
 
 use super::fill::{Plan, fill};
 use super::judge::{self, PREDICTION_PERCENT_MAX};

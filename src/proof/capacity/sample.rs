@@ -1,6 +1,6 @@
 //! What an event weighs, by layout and by rate: each measured on a server of its own with a sample.
 
-use redis::Connection;
+use crate::buffer::link::Connection;
 
 use super::fill::{Plan, fill};
 use crate::buffer::batch::Limits;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::buffer::link::Connection;
 use memchr::memmem;
-use redis::Connection;
 
 use crate::buffer::entry::{Entry, Id};
 use crate::buffer::keys::Name;

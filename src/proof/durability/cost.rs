@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use redis::Connection;
+use crate::buffer::link::Connection;
 
 use super::Run;
 use super::cell::Fault;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use redis::Connection;
+use crate::buffer::link::Connection;
 
 use super::aof::{copy_all, ends, frames, newest_log};
 use super::clients::{Read, read_all};

@@ -28,7 +28,7 @@ pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
     let mut flip = judge_flips(&flipped);
     let mut bench = bench()?;
 
-    let missing = |connection: &mut redis::Connection, name: &Name| {
+    let missing = |connection: &mut crate::buffer::link::Connection, name: &Name| {
         let (key, oldest) = (name.stream(Lane::Likes), "-");
         let first: Vec<(String, redis::Value)> =
             redis::cmd("XRANGE").arg(&key).arg(oldest).arg("+").arg("COUNT").arg(1).query(connection)?;
@@ -50,7 +50,7 @@ pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
 }
 
 /// Takes a lane's last block away so that nothing tells of it.
-fn forget_the_last(connection: &mut redis::Connection, name: &Name) -> anyhow::Result<()> {
+fn forget_the_last(connection: &mut crate::buffer::link::Connection, name: &Name) -> anyhow::Result<()> {
     let (key, hash) = (name.stream(Lane::Likes), name.writer(Lane::Likes));
     let last: Vec<(String, Vec<String>)> = {
         let raw: Vec<(String, Vec<redis::Value>)> =

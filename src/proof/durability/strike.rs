@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use redis::Connection;
+use crate::buffer::link::Connection;
 
 use super::cell::Fault;
 use super::clients::{Signals, WRITERS};

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use redis::Connection;
+use crate::buffer::link::Connection;
 
 use super::cell::Fault;
 use super::ground::{Ground, NoGround};

@@ -459,7 +459,7 @@ pub(super) const CAUSES: &[Cause] = &[
 
 /// Values beside the buffer, as many and as large as said.
 fn fill(
-    connection: &mut redis::Connection,
+    connection: &mut crate::buffer::link::Connection,
     station: &Station,
     count: u64,
     bytes: usize,
@@ -476,7 +476,11 @@ fn fill(
 }
 
 /// Takes three of four of them away, so that every page that they were on is still in use.
-fn thin(connection: &mut redis::Connection, station: &Station, count: u64) -> anyhow::Result<()> {
+fn thin(
+    connection: &mut crate::buffer::link::Connection,
+    station: &Station,
+    count: u64,
+) -> anyhow::Result<()> {
     let mut pipe = redis::pipe();
     for at in (0..count).filter(|at| at % 4 != 0) {
         pipe.cmd("DEL").arg(beside(station, at)).ignore();

@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::buffer::link::Connection;
 use anyhow::Context as _;
-use redis::Connection;
 
 use super::traffic::{self, Client, Writes};
 use crate::buffer::connect::Address;

@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use redis::Connection;
+use crate::buffer::link::Connection;
 
 use super::Run;
 use crate::buffer::connect::Address;

@@ -194,7 +194,7 @@ fn oom(seen: &Facts) -> Option<u64> {
 }
 
 /// The server once no rewrite is under way.
-fn rewritten(connection: &mut redis::Connection) -> anyhow::Result<Facts> {
+fn rewritten(connection: &mut crate::buffer::link::Connection) -> anyhow::Result<Facts> {
     let deadline = Instant::now() + REWRITE;
     loop {
         let seen = facts(connection)?;
@@ -211,21 +211,20 @@ fn rewritten(connection: &mut redis::Connection) -> anyhow::Result<Facts> {
 /// Hears of every evicted key until the run is over: how often each was.
 pub(super) fn evictions(address: &Address, live: &Live) -> anyhow::Result<BTreeMap<String, u64>> {
     let mut connection = address.dial()?;
-    let mut subscription = connection.as_pubsub();
-    subscription.psubscribe("__keyevent@*__:evicted")?;
-    subscription.set_read_timeout(Some(Duration::from_millis(100)))?;
+    redis::cmd("PSUBSCRIBE").arg("__keyevent@*__:evicted").exec(&mut connection)?;
     let mut keys = BTreeMap::new();
     loop {
         let is_over = live.over.load(Relaxed);
-        match subscription.get_message() {
-            Ok(message) => {
-                // Somebody else's key may be anything.
-                let key = String::from_utf8_lossy(message.get_payload_bytes()).into_owned();
-                *keys.entry(key).or_insert(0) += 1;
+        match connection.receive_within(Duration::from_millis(100))? {
+            Some(answer) => {
+                if let Some(message) = redis::Msg::from_owned_value(answer.extract_error()?) {
+                    // Somebody else's key may be anything.
+                    let key = String::from_utf8_lossy(message.get_payload_bytes()).into_owned();
+                    *keys.entry(key).or_insert(0) += 1;
+                }
             }
-            Err(error) if error.is_timeout() && is_over => return Ok(keys),
-            Err(error) if error.is_timeout() => {}
-            Err(error) => return Err(error.into()),
+            None if is_over => return Ok(keys),
+            None => {}
         }
     }
 }

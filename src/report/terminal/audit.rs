@@ -3,6 +3,7 @@
 use textwrap::core::display_width;
 
 use super::{Page, WIDTHS, clean, setting as conf_setting};
+use crate::printable::{DIM, paint};
 use crate::proof::audit::outcome::{Audit, Finding, Setting};
 use crate::proof::audit::rule::{Fix, Rule, Section, Severity};
 use crate::report::audit::{self, Place, Tag};
@@ -200,10 +201,10 @@ impl Page {
             Tag::Broken(Severity::Warn) | Tag::NotShown => "1;33",
             Tag::Broken(Severity::Note) => "1;36",
             Tag::Ok => "32",
-            Tag::Idle => "2",
+            Tag::Idle => DIM,
         };
         let word = self.out[from..from + length].to_owned();
-        self.out.replace_range(from..from + length, &format!("\x1b[{code}m{word}\x1b[0m"));
+        self.out.replace_range(from..from + length, &paint(&word, code));
     }
 
     /// What mends it: the place, and under it each line as it is to be copied.

@@ -90,7 +90,7 @@ fn knows(binary: &ServerBinary, name: &str) -> bool {
     !(is_old && NEWER.contains(&name))
 }
 
-fn tell(connection: &mut redis::Connection, line: &str, name: &Name) -> anyhow::Result<()> {
+fn tell(connection: &mut crate::buffer::link::Connection, line: &str, name: &Name) -> anyhow::Result<()> {
     let mut words = line.split(' ').map(|word| match word {
         "{likes}" => name.stream(Lane::Likes),
         "{posts}" => name.stream(Lane::Posts),

@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use redis::Connection;
+use crate::buffer::link::Connection;
 
 use crate::buffer::batch::Limits;
 use crate::buffer::connect::{Address, Facts, Place, Plain};

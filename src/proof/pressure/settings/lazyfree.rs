@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
-use redis::Connection;
+use crate::buffer::link::Connection;
 
 use super::Outcome;
 use super::bench::{Bench, Own, Tried, go_on, look_for, wait_for};

@@ -1,0 +1,311 @@
+//! A connection on which every answer has a deadline and a size that it may not go beyond.
+//!
+//! The client library gives each single read a time-out: a server that sends a byte a second is waited for without end, and
+//! what it announces is taken into memory. Here a request and its answer have one deadline each, whatever comes in
+//! between, TLS included, and an answer has a budget (`answer.rs`). Commands, scripts and pipelines are the library's own.
+
+use std::io::{BufRead, BufReader, Error as IoError, ErrorKind as IoKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::{ConnectionAddr, ConnectionInfo, ConnectionLike, ErrorKind, RedisError, RedisResult, Value};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::answer;
+
+/// Memory that an answer may take, unless more is asked for: XINFO GROUPS of 50,000 groups takes half of it.
+const ANSWER_BYTES_MAX: usize = 48 << 20;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 64 << 10;
+
+/// A connection to one server.
+pub struct Connection {
+    stream: BufReader<Stream>,
+    /// How long a request may take to be sent, and an answer to come.
+    limit: Duration,
+    answer_bytes_max: usize,
+    /// Answers that did not begin to come in time, and are passed over when they do.
+    late: usize,
+    /// What follows on the stream is no beginning of an answer.
+    broken: bool,
+    database: i64,
+}
+
+impl Connection {
+    /// Connects and logs in, all of it within `limit`, which each answer then has too.
+    pub(super) fn open(info: &ConnectionInfo, limit: Duration) -> RedisResult<Self> {
+        let deadline = Instant::now() + limit;
+        let stream = BufReader::with_capacity(READ_BYTES, Stream::open(info, deadline)?);
+        let login = info.redis_settings();
+        let mut connection = Self {
+            stream,
+            limit,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+            late: 0,
+            broken: false,
+            database: login.db(),
+        };
+        if let Some(password) = login.password() {
+            let mut auth = redis::cmd("AUTH");
+            login.username().into_iter().for_each(|user| {
+                auth.arg(user);
+            });
+            let answer = connection.ask(&auth.arg(password).get_packed_command())?;
+            if let Value::ServerError(error) = answer {
+                let why = RedisError::from(error).to_string();
+                return Err((ErrorKind::AuthenticationFailed, "the login was refused", why).into());
+            }
+        }
+        if login.db() != 0 {
+            redis::cmd("SELECT").arg(login.db()).exec(&mut connection)?;
+        }
+        Ok(connection)
+    }
+
+    /// From now on each request and each answer has this long.
+    pub fn set_limit(&mut self, limit: Duration) {
+        self.limit = limit;
+    }
+
+    /// From now on an answer may take so much memory.
+    pub fn set_answer_bytes_max(&mut self, bytes: usize) {
+        self.answer_bytes_max = bytes;
+    }
+
+    /// Sends a request, and reads no answer.
+    pub fn send_packed_command(&mut self, request: &[u8]) -> RedisResult<()> {
+        self.usable()?;
+        let limit = self.limit;
+        let stream = self.stream.get_mut();
+        stream.socket().deadline = Instant::now() + limit;
+        // What was sent in part cannot be followed by something else.
+        let sent = stream.write_all(request).and_then(|()| stream.flush());
+        self.broken |= sent.is_err();
+        Ok(sent?)
+    }
+
+    /// Reads the next answer.
+    pub fn recv_response(&mut self) -> RedisResult<Value> {
+        loop {
+            let begun = self.receive_within(self.limit);
+            match begun.transpose() {
+                Some(Ok(_)) if self.late > 0 => self.late -= 1,
+                Some(Ok(answer)) => return Ok(answer),
+                Some(Err(error)) => {
+                    self.late += usize::from(!self.broken);
+                    return Err(error);
+                }
+                None => {
+                    self.late += 1;
+                    return Err(IoError::from(IoKind::TimedOut).into());
+                }
+            }
+        }
+    }
+
+    /// Reads the next answer or message; none where none begins to come for so long.
+    pub fn receive_within(&mut self, wait: Duration) -> RedisResult<Option<Value>> {
+        self.usable()?;
+        self.stream.get_mut().socket().deadline = Instant::now() + wait;
+        match self.stream.fill_buf() {
+            Ok([]) => {
+                self.broken = true;
+                return Err(IoError::from(IoKind::UnexpectedEof).into());
+            }
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), IoKind::TimedOut | IoKind::WouldBlock) => return Ok(None),
+            Err(error) => {
+                // A signal breaks off the wait, and nothing else.
+                self.broken |= error.kind() != IoKind::Interrupted;
+                return Err(error.into());
+            }
+        }
+        self.stream.get_mut().socket().deadline = Instant::now() + self.limit;
+        let answer = answer::read(&mut self.stream, self.answer_bytes_max);
+        self.broken |= answer.is_err();
+        answer.map(Some)
+    }
+
+    fn ask(&mut self, request: &[u8]) -> RedisResult<Value> {
+        self.send_packed_command(request)?;
+        self.recv_response()
+    }
+
+    fn usable(&self) -> RedisResult<()> {
+        if self.broken {
+            return Err(IoError::new(IoKind::NotConnected, "the connection was given up").into());
+        }
+        Ok(())
+    }
+}
+
+impl ConnectionLike for Connection {
+    fn req_packed_command(&mut self, request: &[u8]) -> RedisResult<Value> {
+        self.ask(request)
+    }
+
+    /// Passes over `offset` answers; an error among these (to MULTI, or to what was queued after it) is the outcome.
+    fn req_packed_commands(
+        &mut self,
+        requests: &[u8],
+        offset: usize,
+        count: usize,
+    ) -> RedisResult<Vec<Value>> {
+        self.send_packed_command(requests)?;
+        let (mut answers, mut refused) = (Vec::new(), None);
+        for index in 0..offset + count {
+            match self.recv_response()? {
+                Value::ServerError(error) if index < offset => refused = refused.or(Some(error)),
+                answer if index >= offset => answers.push(answer),
+                _ => {}
+            }
+        }
+        refused.map_or(Ok(answers), |error| Err(error.into()))
+    }
+
+    fn get_db(&self) -> i64 {
+        self.database
+    }
+
+    fn check_connection(&mut self) -> bool {
+        redis::cmd("PING").query::<Value>(self).is_ok()
+    }
+
+    fn is_open(&self) -> bool {
+        !self.broken
+    }
+}
+
+/// What bytes come over.
+enum Stream {
+    Plain(Socket),
+    Tls(Box<StreamOwned<ClientConnection, Socket>>),
+}
+
+impl Stream {
+    fn open(info: &ConnectionInfo, deadline: Instant) -> RedisResult<Self> {
+        let tcp = |host: &str, port: u16| -> RedisResult<Socket> {
+            let stream = dial((host, port), deadline)?;
+            stream.set_nodelay(info.tcp_settings().nodelay())?;
+            Ok(Socket { pipe: Pipe::Tcp(stream), deadline })
+        };
+        match info.addr() {
+            ConnectionAddr::Tcp(host, port) => tcp(host, *port).map(Self::Plain),
+            ConnectionAddr::Unix(path) => {
+                Ok(Self::Plain(Socket { pipe: Pipe::Unix(UnixStream::connect(path)?), deadline }))
+            }
+            ConnectionAddr::TcpTls { host, port, insecure: false, .. } => {
+                let name = rustls::pki_types::ServerName::try_from(host.clone()).map_err(IoError::other)?;
+                let tls = ClientConnection::new(tls_config()?, name).map_err(IoError::other)?;
+                Ok(Self::Tls(Box::new(StreamOwned::new(tls, tcp(host, *port)?))))
+            }
+            _ => Err((
+                ErrorKind::InvalidClientConfig,
+                "TLS without a look at the certificate is not supported; leave #insecure out",
+            )
+                .into()),
+        }
+    }
+
+    fn socket(&mut self) -> &mut Socket {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(tls) => tls.get_mut(),
+        }
+    }
+}
+
+/// The first address of a host that takes the connection.
+fn dial(at: (&str, u16), deadline: Instant) -> std::io::Result<TcpStream> {
+    let mut last = None;
+    for address in at.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, left(deadline)?) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| IoError::new(IoKind::NotFound, "this host has no address")))
+}
+
+/// TLS with the authorities that this machine trusts, or those in `SSL_CERT_FILE`.
+fn tls_config() -> RedisResult<Arc<ClientConfig>> {
+    let mut found = rustls_native_certs::load_native_certs();
+    if let Some(error) = found.errors.pop() {
+        return Err(IoError::other(error).into());
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(IoError::other)?;
+    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+}
+
+impl Read for Stream {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(to),
+            Self::Tls(tls) => tls.read(to),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Tls(tls) => tls.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(tls) => tls.flush(),
+        }
+    }
+}
+
+/// A socket that nothing goes over once the deadline has passed.
+struct Socket {
+    pipe: Pipe,
+    deadline: Instant,
+}
+
+enum Pipe {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+fn left(deadline: Instant) -> std::io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(IoKind::TimedOut.into()) } else { Ok(left) }
+}
+
+impl Read for Socket {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let left = Some(left(self.deadline)?);
+        match &mut self.pipe {
+            Pipe::Tcp(stream) => stream.set_read_timeout(left).and_then(|()| stream.read(to)),
+            Pipe::Unix(stream) => stream.set_read_timeout(left).and_then(|()| stream.read(to)),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let left = Some(left(self.deadline)?);
+        match &mut self.pipe {
+            Pipe::Tcp(stream) => stream.set_write_timeout(left).and_then(|()| stream.write(bytes)),
+            Pipe::Unix(stream) => stream.set_write_timeout(left).and_then(|()| stream.write(bytes)),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
