@@ -46,6 +46,7 @@ mod event_parse;
 mod event_synth;
 mod faults_disk;
 mod faults_network;
+mod hostile;
 mod load_append;
 mod load_bad_days;
 mod load_driver;

@@ -20,9 +20,29 @@ const ITEM_BYTES: usize = size_of::<Value>();
 /// Memory that is taken at once for something that was announced and has not come.
 const AHEAD_BYTES: usize = 256 << 10;
 
-/// Reads one answer that takes `bytes_max` bytes of memory at the most.
-pub(super) fn read(from: &mut impl BufRead, bytes_max: usize) -> Result<Value, RedisError> {
-    Answer { from, left: bytes_max, bytes_max }.value(0)
+/// What an answer may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// Bytes of memory, all together.
+    pub bytes_max: usize,
+    /// Bytes of a single text in it: an answer of another kind than was asked for stands whole in the error's words.
+    pub text_bytes_max: usize,
+}
+
+impl Budget {
+    /// Unless more is asked for. XINFO GROUPS of 50,000 groups takes half of it, and INFO is the longest text.
+    pub const QUESTION: Self = Self { bytes_max: 48 << 20, text_bytes_max: 1 << 20 };
+
+    /// A whole lane at once, of a server that a proof has filled.
+    pub const LANE: Self = Self { bytes_max: 1 << 30, text_bytes_max: 66 << 20 };
+
+    /// Where blocks are asked for. The longest frame is that of one event of 64 MiB that cannot be compressed.
+    pub const BLOCKS: Self = Self { bytes_max: 80 << 20, text_bytes_max: 66 << 20 };
+}
+
+/// Reads one answer that keeps to a budget.
+pub(super) fn read(from: &mut impl BufRead, budget: Budget) -> Result<Value, RedisError> {
+    Answer { from, left: budget.bytes_max, budget }.value(0)
 }
 
 /// The beginning of an item.
@@ -37,7 +57,7 @@ struct Answer<'a, R> {
     from: &'a mut R,
     /// Bytes that it may still take.
     left: usize,
-    bytes_max: usize,
+    budget: Budget,
 }
 
 impl<R: BufRead> Answer<'_, R> {
@@ -69,8 +89,7 @@ impl<R: BufRead> Answer<'_, R> {
         if bytes <= self.left {
             return Ok(());
         }
-        let max = bytesize::ByteSize(self.bytes_max as u64).display().iec();
-        Err(IoError::other(format!("the server sends an answer of more than {max}")).into())
+        Err(too_long("an answer", self.budget.bytes_max))
     }
 
     /// The first line of an item, without copying it where it has come whole.
@@ -93,6 +112,9 @@ impl<R: BufRead> Answer<'_, R> {
     }
 
     fn bulk(&mut self, bytes: usize) -> Result<Value, RedisError> {
+        if bytes > self.budget.text_bytes_max {
+            return Err(too_long("a text", self.budget.text_bytes_max));
+        }
         self.take(bytes)?;
         let mut body = Vec::with_capacity(bytes.min(AHEAD_BYTES));
         self.from.by_ref().take(bytes as u64).read_to_end(&mut body)?;
@@ -137,6 +159,11 @@ fn integer(text: &[u8]) -> Result<i64, RedisError> {
     number.ok_or_else(|| garbled("a number was expected"))
 }
 
+fn too_long(what: &str, max: usize) -> RedisError {
+    let max = bytesize::ByteSize(max as u64).display().iec();
+    IoError::other(format!("the server sends {what} of more than {max}")).into()
+}
+
 fn garbled(why: &'static str) -> RedisError {
     RedisError::from((ErrorKind::Parse, "not an answer of Redis or Valkey", why.into()))
 }
@@ -153,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    const MAX: usize = 1 << 20;
+    const MAX: Budget = Budget { bytes_max: 1 << 20, text_bytes_max: 1 << 20 };
 
     /// What is read of these bytes, as few at a time as can be.
     fn read_slowly(bytes: &[u8]) -> Result<Value, RedisError> {
@@ -240,7 +267,10 @@ mod tests {
             assert!(read.is_err(), "{read:?}");
         }
         let bulk = [b"$1000\r\n".as_slice(), &[b'a'; 1_000], b"\r\n"].concat();
-        assert!(read(&mut bulk.as_slice(), 1_000).is_err());
-        assert!(read(&mut bulk.as_slice(), 1_000 + ITEM_BYTES + 6).is_ok());
+        let read =
+            |bytes_max, text_bytes_max| read(&mut bulk.as_slice(), Budget { bytes_max, text_bytes_max });
+        let fits = 1_000 + ITEM_BYTES + 6;
+        assert!(read(fits, 1_000).is_ok());
+        assert!(read(fits - 1, 1_000).is_err() && read(fits, 999).is_err());
     }
 }

@@ -3,6 +3,7 @@
 use super::link::Connection;
 use redis::{Cmd, FromRedisValue, RedisError, Value};
 
+use super::answer::Budget;
 use super::entry::{Entry, Id, list};
 use super::keys::Name;
 use crate::block::frame::Damage;
@@ -59,7 +60,10 @@ impl<'a> Asker<'a> {
         let key = self.name.stream(lane);
         let mut range = redis::cmd(command);
         range.arg(key).arg(from).arg(to).arg("COUNT").arg(1);
-        let Some(answer) = self.permitted::<Value>(command, &range)? else { return Ok(Err(Refused)) };
+        self.connection.set_budget(Budget::BLOCKS);
+        let answer = self.permitted::<Value>(command, &range);
+        self.connection.set_budget(Budget::QUESTION);
+        let Some(answer) = answer? else { return Ok(Err(Refused)) };
         let found = list(answer).and_then(|mut entries| entries.pop());
         let Some((id, Some(fields))) = found else { return Ok(Ok(None)) };
         Ok(Ok(Some((id, Entry::read(id, fields)))))

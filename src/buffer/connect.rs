@@ -7,6 +7,7 @@ use std::time::Duration;
 use redis::io::tcp::TcpSettings;
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError};
 
+use super::answer::Budget;
 use super::error::Error;
 use super::link::Connection;
 
@@ -25,6 +26,9 @@ const OVERHEAR: Duration = Duration::from_millis(300);
 
 /// What a server says that has as many clients as it takes.
 pub(super) const CROWDED: &str = "max number of clients";
+
+/// Most lines of INFO that are read: with every section and every command's statistics it has under a thousand.
+const FIELDS_MAX: usize = 10_000;
 
 /// Oldest server whose streams have XAUTOCLAIM and XTRIM MINID.
 const OLDEST: (u64, u64) = (6, 2);
@@ -95,6 +99,13 @@ impl Address {
         Ok((connection, facts))
     }
 
+    /// The same for whoever asks for blocks.
+    pub(super) fn connect_to_read(&self, limit: Duration) -> Result<Connection, Error> {
+        let (mut connection, _) = self.connect_within(limit)?;
+        connection.set_budget(Budget::BLOCKS);
+        Ok(connection)
+    }
+
     /// Whether the server is reached without leaving this machine: over loopback, or a socket in a file.
     pub fn is_loopback(&self) -> bool {
         match self.info.addr() {
@@ -153,6 +164,12 @@ impl Address {
             .map_err(|error| self.refused(&error))?;
         limit_answers(&mut connection, limit);
         Ok(connection)
+    }
+
+    /// A server that was there and answers no more.
+    pub fn gone(&self) -> Error {
+        let why = "it took the connection, and then stopped answering as Redis or Valkey does".into();
+        Error::Connect { url: self.shown.clone(), why }
     }
 
     /// What a server's refusal means for whoever wants to talk to it.
@@ -246,10 +263,10 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads the answer of INFO.
+    /// Reads the answer of INFO: no more of it than a server has to say.
     pub fn of(info: &str) -> Self {
         let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.into(), value.into()));
-        Self { fields: info.lines().map(str::trim_end).filter_map(pair).collect() }
+        Self { fields: info.lines().take(FIELDS_MAX).map(str::trim_end).filter_map(pair).collect() }
     }
 
     /// A field of INFO.

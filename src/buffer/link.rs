@@ -14,9 +14,7 @@ use redis::{ConnectionAddr, ConnectionInfo, ConnectionLike, ErrorKind, RedisErro
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::answer;
-
-/// Memory that an answer may take, unless more is asked for: XINFO GROUPS of 50,000 groups takes half of it.
-const ANSWER_BYTES_MAX: usize = 48 << 20;
+pub use super::answer::Budget;
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -26,7 +24,7 @@ pub struct Connection {
     stream: BufReader<Stream>,
     /// How long a request may take to be sent, and an answer to come.
     limit: Duration,
-    answer_bytes_max: usize,
+    budget: Budget,
     /// Answers that did not begin to come in time, and are passed over when they do.
     late: usize,
     /// What follows on the stream is no beginning of an answer.
@@ -40,14 +38,8 @@ impl Connection {
         let deadline = Instant::now() + limit;
         let stream = BufReader::with_capacity(READ_BYTES, Stream::open(info, deadline)?);
         let login = info.redis_settings();
-        let mut connection = Self {
-            stream,
-            limit,
-            answer_bytes_max: ANSWER_BYTES_MAX,
-            late: 0,
-            broken: false,
-            database: login.db(),
-        };
+        let mut connection =
+            Self { stream, limit, budget: Budget::QUESTION, late: 0, broken: false, database: login.db() };
         if let Some(password) = login.password() {
             let mut auth = redis::cmd("AUTH");
             login.username().into_iter().for_each(|user| {
@@ -70,9 +62,9 @@ impl Connection {
         self.limit = limit;
     }
 
-    /// From now on an answer may take so much memory.
-    pub fn set_answer_bytes_max(&mut self, bytes: usize) {
-        self.answer_bytes_max = bytes;
+    /// From now on an answer may take so much.
+    pub fn set_budget(&mut self, budget: Budget) {
+        self.budget = budget;
     }
 
     /// Sends a request, and reads no answer.
@@ -124,9 +116,14 @@ impl Connection {
             }
         }
         self.stream.get_mut().socket().deadline = Instant::now() + self.limit;
-        let answer = answer::read(&mut self.stream, self.answer_bytes_max);
+        let answer = answer::read(&mut self.stream, self.budget);
         self.broken |= answer.is_err();
         answer.map(Some)
+    }
+
+    /// Whether the next answer is that to the next request: the server is there, and has answered all that it was asked.
+    pub fn is_in_step(&self) -> bool {
+        !self.broken && self.late == 0
     }
 
     fn ask(&mut self, request: &[u8]) -> RedisResult<Value> {

@@ -114,8 +114,8 @@ impl Reader {
         let mut reader = Self {
             address: address.clone(),
             name: name.clone(),
-            reads: Some(address.connect_within(options.patience)?.0),
-            control: Some(address.connect_within(options.patience)?.0),
+            reads: Some(address.connect_to_read(options.patience)?),
+            control: Some(address.connect_to_read(options.patience)?),
             places,
             phase: if options.group.is_some() { Phase::Own } else { Phase::New },
             asked: false,
@@ -400,15 +400,19 @@ fn connected<'a>(
 ) -> Result<&'a mut Connection, RedisError> {
     if slot.is_none() {
         let away = |error: Error| RedisError::from(std::io::Error::other(error.to_string()));
-        *slot = Some(address.connect_within(limit).map_err(away)?.0);
+        *slot = Some(address.connect_to_read(limit).map_err(away)?);
     }
     slot.as_mut().ok_or_else(|| RedisError::from(std::io::Error::other("no connection")))
 }
 
 fn unexpected(value: &Value) -> RedisError {
-    RedisError::from((
-        redis::ErrorKind::UnexpectedReturnType,
-        "not what a stream answers",
-        format!("{value:?}"),
-    ))
+    // What it says is somebody else's, and may be long.
+    let what = match value {
+        Value::Nil => "nothing",
+        Value::Int(_) => "a number",
+        Value::BulkString(_) | Value::SimpleString(_) | Value::Okay => "a text",
+        Value::Array(_) => "a list of another shape",
+        _ => "something else",
+    };
+    RedisError::from((redis::ErrorKind::UnexpectedReturnType, "not what a stream answers", what.into()))
 }

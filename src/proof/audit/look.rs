@@ -35,11 +35,23 @@ impl Look<'_> {
     /// Connects and reads; whatever may not be read is noted with its reason.
     pub fn at(&self, address: &Address) -> Result<Seen, Error> {
         let mut connection = address.dial()?;
+        // What a server refuses is not readable; one that stops answering is not there.
+        let there =
+            |connection: &Connection| connection.is_in_step().then_some(()).ok_or_else(|| address.gone());
         let settings = settings(&mut connection);
+        there(&connection)?;
         let users = users(&mut connection);
+        there(&connection)?;
         let usage = Usage::look(&mut connection, self.buffer);
+        there(&connection)?;
         // Last, so that its statistics have at least one command to count.
         let info = info(&mut connection, address)?;
+        there(&connection)?;
+        let is_redis = |info: &Facts| info.has("redis_version") || info.has("valkey_version");
+        let nothing_read = settings.is_err() && users.is_err() && info.is_err();
+        if nothing_read || info.as_ref().is_ok_and(|info| !is_redis(info)) {
+            return Err(address.gone());
+        }
         let dir = settings.as_ref().ok().and_then(|settings| settings.get("dir"));
         let host = info.as_ref().map_err(Clone::clone).and_then(|info| Host::beneath(address, info, dir));
         let fsync = host.as_ref().map_err(Clone::clone).and_then(|_| match dir {

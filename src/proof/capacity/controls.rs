@@ -1,6 +1,6 @@
 //! The controls: runs on something known to be broken, judged by the same claims, which must refute them.
 
-use crate::buffer::link::Connection;
+use crate::buffer::link::{Budget, Connection};
 use redis::Value;
 
 use super::fill::{Plan, fill};
@@ -197,6 +197,7 @@ struct Planted {
 /// Writes a lane's stream anew: the second block taken out, the fourth twice, the sixth with a byte flipped.
 fn plant(address: &Address, name: &Name) -> anyhow::Result<Planted> {
     let (mut connection, _) = address.connect()?;
+    connection.set_budget(Budget::LANE);
     let key = name.stream(Lane::Likes);
     let entries: Vec<(String, Vec<Vec<u8>>)> =
         redis::cmd("XRANGE").arg(&key).arg("-").arg("+").query(&mut connection)?;

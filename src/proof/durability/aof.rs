@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::buffer::link::Connection;
+use crate::buffer::link::{Budget, Connection};
 use memchr::memmem;
 
 use crate::buffer::entry::{Entry, Id};
@@ -16,6 +16,7 @@ const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 /// The blocks of a buffer: frames and events.
 pub(super) fn frames(connection: &mut Connection, name: &Name) -> anyhow::Result<Vec<(Vec<u8>, u64)>> {
     let mut blocks = Vec::new();
+    connection.set_budget(Budget::LANE);
     for lane in Lane::ALL {
         let entries: Vec<(String, Vec<redis::Value>)> =
             redis::cmd("XRANGE").arg(name.stream(lane)).arg("-").arg("+").query(connection)?;

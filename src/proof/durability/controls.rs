@@ -67,6 +67,7 @@ impl Plan {
     /// Does it to the likes of a buffer.
     fn plant(self, ground: &Ground, name: &Name) -> anyhow::Result<()> {
         let (mut connection, stream) = (ground.address.dial()?, name.stream(Lane::Likes));
+        connection.set_budget(crate::buffer::link::Budget::LANE);
         let mut entries: Vec<Entry> =
             redis::cmd("XRANGE").arg(&stream).arg("-").arg("+").query(&mut connection)?;
         self.change(&mut entries)?;
