@@ -8,7 +8,7 @@ pub const REFUTED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// There is no server to talk to, it cannot serve, or it was lost for good.
 pub const NO_SERVER: u8 = 3;
-/// A proof did not catch its own control: none of its verdicts can be relied on.
-pub const CONTROL_NOT_CAUGHT: u8 = 4;
+/// A control was not refuted: a check let something pass that was broken on purpose, so it is no evidence.
+pub const CONTROL_NOT_REFUTED: u8 = 4;
 /// Ended by SIGINT or SIGTERM, as shells report it.
 pub const INTERRUPTED: u8 = 130;

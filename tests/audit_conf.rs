@@ -30,7 +30,7 @@ fn findings(text: &str, beside: &[(&str, &str)]) -> String {
     for finding in audit.rules.iter().filter(|finding| finding.is_broken()) {
         writeln!(said, "{} {}: {}", finding.severity.word(), finding.id, finding.read).unwrap();
     }
-    let unread = audit.rules.iter().filter(|finding| finding.tag() == "not shown");
+    let unread = audit.rules.iter().filter(|finding| finding.tag() == "untested");
     writeln!(said, "not shown: {}", unread.map(|finding| finding.id.as_str()).collect::<Vec<_>>().join(" "))
         .unwrap();
     said.replace(dir.path().to_str().unwrap(), "DIR")

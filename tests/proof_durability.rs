@@ -1,10 +1,10 @@
 //! What is claimed of the durability proof: every fault befalls the server, what is lost is counted against what is
-//! promised, every control is caught; somebody's server is killed only where that is permitted, by their own commands, is
+//! promised, every control is refuted; somebody's server is killed only where that is permitted, by their own commands, is
 //! up again afterwards, and holds nothing of ours.
 
 use std::path::{Path, PathBuf};
 
-use forebay::proof::claim::{Claim, Evidence, Verdict};
+use forebay::proof::claim::{Claim, Control, Evidence, Verdict};
 use forebay::report::{Report, json};
 use forebay::server::Server;
 
@@ -34,19 +34,19 @@ fn number(cell: &str) -> u64 {
 }
 
 #[test]
-fn every_fault_is_held_against_its_promise_and_every_control_is_caught() {
+fn every_fault_is_held_against_its_promise_and_every_control_is_refuted() {
     let ran = run(&["durability", "--json", "--quiet"]);
     let report = report(&ran);
     for claim in &report.claims {
-        if claim.verdict == Verdict::NotShown {
+        if claim.verdict() == Verdict::Untested {
             // The server of the tests may have no WAITAOF; and there may be no FUSE.
             assert!(claim.why.contains("WAITAOF") || claim.why.contains("FUSE"), "{claim:?}");
             continue;
         }
-        assert!(claim.control.as_ref().is_some_and(|control| control.caught), "{claim:?}");
+        assert!(claim.control().is_some_and(Control::is_refuted), "{claim:?}");
         // Durations are the machine's; that nothing is lost is not.
         if claim.required == 0.0 {
-            assert_eq!(claim.verdict, Verdict::Proven, "{claim:?}");
+            assert_eq!(claim.verdict(), Verdict::Proven, "{claim:?}");
         }
     }
     let first = &report.claims[0];
@@ -147,8 +147,8 @@ fn somebodys_server_is_killed_by_their_commands_and_is_up_again() {
     let ran = theirs.durability(&theirs.kill(), &theirs.start_again());
     let report = report(&ran);
     let kill = claim(&report, "durability.kill.everysec");
-    assert_eq!(kill.verdict, Verdict::Proven, "{kill:?}");
-    assert!(kill.control.as_ref().is_some_and(|control| control.caught), "{kill:?}");
+    assert_eq!(kill.verdict(), Verdict::Proven, "{kill:?}");
+    assert!(kill.control().is_some_and(Control::is_refuted), "{kill:?}");
     assert!(!theirs.server.is_running(), "it was killed");
     assert_eq!(theirs.keys(), 1, "it is up, with what is theirs, and without what is ours");
 }
@@ -159,8 +159,8 @@ fn a_server_without_an_aof_is_refuted_and_a_command_that_ends_nothing_is_a_wrong
     let ran = theirs.durability(&theirs.kill(), &theirs.start_again());
     let report = report(&ran);
     let kill = claim(&report, "durability.kill.everysec");
-    assert_eq!((kill.verdict, ran.code), (Verdict::Refuted, 1), "{kill:?}");
-    assert!(kill.measured.is_some_and(|lost| lost > 1_000.0), "{kill:?}");
+    assert_eq!((kill.verdict(), ran.code), (Verdict::Refuted, 1), "{kill:?}");
+    assert!(kill.measured().is_some_and(|lost| lost > 1_000.0), "{kill:?}");
 
     let theirs = Theirs::start(&[("appendonly", "yes")]);
     for (kill, said) in [("true", "still answers"), ("echo no such container; exit 7", "no such container")] {
@@ -180,7 +180,7 @@ fn a_server_that_comes_back_with_other_settings_shows_nothing() {
     let ran = theirs.durability(&theirs.kill(), &theirs.start_again());
     let report = report(&ran);
     let kill = claim(&report, "durability.kill.always");
-    assert_eq!((kill.verdict, kill.measured), (Verdict::NotShown, None), "{kill:?}");
+    assert_eq!((kill.verdict(), kill.measured()), (Verdict::Untested, None), "{kill:?}");
     assert!(kill.why.contains("appendfsync always") && kill.why.contains("appendfsync everysec"), "{kill:?}");
     assert_eq!(theirs.keys(), 1);
 }
@@ -233,7 +233,7 @@ fn a_server_that_does_not_start_again_is_told_with_what_the_command_said() {
     let ran = theirs.durability(&theirs.kill(), &start);
     let report = report(&ran);
     let kill = claim(&report, "durability.kill.everysec");
-    assert_eq!((kill.verdict, ran.code), (Verdict::Refuted, 1), "{kill:?}");
+    assert_eq!((kill.verdict(), ran.code), (Verdict::Refuted, 1), "{kill:?}");
     assert!(kill.why.contains("no volume") && kill.why.contains("exit status: 3"), "{}", kill.why);
     assert_eq!(theirs.keys(), 1, "it was not left down");
 }
@@ -244,7 +244,7 @@ fn a_start_command_that_starts_nothing_is_told_and_what_is_left_on_the_server_is
     let ran = theirs.durability(&theirs.kill(), "true");
     let report = report(&ran);
     let kill = claim(&report, "durability.kill.everysec");
-    assert_eq!((kill.verdict, ran.code), (Verdict::Refuted, 1), "{kill:?}");
+    assert_eq!((kill.verdict(), ran.code), (Verdict::Refuted, 1), "{kill:?}");
     assert!(kill.why.contains("`true` has ended, and did not start it"), "{}", kill.why);
     assert!(ran.err.contains("keys are still on"), "{}", ran.err);
 }

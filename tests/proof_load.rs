@@ -1,4 +1,4 @@
-//! What is claimed of the baseline and throughput proofs: their controls are caught, what was too short is not shown, what
+//! What is claimed of the baseline and throughput proofs: their controls are refuted, what was too short is untested, what
 //! failed is refuted, an interrupted run says what it saw, and nothing is left behind.
 //!
 //! How fast this machine is at the moment decides no test: lines are wide, and claims about time are only looked at where
@@ -39,13 +39,13 @@ fn report(args: &[&str]) -> (i32, Report) {
 }
 
 fn verdict(report: &Report, id: &str) -> &'static str {
-    report.claims.iter().find(|claim| claim.id == id).map_or("no such claim", |claim| claim.verdict.word())
+    report.claims.iter().find(|claim| claim.id == id).map_or("no such claim", |claim| claim.verdict().word())
 }
 
-fn assert_every_control_is_caught(report: &Report) {
+fn assert_every_control_is_refuted(report: &Report) {
     for claim in &report.claims {
-        let control = claim.control.as_ref().unwrap_or_else(|| panic!("no control: {claim:?}"));
-        assert!(control.caught, "{}: {control:?}", claim.id);
+        let control = claim.control().unwrap_or_else(|| panic!("no control: {claim:?}"));
+        assert!(control.is_refuted(), "{}: {control:?}", claim.id);
     }
 }
 
@@ -57,24 +57,24 @@ fn keys(server: &Server) -> u64 {
 fn a_baseline_checks_and_counts_every_request_and_catches_its_controls() {
     let dir = tempfile::tempdir().unwrap();
     let (code, report) = report(&["baseline", "--profile", &profile(dir.path(), 200, "1s")]);
-    assert_every_control_is_caught(&report);
+    assert_every_control_is_refuted(&report);
     for id in ["baseline.answers", "baseline.counted"] {
         assert_eq!(verdict(&report, id), "proven", "{report:?}");
     }
     assert_eq!(report.claims.len(), 6);
     assert!([0, 1].contains(&code), "{code}");
     let paused = report.claims.iter().find(|claim| claim.id == "baseline.p95").unwrap();
-    let said = &paused.control.as_ref().unwrap().measured;
+    let said = &paused.control().unwrap().measured;
     assert!(said.contains("from when they were due") && said.contains("closed loop"), "{said}");
 }
 
 #[test]
-fn a_rate_is_held_with_writer_and_group_and_every_control_is_caught() {
+fn a_rate_is_held_with_writer_and_group_and_every_control_is_refuted() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let args = ["throughput", "--pattern", "constant", "--out", out.to_str().unwrap(), "--profile"];
     let (code, report) = report(&[&args[..], &[&profile(dir.path(), 300, "3s")]].concat());
-    assert_every_control_is_caught(&report);
+    assert_every_control_is_refuted(&report);
     for id in ["throughput.answers", "throughput.identical", "throughput.backlog"] {
         assert_eq!(verdict(&report, id), "proven", "{report:?}");
     }
@@ -98,7 +98,7 @@ fn proofs_of_one_run_do_not_meet_each_others_events() {
     for id in ["capacity.identical", "throughput.identical", "throughput.backlog", "throughput.answers"] {
         assert_eq!(verdict(&report, id), "proven", "{report:?}");
     }
-    assert_every_control_is_caught(&report);
+    assert_every_control_is_refuted(&report);
 }
 
 #[test]
@@ -122,10 +122,10 @@ fn a_run_shorter_than_the_profiles_time_shows_nothing_of_it_and_an_interrupted_o
     let out = child.wait_with_output().unwrap();
     let report = json::from_str(&String::from_utf8_lossy(&out.stdout)).unwrap();
     assert_eq!(out.status.code(), Some(130));
-    assert_eq!(verdict(&report, "throughput.backlog"), "not shown");
+    assert_eq!(verdict(&report, "throughput.backlog"), "untested");
     assert_eq!(verdict(&report, "throughput.identical"), "proven");
     let rate = report.claims.iter().find(|claim| claim.id == "throughput.rate.poisson").unwrap();
-    assert!(rate.verdict.word() != "proven" && rate.why.contains("of 1 h"), "{rate:?}");
+    assert!(rate.verdict().word() != "proven" && rate.why.contains("of 1 h"), "{rate:?}");
     assert!(report.warnings.iter().any(|warning| warning.id == "interrupted"));
     assert_eq!(keys(&server), 0);
 }

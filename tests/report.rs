@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use forebay::proof::claim::{Axes, Bound, Claim, Control, Evidence, Series, Unit, Verdict};
+use forebay::proof::claim::{Axes, Bound, Control, Evidence, Judged, Series, Unit, Verdict};
 use forebay::report::standing::Standing;
 use forebay::report::{
     Conflict, Machine, Report, Target, Warning, chart, html, json, terminal, units, write_all,
@@ -13,8 +13,8 @@ fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(ToString::to_string).collect()
 }
 
-fn control(what: &str, caught: bool, measured: &str) -> Control {
-    Control { what: what.into(), caught, measured: measured.into() }
+fn control(what: &str, is_refuted: bool, measured: &str) -> Control {
+    Control::when(what, is_refuted, measured)
 }
 
 pub fn line(name: &str, dashed: bool, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
@@ -76,7 +76,7 @@ fn latency_chart() -> Evidence {
 
 /// A report as a real run gives it, all verdicts and both outcomes of a control among its claims.
 pub fn sample() -> Report {
-    let mut events = Claim::judged(
+    let mut events = Judged::of(
         "capacity.events",
         3,
         "2,700,000 events of profile bluesky-8h fit in 2.00 GiB with 10 % to spare",
@@ -85,14 +85,15 @@ pub fn sample() -> Report {
         "Blocks cut at 94 events/s took 163.2 bytes an event. The run stopped at 2,812,340 events, past what \
          was asked, with 448 MiB in use.",
     );
-    events.control = Some(control("a limit of 86 MiB", true, "refuted at 540,112 events, predicted 538,900"));
     events.evidence = vec![
         memory_chart(),
         layouts_table(),
         Evidence::Note { text: "At 938 events/s blocks are larger, and an event takes 144.0 bytes.".into() },
     ];
+    let events =
+        events.with(control("a limit of 86 MiB", true, "refuted at 540,112 events, predicted 538,900"));
 
-    let mut memory = Claim::judged(
+    let memory = Judged::of(
         "capacity.memory",
         3,
         "used_memory stays at or below 85 % of maxmemory with all events in",
@@ -100,9 +101,9 @@ pub fn sample() -> Report {
         21.3,
         "The highest of 141 samples, taken every 20,000 events.",
     );
-    memory.control = Some(control("a limit of 86 MiB", true, "100.0 % before 540,200 events were in"));
+    let memory = memory.with(control("a limit of 86 MiB", true, "100.0 % before 540,200 events were in"));
 
-    let mut lost = Claim::judged(
+    let mut lost = Judged::of(
         "durability.power-cut.everysec",
         7,
         "no acknowledged event is lost when the power is cut under appendfsync everysec",
@@ -111,10 +112,10 @@ pub fn sample() -> Report {
         "1,412 acknowledged events were gone after the restart, all from the last 1.31 s: everysec \
          acknowledges before the file reaches the disk.",
     );
-    lost.control = Some(control("appendfsync no", true, "28,904 acknowledged events lost"));
     lost.evidence = vec![latency_chart()];
+    let lost = lost.with(control("appendfsync no", true, "28,904 acknowledged events lost"));
 
-    let mut identical = Claim::judged(
+    let identical = Judged::of(
         "capacity.identical",
         3,
         "every event read back is the event that was acknowledged, byte for byte",
@@ -122,18 +123,17 @@ pub fn sample() -> Report {
         0.0,
         "2,812,340 events were read back and compared.",
     );
-    identical.control = Some(control("one byte flipped in one block", false, "0 events differing"));
+    let identical = identical.with(control("one byte flipped in one block", false, "0 events differing"));
 
-    let mut day = Claim::judged(
+    let day = Judged::blank(
         "throughput.day",
         8,
         "938 events/s are held for 24 hours",
         (Bound::AtLeast, 24.0, Unit::Hours),
-        0.1,
-        "The run was of scale quick: 6 minutes say nothing of 24 hours. Run it with --scale full.",
-    );
-    day.verdict = Verdict::NotShown;
-    day.measured = None;
+    )
+    .untested("The run was of scale quick: 6 minutes say nothing of 24 hours.")
+    .test_with("forebay throughput --scale full")
+    .without_control();
 
     Report {
         schema: json::SCHEMA,
@@ -185,10 +185,7 @@ pub fn sample() -> Report {
 /// The sample with nothing wrong in it.
 fn proven() -> Report {
     let mut report = sample();
-    report.claims.retain(|claim| claim.verdict == Verdict::Proven);
-    for control in report.claims.iter_mut().filter_map(|claim| claim.control.as_mut()) {
-        control.caught = true;
-    }
+    report.claims.retain(|claim| claim.verdict() == Verdict::Proven);
     report.conflicts.clear();
     report.warnings.clear();
     report
@@ -253,20 +250,30 @@ fn text_of_a_server_does_not_steer_the_terminal() {
     assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text:?}");
 }
 
+/// A claim of three events, of which so many were found.
+fn found(events: f64) -> Judged {
+    Judged::of("capacity.events", 3, "3 events fit", (Bound::Exactly, 3.0, Unit::Events), events, "counted")
+}
+
 #[test]
-fn the_worst_claim_decides_and_a_missed_control_is_worse_than_any() {
+fn the_worst_tested_claim_decides_and_a_control_that_is_not_refuted_is_worse_than_any() {
     let mut report = proven();
     assert_eq!(report.standing(), Standing::Proven);
-    assert_eq!(report.headline(), "3 of 3 claims hold on redis 7.0.15 under profile bluesky-8h");
-    report.claims[0].verdict = Verdict::NotShown;
-    assert_eq!(report.standing(), Standing::NotShown);
-    report.claims[1].verdict = Verdict::Refuted;
+    let held = "2 of 2 claims that this run could test hold on redis 7.0.15 under profile bluesky-8h";
+    assert_eq!(report.headline(), format!("{held}; every control was refuted"));
+    report.claims.push(found(2.0).untested("no server").without_control());
+    assert_eq!(report.standing(), Standing::Proven, "what is untested is neither good news nor bad");
+    assert!(report.headline().starts_with(held), "{}", report.headline());
+    report.claims.push(found(2.0).with(control("one taken out", true, "2 events")));
     assert_eq!(report.standing(), Standing::Refuted);
-    report.claims[1].control.as_mut().unwrap().caught = false;
-    assert_eq!(report.standing(), Standing::Worthless);
-    assert!(terminal::render(&report, 80, false).starts_with("WORTHLESS  1 control was not caught"));
+    assert!(report.headline().starts_with("1 of 3 claims that this run could test does not hold"));
+    report.claims.push(found(3.0).with(control("one taken out", false, "3 events")));
+    assert_eq!(report.standing(), Standing::ControlNotRefuted);
+    assert!(
+        terminal::render(&report, 80, false).starts_with("CONTROL NOT REFUTED  1 control was not refuted")
+    );
     report.claims.clear();
-    assert_eq!(report.standing(), Standing::NotShown, "nothing tried is nothing shown");
+    assert_eq!(report.standing(), Standing::Untested, "nothing was tried");
 }
 
 #[test]
@@ -279,7 +286,6 @@ fn json_comes_back_as_it_went() {
 #[test]
 fn json_with_figures_that_json_lacks_can_still_be_read() {
     let mut report = sample();
-    report.claims[1].measured = Some(f64::NAN);
     report.claims[1].evidence = vec![Evidence::Chart {
         title: "t".into(),
         x: "x".into(),
@@ -287,13 +293,15 @@ fn json_with_figures_that_json_lacks_can_still_be_read() {
         axes: Axes::Plain,
         series: vec![line("l", false, [(0.0, f64::INFINITY), (1.0, 2.0)])],
     }];
+    let endless = Judged::of("a.b", 3, "s", (Bound::AtMost, 3.0, Unit::Events), f64::INFINITY, "w");
+    report.claims.push(endless.without_control());
     let back = json::from_str(&json::to_string(&report)).unwrap();
-    assert_eq!(back.claims[1].measured, None);
+    assert_eq!((back.claims[5].measured(), back.claims[5].verdict()), (None, Verdict::Refuted));
     let Evidence::Chart { series, .. } = &back.claims[1].evidence[0] else { panic!("a chart went in") };
     assert_eq!(series[0].points, [(1.0, 2.0)]);
 }
 
-/// Every path of the report, in order; scripts depend on these under schema 1.
+/// Every path of the report, in order; scripts depend on these under schema 2.
 fn paths(value: &serde_json::Value, at: &str, into: &mut Vec<String>) {
     match value {
         serde_json::Value::Object(fields) => {
@@ -313,10 +321,10 @@ fn paths(value: &serde_json::Value, at: &str, into: &mut Vec<String>) {
 #[test]
 fn json_fields_keep_their_names() {
     let value: serde_json::Value = serde_json::from_str(&json::to_string(&sample())).unwrap();
-    assert_eq!(value["schema"], 1);
+    assert_eq!(value["schema"], 2);
     let verdicts: Vec<_> =
         value["claims"].as_array().unwrap().iter().map(|claim| &claim["verdict"]).collect();
-    assert_eq!(verdicts, ["refuted", "proven", "proven", "proven", "not_shown"]);
+    assert_eq!(verdicts, ["refuted", "proven", "proven", "untested", "untested"]);
     let mut all = Vec::new();
     paths(&value, "", &mut all);
     all.sort_unstable();
@@ -370,8 +378,8 @@ fn page_opens_what_went_wrong_and_nothing_else() {
         .filter_map(|node| node.attribute("id"))
         .collect();
     assert_eq!(open, ["durability.power-cut.everysec", "capacity.identical"]);
-    assert!(text.contains("Control: not caught"));
-    assert!(text.contains("Why it could not be shown"));
+    assert!(text.contains("Control: not refuted"));
+    assert!(text.contains("Why it is untested"));
 }
 
 #[test]
@@ -395,10 +403,8 @@ fn page_shows_markup_as_text() {
     report.warnings[0].text = evil.into();
     report.conflicts[0].evidence = evil.into();
     let claim = &mut report.claims[1];
-    claim.statement = evil.into();
-    claim.id = evil.into();
-    claim.why = evil.into();
-    claim.control = Some(control(evil, true, evil));
+    let judged = Judged::of(evil, 3, evil, (Bound::Exactly, 3.0, Unit::Events), 3.0, evil);
+    *claim = judged.with(control(evil, true, evil));
     claim.evidence = vec![
         Evidence::Chart {
             title: evil.into(),

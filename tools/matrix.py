@@ -1,7 +1,7 @@
 """Runs one proof on every server under a folder and writes a table by version: matrix.py FOREBAY SERVERS OUT [ARGS].
 
 Each report stays in OUT/<server>/. Ends with 1 where a claim was refuted or a run gave no report, with 4 where a control was
-not caught, else with 0.
+not refuted, else with 0.
 """
 
 import json
@@ -24,11 +24,11 @@ def run(forebay, program, out, args):
 
 def shown(claim):
     """A claim in a table's field: what was measured where it was, and what came of it."""
-    verdict = claim["verdict"].replace("_", " ")
+    verdict = claim["verdict"]
     if claim["measured"] is None:
         return verdict
     control = claim.get("control")
-    doubt = "" if control is None or control["caught"] else ", CONTROL NOT CAUGHT"
+    doubt = "" if control is None or control["outcome"] != "not_refuted" else ", CONTROL NOT REFUTED"
     unit = {"events": "", "count": "", "milliseconds": " ms"}.get(claim["unit"], f" {claim['unit']}")
     small = abs(claim["measured"]) < 10
     # Plus nothing: a figure just under nothing is not -0.

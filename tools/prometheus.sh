@@ -26,7 +26,7 @@ if all_run "$folder" || on_the_path; then exit 0; fi
 
 remedy="unpack https://prometheus.io/download (prometheus and alertmanager) into $folder, or name a folder with
 	prometheus, promtool, alertmanager and amtool: FOREBAY_PROMETHEUS=/path make ...
-	Without them the monitoring proof is not shown, and the tests of the alert rules fail"
+	Without them the monitoring proof is untested, and the tests of the alert rules fail"
 if ! has apt-get || ! has dpkg; then
 	say "no prometheus here and no apt-get to fetch it with: $remedy"
 	exit 0

@@ -30,7 +30,7 @@ impl Begun {
     /// A report without claims yet.
     pub(super) fn report(&self, profile: &Profile, target: crate::report::Target) -> Report {
         Report {
-            schema: 1,
+            schema: crate::report::json::SCHEMA,
             forebay: env!("CARGO_PKG_VERSION").into(),
             profile: profile.name.clone(),
             target,
@@ -65,7 +65,7 @@ pub(crate) fn conclude(report: &Report, global: &Global, out: Option<&Path>) -> 
         }
     }
     Ok(if report.control_missed() {
-        exit::CONTROL_NOT_CAUGHT
+        exit::CONTROL_NOT_REFUTED
     } else if report.count(Verdict::Refuted) > 0 {
         exit::REFUTED
     } else {

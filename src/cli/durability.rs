@@ -24,8 +24,8 @@ use crate::server::given::Commands;
                                          set
 
 Servers are its own, and so is the disk whose power is cut: it is mounted
-through FUSE, which needs root or fuse3. Without it those cells are not shown,
-and the rest is.")]
+through FUSE, which needs root or fuse3. Without it those cells are untested,
+and the rest is tested.")]
 pub(crate) struct Durability {
     #[command(flatten)]
     on: On,

@@ -54,7 +54,7 @@ mod watch;
   forebay read --group parquet --ack > events.ndjson
 
 Exit codes: 0 no claim refuted, 1 a claim refuted or input refused, 2 usage or
-bad input, 3 no server or lost for good, 4 a control was not caught,
+bad input, 3 no server or lost for good, 4 a control was not refuted,
 130 interrupted.")]
 struct Cli {
     #[command(flatten)]

@@ -16,7 +16,7 @@ use crate::load::pattern::Pattern;
   forebay prove --json | jq '.claims[] | {id, verdict}'
 
 Exit codes: 0 no claim refuted, 1 one was, 3 no server, 4 a control was not
-caught.")]
+refuted.")]
 pub(crate) struct Prove {
     #[command(flatten)]
     on: On,

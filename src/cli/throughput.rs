@@ -11,8 +11,8 @@ use crate::load::pattern::Pattern;
 /// Is the rate held for the time, under every pattern?
 #[derive(Args)]
 #[command(after_help = "Examples:
-  forebay throughput                     a minute: what it shows of an hour is
-                                         said, and is not shown
+  forebay throughput                     a minute: what it saw of an hour is
+                                         reported, and is untested
   forebay throughput --scale full --pattern constant --out hour
                                          the profile's hour at an even rate
   forebay throughput --scale full --out day

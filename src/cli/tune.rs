@@ -112,13 +112,10 @@ impl Tune {
 /// Leaves what is proposed set, where the run speaks for it; false where it does not.
 fn apply(on: &Subject<'_>, found: &Tuned, claims: &[Claim], file: &Path) -> anyhow::Result<bool> {
     let address = on.target.address();
-    let is_missed = |claim: &Claim| claim.control.as_ref().is_some_and(|control| !control.caught);
-    let against = claims.iter().find(|claim| claim.verdict == Verdict::Refuted || is_missed(claim));
+    let against =
+        claims.iter().find(|claim| claim.verdict() == Verdict::Refuted || claim.missed_its_control());
     if let Some(claim) = against {
-        say::tell(&format!(
-            "forebay: nothing is applied: {} was refuted, or its control was not caught",
-            claim.id
-        ));
+        say::tell(&format!("forebay: nothing is applied: {} was refuted, or its control was not", claim.id));
         return Ok(false);
     }
     let saved = Saved::of(address, found.proposal.live())?;

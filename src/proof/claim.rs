@@ -1,98 +1,49 @@
 //! What a proof says: claims with their verdicts, their controls and their evidence.
 //! Every renderer in `report` draws from these types and from nothing else.
+//!
+//! A judge makes a [`Judged`] of figures. It becomes a [`Claim`] when the control that the same judge was tried on is put
+//! beside it, and no claim is proven without a control that was refuted: there is no way to build one.
+
+mod bound;
+mod control;
+mod evidence;
+mod judged;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::units::figure;
+pub use bound::{Bound, Unit};
+pub use control::{Control, ControlOutcome, RefutedControl};
+pub use evidence::{Axes, Evidence, Series};
+pub use judged::{Judged, Judgement};
 
 /// What a claim turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The run showed it.
+    /// The run showed it, and the same check refuted something known to be broken.
     Proven,
     /// The run showed the contrary.
     Refuted,
-    /// The run could not tell; the claim's `why` says for what reason.
-    NotShown,
+    /// The run could not tell; the claim says why, and what would test it.
+    Untested,
 }
 
 impl Verdict {
-    /// `Proven` if `holds`, else `Refuted`.
-    pub fn of(holds: bool) -> Self {
-        if holds { Self::Proven } else { Self::Refuted }
-    }
-
-    /// The word for people; `serde` spells it for scripts.
+    /// The word for people; `serde` spells it the same for scripts.
     pub fn word(self) -> &'static str {
         match self {
             Self::Proven => "proven",
             Self::Refuted => "refuted",
-            Self::NotShown => "not shown",
+            Self::Untested => "untested",
         }
     }
 }
 
-/// Which side of `required` the measured figure must be on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bound {
-    /// measured ≤ required
-    AtMost,
-    /// measured ≥ required
-    AtLeast,
-    /// measured = required
-    Exactly,
-}
-
-impl Bound {
-    /// Whether `measured` keeps to the bound. NaN keeps to none.
-    pub fn holds(self, measured: f64, required: f64) -> bool {
-        match self {
-            Self::AtMost => measured <= required,
-            Self::AtLeast => measured >= required,
-            Self::Exactly => (measured - required).abs() < f64::EPSILON,
-        }
-    }
-
-    /// The sign for tables.
-    pub fn sign(self) -> &'static str {
-        match self {
-            Self::AtMost => "≤",
-            Self::AtLeast => "≥",
-            Self::Exactly => "=",
-        }
-    }
-}
-
-/// What a figure counts; decides how it is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// Whole events.
-    Events,
-    /// Bytes of memory or disk.
-    Bytes,
-    /// Bytes held for each event.
-    BytesPerEvent,
-    /// Events each second.
-    EventsPerSecond,
-    /// Requests each second.
-    RequestsPerSecond,
-    /// Share of one hundred.
-    Percent,
-    /// Hours.
-    Hours,
-    /// Seconds.
-    Seconds,
-    /// Milliseconds.
-    Milliseconds,
-    /// A plain count or ratio.
-    Count,
-}
-
-/// One sentence that can be true or false of this server under this profile.
+/// One sentence that is true or false of this server under this profile, or untested.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
 pub struct Claim {
     /// Stable name, `proof.claim`; scripts use it.
     pub id: String,
@@ -104,140 +55,155 @@ pub struct Claim {
     pub bound: Bound,
     /// The figure asked for.
     pub required: f64,
-    /// The figure found; none where the run did not get that far.
-    pub measured: Option<f64>,
     /// What both figures count.
     pub unit: Unit,
-    /// What the figures say.
-    pub verdict: Verdict,
-    /// One or two sentences: what was seen, or why it is not shown.
+    /// One or two sentences: what was seen, or why it is untested.
     pub why: String,
-    /// The run on something known to be broken; none only for a claim that was not run.
-    pub control: Option<Control>,
     /// What the reader may want to see.
     pub evidence: Vec<Evidence>,
+    found: Found,
+}
+
+/// What was found, with what each verdict cannot be without.
+#[derive(Debug, Clone, PartialEq)]
+enum Found {
+    Proven { measured: f64, control: RefutedControl },
+    Refuted { measured: Option<f64>, control: Option<Control> },
+    Untested { control: Option<Control>, test_with: String },
 }
 
 impl Claim {
-    /// The same where the run could not tell.
-    #[must_use]
-    pub fn not_shown(mut self, why: impl Into<String>) -> Self {
-        (self.verdict, self.why, self.measured) = (Verdict::NotShown, why.into(), None);
-        self
+    /// What a judge says, weighed with what became of its control. A refutation stands by itself.
+    fn of(judged: Judged, control: Option<Control>) -> Self {
+        let (judgement, mut why, test_with) = (judged.judgement(), judged.why, judged.test_with);
+        let measured = judged.measured.filter(|figure| figure.is_finite());
+        let found = match (judgement, measured, control.map(Control::refuted)) {
+            (Judgement::Refuted, measured, control) => {
+                Found::Refuted { measured, control: control.map(Control::of_either) }
+            }
+            (Judgement::Holds, Some(measured), Some(Ok(control))) => Found::Proven { measured, control },
+            (judgement, _, control) => {
+                let control = control.map(Control::of_either);
+                if judgement == Judgement::Holds {
+                    let outcome = control.as_ref().map_or(ControlOutcome::NotRun, Control::outcome);
+                    why = format!(
+                        "the control was {}, so nothing shows that this check can fail; {why}",
+                        outcome.words()
+                    );
+                }
+                Found::Untested { control, test_with }
+            }
+        };
+        let Judged { id, step, statement, bound, required, unit, evidence, .. } = judged;
+        Self { id, step, statement, bound, required, unit, why, evidence, found }
     }
 
-    /// A claim judged from its figures.
-    pub fn judged(
-        id: &str,
-        step: u8,
-        statement: impl Into<String>,
-        (bound, required, unit): (Bound, f64, Unit),
-        measured: f64,
-        why: impl Into<String>,
-    ) -> Self {
+    /// What it turned out to be.
+    pub fn verdict(&self) -> Verdict {
+        match self.found {
+            Found::Proven { .. } => Verdict::Proven,
+            Found::Refuted { .. } => Verdict::Refuted,
+            Found::Untested { .. } => Verdict::Untested,
+        }
+    }
+
+    /// The figure found; none where it is untested, or where the run did not get that far.
+    pub fn measured(&self) -> Option<f64> {
+        match &self.found {
+            Found::Proven { measured, .. } => Some(*measured),
+            Found::Refuted { measured, .. } => *measured,
+            Found::Untested { .. } => None,
+        }
+    }
+
+    /// The run on something known to be broken; every proven claim has one that was refuted.
+    pub fn control(&self) -> Option<&Control> {
+        match &self.found {
+            Found::Proven { control, .. } => Some(control.get()),
+            Found::Refuted { control, .. } | Found::Untested { control, .. } => control.as_ref(),
+        }
+    }
+
+    /// Of what is untested: the command that would test it, or what that needs.
+    pub fn test_with(&self) -> Option<&str> {
+        match &self.found {
+            Found::Untested { test_with, .. } => Some(test_with),
+            Found::Proven { .. } | Found::Refuted { .. } => None,
+        }
+    }
+
+    /// Whether its check let something pass that was broken on purpose.
+    pub fn missed_its_control(&self) -> bool {
+        self.control().is_some_and(|control| control.outcome() == ControlOutcome::NotRefuted)
+    }
+}
+
+impl Judged {
+    /// The claim, with the control that was run.
+    pub fn with(self, control: Control) -> Claim {
+        Claim::of(self, Some(control))
+    }
+
+    /// The claim where no control was run. What holds is untested then.
+    pub fn without_control(self) -> Claim {
+        Claim::of(self, None)
+    }
+}
+
+/// A claim as `report.json` has it.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    id: String,
+    step: u8,
+    statement: String,
+    bound: Bound,
+    required: f64,
+    measured: Option<f64>,
+    unit: Unit,
+    verdict: Verdict,
+    why: String,
+    test_with: Option<String>,
+    control: Option<Control>,
+    evidence: Vec<Evidence>,
+}
+
+impl From<Claim> for Written {
+    fn from(claim: Claim) -> Self {
         Self {
-            id: id.into(),
-            step,
-            statement: statement.into(),
-            bound,
-            required,
-            measured: Some(measured),
-            unit,
-            verdict: Verdict::of(bound.holds(measured, required)),
-            why: why.into(),
-            control: None,
-            evidence: Vec::new(),
+            measured: claim.measured().filter(|figure| figure.is_finite()),
+            verdict: claim.verdict(),
+            test_with: claim.test_with().map(str::to_owned),
+            control: claim.control().cloned(),
+            id: claim.id,
+            step: claim.step,
+            statement: claim.statement,
+            bound: claim.bound,
+            required: claim.required,
+            unit: claim.unit,
+            why: claim.why,
+            evidence: claim.evidence,
         }
     }
 }
 
-/// A run of the same proof on something known to be broken, which the proof must refute.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Control {
-    /// What was broken.
-    pub what: String,
-    /// Whether the proof refuted it.
-    pub caught: bool,
-    /// What it measured, in a sentence with figures.
-    pub measured: String,
-}
+impl TryFrom<Written> for Claim {
+    type Error = String;
 
-impl Control {
-    /// Whether the claims that were judged of something broken have the one of this id refuted.
-    pub fn of(what: impl Into<String>, judged: &[Claim], id: &str) -> Self {
-        let judged = judged.iter().find(|claim| claim.id == id);
-        let measured = judged.map_or("no such claim was made".into(), |claim| {
-            let measured = claim.measured.map_or("no figure".into(), |measured| figure(measured, claim.unit));
-            format!("{measured}: {}", claim.why)
-        });
-        let caught = judged.is_some_and(|claim| claim.verdict == Verdict::Refuted);
-        Self { what: what.into(), caught, measured }
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { id, step, statement, bound, required, unit, why, evidence, measured, .. } = written;
+        let found = match (written.verdict, measured, written.control) {
+            (Verdict::Proven, Some(measured), Some(control)) => {
+                let control = control
+                    .refuted()
+                    .map_err(|_| format!("{id} is proven, and its control was not refuted"))?;
+                Found::Proven { measured, control }
+            }
+            (Verdict::Proven, ..) => return Err(format!("{id} is proven without a figure or a control")),
+            (Verdict::Refuted, measured, control) => Found::Refuted { measured, control },
+            (Verdict::Untested, _, control) => {
+                Found::Untested { control, test_with: written.test_with.unwrap_or_default() }
+            }
+        };
+        Ok(Self { id, step, statement, bound, required, unit, why, evidence, found })
     }
-}
-
-/// Something to look at beside a claim.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Evidence {
-    /// Rows of figures.
-    Table {
-        /// What the table shows.
-        title: String,
-        /// Column heads.
-        columns: Vec<String>,
-        /// Cells as they are printed; each row as long as `columns`.
-        rows: Vec<Vec<String>>,
-    },
-    /// Lines over an axis.
-    Chart {
-        /// What the chart shows.
-        title: String,
-        /// Label of the horizontal axis; its last word is the unit in full (`bytes`, `events`,
-        /// `seconds`), from which renderers choose a larger one where that reads better.
-        x: String,
-        /// Label of the vertical axis, unit last likewise.
-        y: String,
-        /// How the axes are divided.
-        #[serde(default, skip_serializing_if = "Axes::is_plain")]
-        axes: Axes,
-        /// The lines.
-        series: Vec<Series>,
-    },
-    /// A remark.
-    Note {
-        /// The remark.
-        text: String,
-    },
-}
-
-/// How the axes of a chart are divided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Axes {
-    /// Both evenly.
-    #[default]
-    Plain,
-    /// The horizontal one by nines: its values are percentiles from 0 to below 100, and 90, 99 and 99.9 are as
-    /// far from each other. The vertical one is logarithmic.
-    Percentiles,
-    /// Both logarithmically.
-    Log,
-}
-
-impl Axes {
-    /// Whether both are divided evenly.
-    pub fn is_plain(&self) -> bool {
-        matches!(self, Self::Plain)
-    }
-}
-
-/// One line of a chart.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Series {
-    /// Its name in the legend.
-    pub name: String,
-    /// A limit or a forecast, drawn dashed.
-    pub dashed: bool,
-    /// Points in ascending x.
-    pub points: Vec<(f64, f64)>,
 }

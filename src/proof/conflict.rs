@@ -63,14 +63,14 @@ fn eviction(policy: &str, after: Option<&Facts>, claims: &[Claim]) -> Conflict {
 
 /// What the pressure proof saw of the policy, and of the way out.
 fn under_pressure(claims: &[Claim]) -> Option<String> {
-    let claim = |id: &str| claims.iter().find(|claim| claim.id == id && claim.verdict != Verdict::NotShown);
+    let claim = |id: &str| claims.iter().find(|claim| claim.id == id && claim.verdict() != Verdict::Untested);
     let own = claim("pressure.eviction")?;
     let ways: Vec<String> = ["pressure.wait", "pressure.spill"]
         .into_iter()
         .filter_map(claim)
-        .map(|claim| format!("{} is {} under noeviction ({})", claim.id, claim.verdict.word(), claim.why))
+        .map(|claim| format!("{} is {} under noeviction ({})", claim.id, claim.verdict().word(), claim.why))
         .collect();
-    Some(format!("{} is {}: {}. {}", own.id, own.verdict.word(), own.why, ways.join("; ")))
+    Some(format!("{} is {}: {}. {}", own.id, own.verdict().word(), own.why, ways.join("; ")))
 }
 
 #[cfg(test)]

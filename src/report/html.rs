@@ -45,28 +45,23 @@ pub fn render(report: &Report) -> String {
 /// What the verdict means for someone who has never seen such a report.
 fn lead(report: &Report) -> &'static str {
     match report.standing() {
-        _ if report.claims.is_empty() => "Nothing was tried, so nothing was shown.",
-        Standing::Proven if report.claims.iter().any(|claim| claim.control.is_none()) => {
-            "Each claim below was tried on this server, and each held. Not every claim has a control, a \
-             run of its proof on something broken on purpose; where it is missing, nothing shows that \
-             the proof could have failed."
-        }
+        _ if report.claims.is_empty() => "Nothing was tried.",
         Standing::Proven => {
-            "Each claim below was tried on this server, and each held. Beside every claim stands its \
-             control: the same proof on something broken on purpose, which it had to notice."
+            "Each claim below that is proven was tried on this server, and held. Beside it stands its \
+             control: the same check on something broken on purpose, which it had to refute. A claim \
+             that is untested is neither good news nor bad; it says what was missing, and what would test it."
         }
         Standing::Refuted => {
             "At least one claim below was tried on this server and did not hold. Those are open: \
              each says what was asked for, what was found, and why."
         }
-        Standing::NotShown => {
-            "Nothing below was found to be wrong, but not all of it could be tried. A claim that is \
-             not shown is neither good news nor bad; it says what was missing."
+        Standing::Untested => {
+            "Nothing below could be tested here. A claim that is untested is neither good news nor bad; it \
+             says what was missing, and what would test it."
         }
-        Standing::Worthless => {
-            "Each proof is also run on something broken on purpose, and must notice. At least one \
-             did not. Such a proof would have passed anything, so nothing in this report can be \
-             relied on until that is mended."
+        Standing::ControlNotRefuted => {
+            "Each check is also run on something broken on purpose, and must refute it. At least one \
+             did not. Such a check might pass anything, so do not rely on this report until that is mended."
         }
     }
 }
@@ -99,7 +94,7 @@ struct ClaimView<'a> {
 
 impl<'a> ClaimView<'a> {
     fn of(claim: &'a Claim, calm: bool) -> Self {
-        let (measured, required) = match claim.measured {
+        let (measured, required) = match claim.measured() {
             Some(measured) => units::pair(measured, claim.required, claim.unit),
             None => ("no figure".into(), units::figure(claim.required, claim.unit)),
         };
@@ -121,15 +116,15 @@ impl<'a> ClaimView<'a> {
 
     fn why(&self) -> &'static str {
         match self.standing {
-            Standing::NotShown => "Why it could not be shown",
-            Standing::Proven | Standing::Refuted | Standing::Worthless => "What was seen",
+            Standing::Untested => "Why it is untested",
+            Standing::Proven | Standing::Refuted | Standing::ControlNotRefuted => "What was seen",
         }
     }
 }
 
 /// Whether a reader should look at it first.
 fn wrong(standing: Standing) -> bool {
-    matches!(standing, Standing::Refuted | Standing::Worthless)
+    matches!(standing, Standing::Refuted | Standing::ControlNotRefuted)
 }
 
 /// Evidence as the page shows it.

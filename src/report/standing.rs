@@ -4,39 +4,37 @@
 use super::Report;
 use crate::proof::claim::{Claim, Verdict};
 
-/// A verdict, or the discovery that there is none: a proof that missed its control can prove nothing.
+/// A verdict, or the discovery that the check is no evidence: it let something pass that was broken on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Held.
+    /// Held, and the control was refuted.
     Proven,
     /// Did not hold.
     Refuted,
-    /// Could not be told.
-    NotShown,
-    /// The control was not caught, so that the verdict means nothing.
-    Worthless,
+    /// The run could not tell.
+    Untested,
+    /// The control was not refuted, so that the verdict means nothing.
+    ControlNotRefuted,
 }
 
 impl Standing {
     /// What a claim amounts to.
     pub fn of(claim: &Claim) -> Self {
-        if claim.control.as_ref().is_some_and(|control| !control.caught) {
-            return Self::Worthless;
-        }
-        match claim.verdict {
+        match claim.verdict() {
+            _ if claim.missed_its_control() => Self::ControlNotRefuted,
             Verdict::Proven => Self::Proven,
             Verdict::Refuted => Self::Refuted,
-            Verdict::NotShown => Self::NotShown,
+            Verdict::Untested => Self::Untested,
         }
     }
 
     /// The word for people.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Worthless => "worthless",
+            Self::ControlNotRefuted => "control not refuted",
             Self::Proven => Verdict::Proven.word(),
             Self::Refuted => Verdict::Refuted.word(),
-            Self::NotShown => Verdict::NotShown.word(),
+            Self::Untested => Verdict::Untested.word(),
         }
     }
 
@@ -45,15 +43,15 @@ impl Standing {
         match self {
             Self::Proven => "✓",
             Self::Refuted => "✗",
-            Self::NotShown => "?",
-            Self::Worthless => "!",
+            Self::Untested => "?",
+            Self::ControlNotRefuted => "!",
         }
     }
 
     /// The word as a class of the page's style sheet.
     pub fn class(self) -> &'static str {
         match self {
-            Self::NotShown => "not-shown",
+            Self::ControlNotRefuted => "no-evidence",
             other => other.word(),
         }
     }
@@ -61,27 +59,27 @@ impl Standing {
     /// What the word means, for someone who meets it for the first time.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Proven => "the run showed it",
+            Self::Proven => "the run showed it, and the same check refuted something broken on purpose",
             Self::Refuted => "the run showed the contrary",
-            Self::NotShown => "the run could not tell, and says why",
-            Self::Worthless => {
-                "the proof did not notice what was broken on purpose, so that its verdict means nothing"
+            Self::Untested => "the run could not tell; it says why, and what would test it",
+            Self::ControlNotRefuted => {
+                "the check let something pass that was broken on purpose: it is no evidence"
             }
         }
     }
 }
 
 impl Report {
-    /// What the run amounts to: the worst of its claims. A run without claims has shown nothing.
+    /// What the run amounts to: the worst of the claims that it tested. A run that tested none is untested.
     pub fn standing(&self) -> Standing {
         if self.control_missed() {
-            Standing::Worthless
+            Standing::ControlNotRefuted
         } else if self.count(Verdict::Refuted) > 0 {
             Standing::Refuted
-        } else if self.count(Verdict::NotShown) > 0 || self.claims.is_empty() {
-            Standing::NotShown
-        } else {
+        } else if self.count(Verdict::Proven) > 0 {
             Standing::Proven
+        } else {
+            Standing::Untested
         }
     }
 
@@ -90,33 +88,35 @@ impl Report {
         self.claims.iter().filter(|claim| Standing::of(claim) == standing).count()
     }
 
-    /// The run in one sentence, to follow the word.
+    /// The run in one sentence, to follow the word. What is untested does not count into it.
     pub fn headline(&self) -> String {
-        let all = self.claims.len();
+        let tested = self.count(Verdict::Proven) + self.count(Verdict::Refuted);
         let place =
             format!("on {} {} under profile {}", self.target.server, self.target.version, self.profile);
-        let count = |standing| self.standings(standing);
         let verb = |n: usize, one, many| if n == 1 { one } else { many };
-        let of = |n: usize| format!("{n} of {all} {}", verb(all, "claim", "claims"));
+        let of = |n: usize| {
+            format!("{n} of {tested} {} that this run could test", verb(tested, "claim", "claims"))
+        };
         match self.standing() {
-            _ if all == 0 => format!("no claim was tried {place}"),
-            Standing::Worthless => {
-                let missed = count(Standing::Worthless);
+            Standing::ControlNotRefuted => {
+                let missed = self.standings(Standing::ControlNotRefuted);
                 let what = verb(missed, "control was", "controls were");
-                format!("{missed} {what} not caught {place}: do not rely on this run")
+                format!("{missed} {what} not refuted {place}: do not rely on this run")
             }
             Standing::Refuted => {
-                let n = count(Standing::Refuted);
+                let n = self.count(Verdict::Refuted);
                 format!("{} {} not hold {place}", of(n), verb(n, "does", "do"))
             }
-            Standing::NotShown => format!("{} could not be shown {place}", of(count(Standing::NotShown))),
-            Standing::Proven => format!("{} {} {place}", of(all), verb(all, "holds", "hold")),
+            Standing::Untested => format!("no claim could be tested {place}"),
+            Standing::Proven => {
+                format!("{} {} {place}; every control was refuted", of(tested), verb(tested, "holds", "hold"))
+            }
         }
     }
 
     /// The claims by standing: `2 proven, 1 refuted`; standings that no claim has are left out.
     pub fn tally(&self) -> Vec<(Standing, usize)> {
-        [Standing::Worthless, Standing::Refuted, Standing::NotShown, Standing::Proven]
+        [Standing::ControlNotRefuted, Standing::Refuted, Standing::Proven, Standing::Untested]
             .into_iter()
             .map(|standing| (standing, self.standings(standing)))
             .filter(|(_, count)| *count > 0)

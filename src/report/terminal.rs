@@ -68,24 +68,25 @@ fn render_claim(page: &mut Page, claim: &Claim) {
     let standing = Standing::of(claim);
     page.headed(standing, LABEL, &claim.id);
     page.wrapped(&claim.statement, "  ", "  ");
-    let (measured, required) = match claim.measured {
+    let (measured, required) = match claim.measured() {
         Some(measured) => units::pair(measured, claim.required, claim.unit),
         None => ("no figure".into(), units::figure(claim.required, claim.unit)),
     };
     page.field("measured", &measured);
     page.field("required", &format!("{} {required}", claim.bound.sign()));
     page.field("why", &claim.why);
-    match &claim.control {
-        Some(Control { what, caught: true, measured }) => {
-            page.field("control", &format!("caught — {what}: {measured}"));
+    if let Some(command) = claim.test_with() {
+        page.field("test with", command);
+    }
+    if let Some(control) = claim.control() {
+        let Control { what, measured, .. } = control;
+        let words = control.outcome().words();
+        if claim.missed_its_control() {
+            page.field("CONTROL", &format!("{} — {what}: {measured}", words.to_uppercase()));
+            page.field("", "The check let this pass, so whatever it says is not evidence.");
+        } else {
+            page.field("control", &format!("{words} — {what}: {measured}"));
         }
-        Some(Control { what, measured, .. }) => {
-            page.field("CONTROL", &format!("NOT CAUGHT — {what}: {measured}"));
-            let verdict = claim.verdict.word();
-            page.field("", &format!("This proof cannot fail. That it said \"{verdict}\" means nothing."));
-        }
-        None if standing == Standing::NotShown => {}
-        None => page.field("control", "none was run: nothing shows that this proof could have failed"),
     }
     for evidence in &claim.evidence {
         match evidence {
@@ -244,8 +245,8 @@ impl Page {
             let code = match standing {
                 Standing::Proven => "1;32",
                 Standing::Refuted => "1;31",
-                Standing::NotShown => "1;33",
-                Standing::Worthless => "1;7;31",
+                Standing::Untested => "1;33",
+                Standing::ControlNotRefuted => "1;7;31",
             };
             // After wrapping, since a code takes no columns.
             self.out.replace_range(from..from + word.len(), &paint(&word, code));

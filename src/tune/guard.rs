@@ -4,7 +4,7 @@
 use super::catalogue::{Candidate, Change, Guard};
 use super::client::Client;
 use crate::profile::Profile;
-use crate::proof::claim::{Claim, Verdict};
+use crate::proof::claim::{Judged, Judgement};
 use crate::proof::{Subject, durability, pressure};
 
 /// What came of it.
@@ -17,7 +17,7 @@ pub enum Guarded {
     /// Something was lost, or did not go on.
     Lost(String),
     /// It could not be tried here.
-    NotShown(String),
+    Untested(String),
 }
 
 impl Guarded {
@@ -27,7 +27,7 @@ impl Guarded {
             Self::NotNeeded => "none needed".into(),
             Self::Kept(what) => format!("kept: {what}"),
             Self::Lost(what) => format!("LOST: {what}"),
-            Self::NotShown(why) => format!("not shown: {why}"),
+            Self::Untested(why) => format!("untested: {why}"),
         }
     }
 }
@@ -55,7 +55,7 @@ pub fn guards(on: &Subject<'_>, candidates: &[&Candidate], today: &Client) -> an
         let claims = pressure::guard(on, &profiles)?;
         full = beyond(claims.into_iter().map(|claim| judge("a full server", &[claim])).collect());
     }
-    let missing = || Guarded::NotShown("nothing was tried".into());
+    let missing = || Guarded::Untested("nothing was tried".into());
     Ok(candidates
         .iter()
         .map(|candidate| match candidate.guard {
@@ -69,8 +69,8 @@ pub fn guards(on: &Subject<'_>, candidates: &[&Candidate], today: &Client) -> an
 /// What is left to say of candidates once it is known how today's settings, the first of all, fare.
 fn beyond(mut all: Vec<Guarded>) -> std::vec::IntoIter<Guarded> {
     let today = if all.is_empty() { Guarded::NotNeeded } else { all.remove(0) };
-    if let Guarded::Lost(what) | Guarded::NotShown(what) = today {
-        let told = |_| Guarded::NotShown(format!("today's settings do not keep it either: {what}"));
+    if let Guarded::Lost(what) | Guarded::Untested(what) = today {
+        let told = |_| Guarded::Untested(format!("today's settings do not keep it either: {what}"));
         return all.into_iter().map(told).collect::<Vec<_>>().into_iter();
     }
     all.into_iter()
@@ -88,13 +88,13 @@ fn profile(on: &Subject<'_>, candidate: &Candidate, today: &Client) -> Profile {
     }
 }
 
-fn judge(what: &str, claims: &[Claim]) -> Guarded {
-    let says = |verdict| claims.iter().find(|claim| claim.verdict == verdict);
-    if let Some(lost) = says(Verdict::Refuted) {
+fn judge(what: &str, claims: &[Judged]) -> Guarded {
+    let says = |judgement| claims.iter().find(|claim| claim.judgement() == judgement);
+    if let Some(lost) = says(Judgement::Refuted) {
         return Guarded::Lost(format!("{}: {}", lost.id, lost.why));
     }
-    if let Some(absent) = says(Verdict::NotShown) {
-        return Guarded::NotShown(format!("{}: {}", absent.id, absent.why));
+    if let Some(absent) = says(Judgement::Untested) {
+        return Guarded::Untested(format!("{}: {}", absent.id, absent.why));
     }
-    if claims.is_empty() { Guarded::NotShown("nothing was tried".into()) } else { Guarded::Kept(what.into()) }
+    if claims.is_empty() { Guarded::Untested("nothing was tried".into()) } else { Guarded::Kept(what.into()) }
 }

@@ -10,7 +10,7 @@ use super::leg::{Cut, Work};
 use super::metric::Metric;
 use super::proposal::Proposal;
 use super::trial::{Row, Standing, Tried};
-use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit};
+use crate::proof::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::report::units::{counted, thousands};
 
 /// The step of the brief that is answered.
@@ -34,8 +34,8 @@ pub(super) struct Found<'a> {
 pub(super) fn claims(bench: &Bench<'_>, found: &Found<'_>, controls: &Controls) -> Vec<Claim> {
     let rows = found.rows;
     let held_back = format!("one side held back by {:.0} % of its time", HELD_BACK * 100.0);
-    let mut same = same(&controls.same, controls.same_max);
-    same.control = Some(Control::of(
+    let same = same(&controls.same, controls.same_max);
+    let same = same.with(Control::of(
         format!("an experiment with {held_back}, counted as often"),
         &[self::same(&vec![controls.slower.clone(); controls.same.len()], controls.same_max)],
         SAME,
@@ -44,41 +44,44 @@ pub(super) fn claims(bench: &Bench<'_>, found: &Found<'_>, controls: &Controls) 
     let stalls = if controls.slower.is_better() { Standing::Proposed } else { Standing::Worse };
     let stalls =
         Tested { id: "injected stalls", is_harmful: true, standing: &stalls, guard: &Guarded::NotNeeded };
-    let mut harm = harm(&rows.iter().map(Tested::of).chain([stalls]).collect::<Vec<_>>());
+    let harm = harm(&rows.iter().map(Tested::of).chain([stalls]).collect::<Vec<_>>());
     // What measures better, and harms all the same, and is not guarded.
     let is_seen = controls.faster.better().next().is_some();
     let would_be = if is_seen { Standing::Proposed } else { Standing::NoDifference };
     let better = Tested { id: "control", is_harmful: true, standing: &would_be, guard: &Guarded::NotNeeded };
-    harm.control = Some(Control::of(
+    let harm = harm.with(Control::of(
         "a candidate that measures better because today's side is held back, taken for harmful and not guarded",
         &[self::harm(&[better])],
         HARM,
     ));
     let mut all = together(found.together);
     let slower = [(Work::Append(Cut::Load), controls.slower.clone())];
-    all.control = Some(Control::of(held_back, &[together(Some(&slower))], TOGETHER));
+    let control = Control::of(held_back, &[together(Some(&slower))], TOGETHER);
     all.evidence.extend([proposed(bench, found.proposal), decisions(rows)]);
     all.evidence.extend(the_rest(rows));
     all.evidence.extend((!found.stock.is_empty()).then(|| stock(found.stock)));
     all.evidence.extend([figures(rows), wishes(rows)]);
     all.evidence.extend(guards(rows));
-    let mut little = little(&controls.little, controls.little_min);
-    if !controls.little.is_empty() {
+    let all = all.with(control);
+    let little = little(&controls.little, controls.little_min);
+    let little = if controls.little.is_empty() {
+        little.without_control()
+    } else {
         let none: Vec<bool> =
             controls.same.iter().map(|outcome| outcome.turn(Metric::Append) == Some(Turn::Worse)).collect();
-        little.control = Some(Control::of(
+        little.with(Control::of(
             "sides of which none is held back",
             &[self::little(&none, controls.little_min)],
             LITTLE_ID,
-        ));
-    }
+        ))
+    };
     vec![all, harm, same, little]
 }
 
 /// How often a side that was held back by a little was found.
-fn little(found: &[bool], least: u64) -> Claim {
+fn little(found: &[bool], least: u64) -> Judged {
     let count = found.iter().filter(|found| **found).count();
-    let claim = Claim::judged(
+    let claim = Judged::of(
         LITTLE_ID,
         TUNING,
         format!(
@@ -90,21 +93,21 @@ fn little(found: &[bool], least: u64) -> Claim {
         format!("{count} of {}; by turns the candidate was held back, and today", found.len()),
     );
     if found.is_empty() {
-        claim.not_shown("it takes half an hour: `forebay tune --scale full`")
+        claim.untested("it takes half an hour").test_with("forebay tune --scale full")
     } else {
         claim
     }
 }
 
 /// How often today's settings differ from themselves.
-fn same(outcomes: &[Outcome], most: u64) -> Claim {
+fn same(outcomes: &[Outcome], most: u64) -> Judged {
     let called = outcomes.iter().filter(|outcome| outcome.is_different()).count();
     let unknown = outcomes.iter().filter(|outcome| outcome.is_unknown()).count();
     let why = format!(
         "{} of today's settings against themselves; a difference was called in {called}",
         counted(outcomes.len() as u64, "experiment", "experiments"),
     );
-    let claim = Claim::judged(
+    let claim = Judged::of(
         SAME,
         TUNING,
         "where nothing differs, no difference is called: differences called",
@@ -112,7 +115,7 @@ fn same(outcomes: &[Outcome], most: u64) -> Claim {
         called as f64,
         why,
     );
-    if unknown > 0 { claim.not_shown(format!("{unknown} of them had a leg without a figure")) } else { claim }
+    if unknown > 0 { claim.untested(format!("{unknown} of them had a leg without a figure")) } else { claim }
 }
 
 /// A candidate, as far as harm goes.
@@ -136,10 +139,10 @@ impl<'a> Tested<'a> {
 }
 
 /// How many settings that harm are proposed, or were let pass by the guard that is there for them.
-fn harm(tested: &[Tested<'_>]) -> Claim {
+fn harm(tested: &[Tested<'_>]) -> Judged {
     let (mut tried, mut bad) = (Vec::new(), Vec::new());
     for Tested { id, standing, guard, .. } in tested.iter().filter(|one| one.is_harmful) {
-        if matches!(standing, Standing::NotShown(_)) || matches!(guard, Guarded::NotShown(_)) {
+        if matches!(standing, Standing::Untested(_)) || matches!(guard, Guarded::Untested(_)) {
             continue;
         }
         tried.push(if matches!(guard, Guarded::Lost(_)) {
@@ -158,7 +161,7 @@ fn harm(tested: &[Tested<'_>]) -> Claim {
     } else {
         bad.join(", ")
     };
-    let claim = Claim::judged(
+    let claim = Judged::of(
         HARM,
         TUNING,
         "settings known to harm a buffer are not proposed, and guards see the loss: those where that is not so",
@@ -166,20 +169,20 @@ fn harm(tested: &[Tested<'_>]) -> Claim {
         bad.len() as f64,
         why,
     );
-    if tried.is_empty() { claim.not_shown("none of them was tried") } else { claim }
+    if tried.is_empty() { claim.untested("none of them was tried") } else { claim }
 }
 
 /// Whether what is proposed is better together, and in nothing worse.
-fn together(outcomes: Option<&[Tried]>) -> Claim {
+fn together(outcomes: Option<&[Tried]>) -> Judged {
     let statement = "what is proposed, together, is worse than today in nothing: figures that are worse";
     let judged_by = (Bound::Exactly, 0.0, Unit::Count);
     let Some(outcomes) = outcomes else {
-        return Claim::judged(TOGETHER, TUNING, statement, judged_by, 0.0, "")
-            .not_shown("nothing is proposed: today's settings stand");
+        return Judged::blank(TOGETHER, TUNING, statement, judged_by)
+            .untested("nothing is proposed: today's settings stand");
     };
     let effects = || outcomes.iter().flat_map(|(_, outcome)| &outcome.effects);
     let worse = effects().filter(|effect| matches!(effect.turn, Turn::Worse | Turn::Unknown)).count();
-    Claim::judged(TOGETHER, TUNING, statement, judged_by, worse as f64, told(outcomes))
+    Judged::of(TOGETHER, TUNING, statement, judged_by, worse as f64, told(outcomes))
 }
 
 /// Every effect in every work, in a sentence.
@@ -241,7 +244,7 @@ fn standing(row: &Row) -> String {
         Standing::NotAgain => "better once, and not again".into(),
         Standing::Worse => "worse".into(),
         Standing::Rejected(_) => "rejected: loses a proof".into(),
-        Standing::NotShown(why) => format!("not shown: {why}"),
+        Standing::Untested(why) => format!("untested: {why}"),
     }
 }
 
@@ -250,7 +253,7 @@ fn decisions(rows: &[Row]) -> Evidence {
     let is_told = |row: &&Row| {
         !matches!(
             row.standing,
-            Standing::NoDifference | Standing::AsItIs | Standing::Worse | Standing::NotShown(_)
+            Standing::NoDifference | Standing::AsItIs | Standing::Worse | Standing::Untested(_)
         )
     };
     let row = |row: &Row| vec![row.candidate.id.into(), deciding(row), standing(row)];
@@ -284,9 +287,9 @@ fn the_rest(rows: &[Row]) -> Vec<Evidence> {
         ("no difference seen: ", of(&|standing| *standing == Standing::NoDifference, &id)),
         ("as it is today: ", of(&|standing| *standing == Standing::AsItIs, &id)),
         (
-            "not shown: ",
-            of(&|standing| matches!(standing, Standing::NotShown(_)), &|row| match &row.standing {
-                Standing::NotShown(why) => format!("{} ({why})", id(row)),
+            "untested: ",
+            of(&|standing| matches!(standing, Standing::Untested(_)), &|row| match &row.standing {
+                Standing::Untested(why) => format!("{} ({why})", id(row)),
                 _ => id(row),
             }),
         ),

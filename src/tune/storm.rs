@@ -16,7 +16,7 @@ use crate::load::pattern::Pattern;
 use crate::load::room::Room;
 use crate::load::stage::{Stage, allow_connections};
 use crate::load::work::Work;
-use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit, Verdict};
+use crate::proof::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::proof::harm;
 use crate::proof::target::{Target, facts_of};
 use crate::report::units::{bytes, millis, thousands};
@@ -59,9 +59,11 @@ pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<Storm> {
     bench.on.progress.begin("a thousand clients", 5);
     let address = bench.on.target.address();
     let mut claim = match room(bench, address)? {
-        Some(why) => judge(bench, &[]).not_shown(why),
+        Some(why) => judge(bench, &[]).untested(why).without_control(),
         None => match among(bench, address) {
-            Err(error) if !crate::server::ending() => judge(bench, &[]).not_shown(format!("{error:#}")),
+            Err(error) if !crate::server::ending() => {
+                judge(bench, &[]).untested(format!("{error:#}")).without_control()
+            }
             claim => claim?,
         },
     };
@@ -104,10 +106,10 @@ fn among(bench: &Bench<'_>, address: &Address) -> anyhow::Result<Claim> {
         bench.on.progress.at(cases.len() as u64);
     }
     let mut claim = judge(bench, &cases);
-    claim.control = Some(control(bench)?);
+    let control = control(bench)?;
     bench.on.progress.at(4);
     claim.evidence.push(table(&cases));
-    Ok(claim)
+    Ok(claim.with(control))
 }
 
 fn used(address: &Address) -> anyhow::Result<u64> {
@@ -135,19 +137,19 @@ fn operate(bench: &Bench<'_>, address: &Address, connections: usize) -> anyhow::
     Ok(driver::run(&plan, &AtomicBool::new(false), &mut |_| {})?)
 }
 
-fn judge(bench: &Bench<'_>, cases: &[Case]) -> Claim {
+fn judge(bench: &Bench<'_>, cases: &[Case]) -> Judged {
     let line = bench.on.profile.load.p99_max.as_secs_f64() * 1e3;
     judge_by(line, cases)
 }
 
-fn judge_by(line: f64, cases: &[Case]) -> Claim {
+fn judge_by(line: f64, cases: &[Case]) -> Judged {
     let p99 = |case: &Case| case.outcome.response().percentile(99.0);
     let worst = cases.iter().map(p99).fold(0.0, f64::max);
     let wrong: u64 = cases.iter().map(|case| case.outcome.due.saturating_sub(case.outcome.right)).sum();
     let each: Vec<String> =
         cases.iter().map(|case| format!("{} {} ms", case.what, millis(p99(case)))).collect();
     let why = format!("p99 beside a thousand clients: {}; {} not answered rightly", each.join(", "), wrong);
-    let mut claim = Claim::judged(
+    let mut claim = Judged::of(
         ID,
         TUNING,
         "a thousand clients, at work, idle or half-open, leave operations under the profile's line for p99",
@@ -156,7 +158,8 @@ fn judge_by(line: f64, cases: &[Case]) -> Claim {
         why,
     );
     if wrong > 0 {
-        claim.verdict = Verdict::Refuted;
+        let why = claim.why.clone();
+        claim = claim.refuted(why);
     }
     claim
 }

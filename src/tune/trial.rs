@@ -40,7 +40,7 @@ pub enum Standing {
     /// It loses a proof.
     Rejected(String),
     /// It could not be tried.
-    NotShown(String),
+    Untested(String),
 }
 
 impl Standing {
@@ -84,18 +84,18 @@ fn one(bench: &Bench<'_>, candidate: &'static Candidate) -> anyhow::Result<Row> 
         standing,
     };
     if let Some(why) = hindrance(bench, candidate) {
-        return Ok(row(None, Standing::NotShown(why)));
+        return Ok(row(None, Standing::Untested(why)));
     }
     if is_so(bench, candidate) {
         return Ok(row(None, Standing::AsItIs));
     }
     let measured = match try_it(bench, candidate) {
         Ok(measured) if measured.is_unknown() => {
-            return Ok(row(Some(measured), Standing::NotShown("a leg had no figure".into())));
+            return Ok(row(Some(measured), Standing::Untested("a leg had no figure".into())));
         }
         Ok(measured) => measured,
         // Not a value for this server, or not one for this machine; or a leg went wrong.
-        Err(error) if !server::ending() => return Ok(row(None, Standing::NotShown(format!("{error:#}")))),
+        Err(error) if !server::ending() => return Ok(row(None, Standing::Untested(format!("{error:#}")))),
         Err(error) => return Err(error),
     };
     if measured.is_worse() {
@@ -326,7 +326,7 @@ fn is_guarded_by(name: &str) -> bool {
 pub(super) fn guard(bench: &Bench<'_>, rows: &mut [Row]) -> anyhow::Result<()> {
     let is_guarded = |row: &Row| {
         let is_harmful =
-            row.candidate.kind == Kind::Harmful && !matches!(row.standing, Standing::NotShown(_));
+            row.candidate.kind == Kind::Harmful && !matches!(row.standing, Standing::Untested(_));
         row.candidate.guard != Guard::None && (row.standing.is_offered() || is_harmful)
     };
     let guarded: Vec<&'static Candidate> =
@@ -345,12 +345,12 @@ pub(super) fn guard(bench: &Bench<'_>, rows: &mut [Row]) -> anyhow::Result<()> {
     let on = Subject { profile: &profile, ..bench.on };
     let mut guards = guard::guards(&on, &guarded, &bench.client)?.into_iter();
     for row in rows.iter_mut().filter(|row| is_guarded(row)) {
-        row.guard = guards.next().unwrap_or(Guarded::NotShown("nothing was tried".into()));
+        row.guard = guards.next().unwrap_or(Guarded::Untested("nothing was tried".into()));
         match &row.guard {
             Guarded::Lost(what) => row.standing = Standing::Rejected(what.clone()),
             // Without its guard nothing is proposed.
-            Guarded::NotShown(why) if row.standing.is_offered() => {
-                row.standing = Standing::NotShown(format!("its guard was not shown: {why}"));
+            Guarded::Untested(why) if row.standing.is_offered() => {
+                row.standing = Standing::Untested(format!("its guard was not tested: {why}"));
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use super::outcome::{Audit, Outcome};
 use super::rule::Severity;
-use crate::proof::claim::{Bound, Claim, Control, Unit, Verdict};
+use crate::proof::claim::{Bound, Claim, Control, Judged, Unit};
 
 /// Step of the brief that asks for it.
 const STEP: u8 = 1;
@@ -56,12 +56,11 @@ fn none(
     control: Control,
 ) -> Claim {
     let asked = (Bound::AtMost, 0.0, Unit::Count);
-    let mut claim = Claim::judged(id, STEP, statement, asked, found as f64, why);
-    if claim.verdict == Verdict::Proven && unread > 0 {
-        claim.verdict = Verdict::NotShown;
+    let mut claim = Judged::of(id, STEP, statement, asked, found as f64, &*why);
+    if claim.holds() && unread > 0 {
+        claim = claim.untested(why).test_with("forebay audit, by a user who may read CONFIG and INFO");
     }
-    claim.control = Some(control);
-    claim
+    claim.with(control)
 }
 
 fn count(number: usize, of: &str) -> String {

@@ -14,7 +14,7 @@ use crate::load::outcome::Second;
 use crate::load::payload::Payloads;
 use crate::load::work::{Kind, Work};
 use crate::profile::Load;
-use crate::proof::claim::{Claim, Control, Verdict};
+use crate::proof::claim::{Claim, Control, Judged, Judgement};
 use crate::proof::harm::{Ticks, busy, busy_rate, crossable, keep_busy, next_second, overwrite};
 use crate::proof::target::Target;
 use crate::server::Server;
@@ -43,7 +43,7 @@ const NOTICED_WITHIN: Duration = Duration::from_secs(20);
 const FOREIGN: u64 = 7;
 
 /// Runs every control and puts it beside its claims.
-pub fn attach(run: &Run<'_>, payloads: &Payloads, claims: &mut [Claim]) -> anyhow::Result<()> {
+pub fn attach(run: &Run<'_>, payloads: &Payloads, claims: Vec<Judged>) -> anyhow::Result<Vec<Claim>> {
     let Target::Own(server, address) = Target::own(run.on.binary, run.on.profile)? else {
         anyhow::bail!("a server of our own is somebody's");
     };
@@ -53,18 +53,18 @@ pub fn attach(run: &Run<'_>, payloads: &Payloads, claims: &mut [Claim]) -> anyho
     let busy_claims = kept_busy(&bench, &load)?;
     let changed = changed(&bench)?;
     let counted = foreign(&bench)?;
-    for claim in claims {
+    let with = |claim: Judged| {
         let id = claim.id.clone();
-        claim.control = Some(match id.as_str() {
+        claim.with(match id.as_str() {
             "baseline.p95" => paused.clone(),
             "baseline.answers" => Control::of("values overwritten behind the run's back", &changed, &id),
             "baseline.counted" => {
                 Control::of(format!("{FOREIGN} commands of somebody else's"), &counted, &id)
             }
             _ => Control::of(busy(CONNECTIONS), &busy_claims, &id),
-        });
-    }
-    Ok(())
+        })
+    };
+    Ok(claims.into_iter().map(with).collect())
 }
 
 /// A pause must show in the latencies from when requests were due, and all but nothing of it in those from when they
@@ -102,26 +102,25 @@ fn paused(bench: &Bench<'_>, server: &Server, load: &Load) -> anyhow::Result<Con
     let late = due.above(LATE_MS);
     let seen_by_closed_loop = sent.above(LATE_MS);
     let judged = judge::latency("baseline.p95", 95.0, load.p95_max.as_secs_f64() * 1e3, &outcome, load);
-    Ok(Control {
-        what: format!(
-            "a server paused for {} ms (SIGSTOP) at {PAUSED_RATE:.0} requests/s",
-            PAUSE.as_millis()
-        ),
-        caught: judged.verdict == Verdict::Refuted
-            && late >= LATE_MIN
-            && seen_by_closed_loop * HARDLY <= late,
-        measured: format!(
+    let what =
+        format!("a server paused for {} ms (SIGSTOP) at {PAUSED_RATE:.0} requests/s", PAUSE.as_millis());
+    let is_refuted =
+        judged.judgement() == Judgement::Refuted && late >= LATE_MIN && seen_by_closed_loop * HARDLY <= late;
+    Ok(Control::when(
+        what,
+        is_refuted,
+        format!(
             "p95 {:.0} ms: {late} of {} requests took over {LATE_MS:.0} ms from when they were due. From when they were \
              sent, as a closed loop measures, {seen_by_closed_loop} did, and p95 was {:.2} ms",
             due.percentile(95.0),
             due.count(),
             sent.percentile(95.0)
         ),
-    })
+    ))
 }
 
 /// Rate, latency and saturation of a server that others keep busy.
-fn kept_busy(bench: &Bench<'_>, load: &Load) -> anyhow::Result<Vec<Claim>> {
+fn kept_busy(bench: &Bench<'_>, load: &Load) -> anyhow::Result<Vec<Judged>> {
     let mut load = load.clone();
     // So that it is too high for such a server, whatever the profile says.
     load.rate = load.rate.max(busy_rate(CONNECTIONS) * 2.0);
@@ -146,7 +145,7 @@ fn kept_busy(bench: &Bench<'_>, load: &Load) -> anyhow::Result<Vec<Claim>> {
 }
 
 /// Values that are not what was set.
-fn changed(bench: &Bench<'_>) -> anyhow::Result<Vec<Claim>> {
+fn changed(bench: &Bench<'_>) -> anyhow::Result<Vec<Judged>> {
     let (overwritten, noticed) = (AtomicBool::new(false), AtomicBool::new(false));
     let mut failed = None;
     let mut each_second = |second: &Second| {
@@ -166,7 +165,7 @@ fn changed(bench: &Bench<'_>) -> anyhow::Result<Vec<Claim>> {
 }
 
 /// Commands that are not ours.
-fn foreign(bench: &Bench<'_>) -> anyhow::Result<Vec<Claim>> {
+fn foreign(bench: &Bench<'_>) -> anyhow::Result<Vec<Judged>> {
     let before = Counters::read(bench.address)?;
     let outcome = bench.run(&Work::mix(), CONNECTIONS, Some(PAUSED_RATE), SHORT / 4)?;
     let mut connection = bench.address.dial()?;

@@ -5,7 +5,7 @@ use super::{CONNECTIONS, Measured};
 use crate::load::outcome::Outcome;
 use crate::load::work::Kind;
 use crate::profile::{Load, Profile};
-use crate::proof::claim::{Axes, Bound, Claim, Evidence, Series, Unit};
+use crate::proof::claim::{Axes, Bound, Evidence, Judged, Series, Unit};
 use crate::report::units::{bytes, millis, thousands};
 
 use super::saturation::Probe;
@@ -14,7 +14,7 @@ use super::saturation::Probe;
 const STEP: u8 = 2;
 
 /// Every claim of the proof, controls still to come.
-pub fn claims(measured: &Measured, profile: &Profile) -> Vec<Claim> {
+pub fn claims(measured: &Measured, profile: &Profile) -> Vec<Judged> {
     let load = &profile.load;
     let mut rate = rate(&measured.cells, load);
     rate.evidence.extend(tables(&measured.cells));
@@ -37,13 +37,13 @@ pub fn claims(measured: &Measured, profile: &Profile) -> Vec<Claim> {
 }
 
 /// The slowest cell.
-pub fn rate(cells: &[Cell], load: &Load) -> Claim {
+pub fn rate(cells: &[Cell], load: &Load) -> Judged {
     let slowest = cells.iter().min_by(|a, b| a.outcome.rate().total_cmp(&b.outcome.rate()));
     let why = slowest.map_or("nothing was tried".into(), |cell| {
         let connections = cell.connections.map_or("its own connections".into(), connections);
         format!("the slowest was {} on {connections}", cell.kind.name())
     });
-    Claim::judged(
+    Judged::of(
         "baseline.rate",
         STEP,
         format!(
@@ -62,7 +62,7 @@ fn connections(count: usize) -> String {
 }
 
 /// Of the mix at the profile's rate.
-pub fn latency(id: &str, percent: f64, most: f64, paced: &Outcome, load: &Load) -> Claim {
+pub fn latency(id: &str, percent: f64, most: f64, paced: &Outcome, load: &Load) -> Judged {
     let response = paced.response();
     let mut why = format!(
         "{} requests on {CONNECTIONS} connections; p99 {:.2} ms, p99.9 {:.2} ms, at most {:.2} ms",
@@ -74,7 +74,7 @@ pub fn latency(id: &str, percent: f64, most: f64, paced: &Outcome, load: &Load) 
     if let Some(shortfall) = paced.shortfall() {
         why = format!("{shortfall}; {why}");
     }
-    let claim = Claim::judged(
+    let claim = Judged::of(
         id,
         STEP,
         format!(
@@ -85,11 +85,11 @@ pub fn latency(id: &str, percent: f64, most: f64, paced: &Outcome, load: &Load) 
         response.percentile(percent),
         why,
     );
-    if response.count() == 0 { claim.not_shown("nothing was due") } else { claim }
+    if response.count() == 0 { claim.untested("nothing was due") } else { claim }
 }
 
 /// Of the probes.
-pub fn saturation(probes: &[Probe], load: &Load) -> Claim {
+pub fn saturation(probes: &[Probe], load: &Load) -> Judged {
     let line = load.p99_max.as_secs_f64() * 1e3;
     let highest = probes.iter().filter(|probe| probe.is_borne).map(|probe| probe.rate).fold(0.0, f64::max);
     let beyond = probes.iter().find(|probe| probe.rate > highest && !probe.is_borne);
@@ -101,7 +101,7 @@ pub fn saturation(probes: &[Probe], load: &Load) -> Claim {
             probe.answered * 100.0
         )
     });
-    let mut claim = Claim::judged(
+    let mut claim = Judged::of(
         "baseline.saturation",
         STEP,
         format!(
@@ -134,7 +134,7 @@ pub fn saturation(probes: &[Probe], load: &Load) -> Claim {
 }
 
 /// Of every answer.
-pub fn answers(outcomes: &[&Outcome]) -> Claim {
+pub fn answers(outcomes: &[&Outcome]) -> Judged {
     let sum = |pick: fn(&Outcome) -> u64| outcomes.iter().map(|outcome| pick(outcome)).sum::<u64>();
     let bad = sum(Outcome::faults);
     let right = sum(|outcome| outcome.right);
@@ -145,7 +145,7 @@ pub fn answers(outcomes: &[&Outcome]) -> Claim {
     }
     said.truncate(5);
     let said = if said.is_empty() { "each was checked".into() } else { said.join("; ") };
-    let claim = Claim::judged(
+    let claim = Judged::of(
         "baseline.answers",
         STEP,
         "every request is answered, and with what its key, list or stream holds",
@@ -153,17 +153,17 @@ pub fn answers(outcomes: &[&Outcome]) -> Claim {
         bad as f64,
         format!("{} right answers; {said}", thousands(right as f64, 0)),
     );
-    if right == 0 && bad == 0 { claim.not_shown("nothing was asked") } else { claim }
+    if right == 0 && bad == 0 { claim.untested("nothing was asked") } else { claim }
 }
 
 /// Requests that we sent, by our account, and those that the server counted.
-fn counted(measured: &Measured) -> Claim {
+fn counted(measured: &Measured) -> Judged {
     let claim = difference(&measured.counters, &sent(measured));
     if measured.is_own {
         return claim;
     }
-    let seen = claim.measured.unwrap_or(0.0);
-    claim.not_shown(format!(
+    let seen = claim.measured().unwrap_or(0.0);
+    claim.untested(format!(
         "others may send the same commands to this server; its counters differ by {}",
         thousands(seen, 0)
     ))
@@ -183,7 +183,7 @@ fn sent(measured: &Measured) -> Vec<(Kind, u64)> {
 }
 
 /// The claim that a server's counters agree with what was sent.
-pub fn difference(counters: &super::Counters, sent: &[(Kind, u64)]) -> Claim {
+pub fn difference(counters: &super::Counters, sent: &[(Kind, u64)]) -> Judged {
     let of = |kind: &Kind| counters.commands.get(kind).map_or(0, |calls| calls.count);
     let off: u64 = sent.iter().map(|(kind, count)| count.abs_diff(of(kind))).sum();
     let worst = sent.iter().filter(|(kind, count)| of(kind) != *count).map(|(kind, count)| {
@@ -197,7 +197,7 @@ pub fn difference(counters: &super::Counters, sent: &[(Kind, u64)]) -> Claim {
     let worst: Vec<String> = worst.take(3).collect();
     let all: u64 = sent.iter().map(|(_, count)| count).sum();
     let said = if worst.is_empty() { "command by command the same".into() } else { worst.join("; ") };
-    Claim::judged(
+    Judged::of(
         "baseline.counted",
         STEP,
         "the server counted as many calls of each command as were sent",

@@ -149,8 +149,6 @@ impl Run<'_> {
         let weights = values::weigh(self.on.binary)?;
         let is_own = matches!(self.on.target, Target::Own(..));
         let measured = Measured { cells, paced, probes, weights, counters, is_own };
-        let mut claims = judge::claims(&measured, self.on.profile);
-        controls::attach(self, &payloads, &mut claims)?;
-        Ok(claims)
+        controls::attach(self, &payloads, judge::claims(&measured, self.on.profile))
     }
 }

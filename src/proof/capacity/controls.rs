@@ -13,7 +13,7 @@ use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::event::lane::Lane;
 use crate::event::synth::Synth;
-use crate::proof::claim::{Claim, Control, Verdict};
+use crate::proof::claim::{Claim, Control, Judged, Judgement};
 use crate::proof::ledger::{Findings, Ledger};
 use crate::proof::target::scratch;
 use crate::report::units::{bytes, figure, thousands};
@@ -35,22 +35,23 @@ pub(super) fn attach(
     events: &Synth,
     measured: &Measured<'_>,
     limits: Limits,
-    claims: &mut [Claim],
-) -> anyhow::Result<()> {
+    claims: Vec<Judged>,
+) -> anyhow::Result<Vec<Claim>> {
     let [small_events, small_memory, small_hours] = too_small(run, events, measured, limits)?;
     let damaged = damaged(run, events, limits)?;
     let predicted = wrong_sample(measured);
-    for claim in claims {
-        claim.control = match claim.id.as_str() {
-            "capacity.events" => Some(small_events.clone()),
-            "capacity.memory" => Some(small_memory.clone()),
-            "capacity.hours" => Some(small_hours.clone()),
-            "capacity.identical" => Some(damaged.clone()),
-            "capacity.predicted" => Some(predicted.clone()),
-            _ => None,
+    let with = |claim: Judged| {
+        let control = match claim.id.as_str() {
+            "capacity.events" => &small_events,
+            "capacity.memory" => &small_memory,
+            "capacity.hours" => &small_hours,
+            "capacity.identical" => &damaged,
+            "capacity.predicted" => &predicted,
+            _ => return claim.without_control(),
         };
-    }
-    Ok(())
+        claim.with(control.clone())
+    };
+    Ok(claims.into_iter().map(with).collect())
 }
 
 /// A limit at a fifth of what is needed: must be refuted, at the count predicted.
@@ -100,30 +101,26 @@ fn too_small(
         fragmentation: None,
     };
     let judged = judge::claims(&outcome);
-    let refuted = |id: &str| judged.iter().any(|claim| claim.id == id && claim.verdict == Verdict::Refuted);
-    let sound =
-        judged.iter().any(|claim| claim.id == "capacity.identical" && claim.verdict == Verdict::Proven);
+    let refuted =
+        |id: &str| judged.iter().any(|claim| claim.id == id && claim.judgement() == Judgement::Refuted);
+    let sound = judged.iter().any(|claim| claim.id == "capacity.identical" && claim.holds());
     let said = |id: &str| {
         let claim = judged.iter().find(|claim| claim.id == id)?;
         let figure =
-            claim.measured.map_or_else(|| "no figure".into(), |measured| figure(measured, claim.unit));
+            claim.measured().map_or_else(|| "no figure".into(), |measured| figure(measured, claim.unit));
         Some(format!("{figure}: {}", claim.why))
     };
-    let events = Control {
-        what: what.clone(),
-        caught: refuted("capacity.events") && off <= PREDICTION_PERCENT_MAX && sound,
-        measured: format!(
+    let events = Control::when(
+        &*what,
+        refuted("capacity.events") && off <= PREDICTION_PERCENT_MAX && sound,
+        format!(
             "the limit was met at {} acknowledged events, {} predicted ({off:.1} % off); {}",
             thousands(met as f64, 0),
             thousands(predicted as f64, 0),
             outcome.read_back.findings.sentence(),
         ),
-    };
-    let other = |id: &str| Control {
-        what: what.clone(),
-        caught: refuted(id),
-        measured: said(id).unwrap_or_default(),
-    };
+    );
+    let other = |id: &str| Control::when(&*what, refuted(id), said(id).unwrap_or_default());
     Ok([events, other("capacity.memory"), other("capacity.hours")])
 }
 
@@ -132,18 +129,15 @@ fn wrong_sample(measured: &Measured<'_>) -> Control {
     let what = "a prediction from events kept one an entry".to_owned();
     let wrong = measured.weights.iter().find(|(layout, _)| *layout == Layout::EntryAnEvent);
     let (Some((_, wrong)), Some(found)) = (wrong, measured.bytes_per_event()) else {
-        return Control { what, caught: false, measured: "nothing to compare".into() };
+        return Control::not_run(what, "no event went in, so there is nothing to compare");
     };
     let off = (wrong.per_event - found).abs() * 100.0 / found;
     let judged = judge::predicted(wrong.per_event, Some(found), measured.sample);
-    Control {
+    Control::when(
         what,
-        caught: judged.verdict == Verdict::Refuted,
-        measured: format!(
-            "{:.1} bytes an event predicted, {found:.1} found: {off:.1} % off",
-            wrong.per_event
-        ),
-    }
+        judged.judgement() == Judgement::Refuted,
+        format!("{:.1} bytes an event predicted, {found:.1} found: {off:.1} % off", wrong.per_event),
+    )
 }
 
 /// A buffer with a block taken out, one stored twice and one with a flipped byte: each must be found.
@@ -178,13 +172,13 @@ fn damaged(run: &Run<'_>, events: &Synth, limits: Limits) -> anyhow::Result<Cont
         repeats: planted.twice,
         ..Findings { offered: found.offered, acknowledged: found.acknowledged, ..Findings::default() }
     };
-    Ok(Control {
-        what: "a buffer with one block taken out, one stored twice, one with a flipped byte".into(),
-        caught: judge::identical(&back).verdict == Verdict::Refuted
+    Ok(Control::when(
+        "a buffer with one block taken out, one stored twice, one with a flipped byte",
+        judge::identical(&back).judgement() == Judgement::Refuted
             && found == expected
             && back.faults.iter().any(|fault| fault.contains("does not open")),
-        measured: format!("{}; {}", back.findings.sentence(), back.faults.join("; ")),
-    })
+        format!("{}; {}", back.findings.sentence(), back.faults.join("; ")),
+    ))
 }
 
 /// Events in the blocks that were damaged.

@@ -3,7 +3,7 @@
 use super::Measured;
 use super::readback::ReadBack;
 use super::sample::Layout;
-use crate::proof::claim::{Axes, Bound, Claim, Evidence, Series, Unit, Verdict};
+use crate::proof::claim::{Axes, Bound, Evidence, Judged, Series, Unit};
 use crate::report::units::{bytes, thousands};
 
 /// The step of the brief that capacity answers.
@@ -13,12 +13,12 @@ const STEP: u8 = 3;
 pub(super) const PREDICTION_PERCENT_MAX: f64 = 5.0;
 
 /// Every claim of the proof, controls still to come.
-pub(super) fn claims(measured: &Measured<'_>) -> Vec<Claim> {
+pub(super) fn claims(measured: &Measured<'_>) -> Vec<Judged> {
     let predicted = predicted(measured.weight.per_event, measured.bytes_per_event(), measured.sample);
     vec![events(measured), memory(measured), identical(&measured.read_back), predicted, hours(measured)]
 }
 
-fn events(measured: &Measured<'_>) -> Claim {
+fn events(measured: &Measured<'_>) -> Judged {
     let hold = &measured.profile.hold;
     let counts = &measured.filled.counts;
     let why = match &measured.filled.ended {
@@ -33,7 +33,7 @@ fn events(measured: &Measured<'_>) -> Claim {
             format!("after {} acknowledged events it ended: {why}", thousands(counts.acknowledged as f64, 0))
         }
     };
-    let mut claim = Claim::judged(
+    let mut claim = Judged::of(
         "capacity.events",
         STEP,
         format!(
@@ -49,20 +49,23 @@ fn events(measured: &Measured<'_>) -> Claim {
     claim
 }
 
-fn memory(measured: &Measured<'_>) -> Claim {
+fn memory(measured: &Measured<'_>) -> Judged {
     let hold = &measured.profile.hold;
     let used = measured.filled.curve.iter().map(|point| point.used_bytes).max().unwrap_or(0);
     let rss = measured.filled.curve.iter().map(|point| point.rss_bytes).max().unwrap_or(0);
     let fragmentation = measured.fragmentation.map_or("unknown".into(), |ratio| format!("{ratio:.2}"));
     let Some(limit) = measured.limit_bytes else {
-        return not_shown(
+        let judged_by = (Bound::AtMost, hold.memory_percent_max, Unit::Percent);
+        return Judged::blank(
             "capacity.memory",
+            STEP,
             "used memory stays under the profile's line",
-            (Bound::AtMost, hold.memory_percent_max, Unit::Percent),
-            "the server has no maxmemory, so there is no limit to keep under; set maxmemory",
-        );
+            judged_by,
+        )
+        .untested("the server has no maxmemory, so there is no limit to keep under")
+        .test_with("redis-cli CONFIG SET maxmemory BYTES, then forebay capacity");
     };
-    Claim::judged(
+    Judged::of(
         "capacity.memory",
         STEP,
         format!(
@@ -82,8 +85,8 @@ fn memory(measured: &Measured<'_>) -> Claim {
 }
 
 /// Of what came back.
-pub(super) fn identical(back: &ReadBack) -> Claim {
-    let mut claim = Claim::judged(
+pub(super) fn identical(back: &ReadBack) -> Judged {
+    let mut claim = Judged::of(
         "capacity.identical",
         STEP,
         "every acknowledged event is read back once, byte for byte, in its lane's order",
@@ -92,8 +95,7 @@ pub(super) fn identical(back: &ReadBack) -> Claim {
         format!("{} ({:.1} s)", back.findings.sentence(), back.seconds),
     );
     if back.findings.acknowledged == 0 {
-        claim.verdict = Verdict::NotShown;
-        claim.why = "no event was acknowledged, so none could be read back".into();
+        claim = claim.untested("no event was acknowledged, so none could be read back");
     }
     for fault in back.faults.iter().take(10) {
         claim.evidence.push(Evidence::Note { text: fault.clone() });
@@ -102,13 +104,13 @@ pub(super) fn identical(back: &ReadBack) -> Claim {
 }
 
 /// Of the bytes an event that were predicted from a sample of so many, and those found.
-pub(super) fn predicted(said: f64, found: Option<f64>, sample: u64) -> Claim {
+pub(super) fn predicted(said: f64, found: Option<f64>, sample: u64) -> Judged {
     let statement = "what an event will weigh can be told beforehand from a sample";
     let judged_by = (Bound::AtMost, PREDICTION_PERCENT_MAX, Unit::Percent);
     let Some(found) = found else {
-        return not_shown("capacity.predicted", statement, judged_by, "no event went in");
+        return Judged::blank("capacity.predicted", STEP, statement, judged_by).untested("no event went in");
     };
-    Claim::judged(
+    Judged::of(
         "capacity.predicted",
         STEP,
         statement,
@@ -121,7 +123,7 @@ pub(super) fn predicted(said: f64, found: Option<f64>, sample: u64) -> Claim {
     )
 }
 
-fn hours(measured: &Measured<'_>) -> Claim {
+fn hours(measured: &Measured<'_>) -> Judged {
     let profile = measured.profile;
     let statement = format!(
         "at {:.0} events/s the memory line is met no sooner than after {} hours",
@@ -130,10 +132,11 @@ fn hours(measured: &Measured<'_>) -> Claim {
     );
     let judged_by = (Bound::AtLeast, profile.hold.hours, Unit::Hours);
     let (Some(line), Some(weight)) = (measured.line_bytes(), measured.bytes_per_event()) else {
-        return not_shown("capacity.hours", &statement, judged_by, "no maxmemory, or no event went in");
+        return Judged::blank("capacity.hours", STEP, &statement, judged_by)
+            .untested("no maxmemory, or no event went in");
     };
     let room = line - measured.weight.empty_bytes as f64;
-    let mut claim = Claim::judged(
+    let mut claim = Judged::of(
         "capacity.hours",
         STEP,
         statement,
@@ -142,12 +145,6 @@ fn hours(measured: &Measured<'_>) -> Claim {
         format!("{weight:.1} bytes an event, {} of room", bytes(room)),
     );
     claim.evidence.push(layouts(measured, room));
-    claim
-}
-
-fn not_shown(id: &str, statement: &str, (bound, required, unit): (Bound, f64, Unit), why: &str) -> Claim {
-    let mut claim = Claim::judged(id, STEP, statement, (bound, required, unit), 0.0, why);
-    (claim.measured, claim.verdict) = (None, Verdict::NotShown);
     claim
 }
 

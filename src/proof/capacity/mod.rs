@@ -70,9 +70,7 @@ impl Run<'_> {
         let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
         let _keys = self.on.target.keys(self.on.name);
         let measured = self.measure(&events, &make, limits, (weight, sample, weights))?;
-        let mut claims = judge::claims(&measured);
-        controls::attach(self, &events, &measured, limits, &mut claims)?;
-        Ok(claims)
+        controls::attach(self, &events, &measured, limits, judge::claims(&measured))
     }
 
     fn weigh(&self, events: &Synth, sample: u64, limits: Limits) -> anyhow::Result<Vec<(Layout, Weight)>> {

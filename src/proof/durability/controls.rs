@@ -12,7 +12,7 @@ use super::{BEFORE, LONG, Run, judge};
 use crate::buffer::keys::Name;
 use crate::buffer::writer::Ack;
 use crate::event::lane::Lane;
-use crate::proof::claim::{Claim, Control};
+use crate::proof::claim::{Claim, Control, Judged};
 use crate::proof::offer::Offer;
 use crate::proof::side;
 
@@ -119,7 +119,7 @@ impl Broken {
 }
 
 /// Runs every control and puts it beside the claims that it is about.
-pub(super) fn attach(run: &Run<'_>, offer: &Offer, claims: &mut [Claim]) -> anyhow::Result<()> {
+pub(super) fn attach(run: &Run<'_>, offer: &Offer, claims: Vec<Judged>) -> anyhow::Result<Vec<Claim>> {
     let kill = Cell { fault: Fault::Kill, appendfsync: Appendfsync::Everysec, ack: Ack::Reply };
     let power = Cell { fault: Fault::PowerCut, appendfsync: Appendfsync::No, ack: Ack::Reply };
     let restart = Cell { fault: Fault::Restart, ..kill };
@@ -138,19 +138,23 @@ pub(super) fn attach(run: &Run<'_>, offer: &Offer, claims: &mut [Claim]) -> anyh
     let all = seen.split_off(2);
     let (no_aof, no_fsync) = (&seen[0], &seen[1]);
     let mut turn = 0;
-    for claim in claims.iter_mut().filter(|claim| claim.measured.is_some()) {
+    let with = |claim: Judged| {
+        if claim.measured().is_none() {
+            return claim.without_control();
+        }
         let fault = claim.id.split('.').nth(1).unwrap_or_default();
-        claim.control = Some(match fault {
-            "kill" | "kill-rewrite" | "restart" | "kill-slow-fsync" => caught(Broken::NoAof, no_aof, claim),
-            "power" | "power-rewrite" => caught(Broken::NoFsync, no_fsync, claim),
+        let control = match fault {
+            "kill" | "kill-rewrite" | "restart" | "kill-slow-fsync" => caught(Broken::NoAof, no_aof, &claim),
+            "power" | "power-rewrite" => caught(Broken::NoFsync, no_fsync, &claim),
             _ => {
                 turn += 1;
                 let at = (turn - 1) % plans.len();
-                caught(Broken::Planted(plans[at]), &all[at], claim)
+                caught(Broken::Planted(plans[at]), &all[at], &claim)
             }
-        });
-    }
-    Ok(())
+        };
+        claim.with(control)
+    };
+    Ok(claims.into_iter().map(with).collect())
 }
 
 /// The control of a claim about somebody's server: the same again, with a block taken out before it is read.
@@ -159,7 +163,7 @@ pub(super) fn planted(
     ground: &mut Ground,
     offer: &Offer,
     tried: &[Cell],
-    claim: &Claim,
+    claim: &Judged,
 ) -> anyhow::Result<Control> {
     let Some(cell) = tried.iter().find(|cell| cell.id() == claim.id) else {
         anyhow::bail!("{} is not a claim of what was tried", claim.id);
@@ -170,7 +174,7 @@ pub(super) fn planted(
 }
 
 /// What the claim's own judgement says of something broken.
-fn caught(broken: Broken, seen: &Result<Seen, NotPlayed>, claim: &Claim) -> Control {
+fn caught(broken: Broken, seen: &Result<Seen, NotPlayed>, claim: &Judged) -> Control {
     let what = broken.words();
     match seen {
         Ok(seen) => {
@@ -181,12 +185,8 @@ fn caught(broken: Broken, seen: &Result<Seen, NotPlayed>, claim: &Claim) -> Cont
             let id = judged.id.clone();
             let control = Control::of(what, &[judged], &id);
             let measured = format!("not what was broken: {}", control.measured);
-            if broken.is_found(seen) { control } else { Control { caught: false, measured, ..control } }
+            if broken.is_found(seen) { control } else { Control::when(control.what, false, measured) }
         }
-        Err(NotPlayed::Absent(why) | NotPlayed::Broken(why)) => Control {
-            what: what.into(),
-            caught: false,
-            measured: format!("{} has no control here: {why}", claim.id),
-        },
+        Err(NotPlayed::Absent(why) | NotPlayed::Broken(why)) => Control::not_run(what, why),
     }
 }

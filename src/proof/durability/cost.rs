@@ -24,7 +24,7 @@ use crate::load::stage::{Stage, allow_connections};
 use crate::load::work::Work;
 use crate::proof::Scale;
 use crate::proof::capacity::fill::{Plan, fill};
-use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit};
+use crate::proof::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::proof::ledger::Ledger;
 use crate::proof::target::{Target, facts_of};
 use crate::report::units::{bytes, millis, thousands};
@@ -111,11 +111,7 @@ pub(super) fn claim(run: &Run<'_>) -> anyhow::Result<Claim> {
     let outcomes: Vec<&Outcome> = asked.iter().flat_map(|cost| [&cost.plain, &cost.rewriting]).collect();
     let mut claim = judge(run, set, &outcomes);
     claim.evidence.extend(tables(&costs, count));
-    Ok(match control(run, &payloads)? {
-        Ok(control) => Claim { control: Some(control), ..claim },
-        // Figures without a control are figures, and no claim.
-        Err(why) => claim.not_shown(why),
-    })
+    Ok(claim.with(control(run, &payloads)?))
 }
 
 /// How long operations are sent.
@@ -222,22 +218,22 @@ fn operate(
     Ok(driver::run(&plan, &AtomicBool::new(false), &mut |_| {})?)
 }
 
-/// The same operations under `always`, on a disk that is slow; or why there is none.
-fn control(run: &Run<'_>, payloads: &Payloads) -> anyhow::Result<Result<Control, String>> {
+/// The same operations under `always`, on a disk that is slow.
+fn control(run: &Run<'_>, payloads: &Payloads) -> anyhow::Result<Control> {
     let what = format!("appendfsync always on a disk whose fsync takes {} ms", SLOW.as_millis());
     let ground =
         match Ground::new(run.on.binary, run.on.profile, Fault::FsyncFails, &[("appendfsync", "always")]) {
             Ok(ground) => ground,
-            Err(NoGround::Disk(error)) => return Ok(Err(format!("it has no control here: {error}"))),
+            Err(NoGround::Disk(error)) => return Ok(Control::not_run(what, error.to_string())),
             Err(error) => return Err(error.into()),
         };
     ground.disk()?.slow_fsync(SLOW);
     let outcome = operate(run, &ground.address, payloads, GRACE_SLOW);
     ground.disk()?.heal_fsync();
-    Ok(Ok(Control::of(what, &[judge(run, "always", &[&outcome?])], ID)))
+    Ok(Control::of(what, &[judge(run, "always", &[&outcome?])], ID))
 }
 
-fn judge(run: &Run<'_>, appendfsync: &str, outcomes: &[&Outcome]) -> Claim {
+fn judge(run: &Run<'_>, appendfsync: &str, outcomes: &[&Outcome]) -> Judged {
     let load = &run.on.profile.load;
     let statement = format!(
         "with an AOF and appendfsync {appendfsync}, {} operations/s are answered with p99 under the profile's line, also \
@@ -256,13 +252,13 @@ fn judge(run: &Run<'_>, appendfsync: &str, outcomes: &[&Outcome]) -> Claim {
         thousands(right as f64, 0)
     );
     let line = load.p99_max.as_secs_f64() * 1e3;
-    let mut claim =
-        Claim::judged(ID, RESTART, statement, (Bound::AtMost, line, Unit::Milliseconds), worst, why);
+    let mut claim = Judged::of(ID, RESTART, statement, (Bound::AtMost, line, Unit::Milliseconds), worst, why);
     if due == 0 {
-        return claim.not_shown("nothing was measured with the profile's appendfsync");
+        return claim.untested("nothing was measured with the profile's appendfsync");
     }
     if right < due {
-        claim.verdict = crate::proof::claim::Verdict::Refuted;
+        let why = claim.why.clone();
+        claim = claim.refuted(why);
     }
     claim
 }

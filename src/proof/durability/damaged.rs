@@ -4,7 +4,7 @@ use super::Run;
 use super::damage::{After, Came, TAIL, Whole, wrong};
 use crate::buffer::keys::Name;
 use crate::event::lane::Lane;
-use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit};
+use crate::proof::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::proof::side::in_parts;
 use crate::report::units::{counted, thousands};
 
@@ -23,9 +23,9 @@ pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
     progress.begin("damaged AOFs", (cuts.len() + flips.len()) as u64);
     let bench = || whole.bench(run);
     let came = in_parts(&cuts, progress, bench, |bench, cut| Ok((*cut, bench.cut(*cut)?)))?;
-    let mut cut = judge_cuts(&came, |cut| whole.cost(cut));
+    let cut = judge_cuts(&came, |cut| whole.cost(cut));
     let flipped = in_parts(&flips, progress, bench, |bench, (at, bit)| bench.flip(*at, *bit))?;
-    let mut flip = judge_flips(&flipped);
+    let flip = judge_flips(&flipped);
     let mut bench = bench()?;
 
     let missing = |connection: &mut crate::buffer::link::Connection, name: &Name| {
@@ -38,10 +38,10 @@ pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
     };
     let lost = bench.with(|_| Ok(()), missing)?;
     let judged = judge_cuts(&[(0, lost)], |_| 0);
-    cut.control = Some(Control::of("the first block of a lane taken out of a whole AOF", &[judged], CUT));
+    let cut = cut.with(Control::of("the first block of a lane taken out of a whole AOF", &[judged], CUT));
     let lost = bench.with(|_| Ok(()), forget_the_last)?;
     let judged = judge_flips(&[lost]);
-    flip.control = Some(Control::of(
+    let flip = flip.with(Control::of(
         "the last block of a lane taken out, and the lane's hash set back as if it had never been",
         &[judged],
         FLIP,
@@ -73,7 +73,7 @@ fn forget_the_last(connection: &mut crate::buffer::link::Connection, name: &Name
 }
 
 /// Whether a cut costs what it takes a byte of, and nothing else.
-fn judge_cuts(came: &[(u64, Came)], cost: impl Fn(u64) -> u64) -> Claim {
+fn judge_cuts(came: &[(u64, Came)], cost: impl Fn(u64) -> u64) -> Judged {
     let statement = format!(
         "an AOF whose end is cut off, anywhere in its last {} KiB, loads, and costs the events of the blocks that were cut \
          and no other",
@@ -100,9 +100,10 @@ fn judge_cuts(came: &[(u64, Came)], cost: impl Fn(u64) -> u64) -> Claim {
         counted(refused.len() as u64, "was not loaded", "were not loaded")
     );
     let judged_by = (Bound::Exactly, 0.0, Unit::Events);
-    let mut claim = Claim::judged(CUT, FAULT, statement, judged_by, beyond as f64, why);
+    let mut claim = Judged::of(CUT, FAULT, statement, judged_by, beyond as f64, why);
     if !refused.is_empty() {
-        claim.verdict = crate::proof::claim::Verdict::Refuted;
+        let why = claim.why.clone();
+        claim = claim.refuted(why);
     }
     claim.evidence.extend(refused.into_iter().take(3).map(|text| Evidence::Note { text }));
     claim
@@ -115,7 +116,7 @@ fn last(log: &str) -> String {
 }
 
 /// Whether a flipped bit is never read without anybody being told.
-fn judge_flips(came: &[Came]) -> Claim {
+fn judge_flips(came: &[Came]) -> Judged {
     let statement = "a bit flipped anywhere in an AOF is noticed: the server does not load it, or readers are told of what is \
                      damaged or missing, or a lane's last block and its hash disagree; else every event is there, and so is \
                      what a writer adds";
@@ -144,7 +145,7 @@ fn judge_flips(came: &[Came]) -> Claim {
         counted(silent, "event", "events")
     );
     let judged_by = (Bound::Exactly, 0.0, Unit::Events);
-    let mut claim = Claim::judged(FLIP, FAULT, statement, judged_by, silent as f64, why);
+    let mut claim = Judged::of(FLIP, FAULT, statement, judged_by, silent as f64, why);
     claim.evidence.extend(
         log.map(|log| Evidence::Note { text: format!("A server that did not load it: {}", last(log)) }),
     );

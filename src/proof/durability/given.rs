@@ -10,7 +10,7 @@ use super::{BEFORE, Run, rounds};
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::buffer::writer::Ack;
-use crate::proof::claim::{Claim, Evidence};
+use crate::proof::claim::{Claim, Evidence, Judged};
 use crate::proof::target;
 
 /// How events are acknowledged, in each cell.
@@ -26,7 +26,8 @@ pub(super) fn claims(run: &Run<'_>, address: &Address) -> anyhow::Result<Vec<Cla
              --start-cmd permit that"
         );
         let absent = |cell| (cell, Err(NotPlayed::Absent(why.clone())));
-        return Ok(judge::claims(&Cell::all().map(absent).collect::<Vec<_>>()));
+        let absent = judge::claims(&Cell::all().map(absent).collect::<Vec<_>>()).into_iter();
+        return Ok(absent.map(Judged::without_control).collect());
     };
     let names = names(run.on.name)?;
     let _keys: Vec<_> = names.iter().map(|name| run.on.target.keys(name)).collect();
@@ -65,13 +66,17 @@ pub(super) fn claims(run: &Run<'_>, address: &Address) -> anyhow::Result<Vec<Cla
         let text = format!("{address} was set to {}; {commands}", set.words());
         claim.evidence.push(Evidence::Note { text });
     }
-    for claim in claims.iter_mut().filter(|claim| claim.measured.is_some()) {
+    let with = |claim: Judged| {
+        if claim.measured().is_none() {
+            return Ok(claim.without_control());
+        }
         let mut ground = Ground::given(address, commands, &set)?;
-        claim.control = Some(planted(run, &mut ground, &offer, &tried, claim)?);
+        let control = planted(run, &mut ground, &offer, &tried, &claim)?;
         drop(ground);
         remove(address, &names);
-    }
-    Ok(claims)
+        Ok(claim.with(control))
+    };
+    claims.into_iter().map(with).collect()
 }
 
 fn remove(address: &Address, names: &[Name]) {

@@ -6,14 +6,14 @@ use super::promise::{Promise, promise};
 use super::{LONG, Run, judge};
 use crate::buffer::writer::Ack;
 use crate::proof::Subject;
-use crate::proof::claim::Claim;
+use crate::proof::claim::Judged;
 use crate::proof::side;
 
 /// What befalls a server with them.
 const FAULTS: [Fault; 3] = [Fault::Kill, Fault::PowerCut, Fault::PowerCutInLongRewrite];
 
 /// The claims of each of these sets of settings, which go over the profile's.
-pub fn guard(on: &Subject<'_>, sets: &[Vec<(String, String)>]) -> anyhow::Result<Vec<Vec<Claim>>> {
+pub fn guard(on: &Subject<'_>, sets: &[Vec<(String, String)>]) -> anyhow::Result<Vec<Vec<Judged>>> {
     let run = Run { on: *on, rounds: None, commands: None };
     let today = on.profile.setting("appendfsync");
     let appendfsync = Appendfsync::ALL.into_iter().find(|fsync| Some(fsync.word()) == today.as_deref());
@@ -36,7 +36,7 @@ pub fn guard(on: &Subject<'_>, sets: &[Vec<(String, String)>]) -> anyhow::Result
         over.extend(sets[*set].iter().map(|(name, value)| (name.as_str(), value.as_str())));
         run.scene(&offer, *cell, *set as u64, LONG, &over, None)
     })?;
-    let mut claims: Vec<Vec<Claim>> = sets.iter().map(|_| Vec::new()).collect();
+    let mut claims: Vec<Vec<Judged>> = sets.iter().map(|_| Vec::new()).collect();
     for ((set, cell, promised), seen) in plays.iter().zip(seen) {
         claims[*set].push(judge::played(*cell, *promised, &seen.map(|seen| vec![seen])));
     }

@@ -8,7 +8,7 @@ use super::promise::{Promise, promise};
 use super::scene::{Fates, Seen};
 use super::table;
 use crate::buffer::writer::Ack;
-use crate::proof::claim::{Bound, Claim, Evidence, Unit, Verdict};
+use crate::proof::claim::{Bound, Evidence, Judged, Unit};
 use crate::report::units::{counted, millis, thousands};
 
 /// The steps of the brief: what survives a restart, and what a fault does.
@@ -30,14 +30,14 @@ pub(super) enum NotPlayed {
 pub(super) type Rounds = Result<Vec<Seen>, NotPlayed>;
 
 /// The claim of each cell that makes sense and promises anything.
-pub(super) fn claims(cells: &[(Cell, Rounds)]) -> Vec<Claim> {
-    let mut claims: Vec<Claim> = cells
+pub(super) fn claims(cells: &[(Cell, Rounds)]) -> Vec<Judged> {
+    let mut claims: Vec<Judged> = cells
         .iter()
         .filter_map(|(cell, rounds)| {
             let promised = promise(*cell).ok().filter(|promised| *promised != Promise::None)?;
             let mut claim = played(*cell, promised, rounds);
             let is_late = cell.fault == Fault::Kill && cell.appendfsync == Appendfsync::Everysec;
-            if rounds.is_ok() && is_late && claim.measured > Some(0.0) {
+            if rounds.is_ok() && is_late && claim.measured() > Some(0.0) {
                 claim.why.push_str(LATE);
             }
             Some(claim)
@@ -79,21 +79,17 @@ fn statement(cell: Cell, promised: Promise) -> String {
     format!("{setting}{} {what}", cell.fault.words())
 }
 
-fn blank(cell: Cell, promised: Promise) -> Claim {
-    Claim::judged(&cell.id(), step(cell), statement(cell, promised), judged_by(promised), 0.0, "")
+fn blank(cell: Cell, promised: Promise) -> Judged {
+    Judged::blank(&cell.id(), step(cell), statement(cell, promised), judged_by(promised))
 }
 
 /// Whether what is promised was kept; of what could not be tried nothing is shown, and what did not come to its end is
 /// refuted.
-pub(super) fn played(cell: Cell, promised: Promise, rounds: &Rounds) -> Claim {
+pub(super) fn played(cell: Cell, promised: Promise, rounds: &Rounds) -> Judged {
     match rounds {
         Ok(rounds) => kept(cell, promised, rounds),
-        Err(NotPlayed::Absent(why)) => blank(cell, promised).not_shown(why),
-        Err(NotPlayed::Broken(why)) => {
-            let mut claim = blank(cell, promised).not_shown(why);
-            claim.verdict = Verdict::Refuted;
-            claim
-        }
+        Err(NotPlayed::Absent(why)) => blank(cell, promised).untested(why),
+        Err(NotPlayed::Broken(why)) => blank(cell, promised).refuted(why),
     }
 }
 
@@ -101,11 +97,11 @@ pub(super) fn played(cell: Cell, promised: Promise, rounds: &Rounds) -> Claim {
 const LATE: &str = ". Under everysec a server answers up to 2 s before it writes while an fsync is slow";
 
 /// Whether every round of a cell kept what is promised.
-pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Claim {
+pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Judged {
     let judged = rounds.iter().map(|seen| (figure(seen, cell, promised), seen));
     // The one that cost most speaks for all of them; what no configuration permits is said of whichever had it.
     let Some((measured, seen)) = judged.max_by(|(a, _), (b, _)| a.total_cmp(b)) else {
-        return blank(cell, promised).not_shown("no round was played");
+        return blank(cell, promised).untested("no round was played");
     };
     let mut why = sentence(seen, rounds.len());
     let late = rounds.iter().map(|seen| excused(seen, cell)).max().unwrap_or_default();
@@ -120,9 +116,10 @@ pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Claim {
         why = format!("{wrong}; {why}");
     }
     let mut claim =
-        Claim::judged(&cell.id(), step(cell), statement(cell, promised), judged_by(promised), measured, why);
+        Judged::of(&cell.id(), step(cell), statement(cell, promised), judged_by(promised), measured, why);
     if !wrongs.is_empty() {
-        claim.verdict = Verdict::Refuted;
+        let why = claim.why.clone();
+        claim = claim.refuted(why);
     }
     let reads = [&seen.held.read, &seen.through.read];
     let told = reads.into_iter().flat_map(|read| read.faults.iter().chain(&read.back));

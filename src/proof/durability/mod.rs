@@ -94,7 +94,7 @@ impl Run<'_> {
                         it writes while it has; that is the cell kill-slow-fsync";
             first.evidence.push(Evidence::Note { text: text.into() });
         }
-        controls::attach(self, &offer, &mut claims)?;
+        let mut claims = controls::attach(self, &offer, claims)?;
         claims.extend(damaged::claims(self)?);
         claims.push(waitaof::claim(self.on.binary, self.on.profile)?);
         Ok(claims)

@@ -9,7 +9,7 @@ use crate::buffer::connect::Address;
 use crate::event::synth::Synth;
 use crate::proof::Scale;
 use crate::proof::capacity::sample::{Layout, put};
-use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit};
+use crate::proof::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::proof::target::{Target, facts_of};
 use crate::report::units::{millis, thousands};
 use crate::server::{Conf, Server, ServerBinary};
@@ -52,13 +52,12 @@ pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
     let empty = empty(run)?;
     let mut faster = judge_faster(&blocks, &keys, empty, count);
     let same = judge_faster(&blocks, &blocks, empty, count);
-    faster.control = Some(Control::of("the same layout beside itself", &[same], FASTER));
     faster.evidence.push(table(&[&blocks, &keys], count));
-    let mut back = judge_back(&blocks.ours, &blocks.by_hand, count);
+    let faster = faster.with(Control::of("the same layout beside itself", &[same], FASTER));
+    let back = judge_back(&blocks.ours, &blocks.by_hand, count);
     let slowed = judge_back(&blocks.slowed.into_iter().collect::<Vec<_>>(), &blocks.by_hand, count);
     let what = format!("a server that takes {LOAD_DELAY} µs for each command it loads (key-load-delay)");
-    back.control = Some(Control::of(what, &[slowed], BY_HAND));
-    Ok(vec![faster, back])
+    Ok(vec![faster, back.with(Control::of(what, &[slowed], BY_HAND))])
 }
 
 /// Fills a server, and starts it again and again.
@@ -137,7 +136,7 @@ fn median(times: &[Duration]) -> f64 {
 }
 
 /// Beyond what an empty server takes: at a small count that would weigh more than what is loaded.
-fn judge_faster(blocks: &Loaded, keys: &Loaded, empty: f64, count: u64) -> Claim {
+fn judge_faster(blocks: &Loaded, keys: &Loaded, empty: f64, count: u64) -> Judged {
     let statement = format!(
         "after a kill, {} events are loaded at least {FASTER_MIN:.0} times sooner than with a key for each event",
         thousands(count as f64, 0)
@@ -154,10 +153,10 @@ fn judge_faster(blocks: &Loaded, keys: &Loaded, empty: f64, count: u64) -> Claim
     );
     // No start is known to less than a millisecond.
     let times = (theirs - empty) / (ours - empty).max(1.0);
-    Claim::judged(FASTER, RESTART, statement, (Bound::AtLeast, FASTER_MIN, Unit::Count), times, why)
+    Judged::of(FASTER, RESTART, statement, (Bound::AtLeast, FASTER_MIN, Unit::Count), times, why)
 }
 
-fn judge_back(ours: &[Duration], by_hand: &[Duration], count: u64) -> Claim {
+fn judge_back(ours: &[Duration], by_hand: &[Duration], count: u64) -> Judged {
     let statement = format!(
         "after a kill, {} events are back no later than a server started by hand on the same AOF has them, but for the \
          {SLOWER_MAX:.0} % by which starts differ",
@@ -166,7 +165,7 @@ fn judge_back(ours: &[Duration], by_hand: &[Duration], count: u64) -> Claim {
     let (ours, by_hand) = (median(ours), median(by_hand));
     let slower = (ours / by_hand - 1.0) * 100.0;
     let why = format!("{} ms, and {} ms by hand with the server's defaults", millis(ours), millis(by_hand));
-    Claim::judged(BY_HAND, RESTART, statement, (Bound::AtMost, SLOWER_MAX, Unit::Percent), slower, why)
+    Judged::of(BY_HAND, RESTART, statement, (Bound::AtMost, SLOWER_MAX, Unit::Percent), slower, why)
 }
 
 fn table(loaded: &[&Loaded], count: u64) -> Evidence {

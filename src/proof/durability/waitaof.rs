@@ -15,7 +15,7 @@ use crate::buffer::error::Error;
 use crate::buffer::fsync;
 use crate::buffer::keys::Name;
 use crate::profile::Profile;
-use crate::proof::claim::{Bound, Claim, Control, Unit};
+use crate::proof::claim::{Bound, Claim, Control, Judged, Unit};
 use crate::report::units::counted;
 use crate::server::ServerBinary;
 use crate::server::fault::disk::Disk;
@@ -36,7 +36,9 @@ const HEALED: Duration = Duration::from_secs(5);
 pub(super) fn claim(binary: &ServerBinary, profile: &Profile) -> anyhow::Result<Claim> {
     let ground = match Ground::new(binary, profile, Fault::KillInSlowFsync, &[("appendfsync", "everysec")]) {
         Ok(ground) => ground,
-        Err(NoGround::Disk(error)) => return Ok(judge(None, 0).not_shown(error.to_string())),
+        Err(NoGround::Disk(error)) => {
+            return Ok(judge(None, 0).untested(error.to_string()).without_control());
+        }
         Err(error) => return Err(error.into()),
     };
     let (mut connection, facts) = ground.address.connect()?;
@@ -48,14 +50,14 @@ pub(super) fn claim(binary: &ServerBinary, profile: &Profile) -> anyhow::Result<
     let name: Name = "waitaof".parse()?;
     let disk = ground.disk()?;
     if ask(&mut connection, &name, HEALED)?.is_none() {
-        return Ok(
-            judge(None, 0).not_shown("the server has no WAITAOF: --ack fsync needs appendfsync always")
-        );
+        return Ok(judge(None, 0)
+            .untested("the server has no WAITAOF: --ack fsync needs appendfsync always")
+            .test_with("forebay durability --server-bin SERVER, with Redis 7.2 or newer, or Valkey")
+            .without_control());
     }
-    let mut claim = judge(refused.as_deref(), early(&mut connection, &name, disk, true)?);
+    let claim = judge(refused.as_deref(), early(&mut connection, &name, disk, true)?);
     let answered = judge(None, early(&mut connection, &name, disk, false)?);
-    claim.control = Some(Control::of("the same questions while the disk is fast", &[answered], ID));
-    Ok(claim)
+    Ok(claim.with(Control::of("the same questions while the disk is fast", &[answered], ID)))
 }
 
 /// How often it is said of what was just written that it is synced, while an fsync takes longer than the question or,
@@ -93,12 +95,12 @@ fn ask(connection: &mut Connection, name: &Name, limit: Duration) -> anyhow::Res
 }
 
 /// Whether the writer relies on answers that come too early.
-fn judge(refused: Option<&str>, early: u64) -> Claim {
+fn judge(refused: Option<&str>, early: u64) -> Judged {
     let statement = "--ack fsync relies on WAITAOF only where that answers after the fsync";
     let said = format!("{early} of {} came before any fsync could end", counted(TRIES, "answer", "answers"));
     let (measured, why) = match refused {
         Some(why) => (0, format!("it is not relied on here ({why}); {said}")),
         None => (early, said),
     };
-    Claim::judged(ID, FAULT, statement, (Bound::Exactly, 0.0, Unit::Count), measured as f64, why)
+    Judged::of(ID, FAULT, statement, (Bound::Exactly, 0.0, Unit::Count), measured as f64, why)
 }

@@ -13,7 +13,7 @@ use super::tower::{Every, Programs, Tower};
 use super::{HEALTHY_LATE, STEADY};
 use crate::deploy::rules::rules;
 use crate::proof::Subject;
-use crate::proof::claim::{Bound, Claim, Control, Unit};
+use crate::proof::claim::{Bound, Claim, Control, Judged, Unit};
 use crate::report::units::thousands;
 use crate::server;
 
@@ -59,14 +59,13 @@ pub(super) fn run(on: &Subject<'_>, programs: &Programs, length: Duration) -> an
     let mut came = tower.receiver.of(&healthy.instance());
     came.extend(tower.receiver.of_none());
     let calm = Calm { length, events, due: on.profile.rate() * length.as_secs_f64() };
-    let mut claim = judge(&calm, &came);
+    let claim = judge(&calm, &came);
     let of_deserted = tower.receiver.of(&deserted.instance());
-    claim.control = Some(Control::of(
+    Ok(claim.with(Control::of(
         "a buffer beside it whose reader was killed at the beginning",
         &[judge(&calm, &of_deserted)],
         ID,
-    ));
-    Ok(claim)
+    )))
 }
 
 /// The time that was watched.
@@ -77,7 +76,7 @@ struct Calm {
     due: f64,
 }
 
-fn judge(calm: &Calm, came: &[Notice]) -> Claim {
+fn judge(calm: &Calm, came: &[Notice]) -> Judged {
     let mut names: Vec<&str> =
         came.iter().filter(|notice| notice.is_firing).map(|notice| notice.alert.as_str()).collect();
     let firings = names.len();
@@ -96,25 +95,25 @@ fn judge(calm: &Calm, came: &[Notice]) -> Claim {
     // What is no number is not enough either.
     let is_enough = calm.events >= calm.due * EVENTS_MIN;
     if firings == 0 && !is_enough {
-        return claim.not_shown(format!("{:.0} events came of {:.0} that were due", calm.events, calm.due));
+        return claim.untested(format!("{:.0} events came of {:.0} that were due", calm.events, calm.due));
     }
     claim
 }
 
 /// The claim where nobody watched for so long.
-pub(super) fn not_shown(why: &str) -> Claim {
-    claim(0.0, String::new()).not_shown(why)
+pub(super) fn untested(why: &str) -> Judged {
+    claim(0.0, String::new()).untested(why).test_with("forebay monitoring --scale full")
 }
 
-fn claim(firings: f64, why: String) -> Claim {
+fn claim(firings: f64, why: String) -> Judged {
     let statement = "a healthy buffer fires nothing at the rules' own pace: alerts that came";
-    Claim::judged(ID, ALERTS, statement, (Bound::Exactly, 0.0, Unit::Count), firings, why)
+    Judged::of(ID, ALERTS, statement, (Bound::Exactly, 0.0, Unit::Count), firings, why)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proof::claim::Verdict;
+    use crate::proof::claim::Judgement;
 
     #[test]
     fn an_alert_refutes_and_a_buffer_without_traffic_shows_nothing() {
@@ -125,11 +124,11 @@ mod tests {
             is_firing,
         };
         let calm = |events| Calm { length: Duration::from_secs(3_600), events, due: 1_000.0 };
-        assert_eq!(judge(&calm(1_000.0), &[]).verdict, Verdict::Proven);
-        assert_eq!(judge(&calm(0.0), &[]).verdict, Verdict::NotShown);
-        assert_eq!(judge(&calm(f64::NAN), &[]).verdict, Verdict::NotShown);
+        assert_eq!(judge(&calm(1_000.0), &[]).judgement(), Judgement::Holds);
+        assert_eq!(judge(&calm(0.0), &[]).judgement(), Judgement::Untested);
+        assert_eq!(judge(&calm(f64::NAN), &[]).judgement(), Judgement::Untested);
         let claim = judge(&calm(1_000.0), &[notice(true), notice(false)]);
-        assert_eq!((claim.verdict, claim.measured), (Verdict::Refuted, Some(1.0)));
+        assert_eq!((claim.judgement(), claim.measured()), (Judgement::Refuted, Some(1.0)));
         assert!(claim.why.contains("ForebaySlowWarning"), "{}", claim.why);
     }
 }

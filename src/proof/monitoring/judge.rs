@@ -6,7 +6,7 @@ use super::heard::{Came, Heard, Outcome};
 use super::receive::Notice;
 use crate::deploy::dashboards::Query;
 use crate::deploy::rules::Rule;
-use crate::proof::claim::{Axes, Bound, Claim, Control, Evidence, Series, Unit, Verdict};
+use crate::proof::claim::{Axes, Bound, Claim, Control, Evidence, Judged, Series, Unit};
 
 /// Steps of the brief: buffer monitoring, and dashboards and alerts.
 const BUFFER: u8 = 9;
@@ -43,18 +43,10 @@ pub(super) struct Played {
 }
 
 /// Every claim, where the programs are not there.
-pub(super) fn not_shown(why: &str) -> Vec<Claim> {
-    [
-        fires(&[]),
-        clears(&[]),
-        alone(&[]),
-        healthy(0),
-        queries(&[]),
-        forecast(&[]),
-        super::hour::not_shown(why),
-    ]
-    .map(|claim| claim.not_shown(why))
-    .into()
+pub(super) fn untested(why: &str) -> Vec<Claim> {
+    [fires(&[]), clears(&[]), alone(&[]), healthy(0), queries(&[]), forecast(&[]), super::hour::untested(why)]
+        .map(|claim| claim.untested(why).without_control())
+        .into()
 }
 
 /// Every claim, each with its control: controls are judged from what was heard, as the claims are.
@@ -65,17 +57,17 @@ pub(super) fn claims(played: &Played) -> Vec<Claim> {
     };
     let causes = &outcomes(&mut played.causes.iter().cloned());
     let mut fires = fires(causes);
-    fires.control = Some(Control::of(
+    fires.evidence.push(table(causes));
+    fires.evidence.extend(left_out(played, causes));
+    let fires = fires.with(Control::of(
         "a rule on a metric that nobody exports, which must be found not to fire",
         &[self::fires(&[with_never(played.never)])],
         FIRES,
     ));
-    fires.evidence.push(table(causes));
-    fires.evidence.extend(left_out(played, causes));
     let first = || played.causes.iter().take(1);
-    let mut clears = clears(causes);
+    let clears = clears(causes);
     let stuck = outcomes(&mut first().map(Heard::without_resolved));
-    clears.control = Some(Control::of(
+    let clears = clears.with(Control::of(
         "the first cause, with what the webhook heard of resolved alerts left out",
         &[self::clears(&stuck)],
         CLEARS,
@@ -83,27 +75,30 @@ pub(super) fn claims(played: &Played) -> Vec<Claim> {
     let mut alone = alone(causes);
     if !played.of_none.is_empty() {
         let names: Vec<&str> = played.of_none.iter().map(|notice| notice.alert.as_str()).collect();
-        alone.verdict = Verdict::Refuted;
-        alone.why = format!("{} about no watch at all; {}", names.join(", "), alone.why);
+        let why = format!("{} about no watch at all; {}", names.join(", "), alone.why);
+        alone = alone.refuted(why);
     }
     let another = outcomes(&mut first().map(|heard| heard.with_another(rules)));
-    alone.control = Some(Control::of(
+    let alone = alone.with(Control::of(
         "the first cause, with an alert that it does not explain added to what the webhook heard",
         &[self::alone(&another)],
         ALONE,
     ));
     let fired = causes.iter().flat_map(|outcome| &outcome.came).filter(|came| came.after.is_some()).count();
-    let mut healthy = healthy(played.calm.iter().filter(|notice| notice.is_firing).count());
-    healthy.control =
-        Some(Control::of("the stations to which something happened", &[self::healthy(fired)], HEALTHY));
-    let mut queries = queries(&played.queries);
+    let healthy = healthy(played.calm.iter().filter(|notice| notice.is_firing).count());
+    let healthy = healthy.with(Control::of(
+        "the stations to which something happened",
+        &[self::healthy(fired)],
+        HEALTHY,
+    ));
+    let queries = queries(&played.queries);
     let nobody = Query {
         dashboard: "control",
         panel: "a metric that nobody exports",
         expr: "forebay_no_such_metric".into(),
         always: true,
     };
-    queries.control = Some(Control::of(
+    let queries = queries.with(Control::of(
         "a panel on a metric that nobody exports",
         &[self::queries(&[(nobody, 0)])],
         QUERIES,
@@ -117,15 +112,15 @@ fn with_never(has_fired: bool) -> Outcome {
     Outcome { cause: "control", came: vec![came], others: Vec::new(), forecasts: Vec::new() }
 }
 
-fn none(id: &str, step: u8, statement: &str, measured: usize, why: String) -> Claim {
-    Claim::judged(id, step, statement, (Bound::Exactly, 0.0, Unit::Count), measured as f64, why)
+fn none(id: &str, step: u8, statement: &str, measured: usize, why: String) -> Judged {
+    Judged::of(id, step, statement, (Bound::Exactly, 0.0, Unit::Count), measured as f64, why)
 }
 
 fn named(names: &[String], if_none: String) -> String {
     if names.is_empty() { if_none } else { names.join("; ") }
 }
 
-fn fires(causes: &[Outcome]) -> Claim {
+fn fires(causes: &[Outcome]) -> Judged {
     let came =
         || causes.iter().flat_map(|outcome| outcome.came.iter().map(move |came| (outcome.cause, came)));
     let missing: Vec<String> = came()
@@ -150,7 +145,7 @@ fn fires(causes: &[Outcome]) -> Claim {
     )
 }
 
-fn clears(causes: &[Outcome]) -> Claim {
+fn clears(causes: &[Outcome]) -> Judged {
     let fired = || {
         let came =
             causes.iter().flat_map(|outcome| outcome.came.iter().map(move |came| (outcome.cause, came)));
@@ -178,7 +173,7 @@ fn clears(causes: &[Outcome]) -> Claim {
     )
 }
 
-fn alone(causes: &[Outcome]) -> Claim {
+fn alone(causes: &[Outcome]) -> Judged {
     let others: Vec<String> = causes
         .iter()
         .flat_map(|outcome| outcome.others.iter().map(move |other| format!("{other} when {}", outcome.cause)))
@@ -187,12 +182,12 @@ fn alone(causes: &[Outcome]) -> Claim {
     none(ALONE, ALERTS, "no alert fires without a cause: alerts that did", others.len(), named(&others, told))
 }
 
-fn healthy(firings: usize) -> Claim {
+fn healthy(firings: usize) -> Judged {
     let told = format!("{firings} alerts about a buffer that is written and read as it should be");
     none(HEALTHY, ALERTS, "a healthy buffer fires nothing: alerts that came", firings, told)
 }
 
-fn queries(queries: &[(Query, usize)]) -> Claim {
+fn queries(queries: &[(Query, usize)]) -> Judged {
     let empty: Vec<String> = queries
         .iter()
         .filter(|(query, series)| query.always && *series == 0)
@@ -213,7 +208,7 @@ fn queries(queries: &[(Query, usize)]) -> Claim {
 }
 
 /// How far off the forecast was at the worst, in percent of what then happened.
-fn forecast(forecasts: &[(Duration, f64, Duration)]) -> Claim {
+fn forecast(forecasts: &[(Duration, f64, Duration)]) -> Judged {
     let judged = forecasts.iter().filter(|(after, _, left)| *after >= FROM && *left >= UNTIL);
     let wrong = judged.clone().map(|(_, says, left)| (says / left.as_secs_f64() - 1.0).abs() * 100.0);
     let worst = wrong.fold(0.0, f64::max);
@@ -226,7 +221,7 @@ fn forecast(forecasts: &[(Duration, f64, Duration)]) -> Claim {
             left.as_secs_f64()
         )
     });
-    let claim = Claim::judged(
+    let claim = Judged::of(
         FORECAST,
         BUFFER,
         "seconds to full are right from a minute on: error at the worst",
@@ -235,7 +230,7 @@ fn forecast(forecasts: &[(Duration, f64, Duration)]) -> Claim {
         why,
     );
     if count == 0 {
-        claim.not_shown("no buffer was filled for over a minute: `forebay monitoring` fills one")
+        claim.untested("no buffer was filled for over a minute: `forebay monitoring` fills one")
     } else {
         claim
     }
@@ -244,13 +239,12 @@ fn forecast(forecasts: &[(Duration, f64, Duration)]) -> Claim {
 fn forecast_of(causes: &[Outcome]) -> Claim {
     let all: Vec<_> = causes.iter().flat_map(|outcome| outcome.forecasts.clone()).collect();
     let mut claim = forecast(&all);
-    if claim.measured.is_some() {
-        let half: Vec<_> = all.iter().map(|(after, says, left)| (*after, says / 2.0, *left)).collect();
-        claim.control =
-            Some(Control::of("the same, foreseen at twice the rate", &[forecast(&half)], FORECAST));
-        claim.evidence.push(chart(&all));
+    if claim.measured().is_none() {
+        return claim.without_control();
     }
-    claim
+    let half: Vec<_> = all.iter().map(|(after, says, left)| (*after, says / 2.0, *left)).collect();
+    claim.evidence.push(chart(&all));
+    claim.with(Control::of("the same, foreseen at twice the rate", &[forecast(&half)], FORECAST))
 }
 
 /// What was foreseen, and what then happened.

@@ -65,13 +65,13 @@ impl Run<'_> {
     /// Runs the proof and its control.
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         if let Target::Given(_) = self.on.target {
-            return Ok(judge::not_shown(
+            return Ok(judge::untested(
                 "alerts are tried on servers of Forebay's own: run this without --url",
             ));
         }
         let programs = match Programs::find() {
             Ok(programs) => programs,
-            Err(why) => return Ok(judge::not_shown(&why)),
+            Err(why) => return Ok(judge::untested(&why)),
         };
         let fast = faster(self.on.profile);
         let on = Subject { profile: &fast, ..self.on };
@@ -125,7 +125,7 @@ impl Run<'_> {
         let whole = (self.on.scale == Scale::Full).then_some(HEALTHY_FOR);
         match self.healthy_for.or(whole) {
             Some(length) => hour::run(&self.on, programs, length),
-            None => Ok(hour::not_shown("it takes an hour: `forebay monitoring --scale full`")),
+            None => Ok(hour::untested("it takes an hour").without_control()),
         }
     }
 }

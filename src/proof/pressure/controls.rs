@@ -11,7 +11,7 @@ use super::scene::{Harm, Pace, Scene, Stage};
 use super::seen::{Policy, Seen};
 use super::{EVICTIONS, Plan, Run};
 use crate::event::lane::Lane;
-use crate::proof::claim::{Claim, Control, Verdict};
+use crate::proof::claim::{Claim, Control, Judged, Judgement};
 use crate::proof::progress::Silent;
 use crate::proof::side::by_side;
 use crate::report::units::counted;
@@ -32,7 +32,12 @@ const NOTICED: Duration = Duration::from_secs(10);
 const EVICTING: &str = "allkeys-lru";
 
 /// Runs every control and puts it beside its claims.
-pub(super) fn attach(run: &Run<'_>, plan: &Plan, seen: &[Seen], claims: &mut [Claim]) -> anyhow::Result<()> {
+pub(super) fn attach(
+    run: &Run<'_>,
+    plan: &Plan,
+    seen: &[Seen],
+    claims: Vec<Judged>,
+) -> anyhow::Result<Vec<Claim>> {
     let small = Small { run, plan, limit: plan.limit.min(LIMIT_MAX) };
     let own;
     let found = seen.iter().find(|seen| seen.eviction == EVICTING && seen.policy == Policy::Wait);
@@ -56,13 +61,13 @@ pub(super) fn attach(run: &Run<'_>, plan: &Plan, seen: &[Seen], claims: &mut [Cl
     let [taken, trimmed, flipped, still, unread, never] = &played[..] else {
         anyhow::bail!("{} controls were played, and six are told of", played.len());
     };
-    for claim in claims {
+    let with = |claim: Judged| {
         let lost = |what: &str, seen: &Seen| {
             let policy = seen.policy;
             let judged = judge::kept(Some(seen), &claim.id, policy, "");
             placed(Control::of(what, &[judged], &claim.id), seen)
         };
-        claim.control = Some(match claim.id.as_str() {
+        let control = match claim.id.as_str() {
             "pressure.limit" => out_of_reach(never, &claim.id),
             "pressure.predicted" => {
                 let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
@@ -74,7 +79,7 @@ pub(super) fn attach(run: &Run<'_>, plan: &Plan, seen: &[Seen], claims: &mut [Cl
             "pressure.trim-oldest" => lost("a block taken out with XDEL behind the writer's back", trimmed),
             "pressure.wait" | "pressure.eviction" => exact(evicted, &claim.id),
             "pressure.volatile" => {
-                let judged = judge::judge_all(&[evicted], &claim.id, &claim.statement, judged_by(claim), "");
+                let judged = judge::judge_all(&[evicted], &claim.id, &claim.statement, judged_by(&claim), "");
                 Control::of("the same with a policy that evicts any key, allkeys-lru", &[judged], &claim.id)
             }
             "pressure.resumes" => Control::of(
@@ -95,13 +100,14 @@ pub(super) fn attach(run: &Run<'_>, plan: &Plan, seen: &[Seen], claims: &mut [Cl
                 &[going::readers(&[unread], "")],
                 &claim.id,
             ),
-            _ => continue,
-        });
-    }
-    Ok(())
+            _ => return claim.without_control(),
+        };
+        claim.with(control)
+    };
+    Ok(claims.into_iter().map(with).collect())
 }
 
-fn judged_by(claim: &Claim) -> (crate::proof::claim::Bound, f64, crate::proof::claim::Unit) {
+fn judged_by(claim: &Judged) -> (crate::proof::claim::Bound, f64, crate::proof::claim::Unit) {
     (claim.bound, claim.required, claim.unit)
 }
 
@@ -148,18 +154,18 @@ impl Small<'_> {
 /// A run that evicted keys: refuted, and the loss is exactly what the server no longer holds.
 fn exact(seen: &Seen, id: &str) -> Control {
     let judged = judge::kept(Some(seen), id, Policy::Wait, "");
-    let mut control = Control::of("a server that evicts keys (allkeys-lru)", &[judged], id);
     let gone = seen.findings.acknowledged.saturating_sub(seen.findings.read);
-    control.caught &= seen.watched.evicted > 0 && seen.findings.lost() == gone && gone > 0;
+    let is_exact = seen.watched.evicted > 0 && seen.findings.lost() == gone && gone > 0;
+    let mut control = Control::of("a server that evicts keys (allkeys-lru)", &[judged], id).and(is_exact);
     control.measured =
         format!("{} evicted; {}", counted(seen.watched.evicted, "key", "keys"), control.measured);
     control
 }
 
 /// A loss must also be told by its place.
-fn placed(mut control: Control, seen: &Seen) -> Control {
+fn placed(control: Control, seen: &Seen) -> Control {
     let place = seen.drained.faults.told.first();
-    control.caught &= place.is_some() || seen.counts.unreadable > 0;
+    let mut control = control.and(place.is_some() || seen.counts.unreadable > 0);
     if let Some(place) = place {
         control.measured = format!("{}; {place}", control.measured);
     }
@@ -169,11 +175,11 @@ fn placed(mut control: Control, seen: &Seen) -> Control {
 /// A run that never met its limit must show nothing.
 fn out_of_reach(seen: &Seen, id: &str) -> Control {
     let judged = judge::kept(Some(seen), id, Policy::Wait, "");
-    Control {
-        what: "a run whose limit is out of reach: it must show nothing, though nothing is lost".into(),
-        caught: judged.verdict == Verdict::NotShown && seen.findings.faults() == 0 && seen.findings.read > 0,
-        measured: format!("{}: {}", judged.verdict.word(), judged.why),
-    }
+    Control::when(
+        "a run whose limit is out of reach: it must show nothing, though nothing is lost",
+        judged.judgement() == Judgement::Untested && seen.findings.faults() == 0 && seen.findings.read > 0,
+        judged.why,
+    )
 }
 
 /// Takes a block out of the middle of a lane.

@@ -10,7 +10,7 @@ use crate::event::synth::Synth;
 use crate::profile::Profile;
 use crate::proof::Subject;
 use crate::proof::capacity::sample::{Layout, weigh};
-use crate::proof::claim::{Claim, Verdict};
+use crate::proof::claim::Judged;
 use crate::proof::offer::Offer;
 use crate::proof::progress::Silent;
 use crate::proof::side::by_side;
@@ -23,7 +23,7 @@ const ID: &str = "pressure.wait";
 const BEYOND: Duration = Duration::from_millis(500);
 
 /// The claim of each of these profiles.
-pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Claim>> {
+pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Judged>> {
     let Some(first) = profiles.first() else { return Ok(Vec::new()) };
     let (rate, limit) = (first.load.rate, first.maxmemory().map_err(anyhow::Error::msg)?.min(QUICK_EVICTING));
     let limits = first.limits().map_err(anyhow::Error::msg)?;
@@ -53,11 +53,7 @@ pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Claim
             Ok(seen) => Ok(judge::kept(Some(&seen), ID, Policy::Wait, "")),
             Err(error) if crate::server::ending() => Err(error),
             // A client that is thrown out, or a server that ends, loses it too.
-            Err(error) => {
-                let mut claim = judge::kept(None, ID, Policy::Wait, "").not_shown(format!("{error:#}"));
-                claim.verdict = Verdict::Refuted;
-                Ok(claim)
-            }
+            Err(error) => Ok(judge::kept(None, ID, Policy::Wait, "").refuted(format!("{error:#}"))),
         }
     })
 }

@@ -3,7 +3,7 @@
 use super::seen::{Policy, Seen};
 use super::{EVICTIONS, Plan, going, others, table};
 use crate::profile::Profile;
-use crate::proof::claim::{Bound, Claim, Evidence, Unit, Verdict};
+use crate::proof::claim::{Bound, Evidence, Judged, Judgement, Unit};
 use crate::report::units::{bytes, counted, thousands};
 
 /// The steps of the brief that are answered: what fits, and what happens when nothing more does.
@@ -17,7 +17,7 @@ const PREDICTION_PERCENT_MAX: f64 = 5.0;
 const PREDICTED_MIN: f64 = 20_000.0;
 
 /// Every claim, of the runs that were made; `absent` says why others were not.
-pub(super) fn claims(seen: &[Seen], profile: &Profile, plan: Option<&Plan>, absent: &str) -> Vec<Claim> {
+pub(super) fn claims(seen: &[Seen], profile: &Profile, plan: Option<&Plan>, absent: &str) -> Vec<Judged> {
     let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
     let mut claims = vec![limit(seen, absent)];
     claims.push(predicted(&steady, plan.map(|plan| plan.per_event), plan, absent));
@@ -37,16 +37,12 @@ pub(super) fn events(count: u64) -> String {
     thousands(count as f64, 0)
 }
 
-pub(super) fn blank(id: &str, step: u8, statement: &str, judged_by: (Bound, f64, Unit)) -> Claim {
-    Claim::judged(id, step, statement, judged_by, 0.0, "")
-}
-
 /// Whether every run went past its limit: what did not shows nothing.
-fn limit(seen: &[Seen], absent: &str) -> Claim {
+fn limit(seen: &[Seen], absent: &str) -> Judged {
     let statement = "every run goes past the limit";
     let id = "pressure.limit";
     let Some(first) = seen.first() else {
-        return blank(id, FULL, statement, (Bound::AtLeast, 1.0, Unit::Count)).not_shown(absent);
+        return Judged::blank(id, FULL, statement, (Bound::AtLeast, 1.0, Unit::Count)).untested(absent);
     };
     let met = seen.iter().filter(|seen| seen.met.is_some()).count();
     let why = format!(
@@ -56,7 +52,7 @@ fn limit(seen: &[Seen], absent: &str) -> Claim {
         events(seen.iter().map(|seen| seen.findings.offered).max().unwrap_or(0))
     );
     let judged_by = (Bound::AtLeast, seen.len() as f64, Unit::Count);
-    let mut claim = Claim::judged(id, FULL, statement, judged_by, met as f64, why);
+    let mut claim = Judged::of(id, FULL, statement, judged_by, met as f64, why);
     let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
     claim.evidence.push(table::choice(&steady));
     claim.evidence.push(table::losses(seen));
@@ -71,7 +67,7 @@ fn limits(seen: &[Seen], first: &Seen) -> String {
 }
 
 /// Whether the count at which the limit was met was told beforehand, from so many bytes an event.
-pub(super) fn predicted(runs: &[&Seen], per_event: Option<f64>, plan: Option<&Plan>, absent: &str) -> Claim {
+pub(super) fn predicted(runs: &[&Seen], per_event: Option<f64>, plan: Option<&Plan>, absent: &str) -> Judged {
     let statement = "the number of events at which the limit is met can be told beforehand from a sample";
     let judged_by = (Bound::AtMost, PREDICTION_PERCENT_MAX, Unit::Percent);
     let id = "pressure.predicted";
@@ -80,13 +76,15 @@ pub(super) fn predicted(runs: &[&Seen], per_event: Option<f64>, plan: Option<&Pl
         let said = seen.limit.saturating_sub(seen.empty) as f64 / per_event;
         Some(((said - met.events as f64).abs() * 100.0 / met.events as f64, said, met.events))
     };
-    let Some(per_event) = per_event else { return blank(id, FITS, statement, judged_by).not_shown(absent) };
+    let Some(per_event) = per_event else {
+        return Judged::blank(id, FITS, statement, judged_by).untested(absent);
+    };
     let worst = runs.iter().filter_map(|seen| off(seen, per_event)).max_by(|a, b| a.0.total_cmp(&b.0));
     let Some((percent, said, met)) = worst else {
-        return blank(id, FITS, statement, judged_by).not_shown("no run met its limit");
+        return Judged::blank(id, FITS, statement, judged_by).untested("no run met its limit");
     };
     if said < PREDICTED_MIN {
-        return blank(id, FITS, statement, judged_by).not_shown(format!(
+        return Judged::blank(id, FITS, statement, judged_by).untested(format!(
             "there is room for {} events only: what other clients hold for a moment would decide",
             events(said as u64)
         ));
@@ -98,11 +96,11 @@ pub(super) fn predicted(runs: &[&Seen], per_event: Option<f64>, plan: Option<&Pl
         events(met),
         counted(runs.len() as u64, "run", "runs")
     );
-    Claim::judged(id, FITS, statement, judged_by, percent, why)
+    Judged::of(id, FITS, statement, judged_by, percent, why)
 }
 
 /// Whether all that was acknowledged came back, but for what was counted.
-pub(super) fn kept(run: Option<&Seen>, id: &str, policy: Policy, absent: &str) -> Claim {
+pub(super) fn kept(run: Option<&Seen>, id: &str, policy: Policy, absent: &str) -> Judged {
     let statement = match policy {
         Policy::Wait => "with overflow wait, a full server costs no acknowledged event",
         Policy::Spill => "with overflow spill, a full server costs no event that was acknowledged or spilled",
@@ -110,11 +108,11 @@ pub(super) fn kept(run: Option<&Seen>, id: &str, policy: Policy, absent: &str) -
         Policy::TrimOldest => "with overflow trim-oldest, exactly the events counted as trimmed are gone",
     };
     let judged_by = (Bound::Exactly, 0.0, Unit::Events);
-    let Some(seen) = run else { return blank(id, FULL, statement, judged_by).not_shown(absent) };
+    let Some(seen) = run else { return Judged::blank(id, FULL, statement, judged_by).untested(absent) };
     lossless(seen, id, statement)
 }
 
-fn lossless(seen: &Seen, id: &str, statement: &str) -> Claim {
+fn lossless(seen: &Seen, id: &str, statement: &str) -> Judged {
     let judged_by = (Bound::Exactly, 0.0, Unit::Events);
     let counts = &seen.counts;
     let (said, what) = match seen.policy {
@@ -132,18 +130,18 @@ fn lossless(seen: &Seen, id: &str, statement: &str) -> Claim {
     if counts.unreadable > 0 {
         why = format!("{} of the spill folder could not be read again; {why}", events(counts.unreadable));
     }
-    let mut claim = Claim::judged(id, FULL, statement, judged_by, wrong as f64, why);
+    let mut claim = Judged::of(id, FULL, statement, judged_by, wrong as f64, why);
     let faults = &seen.drained.faults;
     claim.evidence.extend(faults.told.iter().take(5).map(|fault| Evidence::Note { text: fault.clone() }));
     if let Some(failure) = &seen.failure {
-        claim.verdict = Verdict::Refuted;
-        claim.why = format!("the writer ended: {failure}; {}", claim.why);
+        let why = format!("the writer ended: {failure}; {}", claim.why);
+        claim = claim.refuted(why);
     } else if wrong == 0 && faults.count > 0 {
-        claim.verdict = Verdict::Refuted;
-        claim.why = format!("{}; but the reader reported {} faults", claim.why, events(faults.count));
+        let why = format!("{}; but the reader reported {} faults", claim.why, events(faults.count));
+        claim = claim.refuted(why);
     }
     if seen.met.is_none() {
-        return claim.not_shown(format!(
+        return claim.untested(format!(
             "the limit of {} was never met: {} events were pushed, and memory was at {} at the most",
             bytes(seen.limit as f64),
             events(seen.findings.offered),
@@ -151,15 +149,15 @@ fn lossless(seen: &Seen, id: &str, statement: &str) -> Claim {
         ));
     }
     match what {
-        Some((0, word)) if claim.verdict == Verdict::Proven => {
-            claim.not_shown(format!("the limit was met, and nothing was {word}"))
+        Some((0, word)) if claim.holds() => {
+            claim.untested(format!("the limit was met, and nothing was {word}"))
         }
         _ => claim,
     }
 }
 
 /// Whether the eviction policy that the profile asks for loses nothing.
-pub(super) fn own_policy(seen: &[Seen], profile: &Profile, absent: &str) -> Claim {
+pub(super) fn own_policy(seen: &[Seen], profile: &Profile, absent: &str) -> Judged {
     let policy =
         profile.setting("maxmemory-policy").unwrap_or_else(|| EVICTIONS[0].into()).to_ascii_lowercase();
     let statement = format!("under the profile's maxmemory-policy, {policy}, no acknowledged event is lost");
@@ -171,7 +169,7 @@ pub(super) fn own_policy(seen: &[Seen], profile: &Profile, absent: &str) -> Clai
         } else {
             "this proof does not know that policy"
         };
-        return blank(id, FULL, &statement, (Bound::Exactly, 0.0, Unit::Events)).not_shown(why);
+        return Judged::blank(id, FULL, &statement, (Bound::Exactly, 0.0, Unit::Events)).untested(why);
     };
     let mut claim = lossless(run, id, &statement);
     if run.watched.evicted > 0 {
@@ -186,7 +184,7 @@ pub(super) fn own_policy(seen: &[Seen], profile: &Profile, absent: &str) -> Clai
 }
 
 /// Whether the policies that only evict keys with a time to live leave a buffer alone: it has none.
-pub(super) fn volatile(seen: &[Seen], absent: &str) -> Claim {
+pub(super) fn volatile(seen: &[Seen], absent: &str) -> Judged {
     let statement = "volatile-* policies evict nothing of a buffer: its keys have no time to live";
     let id = "pressure.volatile";
     let judged_by = (Bound::Exactly, 0.0, Unit::Events);
@@ -195,11 +193,11 @@ pub(super) fn volatile(seen: &[Seen], absent: &str) -> Claim {
     let is_run = |eviction: &str| runs.iter().any(|seen| seen.eviction == eviction);
     let missing: Vec<&str> =
         EVICTIONS.into_iter().filter(|eviction| is_volatile(eviction) && !is_run(eviction)).collect();
-    if missing.is_empty() || runs.is_empty() || claim.verdict != Verdict::Proven {
+    if missing.is_empty() || runs.is_empty() || !claim.holds() {
         return claim;
     }
     let why = format!("{absent} ({}); {}", missing.join(", "), claim.why);
-    claim.not_shown(why)
+    claim.untested(why)
 }
 
 /// What several runs lost together.
@@ -209,11 +207,11 @@ pub(super) fn judge_all(
     statement: &str,
     judged_by: (Bound, f64, Unit),
     absent: &str,
-) -> Claim {
-    let judged: Vec<(&Seen, Claim)> =
+) -> Judged {
+    let judged: Vec<(&Seen, Judged)> =
         runs.iter().map(|seen| (*seen, lossless(seen, id, statement))).collect();
-    let Some((worst, claim)) = judged.iter().max_by_key(|(_, claim)| grade(claim.verdict)) else {
-        return blank(id, FULL, statement, judged_by).not_shown(absent);
+    let Some((worst, claim)) = judged.iter().max_by_key(|(_, claim)| grade(claim.judgement())) else {
+        return Judged::blank(id, FULL, statement, judged_by).untested(absent);
     };
     let mut claim = claim.clone();
     claim.why =
@@ -222,7 +220,7 @@ pub(super) fn judge_all(
 }
 
 /// With what befell keys of others in these runs: never without a word.
-fn with_others(mut claim: Claim, runs: &[&Seen]) -> Claim {
+fn with_others(mut claim: Judged, runs: &[&Seen]) -> Judged {
     if let Some(told) = others::told(runs) {
         claim.why = format!("{}; {told}", claim.why);
         claim.evidence.push(others::note(&told));
@@ -230,11 +228,11 @@ fn with_others(mut claim: Claim, runs: &[&Seen]) -> Claim {
     claim
 }
 
-fn grade(verdict: Verdict) -> u8 {
-    match verdict {
-        Verdict::Proven => 0,
-        Verdict::NotShown => 1,
-        Verdict::Refuted => 2,
+fn grade(judgement: Judgement) -> u8 {
+    match judgement {
+        Judgement::Holds => 0,
+        Judgement::Untested => 1,
+        Judgement::Refuted => 2,
     }
 }
 

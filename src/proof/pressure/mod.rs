@@ -98,7 +98,10 @@ impl Run<'_> {
             Target::Given(address) => Some(address),
         };
         if given.is_some() && !self.allow_faults {
-            return Ok(judge::claims(&[], self.on.profile, None, FORBIDDEN));
+            let forbidden = judge::claims(&[], self.on.profile, None, FORBIDDEN).into_iter();
+            return Ok(forbidden
+                .map(|claim| claim.test_with("forebay pressure --allow-faults").without_control())
+                .collect());
         }
         let plan = self.plan()?;
         let (mut seen, mut skipped) = (Vec::new(), Vec::new());
@@ -141,7 +144,7 @@ impl Run<'_> {
         if let Some(limit) = claims.iter_mut().find(|claim| claim.id == "pressure.limit") {
             limit.evidence.extend(others::left_out(&skipped));
         }
-        controls::attach(self, &plan, &seen, &mut claims)?;
+        let mut claims = controls::attach(self, &plan, &seen, claims)?;
         // Of servers that are started here: of somebody's they would say nothing.
         if given.is_none() {
             let settings = settings::run(&self.on)?;

@@ -15,7 +15,7 @@ use crate::buffer::keys::Name;
 use crate::event::lane::Lane;
 use crate::load::pattern::Pattern;
 use crate::profile::Profile;
-use crate::proof::claim::{Claim, Control};
+use crate::proof::claim::{Claim, Control, Judged};
 use crate::proof::harm::{Ticks, busy, busy_rate, crossable, keep_busy, next_second, overwrite};
 use crate::proof::progress::Silent;
 use crate::proof::target::Target;
@@ -28,7 +28,7 @@ const SECONDS: u64 = 6;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs every control and puts it beside its claims.
-pub fn attach(run: &Run<'_>, claims: &mut [Claim]) -> anyhow::Result<()> {
+pub fn attach(run: &Run<'_>, claims: Vec<Judged>) -> anyhow::Result<Vec<Claim>> {
     let mut profile = run.on.profile.clone();
     profile.load = crossable(&run.on.profile.load);
     profile.load.duration = Duration::from_secs(SECONDS);
@@ -47,19 +47,20 @@ pub fn attach(run: &Run<'_>, claims: &mut [Claim]) -> anyhow::Result<()> {
     let stands = "a server that stands still for the last second (SIGSTOP)";
     let changed = "values overwritten behind the run's back";
     let foreign = "an entry of somebody else's in a lane";
-    for claim in claims {
+    let with = |claim: Judged| {
         // One pattern stands for all: they are judged alike.
         let id =
             if claim.id.starts_with("throughput.rate.") { "throughput.rate.constant" } else { &claim.id };
-        let control = |what: &str, judged: &[Claim]| Control::of(what, judged, id);
-        claim.control = Some(match claim.id.as_str() {
+        let control = |what: &str, judged: &[Judged]| Control::of(what, judged, id);
+        let control = match claim.id.as_str() {
             "throughput.stable" | "throughput.fading" => control(stands, &paused),
             "throughput.answers" => control(changed, &paused),
             "throughput.identical" => control(foreign, &paused),
             _ => control(&below, &slow),
-        });
-    }
-    Ok(())
+        };
+        claim.with(control)
+    };
+    Ok(claims.into_iter().map(with).collect())
 }
 
 /// A run in which `harm` has its way with the server meanwhile.
@@ -67,7 +68,7 @@ fn harmed(
     run: &Run<'_>,
     profile: &Profile,
     harm: impl FnOnce(&Server, &Address, &Name, &Receiver<u64>, &AtomicBool) -> anyhow::Result<()> + Send,
-) -> anyhow::Result<Vec<Claim>> {
+) -> anyhow::Result<Vec<Judged>> {
     let name: Name = "control".parse()?;
     let Target::Own(server, address) = Target::own(run.on.binary, profile)? else {
         unreachable!("own is our own")
@@ -97,7 +98,7 @@ fn harmed(
 }
 
 /// Somebody else's scripts leave no more than a part of the rate.
-fn held_below(run: &Run<'_>, profile: &Profile) -> anyhow::Result<Vec<Claim>> {
+fn held_below(run: &Run<'_>, profile: &Profile) -> anyhow::Result<Vec<Judged>> {
     harmed(run, profile, |_, address, _, ticks, is_over| {
         // From the first second on: before it the connections come about.
         next_second(ticks, is_over);
@@ -106,7 +107,7 @@ fn held_below(run: &Run<'_>, profile: &Profile) -> anyhow::Result<Vec<Claim>> {
 }
 
 /// Values and a lane are tampered with, and the last second is stood still through.
-fn paused(run: &Run<'_>, profile: &Profile) -> anyhow::Result<Vec<Claim>> {
+fn paused(run: &Run<'_>, profile: &Profile) -> anyhow::Result<Vec<Judged>> {
     harmed(run, profile, |server, address, name, ticks, is_over| {
         while let Some(second) = next_second(ticks, is_over) {
             if second == 2 {

@@ -4,7 +4,7 @@ use super::together::Held;
 use crate::load::latency::Latency;
 use crate::load::outcome::Outcome;
 use crate::profile::Profile;
-use crate::proof::claim::{Axes, Bound, Claim, Evidence, Series, Unit, Verdict};
+use crate::proof::claim::{Axes, Bound, Evidence, Judged, Series, Unit};
 use crate::report::units::{span, thousands};
 
 /// The step of the brief that throughput answers.
@@ -25,8 +25,8 @@ const SETTLE: f64 = 1.0;
 const FAULTS_SHOWN: usize = 10;
 
 /// Every claim of the proof, controls still to come.
-pub fn claims(held: &[Held], profile: &Profile) -> Vec<Claim> {
-    let mut claims: Vec<Claim> = held.iter().map(|one| rate(one, profile)).collect();
+pub fn claims(held: &[Held], profile: &Profile) -> Vec<Judged> {
+    let mut claims: Vec<Judged> = held.iter().map(|one| rate(one, profile)).collect();
     if held.is_empty() {
         return claims;
     }
@@ -41,17 +41,17 @@ pub fn claims(held: &[Held], profile: &Profile) -> Vec<Claim> {
     claims
 }
 
-/// A claim about the profile's time: what held for less is not shown.
-fn for_the_time(mut claim: Claim, ran: f64, profile: &Profile) -> Claim {
+/// A claim about the profile's time: what held for less is untested.
+fn for_the_time(claim: Judged, ran: f64, profile: &Profile) -> Judged {
     let wanted = profile.load.duration.as_secs_f64();
-    if claim.verdict == Verdict::Proven && ran < wanted * 0.999 {
-        claim.verdict = Verdict::NotShown;
-        claim.why = format!("it ran for {} of {}, in which: {}", span(ran), span(wanted), claim.why);
+    if !claim.holds() || ran >= wanted * 0.999 {
+        return claim;
     }
-    claim
+    let why = format!("it ran for {} of {}, in which: {}", span(ran), span(wanted), claim.why);
+    claim.untested(why).test_with("forebay throughput --scale full")
 }
 
-fn rate(held: &Held, profile: &Profile) -> Claim {
+fn rate(held: &Held, profile: &Profile) -> Judged {
     let load = &profile.load;
     let of = |outcome: &Outcome, settle: f64| {
         // Whole seconds, and what was under way at the end if it came soon.
@@ -69,7 +69,7 @@ fn rate(held: &Held, profile: &Profile) -> Claim {
     for shortfall in [held.operations.shortfall(), held.events.shortfall()].into_iter().flatten() {
         why = format!("{why}; {shortfall}");
     }
-    let mut claim = Claim::judged(
+    let mut claim = Judged::of(
         &format!("throughput.rate.{}", held.pattern.name()),
         STEP,
         format!(
@@ -86,11 +86,11 @@ fn rate(held: &Held, profile: &Profile) -> Claim {
     for_the_time(claim, held.seconds(), profile)
 }
 
-fn latency(id: &str, percent: f64, most: f64, held: &[Held], profile: &Profile) -> Claim {
+fn latency(id: &str, percent: f64, most: f64, held: &[Held], profile: &Profile) -> Judged {
     let of = |one: &Held| one.operations.response().percentile(percent);
     let worst = held.iter().map(of).fold(0.0, f64::max);
     let where_worst = held.iter().max_by(|a, b| of(a).total_cmp(&of(b))).map_or("", |one| one.pattern.name());
-    let mut claim = Claim::judged(
+    let mut claim = Judged::of(
         id,
         STEP,
         format!("under that load {percent} of 100 operations take at most {most} ms, from when they are due"),
@@ -110,14 +110,14 @@ fn by_second(held: &Held) -> Vec<f64> {
     held.operations.whole_seconds().map(|second| second.right as f64).collect()
 }
 
-fn stable(held: &Held, profile: &Profile) -> Claim {
+fn stable(held: &Held, profile: &Profile) -> Judged {
     let rates = by_second(held);
     let count = rates.len().max(1) as f64;
     let mean = rates.iter().sum::<f64>() / count;
     let deviation = (rates.iter().map(|rate| (rate - mean).powi(2)).sum::<f64>() / count).sqrt();
     let lowest = rates.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = rates.iter().copied().fold(0.0, f64::max);
-    let claim = Claim::judged(
+    let claim = Judged::of(
         "throughput.stable",
         STEP,
         format!(
@@ -148,7 +148,7 @@ fn slope(values: &[f64]) -> f64 {
     if under > 0.0 { over / under } else { 0.0 }
 }
 
-fn fading(held: &Held, profile: &Profile) -> Claim {
+fn fading(held: &Held, profile: &Profile) -> Judged {
     let rates = by_second(held);
     let tenth = (rates.len() / 10).max(1).min(rates.len());
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
@@ -160,7 +160,7 @@ fn fading(held: &Held, profile: &Profile) -> Claim {
     };
     let series = &held.operations.series;
     let end = rates.len().min(series.len());
-    let claim = Claim::judged(
+    let claim = Judged::of(
         "throughput.fading",
         STEP,
         "the last tenth of the time has the rate of the first",
@@ -177,7 +177,7 @@ fn fading(held: &Held, profile: &Profile) -> Claim {
     for_the_time(claim, held.seconds(), profile)
 }
 
-fn left_over(held: &[Held]) -> Claim {
+fn left_over(held: &[Held]) -> Judged {
     let of = |one: &Held| {
         let (operations, events) = (&one.operations, &one.events);
         operations.unsent()
@@ -188,7 +188,7 @@ fn left_over(held: &[Held]) -> Claim {
     };
     let most = held.iter().flat_map(|one| &one.behind).map(|point| point.1).fold(0.0, f64::max);
     let backlog = held.iter().map(|one| one.operations.backlog_max).max().unwrap_or(0);
-    let mut claim = Claim::judged(
+    let claim = Judged::of(
         "throughput.backlog",
         STEP,
         "at the end nothing is left over: everything due was sent and answered, and every event read",
@@ -201,12 +201,12 @@ fn left_over(held: &[Held]) -> Claim {
         ),
     );
     if held.iter().any(|one| one.operations.interrupted || one.events.interrupted) {
-        (claim.verdict, claim.why) = (Verdict::NotShown, "the run was interrupted before its end".into());
+        return claim.untested("the run was interrupted before its end");
     }
     claim
 }
 
-fn answers(held: &[Held]) -> Claim {
+fn answers(held: &[Held]) -> Judged {
     let bad: u64 = held.iter().map(|one| one.operations.faults()).sum();
     let right: u64 = held.iter().map(|one| one.operations.right).sum();
     let mut kinds: Vec<String> = Vec::new();
@@ -215,7 +215,7 @@ fn answers(held: &[Held]) -> Claim {
         kinds.extend(one.operations.examples.iter().cloned());
     }
     let why = if kinds.is_empty() { "each was checked".into() } else { kinds.join("; ") };
-    let mut claim = Claim::judged(
+    let claim = Judged::of(
         "throughput.answers",
         STEP,
         "every operation is answered with what its key, list or stream holds",
@@ -224,12 +224,12 @@ fn answers(held: &[Held]) -> Claim {
         format!("{} right answers; {why}", thousands(right as f64, 0)),
     );
     if right == 0 && bad == 0 {
-        (claim.verdict, claim.why) = (Verdict::NotShown, "nothing was answered".into());
+        return claim.untested("nothing was answered");
     }
     claim
 }
 
-fn identical(held: &[Held]) -> Claim {
+fn identical(held: &[Held]) -> Judged {
     let faults: u64 = held.iter().map(|one| one.findings.faults() + one.faults.len() as u64).sum();
     let acknowledged: u64 = held.iter().map(|one| one.findings.acknowledged).sum();
     let said: Vec<String> =
@@ -248,7 +248,7 @@ fn identical(held: &[Held]) -> Claim {
     } else {
         said.join("; ")
     };
-    let mut claim = Claim::judged(
+    let mut claim = Judged::of(
         "throughput.identical",
         STEP,
         "every acknowledged event reaches the reading group once, byte for byte, in its lane's order",
@@ -257,7 +257,7 @@ fn identical(held: &[Held]) -> Claim {
         why,
     );
     if acknowledged == 0 {
-        (claim.verdict, claim.why) = (Verdict::NotShown, "no event was acknowledged".into());
+        claim = claim.untested("no event was acknowledged");
     }
     for fault in held.iter().flat_map(|one| &one.faults).take(FAULTS_SHOWN) {
         claim.evidence.push(Evidence::Note { text: fault.clone() });

@@ -108,9 +108,7 @@ pub fn on_data(profile: &Profile) -> Control {
             let seen = made_up(profile, root.path(), &faults);
             compare(what, &planted, &judge::audit(&seen, what, false))
         }
-        Err(error) => {
-            Control { what: what.into(), caught: false, measured: format!("no folder for it: {error}") }
-        }
+        Err(error) => Control::not_run(what, format!("no folder for it: {error}")),
     }
 }
 
@@ -127,11 +125,11 @@ pub fn of_settings(profile: &Profile) -> Control {
     seen.settings = Ok(settings);
     let audit = judge::audit(&seen, "a made-up server", false);
     let named = audit.differing().count();
-    Control {
-        what: format!("a made-up server on which each of the profile's {} settings is another", wanted.len()),
-        caught: named == wanted.len(),
-        measured: format!("{named} of {} were named", wanted.len()),
-    }
+    Control::when(
+        format!("a made-up server on which each of the profile's {} settings is another", wanted.len()),
+        named == wanted.len(),
+        format!("{named} of {} were named", wanted.len()),
+    )
 }
 
 /// A value that means something else, as near as can be.
@@ -161,7 +159,7 @@ fn compare(what: &str, planted: &[&Plant], audit: &Audit) -> Control {
     let beside =
         if wrong.is_empty() { ", and nothing else".into() } else { format!("; and wrongly: {wrong}") };
     let measured = format!("{named} of {all} faults were named{not_named}{beside}");
-    Control { what: what.into(), caught: missed.is_empty() && wrong.is_empty(), measured }
+    Control::when(what, missed.is_empty() && wrong.is_empty(), measured)
 }
 
 /// Whether a plant can be found on this server: its rule is about its version, and its build.
@@ -220,15 +218,15 @@ mod tests {
     #[test]
     fn the_controls_are_caught_and_a_blind_audit_is_not_let_through() {
         for control in [on_data(&profile()), of_settings(&profile())] {
-            assert!(control.caught, "{control:?}");
+            assert!(control.is_refuted(), "{control:?}");
         }
         let root = tempfile::tempdir().unwrap();
         let healthy = judge::audit(&made_up(&profile(), root.path(), &[]), "made up", false);
         let planted: Vec<&Plant> = PLANTS.iter().filter(|plant| plant.together).collect();
         let blind = compare("", &planted, &healthy);
-        assert!(!blind.caught && blind.measured.starts_with("0 of "), "{blind:?}");
+        assert!(!blind.is_refuted() && blind.measured.starts_with("0 of "), "{blind:?}");
         let shrill =
             compare("", &[], &judge::audit(&made_up(&profile(), root.path(), PLANTS[2].how), "", false));
-        assert!(!shrill.caught && shrill.measured.contains("wrongly: memory.maxmemory"), "{shrill:?}");
+        assert!(!shrill.is_refuted() && shrill.measured.contains("wrongly: memory.maxmemory"), "{shrill:?}");
     }
 }

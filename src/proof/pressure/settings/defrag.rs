@@ -85,7 +85,7 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         let mut own = bench.start()?;
         match prepare(&mut own, value) {
             Tried::Set => trials.push(cycles(bench, own, value)?),
-            Tried::Not(why) => refused.push(Row::not_shown(SETTING, value, &why)),
+            Tried::Not(why) => refused.push(Row::untested(SETTING, value, &why)),
         }
     }
     settle(&mut trials, bench.sizes.settle)?;
@@ -173,7 +173,7 @@ fn rows(trials: &[Trial], default: Option<&str>, limit: Duration) -> Vec<Row> {
     let reference = trials.iter().find(|trial| Some(trial.value) == default).map(cost);
     let judged = |trial: &Trial| match reference {
         Some(reference) => by_memory(reference, cost(trial)),
-        None => Advice::NotShown("the default could not be tried".into()),
+        None => Advice::Untested("the default could not be tried".into()),
     };
     let rows = trials
         .iter()

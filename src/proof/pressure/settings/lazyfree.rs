@@ -90,7 +90,7 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
         let default = own.setting(setting);
         let Some(other) = default.as_deref().map(|default| if default == "yes" { "no" } else { "yes" })
         else {
-            rows.push(Row::not_shown(setting, "-", "this server does not know it"));
+            rows.push(Row::untested(setting, "-", "this server does not know it"));
             continue;
         };
         let default = default.unwrap_or_default();
@@ -115,7 +115,7 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
                 figures.push((setting, other.into(), way, seen));
                 of_setting.push(row(other, seen));
             }
-            Tried::Not(why) => of_setting.push(Row::not_shown(setting, other, &why)),
+            Tried::Not(why) => of_setting.push(Row::untested(setting, other, &why)),
         }
         rows.extend(mark_default(of_setting, Some(&default)));
     }

@@ -14,7 +14,7 @@ use crate::buffer::keys::Name;
 use crate::buffer::reader::{Found, Reader};
 use crate::buffer::writer::Writer;
 use crate::event::lane::Lane;
-use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit};
+use crate::proof::claim::{Bound, Control, Evidence, Judged, Unit};
 use crate::report::units::thousands;
 
 const SETTING: &str = "maxclients";
@@ -66,26 +66,30 @@ struct Seen {
 /// The experiment.
 pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let seen = at_limit(bench, Broken::Nothing)?;
-    let mut claims = judge(&seen);
+    let (mut judged, mut claims) = (judge(&seen), Vec::new());
     for (broken, what, ids) in [
         (Broken::Limit, "a limit that is not reached", &["refused", "told"][..]),
         (Broken::Connected, "a server that throws out those who are connected", &["connected"][..]),
         (Broken::Leaving, "nobody leaves", &["recovered"][..]),
     ] {
-        let judged = judge(&at_limit(bench, broken)?);
-        for claim in &mut claims {
-            if ids.iter().any(|id| claim.id == full_id(id)) {
-                claim.control = Some(Control::of(what, &judged, &claim.id));
-            }
-        }
+        let of_broken = judge(&at_limit(bench, broken)?);
+        let (its, others): (Vec<Judged>, Vec<Judged>) =
+            judged.into_iter().partition(|claim| ids.iter().any(|id| claim.id == full_id(id)));
+        let with = |claim: Judged| {
+            let control = Control::of(what, &of_broken, &claim.id);
+            claim.with(control)
+        };
+        claims.extend(its.into_iter().map(with));
+        judged = others;
     }
+    claims.extend(judged.into_iter().map(Judged::without_control));
     Ok(Outcome { rows: vec![row(bench, &seen)?], claims, details: vec![table(&seen)] })
 }
 
 fn row(bench: &Bench<'_>, seen: &Seen) -> anyhow::Result<Row> {
     let value = bench.start()?.setting(SETTING);
     let Some((value, limit)) = value.and_then(|value| Some((value.clone(), value.parse().ok()?))) else {
-        return Ok(Row::not_shown(SETTING, "-", "this server does not tell it"));
+        return Ok(Row::untested(SETTING, "-", "this server does not tell it"));
     };
     let (writer, reader) = seen.needs;
     let measured = format!("a writer takes {writer} connections, a reader {reader}");
@@ -210,7 +214,7 @@ fn full_id(id: &str) -> String {
     format!("pressure.maxclients.{id}")
 }
 
-fn judge(seen: &Seen) -> Vec<Claim> {
+fn judge(seen: &Seen) -> Vec<Judged> {
     let is_told = |text: &&Option<String>| text.as_ref().is_some_and(|text| text.contains(FULL));
     let refused = seen.newcomers.iter().filter(|text| text.contains(FULL)).count();
     let shown = |texts: &[Option<String>]| {
@@ -222,7 +226,7 @@ fn judge(seen: &Seen) -> Vec<Claim> {
         )
     };
     let claim = |id: &str, statement: &str, (required, unit): (u64, Unit), measured: u64, why: String| {
-        Claim::judged(
+        Judged::of(
             &full_id(id),
             STEP,
             statement,

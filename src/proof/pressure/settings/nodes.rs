@@ -31,7 +31,7 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     let (mut rows, mut all) = (Vec::new(), Vec::new());
     for (setting, values) in VALUES {
         let Some(default) = bench.start()?.setting(setting) else {
-            rows.push(Row::not_shown(setting, "-", "this server does not know it"));
+            rows.push(Row::untested(setting, "-", "this server does not know it"));
             continue;
         };
         let others = values.iter().copied().filter(|value| *value != default);
@@ -67,7 +67,7 @@ fn weigh(
                     Some(best) => best.cost.micros = best.cost.micros.min(weighed.cost.micros),
                     None => best.push(weighed),
                 },
-                Err(why) if round == 0 => refused.push(Row::not_shown(setting, value, &why)),
+                Err(why) if round == 0 => refused.push(Row::untested(setting, value, &why)),
                 Err(_) => {}
             }
         }

@@ -39,7 +39,7 @@ pub enum Advice {
     /// It makes none that counts.
     NoDifference,
     /// It could not be tried, and why.
-    NotShown(String),
+    Untested(String),
 }
 
 impl Advice {
@@ -49,7 +49,7 @@ impl Advice {
             Self::Keep => "keep".into(),
             Self::Change => "change".into(),
             Self::NoDifference => "no difference seen".into(),
-            Self::NotShown(why) => format!("not shown: {why}"),
+            Self::Untested(why) => format!("untested: {why}"),
         }
     }
 
@@ -84,8 +84,8 @@ impl Row {
     }
 
     /// A value that could not be tried.
-    pub fn not_shown(setting: &str, value: &str, why: &str) -> Self {
-        Self::new(setting, value, "-", Advice::NotShown(why.into()))
+    pub fn untested(setting: &str, value: &str, why: &str) -> Self {
+        Self::new(setting, value, "-", Advice::Untested(why.into()))
     }
 }
 
@@ -95,7 +95,7 @@ pub fn mark_default(mut rows: Vec<Row>, default: Option<&str>) -> Vec<Row> {
     let advice = Advice::of_default(rows.iter().filter(|row| !is_default(row)).map(|row| &row.advice));
     for row in rows.iter_mut().filter(|row| is_default(row)) {
         row.value += DEFAULT;
-        if !matches!(row.advice, Advice::NotShown(_)) {
+        if !matches!(row.advice, Advice::Untested(_)) {
             row.advice = advice.clone();
         }
     }
@@ -130,7 +130,7 @@ pub fn by_memory(default: Cost, tried: Cost) -> Advice {
     let saved = [percent(default.full, tried.full), percent(default.drained, tried.drained)];
     let slower = -percent(default.micros, tried.micros);
     if saved.iter().chain([&slower]).any(|percent| !percent.is_finite()) {
-        return Advice::NotShown("there is nothing to compare".into());
+        return Advice::Untested("there is nothing to compare".into());
     }
     let (best, worst) = (saved[0].max(saved[1]), saved[0].min(saved[1]));
     if best >= SAVED_PERCENT_MIN && worst > -SAVED_PERCENT_MIN && slower <= SLOWER_PERCENT_MAX {
@@ -192,7 +192,7 @@ mod tests {
             assert_eq!(by_memory(default, tried), advice, "{tried:?}");
         }
         let nothing = by_memory(cost(0.0, 0.0, 0.0), default);
-        assert!(matches!(nothing, Advice::NotShown(_)), "{nothing:?}");
+        assert!(matches!(nothing, Advice::Untested(_)), "{nothing:?}");
     }
 
     #[test]

@@ -63,8 +63,12 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
                 details.push(seen);
             }
             Tried::Not(why) => {
-                rows.push(Row::not_shown(setting, &value, &why));
-                claims.extend(judge(setting, &without).into_iter().map(|claim| claim.not_shown(why.clone())));
+                rows.push(Row::untested(setting, &value, &why));
+                claims.extend(
+                    judge(setting, &without)
+                        .into_iter()
+                        .map(|claim| claim.untested(why.clone()).without_control()),
+                );
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::bench::LIMIT;
-use crate::proof::claim::{Bound, Claim, Control, Evidence, Unit, Verdict};
+use crate::proof::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::report::units::{bytes, figure, thousands};
 
 /// The step of the brief that pressure answers.
@@ -73,15 +73,15 @@ impl Seen {
 
 pub fn judged_with_control(setting: &str, seen: &Seen, without: &Seen) -> Vec<Claim> {
     let broken = judge(setting, without);
-    let mut claims = judge(setting, seen);
-    for claim in &mut claims {
-        claim.control =
-            Some(Control::of(format!("no limit: {} {}", without.setting, without.value), &broken, &claim.id));
-    }
-    claims
+    let with = |claim: Judged| {
+        let what = format!("no limit: {} {}", without.setting, without.value);
+        let control = Control::of(what, &broken, &claim.id);
+        claim.with(control)
+    };
+    judge(setting, seen).into_iter().map(with).collect()
 }
 
-pub fn judge(setting: &str, seen: &Seen) -> Vec<Claim> {
+pub fn judge(setting: &str, seen: &Seen) -> Vec<Judged> {
     let id = |what: &str| format!("pressure.{setting}.{what}");
     let counts = seen.counted.map_or(String::new(), |count| format!(", {count} counted by the server"));
     let saw = format!(
@@ -90,7 +90,7 @@ pub fn judge(setting: &str, seen: &Seen) -> Vec<Claim> {
         bytes(seen.grown_bytes as f64)
     );
     let claims = vec![
-        Claim::judged(
+        Judged::of(
             &id("dropped"),
             STEP,
             format!("{setting} drops a client that asks for much and does not read"),
@@ -98,7 +98,7 @@ pub fn judge(setting: &str, seen: &Seen) -> Vec<Claim> {
             f64::from(u8::from(seen.is_dropped)),
             saw,
         ),
-        Claim::judged(
+        Judged::of(
             &id("appends"),
             STEP,
             format!("with {setting} such a client costs no event: every one goes in, and is read back"),
@@ -106,7 +106,7 @@ pub fn judge(setting: &str, seen: &Seen) -> Vec<Claim> {
             seen.read as f64,
             seen.refused.clone().unwrap_or_else(|| "every event was acknowledged".into()),
         ),
-        Claim::judged(
+        Judged::of(
             &id("room"),
             STEP,
             format!("with {setting} the room that such a client took is back while it still does not read"),
@@ -119,8 +119,8 @@ pub fn judge(setting: &str, seen: &Seen) -> Vec<Claim> {
         ),
     ];
     let unseen = seen.unseen();
-    let shown = |claim: Claim| match &unseen {
-        Some(why) if claim.verdict == Verdict::Proven => claim.not_shown(why.clone()),
+    let shown = |claim: Judged| match &unseen {
+        Some(why) if claim.holds() => claim.untested(why.clone()),
         _ => claim,
     };
     claims.into_iter().map(shown).collect()
@@ -186,6 +186,7 @@ pub fn table(all: &[Seen], (asks, answer_bytes): (u64, u64), room: u64) -> Evide
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proof::claim::Judgement;
 
     const MIB: u64 = 1 << 20;
     const OUTPUT: &str = "client-output-buffer-limit";
@@ -205,21 +206,21 @@ mod tests {
         }
     }
 
-    fn verdicts(seen: &Seen) -> Vec<Verdict> {
-        judge(seen.setting, seen).into_iter().map(|claim| claim.verdict).collect()
+    fn judgements(seen: &Seen) -> Vec<Judgement> {
+        judge(seen.setting, seen).into_iter().map(|claim| claim.judgement()).collect()
     }
 
     #[test]
     fn a_client_that_is_gone_for_no_known_reason_shows_nothing() {
-        assert_eq!(verdicts(&dropped()), [Verdict::Proven; 3]);
-        assert_eq!(verdicts(&Seen { counted: Some(1), ..dropped() }), [Verdict::Proven; 3]);
+        assert_eq!(judgements(&dropped()), [Judgement::Holds; 3]);
+        assert_eq!(judgements(&Seen { counted: Some(1), ..dropped() }), [Judgement::Holds; 3]);
         for unknown in [
             Seen { client_bytes: 0, ..dropped() },
             Seen { client_bytes: 5 * MIB, ..dropped() },
             Seen { counted: Some(0), ..dropped() },
         ] {
             let claims = judge(unknown.setting, &unknown);
-            assert!(claims.iter().all(|claim| claim.verdict == Verdict::NotShown), "{claims:?}");
+            assert!(claims.iter().all(|claim| claim.judgement() == Judgement::Untested), "{claims:?}");
             assert!(claims[0].why.starts_with("the client is gone, but "), "{claims:?}");
         }
     }
@@ -227,10 +228,10 @@ mod tests {
     #[test]
     fn room_that_was_never_taken_is_not_back() {
         let none = judge(OUTPUT, &Seen { grown_bytes: 0, counted: Some(1), ..dropped() });
-        assert!(none.iter().all(|claim| claim.verdict == Verdict::NotShown), "{none:?}");
+        assert!(none.iter().all(|claim| claim.judgement() == Judgement::Untested), "{none:?}");
         assert!(none[2].why.contains("no room was seen taken"), "{none:?}");
         // What is refuted stays so.
         let kept = Seen { is_dropped: false, limit: None, read: 10, left_bytes: 32 * MIB, ..dropped() };
-        assert_eq!(verdicts(&kept), [Verdict::Refuted; 3]);
+        assert_eq!(judgements(&kept), [Judgement::Refuted; 3]);
     }
 }
