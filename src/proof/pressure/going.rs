@@ -68,13 +68,14 @@ pub(super) fn memory(runs: &[&Seen], absent: &str) -> Judged {
     let judged_by = (Bound::AtMost, LEFT_PERCENT_MAX, Unit::Percent);
     let id = "pressure.memory";
     let met = runs.iter().filter(|seen| seen.met.is_some());
+    let count = met.clone().count() as u64;
     let Some(worst) = met.max_by(|a, b| a.left.0.total_cmp(&b.left.0)) else {
         let why = if runs.is_empty() { absent } else { "no run met its limit" };
         return Judged::blank(id, FULL, &statement, judged_by).untested(why);
     };
     let why = format!(
         "the worst of {}, {}: {:.1} % left {} ms after the last block was acknowledged",
-        counted(runs.len() as u64, "run", "runs"),
+        counted(count, "run", "runs"),
         worst.policy.name(),
         worst.left.0,
         millis(worst.left.1.as_secs_f64() * 1e3)

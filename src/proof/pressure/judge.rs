@@ -148,6 +148,9 @@ fn lossless(seen: &Seen, id: &str, statement: &str) -> Judged {
             bytes(seen.peak() as f64)
         ));
     }
+    if claim.holds() && seen.findings.acknowledged == 0 {
+        return claim.untested("no event was acknowledged");
+    }
     match what {
         Some((0, word)) if claim.holds() => {
             claim.untested(format!("the limit was met, and nothing was {word}"))
@@ -239,3 +242,6 @@ fn grade(judgement: Judgement) -> u8 {
 fn is_volatile(eviction: &str) -> bool {
     eviction.starts_with("volatile-")
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,18 +72,24 @@ impl Followed {
     }
 }
 
-/// A reader without a group, from the first block until the drain begins.
-pub(super) fn follow(address: &Address, name: &Name, live: &Live) -> Followed {
+/// A reader without a group, from the first block until the drain begins; where that trims nothing, until all is over.
+pub(super) fn follow(address: &Address, name: &Name, live: &Live, is_trimmed: bool) -> Followed {
     let mut followed = Followed::default();
-    if let Err(error) = try_to_follow(address, name, live, &mut followed) {
+    if let Err(error) = try_to_follow(address, name, live, is_trimmed, &mut followed) {
         followed.faults.say(error.to_string());
     }
     followed
 }
 
-fn try_to_follow(address: &Address, name: &Name, live: &Live, followed: &mut Followed) -> Result<(), Error> {
+fn try_to_follow(
+    address: &Address,
+    name: &Name,
+    live: &Live,
+    is_trimmed: bool,
+    followed: &mut Followed,
+) -> Result<(), Error> {
     let mut reader = open(address, name, None)?;
-    while live.opened.get().is_none() && !live.over.load(Relaxed) && !server::ending() {
+    while (live.opened.get().is_none() || !is_trimmed) && !live.over.load(Relaxed) && !server::ending() {
         let asked = Instant::now();
         let found = reader.next(Duration::ZERO)?;
         followed.longest = followed.longest.max(asked.elapsed());
@@ -99,7 +105,6 @@ fn try_to_follow(address: &Address, name: &Name, live: &Live, followed: &mut Fol
                         followed.missing += events;
                     }
                     followed.faults.add(&fault);
-                    live.doubts.fetch_add(1, Relaxed);
                 }
             }
         }

@@ -164,7 +164,7 @@ impl Scene<'_> {
         std::thread::scope(|scope| {
             let watching = scope.spawn(|| watch(address, monitor, live));
             let hearing = scope.spawn(|| evictions(address, live));
-            let following = scope.spawn(|| follow(address, self.name, live));
+            let following = scope.spawn(|| follow(address, self.name, live, self.acks));
             let draining = scope.spawn(|| {
                 self.wait_to_drain(live, monitor)?;
                 for (told, _) in lock(heard).iter() {
@@ -182,6 +182,10 @@ impl Scene<'_> {
             live.written.store(true, Relaxed);
             // Proof of each: a thread that panics is a fault of ours, and the scope would panic all the same.
             let drained = draining.join().expect("a thread that drains");
+            if !self.acks {
+                // It goes on until all is over, and comes upon everything that is there.
+                wait_for_the_reader(live, monitor.counts().acknowledged, || false);
+            }
             let left = memory_left(stage.ground, live, drained.is_ok());
             live.over.store(true, Relaxed);
             Brought {
@@ -266,15 +270,8 @@ impl Scene<'_> {
     /// One that stands still is not waited for, nor one whose lanes are evicted.
     fn open(&self, live: &Live, monitor: &Monitor) {
         let owed = *live.owed.get_or_init(|| monitor.counts().acknowledged);
-        let mut moved = Still::new(0);
-        let mut is_waited_for = || {
-            let followed = live.followed.load(Relaxed);
-            followed < owed && moved.at(followed) < STILL && !server::ending()
-        };
         // It ends where the drain has begun: then it is too late to wait for it.
-        while self.eviction == EVICTIONS[0] && live.opened.get().is_none() && is_waited_for() {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        wait_for_the_reader(live, owed, || self.eviction != EVICTIONS[0] || live.opened.get().is_some());
         let _ = live.opened.set(Instant::now());
     }
 
@@ -291,6 +288,18 @@ impl Scene<'_> {
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(())
+    }
+}
+
+/// Until the reader that follows has had so many events; not where that is of no use, nor for one that stands still.
+fn wait_for_the_reader(live: &Live, owed: u64, is_of_no_use: impl Fn() -> bool) {
+    let mut moved = Still::new(0);
+    while !is_of_no_use() && !server::ending() {
+        let followed = live.followed.load(Relaxed);
+        if followed >= owed || moved.at(followed) >= STILL {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -56,8 +56,6 @@ pub(super) struct Live {
     pub opened: OnceLock<Instant>,
     /// The drain has acknowledged its first blocks.
     pub freed: AtomicBool,
-    /// What the reader that follows came upon besides blocks.
-    pub doubts: AtomicU64,
     /// Where the writer stood then.
     pub stood: OnceLock<Stood>,
     /// There is room again.
@@ -79,7 +77,6 @@ impl Live {
             owed: OnceLock::new(),
             opened: OnceLock::new(),
             freed: AtomicBool::new(false),
-            doubts: AtomicU64::new(0),
             stood: OnceLock::new(),
             room: OnceLock::new(),
             written: AtomicBool::new(false),

@@ -49,6 +49,9 @@ impl Seen {
     /// Why nothing follows from what was seen: a client that is gone may be gone for any reason, and room that was never
     /// taken need not come back.
     fn unseen(&self) -> Option<String> {
+        if self.pushed == 0 {
+            return Some("no event was pushed".into());
+        }
         let held = bytes(self.client_bytes as f64);
         if self.is_dropped && self.counted == Some(0) {
             return Some(format!(
