@@ -21,18 +21,17 @@ pub(super) fn claims(measured: &Measured<'_>) -> Vec<Judged> {
 fn events(measured: &Measured<'_>) -> Judged {
     let hold = &measured.profile.hold;
     let counts = &measured.filled.counts;
-    let why = match &measured.filled.ended {
+    let acknowledged = thousands(counts.acknowledged as f64, 0);
+    let taken = match &measured.filled.ended {
         None => format!(
-            "{} events in {} blocks were acknowledged in {:.1} s ({} events/s)",
-            thousands(counts.acknowledged as f64, 0),
+            "{acknowledged} events in {} blocks were acknowledged in {:.1} s ({} events/s)",
             thousands(counts.blocks as f64, 0),
             measured.filled.seconds,
             thousands(counts.acknowledged as f64 / measured.filled.seconds, 0)
         ),
-        Some(why) => {
-            format!("after {} acknowledged events it ended: {why}", thousands(counts.acknowledged as f64, 0))
-        }
+        Some(why) => format!("after {acknowledged} acknowledged events it ended: {why}"),
     };
+    let why = format!("{taken}; then {} were still there to be read", thousands(measured.held() as f64, 0));
     let mut claim = Judged::of(
         "capacity.events",
         STEP,
@@ -42,7 +41,7 @@ fn events(measured: &Measured<'_>) -> Judged {
             measured.profile.rate()
         ),
         (Bound::AtLeast, hold.events as f64, Unit::Events),
-        counts.acknowledged as f64,
+        measured.held() as f64,
         why,
     );
     claim.evidence.push(curve(measured));
@@ -65,7 +64,7 @@ fn memory(measured: &Measured<'_>) -> Judged {
         .untested("the server has no maxmemory, so there is no limit to keep under")
         .test_with("redis-cli CONFIG SET maxmemory BYTES, then forebay capacity");
     };
-    Judged::of(
+    let claim = Judged::of(
         "capacity.memory",
         STEP,
         format!(
@@ -81,7 +80,16 @@ fn memory(measured: &Measured<'_>) -> Judged {
             bytes(rss as f64),
             measured.allocator
         ),
-    )
+    );
+    // What was never in, or was evicted, takes no memory.
+    if claim.holds() && measured.held() < hold.events {
+        return claim.untested(format!(
+            "{} of {} events were there at the end: what all of them take was not seen",
+            thousands(measured.held() as f64, 0),
+            thousands(hold.events as f64, 0)
+        ));
+    }
+    claim
 }
 
 /// Of what came back.
@@ -126,14 +134,14 @@ pub(super) fn predicted(said: f64, found: Option<f64>, sample: u64) -> Judged {
 fn hours(measured: &Measured<'_>) -> Judged {
     let profile = measured.profile;
     let statement = format!(
-        "at {:.0} events/s the memory line is met no sooner than after {} hours",
+        "forecast: at {:.0} events/s the memory line is met no sooner than after {} hours",
         profile.rate(),
         profile.hold.hours
     );
     let judged_by = (Bound::AtLeast, profile.hold.hours, Unit::Hours);
     let (Some(line), Some(weight)) = (measured.line_bytes(), measured.bytes_per_event()) else {
         return Judged::blank("capacity.hours", STEP, &statement, judged_by)
-            .untested("no maxmemory, or no event went in");
+            .untested("no maxmemory, or no event was held");
     };
     let room = line - measured.weight.empty_bytes as f64;
     let mut claim = Judged::of(
@@ -142,7 +150,10 @@ fn hours(measured: &Measured<'_>) -> Judged {
         statement,
         judged_by,
         room / (weight * profile.rate()) / 3_600.0,
-        format!("{weight:.1} bytes an event, {} of room", bytes(room)),
+        format!(
+            "calculated, not waited for: {weight:.1} bytes for each event that was held, {} of room",
+            bytes(room)
+        ),
     );
     claim.evidence.push(layouts(measured, room));
     claim
@@ -207,3 +218,6 @@ fn layouts(measured: &Measured<'_>, room: f64) -> Evidence {
         rows,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,11 +51,16 @@ impl Measured<'_> {
         self.limit_bytes.map(|limit| limit as f64 * self.profile.hold.memory_percent_max / 100.0)
     }
 
-    /// Bytes of `used_memory` for each event that went in; none where none did.
+    /// Events that the server holds once all are in: those that come back. What was acknowledged may be gone by then.
+    fn held(&self) -> u64 {
+        self.read_back.findings.read
+    }
+
+    /// Bytes of `used_memory` for each event that is held; none where none is.
     fn bytes_per_event(&self) -> Option<f64> {
         let (first, last) = (self.filled.curve.first()?, self.filled.curve.last()?);
         let bytes = last.used_bytes.saturating_sub(first.used_bytes);
-        (last.events > 0).then(|| bytes as f64 / last.events as f64)
+        (self.held() > 0).then(|| bytes as f64 / self.held() as f64)
     }
 }
 
