@@ -81,6 +81,32 @@ const AWAY: &[&str] = match AWAY_AND_SET_BACK.split_first() {
 /// The name of the cause in which the forecast is held against what then happens.
 pub(super) const FILL: &str = "the reader is away until the buffer is full";
 
+/// The name of the same where the room shrinks on the way, so that what was said before is wrong.
+pub(super) const SHRINKS: &str = "the reader is away, and the room shrinks";
+
+/// That control.
+pub(super) const SHRINKING: Cause = Cause {
+    name: SHRINKS,
+    alerts: &["ForebayWritesRefused"],
+    also: FILLED,
+    is_quick: false,
+    ground: || Ground { settings: &[("maxmemory", "32mb")], rate: Some(2_000.0), ..usual() },
+    act: |station| {
+        station.end_reading();
+        Ok(())
+    },
+    undo: |station| station.begin_reading(Duration::ZERO),
+};
+
+/// Leaves so much of the room that is left, as a part.
+pub(super) fn shrink(station: &Station, part: f64) -> anyhow::Result<()> {
+    let facts = facts(&mut station.connection()?)?;
+    let figure = |name: &str| facts.number(name).with_context(|| format!("INFO has no {name}"));
+    let (used, limit) = (figure("used_memory")?, figure("maxmemory")?);
+    let left = (limit.saturating_sub(used) as f64 * part) as u64;
+    station.set("maxmemory", &(used + left).to_string())
+}
+
 /// Every cause.
 pub(super) const CAUSES: &[Cause] = &[
     Cause {

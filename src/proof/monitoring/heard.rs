@@ -1,5 +1,5 @@
 //! What the webhook heard in the course of one cause, and what follows from it: when each alert came, whether it lasted, when
-//! it was resolved, and what nothing explains. Controls alter what was heard, so that all of this is tried.
+//! it was resolved, and what nothing explains.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,6 @@ use super::receive::Notice;
 use crate::deploy::rules::Rule;
 
 /// What was heard.
-#[derive(Clone)]
 pub(super) struct Heard {
     pub cause: &'static Cause,
     /// When it was brought about.
@@ -42,7 +41,6 @@ pub(super) struct Outcome {
     pub came: Vec<Came>,
     /// Alerts that nothing explains.
     pub others: Vec<String>,
-    pub forecasts: Vec<(Duration, f64, Duration)>,
 }
 
 impl Heard {
@@ -54,27 +52,7 @@ impl Heard {
             lasted: self.lasted(alert, rules),
             cleared: last_resolved(&self.notices, alert).map(|at| at.saturating_duration_since(self.undone)),
         });
-        Outcome {
-            cause: self.cause.name,
-            came: came.collect(),
-            others: self.others(rules),
-            forecasts: self.forecasts.clone(),
-        }
-    }
-
-    /// The same, had nothing ever been resolved.
-    pub fn without_resolved(&self) -> Self {
-        let notices = self.notices.iter().filter(|notice| notice.is_firing).cloned().collect();
-        Self { notices, ..self.clone() }
-    }
-
-    /// The same, had one more alert come that the cause does not explain.
-    pub fn with_another(&self, rules: &[Rule]) -> Self {
-        let may = self.may(rules);
-        let other = rules.iter().find(|rule| !may.contains(&rule.name));
-        let alert = other.map_or("ForebayOfNoCause", |rule| rule.name).to_owned();
-        let another = Notice { at: self.undone, alert, instance: String::new(), is_firing: true };
-        Self { notices: self.notices.iter().cloned().chain([another]).collect(), ..self.clone() }
+        Outcome { cause: self.cause.name, came: came.collect(), others: self.others(rules) }
     }
 
     fn lasted(&self, alert: &str, rules: &[Rule]) -> bool {
@@ -185,14 +163,19 @@ mod tests {
         let outcome = heard(FILL, &notices).outcome(&all_rules());
         let came = |alert| outcome.came.iter().find(|came| came.alert == alert).unwrap();
         assert!(came(tonight).lasted && came(soon).lasted, "{outcome:?}");
-        let outcome = heard(FILL, &notices[..1]).without_resolved().outcome(&all_rules());
+        let outcome = heard(FILL, &notices[..1]).outcome(&all_rules());
         assert!(outcome.came.iter().all(|came| came.cleared.is_none()), "{outcome:?}");
     }
 
     #[test]
-    fn what_controls_alter_is_found() {
-        let heard = heard(STOPS, &[(5, ALERT, true), (22, ALERT, false)]);
-        assert_eq!(heard.without_resolved().outcome(&all_rules()).came[0].cleared, None);
-        assert_eq!(heard.with_another(&all_rules()).outcome(&all_rules()).others.len(), 1);
+    fn an_alert_that_nothing_explains_or_that_came_before_is_named() {
+        let mut heard =
+            heard(STOPS, &[(5, ALERT, true), (6, "ForebayKeysEvicted", true), (22, ALERT, false)]);
+        assert_eq!(heard.outcome(&all_rules()).others, ["ForebayKeysEvicted"]);
+        heard.before.push(heard.notices[0].clone());
+        assert_eq!(
+            heard.outcome(&all_rules()).others,
+            ["ForebayKeysEvicted", "ForebayWriterStopped before it"]
+        );
     }
 }

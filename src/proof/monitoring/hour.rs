@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use super::judge::ALERTS;
 use super::receive::Notice;
 use super::station::{Ground, Station};
-use super::tower::{Every, Programs, Tower};
+use super::tower::{Every, Programs, Sends, Tower};
 use super::{HEALTHY_LATE, STEADY};
 use crate::deploy::rules::rules;
 use crate::proof::Subject;
@@ -41,7 +41,7 @@ pub(super) fn run(on: &Subject<'_>, programs: &Programs, length: Duration) -> an
     let healthy = station(0).context("setting up the healthy station")?;
     let mut deserted = station(1).context("setting up the station that its reader leaves")?;
     let targets = [healthy.instance(), deserted.instance()];
-    let tower = Tower::start(programs, &rules(on.profile, 1.0), &targets, Every::AsDeployed)?;
+    let tower = Tower::start(programs, &rules(on.profile, 1.0), &targets, Every::AsDeployed, Sends::All)?;
     for target in &targets {
         tower.wait_for(&format!("forebay_buffer_present{{instance=\"{target}\"}}"), STEADY)?;
     }

@@ -1,8 +1,11 @@
 //! From what came to claims.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::heard::{Came, Heard, Outcome};
+use super::broken::{DEAF, NOBODY, NOISE, is_deaf_alone};
+use super::heard::{Came, Outcome};
+use super::play::Both;
 use super::receive::Notice;
 use crate::deploy::dashboards::Query;
 use crate::deploy::rules::Rule;
@@ -13,6 +16,7 @@ const BUFFER: u8 = 9;
 pub(super) const ALERTS: u8 = 10;
 
 const FIRES: &str = "monitoring.fires";
+const THE_REST: &str = "monitoring.rest";
 const CLEARS: &str = "monitoring.clears";
 const ALONE: &str = "monitoring.alone";
 const HEALTHY: &str = "monitoring.healthy";
@@ -28,99 +32,120 @@ const WRONG_PERCENT_MAX: f64 = 10.0;
 
 /// What came of the whole run.
 pub(super) struct Played {
-    pub causes: Vec<Heard>,
+    pub causes: Vec<Both>,
+    /// The control of the forecast, where there is one to judge.
+    pub shrinking: Option<Both>,
     /// Causes that could not be brought about here, and why.
     pub left_out: Vec<(&'static str, String)>,
     /// Queries of panels, and how many series each had.
     pub queries: Vec<(Query, usize)>,
-    /// What came of the station to which nothing happened.
-    pub calm: Vec<Notice>,
-    /// What came about no station at all, but the rule of the control.
+    /// How many series a metric that nobody exports has.
+    pub nobody: usize,
+    /// What came of the station to which nothing happened: as it is deployed, and by what is broken.
+    pub calm: [Calm; 2],
+    /// What came about no station at all.
     pub of_none: Vec<Notice>,
-    /// Whether the rule of the control fired.
-    pub never: bool,
     pub rules: Vec<Rule>,
 }
 
-/// Every claim, where the programs are not there.
-pub(super) fn untested(why: &str) -> Vec<Claim> {
-    [fires(&[]), clears(&[]), alone(&[]), healthy(0), queries(&[]), forecast(&[]), super::hour::untested(why)]
-        .map(|claim| claim.untested(why).without_control())
-        .into()
+/// A station to which nothing happened.
+pub(super) struct Calm {
+    /// For how long, and how many events were written meanwhile.
+    pub seconds: f64,
+    pub events: f64,
+    pub notices: Vec<Notice>,
 }
 
-/// Every claim, each with its control: controls are judged from what was heard, as the claims are.
+/// Every claim, where nothing can be tried.
+pub(super) fn untested(why: &str) -> Vec<Claim> {
+    let calm = Calm { seconds: 0.0, events: 0.0, notices: Vec::new() };
+    [
+        fires(&[], 0),
+        clears(&[], 0),
+        alone(&[], &[]),
+        healthy(&calm),
+        queries(&[]),
+        forecast(&[]),
+        super::hour::untested(why),
+    ]
+    .map(|claim| claim.untested(why).without_control())
+    .into()
+}
+
+/// Every claim, each with its control: what a broken Prometheus and Alertmanager told of the same is judged as the rest is.
 pub(super) fn claims(played: &Played) -> Vec<Claim> {
-    let rules = &played.rules;
-    let outcomes = |heard: &mut dyn Iterator<Item = Heard>| -> Vec<Outcome> {
-        heard.map(|heard| heard.outcome(rules)).collect()
-    };
-    let causes = &outcomes(&mut played.causes.iter().cloned());
-    let mut fires = fires(causes);
-    fires.evidence.push(table(causes));
-    fires.evidence.extend(left_out(played, causes));
-    let fires = fires.with(Control::of(
-        "a rule on a metric that nobody exports, which must be found not to fire",
-        &[self::fires(&[with_never(played.never)])],
-        FIRES,
-    ));
-    let first = || played.causes.iter().take(1);
-    let clears = clears(causes);
-    let stuck = outcomes(&mut first().map(Heard::without_resolved));
-    let clears = clears.with(Control::of(
-        "the first cause, with what the webhook heard of resolved alerts left out",
-        &[self::clears(&stuck)],
+    let (rules, total) = (&played.rules, played.rules.len());
+    let causes: Vec<Outcome> = played.causes.iter().map(|both| both.heard.outcome(rules)).collect();
+    let broken: Vec<Outcome> = played.causes.iter().map(|both| both.by_broken.outcome(rules)).collect();
+    let mut fires = fires(&causes, total);
+    fires.evidence.push(table(&causes));
+    let fires = fires.with(
+        Control::of(
+            format!("the same causes, where the rule of {DEAF} is on a metric that nobody exports"),
+            &[self::fires(&broken, total)],
+            FIRES,
+        )
+        .and(is_deaf_alone(&broken)),
+    );
+    let clears = clears(&causes, total).with(Control::of(
+        "the same causes, where Alertmanager sends nothing that is resolved",
+        &[clears(&broken, total)],
         CLEARS,
     ));
-    let mut alone = alone(causes);
-    if !played.of_none.is_empty() {
-        let names: Vec<&str> = played.of_none.iter().map(|notice| notice.alert.as_str()).collect();
-        let why = format!("{} about no watch at all; {}", names.join(", "), alone.why);
-        alone = alone.refuted(why);
-    }
-    let another = outcomes(&mut first().map(|heard| heard.with_another(rules)));
-    let alone = alone.with(Control::of(
-        "the first cause, with an alert that it does not explain added to what the webhook heard",
-        &[self::alone(&another)],
-        ALONE,
-    ));
-    let fired = causes.iter().flat_map(|outcome| &outcome.came).filter(|came| came.after.is_some()).count();
-    let healthy = healthy(played.calm.iter().filter(|notice| notice.is_firing).count());
-    let healthy = healthy.with(Control::of(
-        "the stations to which something happened",
-        &[self::healthy(fired)],
+    let is_heard = broken.iter().any(|outcome| outcome.others.iter().any(|other| other.contains(NOISE)));
+    let alone = alone(&causes, &played.of_none).with(
+        Control::of("the same causes, with a rule that fires for none", &[alone(&broken, &[])], ALONE)
+            .and(is_heard),
+    );
+    let [calm, noisy] = &played.calm;
+    let healthy = healthy(calm).with(Control::of(
+        "the same station, with a rule that fires for no cause",
+        &[healthy(noisy)],
         HEALTHY,
     ));
-    let queries = queries(&played.queries);
     let nobody = Query {
         dashboard: "control",
         panel: "a metric that nobody exports",
-        expr: "forebay_no_such_metric".into(),
+        expr: NOBODY.into(),
         always: true,
     };
-    let queries = queries.with(Control::of(
-        "a panel on a metric that nobody exports",
-        &[self::queries(&[(nobody, 0)])],
+    let queries = queries(&played.queries).with(Control::of(
+        "a panel on a metric that nobody exports, asked of the same Prometheus",
+        &[queries(&[(nobody, played.nobody)])],
         QUERIES,
     ));
-    vec![fires, clears, alone, healthy, queries, forecast_of(causes)]
+    let mut claims = vec![fires, clears, alone, healthy, queries];
+    claims.push(forecast_of(&played.causes, played.shrinking.as_ref()));
+    claims.extend(the_rest(played, &causes));
+    claims
 }
 
-fn with_never(has_fired: bool) -> Outcome {
-    let after = has_fired.then_some(Duration::ZERO);
-    let came = Came { alert: super::NOBODY, after, lasted: has_fired, cleared: after };
-    Outcome { cause: "control", came: vec![came], others: Vec::new(), forecasts: Vec::new() }
+/// Alerts of which there were tries, each once.
+fn tried(causes: &[Outcome]) -> usize {
+    let names: BTreeSet<&str> =
+        causes.iter().flat_map(|outcome| &outcome.came).map(|came| came.alert).collect();
+    names.len()
 }
 
-fn none(id: &str, step: u8, statement: &str, measured: usize, why: String) -> Judged {
-    Judged::of(id, step, statement, (Bound::Exactly, 0.0, Unit::Count), measured as f64, why)
+/// `11 of 28 alerts`; where none was tried: `alerts`.
+fn alerts(causes: &[Outcome], total: usize) -> String {
+    match tried(causes) {
+        0 => "alerts".into(),
+        tried => format!("{tried} of {total} alerts"),
+    }
+}
+
+/// A claim that there is none of something; untested where nothing was there to have any.
+fn none(id: &str, statement: &str, found: usize, why: String, tried: usize) -> Judged {
+    let claim = Judged::of(id, ALERTS, statement, (Bound::Exactly, 0.0, Unit::Count), found as f64, why);
+    if tried == 0 { claim.untested("nothing of it was tried") } else { claim }
 }
 
 fn named(names: &[String], if_none: String) -> String {
     if names.is_empty() { if_none } else { names.join("; ") }
 }
 
-fn fires(causes: &[Outcome]) -> Judged {
+fn fires(causes: &[Outcome], total: usize) -> Judged {
     let came =
         || causes.iter().flat_map(|outcome| outcome.came.iter().map(move |came| (outcome.cause, came)));
     let missing: Vec<String> = came()
@@ -130,22 +155,17 @@ fn fires(causes: &[Outcome]) -> Judged {
     let slowest = came().filter_map(|(_, came)| Some((came.after?, came.alert))).max();
     let told = slowest.map_or(String::new(), |(after, alert)| {
         format!(
-            "{} alerts by {} causes, the slowest, {alert}, after {:.0} s",
+            "{} tries by {} causes, the slowest, {alert}, after {:.0} s",
             came().count(),
             causes.len(),
             after.as_secs_f64()
         )
     });
-    none(
-        FIRES,
-        ALERTS,
-        "every alert fires by its cause: alerts that did not",
-        missing.len(),
-        named(&missing, told),
-    )
+    let statement = format!("{} fire by their causes: those that did not", alerts(causes, total));
+    none(FIRES, &statement, missing.len(), named(&missing, told), came().count())
 }
 
-fn clears(causes: &[Outcome]) -> Judged {
+fn clears(causes: &[Outcome], total: usize) -> Judged {
     let fired = || {
         let came =
             causes.iter().flat_map(|outcome| outcome.came.iter().map(move |came| (outcome.cause, came)));
@@ -164,33 +184,46 @@ fn clears(causes: &[Outcome]) -> Judged {
     let told = slowest.map_or(String::new(), |(after, alert)| {
         format!("the slowest, {alert}, was resolved {:.0} s after its cause", after.as_secs_f64())
     });
-    none(
-        CLEARS,
-        ALERTS,
-        "every alert lasts as long as its cause, and is then resolved: alerts that did or were not",
-        stuck.len(),
-        named(&stuck, told),
-    )
+    let statement = format!(
+        "{} last as long as their causes, and are then resolved: those that did or were not",
+        alerts(causes, total)
+    );
+    none(CLEARS, &statement, stuck.len(), named(&stuck, told), fired().count())
 }
 
-fn alone(causes: &[Outcome]) -> Judged {
-    let others: Vec<String> = causes
-        .iter()
-        .flat_map(|outcome| outcome.others.iter().map(move |other| format!("{other} when {}", outcome.cause)))
-        .collect();
+/// `of_none`: what came about no station at all.
+fn alone(causes: &[Outcome], of_none: &[Notice]) -> Judged {
+    let others = causes.iter().flat_map(|outcome| {
+        outcome.others.iter().map(move |other| format!("{other} when {}", outcome.cause))
+    });
+    let of_none = of_none.iter().map(|notice| format!("{} about no watch at all", notice.alert));
+    let others: Vec<String> = others.chain(of_none).collect();
     let told = "each cause brought its alerts, and those that are true by it".to_owned();
-    none(ALONE, ALERTS, "no alert fires without a cause: alerts that did", others.len(), named(&others, told))
+    let statement = match causes.len() {
+        0 => "no alert fires without a cause: alerts that did".into(),
+        tried => {
+            format!("while {tried} causes are brought about, no alert fires without one: alerts that did")
+        }
+    };
+    none(ALONE, &statement, others.len(), named(&others, told), causes.len())
 }
 
-fn healthy(firings: usize) -> Judged {
-    let told = format!("{firings} alerts about a buffer that is written and read as it should be");
-    none(HEALTHY, ALERTS, "a healthy buffer fires nothing: alerts that came", firings, told)
+fn healthy(calm: &Calm) -> Judged {
+    let firings = calm.notices.iter().filter(|notice| notice.is_firing).count();
+    let told = format!(
+        "{firings} alerts in {:.0} s, in which {:.0} events were written and read as they should be",
+        calm.seconds, calm.events
+    );
+    let statement = "a healthy buffer fires nothing as long as the others are tried: alerts that came";
+    // What fires says enough; that nothing does says something of a buffer in use alone.
+    none(HEALTHY, statement, firings, told, firings.max(calm.events as usize))
 }
 
 fn queries(queries: &[(Query, usize)]) -> Judged {
-    let empty: Vec<String> = queries
-        .iter()
-        .filter(|(query, series)| query.always && *series == 0)
+    let must = queries.iter().filter(|(query, _)| query.always);
+    let empty: Vec<String> = must
+        .clone()
+        .filter(|(_, series)| *series == 0)
         .map(|(query, _)| format!("{}, {}: {}", query.dashboard, query.panel, query.expr))
         .collect();
     let with_data = queries.iter().filter(|(_, series)| *series > 0).count();
@@ -198,13 +231,11 @@ fn queries(queries: &[(Query, usize)]) -> Judged {
         "{with_data} of {} queries have data; the others are about what is not there, such as a fork",
         queries.len()
     );
-    none(
-        QUERIES,
-        ALERTS,
-        "every query of the dashboards that must have data has some: queries without",
-        empty.len(),
-        named(&empty, told),
-    )
+    let statement = match must.clone().count() {
+        0 => "queries of the dashboards that must have data have some: queries without".into(),
+        count => format!("{count} queries of the dashboards that must have data have some: queries without"),
+    };
+    none(QUERIES, &statement, empty.len(), named(&empty, told), must.count())
 }
 
 /// How far off the forecast was at the worst, in percent of what then happened.
@@ -224,27 +255,31 @@ fn forecast(forecasts: &[(Duration, f64, Duration)]) -> Judged {
     let claim = Judged::of(
         FORECAST,
         BUFFER,
-        "seconds to full are right from a minute on: error at the worst",
+        format!(
+            "on a steady fill, from {} s after it began until {} s before its end, seconds to full are right: error at the \
+             worst",
+            FROM.as_secs(),
+            UNTIL.as_secs()
+        ),
         (Bound::AtMost, WRONG_PERCENT_MAX, Unit::Percent),
         worst,
         why,
     );
-    if count == 0 {
-        claim.untested("no buffer was filled for over a minute: `forebay monitoring` fills one")
-    } else {
-        claim
-    }
+    if count == 0 { claim.untested("no buffer was filled for over a minute") } else { claim }
 }
 
-fn forecast_of(causes: &[Outcome]) -> Claim {
-    let all: Vec<_> = causes.iter().flat_map(|outcome| outcome.forecasts.clone()).collect();
+fn forecast_of(causes: &[Both], shrinking: Option<&Both>) -> Claim {
+    let all: Vec<_> = causes.iter().flat_map(|both| both.heard.forecasts.clone()).collect();
     let mut claim = forecast(&all);
-    if claim.measured().is_none() {
-        return claim.without_control();
+    let Some(shrinking) = shrinking else { return claim.without_control() };
+    if claim.measured().is_some() {
+        claim.evidence.push(chart(&all));
     }
-    let half: Vec<_> = all.iter().map(|(after, says, left)| (*after, says / 2.0, *left)).collect();
-    claim.evidence.push(chart(&all));
-    claim.with(Control::of("the same, foreseen at twice the rate", &[forecast(&half)], FORECAST))
+    claim.with(Control::of(
+        "the same fill, where a part of the room is taken away on the way",
+        &[forecast(&shrinking.heard.forecasts)],
+        FORECAST,
+    ))
 }
 
 /// What was foreseen, and what then happened.
@@ -284,20 +319,25 @@ fn table(causes: &[Outcome]) -> Evidence {
     }
 }
 
-/// What was not tried: causes that cannot be brought about here, and rules without a cause among those that were.
-fn left_out(played: &Played, causes: &[Outcome]) -> Vec<Evidence> {
+/// The alerts that were not tried, and why.
+fn the_rest(played: &Played, causes: &[Outcome]) -> Option<Claim> {
     let tried: Vec<&str> =
         causes.iter().flat_map(|outcome| outcome.came.iter().map(|came| came.alert)).collect();
-    let rest: Vec<&str> = played
-        .rules
-        .iter()
-        .map(|rule| rule.name)
-        .filter(|name| !tried.contains(name) && *name != super::NOBODY)
-        .collect();
-    let mut notes: Vec<String> =
-        played.left_out.iter().map(|(cause, why)| format!("not brought about: {cause}: {why}")).collect();
-    if !rest.is_empty() {
-        notes.push(format!("rules that were not tried: {}", rest.join(", ")));
+    let rest: Vec<&str> =
+        played.rules.iter().map(|rule| rule.name).filter(|name| !tried.contains(name)).collect();
+    let statement = format!("the other {} alerts fire by their causes, last, and are resolved", rest.len());
+    let claim = Judged::blank(THE_REST, ALERTS, statement, (Bound::Exactly, 0.0, Unit::Count));
+    let mut why = format!("not tried: {}", rest.join(", "));
+    for (cause, reason) in &played.left_out {
+        why = format!("{why}; {cause}: {reason}");
     }
-    notes.into_iter().map(|text| Evidence::Note { text }).collect()
+    let with = if played.left_out.is_empty() {
+        "forebay monitoring"
+    } else {
+        "forebay monitoring, by root or with fuse3"
+    };
+    (!rest.is_empty()).then(|| claim.untested(why).test_with(with).without_control())
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,10 @@
 //! Every cause has a station: a server, a buffer with a writer and a reading group, and a watch. One real Prometheus looks at
 //! all of them, with the rules that `forebay deploy` makes, on a faster clock; one real Alertmanager tells a webhook. A
 //! cause is brought about, its alerts must come, it is ended, and they must be resolved. A station to which nothing happens
-//! must stay silent. The control is a rule on a metric that nobody exports: it must be found not to fire.
+//! must stay silent. Beside them stand a Prometheus and an Alertmanager that are broken, over the same stations: what those
+//! told is judged as the rest is, and must be refuted.
 
+mod broken;
 mod cause;
 mod heard;
 mod hour;
@@ -15,23 +17,23 @@ mod station;
 mod tower;
 mod traffic;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 pub use hour::AT_LEAST as HEALTHY_AT_LEAST;
 pub use tower::Programs;
 
-use crate::deploy::rules::{Rule, Severity, rules};
+use crate::deploy::rules::rules;
 use crate::profile::Profile;
 use crate::proof::claim::Claim;
 use crate::proof::target::Target;
 use crate::proof::{Scale, Subject};
 
-use cause::{CAUSES, Cause};
-use judge::Played;
+use cause::{CAUSES, Cause, FILL, SHRINKING, SHRINKS};
+use judge::{Calm, Played};
 use station::{Ground, Station};
-use tower::{Every, Tower};
+use tower::{Every, Sends, Tower};
 
 /// How much faster the rules' clock goes than for people: their durations, and the profile's hours, are divided by it.
 const PACE: f64 = 240.0;
@@ -44,9 +46,6 @@ const HEALTHY_LATE: Duration = Duration::from_secs(1);
 
 /// How long a full run watches a healthy buffer at the rules' own pace.
 const HEALTHY_FOR: Duration = Duration::from_secs(3_600);
-
-/// The rule of the control.
-const NOBODY: &str = "ForebayControlNobodyExports";
 
 /// How long a watch, a writer and a reader may take until Prometheus knows of them.
 const STEADY: Duration = Duration::from_secs(60);
@@ -79,6 +78,9 @@ impl Run<'_> {
             .iter()
             .filter(|cause| self.is_whole || self.on.scale == Scale::Full || cause.is_quick)
             .collect();
+        // The control of the forecast comes last, where there is one to judge.
+        let shrinking = causes.iter().any(|cause| cause.name == FILL).then_some(&SHRINKING);
+        let causes: Vec<&Cause> = causes.into_iter().chain(shrinking).collect();
         on.progress.begin("causes", causes.len() as u64 + 1);
         let (mut stations, mut left_out) = (Vec::new(), Vec::new());
         for (number, cause) in causes.iter().enumerate() {
@@ -94,12 +96,14 @@ impl Run<'_> {
             Station::new(&on, &Ground::default(), causes.len()).context("setting up the healthy station")?;
         healthy.end_reading();
         healthy.begin_reading(HEALTHY_LATE)?;
-        let mut rules = rules(&fast, PACE);
-        rules.push(never());
+        let rules = rules(&fast, PACE);
         let targets: Vec<String> =
             stations.iter().map(|(_, station)| station.instance()).chain([healthy.instance()]).collect();
-        let tower = Tower::start(&programs, &rules, &targets, Every::Second)?;
-        for target in &targets {
+        let tower = Tower::start(&programs, &rules, &targets, Every::Second, Sends::All)?;
+        let broken = Tower::start(&programs, &broken::rules(&rules), &targets, Every::Second, Sends::Firing)?;
+        for (tower, target) in
+            [&tower, &broken].into_iter().flat_map(|tower| targets.iter().map(move |target| (tower, target)))
+        {
             tower.wait_for(&format!("forebay_buffer_present{{instance=\"{target}\"}}"), STEADY)?;
         }
         tower.wait_for(
@@ -107,14 +111,26 @@ impl Run<'_> {
             STEADY,
         )?;
         on.progress.at(1);
-        let played = play::all(stations, &tower, on.progress)?;
-        let queries = play::queries(&tower)?;
-        let never = play::has_fired(&tower, &healthy, NOBODY);
-        let calm = tower.receiver.of(&healthy.instance());
-        let mut of_none = tower.receiver.of_none();
-        of_none.retain(|notice| notice.alert != NOBODY);
-        let played = Played { causes: played, left_out, queries, calm, of_none, never, rules };
-        drop((healthy, tower));
+        let written =
+            format!("sum(forebay_lane_appended_events_total{{instance=\"{}\"}})", healthy.instance());
+        let (started, before) = (Instant::now(), tower.value(&written)?);
+        let mut causes = play::all(stations, (&tower, &broken), on.progress)?;
+        let calm = |tower: &Tower| Calm {
+            seconds: started.elapsed().as_secs_f64(),
+            events: tower.value(&written).unwrap_or(before) - before,
+            notices: tower.receiver.of(&healthy.instance()),
+        };
+        let played = Played {
+            shrinking: causes.pop_if(|both| both.heard.cause.name == SHRINKS),
+            causes,
+            left_out,
+            queries: play::queries(&tower)?,
+            nobody: tower.series(broken::NOBODY)?,
+            calm: [calm(&tower), calm(&broken)],
+            of_none: tower.receiver.of_none(),
+            rules,
+        };
+        drop((healthy, tower, broken));
         let mut claims = judge::claims(&played);
         claims.push(self.hour(&programs)?);
         Ok(claims)
@@ -127,20 +143,6 @@ impl Run<'_> {
             Some(length) => hour::run(&self.on, programs, length),
             None => Ok(hour::untested("it takes an hour").without_control()),
         }
-    }
-}
-
-/// A rule as those of the predecessor: on a metric that nobody exports.
-fn never() -> Rule {
-    Rule {
-        name: NOBODY,
-        severity: Severity::Warning,
-        per: &[],
-        expr: "forebay_no_such_metric > 0".into(),
-        hold: Duration::ZERO,
-        summary: "control",
-        description: "control",
-        implies: &[],
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use super::cause::{Cause, FILL};
+use super::cause::{Cause, FILL, SHRINKS, shrink};
 use super::heard::{Heard, first, is_calm};
 use super::receive::Notice;
 use super::station::Station;
@@ -24,20 +24,33 @@ const QUERY: Duration = Duration::from_secs(15);
 /// What windows that Grafana would choose come to, over scrapes of a second.
 const GRAFANA_WINDOW: &str = "15s";
 
+/// When the room shrinks where it does, and how much of it is left then: after forecasts are judged, and long before the end.
+const SHRINK_AFTER: Duration = Duration::from_secs(63);
+const SHRUNK: f64 = 0.6;
+
+/// What came of a cause.
+pub(super) struct Both {
+    /// As it is deployed.
+    pub heard: Heard,
+    /// What the broken one heard of the same.
+    pub by_broken: Heard,
+}
+
 /// Plays them all.
 pub(super) fn all(
     stations: Vec<(&'static Cause, Station)>,
-    tower: &Tower,
+    (tower, broken): (&Tower, &Tower),
     progress: &dyn Progress,
-) -> anyhow::Result<Vec<Heard>> {
+) -> anyhow::Result<Vec<Both>> {
     let done = std::sync::atomic::AtomicU64::new(1);
-    let all: Vec<anyhow::Result<Heard>> = std::thread::scope(|scope| {
+    let all: Vec<anyhow::Result<Both>> = std::thread::scope(|scope| {
         let threads: Vec<_> = stations
             .into_iter()
             .map(|(cause, station)| {
                 let done = &done;
                 scope.spawn(move || {
-                    let heard = one(cause, station, tower).with_context(|| format!("cause: {}", cause.name));
+                    let heard = one(cause, station, (tower, broken))
+                        .with_context(|| format!("cause: {}", cause.name));
                     progress.at(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1);
                     heard
                 })
@@ -49,38 +62,50 @@ pub(super) fn all(
     all.into_iter().collect()
 }
 
-fn one(cause: &'static Cause, mut station: Station, tower: &Tower) -> anyhow::Result<Heard> {
+fn one(
+    cause: &'static Cause,
+    mut station: Station,
+    (tower, broken): (&Tower, &Tower),
+) -> anyhow::Result<Both> {
     let instance = station.instance();
-    let before = tower.receiver.of(&instance);
+    let before = [tower, broken].map(|tower| tower.receiver.of(&instance));
     let mut forecasts = Vec::new();
     let started = Instant::now();
     (cause.act)(&mut station).context("bringing it about")?;
-    let is_fill = cause.name == FILL;
+    let (is_fill, mut is_to_shrink) = ([FILL, SHRINKS].contains(&cause.name), cause.name == SHRINKS);
     let mut full_at = None;
+    let mut shrunk = Ok(());
     // What did not come in time stands in the outcome.
     wait(|| {
         if is_fill {
             forecast(&station, &mut forecasts, &mut full_at);
         }
+        if is_to_shrink && started.elapsed() >= SHRINK_AFTER {
+            is_to_shrink = false;
+            shrunk = shrink(&station, SHRUNK);
+        }
         let notices = tower.receiver.of(&instance);
         cause.alerts.iter().all(|alert| first(&notices, alert, started).is_some())
     })?;
+    shrunk.context("leaving less room")?;
     let undone = Instant::now();
     (cause.undo)(&mut station).context("ending it")?;
     wait(|| is_calm(&tower.receiver.of(&instance)))?;
-    let notices: Vec<Notice> = tower.receiver.of(&instance).split_off(before.len());
-    Ok(Heard {
-        cause,
-        started,
-        undone,
-        before,
-        notices,
-        forecasts: full_at.map_or_else(Vec::new, |full: Instant| {
-            let of = |(at, says): &(Instant, f64)| {
-                (at.duration_since(started), *says, full.saturating_duration_since(*at))
-            };
-            forecasts.iter().map(of).collect()
-        }),
+    let [of_deployed, of_broken] = [tower, broken].map(|tower| tower.receiver.of(&instance));
+    let forecasts = full_at.map_or_else(Vec::new, |full: Instant| {
+        let of = |(at, says): &(Instant, f64)| {
+            (at.duration_since(started), *says, full.saturating_duration_since(*at))
+        };
+        forecasts.iter().map(of).collect()
+    });
+    let [before, before_broken] = before;
+    let heard = |before: Vec<Notice>, mut all: Vec<Notice>, forecasts| {
+        let notices = all.split_off(before.len());
+        Heard { cause, started, undone, before, notices, forecasts }
+    };
+    Ok(Both {
+        heard: heard(before, of_deployed, forecasts),
+        by_broken: heard(before_broken, of_broken, Vec::new()),
     })
 }
 
@@ -136,10 +161,4 @@ pub(super) fn queries(tower: &Tower) -> anyhow::Result<Vec<(Query, usize)>> {
             Ok((query, series))
         })
         .collect()
-}
-
-/// Whether a rule has fired at a station.
-pub(super) fn has_fired(tower: &Tower, station: &Station, alert: &str) -> bool {
-    let all = tower.receiver.of(&station.instance()).into_iter().chain(tower.receiver.of_none());
-    all.into_iter().any(|notice| notice.alert == alert)
 }

@@ -53,6 +53,15 @@ pub(super) enum Every {
     AsDeployed,
 }
 
+/// What Alertmanager sends to the webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sends {
+    /// What fires, and what is resolved: as it is deployed.
+    All,
+    /// What fires, and nothing more.
+    Firing,
+}
+
 /// Both, and the webhook.
 pub(super) struct Tower {
     pub receiver: Receiver,
@@ -78,11 +87,12 @@ impl Tower {
         rules: &[Rule],
         targets: &[String],
         every: Every,
+        sends: Sends,
     ) -> anyhow::Result<Self> {
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER)).build().into();
         let receiver = Receiver::start()?;
         let alertmanager = Helper::reserve(&programs.alertmanager)?;
-        write(&alertmanager, "alertmanager.yml", &alertmanager_yml(&receiver.url()))?;
+        write(&alertmanager, "alertmanager.yml", &alertmanager_yml(&receiver.url(), sends))?;
         let arguments = [
             "--config.file=alertmanager.yml".to_owned(),
             format!("--web.listen-address=127.0.0.1:{}", alertmanager.port()),
@@ -149,11 +159,12 @@ fn write(helper: &Helper, name: &str, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }
 
-fn alertmanager_yml(webhook: &str) -> String {
+fn alertmanager_yml(webhook: &str, sends: Sends) -> String {
+    let resolved = sends == Sends::All;
     format!(
         "route:\n  receiver: webhook\n  group_by: ['...']\n  group_wait: 0s\n  group_interval: 1s\n  \
          repeat_interval: 4h\nreceivers:\n  - name: webhook\n    webhook_configs:\n      - url: {webhook}\n        \
-         send_resolved: true\n"
+         send_resolved: {resolved}\n"
     )
 }
 
