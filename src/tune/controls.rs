@@ -35,8 +35,9 @@ const APPEND: Measured = Measured::By(Work::Append(Cut::Load));
 
 /// Runs them.
 pub(super) fn run(bench: &Bench<'_>, sizes: &Sizes) -> anyhow::Result<Controls> {
-    let ((same, same_max), (little, little_min)) = (sizes.same, sizes.little);
-    bench.on.progress.begin("controls: today against itself", same + little + 2);
+    let (little, little_min) = sizes.little;
+    let least = sizes.same.first().map_or(0, |(count, _)| *count);
+    bench.on.progress.begin("controls: today against itself", least + little + 2);
     let (mut outcomes, mut found, mut done) = (Vec::new(), Vec::new(), 0);
     let mut step = || {
         done += 1;
@@ -48,16 +49,28 @@ pub(super) fn run(bench: &Bench<'_>, sizes: &Sizes) -> anyhow::Result<Controls> 
         step();
     }
     let works = [APPEND, Measured::By(Work::Drain), APPEND, Measured::By(Work::Operations)];
-    for work in works.into_iter().cycle().take(same as usize) {
-        let (today, other) = arms(bench, &Over::default(), &Over::default(), bench.client.clone())?;
-        outcomes.push(measure(bench, work, today, other)?);
-        step();
+    let (mut works, mut same_max) = (works.into_iter().cycle(), 0);
+    for (count, most) in sizes.same {
+        for work in works.by_ref().take(count.saturating_sub(outcomes.len() as u64) as usize) {
+            let (today, other) = arms(bench, &Over::default(), &Over::default(), bench.client.clone())?;
+            outcomes.push(measure(bench, work, today, other)?);
+            step();
+        }
+        same_max = *most;
+        if different(&outcomes) <= same_max {
+            break;
+        }
     }
     let slower = held_back(bench, &bench.plan, HELD_BACK)?;
     step();
     let faster = held_back(bench, &bench.plan, -HELD_BACK)?;
     step();
     Ok(Controls { same: outcomes, same_max, little: found, little_min, slower, faster })
+}
+
+/// In how many a difference was called.
+pub(super) fn different(outcomes: &[Outcome]) -> u64 {
+    outcomes.iter().filter(|outcome| outcome.is_different()).count() as u64
 }
 
 /// A candidate that differs in nothing but that it is held back by a part of its time, or today by as much below 0.

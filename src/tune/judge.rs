@@ -2,7 +2,7 @@
 
 use super::Bench;
 use super::catalogue::Kind;
-use super::controls::{Controls, HELD_BACK, LITTLE, LITTLE_ROUNDS};
+use super::controls::{Controls, HELD_BACK, LITTLE, LITTLE_ROUNDS, different};
 use super::experiment::{Effect, Outcome, Turn};
 use super::guard::Guarded;
 use super::interval::CONFIDENCE;
@@ -101,7 +101,7 @@ fn little(found: &[bool], least: u64) -> Judged {
 
 /// How often today's settings differ from themselves.
 fn same(outcomes: &[Outcome], most: u64) -> Judged {
-    let called = outcomes.iter().filter(|outcome| outcome.is_different()).count();
+    let called = different(outcomes);
     let unknown = outcomes.iter().filter(|outcome| outcome.is_unknown()).count();
     let why = format!(
         "{} of today's settings against themselves; a difference was called in {called}",
@@ -110,12 +110,23 @@ fn same(outcomes: &[Outcome], most: u64) -> Judged {
     let claim = Judged::of(
         SAME,
         TUNING,
-        "where nothing differs, no difference is called: differences called",
+        match (most, outcomes.len()) {
+            (0, count) => format!(
+                "in {count} experiments in which nothing differs, no difference is called: differences called"
+            ),
+            (most, count) => format!(
+                "in {count} experiments in which nothing differs, a difference is called in at most {most}: differences called"
+            ),
+        },
         (Bound::AtMost, most as f64, Unit::Count),
         called as f64,
         why,
     );
-    if unknown > 0 { claim.untested(format!("{unknown} of them had a leg without a figure")) } else { claim }
+    match (outcomes.len(), unknown) {
+        (0, _) => claim.untested("no experiment was made"),
+        (_, 0) => claim,
+        (_, unknown) => claim.untested(format!("{unknown} of them had a leg without a figure")),
+    }
 }
 
 /// A candidate, as far as harm goes.
@@ -164,7 +175,10 @@ fn harm(tested: &[Tested<'_>]) -> Judged {
     let claim = Judged::of(
         HARM,
         TUNING,
-        "settings known to harm a buffer are not proposed, and guards see the loss: those where that is not so",
+        format!(
+            "{} known to harm a buffer are not proposed, and guards see the loss: those where that is not so",
+            counted(tried.len() as u64, "setting", "settings")
+        ),
         (Bound::Exactly, 0.0, Unit::Count),
         bad.len() as f64,
         why,
@@ -182,7 +196,8 @@ fn together(outcomes: Option<&[Tried]>) -> Judged {
     };
     let effects = || outcomes.iter().flat_map(|(_, outcome)| &outcome.effects);
     let worse = effects().filter(|effect| matches!(effect.turn, Turn::Worse | Turn::Unknown)).count();
-    Judged::of(TOGETHER, TUNING, statement, judged_by, worse as f64, told(outcomes))
+    let claim = Judged::of(TOGETHER, TUNING, statement, judged_by, worse as f64, told(outcomes));
+    if effects().next().is_none() { claim.untested("nothing was measured") } else { claim }
 }
 
 /// Every effect in every work, in a sentence.

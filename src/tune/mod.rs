@@ -61,8 +61,9 @@ struct Sizes {
     stretch: Duration,
     /// After how many rounds of four legs the answer is looked at.
     looks: &'static [usize],
-    /// Times that today's settings are held against themselves, and how often a difference may be called.
-    same: (u64, u64),
+    /// Times that today's settings are held against themselves, and how often a difference may be called; where that happens
+    /// more often, the same of more times.
+    same: &'static [(u64, u64)],
     /// Times that a side is held back by a little, and how often that must be found.
     little: (u64, u64),
 }
@@ -74,13 +75,13 @@ impl Sizes {
                 events: 16_000,
                 stretch: Duration::from_millis(120),
                 looks: &[8, 14],
-                same: (4, 1),
+                same: &[(4, 0), (20, 1)],
                 little: (0, 0),
             },
             Scale::Full => Self {
                 stretch: Duration::from_millis(250),
                 looks: &[12, 24, 40, 80],
-                same: (40, 2),
+                same: &[(40, 2)],
                 little: (10, 9),
                 ..Self::of(Scale::Quick)
             },

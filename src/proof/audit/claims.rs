@@ -20,18 +20,21 @@ fn settings_claim(audit: &Audit, control: Control) -> Claim {
         .map(|setting| format!("{} is {}", setting.name, shown(setting.found.as_deref())))
         .collect();
     let why = match (differing.is_empty(), unread) {
+        (true, 0) if all == 0 => "the profile names no setting".into(),
         (true, 0) => format!("each of the {all} settings that the profile names means the same here"),
         (true, unread) => format!("{unread} of {all} settings cannot be read"),
         (false, _) => differing.join(", "),
     };
     let statement = "No setting differs from what the profile asks";
-    none(("audit.settings", statement), (differing.len(), unread), why, control)
+    none(("audit.settings", statement), (differing.len(), all, unread), why, control)
 }
 
 fn rules_claim(audit: &Audit, control: Control) -> Claim {
     let dangers: Vec<&str> = audit.broken(Severity::Danger).map(|finding| finding.id.as_str()).collect();
     let grave = audit.rules.iter().filter(|finding| finding.severity == Severity::Danger);
-    let unread = grave.filter(|finding| finding.outcome == Outcome::NotShown).count();
+    let about = grave.filter(|finding| finding.outcome != Outcome::DoesNotApply);
+    let all = about.clone().count();
+    let unread = about.filter(|finding| finding.outcome == Outcome::NotShown).count();
     let others = |severity| audit.broken(severity).count();
     let beside = format!(
         "{} and {} beside",
@@ -39,25 +42,25 @@ fn rules_claim(audit: &Audit, control: Control) -> Claim {
         count(others(Severity::Note), "note")
     );
     let why = match (dangers.is_empty(), unread) {
-        (true, 0) => format!("none is broken; {beside}"),
+        (true, 0) => format!("none of the {all} that are about this server is broken; {beside}"),
         (true, unread) => format!("{unread} of them cannot be read; {beside}"),
         (false, _) => format!("{}; {beside}", dangers.join(", ")),
     };
     let statement = "No rule is broken that loses events or stops the buffer";
-    none(("audit.rules", statement), (dangers.len(), unread), why, control)
+    none(("audit.rules", statement), (dangers.len(), all, unread), why, control)
 }
 
-/// A claim that there is none of something. What could not be read may be one: then it is not shown, unless one was
-/// found.
+/// A claim that there is none of something among so many. What could not be read may be one: then it is untested, unless one
+/// was found.
 fn none(
     (id, statement): (&str, &str),
-    (found, unread): (usize, usize),
+    (found, all, unread): (usize, usize, usize),
     why: String,
     control: Control,
 ) -> Claim {
     let asked = (Bound::AtMost, 0.0, Unit::Count);
     let mut claim = Judged::of(id, STEP, statement, asked, found as f64, &*why);
-    if claim.holds() && unread > 0 {
+    if claim.holds() && (unread > 0 || all == 0) {
         claim = claim.untested(why).test_with("forebay audit, by a user who may read CONFIG and INFO");
     }
     claim.with(control)

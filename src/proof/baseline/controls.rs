@@ -15,7 +15,7 @@ use crate::load::payload::Payloads;
 use crate::load::work::{Kind, Work};
 use crate::profile::Load;
 use crate::proof::claim::{Claim, Control, Judged, Judgement};
-use crate::proof::harm::{Ticks, busy, busy_rate, crossable, keep_busy, next_second, overwrite};
+use crate::proof::harm::{Ticks, busy, busy_rate, crossable, next_second, overwrite, while_busy};
 use crate::proof::target::Target;
 use crate::server::Server;
 
@@ -124,23 +124,15 @@ fn kept_busy(bench: &Bench<'_>, load: &Load) -> anyhow::Result<Vec<Judged>> {
     let mut load = load.clone();
     // So that it is too high for such a server, whatever the profile says.
     load.rate = load.rate.max(busy_rate(CONNECTIONS) * 2.0);
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let busy = scope.spawn(|| keep_busy(bench.address, &is_over));
-        let measured = (|| {
-            let paced = bench.run(&Work::mix(), CONNECTIONS, Some(load.rate), SHORT)?;
-            let cells = cells(bench, SHORT / 2, &[Kind::Set], &[1])?;
-            let probes = saturation::find(bench, &load, SHORT / 2)?;
-            anyhow::Ok(vec![
-                judge::rate(&cells, &load),
-                judge::latency("baseline.p50", 50.0, load.p50_max.as_secs_f64() * 1e3, &paced, &load),
-                judge::saturation(&probes, &load),
-            ])
-        })();
-        is_over.store(true, Relaxed);
-        // As above.
-        busy.join().expect("a thread that runs scripts")?;
-        measured
+    while_busy(bench.address, || {
+        let paced = bench.run(&Work::mix(), CONNECTIONS, Some(load.rate), SHORT)?;
+        let cells = cells(bench, SHORT / 2, &[Kind::Set], &[1])?;
+        let probes = saturation::find(bench, &load, SHORT / 2)?;
+        Ok(vec![
+            judge::rate(&cells, &load),
+            judge::latency("baseline.p50", 50.0, load.p50_max.as_secs_f64() * 1e3, &paced, &load),
+            judge::saturation(&probes, &load),
+        ])
     })
 }
 

@@ -33,6 +33,13 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Of nothing but these commands.
+    #[cfg(test)]
+    pub fn of(commands: BTreeMap<Kind, Calls>) -> Self {
+        let at = Instant::now();
+        Self { commands, cpu_seconds: 0.0, forks: 0, delayed_fsyncs: 0, slow: 0, at, seconds: 1.0 }
+    }
+
     /// As they are now.
     pub fn read(address: &Address) -> anyhow::Result<Self> {
         let mut connection = address.dial()?;

@@ -1,5 +1,7 @@
 //! From what was measured to claims. The controls are judged by the same functions.
 
+use std::collections::BTreeSet;
+
 use super::cells::{CONNECTIONS as CONNECTIONS_TRIED, Cell};
 use super::{CONNECTIONS, Measured};
 use crate::load::outcome::Outcome;
@@ -38,22 +40,25 @@ pub fn claims(measured: &Measured, profile: &Profile) -> Vec<Judged> {
 
 /// The slowest cell.
 pub fn rate(cells: &[Cell], load: &Load) -> Judged {
+    let kinds: BTreeSet<&str> = cells.iter().map(|cell| cell.kind.name()).collect();
     let slowest = cells.iter().min_by(|a, b| a.outcome.rate().total_cmp(&b.outcome.rate()));
     let why = slowest.map_or("nothing was tried".into(), |cell| {
         let connections = cell.connections.map_or("its own connections".into(), connections);
         format!("the slowest was {} on {connections}", cell.kind.name())
     });
-    Judged::of(
+    let claim = Judged::of(
         "baseline.rate",
         STEP,
         format!(
-            "each operation, on 1 to 1,000 connections one request at a time, reaches {} requests/s",
+            "each of {} operations, on 1 to 1,000 connections one request at a time, reaches {} requests/s",
+            kinds.len(),
             thousands(load.rate, 0)
         ),
         (Bound::AtLeast, load.rate, Unit::RequestsPerSecond),
         slowest.map_or(0.0, |cell| cell.outcome.rate()),
         why,
-    )
+    );
+    if cells.is_empty() { claim.untested("nothing was tried") } else { claim }
 }
 
 fn connections(count: usize) -> String {
@@ -130,7 +135,7 @@ pub fn saturation(probes: &[Probe], load: &Load) -> Judged {
             Series { name: "the profile's line for p99".into(), dashed: true, points: ends },
         ],
     });
-    claim
+    if probes.is_empty() { claim.untested("no rate was tried") } else { claim }
 }
 
 /// Of every answer.
@@ -163,10 +168,11 @@ fn counted(measured: &Measured) -> Judged {
         return claim;
     }
     let seen = claim.measured().unwrap_or(0.0);
-    claim.untested(format!(
+    let why = format!(
         "others may send the same commands to this server; its counters differ by {}",
         thousands(seen, 0)
-    ))
+    );
+    claim.untested(why).test_with("forebay baseline, without --url: on a server of its own")
 }
 
 /// Requests sent by kind.
@@ -197,14 +203,15 @@ pub fn difference(counters: &super::Counters, sent: &[(Kind, u64)]) -> Judged {
     let worst: Vec<String> = worst.take(3).collect();
     let all: u64 = sent.iter().map(|(_, count)| count).sum();
     let said = if worst.is_empty() { "command by command the same".into() } else { worst.join("; ") };
-    Judged::of(
+    let claim = Judged::of(
         "baseline.counted",
         STEP,
         "the server counted as many calls of each command as were sent",
         (Bound::Exactly, 0.0, Unit::Count),
         off as f64,
         format!("{} requests; {said}", thousands(all as f64, 0)),
-    )
+    );
+    if all == 0 { claim.untested("nothing was sent") } else { claim }
 }
 
 /// A figure of every cell: a row an operation, a column so many connections.
@@ -330,3 +337,6 @@ fn counters(measured: &Measured) -> Evidence {
         rows,
     }
 }
+
+#[cfg(test)]
+mod tests;

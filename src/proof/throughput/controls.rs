@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, bounded, unbounded};
 
 use super::log::Log;
 use super::together::{CONNECTIONS, Held, Plan, hold};
@@ -102,7 +102,7 @@ fn held_below(run: &Run<'_>, profile: &Profile) -> anyhow::Result<Vec<Judged>> {
     harmed(run, profile, |_, address, _, ticks, is_over| {
         // From the first second on: before it the connections come about.
         next_second(ticks, is_over);
-        keep_busy(address, is_over)
+        keep_busy(address, is_over, &bounded(1).0)
     })
 }
 

@@ -5,7 +5,7 @@ use crate::load::latency::Latency;
 use crate::load::outcome::Outcome;
 use crate::profile::Profile;
 use crate::proof::claim::{Axes, Bound, Evidence, Judged, Series, Unit};
-use crate::report::units::{span, thousands};
+use crate::report::units::{counted, span, thousands};
 
 /// The step of the brief that throughput answers.
 const STEP: u8 = 8;
@@ -16,6 +16,10 @@ const RATE_PERCENT_MIN: f64 = 99.9;
 /// How far the rate may stray from second to second, and how much of it may be gone by the end, in percent.
 const DEVIATION_PERCENT_MAX: f64 = 5.0;
 const FADING_PERCENT_MAX: f64 = 1.0;
+
+/// Of fewer whole seconds there is nothing to compare.
+const SECONDS_MIN: usize = 2;
+const TOO_SHORT: &str = "it ran for less than two whole seconds";
 
 /// How long after the end acknowledgements still count for the rate: blocks wait for their linger. Answers to operations
 /// count as long as the profile's line for p95 allows.
@@ -57,8 +61,7 @@ fn rate(held: &Held, profile: &Profile) -> Judged {
         // Whole seconds, and what was under way at the end if it came soon.
         let within: u64 = outcome.whole_seconds().map(|second| second.right).sum();
         let in_time = if outcome.seconds <= outcome.asked_seconds + settle { outcome.right } else { within };
-        // What was never due was never held.
-        if outcome.due == 0 { 0.0 } else { in_time as f64 * 100.0 / outcome.due as f64 }
+        in_time as f64 * 100.0 / outcome.due.max(1) as f64
     };
     let (operations, events) = (of(&held.operations, load.p95_max.as_secs_f64()), of(&held.events, SETTLE));
     let said = |outcome: &Outcome, what: &str| {
@@ -73,16 +76,19 @@ fn rate(held: &Held, profile: &Profile) -> Judged {
         &format!("throughput.rate.{}", held.pattern.name()),
         STEP,
         format!(
-            "{rate} operations/s and as many events/s are held for {} ({})",
+            "{} operations/s and as many events/s are held for {} ({}): {RATE_PERCENT_MIN} of 100 are answered rightly in time",
+            thousands(load.rate, 0),
             span(load.duration.as_secs_f64()),
             held.pattern,
-            rate = thousands(load.rate, 0),
         ),
         (Bound::AtLeast, RATE_PERCENT_MIN, Unit::Percent),
         operations.min(events),
         why,
     );
     claim.evidence.extend([over_time(held), percentiles(held)]);
+    if held.operations.due == 0 || held.events.due == 0 {
+        return claim.untested("no operation, or no event, was due");
+    }
     for_the_time(claim, held.seconds(), profile)
 }
 
@@ -93,11 +99,17 @@ fn latency(id: &str, percent: f64, most: f64, held: &[Held], profile: &Profile) 
     let mut claim = Judged::of(
         id,
         STEP,
-        format!("under that load {percent} of 100 operations take at most {most} ms, from when they are due"),
+        format!(
+            "under that load ({}) {percent} of 100 operations take at most {most} ms, from when they are due",
+            counted(held.len() as u64, "pattern", "patterns")
+        ),
         (Bound::AtMost, most, Unit::Milliseconds),
         worst,
         format!("the most was under {where_worst}"),
     );
+    if held.iter().any(|one| one.operations.response().count() == 0) {
+        return claim.untested("no operation was due");
+    }
     if percent > 90.0 {
         claim.evidence.push(table(held));
     }
@@ -132,6 +144,9 @@ fn stable(held: &Held, profile: &Profile) -> Judged {
             slope(&rates) * count * 100.0 / mean
         ),
     );
+    if rates.len() < SECONDS_MIN {
+        return claim.untested(TOO_SHORT);
+    }
     for_the_time(claim, held.seconds(), profile)
 }
 
@@ -163,7 +178,9 @@ fn fading(held: &Held, profile: &Profile) -> Judged {
     let claim = Judged::of(
         "throughput.fading",
         STEP,
-        "the last tenth of the time has the rate of the first",
+        format!(
+            "in the last tenth of the time the rate is at most {FADING_PERCENT_MAX} % below that of the first"
+        ),
         (Bound::AtMost, FADING_PERCENT_MAX, Unit::Percent),
         (first - last) * 100.0 / first,
         format!(
@@ -174,6 +191,9 @@ fn fading(held: &Held, profile: &Profile) -> Judged {
             p99(&series[end.saturating_sub(tenth)..end])
         ),
     );
+    if rates.len() < SECONDS_MIN {
+        return claim.untested(TOO_SHORT);
+    }
     for_the_time(claim, held.seconds(), profile)
 }
 
@@ -202,6 +222,9 @@ fn left_over(held: &[Held]) -> Judged {
     );
     if held.iter().any(|one| one.operations.interrupted || one.events.interrupted) {
         return claim.untested("the run was interrupted before its end");
+    }
+    if claim.holds() && held.iter().any(|one| one.operations.due == 0 || one.findings.acknowledged == 0) {
+        return claim.untested("no operation was due, or no event was acknowledged");
     }
     claim
 }
@@ -327,3 +350,6 @@ fn table(held: &[Held]) -> Evidence {
         rows,
     }
 }
+
+#[cfg(test)]
+mod tests;
