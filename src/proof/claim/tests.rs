@@ -1,3 +1,5 @@
+//! What is claimed of claims: which verdict stands on which figure and control.
+
 use super::*;
 
 /// A claim of three events, of which so many were found.

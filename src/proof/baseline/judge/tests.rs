@@ -1,3 +1,5 @@
+//! What is claimed of the baseline's judges: each figure decides where it should, and nothing tried is nothing shown.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -109,7 +111,7 @@ fn a_wrong_or_missing_answer_refutes_and_is_shown() {
     wrong.examples = vec!["GET gave x".into(); 7];
     let claim = answers(&[&right, &wrong]);
     assert_eq!((claim.judgement(), claim.measured()), (Judgement::Refuted, Some(2.0)));
-    assert_eq!(claim.why, format!("18 right answers; {}", vec!["GET gave x"; 5].join("; ")));
+    assert_eq!(claim.why, format!("18 right answers; {}", ["GET gave x"; 5].join("; ")));
     let mut failed = Outcome { due: 3, sent: 3, ..Outcome::default() };
     failed.errors.insert("OOM".into(), 3);
     let claim = answers(&[&failed]);

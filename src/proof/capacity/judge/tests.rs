@@ -1,3 +1,5 @@
+//! What is claimed of the capacity's judges: each figure decides where it should, and nothing tried is nothing shown.
+
 use super::super::fill::Filled;
 use super::super::sample::Weight;
 use super::*;

@@ -1,3 +1,5 @@
+//! What is claimed of the pressure's judges: each figure decides where it should, and nothing tried is nothing shown.
+
 use std::time::Instant;
 
 use super::super::seen::REFUSED;

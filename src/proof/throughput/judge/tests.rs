@@ -1,3 +1,5 @@
+//! What is claimed of the throughput's judges: each figure decides where it should, and nothing tried is nothing shown.
+
 use std::time::Duration;
 
 use super::*;
