@@ -15,6 +15,7 @@ mod buffer_claims;
 mod buffer_damage;
 mod buffer_fates;
 mod buffer_faults;
+mod buffer_fsync;
 mod buffer_hear;
 mod buffer_limit;
 mod buffer_losses;

@@ -207,9 +207,14 @@ impl Source {
         self.granted.load(Relaxed)
     }
 
+    /// Whether the writer has ended with an error.
+    pub fn is_over(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     pub fn until_acknowledged(&self, events: u64) {
         until(&format!("{events} events are acknowledged"), || {
-            assert!(!self.thread.is_finished(), "the writer has ended");
+            assert!(!self.is_over(), "the writer has ended");
             self.monitor.counts().acknowledged >= events
         });
     }

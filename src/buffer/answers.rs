@@ -6,6 +6,7 @@ use std::time::Instant;
 use redis::Value;
 
 use super::connect::limit_answers;
+use super::fsync::Fsync;
 use super::lane::{Appender, BACKOFF_MIN, Expected};
 use super::overflow::Fate;
 use super::pack::Parcel;
@@ -18,15 +19,21 @@ impl Appender {
         let expected = self.expected.pop_front();
         let answer = self.open_connection()?.recv_response()?;
         if let Value::ServerError(error) = answer {
-            return Err(redis::RedisError::from(error).into());
+            let error = redis::RedisError::from(error);
+            // As WAITAOF says it of an AOF that was turned off, whose clients it lets go.
+            let is_off = matches!(expected, Some(Expected::Fsync))
+                && error.to_string().contains("appendonly is disabled");
+            let why = "appendonly was turned off meanwhile; CONFIG SET appendonly yes, and in redis.conf";
+            return Err(if is_off { Setback::NoFsync(why.into()) } else { error.into() });
         }
         match expected {
-            Some(Expected::Append) => self.appended(&answer),
+            Some(Expected::Append) => self.appended(&answer).and_then(|()| self.check_settings()),
             Some(Expected::Fsync) => {
                 let (local, _): (u64, u64) =
                     redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;
                 if local == 0 {
-                    return Err(Setback::refused("no fsync in time (WAITAOF)"));
+                    // On a new connection, which is asked whether there will be one.
+                    return Err(Setback::away("no fsync in time (WAITAOF)"));
                 }
                 self.acknowledge(self.stored);
                 self.stored = 0;
@@ -48,7 +55,7 @@ impl Appender {
                 if what == "repeat" {
                     self.counts().repeats.fetch_add(1, Relaxed);
                 }
-                if self.wait_aof {
+                if self.fsync.is_asked() {
                     self.stored += 1;
                 } else {
                     self.acknowledge(1);
@@ -59,6 +66,18 @@ impl Appender {
             _ if what == "behind" || last < self.acked => Err(Setback::LostByServer),
             _ => Err(Setback::Gap),
         }
+    }
+
+    /// Acknowledges what is answered, once all of it is, where the reply says that it is on the disk: if it still does.
+    fn check_settings(&mut self) -> Result<(), Setback> {
+        let (Fsync::ByReply(settings), true) = (&mut self.fsync, self.expected.is_empty()) else {
+            return Ok(());
+        };
+        let connection = self.connection.as_mut().ok_or_else(|| Setback::away("no connection"))?;
+        settings.still(connection)?;
+        let stored = std::mem::take(&mut self.stored);
+        self.acknowledge(stored);
+        Ok(())
     }
 
     /// Counts the window's first blocks as acknowledged and lets go of them.

@@ -16,7 +16,7 @@ use redis::Script;
 use super::connect::Address;
 use super::counts::{LaneCounts, Shared};
 use super::error::Error;
-use super::fsync;
+use super::fsync::Fsync;
 use super::keys::Name;
 use super::open::{Claim, Kept, Taken, take};
 use super::overflow::{STALL, STALL_FSYNC};
@@ -78,8 +78,8 @@ pub(super) struct Appender {
     pub(super) connection: Option<Connection>,
     /// What the lane was when it was taken: our epoch, its last block and its events; none where it is not ours yet.
     pub(super) claim: Option<Claim>,
-    /// Whether a WAITAOF must follow the appends on this connection before they count.
-    pub(super) wait_aof: bool,
+    /// What must follow the appends on this connection before they count.
+    pub(super) fsync: Fsync,
     pub(super) append: Script,
     /// Not acknowledged, oldest first; the front has number `acked + 1`.
     pub(super) window: VecDeque<Parcel>,
@@ -114,7 +114,7 @@ impl Appender {
         shared: Arc<Shared>,
     ) -> Self {
         let claim = taken.as_ref().map(|taken| taken.claim);
-        let wait_aof = taken.as_ref().is_some_and(|taken| taken.wait_aof);
+        let fsync = taken.as_ref().map_or(Fsync::Unasked, |taken| taken.fsync.clone());
         Self {
             acked: claim.map_or(0, |claim| claim.last),
             acked_events: claim.map_or(0, |claim| claim.events),
@@ -123,7 +123,7 @@ impl Appender {
             shared,
             connection: taken.map(|taken| taken.connection),
             claim,
-            wait_aof,
+            fsync,
             append: Script::new(scripts::APPEND),
             window: VecDeque::new(),
             sent: 0,
@@ -202,8 +202,8 @@ impl Appender {
     /// Sends what was not sent, and connects first where there is no connection.
     fn send(&mut self) -> Result<(), Setback> {
         let upto = if self.probing { 1 } else { self.window.len() };
-        // A connection that waits for an fsync takes nothing: what comes meanwhile goes together, with one wait for all.
-        let waits = self.wait_aof && self.expected.iter().any(|due| matches!(due, Expected::Fsync));
+        // While an fsync is waited for nothing is sent: what comes meanwhile goes together, with one wait for all.
+        let waits = self.fsync.is_asked() && !self.expected.is_empty();
         if self.sent >= upto || waits {
             return Ok(());
         }
@@ -221,7 +221,7 @@ impl Appender {
             wire.extend_from_slice(&self.command(self.acked + 1 + index as u64, parcel));
             self.expected.push_back(Expected::Append);
         }
-        if self.wait_aof {
+        if self.fsync == Fsync::ByWaitAof {
             wire.extend_from_slice(
                 &redis::cmd("WAITAOF").arg(1).arg(0).arg(FSYNC_WAIT_MS).get_packed_command(),
             );
@@ -234,7 +234,7 @@ impl Appender {
 
     /// From when on the answer that is owed is late.
     pub(super) fn late_at(&self) -> Instant {
-        self.owed_since + if self.wait_aof { STALL_FSYNC } else { STALL }
+        self.owed_since + if self.fsync == Fsync::ByWaitAof { STALL_FSYNC } else { STALL }
     }
 
     fn command(&self, number: u64, parcel: &Parcel) -> Vec<u8> {
@@ -252,7 +252,7 @@ impl Appender {
             .arg(block.time_max)
             .arg("")
             .arg(&block.frame)
-            .arg(u8::from(self.wait_aof));
+            .arg(u8::from(self.fsync.is_asked()));
         if let Some((field, place)) = &parcel.mark {
             command.arg(&**field).arg(place);
         }
@@ -273,7 +273,7 @@ impl Appender {
             let (mut connection, facts) =
                 self.lease.address.connect_within(self.patience_left()).map_err(away)?;
             let (ack, address) = (self.lease.ack, &self.lease.address);
-            self.wait_aof = match fsync::is_waited_for(ack, address, &mut connection, &facts) {
+            self.fsync = match Fsync::of(ack, address, &mut connection, &facts) {
                 Err(Error::NoFsync(why)) => return Err(Setback::NoFsync(why)),
                 Err(Error::NotNow { why, .. }) => return Err(Setback::refused(why)),
                 determined => determined.map_err(away)?,

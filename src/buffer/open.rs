@@ -13,7 +13,7 @@ use redis::{RedisError, Script};
 
 use super::connect::Address;
 use super::error::Error;
-use super::fsync;
+use super::fsync::Fsync;
 use super::keys::Name;
 use super::lane::{Appender, Lease, WayOut};
 use super::overflow::Overflow;
@@ -43,8 +43,8 @@ pub(super) struct Claim {
 /// A lane that is ours.
 pub(super) struct Taken {
     pub connection: Connection,
-    /// Whether a WAITAOF must follow the appends on this connection.
-    pub wait_aof: bool,
+    /// What must follow the appends on this connection before they count.
+    pub fsync: Fsync,
     pub claim: Claim,
 }
 
@@ -201,9 +201,9 @@ pub(super) fn take_all(address: &Address, name: &Name, options: &Options) -> Res
     let mut lanes = Vec::new();
     for lane in Lane::ALL {
         let (mut connection, facts) = address.connect_within(options.patience)?;
-        let wait_aof = fsync::is_waited_for(options.ack, address, &mut connection, &facts)?;
+        let fsync = Fsync::of(options.ack, address, &mut connection, &facts)?;
         let claim = claim(&mut connection, address, name, lane, false)?;
-        lanes.push(Taken { connection, wait_aof, claim });
+        lanes.push(Taken { connection, fsync, claim });
     }
     for (lane, taken) in Lane::ALL.into_iter().zip(&mut lanes) {
         taken.claim = claim(&mut taken.connection, address, name, lane, true)?;

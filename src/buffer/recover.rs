@@ -91,7 +91,7 @@ impl Appender {
             }
             Setback::Trouble(Trouble::Refused(why) | Trouble::Denied(why)) => {
                 // It may be the fsync that was refused, of blocks that are stored.
-                if self.wait_aof {
+                if self.fsync.is_asked() {
                     self.doubt();
                 }
                 self.drain();
