@@ -9,6 +9,7 @@ use std::process::Command;
 use forebay::deploy::files::{self, Plan, RUNBOOKS};
 use forebay::deploy::{dashboards, rules};
 use forebay::profile::{self, Profile};
+use forebay::proof::audit::{from_file, judge};
 use forebay::server::ServerBinary;
 
 use super::cli_support::{holds, run, said};
@@ -114,7 +115,8 @@ fn a_profile_of_ones_own_goes_with_the_files_and_gives_the_thresholds() {
     std::fs::write(&mine, &text).unwrap();
     let out = folder.path().join("out");
     let runbooks = "https://wiki.example/it's";
-    let args = ["--out", out.to_str().unwrap(), "--profile", mine.to_str().unwrap(), "--runbooks", runbooks];
+    let args =
+        ["--out", out.to_str().unwrap(), "--profile", mine.to_str().unwrap(), "--runbook-url", runbooks];
     assert_eq!(run(&[&["deploy"], &args[..]].concat()).code, 0);
     assert_eq!(std::fs::read_to_string(out.join("profile.toml")).unwrap(), text);
     let compose = std::fs::read_to_string(out.join("compose.yaml")).unwrap();
@@ -336,4 +338,41 @@ fn containers_listen_on_loopback_keep_secrets_in_files_and_have_their_versions()
     for secret in ["redis_auth.conf", "slack_url", "grafana_admin_password"] {
         holds(&compose, &[&format!("file: ./secrets/{secret}")]);
     }
+}
+
+/// What `bind` is in the container, where it is not as in redis.conf.
+fn bind_of(compose: &str) -> String {
+    let command =
+        compose.lines().find(|line| line.trim_start().starts_with("command: [redis-server")).unwrap();
+    let words = command.split_once("--bind, ").unwrap().1.trim_end_matches(']');
+    words.replace(", ", " ")
+}
+
+#[test]
+fn the_deployment_passes_its_own_audit_and_no_remedy_cuts_its_clients_off() {
+    let made = made();
+    let text = |path: &str| &made.iter().find(|file| file.path == path).unwrap().text;
+    let bind = bind_of(text("compose.yaml"));
+    assert!(bind.split(' ').any(|address| address == "redis"), "other containers reach it: {bind}");
+    let folder = tempfile::tempdir().unwrap();
+    let (path, secret) = (folder.path().join("redis.conf"), folder.path().join("auth"));
+    std::fs::write(&secret, format!("requirepass {}\n", "4f".repeat(32))).unwrap();
+    let conf = text("redis.conf").replace("/run/secrets/redis_auth", secret.to_str().unwrap());
+    let audited = |bind: &str| {
+        std::fs::write(&path, format!("{conf}bind {bind}\n")).unwrap();
+        judge::audit(&from_file::look(&path, &default()).unwrap(), "the deployment", true)
+    };
+    let wrong = |bind: &str| -> Vec<String> {
+        let audit = audited(bind);
+        let settings = audit.differing().map(|setting| setting.name.clone());
+        let rules = audit.rules.iter().filter(|rule| rule.is_broken() && rule.severity.word() != "note");
+        settings.chain(rules.map(|rule| rule.id.clone())).collect()
+    };
+    // What goes between containers of one machine is not encrypted, and the audit says so.
+    assert_eq!(wrong(&bind), ["network.tls"]);
+    assert_eq!(
+        wrong("0.0.0.0"),
+        ["bind", "network.bind", "network.tls"],
+        "the audit sees what would be wrong"
+    );
 }

@@ -24,7 +24,10 @@ const WHY: [(&str, &str); 13] = [
     ("tcp-keepalive", "Seconds after which a dead peer is noticed."),
     ("tcp-backlog", "Connections that may wait to be taken up. net.core.somaxconn must allow it."),
     ("protected-mode", "Without a password it hears this machine alone."),
-    ("bind", "Where it listens. compose.yaml overrides it inside its container."),
+    (
+        "bind",
+        "Where it listens. In its container compose.yaml adds the address that the other containers know it by.",
+    ),
 ];
 
 /// A secret, which belongs into the file that is included.

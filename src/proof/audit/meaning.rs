@@ -35,7 +35,18 @@ pub fn keeps(name: &str, required: &str, found: &str) -> bool {
     let is_stricter = name == "appendfsync"
         && unquoted(found).eq_ignore_ascii_case("always")
         && unquoted(required).eq_ignore_ascii_case("everysec");
-    is_stricter || same(name, required, found)
+    // By which address clients come, only who runs the server knows: asked is that it does not listen everywhere.
+    let is_elsewhere = name == "bind" && !unquoted(found).is_empty() && !listens_everywhere(found);
+    is_stricter || is_elsewhere || same(name, required, found)
+}
+
+fn listens_everywhere(bind: &str) -> bool {
+    words(unquoted(bind)).iter().any(|address| is_any(address))
+}
+
+/// Whether an address of `bind` is every one there is.
+pub(super) fn is_any(address: &str) -> bool {
+    matches!(address.trim_start_matches('-'), "*" | "::*" | "0.0.0.0" | "::")
 }
 
 /// The value without quotes around the whole of it.

@@ -119,7 +119,7 @@ pub fn of_settings(profile: &Profile) -> Control {
     let is_shown = |setting: &(String, String)| !SECRETS.contains(&setting.0.as_str());
     let wanted: Vec<(String, String)> = profile.conf_settings().into_iter().filter(is_shown).collect();
     for (name, value) in &wanted {
-        settings.set(name, other(value));
+        settings.set(name, other(name, value));
     }
     let mut seen = without_machine(profile, &[]);
     seen.settings = Ok(settings);
@@ -133,8 +133,9 @@ pub fn of_settings(profile: &Profile) -> Control {
 }
 
 /// A value that means something else, as near as can be.
-fn other(value: &str) -> String {
+fn other(name: &str, value: &str) -> String {
     match (value, crate::profile::redis_bytes(value)) {
+        _ if name == "bind" => "0.0.0.0".into(),
         ("", _) => "900 1".into(),
         ("yes", _) => "no".into(),
         ("no", _) => "yes".into(),

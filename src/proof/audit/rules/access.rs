@@ -3,6 +3,7 @@
 use super::{Rule, no, yes};
 use crate::buffer::connect::is_loopback;
 use crate::buffer::keys::{ACL_COMMANDS, ALL_KEYS};
+use crate::proof::audit::meaning::is_any;
 use crate::proof::audit::rule::{Checked, Fix, Severity, State, Unread};
 use crate::proof::audit::seen::Seen;
 use crate::proof::audit::version::Versions;
@@ -219,10 +220,6 @@ fn reach(seen: &Seen) -> Result<Vec<&str>, Unread> {
     }
     let addresses = bind.split_whitespace().map(|address| address.trim_start_matches('-'));
     Ok(addresses.filter(|address| !is_loopback(address)).collect())
-}
-
-fn is_any(address: &str) -> bool {
-    matches!(address.trim_start_matches('-'), "*" | "::*" | "0.0.0.0" | "::")
 }
 
 fn shown(reach: &[&str]) -> String {
