@@ -97,7 +97,7 @@ fn every_lane_s_events_blocks_epoch_and_memory_are_told() {
     let likes = lane(&stat, Lane::Likes);
     assert_eq!(
         (likes.events, likes.blocks, likes.oldest_age_ms, likes.bytes),
-        (Some(0), Some(0), None, None)
+        (Some(0), Some(0), None, Some(0))
     );
     assert_eq!(stat.events(), Some(105));
     assert_eq!(stat.limit_bytes(), Some(64 << 20));

@@ -75,3 +75,4 @@ mod watch_crowd;
 mod watch_names;
 mod watch_refused;
 mod watch_support;
+mod watch_verdict;

@@ -107,3 +107,60 @@ fn names_a_key(line: &str) -> bool {
         line.split("forebay:").skip(1).map(|rest| rest.split(['"', ' ']).next().unwrap_or_default());
     words.any(|word| !word.is_empty() && !word.starts_with(':') && !word.contains('…'))
 }
+
+/// Addresses that may stand in the product: this machine's, containers', documentation's, and those that a user replaces.
+fn is_permitted(host: &str) -> bool {
+    const KNOWN: [&str; 9] = [
+        "127.0.0.1",
+        "localhost",
+        "prometheus",
+        "{}",
+        "{at}",
+        "host",
+        // Names of XML, which nobody opens.
+        "www.w3.org",
+        // The beginning of an address that is everybody's own secret.
+        "hooks.slack.com",
+        // Where README says to get Rust.
+        "rustup.rs",
+    ];
+    let host = host.to_ascii_lowercase();
+    KNOWN.contains(&host.as_str()) || host.ends_with(".example") || host.ends_with("example.net")
+}
+
+#[test]
+fn no_address_stands_in_the_product_that_is_somebody_else_s() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut files, mut seen) = (Vec::new(), 0);
+    for folder in ["src", "deploy", "templates", "docs", "profiles"] {
+        everything(&root.join(folder), &mut files);
+    }
+    files.push(root.join("README.md"));
+    for path in files {
+        // A library that is not ours, and events as the network has them: their links are data.
+        let name = path.to_str().unwrap();
+        if name.contains("/vendor/") || name.contains("/event/synth/") || name.contains("/deploy/secrets/") {
+            continue;
+        }
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        for rest in text
+            .split("http")
+            .skip(1)
+            .filter_map(|rest| rest.strip_prefix("s").or(Some(rest))?.strip_prefix("://"))
+        {
+            seen += 1;
+            let ends = |c: char| "/:\"'`<>) ,;#?".contains(c) || c.is_whitespace();
+            let host = rest.split(ends).next().unwrap();
+            assert!(host.is_empty() || is_permitted(host), "{name}: {host}");
+        }
+    }
+    assert!(seen > 10, "the check sees addresses: {seen}");
+    assert!(!is_permitted("github.com") && is_permitted("wiki.example"));
+}
+
+fn everything(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { everything(&path, found) } else { found.push(path) }
+    }
+}

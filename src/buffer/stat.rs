@@ -288,8 +288,8 @@ impl Looker<'_> {
             if blocks.is_some_and(|blocks| blocks <= MEMORY_SAMPLES_MAX) { ALL } else { MEMORY_SAMPLES_MAX };
         let mut usage = redis::cmd("MEMORY");
         usage.arg("USAGE").arg(key).arg("SAMPLES").arg(samples);
-        // No key, no bytes.
-        Ok(self.asker.permitted::<Option<u64>>("MEMORY USAGE", &usage)?.flatten())
+        // No key takes no bytes.
+        Ok(self.asker.permitted::<Option<u64>>("MEMORY USAGE", &usage)?.map(Option::unwrap_or_default))
     }
 
     /// Events a second of the last minute. None where blocks of that minute were trimmed already, or the lane is

@@ -18,7 +18,7 @@ use crate::profile::{self, Profile};
   forebay deploy --out deploy
   forebay deploy --profile mine.toml --out /srv/forebay
   forebay deploy --out deploy --force            overwrite what was changed there
-  forebay deploy --out deploy --runbooks https://wiki.example/forebay
+  forebay deploy --out deploy --runbook-url http://watch.example:9464/runbooks
 
 The files:
   redis.conf                 the profile's settings
@@ -44,9 +44,9 @@ pub(crate) struct Deploy {
     /// Overwrite files that have other contents
     #[arg(long)]
     force: bool,
-    /// Page that alerts link to; each has a heading of its name there
+    /// Page that alerts link to: the watch's /runbooks as people reach it, or one of yours with a heading for each
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, default_value = files::RUNBOOKS)]
-    runbooks: String,
+    runbook_url: String,
 }
 
 impl Deploy {
@@ -54,7 +54,7 @@ impl Deploy {
         let profile = Profile::load(&self.profile)?;
         let built_in = Profile::built_in().iter().any(|known| known.name == self.profile);
         let text = if built_in { None } else { Some(Profile::text(&self.profile)?) };
-        let plan = Plan { profile: &profile, profile_text: text.as_deref(), runbooks: &self.runbooks };
+        let plan = Plan { profile: &profile, profile_text: text.as_deref(), runbooks: &self.runbook_url };
         let made = files::all(&plan)?;
         let states = write::all(&made, &self.out, self.force)?;
         let files = made.iter().zip(states);

@@ -11,6 +11,7 @@ use super::append::stop_on_signal;
 use super::{At, Global, say};
 use crate::exit;
 use crate::profile::{self, Profile};
+use crate::watch::host::Names;
 use crate::watch::serve::Served;
 use crate::watch::{Subject, Watch};
 
@@ -23,12 +24,14 @@ use crate::watch::{Subject, Watch};
 
   /             the page: will it hold tonight?
   /metrics      OpenMetrics for Prometheus
+  /runbooks     what each alert means, and what to do
   /api/stat     what the page shows, as JSON; /api/history, the last hour
   /healthz      200 as long as the watcher looks
 
 Reads only. Answers come from the last look, so none hangs because the server
 does. Who may reach the address may read: it is loopback unless --listen says
-otherwise. Put the URL into FOREBAY_URL to keep a password off the command line.")]
+otherwise. It answers for addresses and localhost; if it is asked by a name, such
+as that of its container, allow that name: --allow-host. Put the URL into FOREBAY_URL to keep a password off the command line.")]
 pub(crate) struct WatchVerb {
     #[command(flatten)]
     at: At,
@@ -40,6 +43,9 @@ pub(crate) struct WatchVerb {
     /// Address and port to answer at; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9464")]
     listen: SocketAddr,
+    /// Name that it may be asked by, beside its address and localhost; may be repeated
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
     /// How often to look at the server
     #[arg(long, value_name = "TIME", default_value = "2s")]
     every: humantime::Duration,
@@ -58,6 +64,7 @@ impl WatchVerb {
         let served = Served::bind(self.listen).with_context(|| {
             format!("cannot answer at {}: is something else there? --listen names another", self.listen)
         })?;
+        let served = served.named(Names::new(self.allow_host.clone()));
         let stop = stop_on_signal(global.quiet, "ending; once more ends it at once")?;
         let at = served.address().context("asking for the port")?;
         let watch = Watch::start(Subject {

@@ -12,8 +12,8 @@ use crate::profile::Profile;
 const SECRET: &str = "/run/secrets/redis_auth";
 /// Where the watch's container finds a profile that is not built in.
 const PROFILE_FILE: &str = "/etc/forebay/profile.toml";
-/// The runbooks of the repository.
-pub const RUNBOOKS: &str = "https://github.com/METResearchGroup/forebay/blob/main/docs/runbooks.md";
+/// The runbooks of the watch that compose.yaml starts, as this machine reaches it.
+pub const RUNBOOKS: &str = "http://127.0.0.1:9464/runbooks";
 
 /// A file of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]

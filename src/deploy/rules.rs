@@ -72,7 +72,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Its place in `docs/runbooks.md`.
+    /// Its place in `docs/runbooks.md`, and on the page of the watch.
     pub fn anchor(&self) -> String {
         self.name.to_ascii_lowercase()
     }

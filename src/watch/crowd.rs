@@ -1,11 +1,12 @@
 //! Connections to the watch, so many at most. One that has asked nothing for longest makes room for the next, and one that
-//! is slow to ask is closed: nobody who only holds connections keeps the others from their answers.
+//! is slow to ask is closed: nobody who only holds connections keeps the others from their answers. Those who ask for a name
+//! that is not ours are refused.
 
 use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -19,6 +20,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
+use super::host::Names;
 use crate::buffer::lock;
 
 /// Connections that are held at once: twice as many as may follow, so that there is always one that can make room.
@@ -38,16 +40,18 @@ struct Held {
 }
 
 /// What a connection is used for.
-struct Guest {
+pub(super) struct Guest {
     has_asked: AtomicBool,
     /// Whether its answer goes on for as long as it is there.
     follows: AtomicBool,
     /// When it last asked, or came.
     last: Mutex<Instant>,
+    /// What answers on it.
+    task: OnceLock<AbortHandle>,
 }
 
 /// Answers until it is dropped, which ends nothing that is under way.
-pub(super) async fn serve(listener: &TcpListener, router: &Router) -> Infallible {
+pub(super) async fn serve(listener: &TcpListener, router: &Router, names: &Names) -> Infallible {
     let mut held: Vec<Held> = Vec::new();
     loop {
         let stream = match listener.accept().await {
@@ -65,7 +69,10 @@ pub(super) async fn serve(listener: &TcpListener, router: &Router) -> Infallible
             continue;
         }
         let guest = Arc::new(Guest::new());
-        let task = tokio::spawn(answer(stream, router.clone(), Arc::clone(&guest))).abort_handle();
+        let answering = answer(stream, router.clone(), names.clone(), Arc::clone(&guest));
+        let task = tokio::spawn(answering).abort_handle();
+        // Nobody else sets it.
+        let _ = guest.task.set(task.clone());
         held.push(Held { guest, task });
     }
 }
@@ -78,13 +85,18 @@ fn make_room(held: &mut Vec<Held>) -> bool {
     true
 }
 
-async fn answer(stream: TcpStream, router: Router, guest: Arc<Guest>) {
+async fn answer(stream: TcpStream, router: Router, names: Names, guest: Arc<Guest>) {
     let router = TowerToHyperService::new(router);
-    let service = service_fn(|request: hyper::Request<Incoming>| {
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
         guest.asks();
+        let refused = names.refuse(&request);
+        request.extensions_mut().insert(Arc::clone(&guest));
         let answered = router.call(request);
         let guest = &guest;
         async move {
+            if let Some(refused) = refused {
+                return Ok(refused);
+            }
             let response = answered.await?;
             guest.is_answered(&response);
             Ok::<_, Infallible>(response)
@@ -99,7 +111,14 @@ async fn answer(stream: TcpStream, router: Router, guest: Arc<Guest>) {
 impl Guest {
     fn new() -> Self {
         let (has_asked, follows) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { has_asked, follows, last: Mutex::new(Instant::now()) }
+        Self { has_asked, follows, last: Mutex::new(Instant::now()), task: OnceLock::new() }
+    }
+
+    /// Closes the connection, whatever is under way on it.
+    pub(super) fn close(&self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
     }
 
     fn asks(&self) {

@@ -15,6 +15,8 @@
 //! | [`json`] | the view for the page and for programs |
 //! | [`serve`] | HTTP |
 //! | `crowd` | connections to it: how many, and for how long |
+//! | [`host`] | names that it answers for |
+//! | `runbooks` | the runbooks as a page |
 //!
 //! Constraints: it reads only, and through `buffer` alone. No answer waits for the server: a thread looks, answers come from
 //! its last look. What is not known is absent or null, never 0. Memory is bounded: an hour of looks, 100 groups of a
@@ -36,10 +38,12 @@ mod crowd;
 pub mod ever;
 pub mod figures;
 pub mod forecast;
+pub mod host;
 pub mod json;
 pub mod look;
 pub mod metrics;
 pub mod probe;
+mod runbooks;
 pub mod serve;
 pub mod thresholds;
 pub mod verdict;

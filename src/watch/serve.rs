@@ -1,14 +1,15 @@
-//! The watch over HTTP: the page, `/metrics`, `/api/stat`, `/api/live`, `/api/history`, `/healthz`. Every answer comes from
+//! The watch over HTTP: the page, `/runbooks`, `/metrics`, `/api/stat`, `/api/live`, `/api/history`, `/healthz`. Every answer comes from
 //! memory, so that none hangs because the server does.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -16,13 +17,16 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::WatchStream;
 
-use super::{Shared, Subject, Watch, crowd, json, metrics};
+use super::crowd::Guest;
+use super::host::Names;
+use super::{Shared, Subject, Watch, crowd, json, metrics, runbooks};
+use crate::buffer::lock;
 
-/// Pages that may follow at once.
+/// Pages that may follow at once. The one that has followed for longest makes room for the next: somebody who follows and
+/// never listens would keep the others out. A page that is closed so asks again by itself.
 const FOLLOWERS_MAX: usize = 64;
 
 /// A follower hears that much at least, so that both ends notice when the other is gone.
@@ -47,13 +51,14 @@ const FILES: [(&str, &str, &str); 8] = [
 #[derive(Clone)]
 struct App {
     shared: Arc<Shared>,
-    followers: Arc<Semaphore>,
+    followers: Arc<Mutex<Vec<Arc<Guest>>>>,
 }
 
 /// A place to be asked at.
 pub struct Served {
     runtime: tokio::runtime::Runtime,
     listener: TcpListener,
+    names: Names,
 }
 
 impl Served {
@@ -61,7 +66,13 @@ impl Served {
     pub fn bind(at: SocketAddr) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind(at))?;
-        Ok(Self { runtime, listener })
+        Ok(Self { runtime, listener, names: Names::default() })
+    }
+
+    /// The same, asked by these names too, beside its address and `localhost`.
+    #[must_use]
+    pub fn named(self, names: Names) -> Self {
+        Self { names, ..self }
     }
 
     /// Where it is asked: with the port that was free, where any was asked for.
@@ -71,14 +82,14 @@ impl Served {
 
     /// Answers until `is_over`, which is asked often.
     pub fn run(self, shared: Arc<Shared>, is_over: impl Fn() -> bool) {
-        let app = App { shared, followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)) };
+        let app = App { shared, followers: Arc::default() };
         self.answer(&router(app), is_over);
     }
 
     /// The same with answers of somebody else's.
     pub fn answer(self, router: &Router, is_over: impl Fn() -> bool) {
         const ASK: Duration = Duration::from_millis(100);
-        let Self { runtime, listener } = self;
+        let Self { runtime, listener, names } = self;
         runtime.block_on(async {
             let over = async {
                 while !is_over() {
@@ -87,7 +98,7 @@ impl Served {
             };
             // Whoever follows would be waited for: the runtime's end is theirs too.
             tokio::select! {
-                never = crowd::serve(&listener, router) => match never {},
+                never = crowd::serve(&listener, router, &names) => match never {},
                 () = over => {}
             }
         });
@@ -139,6 +150,7 @@ fn router(app: App) -> Router {
         router = router.route(path, get(move || async move { file(media, content) }));
     }
     router
+        .route("/runbooks", get(async || file("text/html; charset=utf-8", runbooks::page())))
         .route("/metrics", get(metrics_text))
         .route("/api/stat", get(stat))
         .route("/api/history", get(history))
@@ -193,15 +205,36 @@ async fn history(State(app): State<App>) -> Response {
     of_type("application/json", app.shared.with_view(json::history).to_string())
 }
 
-async fn live(State(app): State<App>) -> Response {
-    let Ok(place) = app.followers.try_acquire_owned() else {
-        let text = format!("{FOLLOWERS_MAX} pages follow already; close one\n");
-        return (StatusCode::SERVICE_UNAVAILABLE, text).into_response();
-    };
+async fn live(State(app): State<App>, Extension(guest): Extension<Arc<Guest>>) -> Response {
+    let place = Place::take(Arc::clone(&app.followers), guest);
     let looks = WatchStream::new(app.shared.follow()).filter(|json| !json.is_empty()).map(move |json| {
         // Held for as long as somebody follows.
         let _ = &place;
         Ok::<_, Infallible>(Event::default().event("stat").data(&*json))
     });
     Sse::new(looks).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+}
+
+/// One place among those who follow, until it is dropped.
+struct Place {
+    followers: Arc<Mutex<Vec<Arc<Guest>>>>,
+    guest: Arc<Guest>,
+}
+
+impl Place {
+    fn take(followers: Arc<Mutex<Vec<Arc<Guest>>>>, guest: Arc<Guest>) -> Self {
+        let mut all = lock(&followers);
+        if all.len() >= FOLLOWERS_MAX {
+            all.remove(0).close();
+        }
+        all.push(Arc::clone(&guest));
+        drop(all);
+        Self { followers, guest }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.followers).retain(|other| !Arc::ptr_eq(other, &self.guest));
+    }
 }

@@ -46,7 +46,7 @@ function lose() {
     : `No answer from forebay watch since ${since}; what you see is old.`;
   // Closed by an answer that is no stream; a connection that cannot be had is tried again by the browser.
   const more = stream.readyState === EventSource.CLOSED
-    ? 'It refuses this page: too many may follow it; close one.'
+    ? 'It refuses this page; it is asked again by itself.'
     : 'It is tried again by itself.';
   const banner = document.getElementById('banner');
   [banner.textContent, banner.hidden] = [`${text} ${more}`, false];
