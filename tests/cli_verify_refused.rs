@@ -38,7 +38,7 @@ fn what_is_no_folder_with_an_aof_is_refused_with_what_is_there() {
     let at = copied.path().display().to_string();
     holds(&refused(&copied, 2), &[&at, "holds no AOF", "(it holds no files)", "appendonlydir"]);
     copied.write("notes.txt", "x");
-    holds(&refused(&copied, 2), &["holds no AOF", "(notes.txt)"]);
+    holds(&refused(&copied, 2), &["holds no AOF", "notes.txt (1 byte)"]);
 
     let file = copied.path().join("notes.txt");
     let ran = verify(&file, &[]);

@@ -47,6 +47,15 @@ impl Copied {
         Self(tempfile::tempdir().unwrap())
     }
 
+    /// A copy of the copy.
+    pub fn again(&self) -> Self {
+        let again = Self::nothing();
+        for entry in std::fs::read_dir(self.path()).unwrap().map(Result::unwrap) {
+            std::fs::copy(entry.path(), again.path().join(entry.file_name())).unwrap();
+        }
+        again
+    }
+
     pub fn path(&self) -> &Path {
         self.0.path()
     }
@@ -72,6 +81,13 @@ impl Copied {
         bytes[at] ^= 1;
         std::fs::write(self.log(), bytes).unwrap();
     }
+}
+
+/// A command, word by word, as it stands in an AOF.
+pub fn command(line: &str) -> Vec<u8> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let text: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    format!("*{}\r\n{text}", words.len()).into_bytes()
 }
 
 /// Where a part begins in some bytes, each time.

@@ -23,17 +23,22 @@ use crate::verify::{self, Question, State};
   forebay verify --aof copy --server-bin ./valkey-server
 
 DIR is an appendonlydir, a server's dir that has one, or a folder with a single
-appendonly.aof (Redis 6.2) or dump.rdb. It is only read: its files are copied
-to the temporary folder (TMPDIR), loaded into a server of Forebay's own there,
-and every block is opened and checked.
+appendonly.aof (Redis 6.2) or dump.rdb. It is only read, and links in it are not
+followed: what a server loads is copied to the temporary folder (TMPDIR), loaded
+into a server of Forebay's own there, and every block is opened and checked.
+
+An AOF from elsewhere is a program: a server obeys every command in it. Here
+nothing is obeyed but data. A file with MODULE LOAD, REPLICAOF, CONFIG and the
+like is refused, and the command named; the server that loads the copy has no
+such commands and no port. Functions in a snapshot are compiled in its sandbox.
 
 An AOF cannot tell of what it never held: a block that was acknowledged and had
 not reached the disk leaves no gap. `first` and `last` are block numbers; what
 is missing before the first was read and let go, or deleted by somebody.
 
 Exit codes: 0 all blocks there and sound, 1 a gap, damage, a tail that was cut,
-a file of the AOF that is empty or not in its manifest, no such buffer, or a
-folder that the server does not load, 2 no AOF there, 3 no server program, or
+a file of the AOF that is empty or not in its manifest, a snapshot beside an AOF
+that began empty, no such buffer, or a folder that no server may load, 2 no AOF there, 3 no server program, or
 one too old for this AOF.")]
 pub(crate) struct Verify {
     /// Folder with the AOF; a copy, or that of a server that is down

@@ -11,7 +11,7 @@ const SEVERAL_ARGUMENTS: [(&str, usize); 8] = [
     ("latency-tracking-info-percentiles", usize::MAX),
     ("loadmodule", usize::MAX),
     ("oom-score-adj-values", usize::MAX),
-    ("rename-command", usize::MAX),
+    ("rename-command", 2),
     ("user", usize::MAX),
 ];
 
@@ -59,7 +59,7 @@ impl Conf {
                 SEVERAL_ARGUMENTS.iter().find(|(known, _)| known == name).map(|(_, words)| *words);
             match words_a_line {
                 Some(words_a_line) if !value.trim().is_empty() => {
-                    let words: Vec<String> = value.split_ascii_whitespace().map(quoted).collect();
+                    let words: Vec<String> = value.split_ascii_whitespace().map(word).collect();
                     for line in words.chunks(words_a_line) {
                         let _ = writeln!(text, "{name} {}", line.join(" "));
                     }
@@ -81,6 +81,11 @@ impl<N: AsRef<str>, V: Into<String>> FromIterator<(N, V)> for Conf {
         }
         conf
     }
+}
+
+/// A word of several. `""` stands for an empty one.
+fn word(word: &str) -> String {
+    if word == "\"\"" { word.to_owned() } else { quoted(word) }
 }
 
 /// One argument as the server's own splitter (`sdssplitargs`) reads it back: plain where that is safe, else in double
@@ -129,6 +134,7 @@ mod tests {
             ("client-output-buffer-limit", "normal 0 0 0 pubsub 32mb 8mb 60"),
             ("bind", "127.0.0.1 -::1"),
             ("notify-keyspace-events", ""),
+            ("rename-command", "config hidden module \"\""),
             ("masterauth", "a\"b\\c\n\u{1}é"),
         ]);
         let text = r#"dir "/tmp/with space"
@@ -138,6 +144,8 @@ client-output-buffer-limit normal 0 0 0
 client-output-buffer-limit pubsub 32mb 8mb 60
 bind 127.0.0.1 -::1
 notify-keyspace-events ""
+rename-command config hidden
+rename-command module ""
 masterauth "a\"b\\c\n\x01é"
 "#;
         assert_eq!(conf.render(), text);

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -66,6 +66,13 @@ impl Folder {
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
+}
+
+/// How a file in a temporary folder is written: for this user alone.
+pub(super) fn private() -> std::fs::OpenOptions {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).write(true).mode(0o600);
+    options
 }
 
 /// Removes the folders in the temporary folder that a process of this user made which is gone; which these were. Where a

@@ -1,12 +1,13 @@
 //! A program that stands beside the servers: Prometheus, Alertmanager. It ends with its owner as a server does.
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::folder::private;
 use super::reap::{self, Held};
 use super::{ServerError, poll, process};
 
@@ -39,6 +40,14 @@ impl Helper {
         &self.folder
     }
 
+    /// Writes one of them, for this user alone.
+    pub fn write(&self, name: &str, text: &str) -> Result<(), ServerError> {
+        let path = self.folder.join(name);
+        let written =
+            private().truncate(true).open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|source| ServerError::Folder { doing: "write", path, source })
+    }
+
     /// Starts it in its folder, and waits until `is_ready`.
     pub fn start<A: Into<OsString>>(
         &self,
@@ -48,7 +57,7 @@ impl Helper {
     ) -> Result<(), ServerError> {
         let path = self.log_path();
         let failed = |source| ServerError::Folder { doing: "write", path: path.clone(), source };
-        let log = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
+        let log = private().append(true).open(&path).map_err(failed)?;
         let mut command = Command::new(&self.path);
         command.args(arguments.into_iter().map(Into::into)).current_dir(&self.folder).stdin(Stdio::null());
         command.stderr(log.try_clone().map_err(failed)?).stdout(log);

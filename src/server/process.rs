@@ -1,9 +1,8 @@
 //! One running server: start, wait, pause, kill, stop, restart.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::door::Door;
 use super::fault::network::Proxy;
+use super::folder::private;
 use super::ready::{self, Answer};
 use super::reap::{self, Held, KILL_LIMIT};
 use super::{Conf, Kind, ServerBinary, ServerError, Version, identify, poll};
@@ -125,7 +125,7 @@ impl Server {
         }
         let path = self.log_path();
         let failed = |source| ServerError::Folder { doing: "write", path: path.clone(), source };
-        let log = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
+        let log = private().append(true).open(&path).map_err(failed)?;
         self.log_start = log.metadata().map_err(failed)?.len();
         let mut command = Command::new(&self.binary.path);
         command.arg(self.conf_path()).stdin(Stdio::null());
@@ -329,8 +329,7 @@ impl Drop for Server {
 
 /// Writes a file that only this user may read.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+    private().truncate(true).open(path)?.write_all(text.as_bytes())
 }
 
 /// The last lines of a file, looking no further back than `from`.

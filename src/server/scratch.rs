@@ -1,12 +1,12 @@
 //! A temporary folder that goes with its owner as a server does: for data that a server is to be started on.
 
-use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::folder::private;
 use super::reap::{self, Held};
 use super::{ServerBinary, ServerError, poll, process};
 
@@ -41,7 +41,7 @@ impl Scratch {
     pub fn check_aof(&self, binary: &ServerBinary, file: &Path) -> Result<Option<String>, ServerError> {
         let path = self.path.join("check.log");
         let failed = |source| ServerError::Folder { doing: "write", path: path.clone(), source };
-        let log = File::create(&path).map_err(failed)?;
+        let log = private().truncate(true).open(&path).map_err(failed)?;
         let mut command = Command::new(&binary.path);
         command.arg0(CHECKER).arg(file).stdin(Stdio::null());
         command.stderr(log.try_clone().map_err(failed)?).stdout(log);

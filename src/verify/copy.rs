@@ -1,10 +1,12 @@
 //! From the user's folder into one of ours, so that nothing is ever written to the former.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::find::{Kind, Source, list};
+use super::find::{Kind, Source};
+use super::folder::Folder;
 use super::{Error, PARTS};
 use crate::proof::progress::Progress;
 use crate::server::{self, ServerError};
@@ -14,8 +16,14 @@ const RESERVE_BYTES: u64 = 16 << 20;
 /// So many bytes are copied at once: between two such pieces a signal is heeded and progress told.
 const PIECE_BYTES: u64 = 64 << 20;
 
-/// Copies what was found into `to`, and gives the folder that holds the files now. Refused where there is no room.
-pub(super) fn copy(source: &Source, to: &Path, progress: &dyn Progress) -> Result<PathBuf, Error> {
+/// Copies what a server loads, and nothing else, into `to`; the folder that holds the files now. Refused where there is no
+/// room.
+pub(super) fn copy(
+    source: &Source,
+    folder: &Folder,
+    to: &Path,
+    progress: &dyn Progress,
+) -> Result<PathBuf, Error> {
     let needed = source.bytes().saturating_add(RESERVE_BYTES);
     let free = free_bytes(to)?;
     if needed > free {
@@ -31,8 +39,8 @@ pub(super) fn copy(source: &Source, to: &Path, progress: &dyn Progress) -> Resul
     for file in &source.files {
         let (from, to) = (source.folder.join(&file.name), into.join(&file.name));
         let failed = |why| Error::Copy { file: from.clone(), to: to.clone(), why };
-        // Made anew, not with the permissions of the original: the server must write to it.
-        let (mut from, mut to) = (File::open(&from).map_err(failed)?, File::create(&to).map_err(failed)?);
+        let mut from = folder.file(&file.name).map_err(failed)?;
+        let mut to = create(&to).map_err(failed)?;
         // No more than was there at first: the room was reckoned with that.
         let end = done + file.bytes;
         while done < end {
@@ -52,12 +60,15 @@ pub(super) fn copy(source: &Source, to: &Path, progress: &dyn Progress) -> Resul
     Ok(into)
 }
 
+/// A new file that only this user may read. Not with the permissions of the original: the server must write to it.
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 /// Files of the folder whose sizes are no longer what they were: somebody writes to it.
-pub(super) fn changed(source: &Source) -> Result<Vec<String>, Error> {
-    let now = list(&source.folder)?.0;
-    let is_same = |name: &str, bytes| now.iter().any(|file| file.name == name && file.bytes == bytes);
-    let other = source.files.iter().filter(|file| !is_same(&file.name, file.bytes));
-    Ok(other.map(|file| file.name.clone()).collect())
+pub(super) fn changed(source: &Source, folder: &Folder) -> Vec<String> {
+    let other = source.files.iter().filter(|file| folder.bytes_now(&file.name) != Some(file.bytes));
+    other.map(|file| file.name.clone()).collect()
 }
 
 fn free_bytes(folder: &Path) -> Result<u64, Error> {

@@ -5,7 +5,9 @@ use std::process::ExitStatus;
 
 use serde::Serialize;
 
+use super::commands::Commands;
 use super::find::{Kind, Source};
+use super::log::{Foreign, Log, Why};
 use super::{Error, PARTS};
 use crate::server::Kind as Family;
 use crate::server::{Conf, Scratch, Server, ServerBinary, ServerError, Version};
@@ -15,20 +17,22 @@ const PARTS_SINCE: Version = Version::new(7, 0, 0);
 /// As many databases as an AOF may reasonably select.
 const DATABASES: &str = "1024";
 /// Lines of the server's log that say what it did not take.
-const LOG_LINES: usize = 8;
+const LOG_LINES: usize = 15;
 
-/// The end of the last file that the server left out.
+/// The end of a file that is not whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cut {
     /// The file.
     pub file: String,
-    /// The first byte that was left out.
+    /// The first byte that is not whole: of a transaction without its end, that of its beginning.
     pub offset: u64,
-    /// How many bytes were.
+    /// How many bytes there are from there on.
     pub bytes: u64,
+    /// Why it is not.
+    pub why: Why,
 }
 
-/// A place in a file, as `redis-check-aof` says.
+/// A place in a file. Of commands it is read from the file itself, of a base in RDB format from `redis-check-aof`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stop {
     /// The file.
@@ -38,17 +42,34 @@ pub struct Stop {
     pub offset: u64,
     /// Bytes from there to the end; none of a base in RDB format.
     pub rest: Option<u64>,
+    /// Why commands are not whole.
+    pub why: Option<Why>,
+}
+
+/// A command that is no data, and its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Program {
+    /// The file.
+    pub file: String,
+    /// What stands there.
+    #[serde(flatten)]
+    pub command: Foreign,
+    /// Whether the server has such a command: then it would act, and is no data. Else it may be one of a module, or of a
+    /// newer server.
+    pub is_known: bool,
 }
 
 /// Why the server did not load the copy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refusal {
-    /// How the server ended.
+    /// How the server ended; `not started` where a file holds commands that are no data.
     pub ended: String,
     /// The last lines of its log.
     pub log: Vec<String>,
     /// Where the file stops being sound.
     pub stop: Option<Stop>,
+    /// Commands that are no data, for which no server was started.
+    pub programs: Vec<Program>,
 }
 
 /// What became of the copy.
@@ -59,28 +80,57 @@ pub(super) enum Loaded {
     Refused(Refusal),
 }
 
-/// Starts a server on a copy in `scratch`; the files are in `folder`.
-pub(super) fn load(
-    binary: &ServerBinary,
-    source: &Source,
-    scratch: &Scratch,
-    folder: &Path,
-) -> Result<Loaded, Error> {
+/// Whether this server knows such an AOF.
+pub(super) fn is_for(binary: &ServerBinary, source: &Source) -> Result<(), Error> {
     if source.kind == Kind::Parts && binary.kind == Family::Redis && binary.version < PARTS_SINCE {
         let (path, version) = (binary.path.clone(), binary.version.to_string());
         return Err(Error::TooOld { path, version, manifest: source.name.clone() });
     }
-    match Server::start(binary, &conf(source, scratch.path())) {
+    Ok(())
+}
+
+/// Why no server is started at all: a file has commands that are no data.
+pub(super) fn programs(logs: &[Log], commands: &Commands) -> Option<Refusal> {
+    let of = |log: &Log| -> Vec<Program> {
+        let program = |command: &Foreign| {
+            let name = command.command.split(' ').next().unwrap_or_default().to_ascii_lowercase();
+            let is_known = commands.others.contains(&name);
+            Program { file: log.file.clone(), command: command.clone(), is_known }
+        };
+        log.foreign.iter().map(program).collect()
+    };
+    let programs: Vec<Program> = logs.iter().flat_map(of).collect();
+    if programs.is_empty() {
+        return None;
+    }
+    Some(Refusal { ended: "not started".into(), log: Vec::new(), stop: None, programs })
+}
+
+/// Starts a server on a copy in `scratch`; the files are in `folder`, and what was read of them in `logs`.
+pub(super) fn load(
+    binary: &ServerBinary,
+    source: &Source,
+    scratch: &Scratch,
+    (folder, logs): (&Path, &[Log]),
+    commands: &Commands,
+) -> Result<Loaded, Error> {
+    match Server::start_on_socket(binary, &conf(source, scratch.path(), commands)) {
         Ok(server) => {
-            let cut = cut(source, &server.log_tail(usize::MAX));
+            let cut = logs.iter().rev().find(|log| log.is_cut()).and_then(of_log);
+            let cut = cut.or_else(|| cut_by_server(source, &server.log_tail(usize::MAX)));
             Ok(Loaded::Up(Box::new(server), cut))
         }
         // Settings that it does not know are no fault of the data.
         Err(ServerError::ExitedEarly { status, log, .. }) if !log.contains("FATAL CONFIG FILE ERROR") => {
-            refusal(binary, source, scratch, folder, (status, &log)).map(Loaded::Refused)
+            refusal(binary, source, scratch, (folder, logs), (status, &log)).map(Loaded::Refused)
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn of_log(log: &Log) -> Option<Cut> {
+    let stop = log.stop?;
+    Some(Cut { file: log.file.clone(), offset: stop.offset, bytes: log.rest(), why: stop.why })
 }
 
 /// Why a server that ended so did not load the files.
@@ -88,22 +138,28 @@ fn refusal(
     binary: &ServerBinary,
     source: &Source,
     scratch: &Scratch,
-    folder: &Path,
+    (folder, logs): (&Path, &[Log]),
     (status, log): (ExitStatus, &str),
 ) -> Result<Refusal, Error> {
     let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let log: Vec<String> =
         lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(ToString::to_string).collect();
-    let stop = match source.kind {
-        Kind::Snapshot => None,
-        Kind::Parts | Kind::Single => {
+    // By now the server may have cut its copy: where commands stop being whole was read before.
+    let read =
+        logs.iter().find(|log| log.stop.is_some_and(|stop| stop.why != Why::TimeStamp)).and_then(of_log);
+    let stop = match (read, source.kind) {
+        (Some(Cut { file, offset, bytes, why }), _) => {
+            Some(Stop { file: Some(file), offset, rest: Some(bytes), why: Some(why) })
+        }
+        (None, Kind::Snapshot) => None,
+        (None, Kind::Parts | Kind::Single) => {
             let name = blamed(source, &log);
             let said = scratch.check_aof(binary, &is_now(folder, name))?;
             let stop = said.and_then(|said| stop(&said));
             stop.map(|stop| Stop { file: stop.file.or_else(|| Some(name.to_owned())), ..stop })
         }
     };
-    Ok(Refusal { ended: status.to_string(), log, stop })
+    Ok(Refusal { ended: status.to_string(), log, stop, programs: Vec::new() })
 }
 
 /// The file that the server says it cannot read; where it names none, the manifest, with which all are checked.
@@ -120,9 +176,10 @@ fn is_now(folder: &Path, name: &str) -> PathBuf {
     if moved.exists() { moved } else { folder.join(name) }
 }
 
-/// Settings with which a server loads the files as they are and leaves them so.
-fn conf(source: &Source, dir: &Path) -> Conf {
+/// Settings with which a server loads the files as they are and leaves them so, and obeys nothing in them but data.
+fn conf(source: &Source, dir: &Path, commands: &Commands) -> Conf {
     let mut conf = Conf::new();
+    conf.set("rename-command", commands.take_away());
     conf.set("dir", dir.to_string_lossy()).set("save", "").set("databases", DATABASES);
     conf.set("maxmemory", "0").set("maxmemory-policy", "noeviction");
     conf.set("auto-aof-rewrite-percentage", "0").set("aof-load-truncated", "yes");
@@ -143,13 +200,13 @@ fn conf(source: &Source, dir: &Path) -> Conf {
 
 /// What the log says of a file that was cut: `!!! Truncating the AOF <file> at offset <number> !!!`, before Redis 7
 /// without the file.
-fn cut(source: &Source, log: &str) -> Option<Cut> {
+fn cut_by_server(source: &Source, log: &str) -> Option<Cut> {
     let said = log.lines().find_map(|line| line.split_once("Truncating the AOF")).map(|(_, said)| said)?;
     let (file, offset) = said.rsplit_once("at offset ")?;
     let offset: u64 = offset.split(' ').next()?.parse().ok()?;
     let file = if file.trim().is_empty() { source.name.as_str() } else { file.trim() };
     let bytes = source.files.iter().find(|seen| seen.name == file).map_or(0, |seen| seen.bytes);
-    Some(Cut { file: file.to_owned(), offset, bytes: bytes.saturating_sub(offset) })
+    Some(Cut { file: file.to_owned(), offset, bytes: bytes.saturating_sub(offset), why: Why::Command })
 }
 
 /// What `redis-check-aof` says of the first file that is not sound: `AOF analyzed: filename=…, size=…, ok_up_to=…,
@@ -163,7 +220,7 @@ fn stop(said: &str) -> Option<Stop> {
         }
         if line.contains("RDB ERROR DETECTED") {
             let offset = lines.next()?.strip_prefix("[offset ")?.split(']').next()?.parse().ok()?;
-            return Some(Stop { file, offset, rest: None });
+            return Some(Stop { file, offset, rest: None, why: None });
         }
         let Some((_, figures)) = line.split_once("AOF analyzed: ") else { continue };
         let figure =
@@ -171,7 +228,12 @@ fn stop(said: &str) -> Option<Stop> {
         let number = |name: &str| figure(name).and_then(|text| text.parse::<u64>().ok());
         // That nothing is sound is no place: such a checker may not know the format of the file.
         if let (Some(offset @ 1..), Some(rest @ 1..)) = (number("ok_up_to"), number("diff")) {
-            return Some(Stop { file: figure("filename").map(file_name), offset, rest: Some(rest) });
+            return Some(Stop {
+                file: figure("filename").map(file_name),
+                offset,
+                rest: Some(rest),
+                why: None,
+            });
         }
     }
     None
@@ -184,36 +246,27 @@ fn file_name(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::find::OnDisk;
     use super::*;
 
     #[test]
     fn a_cut_is_read_from_the_logs_of_redis_6_and_7() {
-        let file = OnDisk { name: "a.aof".into(), bytes: 155 };
-        let source = Source {
-            kind: Kind::Single,
-            folder: "/".into(),
-            name: "a.aof".into(),
-            files: vec![file],
-            missing: Vec::new(),
-            unlisted: Vec::new(),
-            doubts: Vec::new(),
-        };
-        let expected = Some(Cut { file: "a.aof".into(), offset: 111, bytes: 44 });
+        let source = Source::for_test(Kind::Single, "a.aof", &[("a.aof", 155)]);
+        let expected = Some(Cut { file: "a.aof".into(), offset: 111, bytes: 44, why: Why::Command });
         for said in ["AOF at", "AOF a.aof at"] {
             let log =
                 format!("1:M # short read\n1:M # !!! Truncating the {said} offset 111 !!!\n1:M # loaded");
-            assert_eq!(cut(&source, &log), expected);
+            assert_eq!(cut_by_server(&source, &log), expected);
         }
-        assert_eq!(cut(&source, "1:M * Ready to accept connections"), None);
+        assert_eq!(cut_by_server(&source, "1:M * Ready to accept connections"), None);
     }
 
     #[test]
     fn the_first_place_that_is_not_sound_is_read_from_the_checker() {
         let sound = "AOF analyzed: filename=/x/b, size=99, ok_up_to=99, ok_up_to_line=1, diff=0\n";
         let bad = "AOF analyzed: filename=/x/i, size=155, ok_up_to=115, ok_up_to_line=20, diff=40\n";
-        let place =
-            |file: Option<&str>, offset, rest| Some(Stop { file: file.map(Into::into), offset, rest });
+        let place = |file: Option<&str>, offset, rest| {
+            Some(Stop { file: file.map(Into::into), offset, rest, why: None })
+        };
         assert_eq!(stop(&format!("{sound}{bad}")), place(Some("i"), 115, Some(40)));
         assert_eq!(
             stop("AOF analyzed: size=157, ok_up_to=155, ok_up_to_line=27, diff=2"),
@@ -227,16 +280,8 @@ mod tests {
 
     #[test]
     fn the_file_that_a_server_names_is_the_one_that_is_checked() {
-        let file = |name: &str| OnDisk { name: name.into(), bytes: 1 };
-        let source = Source {
-            kind: Kind::Parts,
-            folder: "/".into(),
-            name: "a.manifest".into(),
-            files: vec![file("a.1.base.rdb"), file("a.1.incr.aof"), file("a.manifest")],
-            missing: Vec::new(),
-            unlisted: Vec::new(),
-            doubts: Vec::new(),
-        };
+        let files = [("a.1.base.rdb", 1), ("a.1.incr.aof", 1), ("a.manifest", 1)];
+        let source = Source::for_test(Kind::Parts, "a.manifest", &files);
         let log =
             ["1:M # DB loaded", "1:M # Bad file format reading the append only file a.1.incr.aof: make a"];
         assert_eq!(blamed(&source, &log.map(String::from)), "a.1.incr.aof");

@@ -1,6 +1,6 @@
 //! A real Prometheus and a real Alertmanager over all stations, with short intervals, and the webhook that they tell.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -92,7 +92,7 @@ impl Tower {
         let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(ANSWER)).build().into();
         let receiver = Receiver::start()?;
         let alertmanager = Helper::reserve(&programs.alertmanager)?;
-        write(&alertmanager, "alertmanager.yml", &alertmanager_yml(&receiver.url(), sends))?;
+        alertmanager.write("alertmanager.yml", &alertmanager_yml(&receiver.url(), sends))?;
         let arguments = [
             "--config.file=alertmanager.yml".to_owned(),
             format!("--web.listen-address=127.0.0.1:{}", alertmanager.port()),
@@ -103,8 +103,8 @@ impl Tower {
         ];
         alertmanager.start(arguments, READY, || is_ready(&agent, alertmanager.port()))?;
         let prometheus = Helper::reserve(&programs.prometheus)?;
-        write(&prometheus, "rules.yml", &to_yaml(rules, "docs/runbooks.md"))?;
-        write(&prometheus, "prometheus.yml", &prometheus_yml(targets, alertmanager.port(), every))?;
+        prometheus.write("rules.yml", &to_yaml(rules, "docs/runbooks.md"))?;
+        prometheus.write("prometheus.yml", &prometheus_yml(targets, alertmanager.port(), every))?;
         let arguments = [
             "--config.file=prometheus.yml".to_owned(),
             format!("--web.listen-address=127.0.0.1:{}", prometheus.port()),
@@ -152,11 +152,6 @@ impl Tower {
 
 fn is_ready(agent: &ureq::Agent, port: u16) -> bool {
     agent.get(format!("http://127.0.0.1:{port}/-/ready")).call().is_ok()
-}
-
-fn write(helper: &Helper, name: &str, text: &str) -> anyhow::Result<()> {
-    let path: &Path = &helper.folder().join(name);
-    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }
 
 fn alertmanager_yml(webhook: &str, sends: Sends) -> String {

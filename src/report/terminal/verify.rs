@@ -4,12 +4,17 @@ use super::super::units::{self, counted};
 use super::{Page, WIDTHS, table};
 use crate::verify::find::{Kind, Source};
 use crate::verify::lane::{Account, End};
+use crate::verify::load::Cut;
+use crate::verify::log::Why;
 use crate::verify::{Outcome, State};
 
+mod gone;
 mod refused;
 
 /// Gaps, and damaged entries, that are shown of a lane.
 const SHOWN: usize = 10;
+/// Files of the folder that are shown.
+const FILES_SHOWN: usize = 20;
 /// What stands where there is no figure.
 const NONE: &str = "-";
 
@@ -23,10 +28,7 @@ pub fn render(outcome: &Outcome, width: usize) -> String {
         page.field("changed", &format!("while it was copied: {names}. Stop the server, or copy first"));
     }
     if let Some(cut) = &outcome.cut {
-        let left_out = counted(cut.bytes, "byte", "bytes");
-        let why = "the server leaves out a command that is not whole, and all behind it; a transaction that \
-                   is not whole goes from its start. What was in there is in no count below";
-        page.field("tail", &format!("cut: {left_out} of {}, from byte {} on: {why}", cut.file, cut.offset));
+        page.field("tail", &tail(cut));
     }
     match &outcome.refused {
         Some(refusal) => refused::render(&mut page, &outcome.source, refusal),
@@ -34,6 +36,13 @@ pub fn render(outcome: &Outcome, width: usize) -> String {
     }
     if outcome.state == State::NoBuffer {
         others(&mut page, outcome);
+        gone::render(&mut page, outcome);
+    } else if let Some((log, emptied)) = outcome.emptied() {
+        let place = format!("{}, byte {}", log.file, emptied.offset);
+        page.field(
+            "emptied",
+            &format!("by {} ({place}): what came before it is in no count", emptied.command),
+        );
     }
     if !outcome.lanes.is_empty() {
         lanes(&mut page, &outcome.lanes, outcome.cut.is_some());
@@ -49,7 +58,15 @@ fn headline(outcome: &Outcome) -> String {
         State::NoBuffer => {
             format!("NO BUFFER: there is no buffer {buffer} in database {} of this AOF", outcome.database)
         }
-        State::Refused => format!("NOT LOADED: {} does not load this folder", outcome.server),
+        State::Refused => match outcome.refused.as_ref().and_then(|refusal| refusal.programs.first()) {
+            Some(program) => format!(
+                "NOT LOADED: {} of {} holds {}, which is no data; nothing in it was run",
+                format_args!("byte {}", program.command.offset),
+                program.file,
+                program.command.command
+            ),
+            None => format!("NOT LOADED: {} does not load this folder", outcome.server),
+        },
         State::Faulty => {
             let sum = |figure: fn(&Account) -> u64| lanes.iter().map(figure).sum::<u64>();
             let mut faults = Vec::new();
@@ -68,6 +85,24 @@ fn headline(outcome: &Outcome) -> String {
             faults.extend(lanes.iter().filter_map(odd_end));
             format!("FAULTY: {}; sound are {held} of buffer {buffer}", faults.join(", "))
         }
+    }
+}
+
+/// The end of a file that is not whole, and what a server makes of it.
+fn tail(cut: &Cut) -> String {
+    let bytes = counted(cut.bytes, "byte", "bytes");
+    let place = format!("cut: {bytes} of {}, from byte {} on", cut.file, cut.offset);
+    match cut.why {
+        Why::TimeStamp => format!(
+            "{place}: a time stamp that is not whole. No event is missing for it, but a server that starts on this file \
+             writes on in the middle of that line, and none loads it again. Before one does, on a copy: truncate -s {} {}",
+            cut.offset,
+            super::super::shell::word(&cut.file)
+        ),
+        _ => format!(
+            "{place}: the server leaves out a command that is not whole, and all behind it; a transaction that is not whole \
+             goes from its start. What was in there is in no count below"
+        ),
     }
 }
 
@@ -101,6 +136,16 @@ fn found(page: &mut Page, source: &Source) {
     let size = units::bytes(source.bytes() as f64);
     let files = counted(source.files.len() as u64, "file", "files");
     page.field("found", &format!("{what}: {}, {files}, {size}, in {folder}", source.name));
+    for (at, file) in source.listing.iter().take(FILES_SHOWN).enumerate() {
+        let head = file.head.as_ref().map_or_else(String::new, |head| format!("; {head}"));
+        let size = counted(file.bytes, "byte", "bytes");
+        let text = format!("{}, {size}: {}{head}", file.name.escape_debug(), file.role.words());
+        page.field(if at == 0 { "in it" } else { "" }, &text);
+    }
+    let more = source.listing.len().saturating_sub(FILES_SHOWN) as u64;
+    if more > 0 {
+        page.field("", &format!("and {}: --json lists them", counted(more, "more file", "more files")));
+    }
     if !source.missing.is_empty() {
         page.field("missing", &format!("{}: named by the manifest and not there", source.missing.join(", ")));
     }

@@ -5,20 +5,28 @@ use crate::report::shell;
 use crate::report::units::counted;
 use crate::verify::find::{Kind, Source};
 use crate::verify::load::Refusal;
+use crate::verify::log::Why;
+
+/// Warnings of the server that are shown.
+const WARNINGS_SHOWN: usize = 5;
 
 /// Why a server did not load the files, where they stop being sound, and what helps.
 pub(super) fn render(page: &mut Page, source: &Source, refusal: &Refusal) {
-    page.field("server", &format!("ended by itself ({})", refusal.ended));
-    for (at, file) in source.files.iter().enumerate() {
-        let size = counted(file.bytes, "byte", "bytes");
-        page.field(if at == 0 { "on disk" } else { "" }, &format!("{}, {size}", file.name));
+    if !refusal.programs.is_empty() {
+        return programs(page, refusal);
     }
-    if let Some(stop) = &refusal.stop {
+    page.field("server", &format!("ended by itself ({})", refusal.ended));
+    // Where a checker of the same server gives up on a format that it does not know is no place.
+    if let Some(stop) = refusal.stop.as_ref().filter(|_| !is_newer(refusal)) {
         let file = stop.file.as_deref().unwrap_or(&source.name);
         match stop.rest {
             Some(rest) => {
                 let rest = counted(rest, "byte", "bytes");
-                page.field("sound to", &format!("byte {} of {file}, {rest} before its end", stop.offset));
+                let why = stop.why.map_or("", why);
+                page.field(
+                    "sound to",
+                    &format!("byte {} of {file}, {rest} before its end{why}", stop.offset),
+                );
             }
             // Of a base only the whole has a checksum.
             None => page
@@ -39,15 +47,66 @@ pub(super) fn render(page: &mut Page, source: &Source, refusal: &Refusal) {
     }
 }
 
-/// The last lines that servers mark as warnings, without those on the machine; all lines where there is none.
+/// Why commands are not whole from a place on.
+fn why(why: Why) -> &'static str {
+    match why {
+        Why::Command => ": there begins a command that is not whole",
+        Why::Transaction => ": there begins a transaction that has no end",
+        Why::TimeStamp => ": there begins a time stamp that is not whole",
+        Why::NoCommand => ": what stands there is no command",
+        Why::Zeros => ": from there on all is zero, as a disk leaves it whose power failed",
+    }
+}
+
+/// Commands that are no data: nothing was started.
+fn programs(page: &mut Page, refusal: &Refusal) {
+    page.field("server", &refusal.ended);
+    for (at, program) in refusal.programs.iter().enumerate() {
+        let about = if program.is_known {
+            "acts on a server, and is no data"
+        } else {
+            "this server has none of that name"
+        };
+        let text = format!(
+            "{}, byte {}: {}: {about}",
+            program.file, program.command.offset, program.command.command
+        );
+        page.field(if at == 0 { "commands" } else { "" }, &text);
+    }
+    page.section("What you can do");
+    page.wrapped(
+        "Nothing was changed, deleted, or run: a server obeys whatever stands in its AOF.",
+        "  ",
+        "  ",
+    );
+    if refusal.programs.iter().any(|program| program.is_known) {
+        let text = "No server writes such commands there: somebody has edited the file. Do not start a server on it. Ask where \
+                    it came from, and take an older copy.";
+        page.wrapped(text, "  ", "  ");
+    } else {
+        let text = "They may be of a module or of a newer server: --server-bin names that one.";
+        page.wrapped(text, "  ", "  ");
+    }
+}
+
+/// The last lines that servers mark as warnings, without those on the machine and on the start; all lines where there is
+/// none.
 fn last_words(log: &[String]) -> Vec<&str> {
-    let is_warning = |line: &&str| line.contains(" # ") && !line.contains("WARNING");
+    const START: [&str; 4] = ["WARNING", "Server initialized", "oO0OoO0OoO0Oo", "Configuration loaded"];
+    let is_warning = |line: &&str| {
+        line.contains(" # ") && !line.contains(" version=") && !START.iter().any(|start| line.contains(start))
+    };
     let warnings: Vec<&str> = log.iter().map(String::as_str).filter(is_warning).collect();
     match warnings.as_slice() {
         [] => log.iter().map(String::as_str).collect(),
-        [.., before, last] => vec![before, last],
-        [last] => vec![last],
+        warnings => warnings[warnings.len().saturating_sub(WARNINGS_SHOWN)..].to_vec(),
     }
+}
+
+/// Whether the server says that a snapshot has a format which it does not know.
+fn is_newer(refusal: &Refusal) -> bool {
+    const SAID: [&str; 2] = ["Can't handle RDB format version", "Wrong signature"];
+    refusal.log.iter().any(|line| SAID.iter().any(|said| line.contains(said)))
 }
 
 /// What helps, and the commands for it.
@@ -57,6 +116,14 @@ fn remedies(source: &Source, refusal: &Refusal) -> (Vec<String>, Vec<String>) {
     if !source.missing.is_empty() {
         let names = source.missing.join(", ");
         advice.push(format!("Bring {names} from where the folder was copied: without it nothing is loaded."));
+        return (advice, Vec::new());
+    }
+    let heads = source.listing.iter().filter(|file| file.role.is_loaded());
+    let heads: Vec<String> =
+        heads.filter_map(|file| Some(format!("{} is in {}", file.name, file.head.as_ref()?))).collect();
+    if is_newer(refusal) && !heads.is_empty() {
+        let what = "this server does not know that format. The file may be sound: --server-bin names that server, or a newer one.";
+        advice.push(format!("{}: {what}", heads.join(", ")));
         return (advice, Vec::new());
     }
     let words =
@@ -85,17 +152,24 @@ fn remedies(source: &Source, refusal: &Refusal) -> (Vec<String>, Vec<String>) {
         advice.push("redis-check-aof says where it stops; it mends neither a base nor a manifest.".into());
         return (advice, vec![copy, format!("redis-check-aof {mended}/{name}")]);
     };
-    // The only file of commands is named itself: by the manifest, the checker of Valkey 9.1 stops at that server's base.
-    let mut logs = source.files.iter().filter(|file| file.name.ends_with(".incr.aof"));
-    let name = match (logs.next(), logs.next()) {
-        (Some(only), None) if stop.file.as_ref() == Some(&only.name) => shell::word(&only.name),
-        _ => name,
-    };
+    // The file is named itself: by the manifest, the checker goes no further than the last file, and that of Valkey 9.1 stops
+    // at its own server's base.
+    let file = stop.file.as_deref().unwrap_or(&source.name);
+    let is_last = source.loaded().last().is_some_and(|last| last.name == file);
+    let name = shell::word(file);
+    let rest = counted(rest, "byte", "bytes");
     advice.push(format!(
-        "redis-check-aof --fix cuts the file at that place, if it is the last one: {} are lost, with every block in \
-         them; what is left may then be sound, and is less. On a copy:",
-        counted(rest, "byte", "bytes")
+        "redis-check-aof --fix cuts the file at that place: {rest} are lost, with every block in them; what is left may then \
+         be sound, and is less. On a copy:"
     ));
+    if !is_last {
+        advice.insert(
+            advice.len() - 1,
+            "It is not the last file, so no server leaves the rest of it out by itself, and what the files behind it hold \
+             comes after a gap."
+                .into(),
+        );
+    }
     (
         advice,
         vec![
@@ -107,7 +181,7 @@ fn remedies(source: &Source, refusal: &Refusal) -> (Vec<String>, Vec<String>) {
 }
 
 /// A name that nothing here has: `cp` would put the copy into a folder that is there.
-fn unused_name() -> String {
+pub(super) fn unused_name() -> String {
     let mut names = (1_u32..).map(|at| if at == 1 { "mended".into() } else { format!("mended-{at}") });
     names.find(|name: &String| !std::path::Path::new(name).exists()).unwrap_or_default()
 }
