@@ -86,8 +86,8 @@ impl Copied {
 /// A command, word by word, as it stands in an AOF.
 pub fn command(line: &str) -> Vec<u8> {
     let words: Vec<&str> = line.split(' ').collect();
-    let text: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
-    format!("*{}\r\n{text}", words.len()).into_bytes()
+    let text: Vec<String> = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
+    format!("*{}\r\n{}", words.len(), text.concat()).into_bytes()
 }
 
 /// Where a part begins in some bytes, each time.

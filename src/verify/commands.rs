@@ -10,8 +10,9 @@ use crate::buffer::connect::Address;
 use crate::buffer::error::Error as BufferError;
 use crate::server::{Conf, Server, ServerBinary};
 
-/// Beside what writes data: what goes around that in a file.
-const AROUND: [&str; 3] = ["select", "multi", "exec"];
+/// Beside what writes data: what goes around that in a file. Before 7.0 a server writes SCRIPT LOAD beside what a script did: it
+/// compiles it, and with EVAL away nothing runs it.
+const AROUND: [&str; 4] = ["select", "multi", "exec", "script"];
 /// What we ask ourselves, and does nothing where it stands in a file.
 const OURS: [&str; 6] = ["auth", "hello", "info", "ping", "time", "xinfo"];
 /// A server marks them, or what follows them, as writing data; and one connects to another server, one brings programs.

@@ -215,7 +215,7 @@ fn doubts(manifest: &Manifest, name: &str, folder: &Folder, unlisted: &[&Item]) 
     let of =
         |wanted: Part| manifest.parts.iter().filter(move |(_, part)| *part == wanted).map(|(name, _)| name);
     // A base in RDB format has a head and a checksum even where there is no key.
-    let empty = of(Part::Base).filter(|base| base.ends_with(".rdb"));
+    let empty = of(Part::Base).filter(|base| listing::ends_with(base, ".rdb"));
     let empty = empty.filter(|base| folder.regular(base).is_some_and(|file| file.bytes == 0));
     doubts.extend(empty.map(|base| format!("{base} has no bytes: whatever was in it is gone")));
     if of(Part::Base).next().is_none() {

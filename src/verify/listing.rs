@@ -87,6 +87,11 @@ impl Role {
     }
 }
 
+/// Servers write their names in small letters.
+pub(super) fn ends_with(name: &str, end: &str) -> bool {
+    name.ends_with(end)
+}
+
 /// Whether a part is a base: what a rewrite has left.
 pub(super) fn is_base(name: &str) -> bool {
     is_part(name) && (name.ends_with(".base.rdb") || name.ends_with(".base.aof"))
@@ -184,8 +189,8 @@ fn role(source: &Source, name: &str, is_its: bool) -> Role {
         Kind::Snapshot if is_main => Role::Snapshot,
         _ if is_temporary(name) => Role::Unfinished,
         Kind::Parts if is_part(name) => Role::Unlisted,
-        _ if name.ends_with(".rdb") => Role::SnapshotBeside,
-        _ if name.ends_with(".aof") => Role::LogBeside,
+        _ if ends_with(name, ".rdb") => Role::SnapshotBeside,
+        _ if ends_with(name, ".aof") => Role::LogBeside,
         _ => Role::Other,
     }
 }

@@ -330,12 +330,12 @@ mod tests {
 
     /// Commands as they stand in a file.
     fn commands(lines: &[&str]) -> Vec<u8> {
+        let word = |word: &str| format!("${}\r\n{word}\r\n", word.len());
         let command = |line: &&str| {
-            let words: Vec<&str> = line.split(' ').collect();
-            let words: String = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
-            format!("*{}\r\n{words}", line.split(' ').count())
+            let words: Vec<String> = line.split(' ').map(word).collect();
+            format!("*{}\r\n{}", words.len(), words.concat())
         };
-        lines.iter().map(command).collect::<String>().into_bytes()
+        lines.iter().map(command).collect::<Vec<_>>().concat().into_bytes()
     }
 
     #[test]

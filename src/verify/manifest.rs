@@ -54,8 +54,8 @@ fn part(line: &str) -> Result<(String, Part), String> {
         return Err("it is empty, or a quote is not closed".into());
     };
     let value = |key: &str| {
-        let pairs = words.chunks(2).filter(|pair| pair.len() == 2 && pair[0].eq_ignore_ascii_case(key));
-        pairs.last().map(|pair| pair[1].clone())
+        let mut pairs = words.chunks(2).filter(|pair| pair.len() == 2 && pair[0].eq_ignore_ascii_case(key));
+        pairs.next_back().map(|pair| pair[1].clone())
     };
     let (Some(name), Some(_), Some(kind)) = (value("file"), value("seq"), value("type")) else {
         return Err("it is not `file <name> seq <number> type <letter>`".into());

@@ -21,7 +21,7 @@ pub(super) fn render(page: &mut Page, outcome: &Outcome) {
                 .to_owned();
         if emptied.followed_by > 0 {
             let more = counted(emptied.followed_by, "command", "commands");
-            advice += &format!("; {more} behind it go too");
+            advice = format!("{advice}; {more} behind it go too");
         }
         if !is_last {
             advice += "; take the files behind it out of the copy's manifest as well";

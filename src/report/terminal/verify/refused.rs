@@ -80,8 +80,9 @@ fn programs(page: &mut Page, refusal: &Refusal) {
         "  ",
     );
     if refusal.programs.iter().any(|program| program.is_known) {
-        let text = "No server writes such commands there: somebody has edited the file. Do not start a server on it. Ask where \
-                    it came from, and take an older copy.";
+        let text = "Servers write data there, and nothing that acts; except FUNCTION where somebody uses functions, until the next \
+                    BGREWRITEAOF, and EVAL before Redis 7. Else somebody has edited the file: do not start a server on it. Ask \
+                    where it came from, and take an older copy.";
         page.wrapped(text, "  ", "  ");
     } else {
         let text = "They may be of a module or of a newer server: --server-bin names that one.";
@@ -92,7 +93,9 @@ fn programs(page: &mut Page, refusal: &Refusal) {
 /// The last lines that servers mark as warnings, without those on the machine and on the start; all lines where there is
 /// none.
 fn last_words(log: &[String]) -> Vec<&str> {
-    const START: [&str; 4] = ["WARNING", "Server initialized", "oO0OoO0OoO0Oo", "Configuration loaded"];
+    // The last of a module that asks for a setting, which it may not here.
+    const START: [&str; 5] =
+        ["WARNING", "Server initialized", "oO0OoO0OoO0Oo", "Configuration loaded", "lua-enable-insecure-api"];
     let is_warning = |line: &&str| {
         line.contains(" # ") && !line.contains(" version=") && !START.iter().any(|start| line.contains(start))
     };
@@ -127,7 +130,7 @@ fn remedies(source: &Source, refusal: &Refusal) -> (Vec<String>, Vec<String>) {
         return (advice, Vec::new());
     }
     let words =
-        ["Can't handle RDB format version", "Wrong signature", "Unknown command", "Unknown AOF file type"];
+        ["Can't handle RDB format version", "Wrong signature", "nknown command", "Unknown AOF file type"];
     if words.into_iter().any(said) || (refusal.stop.is_none() && said("Bad file format")) {
         let what = "The files may be of another or a newer server, or of one with modules: --server-bin names that one.";
         advice.push(what.into());
