@@ -160,7 +160,7 @@ fn serve(
 ) -> std::io::Result<()> {
     stream.set_write_timeout(Some(Duration::from_secs(1)))?;
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-    let mut asked = [0; 64 << 10];
+    let mut asked = vec![0; 64 << 10];
     while !is_over.load(Relaxed) {
         match stream.read(&mut asked) {
             Ok(0) => return Ok(()),

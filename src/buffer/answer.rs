@@ -198,7 +198,9 @@ mod tests {
             }
             Value::Array(items) => {
                 to.extend(format!("*{}\r\n", items.len()).as_bytes());
-                items.iter().for_each(|item| written(item, to));
+                for item in items {
+                    written(item, to);
+                }
             }
             Value::SimpleString(text) => to.extend(format!("+{text}\r\n").as_bytes()),
             _ => to.extend(b"+OK\r\n"),
