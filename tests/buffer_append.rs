@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use forebay::block::frame::{Draft, Encoder};
@@ -41,16 +43,24 @@ fn claim(connection: &mut redis::Connection) -> (u64, u64, u64, String) {
     claim_at(connection, 0)
 }
 
+/// By a run that no other claim was made by.
 fn claim_at(connection: &mut redis::Connection, time_ms: u64) -> (u64, u64, u64, String) {
-    redis::cmd("EVAL")
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+    let (what, epoch, s, e, cursor, _, _): (String, u64, u64, u64, String, String, u64) = redis::cmd("EVAL")
         .arg(concat!(include_str!("../src/buffer/state.lua"), include_str!("../src/buffer/claim.lua")))
         .arg(2)
         .arg(name().stream(Lane::Likes))
         .arg(name().writer(Lane::Likes))
+        .arg("first")
+        .arg(format!("run {}", RUNS.fetch_add(1, Relaxed)))
+        .arg(0)
         .arg(time_ms)
-        .arg(1)
+        .arg("")
+        .arg("")
         .query(connection)
-        .unwrap()
+        .unwrap();
+    assert_eq!(what, "ok");
+    (epoch, s, e, cursor)
 }
 
 fn stored(server: &Server) -> u64 {
@@ -163,7 +173,7 @@ fn a_fenced_writer_stops_and_says_so() {
     ledger.push_many(&mut older, Lane::Likes, 6).unwrap();
     until("the older writer's events are there", || older.monitor().counts().acknowledged == 6);
 
-    let mut newer = open(&address, &options(2, 4));
+    let mut newer = open(&address, &taking_over(2, 4));
     let mut late = Ledger::default();
     let mut result = Ok(());
     until("the older writer stops", || {
@@ -289,6 +299,7 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
             .arg(e)
             .arg("")
             .arg(0)
+            .arg("a run")
             .query(&mut connection)
             .unwrap()
     };

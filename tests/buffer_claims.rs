@@ -23,7 +23,7 @@ fn at_work(server: &Server, blocks: u64) -> (Writer, Ledger) {
 
 /// Another writer's whole life: so many blocks of one like each. Its events have numbers of their own.
 fn another(server: &Server, blocks: u64) -> Ledger {
-    let mut writer = open(&address(server), &options(1, 4));
+    let mut writer = open(&address(server), &taking_over(1, 4));
     let mut ledger = Ledger { padding: 7, ..Ledger::default() };
     ledger.push_many(&mut writer, Lane::Likes, blocks).unwrap();
     assert_eq!(writer.close().unwrap().acknowledged, blocks);
@@ -72,7 +72,7 @@ fn a_clock_that_went_back_fences_one_of_two_writers_and_loses_neither_s_events()
         let (mut older, mut ledger) = at_work(&server, 3);
         server.kill().unwrap();
         server.restart().unwrap();
-        let mut newer = open(&address(&server), &options(1, 4));
+        let mut newer = open(&address(&server), &taking_over(1, 4));
         let mut theirs = Ledger { padding: 7, ..Ledger::default() };
         theirs.push_many(&mut newer, Lane::Likes, blocks).unwrap();
         until("they are acknowledged", || newer.monitor().counts().acknowledged == blocks);

@@ -22,10 +22,6 @@ pub fn hearing(address: &Address) -> Hearing {
     hearing
 }
 
-fn publishing(options: Options) -> Options {
-    Options { publishes: true, ..options }
-}
-
 fn fates(counts: &Counts) -> Fates {
     Fates {
         acknowledged: counts.acknowledged,
@@ -68,7 +64,7 @@ fn what_is_heard_at_the_end_is_what_the_writers_counted_and_adds_up() {
     let hearing = hearing(&address);
     let mut counted = Vec::new();
     for (run, seed) in [3, 4].into_iter().enumerate() {
-        let source = Source::start(open(&address, &publishing(options(5, 4))), seed, 50);
+        let source = Source::start(open(&address, &options(5, 4)), seed, 50);
         source.grant(2_000);
         source.until_acknowledged(1_000);
         until("it is heard while it writes", || {
@@ -100,7 +96,7 @@ fn what_is_shed_is_heard_while_the_server_refuses_writes() {
     let address = address(&server);
     let early = hearing(&address);
     let options = Options { overflow: Overflow::Shed, ..options(4, 3) };
-    let source = Source::start(open(&address, &publishing(options)), 5, 100);
+    let source = Source::start(open(&address, &options), 5, 100);
     let monitor = source.monitor.clone();
     source.grant(100);
     source.until_acknowledged(50);
@@ -129,7 +125,7 @@ fn what_is_shed_is_heard_while_the_server_refuses_writes() {
 fn a_writer_that_a_server_holds_back_which_cannot_save_says_so() {
     let server = server(&[("save", "3600 1000000"), ("stop-writes-on-bgsave-error", "yes")]);
     let hearing = hearing(&address(&server));
-    let mut writer = open(&address(&server), &publishing(options(2, 4)));
+    let mut writer = open(&address(&server), &options(2, 4));
     std::fs::create_dir(server.dir().join("dump.rdb")).unwrap();
     tell(&server, "BGSAVE");
     until("the snapshot has failed", || info(&server, "rdb_last_bgsave_status") == "err");
@@ -142,20 +138,23 @@ fn a_writer_that_a_server_holds_back_which_cannot_save_says_so() {
 fn a_fenced_writer_is_heard_before_its_owner_does_anything_and_once() {
     let server = server(&[]);
     let hearing = hearing(&address(&server));
-    let mut writer = open(&address(&server), &publishing(options(2, 4)));
+    let mut writer = open(&address(&server), &options(2, 4));
     let mut ledger = Ledger::default();
     ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
     until("they are stored", || writer.monitor().counts().acknowledged == 4);
-    open(&address(&server), &options(2, 4)).close().unwrap();
+    open(&address(&server), &taking_over(2, 4)).close().unwrap();
+    until("the newer one's end is heard", || hearing.look().ends.closed == 1);
     ledger.push_many(&mut writer, Lane::Likes, 2).unwrap();
-    let heard = until_heard(&hearing, State::Fenced);
+    let fenced = || hearing.look().writers.into_iter().find(|writer| writer.state == State::Fenced);
+    until("a writer is heard to be fenced", || fenced().is_some());
+    let heard = fenced().unwrap();
     let why = heard.why.as_deref().unwrap_or_default();
     assert!(why.contains("lane likes: fenced") && why.contains("2 events"), "{why}");
     let monitor = writer.monitor();
     assert!(matches!(writer.close(), Err(Error::Fenced { .. })));
-    until("the last message is heard", || only(&hearing.look()).age > heard.age);
+    until("the last message is heard", || fenced().unwrap().age > heard.age);
     let heard = hearing.look();
-    assert_eq!(heard.ends, Ends { fenced: 1, ..Ends::default() });
+    assert_eq!(heard.ends, Ends { fenced: 1, closed: 1, ..Ends::default() });
     assert_eq!(heard.sums, fates_of(&monitor));
 }
 
@@ -168,7 +167,7 @@ fn a_writer_that_gives_up_says_why_and_no_password() {
     let address = Address::parse(&url).unwrap();
     let hearing = hearing(&address);
     let options = Options { patience: Duration::from_millis(300), ..options(2, 4) };
-    let mut writer = open(&address, &publishing(options));
+    let mut writer = open(&address, &options);
     tell(&server, "CONFIG SET maxmemory 1");
     Ledger::default().push_many(&mut writer, Lane::Likes, 2).unwrap();
     let heard = until_heard(&hearing, State::Failed);
@@ -181,7 +180,7 @@ fn a_writer_that_gives_up_says_why_and_no_password() {
 fn a_writer_that_is_given_up_is_heard_as_failed() {
     let server = server(&[]);
     let hearing = hearing(&address(&server));
-    drop(open(&address(&server), &publishing(options(2, 4))));
+    drop(open(&address(&server), &options(2, 4)));
     let heard = until_heard(&hearing, State::Failed);
     assert!(heard.why.as_ref().is_some_and(|why| why.contains("without being closed")), "{heard:?}");
 }
@@ -191,7 +190,7 @@ fn an_end_is_heard_though_the_connection_was_cut_right_before() {
     let server = server(&[]);
     let hearing = hearing(&address(&server));
     let (proxy, near) = proxy(&server);
-    let writer = open(&near, &publishing(options(2, 4)));
+    let writer = open(&near, &options(2, 4));
     until_heard(&hearing, State::Writing);
     proxy.cut_all();
     writer.close().unwrap();
@@ -206,7 +205,7 @@ fn what_was_spilled_and_what_a_server_lost_is_heard_after_it_came_back() {
     let folder = tempfile::tempdir().unwrap();
     let spill = Spill { folder: folder.path().to_owned(), bytes_max: 1 << 30 };
     let options = Options { overflow: Overflow::Spill(spill), ..options(3, 4) };
-    let source = Source::start(open(&address, &publishing(options)), 8, 50);
+    let source = Source::start(open(&address, &options), 8, 50);
     let monitor = source.monitor.clone();
     source.grant(500);
     until("they are stored", || monitor.counts().acknowledged > 400);
@@ -241,7 +240,7 @@ fn a_user_who_may_not_publish_writes_all_the_same() {
     for (user, rules) in [("mute", "&* +@all -publish"), ("elsewhere", "resetchannels +@all")] {
         tell(&server, &format!("ACL SETUSER {user} on >pw ~* {rules}"));
         let url = server.url().replace("redis://", &format!("redis://{user}:pw@"));
-        let mut writer = open(&Address::parse(&url).unwrap(), &publishing(options(2, 4)));
+        let mut writer = open(&Address::parse(&url).unwrap(), &options(2, 4));
         let mut ledger = Ledger::default();
         ledger.push_many(&mut writer, Lane::Likes, 100).unwrap();
         assert_eq!(writer.close().unwrap().acknowledged, 100);
@@ -258,7 +257,7 @@ fn a_user_who_may_not_publish_writes_all_the_same() {
 #[test]
 fn a_writer_waits_no_longer_for_its_last_message_than_a_second() {
     let server = server(&[]);
-    let writer = open(&address(&server), &publishing(options(2, 4)));
+    let writer = open(&address(&server), &options(2, 4));
     server.pause().unwrap();
     let started = Instant::now();
     writer.close().unwrap();
@@ -271,7 +270,7 @@ fn a_writer_waits_no_longer_for_its_last_message_than_a_second() {
 fn lanes_go_first_where_the_server_takes_no_more_clients() {
     let server = server(&[]);
     let mut admin = connection(&server);
-    let mut writer = open(&address(&server), &publishing(options(1, 4)));
+    let mut writer = open(&address(&server), &options(1, 4));
     let mut ledger = Ledger::default();
     let clients = |admin: &mut redis::Connection| -> usize {
         redis::cmd("CLIENT").arg("LIST").query::<String>(admin).unwrap().lines().count()

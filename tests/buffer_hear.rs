@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use forebay::buffer::connect::Address;
 use forebay::buffer::fates::{Fates, State};
 use forebay::buffer::hear::{Ends, Heard, Hearing, WRITERS_MAX};
-use forebay::buffer::writer::Options;
 use forebay::event::lane::Lane;
 use forebay::server::Server;
 
@@ -65,7 +64,7 @@ fn a_listener_that_begins_late_counts_only_what_comes_then() {
     let server = server(&[]);
     let address = address(&server);
     let early = hearing(&address);
-    let mut writer = open(&address, &Options { publishes: true, ..options(2, 4) });
+    let mut writer = open(&address, &options(2, 4));
     let mut ledger = Ledger::default();
     until("its first message is out", || !early.look().writers.is_empty());
     ledger.push_many(&mut writer, Lane::Likes, 100).unwrap();

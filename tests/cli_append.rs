@@ -153,7 +153,7 @@ fn the_older_of_two_writers_is_fenced_and_says_so() {
     let epoch =
         || super::support::ask::<Option<u64>>(&server, "HGET forebay:events:{other}:writer epoch").unwrap();
     until("the older writer has the lanes", || epoch().is_some());
-    assert_eq!(append(&server, &good(1), &[]).code, 0);
+    assert_eq!(append(&server, &good(1), &["--takeover"]).code, 0);
     stdin.write_all(&good(2)).unwrap();
     drop(stdin);
     let ran = super::cli_support::Ran::from(older.wait_with_output().unwrap());

@@ -39,7 +39,7 @@ fn append_ends_when_its_server_is_lost_for_good_although_the_source_is_silent() 
 fn append_ends_when_it_is_fenced_although_the_source_is_silent() {
     let server = server(&[]);
     let (child, mut stdin) = at_work(&server, &[]);
-    assert_eq!(append(&server, &good(2), &[]).code, 0);
+    assert_eq!(append(&server, &good(2), &["--takeover"]).code, 0);
     say(&mut stdin, 3);
     let ran = ended(child, SECONDS);
     assert_eq!(ran.code, 1, "{}", ran.err);

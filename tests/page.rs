@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use forebay::buffer::reader::{Found, Reader};
-use forebay::buffer::writer;
 use forebay::event::lane::Lane;
 use forebay::event::parse::parse;
 use forebay::profile::{self, Profile};
@@ -84,8 +83,7 @@ impl Stage {
         profile.hold.hours = hours;
         let watched = Some(Watched::held_to(profile, served, &address(&server), EVERY));
         let mut stage = Self { clients: Vec::new(), watched, server, at };
-        let options = writer::Options { publishes: true, ..options(1, 16) };
-        let mut writer = open(&address(&stage.server), &options);
+        let mut writer = open(&address(&stage.server), &options(1, 16));
         stage.clients.push(Thread::start(move |stop| {
             for number in (0..).take_while(|_| !stop.load(Relaxed)) {
                 for lane in Lane::ALL {

@@ -159,6 +159,11 @@ pub fn options(events_max: u64, in_flight: usize) -> writer::Options {
     writer::Options { limits, in_flight, patience: LIMIT, ..writer::Options::default() }
 }
 
+/// The same for a writer that takes the buffer from whoever has it.
+pub fn taking_over(events_max: u64, in_flight: usize) -> writer::Options {
+    writer::Options { takes_over: true, ..options(events_max, in_flight) }
+}
+
 pub fn open(address: &Address, options: &writer::Options) -> Writer {
     Writer::open(address, &name(), options).unwrap()
 }

@@ -16,8 +16,8 @@ use forebay::watch::view::View;
 use forebay::watch::{Subject, serve};
 
 use super::support::{
-    Ledger, add, address, connection, drain, filled, info, likes, name, open, options, places, server, tell,
-    until,
+    Ledger, add, address, connection, drain, filled, info, likes, name, open, options, places, server,
+    taking_over, tell, until,
 };
 use super::watch_support::{EVERY, Watched};
 
@@ -239,11 +239,7 @@ fn what_writers_say_is_counted_by_lane_and_fate_also_while_the_server_is_full() 
     watched.until_it_listens();
     let of_shed = || watched.sample(r#"forebay_writer_events_total{buffer="test",lane="likes",fate="shed"}"#);
     assert_eq!(of_shed(), Some(0.0), "a counter that begins above 0 would not be seen to grow");
-    let shed = writer::Options {
-        overflow: forebay::buffer::overflow::Overflow::Shed,
-        publishes: true,
-        ..options(4, 2)
-    };
+    let shed = writer::Options { overflow: forebay::buffer::overflow::Overflow::Shed, ..options(4, 2) };
     let mut writer = open(&address(&server), &shed);
     tell(&server, "CONFIG SET maxmemory 1");
     let mut ledger = Ledger { padding: 30, ..Ledger::default() };
@@ -262,10 +258,9 @@ fn a_writer_that_is_fenced_says_so() {
     let server = server(&[]);
     let watched = Watched::start(&address(&server));
     watched.until_it_listens();
-    let publishing = writer::Options { publishes: true, ..options(4, 2) };
-    let mut first = open(&address(&server), &publishing);
+    let mut first = open(&address(&server), &options(4, 2));
     let mut ledger = Ledger { padding: 30, ..Ledger::default() };
-    let second = open(&address(&server), &publishing);
+    let second = open(&address(&server), &taking_over(4, 2));
     until("it notices", || ledger.push_many(&mut first, Lane::Likes, 8).is_err() || first.check().is_err());
     drop(first);
     let fenced = || watched.sample(r#"forebay_writer_ends_total{buffer="test",how="fenced"}"#);

@@ -31,6 +31,9 @@ const FULL_BYTES: usize = 160 << 10;
 /// Above the largest single event that a writer can be told to accept.
 pub const CONTENT_BYTES_MAX: usize = 128 << 20;
 
+/// The largest event, in bytes.
+pub const EVENT_BYTES_MAX: usize = 64 << 20;
+
 /// Events of one lane on their way into a block.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
@@ -41,7 +44,7 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Adds one event; its bytes hold no `\n` ([`parse::parse`] refuses it).
+    /// Adds one event; its bytes are one line, and its time is what [`parse::parse`] finds there.
     pub fn push(&mut self, event: &[u8], time_us: u64) {
         debug_assert!(!event.contains(&b'\n'), "an event is one line");
         if self.events == 0 {

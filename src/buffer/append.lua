@@ -15,6 +15,8 @@ if s <= lane.s then
   return {'repeat', lane.s, lane.epoch}
 end
 if s > lane.s + 1 then return {'gap', lane.s, lane.epoch} end
+-- Deleted or evicted under the writer: readers that come to the place are told.
+note_loss(KEYS[1], KEYS[2], lane)
 local sum = digits(lane.e + tonumber(ARGV[3]))
 redis.call('XADD', KEYS[1], '*', 'f', '1', 's', ARGV[2], 'n', ARGV[3], 'e', sum,
   'a', ARGV[4], 'z', ARGV[5], 'c', ARGV[6], 'd', ARGV[7])

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::block::frame::Draft;
+use crate::block::frame::{CONTENT_BYTES_MAX, Draft};
 use crate::event::lane::Lane;
 
 /// When a block is cut.
@@ -42,6 +42,8 @@ pub struct Batcher {
 impl Batcher {
     /// Nothing in the making.
     pub fn new(limits: Limits) -> Self {
+        // A larger block could not be read again.
+        let limits = Limits { bytes_max: limits.bytes_max.min(CONTENT_BYTES_MAX), ..limits };
         Self { limits, lanes: Default::default(), next_due: Duration::MAX }
     }
 

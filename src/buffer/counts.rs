@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::overflow::{Fate, Listener, Told};
-use super::room::Ever;
+use super::owner::Owner;
+use super::room::Room;
 use crate::event::lane::Lane;
 
 /// What became of a lane's events in this writer, as far as it is known.
@@ -49,8 +50,10 @@ pub(super) struct Standing {
 }
 
 /// What the writer's threads share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
+    /// What the lanes are held by.
+    pub owner: Owner,
     pub lanes: [LaneCounts; Lane::ALL.len()],
     /// Told to end without finishing.
     pub stopped: AtomicBool,
@@ -60,8 +63,8 @@ pub(super) struct Shared {
     standing: [Mutex<Standing>; Lane::ALL.len()],
     /// Lanes whose spill has all that is left, and whose server takes nothing.
     left: [AtomicBool; Lane::ALL.len()],
-    /// Events of each lane that were ever dropped to make room, where it was asked. Held while somebody makes room.
-    pub room: Mutex<Ever>,
+    /// Held while somebody makes room.
+    pub room: Mutex<Room>,
     pub listener: Option<Listener>,
 }
 
@@ -71,8 +74,18 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub fn new(listener: Option<Listener>) -> Self {
-        Self { listener, ..Self::default() }
+    pub fn new(owner: Owner, listener: Option<Listener>) -> Self {
+        Self {
+            owner,
+            lanes: Default::default(),
+            stopped: AtomicBool::default(),
+            closing: Mutex::default(),
+            failure: Mutex::default(),
+            standing: Default::default(),
+            left: Default::default(),
+            room: Mutex::default(),
+            listener,
+        }
     }
 
     fn standing(&self, lane: Lane) -> MutexGuard<'_, Standing> {

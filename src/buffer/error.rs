@@ -64,6 +64,38 @@ pub enum Error {
         /// What the server said.
         why: String,
     },
+    /// The buffer has a writer that is there, and nothing was taken from it.
+    #[error(
+        "buffer {buffer} at {url} has a writer already: {why}; nothing was taken from it, and only one writer may append \
+         to a buffer"
+    )]
+    Taken {
+        /// The buffer.
+        buffer: String,
+        /// The URL without its password.
+        url: String,
+        /// How that is known.
+        why: String,
+    },
+    /// Whether the buffer's last writer is there cannot be found out.
+    #[error(
+        "the last writer of buffer {buffer} did not say that it ended, and whether it is still there cannot be heard: \
+         {why}; nothing was taken"
+    )]
+    Unheard {
+        /// The buffer.
+        buffer: String,
+        /// The URL without its password.
+        url: String,
+        /// Why not.
+        why: String,
+    },
+    /// What was pushed would make its block unreadable.
+    #[error("an event was refused, since its block could not be read again: {why}")]
+    NoEvent {
+        /// What is wrong with it.
+        why: String,
+    },
     /// Another writer has taken the lane.
     #[error(
         "lane {lane}: fenced, another writer has taken it (its epoch is {theirs}, ours {mine}); \

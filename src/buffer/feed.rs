@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::error::Error;
 use super::position::Position;
 use super::writer::Writer;
+use crate::event::lane::Lane;
 use crate::event::lines::{Batch, Lines};
 use crate::event::parse;
 
@@ -56,7 +57,21 @@ pub enum FeedError {
     Source(#[from] std::io::Error),
 }
 
-/// Pushes every event of a source until it ends or `stop` is set; `refused` hears of every line that is none. What was
+/// Hears of lines on the way to a writer.
+pub trait Ear {
+    /// Of every line that is no event.
+    fn refused(&mut self, line: &Refused<'_>);
+
+    /// Whether no line after that is to be pushed.
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    /// Of every event that has no lane of its own, with the number of its line.
+    fn other(&mut self, _line: u64, _event: &[u8]) {}
+}
+
+/// Pushes every event of a source until it ends or `stop` is set; `ear` hears of every line that is none. What was
 /// read is pushed however it ends, and `position` tells which of it is settled.
 /// What was pushed is not yet acknowledged: [`Writer::close`] waits for that.
 pub fn feed(
@@ -64,7 +79,7 @@ pub fn feed(
     writer: &mut Writer,
     position: &mut Position,
     stop: &AtomicBool,
-    refused: &mut dyn FnMut(Refused<'_>),
+    ear: &mut impl Ear,
 ) -> Result<(), FeedError> {
     let (send, batches) = bounded(AHEAD);
     let (give_back, spare) = bounded(AHEAD + 1);
@@ -76,7 +91,7 @@ pub fn feed(
         .name("forebay-source".into())
         .spawn(move || read_ahead(lines, &send, &spare, &halted))?;
     pump(&batches, writer, (stop, &halt), |batch, writer, now| {
-        let result = push_all(&batch, writer, position, (now, input.from_line), refused);
+        let result = push_all(&batch, writer, position, (now, input.from_line), ear);
         // Full or gone: then the buffer is not wanted back.
         let _ = give_back.try_send(batch.into_buffer());
         result
@@ -142,21 +157,30 @@ fn push_all(
     writer: &mut Writer,
     position: &mut Position,
     (now, from_line): (Duration, u64),
-    refused: &mut dyn FnMut(Refused<'_>),
+    ear: &mut impl Ear,
 ) -> Result<(), Error> {
     for oversize in batch.oversize().iter().filter(|oversize| oversize.line >= from_line) {
         let why = format!("{} bytes long, over the limit for one event", oversize.bytes);
-        refused(Refused { line: oversize.line, why, bytes: None });
+        ear.refused(&Refused { line: oversize.line, why, bytes: None });
+    }
+    if ear.is_over() {
+        return Ok(());
     }
     let mut outcome = Ok(());
     for (line, bytes) in batch.lines().filter(|(line, _)| *line >= from_line) {
         match parse::parse(bytes) {
             Ok(event) => {
                 position.push(event.lane, line);
-                let pushed = writer.push(&event, now);
+                if event.lane == Lane::Other {
+                    ear.other(line, bytes);
+                }
+                let pushed = writer.push_parsed(&event, now);
                 outcome = outcome.and(pushed);
             }
-            Err(why) => refused(Refused { line, why: why.to_string(), bytes: Some(bytes) }),
+            Err(why) => ear.refused(&Refused { line, why: why.to_string(), bytes: Some(bytes) }),
+        }
+        if ear.is_over() {
+            return outcome;
         }
     }
     position.read(batch.last_line());

@@ -7,19 +7,21 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::link::Connection;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use redis::Script;
 
-use super::connect::Address;
+use super::connect::{Address, limit_answers};
 use super::counts::{LaneCounts, Shared};
 use super::error::Error;
 use super::fsync::Fsync;
 use super::keys::Name;
-use super::open::{Claim, Kept, Taken, take};
+use super::open::{Kept, Taken, take};
 use super::overflow::{STALL, STALL_FSYNC};
+use super::owner::Claim;
 use super::pack::Parcel;
 use super::recover::Setback;
 use super::scripts;
@@ -34,6 +36,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Longest a WAITAOF may hold the connection; below the connection's own time-out.
 const FSYNC_WAIT_MS: u64 = 10_000;
+
+/// How long the server may take for each answer when a lane is let go of.
+const RELEASE_MAX: Duration = Duration::from_secs(1);
 
 /// What a lane's thread needs to know.
 pub(super) struct Lease {
@@ -115,6 +120,8 @@ impl Appender {
     ) -> Self {
         let claim = taken.as_ref().map(|taken| taken.claim);
         let fsync = taken.as_ref().map_or(Fsync::Unasked, |taken| taken.fsync.clone());
+        let lost = claim.map_or(0, |claim| claim.lost);
+        shared.lanes[lease.lane.index()].lost_by_server.fetch_add(lost, Relaxed);
         Self {
             acked: claim.map_or(0, |claim| claim.last),
             acked_events: claim.map_or(0, |claim| claim.events),
@@ -145,9 +152,23 @@ impl Appender {
         loop {
             match self.step() {
                 Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => return self.shared.fail(error),
+                Ok(false) => break,
+                Err(error) => {
+                    self.shared.fail(error);
+                    break;
+                }
             }
+        }
+        self.release();
+    }
+
+    /// Lets go of the lane, where the server is there.
+    fn release(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        limit_answers(connection, RELEASE_MAX);
+        self.drain();
+        if let (Some(connection), Some(_)) = (&mut self.connection, self.claim) {
+            self.shared.owner.release(connection, &self.lease.name, self.lease.lane);
         }
     }
 
@@ -280,7 +301,8 @@ impl Appender {
             };
             self.append.prepare_invoke().load(&mut connection)?;
             if self.claim.is_none() {
-                let claim = take(&mut connection, &self.lease)?;
+                let claim = take(&mut connection, &self.lease, &self.shared.owner)?;
+                self.counts().lost_by_server.fetch_add(claim.lost, Relaxed);
                 (self.acked, self.acked_events, self.claim) = (claim.last, claim.events, Some(claim));
                 self.shared.calm(self.lease.lane);
                 self.trouble_since = None;

@@ -12,33 +12,22 @@ use crossbeam_channel::{Sender, bounded};
 use redis::{RedisError, Script};
 
 use super::connect::Address;
+use super::counts::Shared;
 use super::error::Error;
 use super::fsync::Fsync;
 use super::keys::Name;
 use super::lane::{Appender, Lease, WayOut};
 use super::overflow::Overflow;
+use super::owner::{Claim, Owner};
 use super::pack::Parcel;
 use super::recover::{BACKOFF_MAX, Setback};
-use super::room::make_way;
 use super::scripts;
 use super::spill::{Folder, Spiller, Stored};
-use super::trouble::{Trouble, trouble};
 use super::writer::{Options, Writer};
 use crate::event::lane::Lane;
 
 /// Blocks that may wait for a lane beyond those in flight.
 const READY_MAX: usize = 4;
-
-/// What a lane was when its writer took it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Claim {
-    /// The writer's epoch from now on.
-    pub epoch: u64,
-    /// Number of its last block.
-    pub last: u64,
-    /// Its events so far.
-    pub events: u64,
-}
 
 /// A lane that is ours.
 pub(super) struct Taken {
@@ -54,9 +43,6 @@ pub(super) struct Kept {
     pub stored: Sender<Stored>,
 }
 
-/// Events dropped to make room for taking lanes: their lane, events of it before them, how many.
-type Dropped = Vec<(Lane, u64, u64)>;
-
 /// The lanes of a writer that is being opened.
 pub(super) struct LaneStarts<'a> {
     address: &'a Address,
@@ -64,22 +50,21 @@ pub(super) struct LaneStarts<'a> {
     options: &'a Options,
     folder: Option<Arc<Folder>>,
     taken: VecDeque<Result<Taken, String>>,
-    /// What was dropped to make room for taking them.
-    pub dropped: Dropped,
 }
 
 impl<'a> LaneStarts<'a> {
     /// Takes every lane, or none. With a spill, a server that is away or takes no writes has its lanes taken later.
-    pub(super) fn of(address: &'a Address, name: &'a Name, options: &'a Options) -> Result<Self, Error> {
+    pub(super) fn of(
+        address: &'a Address,
+        name: &'a Name,
+        options: &'a Options,
+        shared: &Shared,
+    ) -> Result<Self, Error> {
         let folder = match &options.overflow {
             Overflow::Spill(spill) => Some(Arc::new(Folder::open(spill, name)?)),
             _ => None,
         };
-        let (taken, dropped) = match options.overflow {
-            Overflow::TrimOldest => take_all_with_room(address, name, options),
-            _ => (take_all(address, name, options), Vec::new()),
-        };
-        let taken = match taken {
+        let taken = match take_all(address, name, options, &shared.owner) {
             Err(error @ (Error::Connect { .. } | Error::Crowded { .. } | Error::NotNow { .. }))
                 if folder.is_some() =>
             {
@@ -88,7 +73,7 @@ impl<'a> LaneStarts<'a> {
             }
             taken => taken?.into_iter().map(Ok).collect(),
         };
-        Ok(Self { address, name, options, folder, taken, dropped })
+        Ok(Self { address, name, options, folder, taken })
     }
 
     /// Starts the threads of a lane, in the order of [`Lane::ALL`]; where its blocks go.
@@ -169,56 +154,47 @@ impl Writer {
     }
 }
 
-/// Takes every lane of a buffer, or none, and makes room on a full server for that: even a writer's connections take
-/// some. What was dropped is the caller's to count, whatever came of it.
-fn take_all_with_room(
-    address: &Address,
-    name: &Name,
-    options: &Options,
-) -> (Result<Vec<Taken>, Error>, Dropped) {
-    let mut dropped = Vec::new();
-    loop {
-        match take_all(address, name, options) {
-            Err(Error::NotNow { why, .. }) if why.contains("OOM") => {
-                let made = address.connect_within(options.patience).and_then(|(mut connection, _)| {
-                    make_way(&mut connection, name)
-                        .map_err(|error| Error::server("making room for a writer", &error))
-                });
-                match made {
-                    // Every round drops blocks: it ends where there are none left.
-                    Ok(more) if !more.is_empty() => dropped.extend(more),
-                    Ok(_) => return (Err(Error::NotNow { url: address.to_string(), why }), dropped),
-                    Err(error) => return (Err(error), dropped),
-                }
-            }
-            taken => return (taken, dropped),
-        }
-    }
-}
-
 /// Takes every lane of a buffer, or none.
-pub(super) fn take_all(address: &Address, name: &Name, options: &Options) -> Result<Vec<Taken>, Error> {
-    let mut lanes = Vec::new();
-    for lane in Lane::ALL {
+fn take_all(address: &Address, name: &Name, options: &Options, owner: &Owner) -> Result<Vec<Taken>, Error> {
+    let mut connected = Vec::new();
+    for _ in Lane::ALL {
         let (mut connection, facts) = address.connect_within(options.patience)?;
         let fsync = Fsync::of(options.ack, address, &mut connection, &facts)?;
-        let claim = claim(&mut connection, address, name, lane, false)?;
-        lanes.push(Taken { connection, fsync, claim });
+        connected.push((connection, fsync));
     }
-    for (lane, taken) in Lane::ALL.into_iter().zip(&mut lanes) {
-        taken.claim = claim(&mut taken.connection, address, name, lane, true)?;
-        // Loaded here so that the first block need not find out that it is missing.
-        Script::new(scripts::APPEND)
-            .prepare_invoke()
-            .load(&mut taken.connection)
-            .map_err(|error| Error::server("loading the append script", &error))?;
+    let mut lanes = Vec::new();
+    for (lane, (mut connection, fsync)) in Lane::ALL.into_iter().zip(connected) {
+        match take_one(&mut connection, (address, name), lane, owner) {
+            Ok(claim) => lanes.push(Taken { connection, fsync, claim }),
+            Err(error) => {
+                for (lane, taken) in Lane::ALL.into_iter().zip(&mut lanes) {
+                    owner.release(&mut taken.connection, name, lane);
+                }
+                return Err(error);
+            }
+        }
     }
     Ok(lanes)
 }
 
+fn take_one(
+    connection: &mut Connection,
+    of: (&Address, &Name),
+    lane: Lane,
+    owner: &Owner,
+) -> Result<Claim, Error> {
+    let claim = owner.take(connection, of, lane)?;
+    // Loaded here so that the first block need not find out that it is missing.
+    Script::new(scripts::APPEND)
+        .prepare_invoke()
+        .load(connection)
+        .map_err(|error| Error::server("loading the append script", &error))?;
+    Ok(claim)
+}
+
 /// Takes a lane that could not be taken when its writer was opened.
-pub(super) fn take(connection: &mut Connection, lease: &Lease) -> Result<Claim, Setback> {
-    let claimed = claim(connection, &lease.address, &lease.name, lease.lane, true);
+pub(super) fn take(connection: &mut Connection, lease: &Lease, owner: &Owner) -> Result<Claim, Setback> {
+    let claimed = owner.take(connection, (&lease.address, &lease.name), lease.lane);
     let claimed = claimed.and_then(|claim| {
         lease.kept.as_ref().map_or(Ok(()), |kept| kept.ask(connection, lease))?;
         Ok(claim)
@@ -256,31 +232,4 @@ impl Kept {
         let _ = self.stored.send(stored);
         Ok(())
     }
-}
-
-/// Looks at a lane, and takes it where it `is_meant`.
-fn claim(
-    connection: &mut Connection,
-    address: &Address,
-    name: &Name,
-    lane: Lane,
-    is_meant: bool,
-) -> Result<Claim, Error> {
-    let (seconds, micros): (u64, u64) =
-        redis::cmd("TIME").query(connection).map_err(|error| Error::server("asking for the time", &error))?;
-    let answer: Result<(u64, u64, u64, String), _> = Script::new(scripts::CLAIM)
-        .key(name.stream(lane))
-        .key(name.writer(lane))
-        .arg(seconds * 1_000 + micros / 1_000)
-        .arg(u8::from(is_meant))
-        .invoke(connection);
-    let (epoch, last, events, _) = answer.map_err(|error| match trouble(&error) {
-        Trouble::WrongType(why) => {
-            Error::WrongType { key: format!("{} or {}", name.stream(lane), name.writer(lane)), why }
-        }
-        Trouble::Damaged(why) => Error::Damaged { why },
-        Trouble::Refused(why) | Trouble::Full(why) => Error::NotNow { url: address.to_string(), why },
-        _ => Error::server(format!("taking lane {lane}"), &error),
-    })?;
-    Ok(Claim { epoch, last, events })
 }

@@ -1,11 +1,6 @@
 //! What becomes of events while the server takes none: it is full, cannot save, is loading, or is away.
 //!
-//! | policy | source | counts as accepted | given up | counted as |
-//! |---|---|---|---|---|
-//! | `wait` | held back | once acknowledged | nothing | - |
-//! | `spill` | goes on until the folder is full | once acknowledged, or on the disk of the writer | nothing | `spilled` |
-//! | `shed` | goes on | once acknowledged | new events | `shed` |
-//! | `trim-oldest` | goes on | once acknowledged | the oldest events held | `trimmed` |
+//! What each policy promises stands in [`PROMISES`]: help, documents and tests are held against it.
 //!
 //! A server that merely is slow changes nothing: it holds the source back. One that has not answered for a second
 //! while it owed an answer counts as away; where the answer waits for an fsync of every second, for three.
@@ -22,6 +17,82 @@ pub(super) const STALL: Duration = Duration::from_secs(1);
 
 /// The same where the answer waits for an fsync that the server does every second, and puts off by as much again.
 pub(super) const STALL_FSYNC: Duration = Duration::from_secs(3);
+
+/// What a policy promises while the server takes no events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promise {
+    /// Its name.
+    pub policy: &'static str,
+    /// What becomes of the source.
+    pub source: &'static str,
+    /// When an event counts as accepted.
+    pub accepted: &'static str,
+    /// What may be given up. Nothing else is, and it is counted.
+    pub given_up: GivenUp,
+    /// When that is.
+    pub when: &'static str,
+    /// The count that it stands in.
+    pub counted: Option<&'static str>,
+}
+
+/// Events that a policy may give up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenUp {
+    /// None.
+    Nothing,
+    /// Those that come.
+    New,
+    /// The oldest that the buffer holds.
+    Oldest,
+}
+
+impl GivenUp {
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::New => "new events",
+            Self::Oldest => "the oldest events held",
+        }
+    }
+}
+
+/// The promises, a policy each. All of them: where the source is held back for longer than the writer's patience, the writer
+/// ends with an error that says how many events are the source's to send again.
+pub const PROMISES: [Promise; 4] = [
+    Promise {
+        policy: "wait",
+        source: "is held back",
+        accepted: "once the server has it",
+        given_up: GivenUp::Nothing,
+        when: "never",
+        counted: None,
+    },
+    Promise {
+        policy: "spill",
+        source: "goes on until the folder is full",
+        accepted: "once the server has it, or it is fsynced in the folder",
+        given_up: GivenUp::Nothing,
+        when: "never",
+        counted: None,
+    },
+    Promise {
+        policy: "shed",
+        source: "goes on",
+        accepted: "once the server has it",
+        given_up: GivenUp::New,
+        when: "while as many blocks as may be in flight wait",
+        counted: Some("shed"),
+    },
+    Promise {
+        policy: "trim-oldest",
+        source: "goes on while that makes room",
+        accepted: "once the server has it",
+        given_up: GivenUp::Oldest,
+        when: "where the server is full and that brings it below its limit",
+        counted: Some("trimmed"),
+    },
+];
 
 /// What becomes of events while the server takes none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

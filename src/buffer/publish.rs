@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::connect::{Address, CROWDED};
 use super::counts::{Monitor, Shared};
 use super::error::Error;
-use super::fates::{Fates, Message, State, new_id};
+use super::fates::{Fates, Message, State};
 use super::keys::{ALL_KEYS, Name};
 use crate::event::lane::Lane;
 
@@ -50,7 +50,7 @@ impl Publisher {
         let voice = Voice {
             address: address.clone(),
             channel: name.fates(),
-            id: new_id(),
+            id: shared.owner.id().to_owned(),
             began: Instant::now(),
             shared: Arc::clone(shared),
             connection: None,
@@ -165,8 +165,8 @@ impl Voice {
             Err(error) if error.code() == Some("NOPERM") => {
                 if !self.is_refused {
                     tracing::warn!(
-                        "{} does not let this user publish (NOPERM): {error}; no watcher hears of this writer; permit \
-                         it by ACL SETUSER with +publish &{ALL_KEYS}",
+                        "{} does not let this user publish (NOPERM): {error}; no watcher hears of this writer, and \
+                         another one may take the buffer over; permit it by ACL SETUSER with +publish &{ALL_KEYS}",
                         self.address
                     );
                 }

@@ -103,9 +103,8 @@ impl Appender {
                     return self.wait(&why);
                 }
                 match self.make_room() {
-                    // Every round drops blocks: it ends where there are none left.
-                    Ok(true) => Ok(()),
-                    Ok(false) => self.wait(&why),
+                    Ok(None) => Ok(()),
+                    Ok(Some(vain)) => self.wait(&format!("{why}; {vain}")),
                     Err(setback) => self.again(|_| Err(setback)),
                 }
             }
@@ -146,7 +145,7 @@ impl Appender {
     /// Reads the answers to everything that was sent after the block that failed: without it stored, they are
     /// refusals, and whatever they are, the blocks will be sent again. Where it was stored before, and only the repeat was
     /// refused, later ones may have been stored.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         if let Some(connection) = self.connection.as_mut() {
             for _ in 0..self.expected.len() {
                 // A refusal is an answer too. Whatever is none, a time-out first of all, may leave answers on
@@ -189,6 +188,7 @@ impl Appender {
         let (name, lane) = (self.lease.name.clone(), self.lease.lane);
         let (epoch, acked, events) = (self.epoch(), self.acked, self.acked_events);
         let base = self.claim.map_or(0, |claim| claim.last);
+        let shared = self.shared.clone();
         let connection = self.open_connection()?;
         let answer: Value = Script::new(scripts::RESUME)
             .key(name.stream(lane))
@@ -198,6 +198,7 @@ impl Appender {
             .arg(events)
             .arg("")
             .arg(base)
+            .arg(shared.owner.id())
             .invoke(connection)?;
         let (what, theirs, kept): (String, u64, u64) =
             redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;

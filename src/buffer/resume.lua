@@ -2,7 +2,7 @@
 -- writer had reached, and writes down beside the lane which blocks are lost, so that every reader who comes to the
 -- place can tell.
 -- KEYS  stream, writer hash
--- ARGV  epoch, s, e, c, s when the writer took the lane
+-- ARGV  epoch, s, e, c, s when the writer took the lane, its run's id
 -- Answer {what, epoch, e that the server has} with what = ok | fenced
 local lane, err = state(KEYS[2])
 if err then return err end
@@ -19,5 +19,5 @@ if lane.s < acked then
   redis.call('HSET', KEYS[2], 'lost:' .. digits(acked), digits(lane.s) .. ' ' .. digits(lane.e))
   lane.s, lane.e, lane.c = acked, tonumber(ARGV[3]), ARGV[4]
 end
-redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c)
+redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c, 'writer', ARGV[6])
 return {'ok', mine, kept}

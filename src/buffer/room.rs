@@ -2,10 +2,12 @@
 //! event of them is counted.
 
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use super::link::Connection;
 use redis::{RedisError, Script};
 
+use super::connect::Facts;
 use super::counts::lock;
 use super::entry::Id;
 use super::keys::Name;
@@ -24,8 +26,30 @@ const STEPS: usize = 16;
 /// Bytes of room beyond what is about to be sent: other lanes append too.
 const SPARE: usize = 64 << 10;
 
-/// Events of each lane that were ever dropped to make room, where it was asked.
-pub(super) type Ever = [Option<u64>; Lane::ALL.len()];
+/// Rounds in a row after which the server took no block: then others take the room that is made, and no more is dropped
+/// but one round every [`AGAIN`].
+const VAIN_MAX: u32 = 3;
+
+/// See [`VAIN_MAX`].
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// What all lanes of a writer know of making room.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// Events of each lane that were ever dropped so, where it was asked.
+    ever: [Option<u64>; Lane::ALL.len()],
+    /// Rounds since the server took a block, and when the last one was.
+    vain: u32,
+    last: Option<Instant>,
+    /// Blocks that the server had taken then.
+    answered: u64,
+}
+
+/// A server's memory, as it decides by it whether to take writes.
+struct Memory {
+    used: u64,
+    limit: u64,
+}
 
 /// A lane's oldest blocks, with the bytes of their frames.
 struct Oldest {
@@ -41,16 +65,62 @@ struct Oldest {
 type Drops = Vec<(Lane, Id, usize)>;
 
 impl Appender {
-    /// Drops the oldest blocks, at least as many bytes as wait to be appended. False where there are none.
-    pub(super) fn make_room(&mut self) -> Result<bool, Setback> {
-        let (shared, name) = (self.shared.clone(), self.lease.name.clone());
+    /// Drops the oldest blocks, as many bytes as the server is over its limit and as wait to be appended. Says why where that
+    /// does not help: blocks that would be dropped for nothing are kept.
+    pub(super) fn make_room(&mut self) -> Result<Option<String>, Setback> {
+        let shared = self.shared.clone();
         // One lane at a time: what one drops is room for all.
-        let mut known = lock(&shared.room);
-        let enough = SPARE + self.window.iter().map(|parcel| parcel.block.frame.len()).sum::<usize>();
+        let mut room = lock(&shared.room);
+        let memory = memory(self.open_connection()?)?;
+        let waiting: usize = self.window.iter().map(|parcel| parcel.block.frame.len()).sum();
+        let needed = memory.used + (SPARE + waiting) as u64;
+        let enough = usize::try_from(needed.saturating_sub(memory.limit)).unwrap_or(usize::MAX);
+        if enough == 0 {
+            return Ok(None);
+        }
+        if let Some(why) = self.is_in_vain(&memory, &mut room)? {
+            return Ok(Some(why));
+        }
+        let freed = self.drop_oldest(enough, &mut room)?;
+        (room.vain, room.last) = (room.vain + 1, Some(Instant::now()));
+        Ok((freed == 0).then(|| "this buffer holds nothing that could be dropped".into()))
+    }
+
+    /// Why dropping would not help, where it would not.
+    fn is_in_vain(&mut self, memory: &Memory, room: &mut Room) -> Result<Option<String>, Setback> {
+        let answered = self.shared.lanes.iter().map(|lane| lane.answered.load(Relaxed)).sum();
+        if std::mem::replace(&mut room.answered, answered) != answered {
+            room.vain = 0;
+        }
+        if room.vain >= VAIN_MAX && room.last.is_some_and(|last| last.elapsed() < AGAIN) {
+            return Ok(Some(format!(
+                "others take the room that is made: after {VAIN_MAX} rounds of dropping the oldest blocks it took none, so no \
+                 more is dropped for {} s",
+                AGAIN.as_secs()
+            )));
+        }
+        let over = memory.used.saturating_sub(memory.limit);
+        let lanes = self.look(room)?;
+        let seen: usize = lanes.iter().flat_map(|oldest| &oldest.blocks).map(|(_, bytes)| bytes).sum();
+        if seen as u64 > over {
+            return Ok(None);
+        }
+        let name = self.lease.name.clone();
+        let held = held(self.open_connection()?, &name)?;
+        let why = format!(
+            "it is {over} bytes over its maxmemory of {}, and this buffer takes {held}: nothing is dropped, since that would \
+             not bring it below",
+            memory.limit
+        );
+        Ok((held <= over).then_some(why))
+    }
+
+    /// Drops the oldest blocks until their frames come to so many bytes, or there are none left; the bytes.
+    fn drop_oldest(&mut self, enough: usize, room: &mut Room) -> Result<usize, Setback> {
+        let name = self.lease.name.clone();
         let mut freed = 0;
         for _ in 0..STEPS {
-            let lanes = self.look(&mut known)?;
-            let drops = choose(lanes, enough - freed);
+            let drops = choose(self.look(room)?, enough - freed);
             if drops.is_empty() {
                 break;
             }
@@ -59,14 +129,14 @@ impl Appender {
             let dropped = drop_up_to(self.open_connection()?, &name, &drops)?;
             self.is_room_in_doubt = false;
             for ((lane, _, bytes), (found, before, events, ever)) in drops.iter().zip(dropped) {
-                self.count_trimmed(*lane, before + events, ever, &mut known);
+                self.count_trimmed(*lane, before + events, ever, room);
                 freed += if found > 0 { *bytes } else { 0 };
             }
             if freed >= enough {
                 break;
             }
         }
-        Ok(freed > 0)
+        Ok(freed)
     }
 
     /// Counts what a step dropped whose answer got lost.
@@ -78,19 +148,19 @@ impl Appender {
     }
 
     /// The oldest blocks of each lane; what was dropped so and is not counted is.
-    fn look(&mut self, known: &mut Ever) -> Result<Vec<Oldest>, Setback> {
+    fn look(&mut self, room: &mut Room) -> Result<Vec<Oldest>, Setback> {
         let name = self.lease.name.clone();
         let lanes = oldest(self.open_connection()?, &name)?;
         for oldest in &lanes {
-            self.count_trimmed(oldest.lane, oldest.before, oldest.ever, known);
+            self.count_trimmed(oldest.lane, oldest.before, oldest.ever, room);
         }
         Ok(lanes)
     }
 
     /// Counts what is new of the events of a lane that were ever dropped to make room; it ends after so many events of
     /// the lane.
-    fn count_trimmed(&self, lane: Lane, upto: u64, ever: u64, known: &mut Ever) {
-        let counted = known[lane.index()].replace(ever).unwrap_or(ever);
+    fn count_trimmed(&self, lane: Lane, upto: u64, ever: u64, room: &mut Room) {
+        let counted = room.ever[lane.index()].replace(ever).unwrap_or(ever);
         let events = ever.saturating_sub(counted);
         if events > 0 {
             self.shared.lanes[lane.index()].trimmed.fetch_add(events, Relaxed);
@@ -99,16 +169,25 @@ impl Appender {
     }
 }
 
-/// Drops a few of the oldest blocks of a full server's buffer, for a writer that is yet to take its lanes: of each lane
-/// the events before them, and events. None where there are none left.
-pub(super) fn make_way(
-    connection: &mut Connection,
-    name: &Name,
-) -> Result<Vec<(Lane, u64, u64)>, RedisError> {
-    let drops = choose(oldest(connection, name)?, SPARE);
-    let dropped = drop_up_to(connection, name, &drops)?;
-    let lanes = drops.iter().zip(dropped).filter(|(_, (found, ..))| *found > 0);
-    Ok(lanes.map(|((lane, ..), (_, before, events, _))| (*lane, before, events)).collect())
+/// A server's memory; what it does not count against its limit is left out.
+fn memory(connection: &mut Connection) -> Result<Memory, Setback> {
+    let info: String = redis::cmd("INFO").arg("memory").query(connection)?;
+    let facts = Facts::of(&info);
+    let (Some(limit), Some(used)) = (facts.number("maxmemory"), facts.number("used_memory")) else {
+        return Err(Setback::refused("it is full, and INFO does not tell by how much: nothing is dropped"));
+    };
+    let uncounted = facts.number("mem_not_counted_for_evict").unwrap_or_default();
+    Ok(Memory { used: used.saturating_sub(uncounted), limit })
+}
+
+/// Bytes that all lanes' streams take.
+fn held(connection: &mut Connection, name: &Name) -> Result<u64, RedisError> {
+    let mut ask = redis::pipe();
+    for lane in Lane::ALL {
+        ask.cmd("MEMORY").arg("USAGE").arg(name.stream(lane)).arg("SAMPLES").arg(0);
+    }
+    let bytes: Vec<Option<u64>> = ask.query(connection)?;
+    Ok(bytes.into_iter().flatten().sum())
 }
 
 /// The oldest blocks of each lane, in one round trip.

@@ -1,6 +1,6 @@
 //! The writer's atomic steps as the server gets them: what they share, then each.
 
-/// Takes a lane.
+/// Looks at a lane, or takes it.
 pub(super) const CLAIM: &str = concat!(include_str!("state.lua"), include_str!("claim.lua"));
 
 /// Appends a block.
@@ -8,6 +8,9 @@ pub(super) const APPEND: &str = concat!(include_str!("state.lua"), include_str!(
 
 /// Takes a lane up again after a loss.
 pub(super) const RESUME: &str = concat!(include_str!("state.lua"), include_str!("resume.lua"));
+
+/// Says that a lane's writer has ended.
+pub(super) const RELEASE: &str = include_str!("release.lua");
 
 /// Drops a lane's oldest blocks.
 pub(super) const ROOM: &str = include_str!("room.lua");

@@ -13,14 +13,14 @@ local function damaged(place, field, text)
   return redis.error_reply('DAMAGED ' .. place .. ': field ' .. field .. ' ' .. what)
 end
 
--- {epoch, s, e, c, and whether there is any} of a writer hash, or none and an error.
+-- {epoch, s, e, c, writer, and whether there is any} of a writer hash, or none and an error.
 local function state(key)
-  local w = redis.call('HMGET', key, 'epoch', 's', 'e', 'c')
-  if not (w[1] or w[2] or w[3]) then return {epoch = 0, s = 0, e = 0, c = '', is_there = false} end
+  local w = redis.call('HMGET', key, 'epoch', 's', 'e', 'c', 'writer')
+  if not (w[1] or w[2] or w[3]) then return {epoch = 0, s = 0, e = 0, c = '', writer = '', is_there = false} end
   for i, field in ipairs({'epoch', 's', 'e'}) do
     if not number(w[i]) then return nil, damaged('key "' .. key .. '"', field, w[i]) end
   end
-  return {epoch = number(w[1]), s = number(w[2]), e = number(w[3]), c = w[4] or '', is_there = true}
+  return {epoch = number(w[1]), s = number(w[2]), e = number(w[3]), c = w[4] or '', writer = w[5] or '', is_there = true}
 end
 
 -- The stream knows better where somebody deleted the hash, or set it back: numbers must never be given twice. Answers
@@ -40,3 +40,25 @@ local function catch_up(key, lane)
   lane.s, lane.e, lane.c = s, e, f.c or ''
 end
 
+-- Whether a lane's stream is gone, deleted or evicted: it is empty, and never had an entry since it was made. One that is
+-- trimmed to its end is empty too, and knows what it had.
+local function is_gone(key)
+  if redis.call('XLEN', key) > 0 then return false end
+  if redis.call('EXISTS', key) == 0 then return true end
+  local info = redis.call('XINFO', 'STREAM', key)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return info[i + 1] == '0-0' end
+  end
+  return false
+end
+
+-- Where a lane's stream is gone, writes down beside the lane what it held, once, so that every reader who comes to the
+-- place can tell: all after what its groups were done with (`trim.lua`), as far as that is known. The events.
+local function note_loss(key, hash, lane)
+  if lane.s == 0 or not is_gone(key) then return 0 end
+  local s, e = string.match(redis.call('HGET', hash, 'done') or '', '^(%d+) (%d+)$')
+  s, e = number(s) or 0, number(e) or 0
+  if s >= lane.s then return 0 end
+  local is_new = redis.call('HSETNX', hash, 'lost:' .. digits(lane.s), digits(s) .. ' ' .. digits(e))
+  return is_new == 1 and math.max(lane.e - e, 0) or 0
+end

@@ -19,12 +19,13 @@ pub use super::counts::{Counts, Monitor};
 use super::error::Error;
 use super::keys::Name;
 use super::open::LaneStarts;
-use super::overflow::{Fate, Listener, Overflow};
+use super::overflow::{Listener, Overflow};
+use super::owner::Owner;
 use super::pack::Packer;
 use super::publish::Publisher;
-use crate::block::frame::{Draft, Encoder};
+use crate::block::frame::{Draft, EVENT_BYTES_MAX, Encoder};
 use crate::event::lane::Lane;
-use crate::event::parse::Event;
+use crate::event::parse::{self, Event};
 
 /// Drafts that may wait for the compressor: 4 MiB at the default block size.
 const DRAFTS_MAX: usize = 16;
@@ -66,8 +67,9 @@ pub struct Options {
     pub overflow: Overflow,
     /// Hears of every event's fate.
     pub listener: Option<Listener>,
-    /// Whether watchers hear once a second what became of the events. Takes one more connection.
-    pub publishes: bool,
+    /// Whether to take the buffer from a writer that is there; that one is fenced. Else opening fails where a writer is
+    /// heard, and waits [`SILENCE`](super::owner::SILENCE) where one did not say that it ended.
+    pub takes_over: bool,
 }
 
 impl Default for Options {
@@ -79,7 +81,7 @@ impl Default for Options {
             patience: Duration::from_secs(600),
             overflow: Overflow::Wait,
             listener: None,
-            publishes: false,
+            takes_over: false,
         }
     }
 }
@@ -95,17 +97,16 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Takes every lane of the buffer, or none; older writers are fenced from here on. With [`Overflow::Spill`] a server
-    /// that is away or takes no writes is no reason to fail: its lanes are taken once it does.
+    /// Takes every lane of the buffer, or none; older writers are fenced from here on. One that is still heard is not taken
+    /// from, unless [`Options::takes_over`]. With [`Overflow::Spill`] a server that is away or takes no writes is no
+    /// reason to fail: its lanes are taken once it does. Nothing is dropped before the lanes are taken.
     pub fn open(address: &Address, name: &Name, options: &Options) -> Result<Self, Error> {
-        let mut lanes = LaneStarts::of(address, name, options)?;
-        let shared = Arc::new(Shared::new(options.listener.clone()));
-        for (lane, before, events) in std::mem::take(&mut lanes.dropped) {
-            shared.lanes[lane.index()].trimmed.fetch_add(events, Relaxed);
-            shared.tell(lane, Fate::Trimmed, before, events);
-        }
+        let shared = Arc::new(Shared::new(Owner::new(options.takes_over), options.listener.clone()));
+        let mut lanes = LaneStarts::of(address, name, options, &shared)?;
         let batcher = Batcher::new(options.limits);
         let mut writer = Self { batcher, drafts: None, shared, threads: Vec::new(), publisher: None };
+        // First of all, so that whoever looks at the lanes hears whose they are.
+        writer.publisher = Some(Publisher::start(address, name, &writer.shared)?);
         let senders = Lane::ALL.map(|lane| lanes.start(lane, &mut writer));
         let senders = senders.into_iter().collect::<Result<Vec<_>, _>>()?;
         let (send, receive) = bounded(DRAFTS_MAX);
@@ -114,9 +115,6 @@ impl Writer {
         let packer = Packer::new(encoder, senders, Arc::clone(&writer.shared), sheds);
         writer.spawn("forebay-zstd".into(), move || packer.run(&receive))?;
         writer.drafts = Some(send);
-        if options.publishes {
-            writer.publisher = Some(Publisher::start(address, name, &writer.shared)?);
-        }
         Ok(writer)
     }
 
@@ -129,8 +127,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes an event that came at `now` (since any fixed moment). Waits while the queues are full.
+    /// Takes an event that came at `now` (since any fixed moment). Waits while the queues are full. One that would make its
+    /// block unreadable is refused, and is not among the events that were pushed.
     pub fn push(&mut self, event: &Event<'_>, now: Duration) -> Result<(), Error> {
+        readable(event).map_err(|why| Error::NoEvent { why })?;
+        self.push_parsed(event, now)
+    }
+
+    /// The same for what [`parse::parse`] has just made of a line.
+    pub(crate) fn push_parsed(&mut self, event: &Event<'_>, now: Duration) -> Result<(), Error> {
         self.shared.lanes[event.lane.index()].pushed.fetch_add(1, Relaxed);
         self.cut(|batcher, cut| batcher.push(event.lane, event.bytes, event.time_us, now, cut))
     }
@@ -201,6 +206,22 @@ impl Writer {
         }
         Ok(counts)
     }
+}
+
+/// Whether readers will take the event for what it is: a block is opened as lines, each of them parsed, and their times
+/// compared with the block's.
+fn readable(event: &Event<'_>) -> Result<(), String> {
+    if event.bytes.len() > EVENT_BYTES_MAX {
+        return Err(format!("it has {} bytes, and the most is {EVENT_BYTES_MAX}", event.bytes.len()));
+    }
+    if let Some(at) = memchr::memchr(b'\n', event.bytes) {
+        return Err(format!("there is a line end at byte {at}, and an event is one line"));
+    }
+    let parsed = parse::parse(event.bytes).map_err(|why| why.to_string())?;
+    if parsed.time_us != event.time_us {
+        return Err(format!("its time is given as {} where it says {}", event.time_us, parsed.time_us));
+    }
+    Ok(())
 }
 
 impl Drop for Writer {

@@ -14,24 +14,30 @@ use anyhow::Context;
 use clap::{Args, ValueHint};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::looks::Looks;
 use super::overflow::{self, OverflowArgs};
 use super::rejects::Rejects;
 use super::{At, Global, progress, say};
+use crate::block::frame::EVENT_BYTES_MAX;
 use crate::buffer::batch::Limits;
 use crate::buffer::connect::Address;
 use crate::buffer::error::Error;
-use crate::buffer::feed::{FeedError, Input, LOOK, feed};
+use crate::buffer::feed::{Ear, FeedError, Input, LOOK, Refused, feed};
 use crate::buffer::position::Position;
 use crate::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
 use crate::event::lane::Lane;
 use crate::exit;
 
-/// Append events (NDJSON) from a file or stdin to a buffer
+/// Append events from a file or stdin to a buffer: a JSON object a line, with a whole `time_us`
 #[derive(Args)]
 #[command(after_help = "Examples:
   websocat wss://jetstream2.us-east.bsky.network/subscribe | forebay append
   forebay append events.ndjson --rejects refused.ndjson
   zstdcat day.ndjson.zst | forebay append --buffer day --ack fsync
+
+An event is a JSON object on one line with time_us, microseconds since 1970 as
+a whole number; anything else in it is kept as it is. What is a Jetstream commit
+goes to the lane of its collection, all else to lane other.
 
 A line that is no event is refused with its number and the reason; the rest goes
 on, and the exit code is 1. The first Ctrl-C finishes what was taken, a second
@@ -46,8 +52,8 @@ While the server takes nothing (full, away, loading), --overflow decides:
                code 3) goes first the next time, for which an empty source will
                do: forebay append --spill DIR </dev/null
   shed         new events are dropped, and counted (exit code 1)
-  trim-oldest  the oldest events of a full buffer are dropped, read or not, and
-               counted (exit code 1)")]
+  trim-oldest  the oldest events held are dropped, read or not, and counted (exit
+               code 1), where that brings a full server below its limit")]
 pub(crate) struct Append {
     /// File to read; stdin where none is given
     #[arg(value_hint = ValueHint::FilePath)]
@@ -72,6 +78,9 @@ pub(crate) struct Append {
     /// How long a block may wait for more events
     #[arg(long, value_name = "TIME", default_value = "200ms")]
     linger: humantime::Duration,
+    /// Take the buffer from a writer that is still there; that one ends with an error
+    #[arg(long)]
+    takeover: bool,
     #[command(flatten)]
     overflow: OverflowArgs,
     /// Give up when nothing was acknowledged for so long
@@ -84,7 +93,7 @@ impl Append {
         let (address, name) = self.at.parse()?;
         let max_event = usize::try_from(self.max_event.as_u64())
             .ok()
-            .filter(|bytes| (1..=64 << 20).contains(bytes))
+            .filter(|bytes| (1..=EVENT_BYTES_MAX).contains(bytes))
             .context("--max-event must be from 1 byte to 64 MiB")?;
         let source = self.source()?;
         let mut rejects = Rejects::open(self.rejects.as_deref(), source.place, global.quiet)?;
@@ -94,12 +103,13 @@ impl Append {
             limits: Limits { events_max: self.max_events, linger: self.linger.into(), ..Limits::default() },
             ack: self.ack,
             patience: self.patience.into(),
+            takes_over: self.takeover,
             overflow: self.overflow.policy()?,
-            publishes: true,
             ..Options::default()
         };
         let started = Instant::now();
-        let Some(mut writer) = Writer::open_patiently(&address, &name, &options, &stop)? else {
+        let Some(mut writer) = Writer::open_patiently(&address, &name, &options, &stop).map_err(remedied)?
+        else {
             return Ok(exit::INTERRUPTED);
         };
         if !global.quiet {
@@ -109,14 +119,11 @@ impl Append {
         let is_file = source.place.is_some();
         let input = Input { reader: source.reader, event_bytes_max: max_event, from_line: self.from_line };
         let mut position = Position::default();
-        let fed = feed(input, &mut writer, &mut position, &stop, &mut |refused| {
-            if !rejects.take(&refused) {
-                // A line that is kept nowhere is not to be followed by more.
-                stop.store(true, Relaxed);
-            }
-        });
+        let mut ears = Ears { looks: Looks::default(), rejects: &mut rejects, stop: &stop };
+        let fed = feed(input, &mut writer, &mut position, &stop, &mut ears);
+        let looks = ears.looks;
         // A file has an end of its own, where a pipe may be meant to end so.
-        let is_cut = is_file && stop.load(Relaxed) && rejects.failed_at().is_none();
+        let is_cut = is_file && stop.load(Relaxed) && rejects.failed_at().is_none() && !looks.is_foreign();
         let broken = match fed {
             // What was taken before the source broke is still owed.
             Err(FeedError::Source(error)) => Some(error),
@@ -132,6 +139,10 @@ impl Append {
         let error = closed.err().map(|error| counted(error, &counts));
         let settled = position.settled(&monitor).min(rejects.failed_at().map_or(u64::MAX, |line| line - 1));
         let came = Came { counts, settled, refused: rejects.count, took };
+        // Of an input that holds no event there is nothing to report but what it is.
+        if error.is_none() {
+            looks.finish()?;
+        }
         let told = self.report(global, &monitor, &came, error.as_ref());
         // Where not all of the input is settled, it is the source's to send again from there.
         if !global.quiet && (error.is_some() || is_cut || rejects.failed_at().is_some() || broken.is_some()) {
@@ -142,6 +153,9 @@ impl Append {
         }
         // The error goes before whatever telling it comes to.
         error.map_or(told, Err)?;
+        if !global.quiet {
+            looks.remarks().iter().for_each(|remark| say::tell(remark));
+        }
         rejects.finish()?;
         if let Some(error) = broken {
             return Err(anyhow::Error::from(error).context("reading the input"));
@@ -235,6 +249,41 @@ impl Append {
     }
 }
 
+/// What `append` makes of lines that it looks at.
+struct Ears<'a> {
+    looks: Looks,
+    rejects: &'a mut Rejects,
+    stop: &'a AtomicBool,
+}
+
+impl Ear for Ears<'_> {
+    fn refused(&mut self, line: &Refused<'_>) {
+        // A line that is kept nowhere is not to be followed by more, nor one of a file that has none.
+        if self.looks.refused(line) || !self.rejects.take(line) {
+            self.stop.store(true, Relaxed);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.looks.is_foreign()
+    }
+
+    fn other(&mut self, line: u64, event: &[u8]) {
+        self.looks.other(line, event);
+    }
+}
+
+/// The way out of an error, where it is an option.
+fn remedied(error: Error) -> anyhow::Error {
+    match error {
+        Error::Taken { .. } | Error::Unheard { .. } => anyhow::anyhow!(
+            "end that writer first, append to another buffer (--buffer NAME), or take this one over (--takeover)"
+        )
+        .context(error),
+        error => error.into(),
+    }
+}
+
 /// Says where the server may drop what it acknowledged.
 fn warn_of_eviction(address: &Address) {
     // A server that does not answer now is waited for elsewhere.
@@ -254,7 +303,7 @@ fn counted(mut error: Error, counts: &Counts) -> anyhow::Error {
         return error.into();
     }
     let open = counts.open();
-    anyhow::Error::from(error).context(format!("{open} events are not acknowledged"))
+    remedied(error).context(format!("{open} events are not acknowledged"))
 }
 
 /// What a run came to.

@@ -24,6 +24,7 @@ mod conclude;
 mod deploy;
 mod durability;
 mod load;
+mod looks;
 mod monitoring;
 mod overflow;
 mod place;
@@ -48,8 +49,8 @@ mod watch;
 #[command(after_help = "Examples:
   forebay audit                    is the server at 127.0.0.1 fit for a buffer?
   forebay prove                    does a buffer hold? on a server of its own
-  forebay synth --count 100000 | forebay append
-  forebay stat
+  forebay synth --count 100000 | forebay append --buffer demo
+  forebay stat --buffer demo
   forebay watch                    live page and metrics: will it hold tonight?
   forebay read --group parquet --ack > events.ndjson
 
@@ -248,6 +249,8 @@ fn code_of_buffer(error: &BufferError) -> u8 {
         BufferError::Url { .. }
         | BufferError::WrongType { .. }
         | BufferError::NoFsync(_)
+        | BufferError::Taken { .. }
+        | BufferError::NoEvent { .. }
         | BufferError::Spill { .. } => exit::USAGE,
         BufferError::Fenced { .. } | BufferError::Foreign { .. } | BufferError::Damaged { .. } => {
             exit::REFUTED
@@ -257,6 +260,7 @@ fn code_of_buffer(error: &BufferError) -> u8 {
         | BufferError::Login { .. }
         | BufferError::Unfit { .. }
         | BufferError::Lost { .. }
+        | BufferError::Unheard { .. }
         | BufferError::NotNow { .. }
         | BufferError::Server { .. }
         | BufferError::System(_) => exit::NO_SERVER,

@@ -14,7 +14,7 @@ use crate::exit;
 #[derive(Args)]
 #[command(after_help = "Examples:
   forebay synth --count 1000000 > events.ndjson
-  forebay synth --rate 938 | forebay append   until Ctrl-C")]
+  forebay synth --rate 938 | forebay append --buffer demo   until Ctrl-C")]
 pub(crate) struct Synth {
     /// How many; without it, for ever
     #[arg(long, value_name = "N")]

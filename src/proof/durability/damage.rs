@@ -94,7 +94,8 @@ impl Whole {
         let mut ground = ground(run)?;
         let name: Name = "whole".parse()?;
         let limits = run.on.profile.limits().map_err(anyhow::Error::msg)?;
-        let options = Options { limits, ..Options::default() };
+        // A cut copy of its AOF may lack that this writer ended.
+        let options = Options { limits, takes_over: true, ..Options::default() };
         let writer = Writer::open(&ground.address, &name, &options)?;
         let mut pusher = Pusher::new(writer, &offer.events, EVENTS, offer.rate);
         pusher.bulk(None, || false)?;

@@ -72,13 +72,14 @@ pub(super) struct Writes {
     pub overflow: Overflow,
 }
 
-/// Writes until it is ended; what is under way then is given up, as by one that is killed.
+/// Writes until it is ended; what is under way then is given up, as by one that is killed. Takes the buffer from whoever has
+/// it: that a second writer comes is one of the causes.
 pub(super) fn write(writes: &Writes) -> anyhow::Result<Client> {
     let options = Options {
         limits: writes.limits,
         overflow: writes.overflow.clone(),
         patience: PATIENCE,
-        publishes: true,
+        takes_over: true,
         ..Options::default()
     };
     let writer = Writer::open(&writes.address, &writes.name, &options)?;

@@ -1,0 +1,77 @@
+//! What is claimed of a lane whose stream is gone, deleted or evicted, with its groups: whoever writes next writes down what
+//! it held, and every reader who comes to the place is told.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
+use forebay::buffer::reader::{Found, Reader};
+use forebay::event::lane::Lane;
+
+use crate::support::*;
+
+/// What readers of the likes are told is missing: first and last block, and events.
+fn told(found: &[Found]) -> Vec<((u64, u64), u64)> {
+    let missing = faults(found).into_iter().map(|fault| match fault {
+        Found::Missing { lane: Lane::Likes, numbers, events, is_trimmed: false, .. } => (*numbers, *events),
+        other => panic!("{other}"),
+    });
+    missing.collect()
+}
+
+fn group(name: &str) -> (&str, &str) {
+    (name, "one")
+}
+
+#[test]
+fn a_lane_that_was_evicted_while_nobody_ran_is_told_by_the_next_writer_and_to_every_reader() {
+    for is_read_first in [false, true] {
+        let (server, mut ledger) = filled(10);
+        tell(&server, &format!("DEL {}", name().stream(Lane::Likes)));
+        if is_read_first {
+            // Its group makes the stream anew: that must not hide that it was gone.
+            assert!(drain(&mut likes(&address(&server), Some(group("early")))).is_empty());
+        }
+        let mut writer = open(&address(&server), &options(2, 16));
+        ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+        assert_eq!(writer.close().unwrap().lost_by_server, 20, "read first: {is_read_first}");
+        for reader in ["early", "late"] {
+            let found = drain(&mut likes(&address(&server), Some(group(reader))));
+            assert_eq!(told(&found), [((1, 10), 20)], "{reader}");
+            assert_same(Lane::Likes, &events_of(Lane::Likes, &found), &ledger.lane(Lane::Likes)[20..]);
+        }
+        // Told once: the next writer finds nothing new.
+        assert_eq!(open(&address(&server), &options(2, 16)).close().unwrap().lost_by_server, 0);
+    }
+}
+
+#[test]
+fn a_lane_that_is_evicted_under_its_writer_is_told_to_every_reader() {
+    let server = server(&[]);
+    let mut writer = open(&address(&server), &options(2, 16));
+    let mut ledger = Ledger::default();
+    ledger.push_many(&mut writer, Lane::Likes, 8).unwrap();
+    until("they are acknowledged", || writer.monitor().counts().acknowledged == 8);
+    tell(&server, &format!("DEL {}", name().stream(Lane::Likes)));
+    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    writer.close().unwrap();
+    let found = drain(&mut likes(&address(&server), Some(group("g"))));
+    assert_eq!(told(&found), [((1, 4), 8)]);
+    let found =
+        drain(&mut Reader::open(&address(&server), &name(), read_options(&[Lane::Likes], None)).unwrap());
+    assert_eq!(told(&found), [((1, 4), 8)]);
+}
+
+#[test]
+fn a_lane_that_was_read_to_its_end_has_lost_nothing() {
+    let (server, mut ledger) = filled(5);
+    let mut reader = likes(&address(&server), Some(group("g")));
+    let found = drain(&mut reader);
+    reader.acknowledge(places(&found)).unwrap();
+    assert_eq!(held(&server), 0);
+    add(&server, &mut ledger, 1);
+    assert_eq!((faults(&drain(&mut reader)).len(), held(&server)), (0, 1));
+    for lane in [Lane::Posts, Lane::Other] {
+        // Never written: nothing can be missing there.
+        tell(&server, &format!("DEL {}", name().stream(lane)));
+    }
+    assert_eq!(open(&address(&server), &options(2, 16)).close().unwrap().lost_by_server, 0);
+}
