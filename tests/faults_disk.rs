@@ -344,3 +344,18 @@ fn a_disk_whose_owner_was_killed_is_found_and_taken_away_by_the_next_and_no_othe
     }
     assert!(mounted(own.path()));
 }
+
+#[test]
+fn a_disk_counts_what_it_refused_and_what_a_power_cut_took_back_and_nothing_else() {
+    let disk = disk(ROOM);
+    let path = disk.path().join("file");
+    let mut file = create(&path, b"synced");
+    file.sync_all().unwrap();
+    sync_folder(disk.path());
+    assert_eq!((disk.cut_power(None), disk.refused()), (0, 0), "all of it was synced, and fitted");
+    (0..3).for_each(|_| file.write_all(b"x").unwrap());
+    assert_eq!(disk.cut_power(None), 3);
+    disk.set_room(disk.used());
+    assert_eq!(file.write(b"x").unwrap_err().kind(), ErrorKind::StorageFull);
+    assert_eq!(disk.refused(), 1);
+}

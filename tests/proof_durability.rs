@@ -2,24 +2,15 @@
 //! promised, every control is refuted; somebody's server is killed only where that is permitted, by their own commands, is
 //! up again afterwards, and holds nothing of ours.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use forebay::proof::claim::{Claim, Control, Evidence, Verdict};
-use forebay::report::{Report, json};
-use forebay::server::Server;
-
-use super::cli_support::{Ran, run};
+use forebay::report::terminal;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::support::{ask, server, tell, until};
-
-fn report(ran: &Ran) -> Report {
-    json::from_str(&String::from_utf8_lossy(&ran.out)).unwrap_or_else(|error| panic!("{error}: {}", ran.err))
-}
-
-fn claim<'a>(report: &'a Report, id: &str) -> &'a Claim {
-    report.claims.iter().find(|claim| claim.id == id).unwrap_or_else(|| panic!("no claim {id}"))
-}
+use super::cli_support::run;
+use super::support::{tell, until};
+use super::theirs::{Theirs, claim, report};
 
 fn tables(claim: &Claim) -> Vec<&Vec<Vec<String>>> {
     let tables = claim.evidence.iter().filter_map(|evidence| match evidence {
@@ -50,7 +41,8 @@ fn every_fault_is_held_against_its_promise_and_every_control_is_refuted() {
         }
     }
     let first = &report.claims[0];
-    let [cost, _, times, left_out, ..] = &tables(first)[..] else { panic!("{first:?}") };
+    let [cost, _, times, acted, left_out, ..] = &tables(first)[..] else { panic!("{first:?}") };
+    assert!(acted.len() == cost.len() && acted.iter().all(|row| number(&row[2]) > 0), "{acted:?}");
     let has_disk = report.claims.iter().all(|claim| !claim.why.contains("FUSE"));
     assert!(cost.len() >= if has_disk { 24 } else { 13 }, "{cost:?}");
     assert_eq!(cost.len(), times.len());
@@ -62,74 +54,20 @@ fn every_fault_is_held_against_its_promise_and_every_control_is_refuted() {
         assert!(fault != "power" || fsync != "no" || number(lost) > 0, "{row:?}: the power was not cut");
     }
     assert!(left_out.iter().all(|row| !row[0].is_empty() && number(&row[1]) > 0), "{left_out:?}");
-}
-
-/// A server that is somebody's: what the shell needs to kill it and to start it, with its process id in a file.
-struct Theirs {
-    server: Server,
-    pid: PathBuf,
-    conf: String,
-    _dir: tempfile::TempDir,
-}
-
-impl Theirs {
-    fn start(settings: &[(&str, &str)]) -> Self {
-        // On a disk that is busy with other tests an fsync may be slow, and a kill then costs something under everysec.
-        let memory = ["/dev/shm", "/tmp"].map(Path::new).into_iter().find(|path| path.is_dir());
-        let dir = tempfile::tempdir_in(memory.unwrap()).unwrap();
-        let server = server(&[settings, &[("dir", dir.path().to_str().unwrap())]].concat());
-        let pid = server.dir().join("their.pid");
-        std::fs::write(&pid, server.pid().to_string()).unwrap();
-        tell(&server, "SET somebody else");
-        let told: String = ask(&server, "INFO server").unwrap();
-        let conf = told.lines().find_map(|line| line.strip_prefix("config_file:")).unwrap().trim().to_owned();
-        Self { server, pid, conf, _dir: dir }
+    // What a claim that is proven allows to be lost cannot be missed: it stands at the end of the screen.
+    let screen = terminal::render(&report, 80, false);
+    let (_, last) = screen.split_once("Acknowledged events lost, worst round").unwrap();
+    for claim in report.claims.iter().filter(|claim| claim.lost_worst.is_some()) {
+        let (fault, lost) = (claim.id.split('.').nth(1).unwrap(), claim.lost_worst.unwrap());
+        let row = last.lines().find(|line| line.split_whitespace().next() == Some(fault)).unwrap();
+        assert!(
+            row.split_whitespace().any(|cell| cell != "–" && cell.replace(',', "") == lost.to_string()),
+            "{last}"
+        );
     }
-
-    fn kill(&self) -> String {
-        format!("kill -9 $(cat '{}')", self.pid.display())
-    }
-
-    fn start_again(&self) -> String {
-        let program = std::env::var("FOREBAY_SERVER").unwrap_or_else(|_| "redis-server".into());
-        let (conf, pid) = (&self.conf, self.pid.display());
-        format!("'{program}' '{conf}' --daemonize yes --pidfile '{pid}'")
-    }
-
-    fn durability(&self, kill: &str, start: &str) -> Ran {
-        let url = self.server.url();
-        run(&[
-            "durability",
-            "--json",
-            "--quiet",
-            "--url",
-            &url,
-            "--allow-faults",
-            "--kill-cmd",
-            kill,
-            "--start-cmd",
-            start,
-        ])
-    }
-
-    fn keys(&self) -> u64 {
-        ask(&self.server, "DBSIZE").unwrap()
-    }
-}
-
-impl Drop for Theirs {
-    fn drop(&mut self) {
-        // The one that the commands have started is nobody's child.
-        let pid = std::fs::read_to_string(&self.pid).ok().and_then(|text| text.trim().parse::<i32>().ok());
-        let is_ours = |pid: &i32| {
-            let line =
-                std::fs::read(Path::new("/proc").join(pid.to_string()).join("cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&line).contains(&self.server.port().to_string())
-        };
-        if let Some(pid) = pid.filter(is_ours).and_then(Pid::from_raw) {
-            let _ = kill_process(pid, Signal::KILL);
-        }
-    }
+    let is_worst =
+        |claim: &&Claim| claim.id == "durability.power.no" && claim.lost_worst.is_some_and(|lost| lost > 0);
+    assert!(!has_disk || report.claims.iter().any(|claim| is_worst(&claim)), "{last}");
 }
 
 #[test]
@@ -247,4 +185,23 @@ fn a_start_command_that_starts_nothing_is_told_and_what_is_left_on_the_server_is
     assert_eq!((kill.verdict(), ran.code), (Verdict::Refuted, 1), "{kill:?}");
     assert!(kill.why.contains("`true` has ended, and did not start it"), "{}", kill.why);
     assert!(ran.err.contains("keys are still on"), "{}", ran.err);
+}
+
+#[test]
+fn a_kill_that_comes_late_is_judged_by_when_the_server_died_and_its_control_is_refuted() {
+    let theirs = Theirs::start(&[("appendonly", "yes"), ("appendfsync", "everysec")]);
+    let ran = theirs.durability(&theirs.kill_after(1.0), &theirs.start_again());
+    let report = report(&ran);
+    let kill = claim(&report, "durability.kill.everysec");
+    assert_eq!((kill.verdict(), ran.code), (Verdict::Proven, 0), "{kill:?}");
+}
+
+#[test]
+fn a_kill_that_cuts_the_log_is_refuted_however_late_it_comes() {
+    let theirs = Theirs::start(&[("appendonly", "yes"), ("appendfsync", "everysec")]);
+    let ran = theirs.durability(&theirs.kill_and_cut(0.3), &theirs.start_again());
+    let report = report(&ran);
+    let kill = claim(&report, "durability.kill.everysec");
+    assert_eq!((kill.verdict(), ran.code), (Verdict::Refuted, 1), "{kill:?}");
+    assert!(kill.measured().is_some_and(|lost| lost > 1_000.0), "{kill:?}");
 }

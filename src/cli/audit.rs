@@ -15,7 +15,7 @@ use crate::proof::audit::look::Look;
 use crate::proof::audit::rule::Rule;
 use crate::proof::audit::seen::Seen;
 use crate::proof::audit::{claims, controls, from_file, judge, remedy, rules};
-use crate::proof::conflict;
+use crate::proof::{conflict, undo};
 use crate::report::{Target, junit, terminal};
 
 /// Is this server's configuration fit for a buffer? Reads only
@@ -121,6 +121,7 @@ impl Audit {
         let (address, buffer) = (Address::parse(&self.url)?, self.buffer.parse::<Name>()?);
         let look = Look { profile, buffer: &buffer, probe_disk: self.probe_disk, is_own: false };
         let seen = look.at(&address)?;
+        tell_left(&address);
         let facts = seen.info.as_ref().ok();
         let fact = |name: &str| facts.and_then(|facts| facts.get(name)).unwrap_or("unknown").to_owned();
         let target = Target {
@@ -131,6 +132,23 @@ impl Audit {
             settings: settings(profile, &seen),
         };
         Ok((target, seen))
+    }
+}
+
+/// Names what runs that were killed have left on a server.
+fn tell_left(address: &Address) {
+    for left in undo::left(address).unwrap_or_default() {
+        let words = left.words();
+        say::tell(&format!(
+            "forebay: {address}: {words}; `forebay pressure --url {address} --restore` sets it back"
+        ));
+    }
+    let keys = undo::proof_keys(address).unwrap_or_default();
+    if !keys.is_empty() {
+        let keys = keys.join(" ");
+        say::tell(&format!(
+            "forebay: {address}: keys of a proof are there; where none is under way, one was killed: UNLINK {keys}"
+        ));
     }
 }
 

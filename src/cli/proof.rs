@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use super::conclude::{Begun, conclude};
@@ -19,12 +20,12 @@ use crate::exit;
 use crate::load::pattern::Pattern;
 use crate::proof::claim::Claim;
 use crate::proof::target::{self, Target};
-use crate::proof::{Subject, conflict, durability, pressure};
+use crate::proof::undo::{self, Settings, Undo};
+use crate::proof::{Subject, conflict, durability, held};
 use crate::report::units::counted;
 use crate::report::{Report, Warning};
 use crate::server::given::Commands;
 use crate::server::{self, given};
-use crate::tune;
 
 /// How long an interrupted run may take to remove what it wrote to somebody's server.
 const CLEAN_UP: Duration = Duration::from_secs(20);
@@ -40,6 +41,9 @@ pub(crate) struct On {
     /// Seed of the events
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Set back what a killed run has left changed on --url, remove its keys, and end
+    #[arg(long, requires = "url")]
+    restore: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -135,6 +139,9 @@ impl<'a> Wanted<'a> {
 impl On {
     /// Runs proofs, makes a report of them, prints and writes it, and says the exit code.
     pub(crate) fn conclude(&self, wanted: &Wanted<'_>, global: &Global) -> anyhow::Result<u8> {
+        if self.restore {
+            return self.restore(global);
+        }
         let stop = Arc::new(AtomicBool::new(false));
         let report = self.run(wanted, &stop, global)?;
         let code = conclude(&report, global, wanted.out)?;
@@ -144,6 +151,25 @@ impl On {
     /// The server that was given, where one was, for what writes nothing to it.
     pub(crate) fn address(&self) -> anyhow::Result<Option<Address>> {
         self.place.given(None, false, "")
+    }
+
+    /// Sets back what killed runs have left on the server that was given.
+    fn restore(&self, global: &Global) -> anyhow::Result<u8> {
+        let address = self.address()?.context("--restore needs the server: --url names it")?;
+        let left = undo::left(&address)?;
+        if left.is_empty() && !global.quiet {
+            let folder = undo::folder()?;
+            say::tell(&format!(
+                "forebay: nothing to set back on {address}, by the files in {}",
+                folder.display()
+            ));
+        }
+        for left in left {
+            for line in left.restore(&address)? {
+                say::result(&format!("{line}\n"))?;
+            }
+        }
+        Ok(exit::OK)
     }
 
     /// Whether it is on a server that was given.
@@ -163,6 +189,9 @@ impl On {
         let faults = wanted.allow_faults || proofs == [Proof::Durability];
         let given = self.place.given(writes.then_some(what.as_str()), faults, flag)?;
         permitted(wanted, given.as_ref())?;
+        if let Some(address) = given.as_ref().filter(|_| writes) {
+            refuse_left(address)?;
+        }
         let fills = proofs.contains(&Proof::Pressure);
         let (cleaned, over) = crossbeam_channel::bounded(1);
         let on_signal = given.clone().filter(|_| writes).map(|address| (address, name.clone()));
@@ -192,21 +221,28 @@ impl On {
         })?;
         server::clear_left();
         let binary = self.place.binary()?;
+        let mut undo = None;
         let target = match given {
             None => Target::own(&binary, &profile)?,
             Some(address) => {
                 if writes {
+                    // Keys alone: a run that cannot say where they are still removes them.
+                    undo = Undo::write(&address, std::slice::from_ref(&name), &Settings::new())
+                        .inspect_err(|error| say::tell(&format!("forebay: {error:#}")))
+                        .ok();
                     Place::announce(&address, &what, global);
                     if fills && wanted.allow_faults && !global.quiet {
                         say::tell(&format!(
                             "forebay: filling {address} to a limit: maxmemory, maxmemory-policy and \
-                             notify-keyspace-events are changed for the runs, and set back"
+                             notify-keyspace-events are changed for the runs, and set back; {}",
+                            way_back()?
                         ));
                     }
                     if wanted.tuning.is_some() && !global.quiet {
                         say::tell(&format!(
                             "forebay: {address} gets settings to be tried, for a leg at a time, and those it had in between \
-                             and afterwards"
+                             and afterwards; {}",
+                            way_back()?
                         ));
                     }
                     if let (Some(commands), false) = (&wanted.commands, global.quiet) {
@@ -233,6 +269,9 @@ impl On {
         Sequence { on, wanted, stop, is_heard: &is_heard, bars: &bars }.run(&mut report)?;
         // Full where nobody was interrupted: then nobody waits for it either.
         let _ = cleaned.try_send(());
+        if let Some(undo) = undo {
+            undo.done();
+        }
         if stop.load(Relaxed) {
             report.warnings.push(interrupted(proofs));
         }
@@ -242,6 +281,26 @@ impl On {
         report.seconds = begun.seconds();
         Ok(report)
     }
+}
+
+/// What somebody is told of how a run can be undone.
+fn way_back() -> anyhow::Result<String> {
+    let folder = undo::folder()?;
+    Ok(format!(
+        "what they were is in {} meanwhile, and --restore sets it back if this is killed",
+        folder.display()
+    ))
+}
+
+/// Refuses a server that still has the settings of a killed run: whatever is measured of it would be of those. Keys alone are
+/// told of.
+fn refuse_left(address: &Address) -> anyhow::Result<()> {
+    for left in undo::left(address)? {
+        let remedy = format!("`forebay pressure --url {address} --restore` sets it back");
+        anyhow::ensure!(!left.has_settings(), "{address} is not as it was: {}; {remedy}", left.words());
+        say::tell(&format!("forebay: {address}: {}; {remedy}", left.words()));
+    }
+    Ok(())
 }
 
 /// Refuses what would befall somebody's server without a permission of its own.
@@ -272,7 +331,7 @@ fn bring_back() {
 
 /// Removes what a run that does not end leaves on somebody's server, and says what it cannot set back.
 fn leave(address: &Address, name: &Name) {
-    for what in pressure::changed_now().into_iter().chain(tune::changed_now()) {
+    for what in held::changed_now() {
         say::tell(&format!("forebay: {what}"));
     }
     let buffers = durability::buffers(name).unwrap_or_default();

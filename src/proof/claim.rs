@@ -59,6 +59,8 @@ pub struct Claim {
     pub unit: Unit,
     /// One or two sentences: what was seen, or why it is untested.
     pub why: String,
+    /// Acknowledged events that a fault cost in the worst round, allowed or not; none of a claim about something else.
+    pub lost_worst: Option<u64>,
     /// What the reader may want to see.
     pub evidence: Vec<Evidence>,
     found: Found,
@@ -94,8 +96,8 @@ impl Claim {
                 Found::Untested { control, test_with }
             }
         };
-        let Judged { id, step, statement, bound, required, unit, evidence, .. } = judged;
-        Self { id, step, statement, bound, required, unit, why, evidence, found }
+        let Judged { id, step, statement, bound, required, unit, lost_worst, evidence, .. } = judged;
+        Self { id, step, statement, bound, required, unit, why, lost_worst, evidence, found }
     }
 
     /// What it turned out to be.
@@ -164,6 +166,8 @@ struct Written {
     why: String,
     test_with: Option<String>,
     control: Option<Control>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lost_worst: Option<u64>,
     evidence: Vec<Evidence>,
 }
 
@@ -181,6 +185,7 @@ impl From<Claim> for Written {
             required: claim.required,
             unit: claim.unit,
             why: claim.why,
+            lost_worst: claim.lost_worst,
             evidence: claim.evidence,
         }
     }
@@ -190,7 +195,9 @@ impl TryFrom<Written> for Claim {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let Written { id, step, statement, bound, required, unit, why, evidence, measured, .. } = written;
+        let Written {
+            id, step, statement, bound, required, unit, why, evidence, measured, lost_worst, ..
+        } = written;
         let found = match (written.verdict, measured, written.control) {
             (Verdict::Proven, Some(measured), Some(control)) => {
                 let control = control
@@ -204,6 +211,6 @@ impl TryFrom<Written> for Claim {
                 Found::Untested { control, test_with: written.test_with.unwrap_or_default() }
             }
         };
-        Ok(Self { id, step, statement, bound, required, unit, why, evidence, found })
+        Ok(Self { id, step, statement, bound, required, unit, why, lost_worst, evidence, found })
     }
 }

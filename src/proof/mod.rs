@@ -8,6 +8,7 @@ pub mod conflict;
 pub mod durability;
 pub mod gauge;
 pub mod harm;
+pub mod held;
 pub mod ledger;
 pub mod monitoring;
 mod offer;
@@ -17,6 +18,7 @@ mod push;
 mod side;
 pub mod target;
 pub mod throughput;
+pub mod undo;
 
 use crate::buffer::keys::Name;
 use crate::profile::Profile;

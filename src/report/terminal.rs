@@ -10,6 +10,7 @@ use crate::proof::claim::{Axes, Claim, Control, Evidence, Series};
 
 pub mod audit;
 pub mod load;
+mod lost;
 mod table;
 pub mod verify;
 
@@ -51,6 +52,7 @@ pub fn render(report: &Report, width: usize, colour: bool) -> String {
         }
     }
     how(&mut page, report);
+    lost::render(&mut page, &report.claims);
     page.out
 }
 

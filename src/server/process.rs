@@ -237,10 +237,10 @@ impl Server {
         Some(kib.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
     }
 
-    /// Kills the server (SIGKILL) and waits until it is gone. The folder stays.
-    pub fn kill(&mut self) -> Result<(), ServerError> {
+    /// Kills the server (SIGKILL) and waits until it is gone; how it ended. The folder stays.
+    pub fn kill(&mut self) -> Result<ExitStatus, ServerError> {
         self.signal("kill", Signal::KILL)?;
-        self.wait_until_ended("kill", KILL_LIMIT).map(drop)
+        self.wait_until_ended("kill", KILL_LIMIT)
     }
 
     /// Asks the server to end (SIGTERM) and waits until it has; how it ended. The folder stays.
@@ -254,10 +254,14 @@ impl Server {
     /// Pauses the server (SIGSTOP) and waits until it stands still. Connections to it stay open, and get no answer.
     pub fn pause(&self) -> Result<(), ServerError> {
         self.signal("pause", Signal::STOP)?;
+        poll(KILL_LIMIT, || self.is_paused().then_some(())).ok_or_else(|| self.unmoved("pause", KILL_LIMIT))
+    }
+
+    /// Whether it stands still.
+    pub fn is_paused(&self) -> bool {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        let stands = || pid.and_then(|pid| waitid(WaitId::Pid(pid), options).ok().flatten());
-        poll(KILL_LIMIT, stands).map(drop).ok_or_else(|| self.unmoved("pause", KILL_LIMIT))
+        pid.is_some_and(|pid| waitid(WaitId::Pid(pid), options).ok().flatten().is_some())
     }
 
     /// Lets a paused server go on (SIGCONT).

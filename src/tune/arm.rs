@@ -92,9 +92,9 @@ impl Arm {
     }
 
     /// What somebody's server has to have back when this is over.
-    pub fn hold(&self, all: &Settings) -> Option<Held> {
+    pub fn hold(&self, all: &Settings) -> anyhow::Result<Option<Held>> {
         let names = self.settings.keys().map(String::as_str);
-        (!self.settings.is_empty()).then(|| Held::of(&self.address, all, names))
+        (!self.settings.is_empty()).then(|| settings::hold(&self.address, all, names)).transpose()
     }
 
     /// Where its server answers.

@@ -50,8 +50,7 @@ use leg::Course;
 use proposal::Worth;
 
 pub use proposal::Proposal;
-pub use settings::changed_now;
-use settings::{Held, Settings};
+use settings::{Settings, hold};
 
 /// How much is tried.
 struct Sizes {
@@ -127,7 +126,7 @@ impl Run<'_> {
         let bench = Bench::of(&on, &feed, &payloads, &sizes)?;
         let held = match on.target {
             Target::Own(..) => None,
-            Target::Given(address) => Some(Held::of(address, &bench.settings, names(&candidates))),
+            Target::Given(address) => Some(hold(address, &bench.settings, names(&candidates))?),
         };
         let mut rows = trial::all(&bench, &candidates)?;
         trial::guard(&bench, &mut rows).context("guarding what is proposed")?;
@@ -180,7 +179,7 @@ pub fn apply_guarded(on: &Subject<'_>, saved: &Saved) -> anyhow::Result<Vec<Stri
     let payloads = Payloads::of(&Source::Events, on.seed).map_err(anyhow::Error::msg)?;
     let bench = Bench::of(on, &feed, &payloads, &sizes)?;
     let names = saved.changed.iter().map(|change| change.name.as_str());
-    let held = Held::of(address, &bench.settings, names);
+    let held = hold(address, &bench.settings, names)?;
     let live = saved.changed.iter().map(|change| (change.name.clone(), change.to.clone())).collect();
     let changed = Over { live, at_start: Vec::new() };
     let mut worse = Vec::new();

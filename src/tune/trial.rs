@@ -235,7 +235,7 @@ fn taking_turns(
     let arm = |over, client| Arm::given(address, bench.on.name, with(over), client);
     let (today, changed) = (arm(today, bench.client.clone()), arm(changed, client));
     // What the server refuses is told before anything is measured, and nothing of it stays.
-    let held = held(bench, &changed);
+    let held = held(bench, &changed)?;
     changed.settle()?;
     today.settle()?;
     held.map_or(Ok(()), |held| held.put_back())?;
@@ -243,8 +243,8 @@ fn taking_turns(
 }
 
 /// What somebody's server has to have back; our own end.
-fn held(bench: &Bench<'_>, arm: &Arm) -> Option<Held> {
-    matches!(bench.on.target, Target::Given(_)).then(|| arm.hold(&bench.settings)).flatten()
+fn held(bench: &Bench<'_>, arm: &Arm) -> anyhow::Result<Option<Held>> {
+    if matches!(bench.on.target, Target::Given(_)) { arm.hold(&bench.settings) } else { Ok(None) }
 }
 
 /// Legs of both sides, in turn.
@@ -266,7 +266,7 @@ pub(super) fn measure_by(
     other: Arm,
 ) -> anyhow::Result<Outcome> {
     // Between two experiments somebody's server is as it was.
-    let held = held(bench, &other);
+    let held = held(bench, &other)?;
     let outcome = played(bench, plan, measured, today, other);
     held.map_or(Ok(()), |held| held.put_back())?;
     outcome

@@ -20,6 +20,8 @@ pub struct Judged {
     pub unit: Unit,
     /// One or two sentences: what was seen, or why it is untested.
     pub why: String,
+    /// Acknowledged events that a fault cost in the worst round, allowed or not; none of a claim about something else.
+    pub lost_worst: Option<u64>,
     /// What the reader may want to see.
     pub evidence: Vec<Evidence>,
     judgement: Judgement,
@@ -71,6 +73,7 @@ impl Judged {
             required,
             unit,
             why: "nothing was tried".into(),
+            lost_worst: None,
             evidence: Vec::new(),
             judgement: Judgement::Untested,
             measured: None,

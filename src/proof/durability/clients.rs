@@ -1,6 +1,7 @@
 //! The clients of a cell: two writers at the profile's rate, one that goes flat out, and a group that reads and
 //! acknowledges what the first of them writes. They work on through whatever happens, until they are told that it is over.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
@@ -54,6 +55,9 @@ pub(super) struct Signals {
     pub end_reader: AtomicU64,
     /// How often one of them did.
     pub ended: AtomicU64,
+    /// What those that ended had in hand: events that a writer had pushed and not been told of, blocks that the reader had
+    /// been given and had not acknowledged.
+    pub in_hand: AtomicU64,
     /// Events acknowledged, by each writer.
     pub acknowledged: [AtomicU64; WRITERS],
 }
@@ -111,6 +115,8 @@ impl Writing<'_> {
             }
             pushed = std::array::from_fn(|lane| pushed[lane] + pusher.pushed[lane]);
             let next = pusher.next;
+            let known = signals.acknowledged[self.place].load(Relaxed);
+            signals.in_hand.fetch_add(next.saturating_sub(known), Relaxed);
             // Ends without a word: what is under way may be stored or not.
             drop(pusher);
             let writer = self.open(pushed)?;
@@ -152,6 +158,8 @@ impl Writing<'_> {
 pub(super) struct Read {
     /// Events it was told are missing.
     pub missing: u64,
+    /// The same by place: a lane, and how many of its events came before.
+    pub gaps: Vec<(Lane, Range<u64>)>,
     /// Whatever else is wrong, by place.
     pub faults: Vec<String>,
     /// Where a lane went back: the server had given out what it then lost, and the writer wrote it again.
@@ -166,18 +174,26 @@ impl Read {
 
     /// Takes what was found into the ledger; what may be acknowledged.
     fn take(&mut self, found: Vec<Found>, decoder: &mut Decoder, ledger: &mut Ledger<'_>) -> Vec<(Lane, Id)> {
-        let mut done = Vec::new();
+        let (mut done, mut gap) = (Vec::new(), None);
         for item in found {
             match item {
                 Found::Block(lane, entry) => match decoder.open(&entry.frame, entry.events, entry.times) {
                     Ok(content) => {
-                        ledger.hint(lane, entry.total - entry.events.min(entry.total));
+                        let first = entry.total - entry.events.min(entry.total);
+                        // A gap is told right before the block that it stands before.
+                        if let Some((_, events)) = gap.take_if(|(at, _)| *at == (lane, entry.id)) {
+                            self.gaps.push((lane, first - first.min(events)..first));
+                        }
+                        ledger.hint(lane, first);
                         lines(content).for_each(|event| ledger.read(lane, event));
                         done.push((lane, entry.id));
                     }
                     Err(why) => self.faults.push(Found::Damaged { lane, id: entry.id, why }.to_string()),
                 },
-                Found::Missing { events, .. } => self.missing += events,
+                Found::Missing { lane, before, events, .. } => {
+                    self.missing += events;
+                    gap = Some(((lane, before), events));
+                }
                 Found::Dropped { .. } => self.faults.push(item.to_string()),
                 // Given before and gone with what the server lost, or trimmed: it was read.
                 Found::Gone { lane, id } => done.push((lane, id)),
@@ -221,6 +237,7 @@ pub(super) fn follow(
         let done = read.take(found, &mut decoder, ledger);
         if !done.is_empty() && signals.end_reader.load(Relaxed) > ends {
             ends += 1;
+            signals.in_hand.fetch_add(done.len() as u64, Relaxed);
             reader = open(address, name, true)?;
             signals.ended.fetch_add(1, Relaxed);
         } else if !done.is_empty() {

@@ -10,7 +10,7 @@ use crate::buffer::link::Connection;
 use super::Run;
 use super::cell::Fault;
 use super::ground::{Ground, NoGround};
-use super::strike::wait_for;
+use super::wait::wait_for;
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::event::synth::Synth;

@@ -49,6 +49,8 @@ pub(super) struct Whole {
 
 /// What a server with a damaged AOF came up with.
 pub(super) enum Came {
+    /// Nothing was damaged: the file is what it was.
+    Untouched,
     /// It did not load it: what it said.
     Refused(String),
     /// It did.
@@ -193,10 +195,23 @@ impl Bench<'_> {
         Ok(if read.is_told() { After::Told } else { After::Wrong(findings.lost() + wrong(&findings)) })
     }
 
+    /// The same with a change that must have acted on the file.
+    fn damaged(&mut self, change: impl FnOnce(&Path) -> std::io::Result<()>) -> anyhow::Result<Came> {
+        let whole = self.whole.copy.path().join(&self.whole.file);
+        let mut acted = false;
+        let change = |file: &Path| {
+            change(file)?;
+            acted = fs::read(file)? != fs::read(whole)?;
+            Ok(())
+        };
+        let came = self.with(change, |_, _| Ok(()))?;
+        Ok(if acted { came } else { Came::Untouched })
+    }
+
     /// Cuts so many bytes off the end.
     pub fn cut(&mut self, cut: u64) -> anyhow::Result<Came> {
         let length = self.whole.bytes.saturating_sub(cut);
-        self.with(|file| fs::OpenOptions::new().write(true).open(file)?.set_len(length), |_, _| Ok(()))
+        self.damaged(|file| fs::OpenOptions::new().write(true).open(file)?.set_len(length))
     }
 
     /// Flips a bit.
@@ -208,7 +223,7 @@ impl Bench<'_> {
             }
             fs::write(file, bytes)
         };
-        let mut came = self.with(flip, |_, _| Ok(()))?;
+        let mut came = self.damaged(flip)?;
         // Where nothing is noticed, what was written before is there; what is written next must be too.
         if let Came::Up(up) = &mut came
             && !up.is_known()

@@ -79,7 +79,7 @@ fn judge_cuts(came: &[(u64, Came)], cost: impl Fn(u64) -> u64) -> Judged {
          and no other",
         TAIL >> 10
     );
-    let (mut beyond, mut most, mut refused) = (0, 0, Vec::new());
+    let (mut beyond, mut most, mut untouched, mut refused) = (0, 0, 0, Vec::new());
     for (cut, came) in came {
         match came {
             Came::Up(up) => {
@@ -90,6 +90,7 @@ fn judge_cuts(came: &[(u64, Came)], cost: impl Fn(u64) -> u64) -> Judged {
                 most = most.max(lost);
             }
             Came::Refused(log) => refused.push(format!("{cut} bytes cut off: {}", last(log))),
+            Came::Untouched => untouched += 1,
         }
     }
     let why = format!(
@@ -106,7 +107,15 @@ fn judge_cuts(came: &[(u64, Came)], cost: impl Fn(u64) -> u64) -> Judged {
         claim = claim.refuted(why);
     }
     claim.evidence.extend(refused.into_iter().take(3).map(|text| Evidence::Note { text }));
-    claim
+    acted(claim, untouched)
+}
+
+/// What is claimed of damage, some of which has changed no byte: then nothing is shown.
+fn acted(claim: Judged, untouched: u64) -> Judged {
+    if untouched == 0 || !claim.holds() {
+        return claim;
+    }
+    claim.untested(format!("{} changed no byte of the file", counted(untouched, "damage", "damages")))
 }
 
 /// The end of a log: what the server said before it gave up.
@@ -120,13 +129,14 @@ fn judge_flips(came: &[Came]) -> Judged {
     let statement = "a bit flipped anywhere in an AOF is noticed: the server does not load it, or readers are told of what is \
                      damaged or missing, or a lane's last block and its hash disagree; else every event is there, and so is \
                      what a writer adds";
-    let (mut silent, mut told, mut harmless, mut refused, mut log) = (0, 0, 0, 0, None);
+    let (mut silent, mut told, mut harmless, mut refused, mut untouched, mut log) = (0, 0, 0, 0, 0, None);
     for came in came {
         match came {
             Came::Refused(said) => {
                 refused += 1;
                 log.get_or_insert(said);
             }
+            Came::Untouched => untouched += 1,
             Came::Up(up) => {
                 let after = if let After::Wrong(events) = up.after { events } else { 0 };
                 // What is gone before is gone afterwards too.
@@ -149,5 +159,5 @@ fn judge_flips(came: &[Came]) -> Judged {
     claim.evidence.extend(
         log.map(|log| Evidence::Note { text: format!("A server that did not load it: {}", last(log)) }),
     );
-    claim
+    acted(claim, untouched)
 }

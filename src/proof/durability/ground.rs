@@ -1,14 +1,19 @@
 //! Where a cell takes place: a server of our own, on a disk of our own where the fault needs one; or somebody's, that is
 //! killed and started by commands of theirs.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use rustix::process::Signal;
 
+use super::alive::{LastSeen, until_gone};
+use super::approach::until_no_fsync;
 use super::cell::Fault;
 use super::judge::NotPlayed;
-use super::strike::wait_for;
+use super::scene::early;
+use super::wait::wait_for;
 use crate::buffer::connect::Address;
 use crate::profile::Profile;
 use crate::proof::target::{facts_of, setting};
@@ -189,11 +194,22 @@ impl Ground {
         facts.is_ok_and(|facts| facts.get("aof_last_write_status") != Some("err"))
     }
 
-    /// Kills it, and waits until it is gone.
-    pub fn kill(&mut self) -> anyhow::Result<()> {
+    /// Kills it, and waits until it is gone: how many processes a kill ended, and when somebody's was last seen, which is
+    /// asked until its end.
+    pub fn kill(&mut self) -> anyhow::Result<(u64, Option<LastSeen>)> {
         match &mut self.host {
-            Host::Own(server) => Ok(server.kill()?),
-            Host::Given(given) => Ok(given.commands.kill(&given.look)?),
+            Host::Own(server) => {
+                let is_killed = server.kill()?.signal() == Some(Signal::KILL.as_raw());
+                Ok((u64::from(is_killed), None))
+            }
+            Host::Given(given) => {
+                let first = LastSeen::at(until_no_fsync(&self.address).map_err(early)?);
+                let end = || given.commands.kill(&given.look);
+                let (seen, ended) = until_gone(&self.address, &given.run_id, first, end);
+                ended?;
+                // It answered before, and now nobody does; that another process comes up is looked at then.
+                Ok((1, Some(seen)))
+            }
         }
     }
 
@@ -269,7 +285,7 @@ fn standing(address: &Address) -> Standing {
 }
 
 /// What a server calls this start of it; an error while it loads.
-fn run_id(address: &Address) -> anyhow::Result<String> {
+pub(super) fn run_id(address: &Address) -> anyhow::Result<String> {
     let (_, facts) = address.connect()?;
     anyhow::ensure!(
         facts.get("loading").is_none_or(|loading| loading == "0"),

@@ -19,7 +19,7 @@ pub fn guard(on: &Subject<'_>, sets: &[Vec<(String, String)>]) -> anyhow::Result
     let appendfsync = Appendfsync::ALL.into_iter().find(|fsync| Some(fsync.word()) == today.as_deref());
     // What a server does by itself.
     let appendfsync = appendfsync.unwrap_or(Appendfsync::Everysec);
-    // Where nothing is promised there is nothing to lose.
+    // Where nothing is promised no setting makes it worse.
     let cells: Vec<(Cell, Promise)> = FAULTS
         .into_iter()
         .map(|fault| Cell { fault, appendfsync, ack: Ack::Reply })

@@ -3,9 +3,11 @@
 
 use std::fmt::Write as _;
 
+use super::alive::PUT_OFF;
 use super::cell::{Appendfsync, Cell, Fault};
+use super::fates::Fates;
 use super::promise::{Promise, promise};
-use super::scene::{Fates, Seen};
+use super::scene::Seen;
 use super::table;
 use crate::buffer::writer::Ack;
 use crate::proof::claim::{Bound, Evidence, Judged, Unit};
@@ -29,12 +31,12 @@ pub(super) enum NotPlayed {
 /// Rounds of a cell, or why there are none.
 pub(super) type Rounds = Result<Vec<Seen>, NotPlayed>;
 
-/// The claim of each cell that makes sense and promises anything.
+/// The claim of each cell that makes sense.
 pub(super) fn claims(cells: &[(Cell, Rounds)]) -> Vec<Judged> {
     let mut claims: Vec<Judged> = cells
         .iter()
         .filter_map(|(cell, rounds)| {
-            let promised = promise(*cell).ok().filter(|promised| *promised != Promise::None)?;
+            let promised = promise(*cell).ok()?;
             let mut claim = played(*cell, promised, rounds);
             let is_late = cell.fault == Fault::Kill && cell.appendfsync == Appendfsync::Everysec;
             if rounds.is_ok() && is_late && claim.measured() > Some(0.0) {
@@ -67,7 +69,13 @@ fn statement(cell: Cell, promised: Promise) -> String {
         Promise::Within(time) => {
             format!("costs no event that was acknowledged more than {} s before it", table::seconds(time))
         }
-        Promise::Nothing | Promise::None => "costs no acknowledged event".into(),
+        Promise::Nothing if is_excusable(cell) => format!(
+            "costs no event that was acknowledged before the server was last seen without a pending fsync, or more than {} s \
+             before its end",
+            table::seconds(PUT_OFF)
+        ),
+        Promise::Nothing => "costs no acknowledged event".into(),
+        Promise::None => "costs no event of whose place readers are not told".into(),
     };
     let setting = match (cell.appendfsync, cell.ack) {
         // The server's settings have no part in it.
@@ -107,8 +115,7 @@ pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Judged {
     let late = rounds.iter().map(|seen| excused(seen, cell)).max().unwrap_or_default();
     if late > 0 {
         let late = thousands(late as f64, 0);
-        write!(why, "; in a round {late} more were acknowledged after the server was last seen without an fsync pending")
-            .ok();
+        write!(why, "; excused, in the worst round: {late}, acknowledged while the server had an fsync pending at its end").ok();
     }
     let wrongs =
         rounds.iter().map(|seen| wrongs(seen, cell, promised)).max_by_key(Vec::len).unwrap_or_default();
@@ -121,6 +128,12 @@ pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Judged {
         let why = claim.why.clone();
         claim = claim.refuted(why);
     }
+    let idle = rounds.iter().find(|seen| seen.acted.count == 0);
+    if let (true, Some(seen)) = (claim.holds(), idle) {
+        return claim.untested(format!("in a round the fault did not act: no {}", seen.acted.what));
+    }
+    let lost = |seen: &Seen| seen.held.findings.lost() + seen.through.findings.lost();
+    claim.lost_worst = rounds.iter().map(lost).max();
     let reads = [&seen.held.read, &seen.through.read];
     let told = reads.into_iter().flat_map(|read| read.faults.iter().chain(&read.back));
     claim.evidence.extend(told.take(5).map(|fault| Evidence::Note { text: fault.clone() }));
@@ -136,19 +149,25 @@ fn figure(seen: &Seen, cell: Cell, promised: Promise) -> f64 {
             .filter_map(|fates| Some(fates.lost_for?.0))
             .max()
             .map_or(0.0, |oldest| oldest.as_secs_f64() * 1e3),
-        Promise::Nothing | Promise::None => {
+        Promise::Nothing => {
             let lost = both.iter().map(|fates| fates.findings.lost()).sum::<u64>();
-            lost.saturating_sub(excused(seen, cell)) as f64
+            (lost - excused(seen, cell)) as f64
         }
+        Promise::None => both.iter().map(|fates| fates.silent).sum::<u64>() as f64,
     }
 }
 
-/// Lost events that a kill may take of a server that fsyncs every second: those acknowledged after it was last seen without an
-/// fsync pending, since one may have begun before the kill, and then it answers before it writes. Nothing else is excused.
-fn excused(seen: &Seen, cell: Cell) -> u64 {
+/// Whether a kill may take what was acknowledged in its last moment: of a server that fsyncs every second, an fsync may have
+/// begun after it was last asked, and then it answers before it writes.
+fn is_excusable(cell: Cell) -> bool {
     let kill = matches!(cell.fault, Fault::Kill | Fault::KillInRewrite);
-    let is_excused = kill && (cell.appendfsync, cell.ack) == (Appendfsync::Everysec, Ack::Reply);
-    if is_excused { seen.held.late + seen.through.late } else { 0 }
+    kill && (cell.appendfsync, cell.ack) == (Appendfsync::Everysec, Ack::Reply)
+}
+
+/// Lost events that are excused: the end of each lane, as far as it was acknowledged after the server was last seen without a
+/// pending fsync, and at most [`PUT_OFF`] before it was last seen at all.
+fn excused(seen: &Seen, cell: Cell) -> u64 {
+    if is_excusable(cell) { seen.held.late + seen.through.late } else { 0 }
 }
 
 /// What no configuration permits.
@@ -163,6 +182,10 @@ fn wrongs(seen: &Seen, cell: Cell, promised: Promise) -> Vec<String> {
     };
     count(held.unexpected + through.unexpected, "read that were never offered");
     count(held.repeats, "stored twice");
+    count(seen.held.silent + seen.through.silent, "lost at places that no reader was told of");
+    if promised != Promise::Nothing {
+        count(seen.held.after + seen.through.after, "lost that were acknowledged after it");
+    }
     count(held.out_of_order + through.out_of_order, "out of their lane's order");
     // Where the server may lose what it has answered, it may also have given it to a group before; whatever the writer
     // waits for.
@@ -176,11 +199,6 @@ fn wrongs(seen: &Seen, cell: Cell, promised: Promise) -> Vec<String> {
     let faults = (faults + back) as u64;
     if faults > 0 {
         wrongs.push(counted(faults, "fault told by a reader", "faults told by readers"));
-    }
-    // A gap of which nobody is told.
-    let silent = held.lost().saturating_sub(seen.held.read.missing);
-    if silent > 0 && promised != Promise::Nothing {
-        wrongs.push(format!("{} lost that no reader was told of", thousands(silent as f64, 0)));
     }
     if let Some(failure) = &seen.failure {
         wrongs.push(format!("a client ended: {failure}"));

@@ -5,13 +5,16 @@
 //! beforehand (`promise`), and each cell is held against it. The controls are a server without an AOF that is killed,
 //! one that never fsyncs and loses its power, and blocks that are taken out, repeated, moved or damaged.
 
+mod alive;
 mod aof;
+mod approach;
 mod cell;
 mod clients;
 mod controls;
 mod cost;
 mod damage;
 mod damaged;
+mod fates;
 mod given;
 mod ground;
 mod guard;
@@ -21,6 +24,7 @@ mod reload;
 mod scene;
 mod strike;
 mod table;
+mod wait;
 mod waitaof;
 
 use std::time::Duration;

@@ -14,12 +14,14 @@
 //! `flushAppendOnlyFile`); and what was written since the last fsync is not on the disk. After these two seconds it writes,
 //! and where the disk lets no write through beside an fsync, it waits in that and answers nothing: so the oldest event that
 //! a kill takes then was acknowledged as long ago as the fsync lasts, and two seconds of them are gone. A kill that shall meet no
-//! fsync comes a moment after the server was asked whether one is pending; what it acknowledged in that moment is told apart.
+//! fsync comes a moment after the server was asked whether one is pending; what it acknowledged in that moment is excused, told,
+//! and never more than the last 2 s. Somebody's server is asked until the command has ended it (`alive`). Where nothing is
+//! promised, readers must still be told of the place of each loss.
 
 use std::time::Duration;
 
+use super::approach::SLOW;
 use super::cell::{Appendfsync, Cell, Fault};
-use super::strike::SLOW;
 use crate::buffer::writer::Ack;
 
 /// How old the oldest lost event may be, where the server fsyncs every second.

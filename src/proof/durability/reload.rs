@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Run;
-use super::strike::until_no_fsync;
+use super::approach::until_no_fsync;
 use crate::buffer::connect::Address;
 use crate::event::synth::Synth;
 use crate::proof::Scale;

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::cell::Cell;
 use super::clients::{FLAT, Heard, Read, Signals, THROUGH, WRITERS, Writing, follow, open, read_all};
+use super::fates::Fates;
 use super::ground::Ground;
 use super::judge::NotPlayed;
-use super::strike::{Struck, strike, wait};
+use super::strike::{Struck, strike};
+use super::wait::wait;
 use crate::buffer::batch::Limits;
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
@@ -16,9 +18,10 @@ use crate::buffer::lock;
 use crate::buffer::overflow::Told;
 use crate::event::lane::Lane;
 use crate::event::synth::random::Rng;
-use crate::proof::ledger::{Findings, Ledger};
+use crate::proof::ledger::Ledger;
 use crate::proof::offer::Offer;
 use crate::server;
+use crate::server::fault::Acted;
 
 /// Events that each writer has acknowledged before the fault, at the least.
 const EVENTS: u64 = 100;
@@ -56,36 +59,6 @@ pub(super) struct Scene<'a> {
     pub plant: Option<Plant<'a>>,
 }
 
-/// What became of the events of one buffer.
-#[derive(Debug, Clone)]
-pub(super) struct Fates {
-    pub findings: Findings,
-    /// How long before the fault the first of the lost events had been acknowledged, and the last.
-    pub lost_for: Option<(Duration, Duration)>,
-    /// Of the lost events, those that were acknowledged from that moment on.
-    pub late: u64,
-    pub read: Read,
-}
-
-impl Fates {
-    /// Several buffers together.
-    fn of_all(buffers: Vec<Self>) -> Self {
-        let mut all = Self { findings: Findings::default(), lost_for: None, late: 0, read: Read::default() };
-        for one in buffers {
-            all.findings = all.findings.and(one.findings);
-            all.lost_for = match (all.lost_for, one.lost_for) {
-                (Some((a, b)), Some((c, d))) => Some((a.max(c), b.min(d))),
-                (all, one) => all.or(one),
-            };
-            all.late += one.late;
-            all.read.missing += one.read.missing;
-            all.read.faults.extend(one.read.faults);
-            all.read.back.extend(one.read.back);
-        }
-        all
-    }
-}
-
 /// What came of it.
 pub(super) struct Seen {
     pub cell: Cell,
@@ -101,6 +74,8 @@ pub(super) struct Seen {
     pub helped: bool,
     /// Events acknowledged before the fault.
     pub before: u64,
+    /// What shows that the fault acted.
+    pub acted: Acted,
     /// What ended a client, or the wait for one.
     pub failure: Option<String>,
     /// What the server logged about it.
@@ -154,7 +129,8 @@ impl Scene<'_> {
             Read::default()
         });
         let fates = |ledger: Ledger<'_>, place: usize, read| {
-            Self::fates(ledger, &lock(&heard[place]), self.offer.count() - pushed[place], struck.at, read)
+            let beyond = self.offer.count() - pushed[place];
+            Fates::of(ledger, &lock(&heard[place]), beyond, struck.moment, read)
         };
         let through = fates(ledger, THROUGH, through);
         let mut held = Vec::new();
@@ -174,6 +150,7 @@ impl Scene<'_> {
             again,
             helped,
             before: struck.before,
+            acted: struck.acted,
             failure: failures.into_iter().next(),
             log: log(ground),
         })
@@ -219,49 +196,6 @@ impl Scene<'_> {
         }
         anyhow::ensure!(!server::ending(), "interrupted");
         Ok(Course { struck, again, helped })
-    }
-
-    /// What became of the events of one buffer, of which so many were never pushed.
-    fn fates(
-        mut ledger: Ledger<'_>,
-        heard: &[(Told, Instant)],
-        beyond: u64,
-        at: Instant,
-        read: Read,
-    ) -> Fates {
-        for (told, _) in heard {
-            ledger.told(*told);
-        }
-        let lost: Vec<_> = ledger.lost().collect();
-        let when = |lane, place: u64| {
-            let covers =
-                |told: &Told| told.lane == lane && (told.from..told.from + told.events).contains(&place);
-            heard.iter().find(|(told, _)| covers(told)).map(|(_, when)| *when)
-        };
-        // In a lane's order, so that few have to be looked up.
-        let late = |lane: Lane| {
-            let of_lane: Vec<u64> =
-                lost.iter().filter(|(of, _)| *of == lane).map(|(_, place)| *place).collect();
-            of_lane.len() - of_lane.partition_point(|place| when(lane, *place).is_none_or(|when| when < at))
-        };
-        // A lane acknowledges in order: its first lost event is its oldest, its last the newest.
-        let ends: Vec<Instant> = Lane::ALL
-            .into_iter()
-            .flat_map(|lane| {
-                let mut of_lane = lost.iter().filter(move |(of, _)| *of == lane);
-                let first = of_lane.next();
-                [first, of_lane.next_back().or(first)]
-            })
-            .filter_map(|end| when(end?.0, end?.1))
-            .collect();
-        let before = |moment: Option<&Instant>| Some(at.saturating_duration_since(*moment?));
-        let findings = ledger.findings();
-        Fates {
-            findings: Findings { unknown: findings.unknown.saturating_sub(beyond), ..findings },
-            late: Lane::ALL.into_iter().map(late).sum::<usize>() as u64,
-            lost_for: before(ends.iter().min()).zip(before(ends.iter().max())),
-            read,
-        }
     }
 }
 

@@ -35,7 +35,10 @@ pub(super) fn cells(cells: &[(Cell, Rounds)]) -> Vec<Evidence> {
                  on until events were acknowledged; the longest of all rounds";
     let columns = ["fault", "appendfsync", "back", "resumed"];
     let rows = played.iter().map(|(cell, rounds)| went_on(*cell, rounds));
-    vec![lost, other, table(title, &columns, rows.collect())]
+    let went_on = table(title, &columns, rows.collect());
+    let title = "What shows that each fault acted, counted where it acts: in the round with the least";
+    let rows = played.iter().filter_map(|(cell, rounds)| acted(*cell, rounds));
+    vec![lost, other, went_on, table(title, &["fault", "appendfsync", "least", "of"], rows.collect())]
 }
 
 fn set(cell: Cell) -> [String; 2] {
@@ -86,6 +89,11 @@ fn went_on(cell: Cell, rounds: &[Seen]) -> Vec<String> {
     let is_again = rounds.iter().all(|seen| seen.again.is_some());
     let again = ms(rounds.iter().filter_map(|seen| seen.again).max());
     set(cell).into_iter().chain([back, if is_again { again } else { "never".into() }]).collect()
+}
+
+fn acted(cell: Cell, rounds: &[Seen]) -> Option<Vec<String>> {
+    let least = rounds.iter().map(|seen| seen.acted).min_by_key(|acted| acted.count)?;
+    Some(set(cell).into_iter().chain([count(least.count), least.what.into()]).collect())
 }
 
 /// Which cells were left out, and why.

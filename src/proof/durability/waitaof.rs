@@ -10,7 +10,7 @@ use crate::buffer::link::Connection;
 
 use super::cell::Fault;
 use super::ground::{Ground, NoGround};
-use super::strike::wait;
+use super::wait::wait;
 use crate::buffer::error::Error;
 use crate::buffer::fsync;
 use crate::buffer::keys::Name;

@@ -334,7 +334,7 @@ pub(super) const CAUSES: &[Cause] = &[
         also: AWAY,
         is_quick: true,
         ground: usual,
-        act: |station| Ok(station.server.kill()?),
+        act: |station| Ok(station.server.kill().map(drop)?),
         undo: |station| Ok(station.server.restart()?),
     },
     Cause {

@@ -5,13 +5,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::going;
-use super::ground::{Ground, set};
+use super::ground::Ground;
 use super::judge;
 use super::scene::{Harm, Pace, Scene, Stage};
 use super::seen::{Policy, Seen};
 use super::{EVICTIONS, Plan, Run};
 use crate::event::lane::Lane;
 use crate::proof::claim::{Claim, Control, Judged, Judgement};
+use crate::proof::held::set;
 use crate::proof::progress::Silent;
 use crate::proof::side::by_side;
 use crate::report::units::counted;

@@ -1,35 +1,17 @@
 //! Where a run takes place: a server of its own, or the one that was given, with a small `maxmemory` for the time of
 //! the run.
 
-use std::sync::Mutex;
-
-use crate::buffer::link::Connection;
-
 use super::Run;
 use crate::buffer::connect::Address;
-use crate::buffer::lock;
+use crate::proof::held::{Held, Settings, set};
 use crate::proof::target::{Target, facts, setting};
-use crate::server::{Server, quoted};
+use crate::server::Server;
 
 /// Settings that a run changes.
 const CHANGED: [&str; 3] = ["maxmemory", "maxmemory-policy", "notify-keyspace-events"];
 
 /// Tells of every evicted key.
 const EVICTED: &str = "Ee";
-
-/// How to set back what is changed on somebody's server at this moment.
-static CHANGED_NOW: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-/// What somebody has to set back by hand, should this program end now.
-pub fn changed_now() -> Vec<String> {
-    lock(&CHANGED_NOW).clone()
-}
-
-fn what_to_set(address: &Address, before: &[(&'static str, String)]) -> String {
-    let settings: Vec<String> =
-        before.iter().map(|(name, value)| format!("CONFIG SET {name} {}", quoted(value))).collect();
-    format!("{address} still has the proof's settings: {}", settings.join(", "))
-}
 
 /// A server at a limit. Dropped, a server of our own ends, and one that was given has its settings back.
 pub(super) struct Ground {
@@ -40,7 +22,8 @@ pub(super) struct Ground {
     pub empty: u64,
     /// Ends with the run, where it is ours.
     _server: Option<Server>,
-    before: Vec<(&'static str, String)>,
+    /// What it had, where it is somebody's.
+    _held: Option<Held>,
 }
 
 impl Ground {
@@ -53,7 +36,7 @@ impl Ground {
         };
         let (_, seen) = address.connect()?;
         let empty = seen.number("used_memory").unwrap_or(0);
-        Ok(Self { address, limit, empty, _server: Some(server), before: Vec::new() })
+        Ok(Self { address, limit, empty, _server: Some(server), _held: None })
     }
 
     /// Somebody's server, with room for `budget` bytes beside what is there, and never more than its own limit.
@@ -62,16 +45,16 @@ impl Ground {
         let empty = seen.number("used_memory").unwrap_or(0);
         let own = seen.number("maxmemory").filter(|limit| *limit > 0).unwrap_or(u64::MAX);
         let limit = own.min(empty.saturating_add(budget));
-        let before: Vec<(&'static str, String)> =
-            CHANGED.into_iter().filter_map(|name| Some((name, setting(&mut connection, name)?))).collect();
+        let of = |name: &str| Some((name.to_owned(), setting(&mut connection, name)?));
+        let before: Settings = CHANGED.into_iter().filter_map(of).collect();
         anyhow::ensure!(
             before.len() == CHANGED.len(),
             "{address} does not let CONFIG GET read {}: the pressure proof sets them for its runs and must know what to \
              set back; allow CONFIG, or run it without --url on a server of its own",
             CHANGED.join(", ")
         );
-        lock(&CHANGED_NOW).push(what_to_set(address, &before));
-        let ground = Self { address: address.clone(), limit, empty, _server: None, before };
+        let held = Held::of(address, before)?;
+        let ground = Self { address: address.clone(), limit, empty, _server: None, _held: Some(held) };
         let now = [limit.to_string(), eviction.to_owned(), EVICTED.to_owned()];
         for (name, value) in CHANGED.into_iter().zip(now) {
             set(&mut connection, name, &value)?;
@@ -84,30 +67,4 @@ impl Ground {
 pub(super) fn holds_keys(address: &Address) -> anyhow::Result<bool> {
     let mut connection = address.dial()?;
     Ok(facts(&mut connection)?.databases().any(|(_, keys)| keys > 0))
-}
-
-/// Sets one setting of a running server.
-pub(super) fn set(connection: &mut Connection, name: &str, value: &str) -> anyhow::Result<()> {
-    redis::cmd("CONFIG")
-        .arg("SET")
-        .arg(name)
-        .arg(value)
-        .exec(connection)
-        .map_err(|error| anyhow::anyhow!("CONFIG SET {name} {value}: {error}"))
-}
-
-impl Drop for Ground {
-    fn drop(&mut self) {
-        if self.before.is_empty() {
-            return;
-        }
-        let restored = self.address.dial().map_err(anyhow::Error::from).and_then(|mut connection| {
-            self.before.iter().try_for_each(|(name, value)| set(&mut connection, name, value))
-        });
-        let what = what_to_set(&self.address, &self.before);
-        if let Err(error) = restored {
-            tracing::warn!("the settings could not be set back ({error}): {what}");
-        }
-        lock(&CHANGED_NOW).retain(|other| *other != what);
-    }
 }

@@ -33,7 +33,6 @@ use crate::proof::side::by_side;
 use crate::proof::target::Target;
 use crate::proof::{Scale, Subject};
 
-pub use ground::changed_now;
 use ground::{Ground, holds_keys};
 pub use guard::guard;
 use scene::{Pace, Scene};

@@ -60,9 +60,10 @@ impl File {
     }
 
     /// The power fails: changes that have not settled are gone. With `some`, as many of the oldest of them stay as it
-    /// draws, and of what the next one had appended a part.
-    pub(super) fn cut_power(&mut self, mut some: Option<&mut Rng>) {
+    /// draws, and of what the next one had appended a part. How many changes are gone.
+    pub(super) fn cut_power(&mut self, mut some: Option<&mut Rng>) -> u64 {
         let surviving = self.undo.surviving(some.as_deref_mut());
+        let gone = self.undo.changes() - surviving;
         let mut torn = Vec::new();
         while self.undo.changes() > surviving {
             torn = self.undo_newest();
@@ -72,6 +73,7 @@ impl File {
             self.bytes.extend(&torn[..stays]);
         }
         self.undo.settle(surviving);
+        gone
     }
 
     /// Undoes the newest change; what it had appended.

@@ -72,6 +72,7 @@ impl Disk {
             under_way: 0,
             fsyncs: 0,
             failed: 0,
+            refused: 0,
         };
         let state = Arc::new(Mutex::new(state));
         let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
@@ -97,11 +98,11 @@ impl Disk {
 
     /// The power fails: what no fsync has covered is gone, bytes and names alike. Whatever runs on the disk must have
     /// been killed before. With a seed, some of the changes that no fsync has covered stay, the oldest of each file and
-    /// folder, the last of them torn: as a disk does that was writing when the power failed.
-    pub fn cut_power(&self, seed: Option<u64>) {
+    /// folder, the last of them torn: as a disk does that was writing when the power failed. How many changes are gone.
+    pub fn cut_power(&self, seed: Option<u64>) -> u64 {
         let mut state = lock(&self.state);
         state.cuts += 1;
-        state.model.cut_power(seed.map(Rng::new).as_mut());
+        state.model.cut_power(seed.map(Rng::new).as_mut())
     }
 
     /// From now on an fsync is done only after so long.
@@ -123,6 +124,11 @@ impl Disk {
     pub fn fsyncs(&self) -> (u64, u64) {
         let state = lock(&self.state);
         (state.fsyncs, state.failed)
+    }
+
+    /// How many writes were refused, in whole or in part, because nothing more fits.
+    pub fn refused(&self) -> u64 {
+        lock(&self.state).refused
     }
 
     /// How many fsyncs are under way.

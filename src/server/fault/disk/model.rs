@@ -43,14 +43,16 @@ impl Folder {
         };
     }
 
-    fn cut_power(&mut self, some: Option<&mut Rng>) {
+    fn cut_power(&mut self, some: Option<&mut Rng>) -> u64 {
         let surviving = self.undo.surviving(some);
+        let gone = self.undo.changes() - surviving;
         while self.undo.changes() > surviving {
             for (name, number) in self.undo.newest().unwrap_or_default() {
                 self.put(name, number);
             }
         }
         self.undo.settle(surviving);
+        gone
     }
 }
 
@@ -266,15 +268,17 @@ impl Model {
     }
 
     /// The power fails. Without `some`, everything that has not settled is gone; with it, of each file and folder as
-    /// many of the newest changes as it draws.
-    pub(super) fn cut_power(&mut self, mut some: Option<&mut Rng>) {
+    /// many of the newest changes as it draws. How many changes are gone.
+    pub(super) fn cut_power(&mut self, mut some: Option<&mut Rng>) -> u64 {
+        let mut gone = 0;
         for node in self.nodes.values_mut() {
-            match &mut node.body {
+            gone += match &mut node.body {
                 Body::File(file) => file.cut_power(some.as_deref_mut()),
                 Body::Folder(folder) => folder.cut_power(some.as_deref_mut()),
-            }
+            };
         }
         self.collect();
+        gone
     }
 
     /// Changes what is on the disk itself; what the change says of it.

@@ -32,6 +32,8 @@ pub(super) struct State {
     /// Done, and failed, so far.
     pub(super) fsyncs: u64,
     pub(super) failed: u64,
+    /// Writes that did not fit, in whole or in part, so far.
+    pub(super) refused: u64,
 }
 
 /// What an fsync comes to.
@@ -268,7 +270,15 @@ impl Filesystem for Mounted {
         _: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        match self.lock().model.write(number.0, offset, data) {
+        let mut state = self.lock();
+        let written = state.model.write(number.0, offset, data);
+        let is_refused = match &written {
+            Ok(written) => *written < data.len(),
+            Err(error) => *error == rustix::io::Errno::NOSPC,
+        };
+        state.refused += u64::from(is_refused);
+        drop(state);
+        match written {
             Ok(written) => reply.written(written as u32),
             Err(error) => reply.error(errno(error)),
         }
