@@ -51,11 +51,11 @@ impl Theirs {
         format!("sleep {seconds}; {}", self.kill())
     }
 
-    /// And half of what the log had by then is gone.
+    /// And half of what the log had by then is gone, once the process is: it may stay a while as one that has ended.
     pub fn kill_and_cut(&self, seconds: f64) -> String {
         let (kill, dir) = (self.kill_after(seconds), self.dir.path().display());
         format!(
-            "{kill}; while kill -0 $(cat '{}') 2>/dev/null; do sleep 0.01; done; \
+            "{kill}; while readlink /proc/$(cat '{}')/exe; do sleep 0.01; done; \
              for file in '{dir}'/appendonlydir/*.incr.aof; do truncate -s $(($(stat -c %s $file) / 2)) $file; done",
             self.pid.display()
         )

@@ -33,6 +33,9 @@ pub struct BadName(pub String);
 /// Every key and channel of every buffer, and no other: a pattern for ACL rules.
 pub const ALL_KEYS: &str = "forebay:*";
 
+/// Keys that proofs write on somebody's server, and remove afterwards: a pattern.
+pub const PROOF_KEYS: &str = "forebay:proof-*";
+
 /// What a user needs to write, read and watch buffers, as ACL rules beside the keys. All channels are taken away first:
 /// Redis 6.2 gives them to every new user, and then refuses a pattern.
 pub const ACL_COMMANDS: &str = "-@all +@read +@stream +@hash +@scripting +@connection +info +time +memory|usage \

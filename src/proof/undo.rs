@@ -19,7 +19,7 @@ use super::durability;
 use super::held::set;
 use super::target::{facts_of, setting};
 use crate::buffer::connect::Address;
-use crate::buffer::keys::Name;
+use crate::buffer::keys::{Name, PROOF_KEYS};
 use crate::report::units::counted;
 use crate::server::quoted;
 
@@ -147,7 +147,7 @@ pub fn proof_keys(address: &Address) -> anyhow::Result<Vec<String>> {
     for _ in 0..SCANS_MAX {
         let (next, keys): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
             .arg(cursor)
-            .arg(&["MATCH", "forebay:proof-*", "COUNT", "1000"])
+            .arg(&["MATCH", PROOF_KEYS, "COUNT", "1000"])
             .query(&mut connection)?;
         found.extend(keys.into_iter().filter_map(|key| String::from_utf8(key).ok()).filter(is_plain));
         cursor = next;
