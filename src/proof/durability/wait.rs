@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::server;
 
 /// How long the server has to come to where the fault meets it.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// Waits for a condition, as long as a server needs for what it does at once.
 pub(super) fn wait(what: &str, condition: impl FnMut() -> anyhow::Result<bool>) -> anyhow::Result<()> {
