@@ -199,6 +199,22 @@ fn every_verb_has_help_with_examples_and_shells_have_completions() {
 }
 
 #[test]
+fn what_a_server_says_of_a_script_is_told_without_the_script_s_hash() {
+    let server = server(&[("maxmemory", "1")]);
+    let ran = append_quietly(&server);
+    assert!(ran.contains("OOM") && !ran.contains("script:"), "{ran}");
+}
+
+/// What `append` says of a server that takes nothing, for a moment.
+fn append_quietly(server: &forebay::server::Server) -> String {
+    let args = ["append", "--patience", "1s", "--url", &server.url()];
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), b"{\"time_us\":1}\n").unwrap();
+    let ran = forebay(&args).stdin(std::fs::File::open(file.path()).unwrap()).output().unwrap();
+    String::from_utf8(ran.stderr).unwrap()
+}
+
+#[test]
 fn one_lane_alone_has_a_time_to_full() {
     let server = server(&[("maxmemory", "1gb")]);
     append(&server, b"{\"time_us\":1}\n", &[]);

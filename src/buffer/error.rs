@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::trouble::words;
 use crate::event::lane::Lane;
 
 /// An error that a writer, a reader or a look at a buffer can end with.
@@ -200,6 +201,6 @@ impl Error {
 
     /// An answer that was not expected while `doing` something.
     pub fn server(doing: impl Into<String>, error: &redis::RedisError) -> Self {
-        Self::Server { doing: doing.into(), why: error.to_string() }
+        Self::Server { doing: doing.into(), why: words(error) }
     }
 }

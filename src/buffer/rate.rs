@@ -11,6 +11,17 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 /// Over less than that, a rate says more about when blocks are cut than about what comes in.
 const SPAN_MS_MIN: u64 = 1_000;
 
+/// A source that was silent for so long, while so many events should have come, has stopped: what came before it did says
+/// nothing of what is to come.
+const STOPPED_MS: u64 = 10_000;
+/// The second of them: beyond what chance leaves out.
+const STOPPED_EVENTS: f64 = 20.0;
+
+/// Whether a source that sent so many events a second has stopped, if nothing came from it for so long.
+pub fn has_stopped(per_second: f64, quiet_ms: u64) -> bool {
+    quiet_ms >= STOPPED_MS && per_second * quiet_ms as f64 / 1_000.0 >= STOPPED_EVENTS
+}
+
 /// Events that came in over a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mean {

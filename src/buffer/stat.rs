@@ -15,7 +15,7 @@ use super::groups;
 pub use super::groups::GroupStat;
 use super::keys::Name;
 use super::measure::Conf;
-use super::rate::{Begin, MINUTE, Mean};
+use super::rate::{Begin, MINUTE, Mean, has_stopped};
 use crate::block::frame::Damage;
 use crate::event::lane::Lane;
 
@@ -64,7 +64,7 @@ pub struct LaneStat {
     /// How far the newest block's id lies in the future, after a clock that was ahead was mended; 0 where it does not. None
     /// where the server's clock is not known.
     pub ids_ahead_ms: Option<u64>,
-    /// Events a second that came in over the last minute.
+    /// Events a second that came in over the last minute; 0 once the lane's source has stopped.
     pub events_per_second_in: Option<f64>,
     /// The oldest block, or the newest, where it cannot be read, and why.
     pub damaged: Vec<(Id, Damage)>,
@@ -261,15 +261,20 @@ impl Looker<'_> {
         // A lane's only block is both.
         damaged.dedup();
         let blocks = self.asker.permitted("XLEN", redis::cmd("XLEN").arg(&key))?;
+        let newest_age_ms = self.age(last.as_ref())?;
+        let rate_in = self.rate_in(lane, oldest.filter(|_| is_past), total)?.map(|per_second| {
+            let has_stopped = newest_age_ms.is_some_and(|quiet_ms| has_stopped(per_second, quiet_ms));
+            if has_stopped { 0.0 } else { per_second }
+        });
         Ok(LaneStat {
             lane,
             events,
             blocks,
             total,
             oldest_age_ms: self.age(first.as_ref().filter(|_| is_past))?,
-            newest_age_ms: self.age(last.as_ref())?,
+            newest_age_ms,
             ids_ahead_ms,
-            events_per_second_in: self.rate_in(lane, oldest.filter(|_| is_past), total)?,
+            events_per_second_in: rate_in,
             damaged,
             bytes: self.memory(&key, blocks)?,
             epoch: writer.map(|writer| writer.epoch),

@@ -91,11 +91,21 @@ fn does(code: &str, text: &str) -> Option<Does> {
         .or_else(|| WORDS.iter().find(|(word, _)| text.contains(&format!("-{word} "))).map(|(_, does)| *does))
 }
 
+/// What the client library or the server said, without the hash of our script and its line, which help nobody.
+pub(super) fn words(error: &RedisError) -> String {
+    let text = error.to_string();
+    let is_hash = |rest: &str| rest.len() >= 40 && rest.bytes().take(40).all(|byte| byte.is_ascii_hexdigit());
+    match text.split_once(" script: ") {
+        Some((said, rest)) if is_hash(rest) => said.to_owned(),
+        _ => text,
+    }
+}
+
 /// Sorts an error of the client library.
 pub fn trouble(error: &RedisError) -> Trouble {
-    let text = error.to_string();
+    let text = words(error);
     if let Some(code) = error.code() {
-        return match does(code, &text) {
+        return match does(code, &error.to_string()) {
             Some(Does::Waits) => Trouble::Refused(text),
             Some(Does::MakesRoom) => Trouble::Full(text),
             Some(Does::ConnectsAgain) => Trouble::Unknown(text),

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::buffer::limit::{Full, Limits};
+use crate::buffer::rate::has_stopped;
 
 /// How far back looks are kept.
 pub const KEPT_MS: u64 = 3_600_000;
@@ -16,12 +17,6 @@ const WINDOW_MS_MIN: u64 = 1_000;
 
 /// Over less than that a rate says more about when blocks are cut, and acknowledged, than about how a buffer fills.
 const FORECAST_MS_MIN: u64 = 10_000;
-
-/// A source that was silent for so long, while so many events should have come, has stopped: what came before it did says
-/// nothing of what is to come.
-const STOPPED_MS: u64 = 10_000;
-/// The second of them: beyond what chance leaves out.
-const STOPPED_EVENTS: f64 = 20.0;
 
 /// What of a look is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -113,9 +108,8 @@ impl History {
         };
         let of_blocks = of_blocks.map(|per_second| Rate { per_second, span_ms: WINDOW_MS });
         let mut coming = of_blocks.or_else(|| of_looks(&|point| point.appended));
-        let quiet_ms = quiet_ms.or_else(|| self.quiet_ms(now)).filter(|quiet_ms| *quiet_ms >= STOPPED_MS);
-        if let (Some(rate), Some(quiet_ms)) = (&mut coming, quiet_ms)
-            && rate.per_second * quiet_ms as f64 / 1_000.0 >= STOPPED_EVENTS
+        if let (Some(rate), Some(quiet_ms)) = (&mut coming, quiet_ms.or_else(|| self.quiet_ms(now)))
+            && (rate.per_second <= 0.0 || has_stopped(rate.per_second, quiet_ms))
         {
             *rate = Rate { per_second: 0.0, span_ms: quiet_ms };
         }

@@ -71,7 +71,15 @@ pub(super) fn of(view: &View, subject: &Subject, wrong: &[Wrong]) -> Verdict {
 
 /// All that can be said, each with its level.
 fn standing(view: &View, subject: &Subject, wrong: &[Wrong]) -> Vec<(Level, String)> {
-    let mut all: Vec<(Level, String)> = wrong.iter().map(|(_, level, text)| (*level, text.clone())).collect();
+    let mut all: Vec<(Level, String)> = wrong
+        .iter()
+        .flat_map(|(id, level, text)| {
+            // What the system said is a reason of its own.
+            let parts = text.split_once(": ").filter(|_| id == "down");
+            let parts = parts.map_or_else(|| vec![text.as_str()], |(what, why)| vec![what, why]);
+            parts.into_iter().map(|part| (*level, part.to_owned()))
+        })
+        .collect();
     let name = &subject.name;
     let Some(seen) = view.seen() else { return all };
     if view.gone_since_ms().is_some() {
