@@ -88,7 +88,7 @@ fn patience_counts_where_a_server_takes_connections_and_gives_no_answers() {
     let read = |more: &[&str]| {
         forebay(&[&["read", "--patience", "1s", "--url", &url], more].concat()).spawn().unwrap()
     };
-    let followers = [read(&["--follow"]), read(&["--follow", "--group", "g", "--ack"])];
+    let followers = [read(&["--follow"]), read(&["--follow", "--group", "g", "--ack", "--at-most-once"])];
     until("they wait at the server", || super::support::info(&server, "blocked_clients") == "2");
     server.pause().unwrap();
     say(&mut stdin, 2);
@@ -218,7 +218,7 @@ fn a_signal_ends_what_waits_for_a_server_that_gives_no_answers() {
         assert!(!remark.contains("system call"), "{remark}");
     }
     server.resume().unwrap();
-    for more in [&[][..], &["--group", "g", "--ack"]] {
+    for more in [&[][..], &["--group", "g", "--ack", "--at-most-once"]] {
         let args = [&["read", "--follow", "--url", &url], more].concat();
         let mut child = forebay(&args).spawn().unwrap();
         until("it waits at the server", || super::support::info(&server, "blocked_clients") == "1");

@@ -313,8 +313,8 @@ fn a_url_that_asks_for_the_other_protocol_works_all_the_same() {
     for args in [
         &["append", file.path().to_str().unwrap()][..],
         &["read"],
-        &["read", "--group", "g"],
-        &["read", "--group", "g", "--ack"],
+        &["read", "--group", "g", "--consumer", "c"],
+        &["read", "--group", "g", "--consumer", "c", "--ack"],
         &["stat", "--over", "0s"],
     ] {
         let ran = run(&[args, &["--url", &url]].concat());

@@ -1,6 +1,6 @@
 //! Runs the program as a user does.
 
-use std::io::Write;
+use std::io::{Read as _, Seek as _, SeekFrom, Write};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 use forebay::server::Server;
@@ -29,7 +29,16 @@ impl From<Output> for Ran {
 }
 
 pub fn run(args: &[&str]) -> Ran {
-    forebay(args).output().unwrap().into()
+    let mut command = forebay(args);
+    if !(args[0] == "read" && args.contains(&"--ack")) {
+        return command.output().unwrap().into();
+    }
+    // What is acknowledged goes into a file.
+    let mut file = tempfile::tempfile().unwrap();
+    let mut ran = Ran::from(command.stdout(file.try_clone().unwrap()).output().unwrap());
+    file.seek(SeekFrom::Start(0)).unwrap();
+    file.read_to_end(&mut ran.out).unwrap();
+    ran
 }
 
 /// Runs `append` on a server with these bytes on stdin.

@@ -159,6 +159,53 @@ pub enum Error {
     /// `fsync` acknowledgement was asked for where the server cannot give it.
     #[error("this server cannot acknowledge after fsync: {0}")]
     NoFsync(String),
+    /// There is no such buffer.
+    #[error("there is no buffer {name} at {url}; a writer makes one{}", list("buffers there", .others))]
+    NoBuffer {
+        /// The buffer.
+        name: String,
+        /// The URL without its password.
+        url: String,
+        /// Buffers that were found there.
+        others: Vec<String>,
+    },
+    /// The buffer has no such group.
+    #[error("buffer {name} has no group {group}{}", list("its groups", .others))]
+    NoGroup {
+        /// The buffer.
+        name: String,
+        /// The group.
+        group: String,
+        /// Groups that it has.
+        others: Vec<String>,
+    },
+    /// Somebody reads as the group.
+    #[error(
+        "group {group} is being read: its consumer {consumer} was there {} ago; stop it first, or it makes the group \
+         again and reads everything from the start",
+        humantime::format_duration(*.idle)
+    )]
+    InUse {
+        /// The group.
+        group: String,
+        /// The consumer that was last there.
+        consumer: String,
+        /// How long ago.
+        idle: Duration,
+    },
+    /// A consumer has been given more blocks than a reader keeps track of, and acknowledges none.
+    #[error(
+        "consumer {consumer} of group {group} holds {blocks} blocks that it has not acknowledged: acknowledge what is \
+         done, or read without a group"
+    )]
+    Unacknowledged {
+        /// The group.
+        group: String,
+        /// The consumer.
+        consumer: String,
+        /// How many.
+        blocks: usize,
+    },
     /// The server answered something that a buffer does not expect.
     #[error("{doing}: the server answered {why}")]
     Server {
@@ -186,6 +233,11 @@ fn open(unacknowledged: u64) -> String {
         0 => String::new(),
         count => format!("; {count} events are not acknowledged"),
     }
+}
+
+/// What there is instead, as the end of a message; nothing where there is nothing.
+fn list(what: &str, names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(" ({what}: {})", names.join(", ")) }
 }
 
 impl Error {

@@ -18,6 +18,7 @@ use super::entry::{Entry, Id, list};
 use super::error::Error;
 pub use super::found::Found;
 use super::keys::Name;
+use super::there::must_be_there;
 use super::trouble::{Trouble, trouble};
 use crate::event::lane::Lane;
 
@@ -95,11 +96,30 @@ pub struct Reader {
     /// A question was broken off since the flag was set, and put once more.
     broken_off: bool,
     pub(super) to_ack: Vec<(Lane, Id)>,
+    /// When all lanes were trimmed last.
+    pub(super) trimmed_at: Option<Instant>,
 }
 
 impl Reader {
-    /// Connects; with a group, makes it where it is not there, from the first block on.
-    pub fn open(address: &Address, name: &Name, mut options: Options) -> Result<Self, Error> {
+    /// Connects; with a group, makes it where it is not there, from the first block on. A buffer that is not there is one
+    /// without events.
+    pub fn open(address: &Address, name: &Name, options: Options) -> Result<Self, Error> {
+        let mut reader = Self::connect(address, name, options)?;
+        reader.make_groups()?;
+        Ok(reader)
+    }
+
+    /// The same for a buffer that is there; an error where it is not.
+    pub fn open_existing(address: &Address, name: &Name, options: Options) -> Result<Self, Error> {
+        let mut reader = Self::connect(address, name, options)?;
+        if let Some(connection) = &mut reader.control {
+            must_be_there(connection, address, name)?;
+        }
+        reader.make_groups()?;
+        Ok(reader)
+    }
+
+    fn connect(address: &Address, name: &Name, mut options: Options) -> Result<Self, Error> {
         // Twice in one question, a lane would be given out twice.
         options.lanes = Lane::ALL.into_iter().filter(|lane| options.lanes.contains(lane)).collect();
         let place = |lane: &Lane| Place {
@@ -111,7 +131,7 @@ impl Reader {
             own: Id::default(),
         };
         let places = options.lanes.iter().map(place).collect();
-        let mut reader = Self {
+        Ok(Self {
             address: address.clone(),
             name: name.clone(),
             reads: Some(address.connect_to_read(options.patience)?),
@@ -128,10 +148,9 @@ impl Reader {
             stop: Arc::default(),
             broken_off: false,
             to_ack: Vec::new(),
+            trimmed_at: None,
             options,
-        };
-        reader.make_groups()?;
-        Ok(reader)
+        })
     }
 
     /// The next blocks, or none when there are none by now (`wait` zero) or within `wait`.

@@ -12,8 +12,7 @@ local before = string.match(redis.call('HGET', KEYS[2], 'trimmed') or '', ' (%d+
 local ever = tonumber(before) or 0
 if not first then return {0, 0, 0, ever} end
 local e, n, sum = tonumber(at(first, 'e')), tonumber(at(first, 'n')), tonumber(at(last, 'e'))
-local ms, seq = string.match(last[1], '^(%d+)-(%d+)$')
-redis.call('XTRIM', KEYS[1], 'MINID', '=', ms .. '-' .. string.format('%.0f', tonumber(seq) + 1))
+trim_before(KEYS[1], following(last[1]))
 local gone = e and n and sum and sum - (e - n) or 0
 ever = ever + gone
 -- For readers who come to the place, and for a writer that never got this answer. After the trim: a full server refuses a

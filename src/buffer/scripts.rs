@@ -1,4 +1,4 @@
-//! The writer's atomic steps as the server gets them: what they share, then each.
+//! The atomic steps as the server gets them: what they share, then each.
 
 /// Looks at a lane, or takes it.
 pub(super) const CLAIM: &str = concat!(include_str!("state.lua"), include_str!("claim.lua"));
@@ -13,7 +13,10 @@ pub(super) const RESUME: &str = concat!(include_str!("state.lua"), include_str!(
 pub(super) const RELEASE: &str = include_str!("release.lua");
 
 /// Drops a lane's oldest blocks.
-pub(super) const ROOM: &str = include_str!("room.lua");
+pub(super) const ROOM: &str = concat!(include_str!("ids.lua"), include_str!("room.lua"));
+
+/// Trims a lane of what every group is done with.
+pub(super) const TRIM: &str = concat!(include_str!("ids.lua"), include_str!("trim.lua"));
 
 /// Says how old a lane is.
 pub(super) const OLDEST: &str = include_str!("oldest.lua");

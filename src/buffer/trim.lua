@@ -5,24 +5,12 @@
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
 if #groups == 0 then return 0 end
-local function parts(id)
-  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
-  return tonumber(ms), tonumber(seq)
-end
-local function before(a, b)
-  local ams, aseq = parts(a)
-  local bms, bseq = parts(b)
-  return ams < bms or (ams == bms and aseq < bseq)
-end
 local keep
 for _, group in ipairs(groups) do
   local g = {}
   for i = 1, #group, 2 do g[group[i]] = group[i + 1] end
-  local first = redis.call('XPENDING', KEYS[1], g.name)[2]
-  if not first then
-    local ms, seq = parts(g['last-delivered-id'])
-    first = string.format('%.0f-%.0f', ms, seq + 1)
-  end
-  if not keep or before(first, keep) then keep = first end
+  -- None where it has acknowledged everything up to the last id that there can be.
+  local first = redis.call('XPENDING', KEYS[1], g.name)[2] or following(g['last-delivered-id'])
+  if first and (not keep or before(first, keep)) then keep = first end
 end
-return redis.call('XTRIM', KEYS[1], 'MINID', '=', keep)
+return trim_before(KEYS[1], keep)

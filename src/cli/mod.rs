@@ -16,13 +16,16 @@ use crate::load::driver::Error as LoadError;
 use crate::server::ServerError;
 use crate::verify::Error as VerifyError;
 
+mod ack;
 mod append;
 mod audit;
 mod baseline;
+mod block_id;
 mod capacity;
 mod conclude;
 mod deploy;
 mod durability;
+mod group;
 mod load;
 mod looks;
 mod monitoring;
@@ -52,7 +55,7 @@ mod watch;
   forebay synth --count 100000 | forebay append --buffer demo
   forebay stat --buffer demo
   forebay watch                    live page and metrics: will it hold tonight?
-  forebay read --group parquet --ack > events.ndjson
+  forebay read --group parquet --ack >> events.ndjson
 
 Exit codes: 0 no claim refuted, 1 a claim refuted or input refused, 2 usage or
 bad input, 3 no server or lost for good, 4 a control was not refuted,
@@ -118,6 +121,8 @@ enum Verb {
     Tune(tune::Tune),
     Append(append::Append),
     Read(read::Read),
+    Ack(ack::Ack),
+    Group(group::Group),
     Stat(stat::Stat),
     Watch(watch::WatchVerb),
     Verify(verify::Verify),
@@ -173,6 +178,8 @@ pub fn main() -> ExitCode {
         Verb::Tune(verb) => verb.run(global),
         Verb::Append(verb) => verb.run(global),
         Verb::Read(verb) => verb.run(global),
+        Verb::Ack(verb) => verb.run(global),
+        Verb::Group(verb) => verb.run(global),
         Verb::Stat(verb) => verb.run(global),
         Verb::Watch(verb) => verb.run(global),
         Verb::Verify(verb) => verb.run(global),
@@ -251,6 +258,10 @@ fn code_of_buffer(error: &BufferError) -> u8 {
         | BufferError::NoFsync(_)
         | BufferError::Taken { .. }
         | BufferError::NoEvent { .. }
+        | BufferError::NoBuffer { .. }
+        | BufferError::NoGroup { .. }
+        | BufferError::InUse { .. }
+        | BufferError::Unacknowledged { .. }
         | BufferError::Spill { .. } => exit::USAGE,
         BufferError::Fenced { .. } | BufferError::Foreign { .. } | BufferError::Damaged { .. } => {
             exit::REFUTED

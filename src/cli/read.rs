@@ -1,29 +1,50 @@
 //! `forebay read`: events out, bytes as they came.
 
-use std::io::{BufWriter, Write};
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 
+use self::blocks::{Blocks, Tally};
+use self::exec::Exec;
+use self::sink::Sink;
+use self::stdout::Stdout;
 use super::{At, Global, append::stop_on_signal, progress, say};
-use crate::block::frame::{Decoder, lines};
 use crate::buffer::entry::Id;
 use crate::buffer::reader::{Found, Options, Reader};
 use crate::event::lane::Lane;
 use crate::exit;
 
+mod blocks;
+mod exec;
+mod sink;
+mod stdout;
+
 /// Read events to stdout, byte for byte as they were appended
 #[derive(Args)]
 #[command(after_help = "Examples:
-  forebay read > events.ndjson                 what is there, leaving no trace
+  forebay read > events.ndjson                        what is there, leaving no trace
   forebay read --lane posts --count 10
-  forebay read --group parquet --ack --follow  take, acknowledge, let go
+  forebay read --group parquet --ack >> events.ndjson take, acknowledge, let go
+  forebay read --group parquet --follow --exec ./load a batch a run, acknowledged if it exits 0
+  forebay read --group parquet --frames               with block ids, for `forebay ack`
+
+What an acknowledgement is worth:
+  --ack >> FILE      the events are in FILE after a power cut too: it is fsynced first,
+                     and so is its folder. After a full disk or a kill the last line may
+                     be cut; its event was not acknowledged and is read again by the next run.
+  --exec CMD         CMD has exited 0 and answers for them. What it was given before it
+                     failed, it is given again.
+  `forebay ack`      you say when.
+  --ack --at-most-once | sink
+                     they were written into the pipe. What a sink that dies had not saved
+                     is lost; if the pipe breaks, the exit code is 1.
 
 A block that is damaged or missing is told of by its place on stderr, and the
-exit code is 1; a damaged block is never acknowledged. Ctrl-C is how --follow
-ends; any other read that it cuts short gives 130.")]
+exit code is 1; a damaged block is never acknowledged (`forebay group skip` lets
+it go). Ctrl-C is how --follow ends; any other read that it cuts short gives 130.")]
 pub(crate) struct Read {
     #[command(flatten)]
     at: At,
@@ -36,13 +57,15 @@ pub(crate) struct Read {
     /// Name of this consumer in the group; readers that run at once need one each, or both get the same blocks
     #[arg(long, default_value = "forebay", requires = "group", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     consumer: String,
-    /// Acknowledge what was written out; blocks that every group has acknowledged are let go
-    #[arg(long, requires = "group")]
-    ack: bool,
+    #[command(flatten)]
+    acknowledge: Acknowledge,
+    /// Before the events of each block a line with its id and how many they are, as JSON
+    #[arg(long)]
+    frames: bool,
     /// Wait for more
     #[arg(long, short)]
     follow: bool,
-    /// Stop after so many events; with a group, at the end of the block in which they are reached
+    /// Stop after so many events; with --group or --frames, at the end of the block in which they are reached
     #[arg(long, value_name = "N")]
     count: Option<u64>,
     /// Take over blocks that another consumer has held for longer
@@ -53,12 +76,19 @@ pub(crate) struct Read {
     patience: humantime::Duration,
 }
 
-/// What was read so far.
-#[derive(Default)]
-struct Tally {
-    events: u64,
-    blocks: u64,
-    faults: u64,
+/// Who says that the events have arrived.
+#[derive(Args)]
+struct Acknowledge {
+    /// Acknowledge what is in the file on stdout and fsynced; blocks that every group has acknowledged are let go
+    #[arg(long, requires = "group")]
+    ack: bool,
+    /// With --ack into a pipe or a terminal: acknowledge what was written, whether it arrives or not
+    #[arg(long, requires = "ack")]
+    at_most_once: bool,
+    /// Give each batch to this shell command on stdin, and acknowledge it when that exits 0; it is tried 3 times, in nine
+    /// tenths of --claim-idle. `FOREBAY_EVENTS` tells it how many events there are
+    #[arg(long, value_name = "CMD", requires = "group", conflicts_with = "ack")]
+    exec: Option<String>,
 }
 
 impl Read {
@@ -67,44 +97,42 @@ impl Read {
         let options = Options {
             lanes: if self.lane.is_empty() { Lane::ALL.to_vec() } else { self.lane.clone() },
             group: self.group.clone().map(|group| (group, self.consumer.clone())),
-            ahead: self.count.is_none(),
+            // What lies with this consumer while a command is at work gets old.
+            ahead: self.count.is_none() && self.acknowledge.exec.is_none(),
             claim_idle: self.claim_idle.into(),
             patience: self.patience.into(),
         };
+        let stdout = if self.acknowledge.ack {
+            Stdout::acknowledged(self.acknowledge.at_most_once)?
+        } else {
+            Stdout::plain()?
+        };
         let stop = stop_on_signal(global.quiet, "ending after these blocks; once more to end at once")?;
-        let mut reader = match Reader::open(&address, &name, options) {
+        let mut reader = match Reader::open_existing(&address, &name, options) {
             // A signal breaks off whatever the system was doing.
             Err(_) if stop.load(Relaxed) => return Ok(exit::INTERRUPTED),
             opened => opened?,
         };
         reader.stop_on(&stop);
-        let mut decoder = Decoder::new()?;
-        let mut out = BufWriter::with_capacity(256 << 10, std::io::stdout().lock());
-        let bar = progress::events(global, self.count);
+        let mut sink = match &self.acknowledge.exec {
+            Some(line) => Sink::command(Exec::new(line, self.claim_idle.into(), &stop)),
+            None => Sink::stdout(stdout),
+        };
         let mut tally = Tally::default();
-        let wait = if self.follow { Duration::from_secs(1) } else { Duration::ZERO };
-        while !stop.load(Relaxed) && self.count.is_none_or(|count| tally.events < count) {
-            let found = reader.next(wait)?;
-            if found.is_empty() && !self.follow {
-                break;
-            }
-            let done = self.write(found, &mut decoder, &mut out, &mut tally)?;
-            out.flush().context(say::STDOUT)?;
-            if self.ack {
-                reader.acknowledge(done)?;
-            }
-            bar.set_position(tally.events);
-        }
-        bar.finish_and_clear();
+        let failed = self.read_into(&mut sink, &mut reader, &mut tally, global, &stop)?;
         // The end of `--follow` is a signal; any other read was cut short by it.
-        let is_cut =
-            !self.follow && stop.load(Relaxed) && self.count.is_none_or(|count| tally.events < count);
+        let is_cut = !self.follow && stop.load(Relaxed) && !self.is_enough(&tally);
+        if let Some(why) = &failed {
+            say::tell(&format!("forebay: {why}"));
+        }
         if !global.quiet {
             let cut = if is_cut { ", interrupted before the end" } else { "" };
-            let Tally { events, blocks, faults } = tally;
+            let Tally { events, blocks, faults, .. } = tally;
             say::tell(&format!("{events} events from {blocks} blocks, {faults} faults{cut}"));
         }
-        Ok(if is_cut {
+        Ok(if failed.is_some() {
+            exit::REFUTED
+        } else if is_cut {
             exit::INTERRUPTED
         } else if tally.faults > 0 {
             exit::REFUTED
@@ -113,56 +141,71 @@ impl Read {
         })
     }
 
-    /// Writes blocks out; gives those that may be acknowledged. Without a group `--count` may end within a
-    /// block, with one a block is given out whole.
-    fn write(
+    fn is_enough(&self, tally: &Tally) -> bool {
+        self.count.is_some_and(|count| tally.events >= count)
+    }
+
+    /// Reads until there is no more, or enough, or a signal; or why what is read goes nowhere.
+    fn read_into(
         &self,
-        found: Vec<Found>,
-        decoder: &mut Decoder,
-        out: &mut impl Write,
+        sink: &mut Sink<'_>,
+        reader: &mut Reader,
         tally: &mut Tally,
-    ) -> anyhow::Result<Vec<(Lane, Id)>> {
-        let mut done = Vec::new();
-        for item in found {
-            let left = self.count.map_or(u64::MAX, |count| count.saturating_sub(tally.events));
-            if left == 0 {
+        global: &Global,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<Option<String>> {
+        let bar = progress::events(global, self.count);
+        let wait = if self.follow { Duration::from_secs(1) } else { Duration::ZERO };
+        let mut blocks = Blocks::new(self.count, self.group.is_some() || self.frames, self.frames)?;
+        let acknowledges = self.acknowledge.ack || self.acknowledge.exec.is_some();
+        if acknowledges {
+            // What no group holds any more goes, whether there is something new to read or not.
+            reader.acknowledge([])?;
+        }
+        while !stop.load(Relaxed) && !self.is_enough(tally) {
+            let found = reader.next(wait)?;
+            if found.is_empty() && !self.follow {
                 break;
             }
-            let (lane, entry) = match item {
-                Found::Block(lane, entry) => (lane, entry),
-                fault => {
-                    tell(tally, &fault);
-                    // There is nothing left of it to read: told of once, it need not hold up trimming.
-                    if let Found::Gone { lane, id } = fault {
-                        done.push((lane, id));
-                    }
-                    continue;
+            let before = (tally.events, tally.blocks);
+            let done = match pass_on(sink, &mut blocks, found, tally) {
+                Err(error) if sink.is_abandoned(Some(&error)) => return Ok(Some(abandoned(tally))),
+                Err(error) => return Err(error),
+                Ok(Ok(done)) => done,
+                Ok(Err(why)) => {
+                    let events = tally.events - before.0;
+                    (tally.events, tally.blocks) = before;
+                    return Ok(Some(format!(
+                        "{why}; {events} events are not acknowledged, and are given again"
+                    )));
                 }
             };
-            match decoder.open(&entry.frame, entry.events, entry.times) {
-                Ok(content) if left >= entry.events || self.group.is_some() => {
-                    out.write_all(content).and_then(|()| out.write_all(b"\n")).context(say::STDOUT)?;
-                    tally.events += entry.events;
-                }
-                Ok(content) => {
-                    for event in lines(content).take(left as usize) {
-                        out.write_all(event).and_then(|()| out.write_all(b"\n")).context(say::STDOUT)?;
-                        tally.events += 1;
-                    }
-                }
-                Err(why) => {
-                    tell(tally, &Found::Damaged { lane, id: entry.id, why });
-                    continue;
-                }
+            if acknowledges {
+                reader.acknowledge(done)?;
+                tally.acknowledged = tally.events;
             }
-            tally.blocks += 1;
-            done.push((lane, entry.id));
+            bar.set_position(tally.events);
         }
-        Ok(done)
+        bar.finish_and_clear();
+        Ok(sink.is_abandoned(None).then(|| abandoned(tally)))
     }
 }
 
-fn tell(tally: &mut Tally, fault: &Found) {
-    tally.faults += 1;
-    say::tell(&format!("forebay: {fault}"));
+/// Writes a batch and delivers it: what may be acknowledged then; or why it did not arrive.
+fn pass_on(
+    sink: &mut Sink<'_>,
+    blocks: &mut Blocks,
+    found: Vec<Found>,
+    tally: &mut Tally,
+) -> anyhow::Result<Result<Vec<(Lane, Id)>, String>> {
+    let (doing, before) = (sink.doing(), tally.events);
+    let done = blocks.write(found, sink.begin()?, tally).context(doing)?;
+    Ok(sink.deliver(tally.events - before)?.map(|()| done))
+}
+
+fn abandoned(tally: &Tally) -> String {
+    format!(
+        "whoever read stdout has gone: up to {} events that were acknowledged (--at-most-once) may not have arrived",
+        tally.acknowledged
+    )
 }

@@ -92,7 +92,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Warn,
         must: "Memory in use is below the profile's line",
         why: "Above it there is no time left to react: at the limit every write is refused.",
-        remedy: "let a group read and acknowledge (forebay read --group NAME --ack), or raise maxmemory",
+        remedy: "let a group read and acknowledge (forebay read --group NAME --ack >> FILE), or raise maxmemory",
         source: "the profile: hold.memory_percent_max",
         versions: Versions::All,
         check: near_full,
@@ -269,7 +269,8 @@ fn near_full(seen: &Seen) -> Checked {
     let line = seen.profile.hold.memory_percent_max;
     let read = format!("{} of {} in use, {percent:.1} %; the line is {line} %", size(used), size(limit));
     Ok(State::of(percent <= line, read, || {
-        let mut fixes = vec![Fix::act("let a group read and acknowledge: forebay read --group NAME --ack")];
+        let mut fixes =
+            vec![Fix::act("let a group read and acknowledge: forebay read --group NAME --ack >> FILE")];
         fixes.extend(limit_of(seen, limit));
         fixes
     }))

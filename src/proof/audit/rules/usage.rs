@@ -71,7 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         must: "No block has been deleted from the middle",
         why: "XDEL takes events that nobody may have read. With the trimming that a buffer does it can also leave a \
               node in the stream that the server refuses to load at its next start (redis#15808).",
-        remedy: "find who does it; drain the lane with forebay read --group … --ack, then let it be trimmed empty",
+        remedy: "find who does it; drain the lane with forebay read --group … --ack >> FILE, then let it be trimmed empty",
         source: "XINFO STREAM: max-deleted-entry-id; redis#15808",
         versions: Versions::From((7, 0, 0)),
         check: |seen| {
@@ -145,7 +145,7 @@ pub(super) const RULES: &[Rule] = &[
         must: "Every lane with events has a reading group",
         why: "Blocks are let go once every group has acknowledged them. Without a group nothing ever is, and memory \
               fills.",
-        remedy: "forebay read --group NAME --ack",
+        remedy: "forebay read --group NAME --ack >> FILE",
         source: "XINFO STREAM: groups",
         versions: Versions::All,
         check: |seen| {
@@ -153,7 +153,9 @@ pub(super) const RULES: &[Rule] = &[
             let lanes: Vec<&str> = lanes.map(|lane| lane.stream.as_str()).collect();
             let read =
                 if lanes.is_empty() { "each has".into() } else { format!("without: {}", lanes.join(", ")) };
-            Ok(State::of(lanes.is_empty(), read, || vec![Fix::shell("forebay read --group parquet --ack")]))
+            Ok(State::of(lanes.is_empty(), read, || {
+                vec![Fix::shell("forebay read --group parquet --ack >> events.ndjson")]
+            }))
         },
     },
 ];

@@ -1,0 +1,228 @@
+//! What is done about a group from outside of its readers: made, dropped, blocks acknowledged by their ids, damaged ones
+//! let go. Each trims its lanes at once.
+
+use std::time::Duration;
+
+use redis::{Connection, FromRedisValue, RedisError, Script, Value};
+
+use super::connect::Address;
+use super::entry::{Entry, Id, list};
+use super::error::Error;
+use super::keys::Name;
+use super::scripts::TRIM;
+use super::shown::shown;
+use super::there::must_be_there;
+use super::trim::{create_group, field};
+use crate::block::frame::{Damage, Decoder};
+use crate::event::lane::Lane;
+
+/// A group with a consumer that was there more recently is in use: one that waits for blocks asks every second.
+const IN_USE: Duration = Duration::from_secs(10);
+
+/// Pending blocks that are looked at at once.
+const PAGE: usize = 100;
+
+/// Groups that an error has.
+const NAMES_MAX: usize = 8;
+
+/// The groups of a buffer.
+pub struct Groups {
+    connection: Connection,
+    address: Address,
+    name: Name,
+}
+
+/// A block that a group is no longer given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its lane.
+    pub lane: Lane,
+    /// Its place.
+    pub id: Id,
+    /// What is wrong with it; none where it is no longer in the stream.
+    pub why: Option<Damage>,
+    /// Events that it says it has, where it says.
+    pub events: Option<u64>,
+}
+
+/// What became of damaged blocks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Skips {
+    /// Let go.
+    pub skipped: Vec<Skipped>,
+    /// Blocks of a later format, which are not damaged: they stay.
+    pub newer: u64,
+}
+
+impl Groups {
+    /// Connects.
+    pub fn open(address: &Address, name: &Name) -> Result<Self, Error> {
+        Ok(Self { connection: address.connect()?.0, address: address.clone(), name: name.clone() })
+    }
+
+    /// Makes a group on every lane where it is not there, whether the buffer is there or not: from the first block that is
+    /// held on. On how many lanes it was made.
+    pub fn add(&mut self, group: &str) -> Result<usize, Error> {
+        let mut made = 0;
+        for lane in Lane::ALL {
+            if !self.names(lane)?.iter().any(|name| name == group.as_bytes()) {
+                let created = create_group(&mut self.connection, &self.name, lane, group);
+                created.map_err(|error| self.failed("making", group, &error))?;
+                made += 1;
+            }
+        }
+        Ok(made)
+    }
+
+    /// Drops a group that nobody reads as, and trims what no other group holds. On how many lanes it was, and how many blocks
+    /// went.
+    pub fn drop_group(&mut self, group: &str) -> Result<(usize, u64), Error> {
+        let lanes = self.lanes_of(group)?;
+        for lane in &lanes {
+            self.must_be_unused(*lane, group)?;
+        }
+        let mut blocks = 0;
+        for lane in &lanes {
+            let mut command = redis::cmd("XGROUP");
+            command.arg("DESTROY").arg(self.name.stream(*lane)).arg(group);
+            self.ask::<Value>("dropping", group, &command)?;
+            blocks += self.trim(*lane, group)?;
+        }
+        Ok((lanes.len(), blocks))
+    }
+
+    /// Acknowledges blocks for a group. How many it had been given and not acknowledged.
+    pub fn acknowledge(&mut self, group: &str, blocks: &[(Lane, Id)]) -> Result<u64, Error> {
+        self.lanes_of(group)?;
+        let mut done = 0;
+        for lane in Lane::ALL {
+            let ids: Vec<String> =
+                blocks.iter().filter(|(of, _)| *of == lane).map(|(_, id)| id.to_string()).collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let mut command = redis::cmd("XACK");
+            command.arg(self.name.stream(lane)).arg(group).arg(ids);
+            done += self.ask::<u64>("acknowledging for", group, &command)?;
+            self.trim(lane, group)?;
+        }
+        Ok(done)
+    }
+
+    /// Acknowledges those blocks that a group was given and that cannot be read, or are no longer there.
+    pub fn skip_damaged(&mut self, group: &str) -> Result<Skips, Error> {
+        let mut decoder = Decoder::new().map_err(|error| Error::System(error.to_string()))?;
+        let mut skips = Skips::default();
+        for lane in self.lanes_of(group)? {
+            let mut from = "-".to_owned();
+            loop {
+                let mut pending = redis::cmd("XPENDING");
+                pending.arg(self.name.stream(lane)).arg(group).arg(&from).arg("+").arg(PAGE);
+                let page: Vec<(String, Value, Value, Value)> = self.ask("looking at", group, &pending)?;
+                let ids: Vec<Id> = page.iter().filter_map(|(id, ..)| Id::parse(id)).collect();
+                let Some(last) = ids.last() else { break };
+                from = format!("({last}");
+                for id in ids {
+                    self.skip_where_damaged(lane, id, group, &mut decoder, &mut skips)?;
+                }
+            }
+            self.trim(lane, group)?;
+        }
+        Ok(skips)
+    }
+
+    fn skip_where_damaged(
+        &mut self,
+        lane: Lane,
+        id: Id,
+        group: &str,
+        decoder: &mut Decoder,
+        skips: &mut Skips,
+    ) -> Result<(), Error> {
+        let key = self.name.stream(lane);
+        let place = id.to_string();
+        let mut range = redis::cmd("XRANGE");
+        range.arg(&key).arg(&place).arg(&place);
+        let answer: Value = self.ask("looking at", group, &range)?;
+        let fields = list(answer).and_then(|mut entries| entries.pop()).and_then(|(_, fields)| fields);
+        let (why, events) = match fields.map(|fields| Entry::read(id, fields)) {
+            None => (None, None),
+            Some(Err(why)) => (Some(why), None),
+            Some(Ok(entry)) => match decoder.open(&entry.frame, entry.events, entry.times) {
+                Ok(_) => return Ok(()),
+                Err(why) => (Some(why), Some(entry.events)),
+            },
+        };
+        if matches!(why, Some(Damage::Newer(_))) {
+            skips.newer += 1;
+            return Ok(());
+        }
+        let mut command = redis::cmd("XACK");
+        command.arg(&key).arg(group).arg(place);
+        self.ask::<u64>("acknowledging for", group, &command)?;
+        skips.skipped.push(Skipped { lane, id, why, events });
+        Ok(())
+    }
+
+    /// Lanes that a group is on; an error where it is on none.
+    fn lanes_of(&mut self, group: &str) -> Result<Vec<Lane>, Error> {
+        let (mut lanes, mut others) = (Vec::new(), Vec::new());
+        for lane in Lane::ALL {
+            let names = self.names(lane)?;
+            if names.iter().any(|name| name == group.as_bytes()) {
+                lanes.push(lane);
+            }
+            others.extend(names.iter().map(|name| shown(name)));
+        }
+        if lanes.is_empty() {
+            must_be_there(&mut self.connection, &self.address, &self.name)?;
+            others.sort();
+            others.dedup();
+            others.truncate(NAMES_MAX);
+            let name = self.name.to_string();
+            return Err(Error::NoGroup { name, group: shown(group.as_bytes()), others });
+        }
+        Ok(lanes)
+    }
+
+    fn names(&mut self, lane: Lane) -> Result<Vec<Vec<u8>>, Error> {
+        let key = self.name.stream(lane);
+        let answer = redis::cmd("XINFO").arg("GROUPS").arg(&key).query::<Vec<Value>>(&mut self.connection);
+        match answer {
+            Ok(rows) => Ok(rows.iter().filter_map(|row| field(row, "name")).collect()),
+            // The stream itself is not there.
+            Err(error) if error.detail().is_some_and(|why| why.contains("no such key")) => Ok(Vec::new()),
+            Err(error) if error.code() == Some("WRONGTYPE") => {
+                Err(Error::WrongType { key, why: error.to_string() })
+            }
+            Err(error) => Err(Error::server(format!("looking at the groups of {key}"), &error)),
+        }
+    }
+
+    fn must_be_unused(&mut self, lane: Lane, group: &str) -> Result<(), Error> {
+        let mut command = redis::cmd("XINFO");
+        command.arg("CONSUMERS").arg(self.name.stream(lane)).arg(group);
+        let rows: Vec<Value> = self.ask("looking at", group, &command)?;
+        for row in rows {
+            let idle = field::<u64>(&row, "idle").map_or(Duration::MAX, Duration::from_millis);
+            if idle < IN_USE {
+                let consumer = shown(&field::<Vec<u8>>(&row, "name").unwrap_or_default());
+                return Err(Error::InUse { group: shown(group.as_bytes()), consumer, idle });
+            }
+        }
+        Ok(())
+    }
+
+    fn trim(&mut self, lane: Lane, group: &str) -> Result<u64, Error> {
+        let trimmed = Script::new(TRIM).key(self.name.stream(lane)).invoke(&mut self.connection);
+        trimmed.map_err(|error| self.failed("trimming after", group, &error))
+    }
+
+    fn ask<T: FromRedisValue>(&mut self, doing: &str, group: &str, command: &redis::Cmd) -> Result<T, Error> {
+        command.query(&mut self.connection).map_err(|error| self.failed(doing, group, &error))
+    }
+
+    fn failed(&self, doing: &str, group: &str, error: &RedisError) -> Error {
+        Error::server(format!("{doing} group {} of buffer {}", shown(group.as_bytes()), self.name), error)
+    }
+}
