@@ -3,6 +3,7 @@
 
 use forebay::buffer::entry::Id;
 use forebay::buffer::reader::Found;
+use forebay::buffer::stat::Stat;
 use forebay::buffer::writer::Writer;
 use forebay::event::lane::Lane;
 use forebay::server::Server;
@@ -142,4 +143,39 @@ fn a_lane_that_its_groups_trimmed_raises_no_alarm_in_any_of_them() {
         assert_eq!((numbers(&found), faults(&found)), (vec![17 + round as u64], vec![]));
         reader.acknowledge(places(&found)).unwrap();
     }
+}
+
+/// Events held, events ever, and what the groups `half` and `new` have not read of them.
+fn counted(server: &Server) -> (Option<u64>, Option<u64>, Option<u64>, Option<u64>) {
+    let stat = Stat::look(&address(server), &name()).unwrap();
+    let unread =
+        |group: &str| stat.groups.iter().find(|one| one.group == group).and_then(|group| group.unread_events);
+    (stat.events(), stat.total(), unread("half"), unread("new"))
+}
+
+#[test]
+fn what_a_server_lost_of_a_lane_does_not_count_as_held_nor_as_unread() {
+    let mut server = server(&[]);
+    let mut writer = open(&address(&server), &options(1, 4));
+    let mut ledger = Ledger::default();
+    push(&mut writer, &mut ledger, 4);
+    let mut reader = likes(&address(&server), Some(("half", "one")));
+    let found = reader.next(LIMIT).unwrap();
+    assert_eq!(numbers(&found), [1, 2, 3, 4]);
+    tell(&server, "SAVE");
+    push(&mut writer, &mut ledger, 3);
+    assert_eq!(counted(&server), (Some(7), Some(7), Some(3), None));
+    server.kill().unwrap();
+    server.restart().unwrap();
+    push(&mut writer, &mut ledger, 2);
+    drop(likes(&address(&server), Some(("new", "one"))));
+    assert_eq!(counted(&server), (Some(6), Some(9), Some(2), Some(6)), "5 to 7 are gone");
+    // The second loss stands beside the first.
+    tell(&server, "SAVE");
+    push(&mut writer, &mut ledger, 4);
+    server.kill().unwrap();
+    server.restart().unwrap();
+    push(&mut writer, &mut ledger, 1);
+    assert_eq!(counted(&server), (Some(7), Some(14), Some(3), Some(7)), "10 to 13 too");
+    writer.close().unwrap();
 }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use forebay::buffer::entry::Id;
 use forebay::buffer::error::Error;
-use forebay::buffer::reader::{Found, Options, Reader};
+use forebay::buffer::group_admin::Groups;
+use forebay::buffer::reader::{self, Found, Options, Reader};
 use forebay::event::lane::Lane;
 use forebay::server::fault::network::Way;
 
@@ -309,4 +310,189 @@ fn a_reader_gives_up_after_its_patience() {
         assert!(matches!(error, Error::Lost { .. }), "{error}");
         assert!(error.to_string().contains(&server.url()), "{error}");
     }
+}
+
+#[test]
+fn what_a_dead_consumer_left_is_taken_over_while_a_reader_catches_up() {
+    let (server, _) = filled(2_000);
+    let address = address(&server);
+    let options = Options {
+        claim_idle: Duration::from_millis(1),
+        ahead: true,
+        ..read_options(&[Lane::Likes], Some(("g", "alive")))
+    };
+    let mut alive = Reader::open(&address, &name(), options).unwrap();
+    alive.ask_for(1);
+    // From the first answer on, one is always on its way.
+    let mut found = alive.next(LIMIT).unwrap();
+    let mut dead = likes(&address, Some(("g", "dead")));
+    let lying = numbers(&few(&mut dead));
+    drop(dead);
+    while numbers(&found).iter().filter(|number| lying.contains(number)).count() < lying.len() {
+        let more = alive.next(LIMIT).unwrap();
+        assert!(!numbers(&more).contains(&2_000), "it had caught up before");
+        found.extend(more);
+    }
+    assert_eq!(faults(&found), Vec::<&Found>::new());
+}
+
+#[test]
+fn two_readers_without_a_name_of_their_own_share_a_group_and_see_no_hole() {
+    let (server, ledger) = filled(300);
+    let address = address(&server);
+    let names = [reader::own_consumer(), reader::own_consumer()];
+    assert_ne!(names[0], names[1]);
+    let mut readers = names.each_ref().map(|own| likes(&address, Some(("g", own))));
+    let mut found = [Vec::new(), Vec::new()];
+    for round in 0.. {
+        let who = round % 2;
+        let new = readers[who].next(Duration::ZERO).unwrap();
+        if new.is_empty() {
+            break;
+        }
+        readers[who].acknowledge(places(&new)).unwrap();
+        found[who].extend(new);
+    }
+    for found in &found {
+        assert_eq!((faults(found), found.is_empty()), (vec![], false));
+    }
+    let all: usize = found.iter().map(Vec::len).sum();
+    assert_eq!((all, held(&server)), (300, 0));
+    let mut events = events_of(Lane::Likes, &found.concat());
+    events.sort();
+    let mut pushed = ledger.lane(Lane::Likes).to_vec();
+    pushed.sort();
+    assert_same(Lane::Likes, &events, &pushed);
+    let [one, other] = readers;
+    one.leave();
+    other.leave();
+    let left: Vec<redis::Value> =
+        ask(&server, &format!("XINFO CONSUMERS {} g", name().stream(Lane::Likes))).unwrap();
+    assert_eq!(left.len(), 0, "{left:?}");
+}
+
+/// Whichever way it went: its reader left, or somebody deleted it.
+#[test]
+fn blocks_that_a_consumer_had_that_is_gone_are_not_missing() {
+    for by_hand in [false, true] {
+        let (server, mut ledger) = filled(4);
+        let address = address(&server);
+        let mut stays = likes(&address, Some(("g", "stays")));
+        let mut goes = likes(&address, Some(("g", "goes")));
+        let first = few(&mut stays);
+        stays.acknowledge(places(&first)).unwrap();
+        add(&server, &mut ledger, 4);
+        let theirs = drain(&mut goes);
+        assert_eq!(numbers(&theirs), [5, 6, 7, 8]);
+        if by_hand {
+            // Seen by the one that stays.
+            add(&server, &mut ledger, 1);
+            assert_eq!(faults(&stays.next(LIMIT).unwrap()), Vec::<&Found>::new());
+            add(&server, &mut ledger, 1);
+            goes.acknowledge(places(&theirs)).unwrap();
+            let last = drain(&mut goes);
+            goes.acknowledge(places(&last)).unwrap();
+            tell(&server, &format!("XGROUP DELCONSUMER {} g goes", name().stream(Lane::Likes)));
+        } else {
+            goes.acknowledge(places(&theirs)).unwrap();
+            goes.leave();
+        }
+        add(&server, &mut ledger, 1);
+        let found = drain(&mut stays);
+        assert!(!found.is_empty());
+        assert_eq!(faults(&found), Vec::<&Found>::new(), "by hand: {by_hand}");
+    }
+}
+
+#[test]
+fn a_consumer_that_holds_blocks_is_not_struck_off_when_it_leaves() {
+    let (server, _) = filled(10);
+    let address = address(&server);
+    let mut reader = likes(&address, Some(("g", "one")));
+    let found = few(&mut reader);
+    reader.acknowledge(places(&found[..2])).unwrap();
+    reader.leave();
+    let found = drain(&mut likes(&address, Some(("g", "one"))));
+    assert_eq!(numbers(&found), (3..=10).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_somebody_else_acknowledged_is_forgotten_and_what_nobody_does_has_a_bound() {
+    let (server, mut ledger) = filled(64);
+    let address = address(&server);
+    let mut reader = likes(&address, Some(("g", "one")));
+    reader.hold_at_most(64);
+    let first = few(&mut reader);
+    Groups::open(&address, &name()).unwrap().acknowledge("g", &places(&first)).unwrap();
+    let mut rest = Vec::new();
+    while rest.len() < 60 {
+        rest.extend(reader.next(LIMIT).unwrap());
+    }
+    assert_eq!(reader.held(), 60, "the first four are forgotten");
+    add(&server, &mut ledger, 4);
+    let error = loop {
+        match reader.next(LIMIT) {
+            Ok(found) => assert!(!found.is_empty()),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, Error::Unacknowledged { blocks: 64, .. }), "{error}");
+    Groups::open(&address, &name()).unwrap().acknowledge("g", &places(&rest)).unwrap();
+    add(&server, &mut ledger, 1);
+    assert_eq!(numbers(&reader.next(LIMIT).unwrap()), [69]);
+}
+
+#[test]
+fn a_group_at_the_highest_sequence_number_there_is_lets_its_lane_be_trimmed() {
+    let (server, _) = filled(6);
+    let address = address(&server);
+    let ids: Vec<Id> = places(&contents(&address)).iter().map(|place| place.1).collect();
+    let key = name().stream(Lane::Likes);
+    let mut reader = likes(&address, Some(("g", "one")));
+    let found = drain(&mut reader);
+    for last in [format!("{}-{}", ids[2].ms, u64::MAX), format!("{}-{}", u64::MAX, u64::MAX)] {
+        tell(&server, &format!("XGROUP CREATE {key} strange {last}"));
+        let up_to = found.iter().take_while(|item| match item {
+            Found::Block(_, entry) => entry.id.ms <= ids[2].ms,
+            _ => false,
+        });
+        let done: Vec<Found> =
+            if last.starts_with(&u64::MAX.to_string()) { found.clone() } else { up_to.cloned().collect() };
+        reader.acknowledge(places(&done)).unwrap();
+        assert_eq!(held(&server), 6 - done.len() as u64, "{last}");
+        tell(&server, &format!("XGROUP DESTROY {key} strange"));
+    }
+}
+
+/// The clock of a server is that of its ids: a stream that somebody put an id of far in the future into stands for one that
+/// came from a clock that was ahead.
+#[test]
+fn a_reader_without_a_group_goes_on_where_the_server_came_back_with_less_and_an_older_clock() {
+    let mut server = server(&[]);
+    let key = name().stream(Lane::Likes);
+    let (donor, _) = filled(3);
+    let rows: Vec<(String, Vec<Vec<u8>>)> = ask(&donor, &format!("XRANGE {key} - +")).unwrap();
+    for (number, (_, fields)) in (1..).zip(rows) {
+        let mut add = redis::cmd("XADD");
+        add.arg(&key).arg(format!("99999999999999-{number}")).arg(fields);
+        add.exec(&mut connection(&server)).unwrap();
+    }
+    let mut reader = likes(&address(&server), None);
+    assert_eq!(numbers(&drain(&mut reader)), [1, 2, 3]);
+    // It keeps nothing.
+    server.kill().unwrap();
+    server.restart().unwrap();
+    let mut ledger = Ledger { padding: 50, ..Ledger::default() };
+    add(&server, &mut ledger, 2);
+    let mut found = Vec::new();
+    until("the new blocks are read", || {
+        found.extend(reader.next(Duration::from_millis(50)).unwrap());
+        entries(&found).len() == 2
+    });
+    assert_eq!(numbers(&found), [1, 2]);
+    let [Found::WentBack { lane: Lane::Likes, read: Id { ms: 99_999_999_999_999, seq: 3 }, .. }] =
+        faults(&found)[..]
+    else {
+        panic!("{found:?}")
+    };
 }

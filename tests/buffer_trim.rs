@@ -15,6 +15,10 @@ use forebay::server::Server;
 
 use crate::support::*;
 
+/// The step that drops blocks, as the server gets it.
+const ROOM_SCRIPT: &str =
+    concat!(include_str!("../src/buffer/ids.lua"), include_str!("../src/buffer/room.lua"));
+
 /// Bytes that a server may hold beyond what it needs for itself.
 const ROOM: u64 = 3 << 20;
 
@@ -159,7 +163,7 @@ fn counts_stay_exact_where_the_answer_to_a_step_is_lost() {
     let server = server(&[]);
     limit(&server);
     // Known to the server before, so that the first answer is the step's own.
-    let room = redis::Script::new(include_str!("../src/buffer/room.lua"));
+    let room = redis::Script::new(ROOM_SCRIPT);
     room.prepare_invoke().load(&mut connection(&server)).unwrap();
     let (proxy, near) = proxy(&server);
     let (options, heard) = trimming();
@@ -196,7 +200,7 @@ fn a_full_server_without_a_block_of_ours_holds_the_source_back_and_costs_nothing
 fn the_last_step_of_all_counts_too_where_its_answer_is_lost() {
     let server = server(&[]);
     limit(&server);
-    let room = redis::Script::new(include_str!("../src/buffer/room.lua"));
+    let room = redis::Script::new(ROOM_SCRIPT);
     room.prepare_invoke().load(&mut connection(&server)).unwrap();
     let (proxy, near) = proxy(&server);
     let (options, heard) = trimming();

@@ -219,6 +219,8 @@ fn a_signal_ends_what_waits_for_a_server_that_gives_no_answers() {
     }
     server.resume().unwrap();
     for more in [&[][..], &["--group", "g", "--ack", "--at-most-once"]] {
+        // It came back empty: a writer makes the buffer again.
+        assert_eq!(append(&server, b"", &[]).code, 0);
         let args = [&["read", "--follow", "--url", &url], more].concat();
         let mut child = forebay(&args).spawn().unwrap();
         until("it waits at the server", || super::support::info(&server, "blocked_clients") == "1");

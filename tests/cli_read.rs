@@ -163,3 +163,54 @@ fn a_lane_named_twice_is_read_once() {
         assert_eq!(run(&[&["read", "--quiet", "--url", &url], more].concat()).out, once);
     }
 }
+
+#[test]
+fn two_readers_of_a_group_that_nobody_named_share_it_and_miss_nothing() {
+    let server = server(&[]);
+    let input = synthetic(20_000);
+    append(&server, &input, &["--max-events", "20"]);
+    let url = server.url();
+    let start = || {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let child = forebay(&["read", "--group", "g", "--ack", "--follow", "--url", &url])
+            .stdout(file.as_file_mut().try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        (child, file)
+    };
+    let readers = [start(), start()];
+    until("all is acknowledged", || {
+        let held = |lane: &Lane| ask::<u64>(&server, &format!("XLEN forebay:events:{{{lane}}}")).unwrap();
+        Lane::ALL.iter().map(held).sum::<u64>() == 0
+    });
+    let mut read = Vec::new();
+    for (child, file) in readers {
+        interrupt(&child);
+        let ran = super::cli_support::Ran::from(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(!ran.err.contains("missing"), "{}", ran.err);
+        read.extend(std::fs::read(file.path()).unwrap());
+    }
+    assert!(lines(&read) == lines(&input), "each event once: {} of 20000", lines(&read).len());
+    let left: Vec<redis::Value> = ask(&server, "XINFO CONSUMERS forebay:events:{likes} g").unwrap();
+    assert!(left.is_empty(), "who has left is struck off: {left:?}");
+}
+
+#[test]
+fn what_another_consumer_holds_is_told_and_read_once_it_has_lain_for_long_enough() {
+    let server = server(&[]);
+    let input = synthetic(500);
+    append(&server, &input, &[]);
+    let url = server.url();
+    assert_eq!(lines(&run(&["read", "--group", "g", "--url", &url]).out), lines(&input));
+    let ran = run(&["read", "--group", "g", "--ack", "--url", &url]);
+    assert_eq!((ran.code, ran.out.len()), (0, 0), "{}", ran.err);
+    assert!(
+        ran.err.contains("blocks are with other consumers") && ran.err.contains("after 1m"),
+        "{}",
+        ran.err
+    );
+    let ran = run(&["read", "--group", "g", "--ack", "--claim-idle", "1ms", "--url", &url]);
+    assert_eq!((ran.code, lines(&ran.out)), (0, lines(&input)), "{}", ran.err);
+    assert!(!ran.err.contains("other consumers"), "{}", ran.err);
+}

@@ -112,7 +112,20 @@ fn json_says_nothing_where_nothing_is_known_and_what_is_held_to_the_event() {
     let url = server.url();
     let input = synthetic(3_000);
     append(&server, &input, &["--max-events", "10"]);
-    run(&["read", "--quiet", "--group", "g", "--lane", "likes", "--count", "1", "--url", &url]);
+    run(&[
+        "read",
+        "--quiet",
+        "--group",
+        "g",
+        "--consumer",
+        "c",
+        "--lane",
+        "likes",
+        "--count",
+        "1",
+        "--url",
+        &url,
+    ]);
     let look_at = |url: &str| -> serde_json::Value {
         serde_json::from_str(&text(&["stat", "--json", "--over", "0s", "--url", url])).unwrap()
     };
@@ -136,7 +149,7 @@ fn json_says_nothing_where_nothing_is_known_and_what_is_held_to_the_event() {
     let given = likes["events"].as_u64().unwrap() - group["unread_events"].as_u64().unwrap();
     assert!(given > 0 && given <= group["pending_blocks"].as_u64().unwrap() * 10, "{group}");
     // A lane read empty has no oldest event, and not one of age 0.
-    run(&["read", "--quiet", "--group", "g", "--ack", "--lane", "likes", "--url", &url]);
+    run(&["read", "--quiet", "--group", "g", "--consumer", "c", "--ack", "--lane", "likes", "--url", &url]);
     let json = look();
     let likes =
         json["lanes"].as_array().unwrap().iter().find(|lane| lane["lane"] == "likes").unwrap().clone();

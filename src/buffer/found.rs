@@ -52,6 +52,15 @@ pub enum Found {
         /// Its place.
         id: Id,
     },
+    /// Without a group: the server came back with less of a lane than was read. It is read from the start again.
+    WentBack {
+        /// The lane.
+        lane: Lane,
+        /// The last block that was read.
+        read: Id,
+        /// The last that the server knows of.
+        newest: Id,
+    },
     /// A block whose number or count does not follow from the one before it: repeated, moved, or written by
     /// something else than a writer.
     OutOfPlace {
@@ -64,6 +73,20 @@ pub enum Found {
         /// The same as they should be.
         due: (u64, u64),
     },
+}
+
+impl Found {
+    /// What stands among the blocks given to a consumer until it acknowledges them.
+    pub(super) fn given(&self) -> Option<(Lane, Id)> {
+        match self {
+            Self::Block(lane, Entry { id, .. })
+            | Self::Damaged { lane, id, .. }
+            | Self::Gone { lane, id } => Some((*lane, *id)),
+            Self::Missing { .. } | Self::Dropped { .. } | Self::WentBack { .. } | Self::OutOfPlace { .. } => {
+                None
+            }
+        }
+    }
 }
 
 impl fmt::Display for Found {
@@ -88,6 +111,11 @@ impl fmt::Display for Found {
             Self::Gone { lane, id } => {
                 write!(f, "lane {lane}: block {id} was given to this consumer and is no longer in the stream")
             }
+            Self::WentBack { lane, read, newest } => write!(
+                f,
+                "lane {lane}: the server came back with less than was read: its newest block is {newest}, read was up to \
+                 {read}; it is read from the start again, so events may come twice"
+            ),
             Self::OutOfPlace { lane, id, says, due } => {
                 let why = if says.0 < due.0 {
                     ": it stands there twice, or the server lost what it had given out and it was written again"

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use redis::{Connection, FromRedisValue, RedisError, Script, Value};
+use redis::{FromRedisValue, RedisError, Script, Value};
 
-use super::connect::Address;
+use super::connect::{ANSWER_TIMEOUT, Address};
 use super::entry::{Entry, Id, list};
 use super::error::Error;
 use super::keys::Name;
+use super::link::Connection;
 use super::scripts::TRIM;
 use super::shown::shown;
 use super::there::must_be_there;
@@ -57,7 +58,11 @@ pub struct Skips {
 impl Groups {
     /// Connects.
     pub fn open(address: &Address, name: &Name) -> Result<Self, Error> {
-        Ok(Self { connection: address.connect()?.0, address: address.clone(), name: name.clone() })
+        Ok(Self {
+            connection: address.connect_to_read(ANSWER_TIMEOUT)?,
+            address: address.clone(),
+            name: name.clone(),
+        })
     }
 
     /// Makes a group on every lane where it is not there, whether the buffer is there or not: from the first block that is
@@ -214,7 +219,10 @@ impl Groups {
     }
 
     fn trim(&mut self, lane: Lane, group: &str) -> Result<u64, Error> {
-        let trimmed = Script::new(TRIM).key(self.name.stream(lane)).invoke(&mut self.connection);
+        let trimmed = Script::new(TRIM)
+            .key(self.name.stream(lane))
+            .key(self.name.writer(lane))
+            .invoke(&mut self.connection);
         trimmed.map_err(|error| self.failed("trimming after", group, &error))
     }
 

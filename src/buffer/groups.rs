@@ -7,6 +7,7 @@ use redis::{RedisError, Value};
 use super::ask::{Asker, Refused, Sought};
 use super::clock::Clock;
 use super::entry::Id;
+use super::losses::Losses;
 use super::shown::shown;
 use crate::event::lane::Lane;
 
@@ -44,6 +45,7 @@ pub(super) fn look(
     asker: &mut Asker<'_>,
     lane: Lane,
     clock: &mut Clock,
+    losses: Option<&Losses>,
     groups_max: usize,
 ) -> Result<Option<(Vec<GroupStat>, u64)>, RedisError> {
     let key = asker.name.stream(lane);
@@ -85,7 +87,7 @@ pub(super) fn look(
         // Proof: it was put there just now, if it was not there before.
         let next = next.get(&row.delivered).unwrap_or(&Ok(None));
         let behind_ms = behind_ms(clock, asker, next, is_past)?;
-        match group(asker, lane, behind_ms, total, next, &row) {
+        match group(asker, lane, behind_ms, (total, losses), next, &row) {
             Ok(group) => groups.push(group),
             // It was deleted since it was listed.
             Err(error) if error.code() == Some("NOGROUP") => {}
@@ -99,7 +101,7 @@ fn group(
     asker: &mut Asker<'_>,
     lane: Lane,
     behind_ms: Option<u64>,
-    total: Option<u64>,
+    (total, losses): (Option<u64>, Option<&Losses>),
     next: &Sought,
     row: &Row,
 ) -> Result<GroupStat, RedisError> {
@@ -121,9 +123,10 @@ fn group(
         unread_events: match next {
             Err(Refused) => None,
             Ok(None) => Some(0),
-            Ok(Some((_, next))) => {
-                total.zip(next.as_ref().ok()).map(|(total, next)| total.saturating_sub(next.before()))
-            }
+            Ok(Some((_, next))) => total
+                .zip(losses)
+                .zip(next.as_ref().ok())
+                .map(|((total, losses), next)| losses.held_from(next, total)),
         },
         behind_ms,
         pending_blocks: pending,

@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | `forebay:<buffer>:{<lane>}` | stream | an entry a block, fields `f s n e a z c d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
 //! | `forebay:<buffer>:load:…` | strings, lists, one stream | as requests make them | the load generator | removed when its run ends |
-//! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept; `done`, number and events of the last block that every group was done with and that was trimmed; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
+//! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept, and events up to the last one lost; `done`, number and events of the last block that every group was done with and that was trimmed; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; of each group that consumers have left `left:<group>`, the id up to which it had been given blocks by then; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`, `trim.lua`, `leave.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
 //!
 //! | channel | message | published by | life |
 //! |---|---|---|---|
@@ -59,12 +59,20 @@ impl Name {
 
     /// The field of that hash that tells of a loss right before a block.
     pub fn lost_before(number: u64) -> String {
-        format!("lost:{}", number.saturating_sub(1))
+        format!("{}{}", Self::LOST, number.saturating_sub(1))
     }
 
     /// The field of that hash that says how far the blocks of a writer's session are stored.
     pub fn spilled(session: &str) -> String {
         format!("spill:{session}")
+    }
+
+    /// What the fields of that hash begin with that tell of losses.
+    pub const LOST: &str = "lost:";
+
+    /// The field of that hash that says up to where blocks of a group may have gone to consumers that have left it.
+    pub fn left(group: &str) -> String {
+        format!("left:{group}")
     }
 
     /// The field of that hash that says up to where blocks were dropped to make room.

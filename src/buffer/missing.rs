@@ -5,7 +5,8 @@ use redis::{RedisError, Value};
 use super::entry::{Entry, Id, list};
 use super::found::Found;
 use super::keys::Name;
-use super::reader::{Place, Reader};
+use super::place::{Order, Place};
+use super::reader::Reader;
 use crate::event::lane::Lane;
 
 impl Reader {
@@ -17,23 +18,22 @@ impl Reader {
         at: usize,
         entry: &Entry,
         in_order: bool,
+        order: Option<Order>,
     ) -> Result<Option<Found>, RedisError> {
-        let Place { lane, last, damaged, .. } = self.places[at];
-        let Some((last_id, number, total)) = last.filter(|_| in_order) else {
+        let Place { lane, last, .. } = self.places[at];
+        let (Some(order), Some((last_id, number, total))) = (order, last) else {
             let given = if in_order { self.places[at].given.take() } else { None };
             let lost = self.lost_before(lane, entry)?;
             return if lost.is_some() { Ok(lost) } else { self.dropped_since(lane, given, entry) };
         };
-        // Of a damaged entry, how many events it held is as unknown as its number.
-        let due = (number.saturating_add(1 + damaged), total);
-        if entry.number == due.0 && (entry.before() == total || damaged > 0) {
-            return Ok(None);
+        match order {
+            Order::Next => return Ok(None),
+            Order::OutOfPlace { says, due } => {
+                return Ok(Some(Found::OutOfPlace { lane, id: entry.id, says, due }));
+            }
+            Order::Hole => {}
         }
-        if entry.number < due.0 || (damaged == 0 && entry.number == due.0) || entry.before() < total {
-            let says = (entry.number, entry.before());
-            return Ok(Some(Found::OutOfPlace { lane, id: entry.id, says, due }));
-        }
-        if self.options.group.is_some() && self.given_to_others(lane, last_id, entry.id)? {
+        if self.options.group.is_some() && self.given_to_others(at, last_id, entry.id)? {
             return self.lost_before(lane, entry);
         }
         let (numbers, events) = ((number.saturating_add(1), entry.number - 1), entry.before() - total);
@@ -104,30 +104,10 @@ impl Reader {
         }
         Ok(())
     }
-
-    /// Whether blocks between two ids may have gone to other consumers.
-    fn given_to_others(&mut self, lane: Lane, after: Id, before: Id) -> Result<bool, RedisError> {
-        let key = self.name.stream(lane);
-        let group = self.options.group.as_ref().map(|(group, _)| group.clone()).unwrap_or_default();
-        let control = self.control()?;
-        let consumers: Vec<Value> =
-            redis::cmd("XINFO").arg("CONSUMERS").arg(&key).arg(group).query(control)?;
-        if consumers.len() <= 1 {
-            return Ok(false);
-        }
-        let range = |from: String, to: String| {
-            let mut command = redis::cmd("XRANGE");
-            command.arg(&key).arg(from).arg(to).arg("COUNT").arg(1);
-            command
-        };
-        let between: Vec<Value> = range(format!("({after}"), format!("({before}")).query(control)?;
-        let older: Vec<Value> = range("-".into(), after.to_string()).query(control)?;
-        Ok(!between.is_empty() || older.is_empty())
-    }
 }
 
-/// A field of a lane's hash that holds two numbers.
+/// The first two numbers in a field of a lane's hash.
 fn two_numbers(field: &str) -> Option<(u64, u64)> {
-    let (one, other) = field.split_once(' ')?;
-    Some((one.parse().ok()?, other.parse().ok()?))
+    let mut numbers = field.split(' ');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

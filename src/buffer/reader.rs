@@ -4,20 +4,22 @@
 //! had been given and not acknowledged, then new blocks, and from time to time what other consumers left
 //! lying. While the caller works on one answer the server already prepares the next.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::link::Connection;
-use redis::{Cmd, RedisError, Value};
+use redis::{Cmd, RedisError};
 
 use super::connect::{Address, limit_answers};
-use super::entry::{Entry, Id, list};
+pub use super::consumers::own_consumer;
+use super::entry::Id;
 use super::error::Error;
 pub use super::found::Found;
+use super::held::Held;
 use super::keys::Name;
+use super::link::Connection;
+use super::place::Place;
 use super::there::must_be_there;
 use super::trouble::{Trouble, trouble};
 use crate::event::lane::Lane;
@@ -26,7 +28,7 @@ use crate::event::lane::Lane;
 pub const ANSWER_BYTES: usize = 4 << 20;
 
 /// Bounds of blocks a lane asked for at once.
-const COUNT: (usize, usize) = (4, 1_000);
+pub(super) const COUNT: (usize, usize) = (4, 1_000);
 
 /// Longest single wait for new blocks; below the connection's time-out.
 const WAIT_MAX: Duration = Duration::from_secs(1);
@@ -47,22 +49,6 @@ pub struct Options {
     pub patience: Duration,
 }
 
-/// Where a lane stands.
-#[derive(Clone)]
-pub(super) struct Place {
-    pub(super) lane: Lane,
-    /// The last block read in order: id, number, total.
-    pub(super) last: Option<(Id, u64, u64)>,
-    /// Entries after it that could not be read.
-    pub(super) damaged: u64,
-    /// Where the group stood when this reader came to the lane, until a block is read in order.
-    pub(super) given: Option<Id>,
-    /// Without a group: ids up to here were handed to the caller.
-    seen: Id,
-    /// In [`Phase::Own`]: ids up to here were looked through.
-    own: Id,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// What this consumer had been given before.
@@ -80,16 +66,18 @@ pub struct Reader {
     reads: Option<Connection>,
     pub(super) control: Option<Connection>,
     pub(super) places: Vec<Place>,
-    phase: Phase,
-    pub(super) asked: bool,
+    pub(super) phase: Phase,
+    /// The question whose answer is on its way.
+    pub(super) asked: Option<Phase>,
     pub(super) count: usize,
-    answer_bytes: usize,
+    pub(super) answer_bytes: usize,
     pub(super) claimed_at: Option<Instant>,
-    /// With a group: what the caller was handed and has not acknowledged. The server gives it again after a lost
-    /// connection, or once it has lain for [`Options::claim_idle`]; the caller shall not have it twice.
-    pub(super) held: HashSet<(Lane, Id)>,
+    /// With a group: what the caller has.
+    pub(super) held: Held,
     /// The server says that a group is not there: it came back empty, or somebody deleted a stream.
     groups_gone: bool,
+    /// The connection was lost: without a group, the server may have come back with less than was read.
+    looks_back: bool,
     /// What is left of the patience: all of it, but while the server gives no answers.
     left: Duration,
     stop: Arc<AtomicBool>,
@@ -122,15 +110,7 @@ impl Reader {
     fn connect(address: &Address, name: &Name, mut options: Options) -> Result<Self, Error> {
         // Twice in one question, a lane would be given out twice.
         options.lanes = Lane::ALL.into_iter().filter(|lane| options.lanes.contains(lane)).collect();
-        let place = |lane: &Lane| Place {
-            lane: *lane,
-            last: None,
-            damaged: 0,
-            given: None,
-            seen: Id::default(),
-            own: Id::default(),
-        };
-        let places = options.lanes.iter().map(place).collect();
+        let places = options.lanes.iter().map(|lane| Place::new(*lane)).collect();
         Ok(Self {
             address: address.clone(),
             name: name.clone(),
@@ -138,12 +118,13 @@ impl Reader {
             control: Some(address.connect_to_read(options.patience)?),
             places,
             phase: if options.group.is_some() { Phase::Own } else { Phase::New },
-            asked: false,
+            asked: None,
             count: COUNT.0,
             answer_bytes: ANSWER_BYTES,
             claimed_at: None,
-            held: HashSet::new(),
+            held: Held::new(),
             groups_gone: false,
+            looks_back: false,
             left: options.patience,
             stop: Arc::default(),
             broken_off: false,
@@ -158,6 +139,13 @@ impl Reader {
         let deadline = Instant::now() + wait;
         let mut since = Instant::now();
         loop {
+            if self.holds_many()
+                && let Err(error) = self.forget_acknowledged()
+            {
+                self.recover(&error, since)?;
+                continue;
+            }
+            self.must_not_hold_more()?;
             match self.round(deadline.saturating_duration_since(Instant::now())) {
                 Ok(found) => {
                     self.answered();
@@ -200,49 +188,39 @@ impl Reader {
             self.options.lanes.clone().into_iter().try_for_each(|lane| self.make_group(lane))?;
             self.groups_gone = false;
         }
+        if self.looks_back {
+            let found = self.went_back()?;
+            self.looks_back = false;
+            if !found.is_empty() {
+                return Ok(Some(found));
+            }
+        }
         loop {
             if let Some(found) = self.claim_idle()? {
                 return Ok(Some(found));
             }
-            let ahead = self.asked;
+            let ahead = self.asked.is_some();
             if !ahead {
                 self.ask(wait)?;
             }
             let answer = self.reads()?.recv_response()?;
-            self.asked = false;
+            let asked = self.asked.take().unwrap_or(self.phase);
             let before = self.places.clone();
-            let (found, is_end) = self.take(answer).inspect_err(|_| self.places = before)?;
+            let (found, is_end) = self.take(answer, asked).inspect_err(|_| self.places = before)?;
             if !found.is_empty() {
-                self.hold(&found);
+                self.held.add(&found);
                 if self.options.ahead && self.ask(Duration::ZERO).is_err() {
                     // What was found is the caller's now, whatever became of the question.
                     self.disconnect();
                 }
                 return Ok(Some(found));
             }
-            match self.phase {
-                Phase::Own if is_end => self.phase = Phase::New,
+            match (asked, self.phase) {
+                (Phase::Own, Phase::Own) if is_end => self.phase = Phase::New,
                 // An answer asked for ahead did not wait: nothing yet is no answer to this call.
-                Phase::New if !ahead => return Ok(None),
+                (Phase::New, Phase::New) if !ahead => return Ok(None),
                 // Or all of it is in the caller's hands already.
-                Phase::Own | Phase::New => {}
-            }
-        }
-    }
-
-    /// Remembers what the caller is about to be handed.
-    pub(super) fn hold(&mut self, found: &[Found]) {
-        if self.options.group.is_none() {
-            return;
-        }
-        for item in found {
-            match item {
-                Found::Block(lane, Entry { id, .. })
-                | Found::Damaged { lane, id, .. }
-                | Found::Gone { lane, id } => {
-                    self.held.insert((*lane, *id));
-                }
-                Found::Missing { .. } | Found::Dropped { .. } | Found::OutOfPlace { .. } => {}
+                _ => {}
             }
         }
     }
@@ -265,7 +243,7 @@ impl Reader {
         self.add_streams(&mut command);
         let packed = command.get_packed_command();
         self.reads()?.send_packed_command(&packed)?;
-        self.asked = true;
+        self.asked = Some(self.phase);
         Ok(())
     }
 
@@ -289,77 +267,6 @@ impl Reader {
 
     pub(super) fn control(&mut self) -> Result<&mut Connection, RedisError> {
         connected(&mut self.control, &self.address, self.left)
-    }
-
-    /// Takes an answer apart: `[[stream, entries], …]` or nil. What the caller is to have of it, and whether it
-    /// was empty.
-    fn take(&mut self, answer: Value) -> Result<(Vec<Found>, bool), RedisError> {
-        let streams = match answer {
-            Value::Nil => return Ok((Vec::new(), true)),
-            Value::Array(streams) => streams,
-            Value::ServerError(error) => return Err(error.into()),
-            other => return Err(unexpected(&other)),
-        };
-        let (mut found, mut bytes, mut is_end) = (Vec::new(), 0, true);
-        for stream in streams {
-            let Value::Array(pair) = stream else { return Err(unexpected(&stream)) };
-            let [Value::BulkString(key), entries]: [Value; 2] =
-                pair.try_into().map_err(|_| unexpected(&Value::Nil))?
-            else {
-                return Err(unexpected(&Value::Nil));
-            };
-            let at = self.places.iter().position(|place| self.name.stream(place.lane).as_bytes() == key);
-            let at = at.ok_or_else(|| unexpected(&Value::BulkString(key)))?;
-            for (id, fields) in list(entries).ok_or_else(|| unexpected(&Value::Nil))? {
-                is_end = false;
-                bytes += fields.as_ref().map_or(0, |fields| frame_bytes(fields));
-                let place = &mut self.places[at];
-                place.seen = place.seen.max(id);
-                place.own = place.own.max(id);
-                // What came before the first new block may have holes: the rest was acknowledged.
-                let in_order = self.phase == Phase::New || place.last.is_some_and(|(last, ..)| id > last);
-                self.sort(at, id, fields, in_order, &mut found)?;
-            }
-        }
-        if bytes > 0 {
-            let mean = bytes / found.len().max(1);
-            self.count = (self.answer_bytes / mean.max(1) / self.places.len().max(1)).clamp(COUNT.0, COUNT.1);
-        }
-        Ok((found, is_end))
-    }
-
-    /// Makes of an entry what the caller is to have, unless it has it already.
-    pub(super) fn sort(
-        &mut self,
-        at: usize,
-        id: Id,
-        fields: Option<Vec<Value>>,
-        in_order: bool,
-        found: &mut Vec<Found>,
-    ) -> Result<(), RedisError> {
-        let lane = self.places[at].lane;
-        if self.held.contains(&(lane, id)) {
-            return Ok(());
-        }
-        let Some(fields) = fields else {
-            found.push(Found::Gone { lane, id });
-            return Ok(());
-        };
-        match Entry::read(id, fields) {
-            Ok(entry) => {
-                found.extend(self.missing(at, &entry, in_order)?);
-                if in_order {
-                    self.places[at].last = Some((id, entry.number, entry.total));
-                    self.places[at].damaged = 0;
-                }
-                found.push(Found::Block(lane, entry));
-            }
-            Err(why) => {
-                self.places[at].damaged += u64::from(in_order);
-                found.push(Found::Damaged { lane, id, why });
-            }
-        }
-        Ok(())
     }
 
     /// Gets over a lost connection within `patience`.
@@ -393,7 +300,8 @@ impl Reader {
     }
 
     fn disconnect(&mut self) {
-        (self.reads, self.control, self.asked) = (None, None, false);
+        (self.reads, self.control, self.asked) = (None, None, None);
+        self.looks_back = self.options.group.is_none();
         self.look_through_own();
     }
 
@@ -406,12 +314,6 @@ impl Reader {
     }
 }
 
-/// Bytes of the largest field, which is the frame.
-fn frame_bytes(fields: &[Value]) -> usize {
-    let bytes = |field: &Value| if let Value::BulkString(bytes) = field { bytes.len() } else { 0 };
-    fields.iter().map(bytes).max().unwrap_or(0)
-}
-
 fn connected<'a>(
     slot: &'a mut Option<Connection>,
     address: &Address,
@@ -422,16 +324,4 @@ fn connected<'a>(
         *slot = Some(address.connect_to_read(limit).map_err(away)?);
     }
     slot.as_mut().ok_or_else(|| RedisError::from(std::io::Error::other("no connection")))
-}
-
-fn unexpected(value: &Value) -> RedisError {
-    // What it says is somebody else's, and may be long.
-    let what = match value {
-        Value::Nil => "nothing",
-        Value::Int(_) => "a number",
-        Value::BulkString(_) | Value::SimpleString(_) | Value::Okay => "a text",
-        Value::Array(_) => "a list of another shape",
-        _ => "something else",
-    };
-    RedisError::from((redis::ErrorKind::UnexpectedReturnType, "not what a stream answers", what.into()))
 }

@@ -16,7 +16,7 @@ err = catch_up(KEYS[1], lane)
 if err then return err end
 local kept = lane.e
 if lane.s < acked then
-  redis.call('HSET', KEYS[2], 'lost:' .. digits(acked), digits(lane.s) .. ' ' .. digits(lane.e))
+  redis.call('HSET', KEYS[2], 'lost:' .. digits(acked), digits(lane.s) .. ' ' .. digits(lane.e) .. ' ' .. ARGV[3])
   lane.s, lane.e, lane.c = acked, tonumber(ARGV[3]), ARGV[4]
 end
 redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c, 'writer', ARGV[6])

@@ -18,5 +18,8 @@ pub(super) const ROOM: &str = concat!(include_str!("ids.lua"), include_str!("roo
 /// Trims a lane of what every group is done with.
 pub(super) const TRIM: &str = concat!(include_str!("ids.lua"), include_str!("trim.lua"));
 
+/// Strikes consumers off that have left.
+pub(super) const LEAVE: &str = include_str!("leave.lua");
+
 /// Says how old a lane is.
 pub(super) const OLDEST: &str = include_str!("oldest.lua");

@@ -14,6 +14,7 @@ use super::error::Error;
 use super::groups;
 pub use super::groups::GroupStat;
 use super::keys::Name;
+use super::losses::Losses;
 use super::measure::Conf;
 use super::rate::{Begin, MINUTE, Mean, has_stopped};
 use crate::block::frame::Damage;
@@ -181,7 +182,9 @@ impl Looker<'_> {
                 continue;
             }
             let writer = self.writer(lane).map_err(failed)?;
-            let looked = self.lane(lane, writer.as_ref().ok().and_then(Option::as_ref)).map_err(failed)?;
+            let losses = Losses::read(&mut self.asker, lane).map_err(failed)?;
+            let told = writer.as_ref().ok().and_then(Option::as_ref);
+            let looked = self.lane(lane, told, losses.as_ref()).map_err(failed)?;
             let is_seen = matches!(writer, Ok(Some(_))) || looked.total > Some(0) || looked.blocks > Some(0);
             if stream == There::Unknown && !is_seen {
                 // The hash outlives a lane that is trimmed empty: without it there is none.
@@ -191,8 +194,8 @@ impl Looker<'_> {
             keys += u64::from(stream != There::No) + u64::from(hash != There::No);
             lanes.push(looked);
             if stream != There::No {
-                let found =
-                    groups::look(&mut self.asker, lane, &mut self.clock, groups_max).map_err(failed)?;
+                let found = groups::look(&mut self.asker, lane, &mut self.clock, losses.as_ref(), groups_max);
+                let found = found.map_err(failed)?;
                 hidden = hidden.zip(found.as_ref()).map(|(most, (_, hidden)): (u64, _)| most.max(*hidden));
                 groups.extend(found.unwrap_or_default().0);
             }
@@ -238,7 +241,12 @@ impl Looker<'_> {
         Ok(Ok(Some(Writer { epoch, total: total.unwrap_or(0), trimmed })))
     }
 
-    fn lane(&mut self, lane: Lane, writer: Option<&Writer>) -> Result<LaneStat, RedisError> {
+    fn lane(
+        &mut self,
+        lane: Lane,
+        writer: Option<&Writer>,
+        losses: Option<&Losses>,
+    ) -> Result<LaneStat, RedisError> {
         let key = self.asker.name.stream(lane);
         let first = self.asker.block(lane, "XRANGE", "-", "+")?;
         let last = self.asker.block(lane, "XREVRANGE", "+", "-")?;
@@ -247,9 +255,10 @@ impl Looker<'_> {
             Err(Refused) => None,
             Ok(None) => Some(0),
             // Where even the newest block cannot be read, nor the hash, the total is none.
-            Ok(Some((_, oldest))) => {
-                total.zip(oldest.as_ref().ok()).map(|(total, oldest)| total.saturating_sub(oldest.before()))
-            }
+            Ok(Some((_, oldest))) => total
+                .zip(losses)
+                .zip(oldest.as_ref().ok())
+                .map(|((total, losses), oldest)| losses.held_from(oldest, total)),
         };
         let ids_ahead_ms = self.clock.newest_ahead_ms(&mut self.asker, &last)?;
         let found = |block: &Sought| block.as_ref().ok().and_then(Option::as_ref).cloned();

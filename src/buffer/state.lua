@@ -59,6 +59,6 @@ local function note_loss(key, hash, lane)
   local s, e = string.match(redis.call('HGET', hash, 'done') or '', '^(%d+) (%d+)$')
   s, e = number(s) or 0, number(e) or 0
   if s >= lane.s then return 0 end
-  local is_new = redis.call('HSETNX', hash, 'lost:' .. digits(lane.s), digits(s) .. ' ' .. digits(e))
+  local is_new = redis.call('HSETNX', hash, 'lost:' .. digits(lane.s), digits(s) .. ' ' .. digits(e) .. ' ' .. digits(lane.e))
   return is_new == 1 and math.max(lane.e - e, 0) or 0
 end

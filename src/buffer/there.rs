@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use redis::Connection;
-
 use super::connect::Address;
 use super::error::Error;
 use super::keys::{ALL_KEYS, Name};
+use super::link::Connection;
 
 /// How far to look for other buffers: steps of SCAN, and keys a step. A server may hold millions of others.
 const STEPS: usize = 50;

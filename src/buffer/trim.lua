@@ -1,5 +1,5 @@
 -- Trims a lane up to the lowest block that some group still has to read or to acknowledge.
--- KEYS  stream
+-- KEYS  stream, writer hash
 -- Answer: how many blocks went
 -- A server that came back empty has nothing to trim.
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -13,4 +13,13 @@ for _, group in ipairs(groups) do
   local first = redis.call('XPENDING', KEYS[1], g.name)[2] or following(g['last-delivered-id'])
   if first and (not keep or before(first, keep)) then keep = first end
 end
-return trim_before(KEYS[1], keep)
+local last = redis.call('XREVRANGE', KEYS[1], keep and '(' .. keep or '+', '-', 'COUNT', 1)[1]
+local trimmed = trim_before(KEYS[1], keep)
+-- Number and events of the last block that went: should the stream be deleted or evicted, what came after is lost. After the
+-- trim: a full server refuses a script whose first write takes memory.
+if last and redis.call('EXISTS', KEYS[2]) == 1 then
+  local f = {}
+  for i = 1, #last[2], 2 do f[last[2][i]] = last[2][i + 1] end
+  if f.s and f.e then redis.call('HSET', KEYS[2], 'done', f.s .. ' ' .. f.e) end
+end
+return trimmed

@@ -1,14 +1,14 @@
-//! What a group does besides reading: come about, take over what a dead consumer left lying, acknowledge, and let go
-//! of what every group is done with.
+//! What a group does besides reading: come about, acknowledge, and let go of what every group is done with.
 
 use std::time::{Duration, Instant};
 
-use redis::{Connection, FromRedisValue, RedisError, Script, Value};
+use redis::{FromRedisValue, RedisError, Script, Value};
 
-use super::entry::{Id, list};
+use super::entry::Id;
 use super::error::Error;
 use super::keys::Name;
-use super::reader::{Found, Reader};
+use super::link::Connection;
+use super::reader::Reader;
 use super::scripts::TRIM;
 use super::trouble::{Trouble, trouble};
 use crate::event::lane::Lane;
@@ -52,6 +52,7 @@ impl Reader {
                 if let Some(row) = groups.iter().find(|row| is_group(row, &group)) {
                     let last = field::<String>(row, "last-delivered-id").unwrap_or_default();
                     self.given(lane, Id::parse(&last));
+                    self.others(lane)?;
                     return self.go_on_from(lane, &last);
                 }
             }
@@ -68,65 +69,6 @@ impl Reader {
         for place in self.places.iter_mut().filter(|place| place.lane == lane) {
             place.given = id;
         }
-    }
-
-    /// Takes over what other consumers left lying, now and then.
-    pub(super) fn claim_idle(&mut self) -> Result<Option<Vec<Found>>, RedisError> {
-        let Some((group, consumer)) = self.options.group.clone() else { return Ok(None) };
-        let idle = self.options.claim_idle;
-        if self.asked || self.claimed_at.is_some_and(|at| at.elapsed() < idle / 2) {
-            return Ok(None);
-        }
-        let mut found = Vec::new();
-        for at in 0..self.places.len() {
-            let mut from = "0-0".to_owned();
-            while found.is_empty() {
-                let mut command = redis::cmd("XAUTOCLAIM");
-                command.arg(self.name.stream(self.places[at].lane)).arg(&group).arg(&consumer);
-                command.arg(idle.as_millis() as u64).arg(&from).arg("COUNT").arg(self.count);
-                // Where to go on, the entries, and from Redis 7 on the ids that are gone from the stream.
-                let (next, entries, gone): (String, Vec<Value>, Vec<String>) =
-                    match command.query(self.control()?)? {
-                        Value::Array(parts) if parts.len() == 2 => {
-                            let (next, entries) = redis::from_redis_value(Value::Array(parts))?;
-                            (next, entries, Vec::new())
-                        }
-                        parts => redis::from_redis_value(parts)?,
-                    };
-                self.claimed(at, entries, &gone, &mut found)?;
-                if next == "0-0" {
-                    break;
-                }
-                from = next;
-            }
-        }
-        self.hold(&found);
-        if found.is_empty() {
-            self.claimed_at = Some(Instant::now());
-            return Ok(None);
-        }
-        Ok(Some(found))
-    }
-
-    fn claimed(
-        &mut self,
-        at: usize,
-        entries: Vec<Value>,
-        gone: &[String],
-        found: &mut Vec<Found>,
-    ) -> Result<(), RedisError> {
-        let (nameless, entries): (Vec<Value>, Vec<Value>) =
-            entries.into_iter().partition(|entry| matches!(entry, Value::Nil));
-        if !nameless.is_empty() {
-            // Redis 6 does not say which are gone from the stream: they stand among our own from now on.
-            self.look_through_own();
-        }
-        for (id, fields) in list(Value::Array(entries)).unwrap_or_default() {
-            self.sort(at, id, fields, false, found)?;
-        }
-        let lane = self.places[at].lane;
-        found.extend(gone.iter().filter_map(|id| Id::parse(id)).map(|id| Found::Gone { lane, id }));
-        Ok(())
     }
 
     /// Acknowledges blocks and trims their lanes; from time to time the others too, where somebody else may have dropped a
@@ -163,7 +105,7 @@ impl Reader {
                 redis::cmd("XACK").arg(&key).arg(&group).arg(&ids).query::<u64>(self.control()?)?;
             }
             if trims_all || !ids.is_empty() {
-                trim.key(&key).invoke::<u64>(self.control()?)?;
+                trim.key(&key).key(self.name.writer(lane)).invoke::<u64>(self.control()?)?;
             }
         }
         Ok(())

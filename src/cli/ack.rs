@@ -21,7 +21,7 @@ const AT_ONCE: usize = 1_000;
 #[derive(Args)]
 #[command(after_help = "Examples:
   forebay ack --group parquet likes/1795460789550-0 posts/1795460789557-0
-  forebay ack --group parquet < done    a line each: the id, or the line that `read --frames` printed
+  forebay ack --group parquet < done    an id a line, or a line of `read --frames`
 
 Acknowledge what is durable where you took it, and not before: blocks that every
 group has acknowledged are trimmed. To acknowledge one twice changes nothing.")]
@@ -59,7 +59,7 @@ impl Ack {
         let Done { asked, acknowledged } = done;
         if global.json {
             let json = serde_json::json!({ "blocks": asked, "acknowledged": acknowledged });
-            say::result(&format!("{json}\n")).context(say::STDOUT)?;
+            say::document(&format!("{json}\n")).context(say::STDOUT)?;
         } else if !global.quiet {
             let rest = match asked - acknowledged {
                 0 => String::new(),

@@ -14,8 +14,8 @@ use crate::exit;
 #[derive(Args)]
 #[command(after_help = "Examples:
   forebay group add parquet       before the first event, or while there is room
-  forebay group drop parquet      its place is gone; what no other group holds is trimmed
-  forebay group skip parquet      acknowledge blocks that are damaged, so that trimming goes on
+  forebay group drop parquet      what no other group holds is trimmed
+  forebay group skip parquet      damaged blocks no longer hold up trimming
 
 `forebay stat` shows groups. Exit code 1 says that `skip` gave up events.")]
 pub(crate) struct Group {
@@ -112,10 +112,6 @@ fn as_json(skipped: &Skipped) -> serde_json::Value {
 
 /// The result on stdout, as JSON or as text.
 fn told(global: &Global, json: &serde_json::Value, text: &str) -> anyhow::Result<()> {
-    if global.json {
-        say::result(&format!("{json}\n"))
-    } else {
-        say::result(&say::printable(&format!("{text}\n")))
-    }
-    .context(say::STDOUT)
+    if global.json { say::document(&format!("{json}\n")) } else { say::result(&format!("{text}\n")) }
+        .context(say::STDOUT)
 }

@@ -13,7 +13,7 @@ use self::sink::Sink;
 use self::stdout::Stdout;
 use super::{At, Global, append::stop_on_signal, progress, say};
 use crate::buffer::entry::Id;
-use crate::buffer::reader::{Found, Options, Reader};
+use crate::buffer::reader::{Found, Options, Reader, own_consumer};
 use crate::event::lane::Lane;
 use crate::exit;
 
@@ -25,26 +25,28 @@ mod stdout;
 /// Read events to stdout, byte for byte as they were appended
 #[derive(Args)]
 #[command(after_help = "Examples:
-  forebay read > events.ndjson                        what is there, leaving no trace
+  forebay read > events.ndjson         what is there, leaving no trace
   forebay read --lane posts --count 10
-  forebay read --group parquet --ack >> events.ndjson take, acknowledge, let go
-  forebay read --group parquet --follow --exec ./load a batch a run, acknowledged if it exits 0
-  forebay read --group parquet --frames               with block ids, for `forebay ack`
+  forebay read --group parquet --ack >> events.ndjson
+  forebay read --group parquet --follow --exec ./load
+  forebay read --group parquet --frames
 
 What an acknowledgement is worth:
-  --ack >> FILE      the events are in FILE after a power cut too: it is fsynced first,
-                     and so is its folder. After a full disk or a kill the last line may
-                     be cut; its event was not acknowledged and is read again by the next run.
-  --exec CMD         CMD has exited 0 and answers for them. What it was given before it
-                     failed, it is given again.
-  `forebay ack`      you say when.
-  --ack --at-most-once | sink
-                     they were written into the pipe. What a sink that dies had not saved
-                     is lost; if the pipe breaks, the exit code is 1.
+  --ack >> FILE   the events are in FILE, also after a power cut: it is fsynced
+                  first, and so is its folder. After a full disk or a kill the
+                  last line may be cut; its event was not acknowledged, and the
+                  next run reads it again.
+  --exec CMD      CMD has exited 0, and answers for them. What it was given
+                  before it failed, it is given again.
+  forebay ack     you have said so, by the ids that --frames prints.
+  --ack --at-most-once | SINK
+                  they were written into the pipe. What a SINK that dies had
+                  not saved is lost; if the pipe breaks, the exit code is 1.
 
 A block that is damaged or missing is told of by its place on stderr, and the
-exit code is 1; a damaged block is never acknowledged (`forebay group skip` lets
-it go). Ctrl-C is how --follow ends; any other read that it cuts short gives 130.")]
+exit code is 1; a damaged block is never acknowledged (`forebay group skip`
+lets it go). Ctrl-C is how --follow ends; any other read that it cuts short
+gives 130.")]
 pub(crate) struct Read {
     #[command(flatten)]
     at: At,
@@ -54,9 +56,11 @@ pub(crate) struct Read {
     /// Read as a consumer group: each block is given out once
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     group: Option<String>,
-    /// Name of this consumer in the group; readers that run at once need one each, or both get the same blocks
-    #[arg(long, default_value = "forebay", requires = "group", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    consumer: String,
+    /// Name of this consumer in the group: whoever comes back under it is given at once what it did not acknowledge; two
+    /// that run at once under it get the same blocks. Without one it has a name of its own for this run, and others are
+    /// given what it leaves after --claim-idle
+    #[arg(long, requires = "group", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    consumer: Option<String>,
     #[command(flatten)]
     acknowledge: Acknowledge,
     /// Before the events of each block a line with its id and how many they are, as JSON
@@ -96,7 +100,10 @@ impl Read {
         let (address, name) = self.at.parse()?;
         let options = Options {
             lanes: if self.lane.is_empty() { Lane::ALL.to_vec() } else { self.lane.clone() },
-            group: self.group.clone().map(|group| (group, self.consumer.clone())),
+            group: self
+                .group
+                .clone()
+                .map(|group| (group, self.consumer.clone().unwrap_or_else(own_consumer))),
             // What lies with this consumer while a command is at work gets old.
             ahead: self.count.is_none() && self.acknowledge.exec.is_none(),
             claim_idle: self.claim_idle.into(),
@@ -119,7 +126,12 @@ impl Read {
             None => Sink::stdout(stdout),
         };
         let mut tally = Tally::default();
-        let failed = self.read_into(&mut sink, &mut reader, &mut tally, global, &stop)?;
+        let failed = self.read_into(&mut sink, &mut reader, &mut tally, global, &stop);
+        let elsewhere = if self.follow { None } else { reader.held_by_others() };
+        if self.consumer.is_none() {
+            reader.leave();
+        }
+        let failed = failed?;
         // The end of `--follow` is a signal; any other read was cut short by it.
         let is_cut = !self.follow && stop.load(Relaxed) && !self.is_enough(&tally);
         if let Some(why) = &failed {
@@ -129,6 +141,13 @@ impl Read {
             let cut = if is_cut { ", interrupted before the end" } else { "" };
             let Tally { events, blocks, faults, .. } = tally;
             say::tell(&format!("{events} events from {blocks} blocks, {faults} faults{cut}"));
+            if let Some(blocks) = elsewhere.filter(|blocks| *blocks > 0) {
+                say::tell(&format!(
+                    "forebay: {blocks} blocks are with other consumers of the group, who have not acknowledged them: \
+                     they are given to another one after {} (--claim-idle)",
+                    self.claim_idle
+                ));
+            }
         }
         Ok(if failed.is_some() {
             exit::REFUTED

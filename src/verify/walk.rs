@@ -78,6 +78,7 @@ fn lane_of(found: &Found) -> Lane {
         | Found::Missing { lane, .. }
         | Found::Dropped { lane, .. }
         | Found::Gone { lane, .. }
+        | Found::WentBack { lane, .. }
         | Found::OutOfPlace { lane, .. } => *lane,
     }
 }
@@ -98,6 +99,10 @@ impl Walk {
             // Both are for groups, and this reads without one.
             Found::Dropped { before: id, .. } | Found::Gone { id, .. } => {
                 self.account.add_damage(id.to_string(), "only a group should meet this".into());
+            }
+            Found::WentBack { newest: id, .. } => {
+                self.account
+                    .add_damage(id.to_string(), "the server came back with less while it was read".into());
             }
             Found::OutOfPlace { id, says, due, .. } => {
                 let why = format!(
