@@ -105,7 +105,56 @@ impl Host {
             |name| info.number(name).ok_or_else(|| Unread(format!("INFO of this server has no {name}")));
         let (pid, now) = (number("process_id")?, number("server_time_usec")? as f64 / 1e6);
         let started = now - number("uptime_in_seconds")? as f64;
-        Self::of(Path::new("/"), pid, started, dir)
+        let host = Self::of(Path::new("/"), pid, started, dir)?;
+        let ports = ["tcp_port", "tls_port"].map(|name| info.number(name).unwrap_or(0));
+        host.runs(info.get("executable").unwrap_or_default(), &ports)?;
+        Ok(host)
+    }
+
+    /// Whether the process is that server, and not another that has its id in this container: its program has the same
+    /// name, and the socket that listens on its port is its own, where that can be seen.
+    pub fn runs(&self, executable: &str, ports: &[u64]) -> Read<()> {
+        let other = |what: &str| {
+            Err(Unread(format!(
+                "process {} here is {what}: the server runs on another machine, or in a container",
+                self.pid
+            )))
+        };
+        let name = executable.rsplit('/').next().unwrap_or_default();
+        let comm = self.needed(&format!("proc/{}/comm", self.pid))?;
+        // The kernel keeps 15 bytes of it.
+        if name.is_empty()
+            || !name.as_bytes().starts_with(comm.trim_end().as_bytes())
+            || comm.trim().is_empty()
+        {
+            return other("another program");
+        }
+        match self.listens(ports) {
+            Some(false) => other("not the one that listens on the server's port"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a socket that listens on one of the ports is the process's own; none where nobody listens on them as
+    /// far as can be seen from here, or where its files cannot be seen.
+    fn listens(&self, ports: &[u64]) -> Option<bool> {
+        const LISTENING: &str = "0A";
+        let proc = format!("proc/{}", self.pid);
+        let tables =
+            ["tcp", "tcp6"].map(|table| self.file(&format!("{proc}/net/{table}")).unwrap_or_default());
+        let inode = |line: &str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let port = u64::from_str_radix(fields.get(1)?.rsplit(':').next()?, 16).ok()?;
+            let is_one = fields.get(3) == Some(&LISTENING) && port > 0 && ports.contains(&port);
+            is_one.then(|| format!("socket:[{}]", fields.get(9).copied().unwrap_or_default()))
+        };
+        let sockets: Vec<String> = tables.iter().flat_map(|table| table.lines()).filter_map(inode).collect();
+        if sockets.is_empty() {
+            return None;
+        }
+        let files = std::fs::read_dir(self.root.join(proc).join("fd")).ok()?;
+        let links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        Some(links.filter_map(|link| Some(link.to_str()?.to_owned())).any(|link| sockets.contains(&link)))
     }
 
     /// The machine of the server with that process id, if it is the one whose `/proc` lies under `root`: a server in
@@ -155,6 +204,7 @@ impl Host {
     /// Memory that the server may have, and what limits it.
     pub fn memory(&self) -> Read<(u64, &'static str)> {
         let machine = self.meminfo("MemTotal")?;
+        self.sees_cgroup()?;
         Ok(self
             .cgroup_limit()
             .filter(|limit| *limit < machine)
@@ -165,6 +215,7 @@ impl Host {
     /// swapping, in bytes.
     pub fn available(&self) -> Read<u64> {
         let machine = self.meminfo("MemAvailable")?;
+        self.sees_cgroup()?;
         Ok(self.cgroups().iter().filter_map(|group| self.left_of(group)).fold(machine, u64::min))
     }
 
@@ -221,20 +272,47 @@ impl Host {
         self.cgroups().iter().map(|group| group.limit).min()
     }
 
+    /// Whether the server's cgroup can be seen from here. In a container of one's own that of another process has a path
+    /// which leads nowhere, and the limit of the whole machine says nothing about it.
+    fn sees_cgroup(&self) -> Read<()> {
+        let hidden = self.cgroup_paths().into_iter().find(|(base, path, _)| {
+            let is_root = path.trim_matches('/').is_empty();
+            !is_root
+                && (path.contains("..") || !self.root.join(base).join(path.trim_start_matches('/')).is_dir())
+        });
+        hidden.map_or(Ok(()), |(_, path, _)| {
+            Err(Unread(format!(
+                "the server's cgroup {path} cannot be seen from here, so neither can its memory limit"
+            )))
+        })
+    }
+
+    /// Where the server's cgroups for memory are: the file system, the path in it, and the names of its files. Beside a
+    /// controller of its own the common hierarchy limits no memory.
+    fn cgroup_paths(&self) -> Vec<(&'static str, String, &'static CgroupNames)> {
+        let groups = self.file(&format!("proc/{}/cgroup", self.pid)).unwrap_or_default();
+        let path_of = |line: &str| {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (parts.next()?, parts.next()?.to_owned());
+            match controllers {
+                "" => Some(("sys/fs/cgroup", path, &CGROUP_2)),
+                _ if controllers.split(',').any(|name| name == "memory") => {
+                    Some(("sys/fs/cgroup/memory", path, &CGROUP_1))
+                }
+                _ => None,
+            }
+        };
+        let mut all: Vec<_> = groups.lines().filter_map(path_of).collect();
+        if all.iter().any(|(base, ..)| base.ends_with("/memory")) {
+            all.retain(|(base, ..)| base.ends_with("/memory"));
+        }
+        all
+    }
+
     /// The server's cgroup and those above it, as far as they limit memory.
     fn cgroups(&self) -> Vec<Cgroup> {
-        let groups = self.file(&format!("proc/{}/cgroup", self.pid)).unwrap_or_default();
         let mut found = Vec::new();
-        for group in groups.lines() {
-            let mut parts = group.splitn(3, ':').skip(1);
-            let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
-            let (base, names) = match controllers {
-                "" => ("sys/fs/cgroup", &CGROUP_2),
-                _ if controllers.split(',').any(|name| name == "memory") => {
-                    ("sys/fs/cgroup/memory", &CGROUP_1)
-                }
-                _ => continue,
-            };
+        for (base, path, names) in self.cgroup_paths() {
             for above in Path::new(path.trim_start_matches('/')).ancestors() {
                 let folder = format!("{base}/{}", above.display());
                 let limit = self.file(&format!("{folder}/{}", names.limit));
@@ -323,6 +401,7 @@ mod tests {
         };
         let two = ("proc/7/cgroup", "0::/a/b\n");
         assert_eq!(gib(&[]), 7_812);
+        let deep = ("sys/fs/cgroup/a/b/memory.stat", "");
         assert_eq!(gib(&[two, ("sys/fs/cgroup/a/b/memory.max", "max\n")]), 7_812);
         assert_eq!(
             gib(&[
@@ -337,10 +416,49 @@ mod tests {
             gib(&[one, ("sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes", "2147483648\n")]),
             2_048
         );
+        let inner = ("sys/fs/cgroup/memory/docker/x/memory.stat", "");
         assert_eq!(
-            gib(&[one, ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")]),
+            gib(&[one, inner, ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")]),
             7_812
         );
+        assert_eq!(gib(&[("proc/7/cgroup", "0::/\n"), deep]), 7_812);
+    }
+
+    #[test]
+    fn a_cgroup_that_cannot_be_seen_is_not_the_machine() {
+        let meminfo = ("proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 4000000 kB\n");
+        for cgroup in ["0::/docker/x\n", "0::/../x\n", "4:cpu,memory:/docker/x\n0::/\n"] {
+            let (_root, host) =
+                machine(&[meminfo, ("proc/7/cgroup", cgroup), ("sys/fs/cgroup/memory.max", "max\n")]);
+            let host = host.unwrap();
+            for read in [host.memory().map(|(limit, _)| limit), host.available()] {
+                assert!(read.clone().unwrap_err().0.contains("cannot be seen"), "{cgroup}: {read:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_of_the_same_id_is_the_server_only_by_its_name_and_its_port() {
+        let comm = |name: &'static str| ("proc/7/comm", name);
+        let table =
+            ("proc/7/net/tcp", " sl local rem st\n 0: 0100007F:18EB 00000000:0000 0A 0 0 0 0 0 77 1\n");
+        let runs = |files: &[(&str, &str)], socket: Option<&str>| {
+            let (root, host) = machine(files);
+            if let Some(socket) = socket {
+                let fd = root.path().join("proc/7/fd");
+                std::fs::create_dir_all(&fd).unwrap();
+                std::os::unix::fs::symlink(socket, fd.join("6")).unwrap();
+            }
+            host.unwrap().runs("/usr/bin/redis-server", &[6_379, 0])
+        };
+        assert!(runs(&[comm("redis-server\n")], None).is_ok());
+        assert!(runs(&[comm("redis-server\n"), table], None).is_ok(), "its files cannot be seen");
+        assert!(runs(&[comm("redis-server\n"), table], Some("socket:[77]")).is_ok());
+        assert!(runs(&[comm("redis-server\n"), table], Some("socket:[78]")).unwrap_err().0.contains("port"));
+        for other in ["forebay\n", "sh\n", "\n"] {
+            assert!(runs(&[comm(other)], None).unwrap_err().0.contains("another program"), "{other:?}");
+        }
+        assert!(runs(&[], None).is_err(), "nothing is known of it");
     }
 
     #[test]
@@ -354,10 +472,11 @@ mod tests {
         let two = ("proc/7/cgroup", "0::/a/b\n");
         let limit = ("sys/fs/cgroup/a/memory.max", "1000000\n");
         let used = ("sys/fs/cgroup/a/memory.current", "900000\n");
-        assert_eq!(left(&[two]), 4_000_000 << 10);
-        assert_eq!(left(&[two, limit, used]), 100_000);
+        let inner = ("sys/fs/cgroup/a/b/memory.stat", "");
+        assert_eq!(left(&[two, inner]), 4_000_000 << 10);
+        assert_eq!(left(&[two, inner, limit, used]), 100_000);
         let stat = ("sys/fs/cgroup/a/memory.stat", "anon 5\ninactive_file 300000\nactive_file 9\n");
-        assert_eq!(left(&[two, limit, used, stat]), 400_000);
+        assert_eq!(left(&[two, inner, limit, used, stat]), 400_000);
         let one = ("proc/7/cgroup", "4:cpu,memory:/x\n");
         let files = [
             one,

@@ -97,6 +97,9 @@ fn by_hand(rule: &str, address: &Address) -> bool {
     let name = name();
     let lane = |lane| name.stream(lane);
     let words: Vec<String> = match rule {
+        "network.protected-mode" => {
+            vec!["CONFIG".into(), "SET".into(), "protected-mode".into(), "yes".into()]
+        }
         "network.password" => {
             vec!["ACL".into(), "SETUSER".into(), "default".into(), "resetpass".into(), ">long".into()]
         }

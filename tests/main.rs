@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit_cases;
 mod audit_conf;
 mod audit_events;
 mod audit_look;
 mod audit_rules;
+mod audit_secrets;
+mod audit_variants;
 mod block_frame;
 mod browser;
 mod buffer_ages;
@@ -59,6 +62,7 @@ mod load_append;
 mod load_bad_days;
 mod load_driver;
 mod load_support;
+mod nightly_audit;
 mod nightly_durability;
 mod nightly_open;
 mod nightly_verify;

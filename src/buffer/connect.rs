@@ -10,6 +10,7 @@ use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Proto
 use super::answer::Budget;
 use super::error::Error;
 use super::link::Connection;
+use super::secret;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -63,7 +64,7 @@ pub enum Place<'a> {
 impl Address {
     /// Reads a `redis://`, `rediss://` or `unix://` URL.
     pub fn parse(url: &str) -> Result<Self, Error> {
-        let shown = without_password(url);
+        let shown = secret::url(url);
         let bad = |error: RedisError| {
             let text = error.to_string();
             // What follows names the client library's own kinds of errors.
@@ -172,6 +173,14 @@ impl Address {
         Error::Connect { url: self.shown.clone(), why }
     }
 
+    /// The text without the password: a server that does not know AUTH says back what it was sent.
+    fn hide(&self, text: String) -> String {
+        match self.info.redis_settings().password() {
+            Some(password) if !password.is_empty() => text.replace(password, secret::HIDDEN),
+            _ => text,
+        }
+    }
+
     /// What a server's refusal means for whoever wants to talk to it.
     pub fn refused(&self, error: &RedisError) -> Error {
         let url = self.shown.clone();
@@ -180,13 +189,16 @@ impl Address {
         } else if error.kind() == ErrorKind::Parse {
             "what answers is neither Redis nor Valkey".into()
         } else {
-            error.to_string()
+            self.hide(error.to_string())
         };
         if let Some(why) = error.is_connection_dropped().then(|| self.overheard()).flatten() {
             return Error::Crowded { url, why };
         }
         let login = error.code().is_some_and(|code| ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code))
             || error.kind() == ErrorKind::AuthenticationFailed;
+        if let Some(why) = untrusted(&why) {
+            return Error::Certificate { url, why };
+        }
         if login { Error::Login { url, why } } else { Error::Connect { url, why } }
     }
 }
@@ -205,6 +217,28 @@ impl Address {
         let line = text.lines().next()?.strip_prefix('-')?;
         line.contains(CROWDED).then(|| line.trim_end().into())
     }
+}
+
+/// What to do about a certificate that was not accepted; none where that is not what the error says.
+fn untrusted(why: &str) -> Option<String> {
+    let remedy = if why.contains("UnknownIssuer")
+        || why.contains("SelfSigned")
+        || why.contains("CaUsedAsEndEntity")
+    {
+        "no CA that this machine knows has signed it; a CA of your own is given as a file in the environment: \
+         SSL_CERT_FILE=/path/to/ca.pem"
+    } else if why.contains("NotValidForName") {
+        "it is for another name: give the URL with the host name that the certificate has"
+    } else if why.contains("Expired") || why.contains("NotValidYet") {
+        "it is out of date, or a clock is wrong"
+    } else if why.contains("CertificateRequired") || why.contains("certificate required") {
+        "the server asks for a certificate of the client, which cannot be given: tls-auth-clients optional, or no"
+    } else if why.contains("invalid peer certificate") {
+        "see the reason"
+    } else {
+        return None;
+    };
+    Some(format!("{why}; {remedy}"))
 }
 
 /// Gives each answer on a connection no more time than this, nor more than [`ANSWER_TIMEOUT`].
@@ -233,27 +267,6 @@ impl std::fmt::Debug for Address {
 pub fn is_loopback(address: &str) -> bool {
     address.eq_ignore_ascii_case("localhost")
         || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// The URL with whatever stands between the user and the `@` left out, and the user too where it stands alone:
-/// it may be a password whose colon was forgotten. The last `@` counts: a password may hold others that
-/// somebody forgot to escape.
-pub fn without_password(url: &str) -> String {
-    let Some(start) = url.find("://").map(|at| at + 3) else {
-        // No scheme: where a password would stand is anybody's guess.
-        return url.rsplit_once('@').map_or_else(|| hide_query(url), |(_, host)| format!("***@{host}"));
-    };
-    let Some(at) = url[start..].rfind('@').map(|at| at + start) else { return hide_query(url) };
-    let user = url[start..at].split_once(':').map_or(String::new(), |(user, _)| format!("{user}:"));
-    hide_query(&format!("{}{user}***{}", &url[..start], &url[at..]))
-}
-
-/// Unix-socket URLs carry user and password as query fields.
-fn hide_query(url: &str) -> String {
-    match url.split_once('?') {
-        Some((head, query)) if query.contains("pass=") => format!("{head}?***"),
-        _ => url.into(),
-    }
 }
 
 /// What a server says of itself.
@@ -314,7 +327,22 @@ impl Facts {
         (next(), next(), next())
     }
 
+    /// That it is no server but a Sentinel, and where it says that the server is.
+    pub fn sentinel(&self) -> Option<String> {
+        (self.get("redis_mode") == Some("sentinel")).then(|| {
+            let part = |name: &str| self.get("master0")?.split(',').find_map(|part| part.strip_prefix(name));
+            let master = match (part("name="), part("address=")) {
+                (Some(name), Some(address)) => format!(": {name} is at {address} by what it says"),
+                _ => " (SENTINEL MASTERS names it)".into(),
+            };
+            format!("it is a Sentinel, which watches servers and holds no data; give the URL of the server{master}")
+        })
+    }
+
     fn fit(&self) -> Result<(), String> {
+        if let Some(why) = self.sentinel() {
+            return Err(why);
+        }
         let (major, minor, _) = self.version_parts();
         if (major, minor) < OLDEST {
             let version = self.version();

@@ -26,6 +26,14 @@ pub enum Error {
         /// What the system said.
         why: String,
     },
+    /// The server, or this machine, does not accept the other's certificate.
+    #[error("no TLS with {url}: {why}")]
+    Certificate {
+        /// The URL without its password.
+        url: String,
+        /// What was said, and what to do.
+        why: String,
+    },
     /// The server has as many clients as it takes.
     #[error(
         "{url} takes no more clients: {why}; raise its maxclients, or end connections that nobody needs (CLIENT LIST \

@@ -51,6 +51,7 @@ pub mod reader;
 mod recover;
 mod room;
 mod scripts;
+pub mod secret;
 pub mod server_stat;
 mod shown;
 mod spill;

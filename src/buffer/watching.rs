@@ -38,7 +38,11 @@ impl Watching {
         if self.is_info_refused {
             return Ok(Facts::of(""));
         }
-        Ok(Facts::of(&info.map_err(|error| address.refused(&error))?))
+        let facts = Facts::of(&info.map_err(|error| address.refused(&error))?);
+        match facts.sentinel() {
+            Some(why) => Err(Error::Unfit { url: address.to_string(), why }),
+            None => Ok(facts),
+        }
     }
 
     /// The buffer and the server, with what the server has just said of itself.

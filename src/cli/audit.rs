@@ -9,14 +9,16 @@ use super::conclude::{Begun, conclude, width};
 use super::{Global, say};
 use crate::buffer::connect::{Address, Facts};
 use crate::buffer::keys::Name;
+use crate::buffer::secret;
 use crate::exit;
 use crate::profile::{self, Profile};
 use crate::proof::audit::look::Look;
 use crate::proof::audit::rule::Rule;
 use crate::proof::audit::seen::Seen;
-use crate::proof::audit::{claims, controls, from_file, judge, remedy, rules};
+use crate::proof::audit::{claims, controls, from_file, judge, remedy, rules, trial};
 use crate::proof::{conflict, undo};
 use crate::report::{Target, junit, terminal};
+use crate::server::ServerBinary;
 
 /// Is this server's configuration fit for a buffer? Reads only
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -25,6 +27,7 @@ use crate::report::{Target, junit, terminal};
   forebay audit                                  the server at 127.0.0.1:6379
   forebay audit --url redis://10.0.0.5 --profile met-001
   forebay audit --conf /etc/redis/redis.conf     a file, without a server
+  forebay audit --conf redis.conf --try          and what a server says of it
   forebay audit --explain memory.eviction
   forebay audit --fix-commands                   a shell script; read it, run it
 
@@ -39,6 +42,13 @@ pub(crate) struct Audit {
     /// A redis.conf instead of a server
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     conf: Option<PathBuf>,
+    /// Start a server on a copy of --conf too, in a folder of its own, without ports, modules or files of others, and say what
+    /// it refuses
+    #[arg(long = "try", requires = "conf")]
+    tries: bool,
+    /// Server program for --try; else `FOREBAY_SERVER`, else redis-server or valkey-server on the PATH
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, requires = "tries")]
+    server_bin: Option<PathBuf>,
     /// What must hold: a built-in profile (bluesky-8h, met-001, full-network) or a TOML file
     #[arg(long, default_value = profile::DEFAULT)]
     profile: String,
@@ -79,7 +89,7 @@ impl Audit {
         let profile = Profile::load(&self.profile)?;
         let begun = Begun::now();
         let (target, seen) = match &self.conf {
-            Some(path) => of_file(path, &profile)?,
+            Some(path) => self.of_file(path, &profile)?,
             None => self.of_server(&profile)?,
         };
         let audit = judge::audit(&seen, &target.origin, self.conf.is_some());
@@ -133,6 +143,24 @@ impl Audit {
         };
         Ok((target, seen))
     }
+
+    fn of_file(&self, path: &Path, profile: &Profile) -> anyhow::Result<(Target, Seen)> {
+        let seen = if self.tries {
+            let binary = ServerBinary::find(self.server_bin.as_deref())?;
+            from_file::look_and_try(path, profile, &binary, trial::LIMIT)?
+        } else {
+            from_file::look(path, profile)?
+        };
+        let origin = path.display().to_string();
+        let target = Target {
+            server: "the file".into(),
+            version: origin.clone(),
+            allocator: "unknown".into(),
+            origin,
+            settings: settings(profile, &seen),
+        };
+        Ok((target, seen))
+    }
 }
 
 /// Names what runs that were killed have left on a server.
@@ -152,22 +180,9 @@ fn tell_left(address: &Address) {
     }
 }
 
-fn of_file(path: &Path, profile: &Profile) -> anyhow::Result<(Target, Seen)> {
-    let seen = from_file::look(path, profile)?;
-    let origin = path.display().to_string();
-    let target = Target {
-        server: "the file".into(),
-        version: origin.clone(),
-        allocator: "unknown".into(),
-        origin,
-        settings: settings(profile, &seen),
-    };
-    Ok((target, seen))
-}
-
 /// The profile's settings as they were seen.
 fn settings(profile: &Profile, seen: &Seen) -> Vec<(String, String)> {
-    let value = |name: &str| seen.text(name).unwrap_or("not readable").to_owned();
+    let value = |name: &str| secret::text(seen.text(name).unwrap_or("not readable"));
     profile.conf_settings().into_iter().map(|(name, _)| (name.clone(), value(&name))).collect()
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context;
 
 use super::{Global, say};
-use crate::buffer::connect::without_password;
+use crate::buffer::secret;
 use crate::exit;
 use crate::profile::Profile;
 use crate::proof::claim::Verdict;
@@ -81,19 +81,63 @@ pub(super) fn width() -> usize {
     width.clamp(WIDTH.0, WIDTH.1)
 }
 
-/// The command line as it may be shown, and given to a shell again.
+/// Options whose value is a command for a shell.
+const COMMANDS: [&str; 2] = ["--kill-cmd", "--start-cmd"];
+
+/// The command line as it may be shown, and given to a shell again where nothing in it had to be hidden.
 fn command_line() -> String {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    shown_line(&words)
+}
+
+fn shown_line(words: &[String]) -> String {
+    let mut before = "";
     let shown = words.iter().enumerate().map(|(at, word)| {
-        if at == 0 {
-            return "forebay".to_owned();
-        }
-        let word = match word.strip_prefix("--url=") {
-            Some(url) => format!("--url={}", without_password(url)),
-            None if word.contains("://") => without_password(word),
-            None => word.clone(),
+        let (option, value) = match word.split_once('=') {
+            Some((option, value)) if option.starts_with("--") => (option, value),
+            _ => ("", word.as_str()),
         };
-        shell::word(&word)
+        let of = if option.is_empty() { before } else { option };
+        before = word;
+        let value = match of {
+            _ if at == 0 => "forebay".to_owned(),
+            of if COMMANDS.contains(&of) => secret::command(value),
+            "--url" => secret::url(value),
+            _ if value.contains("://") => secret::url(value),
+            _ => value.to_owned(),
+        };
+        shell::word(&if option.is_empty() { value } else { format!("{option}={value}") })
     });
     shown.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_of_a_command_line_is_shown() {
+        for line in [
+            "forebay durability --kill-cmd|redis-cli -a s3 shutdown|--start-cmd=PW=s3 ./start",
+            "forebay audit --url|redis://h:s3|--conf=x",
+            "forebay audit --url=redis://h/?PASS=s3",
+            "forebay audit redis://:s3@h",
+            "forebay audit --url|h:s3",
+        ] {
+            let words: Vec<String> = line
+                .split('|')
+                .flat_map(|part| match part.split_once("forebay ") {
+                    Some((_, rest)) => {
+                        ["forebay"].into_iter().chain(rest.split(' ')).map(str::to_owned).collect()
+                    }
+                    None => vec![part.to_owned()],
+                })
+                .collect();
+            let shown = shown_line(&words);
+            assert!(!shown.contains("s3"), "{shown}");
+        }
+        let plain: Vec<String> =
+            ["/usr/bin/forebay", "durability", "--kill-cmd", "docker kill redis"].map(str::to_owned).into();
+        assert_eq!(shown_line(&plain), "forebay durability --kill-cmd 'docker kill redis'");
+    }
 }

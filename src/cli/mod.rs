@@ -267,6 +267,7 @@ fn code_of_buffer(error: &BufferError) -> u8 {
             exit::REFUTED
         }
         BufferError::Connect { .. }
+        | BufferError::Certificate { .. }
         | BufferError::Crowded { .. }
         | BufferError::Login { .. }
         | BufferError::Unfit { .. }

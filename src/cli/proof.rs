@@ -16,6 +16,7 @@ use super::sequence::Sequence;
 use super::{Global, say};
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
+use crate::buffer::secret;
 use crate::exit;
 use crate::load::pattern::Pattern;
 use crate::proof::claim::Claim;
@@ -323,7 +324,9 @@ fn permitted(wanted: &Wanted<'_>, given: Option<&Address>) -> anyhow::Result<()>
 /// Starts somebody's server where it is down because of us: whoever has it may not even look.
 fn bring_back() {
     match given::start_again() {
-        Some(Ok(command)) => say::tell(&format!("forebay: the server was down; started by `{command}`")),
+        Some(Ok(command)) => {
+            say::tell(&format!("forebay: the server was down; started by `{}`", secret::command(&command)));
+        }
         Some(Err(error)) => say::tell(&format!("forebay: the server is down: {error}")),
         None => {}
     }

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 
-use crate::buffer::connect::without_password;
+use crate::buffer::secret;
 use crate::printable::{self, painted, printable};
 
 /// What failed where a result could not be written.
@@ -64,11 +64,11 @@ fn hide(text: &str, word: &str) -> String {
         Some((option, value)) if option.starts_with('-') => value,
         _ => word,
     };
-    let has_secret = value.contains('@') || value.contains("pass=");
-    if !has_secret || !value.contains(':') {
+    let is_url = value.contains("://") || value.contains('@') && value.contains(':');
+    let shown = if is_url { secret::url(value) } else { value.to_owned() };
+    if shown == value {
         return text.into();
     }
-    let shown = without_password(value);
     // As it came, and as `{:?}` prints it.
     text.replace(value, &shown).replace(&value.escape_debug().to_string(), &shown)
 }
@@ -83,9 +83,16 @@ mod tests {
 
     #[test]
     fn a_url_with_a_password_is_hidden_wherever_it_was_put() {
-        for word in
-            ["redis://u:s3@h:1", "--buffer=redis://:s3@h", ":s3@h:1", "redis://s3@h", "unix:///s?pass=s3"]
-        {
+        for word in [
+            "redis://u:s3@h:1",
+            "--buffer=redis://:s3@h",
+            ":s3@h:1",
+            "redis://s3@h",
+            "unix:///s?pass=s3",
+            "redis://h:s3",
+            "redis://h?PASS=s3",
+            "redis://h:1/s3",
+        ] {
             let value = word.trim_start_matches("--buffer=");
             let shown = hide(&format!("cannot read {value} or {value:?}: none"), word);
             assert!(!shown.contains("s3") && shown.starts_with("cannot read "), "{shown}");

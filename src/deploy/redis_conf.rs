@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::buffer::secret;
 use crate::profile::Profile;
 use crate::server::Conf;
 
@@ -30,9 +31,6 @@ const WHY: [(&str, &str); 13] = [
     ),
 ];
 
-/// A secret, which belongs into the file that is included.
-const SECRET: &str = "requirepass";
-
 #[derive(Template)]
 #[template(path = "deploy/redis.conf", escape = "none")]
 struct RedisConf<'a> {
@@ -52,7 +50,8 @@ pub(super) fn render(profile: &Profile, secret: &str) -> askama::Result<String> 
     let settings = profile
         .conf_settings()
         .into_iter()
-        .filter(|(name, _)| name != SECRET)
+        // They belong into the file that is included.
+        .filter(|(name, _)| !secret::is_name(name))
         .map(|(name, value)| Setting { why: why(&name), line: line(&name, value) })
         .collect();
     let (name, about) = (one_line(&profile.name), one_line(&profile.about));

@@ -7,6 +7,7 @@ use crate::buffer::link::Connection;
 use crate::buffer::connect::{Address, Facts};
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
+use crate::buffer::secret;
 use crate::profile::Profile;
 use crate::report;
 use crate::server::{Conf, Server, ServerBinary};
@@ -63,6 +64,7 @@ impl Target {
             .into_iter()
             .map(|(name, _)| {
                 let value = setting(&mut connection, &name).unwrap_or_else(|| "not readable".into());
+                let value = secret::value(&name, &value).to_owned();
                 (name, value)
             })
             .collect();

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::buffer::secret;
+
 /// Why a server could not be found, started, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
@@ -140,7 +142,7 @@ pub enum ServerError {
         source: io::Error,
     },
     /// A command that was given to end or start a server failed.
-    #[error("the command `{line}`: {why}")]
+    #[error("the command `{}`: {why}", secret::command(line))]
     Command {
         /// The command.
         line: String,

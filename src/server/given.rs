@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{ServerError, ending, poll};
+use crate::buffer::secret;
 
 /// How long a command may take.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -62,7 +63,7 @@ pub struct Commands {
 
 impl fmt::Display for Commands {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ended by `{}`, started by `{}`", self.kill, self.start)
+        write!(f, "ended by `{}`, started by `{}`", secret::command(&self.kill), secret::command(&self.start))
     }
 }
 
@@ -140,9 +141,10 @@ fn run(line: &str, stop: impl Fn() -> bool) -> Result<(), ServerError> {
     });
     match ended {
         Some(Some(Ok(status))) if status.success() => Ok(()),
-        Some(Some(Ok(status))) => {
-            Err(failed(format!("it failed ({status}). It said: {}", last_words(&mut said))))
-        }
+        Some(Some(Ok(status))) => Err(failed(format!(
+            "it failed ({status}). It said: {}",
+            secret::said(line, &last_words(&mut said))
+        ))),
         Some(Some(Err(error))) => Err(broken(error)),
         Some(None) => {
             // It would end the server after somebody has started it again.
@@ -152,7 +154,10 @@ fn run(line: &str, stop: impl Fn() -> bool) -> Result<(), ServerError> {
         }
         None => {
             end_shell(&mut child);
-            Err(failed(format!("it had not ended within {LIMIT:?}. It said: {}", last_words(&mut said))))
+            Err(failed(format!(
+                "it had not ended within {LIMIT:?}. It said: {}",
+                secret::said(line, &last_words(&mut said))
+            )))
         }
     }
 }

@@ -26,6 +26,7 @@ mod process;
 mod ready;
 mod reap;
 mod scratch;
+mod trial;
 
 pub use binary::{Kind, ServerBinary, Version, identify};
 pub use conf::{Conf, quoted};
@@ -35,6 +36,7 @@ pub use helper::Helper;
 pub use process::Server;
 pub use reap::{end_all, ending, install_signal_handler};
 pub use scratch::Scratch;
+pub use trial::{Start, Trial};
 
 /// Removes what a killed run of this user has left behind, mounts and folders.
 pub fn clear_left() {

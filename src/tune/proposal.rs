@@ -10,6 +10,7 @@ use super::interval::Interval;
 use super::judge::gains;
 use super::trial::{Row, Standing};
 use super::{Bench, Profile};
+use crate::buffer::secret;
 use crate::server::Conf;
 
 /// By what part a larger change must gain more than a smaller one.
@@ -138,7 +139,8 @@ impl Proposal {
     /// `redis.conf` with all of the profile's settings and those proposed, each with its reason.
     pub fn redis_conf(&self, profile: &Profile) -> String {
         let mut text = format!("# Settings for {}, by `forebay tune`.\n", profile.name.escape_debug());
-        let mut conf = Conf::from_iter(profile.conf_settings());
+        let settings = profile.conf_settings().into_iter();
+        let mut conf: Conf = settings.filter(|(name, _)| !secret::is_name(name)).collect();
         for (name, value) in self.over.all() {
             conf.set(name, value.as_str());
         }

@@ -4,17 +4,14 @@ use crate::buffer::link::Connection;
 use anyhow::Context as _;
 
 use crate::buffer::connect::Address;
+use crate::buffer::secret;
 pub use crate::proof::held::{Held, Settings, set};
 
-/// They are secrets: nobody needs them here, and no file of ours shall hold them.
-const SECRETS: [&str; 5] =
-    ["requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"];
-
-/// All of them, but for secrets.
+/// All of them, but for secrets: nobody needs them here, and no file of ours shall hold them.
 pub fn all(connection: &mut Connection) -> anyhow::Result<Settings> {
     let pairs: Vec<(String, String)> =
         redis::cmd("CONFIG").arg("GET").arg("*").query(connection).context("CONFIG GET *")?;
-    Ok(pairs.into_iter().filter(|(name, _)| !SECRETS.contains(&name.as_str())).collect())
+    Ok(pairs.into_iter().filter(|(name, _)| !secret::is_name(name)).collect())
 }
 
 /// Holds on to what these of somebody's settings are.

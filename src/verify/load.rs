@@ -9,6 +9,7 @@ use super::commands::Commands;
 use super::find::{Kind, Source};
 use super::log::{Foreign, Log, Why};
 use super::{Error, PARTS};
+use crate::buffer::secret;
 use crate::server::Kind as Family;
 use crate::server::{Conf, Scratch, Server, ServerBinary, ServerError, Version};
 
@@ -143,7 +144,7 @@ fn refusal(
 ) -> Result<Refusal, Error> {
     let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let log: Vec<String> =
-        lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(ToString::to_string).collect();
+        lines[lines.len().saturating_sub(LOG_LINES)..].iter().map(|line| secret::text(line)).collect();
     // By now the server may have cut its copy: where commands stop being whole was read before.
     let read =
         logs.iter().find(|log| log.stop.is_some_and(|stop| stop.why != Why::TimeStamp)).and_then(of_log);

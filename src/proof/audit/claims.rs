@@ -1,8 +1,11 @@
 //! What an audit claims: the settings are the profile's, and no rule is broken that loses events or stops the buffer.
 
-use super::outcome::{Audit, Outcome};
+use super::outcome::{Audit, Outcome, Setting};
 use super::rule::Severity;
 use crate::proof::claim::{Bound, Claim, Control, Judged, Unit};
+
+/// Settings that no event depends on by themselves. Where they do harm a rule says so.
+const BESIDE: [&str; 6] = ["databases", "tcp-backlog", "tcp-keepalive", "timeout", "bind", "protected-mode"];
 
 /// Step of the brief that asks for it.
 const STEP: u8 = 1;
@@ -15,17 +18,25 @@ pub fn of(audit: &Audit, settings: Control, rules: Control) -> Vec<Claim> {
 fn settings_claim(audit: &Audit, control: Control) -> Claim {
     let all = audit.settings.len();
     let unread = audit.settings.iter().filter(|setting| setting.outcome == Outcome::NotShown).count();
-    let differing: Vec<String> = audit
-        .differing()
+    let (beside, differing): (Vec<&Setting>, Vec<&Setting>) =
+        audit.differing().partition(|setting| BESIDE.contains(&setting.name.as_str()));
+    let differing: Vec<String> = differing
+        .into_iter()
         .map(|setting| format!("{} is {}", setting.name, shown(setting.found.as_deref())))
         .collect();
     let why = match (differing.is_empty(), unread) {
         (true, 0) if all == 0 => "the profile names no setting".into(),
-        (true, 0) => format!("each of the {all} settings that the profile names means the same here"),
+        (true, 0) if beside.is_empty() => {
+            format!("each of the {all} settings that the profile names means the same here")
+        }
+        (true, 0) => {
+            let names: Vec<&str> = beside.iter().map(|setting| setting.name.as_str()).collect();
+            format!("of {all} only {}, which no event depends on", names.join(", "))
+        }
         (true, unread) => format!("{unread} of {all} settings cannot be read"),
         (false, _) => differing.join(", "),
     };
-    let statement = "No setting differs from what the profile asks";
+    let statement = "No setting that events depend on differs from what the profile asks";
     none(("audit.settings", statement), (differing.len(), all, unread), why, control)
 }
 

@@ -5,15 +5,38 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::conf_line::{Line, split};
-use super::directives;
 use super::settings::Settings;
+use super::{conf_acl, directives};
+use crate::buffer::secret;
 
 /// How deep files may include files.
 const DEPTH_MAX: usize = 16;
 /// How many files may be included.
 const FILES_MAX: usize = 64;
-/// How large a file may be.
+/// How large all of them together may be.
 const BYTES_MAX: u64 = 16 << 20;
+/// How many troubles are kept.
+const TROUBLES_MAX: usize = 200;
+
+/// A line, as its words would be read by a server.
+#[derive(Clone)]
+pub struct SourceLine {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// Today's name of its directive.
+    pub name: String,
+    /// Its words, the name as it is written among them. Secrets too: not for showing.
+    pub words: Vec<String>,
+}
+
+impl fmt::Debug for SourceLine {
+    /// Without its words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
 
 /// A redis.conf, and what it includes.
 #[derive(Debug, Clone, Default)]
@@ -22,13 +45,16 @@ pub struct ConfFile {
     pub settings: Settings,
     /// Commands that are renamed, with their new names; empty where they are disabled.
     pub renamed: Vec<(String, String)>,
-    /// The lines that make users.
+    /// The lines that make users, without their passwords.
     pub users: Vec<String>,
     /// What a server would not understand.
     pub troubles: Vec<Trouble>,
+    /// Every line with words that could be told apart, those of included files in their place.
+    pub lines: Vec<SourceLine>,
     /// Where the server goes before it looks for what is included further on.
     dir: Option<PathBuf>,
     files: usize,
+    bytes: u64,
     /// Behind an include a server takes each `save` for the whole of them, as CONFIG SET does.
     is_past_include: bool,
     saves: Option<String>,
@@ -56,10 +82,21 @@ pub struct Trouble {
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// No server has a directive of that name.
-    UnknownDirective(String),
+    /// No server has a directive of that name; the name where it is nearly that of one, since anything else may be a
+    /// password.
+    UnknownDirective(Option<String>),
+    /// No server from 6.2 on has it any more.
+    Removed(String),
+    /// It is one of a Sentinel's file.
+    Sentinel,
+    /// A module's setting, and no module is loaded.
+    NoModule,
+    /// The file begins with a byte order mark.
+    ByteOrderMark,
     /// The value is none that it takes, and why.
     BadValue(String, String),
+    /// A server takes each of the lines, and not all of them together.
+    Together(String),
     /// A quote is not closed, or something follows it.
     Quotes,
     /// A file that is to be included cannot be read, and why.
@@ -77,10 +114,29 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.file.display(), self.line)?;
         match &self.kind {
-            Kind::UnknownDirective(name) => write!(f, "{name}: no such directive"),
+            Kind::UnknownDirective(Some(name)) => write!(f, "{name}: no such directive"),
+            Kind::UnknownDirective(None) => write!(f, "no directive (not shown: it may be a password)"),
+            Kind::Removed(name) => write!(f, "{name}: removed; no server from 6.2 on has it"),
+            Kind::Sentinel => write!(
+                f,
+                "sentinel: this is the file of a Sentinel, which watches servers and holds no buffer; give that of a server"
+            ),
+            Kind::NoModule => {
+                write!(
+                    f,
+                    "a module's setting (not shown), and no line loadmodule: a server refuses it, or has no use for it"
+                )
+            }
+            Kind::ByteOrderMark => {
+                write!(
+                    f,
+                    "a byte order mark, which a server takes for a part of the first word: save it as UTF-8 without one"
+                )
+            }
             Kind::BadValue(name, why) => write!(f, "{name}: {why}"),
+            Kind::Together(why) => f.write_str(why),
             Kind::Quotes => write!(f, "a quote is not closed, or no space follows it"),
-            Kind::Include(path, why) => write!(f, "include {path}: {why}"),
+            Kind::Include(path, why) => write!(f, "{}: {why}", secret::text(&format!("include {path}"))),
         }
     }
 }
@@ -96,6 +152,8 @@ pub fn read(path: &Path) -> Result<ConfFile, ConfError> {
     if let Some(saves) = file.saves.take() {
         file.settings.set("save", saves);
     }
+    let together: Vec<Trouble> = super::conf_together::troubles(&file).collect();
+    file.troubles.extend(together);
     Ok(file)
 }
 
@@ -112,47 +170,99 @@ fn load(path: &Path) -> Result<String, String> {
         return Err(format!("it has {} bytes, more than {BYTES_MAX}", meta.len()));
     }
     let bytes = std::fs::read(path).map_err(|why| why.to_string())?;
+    // Its mark, and a letter beside a zero.
+    if matches!(bytes[..], [0xff, 0xfe, letter, 0, ..] | [0xfe, 0xff, 0, letter, ..] if letter > 0) {
+        return Err("it is UTF-16, which no server reads: save it as UTF-8".into());
+    }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 impl ConfFile {
     fn take(&mut self, path: &Path, text: &str, depth: usize) {
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(rest) => {
+                self.trouble(path, 1, Kind::ByteOrderMark);
+                rest
+            }
+            None => text,
+        };
         for (at, line) in text.split('\n').enumerate() {
             let failed = match split(line) {
                 Line::Nothing => continue,
                 Line::Bad => Err(Kind::Quotes),
-                Line::Words(words) => self.directive(path, &words, depth),
+                Line::Words(words) => self.directive((path, at + 1), &words, depth),
             };
             if let Err(kind) = failed {
-                self.troubles.push(Trouble { file: path.into(), line: at + 1, kind });
+                self.trouble(path, at + 1, kind);
             }
         }
     }
 
-    fn directive(&mut self, path: &Path, words: &[String], depth: usize) -> Result<(), Kind> {
-        let [name, values @ ..] = words else { return Ok(()) };
-        if !directives::is_known(name) {
-            // As much as may be a name: what follows it may be a password.
-            let is_name = |c: &char| c.is_ascii_alphanumeric() || "._-".contains(*c);
-            return Err(Kind::UnknownDirective(name.chars().take_while(is_name).collect()));
+    fn trouble(&mut self, file: &Path, line: usize, kind: Kind) {
+        // A Sentinel's file is one trouble, however many lines it has.
+        let is_known = kind == Kind::Sentinel && self.troubles.iter().any(|known| known.kind == kind);
+        if !is_known && self.troubles.len() < TROUBLES_MAX {
+            self.troubles.push(Trouble { file: file.into(), line, kind });
         }
-        let name = directives::current(name);
-        let bad = |why: &str| Err(Kind::BadValue(name.clone(), why.into()));
+    }
+
+    fn directive(&mut self, (path, at): (&Path, usize), words: &[String], depth: usize) -> Result<(), Kind> {
+        let [name, values @ ..] = words else { return Ok(()) };
+        let current = directives::current(name);
+        if current != "include" {
+            let line =
+                SourceLine { file: path.into(), line: at, name: current.clone(), words: words.to_vec() };
+            self.lines.push(line);
+        }
+        if current == "sentinel" {
+            return Err(Kind::Sentinel);
+        }
+        if directives::is_removed(name) {
+            return Err(Kind::Removed(current));
+        }
+        if directives::is_of_module(name) && !values.is_empty() {
+            return Ok(());
+        }
+        if !directives::is_known(name) {
+            return Err(Kind::UnknownDirective(directives::like(name)));
+        }
+        let name = current;
+        let bad = |why: String| Err(Kind::BadValue(name.clone(), why));
         match (name.as_str(), values) {
             ("include", [pattern]) => self.include(path, pattern, depth),
-            ("rename-command", [old, new]) => {
-                self.renamed.push((old.to_ascii_lowercase(), new.clone()));
-                Ok(())
+            ("rename-command", [old, new]) => self.rename(old, new).or_else(|why| bad(why.into())),
+            ("user", [user, rules @ ..]) => {
+                let line = format!("user {user} ");
+                if self.users.iter().any(|known| known.starts_with(&line)) {
+                    return bad("a user is made twice".into());
+                }
+                self.users.push(line + &secret::rules(rules));
+                conf_acl::user(rules).or_else(bad)
             }
-            ("user", [_, ..]) => {
-                self.users.push(words.join(" "));
-                Ok(())
-            }
-            ("include", _) => bad("takes one path"),
-            ("rename-command", _) => bad("takes a command and its new name"),
-            ("user", _) => bad("takes a name and rules"),
+            ("include", _) => bad("takes one path".into()),
+            ("rename-command", _) => bad("takes a command and its new name".into()),
+            ("user", _) => bad("takes a name and rules".into()),
+            ("loadmodule", []) => bad("takes a path".into()),
             ("loadmodule", _) => Ok(()),
             _ => self.set(&name, values).map_err(|why| Kind::BadValue(name.clone(), why)),
+        }
+    }
+
+    /// Renames a command. Those that were renamed before are gone by their old names, and there by the new ones.
+    fn rename(&mut self, old: &str, new: &str) -> Result<(), &'static str> {
+        let is_there = |name: &str| {
+            let last = self.renamed.iter().rev().find_map(|(old, new)| {
+                let is_new = new.eq_ignore_ascii_case(name);
+                (is_new || old.eq_ignore_ascii_case(name)).then_some(is_new)
+            });
+            !name.is_empty() && last.unwrap_or_else(|| conf_acl::is_command(name))
+        };
+        let (is_old, is_taken) = (is_there(old), !old.eq_ignore_ascii_case(new) && is_there(new));
+        self.renamed.push((old.to_ascii_lowercase(), new.to_owned()));
+        match (is_old, is_taken) {
+            (false, _) => Err("renames what is no command of any server"),
+            (_, true) => Err("the new name is that of another command"),
+            _ => Ok(()),
         }
     }
 
@@ -160,8 +270,16 @@ impl ConfFile {
     fn set(&mut self, name: &str, values: &[String]) -> Result<(), String> {
         // A server splits a quoted value of those that take several words.
         let kind = directives::kind(name);
-        let is_list =
-            matches!(kind, directives::Kind::Save | directives::Kind::OutputBuffer | directives::Kind::Words);
+        let is_list = matches!(
+            kind,
+            directives::Kind::Save
+                | directives::Kind::OutputBuffer
+                | directives::Kind::Addresses
+                | directives::Kind::Percentiles
+                | directives::Kind::Scores
+                | directives::Kind::SomeOf(_)
+                | directives::Kind::Master
+        );
         let split: Vec<String>;
         let values = match values {
             [one] if is_list && !one.is_empty() => {
@@ -171,11 +289,11 @@ impl ConfFile {
             values => values,
         };
         let text = values.join(" ");
-        super::conf_line::check(directives::kind(name), values)?;
+        super::conf_value::check(kind, values)?;
         if name == "dir" {
             self.dir = Some(PathBuf::from(&text));
         }
-        match directives::kind(name) {
+        match kind {
             directives::Kind::Save => {
                 // The first in a file takes the place of the defaults; an empty one of all before it.
                 let adds_up = !text.is_empty() && !self.is_past_include;
@@ -200,38 +318,55 @@ impl ConfFile {
     /// current one is tried, then that of the file.
     fn include(&mut self, from: &Path, pattern: &str, depth: usize) -> Result<(), Kind> {
         let failed = |why: String| Kind::Include(pattern.into(), why);
-        self.files += 1;
-        if self.files > FILES_MAX {
-            return Err(failed(format!("more than {FILES_MAX} files are included")));
-        }
         if depth >= DEPTH_MAX {
             return Err(failed(format!("files include each other more than {DEPTH_MAX} deep")));
         }
-        let beside = from.parent().map(|folder| folder.join(pattern)).unwrap_or_default();
-        let is_pattern = pattern.contains(['*', '?', '[']);
-        let mut found = Vec::new();
-        let after_dir = self.dir.as_ref().map(|dir| dir.join(pattern));
-        // As in a shell, and in a server, a star does not stand for a leading dot.
-        let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
-        for place in after_dir.into_iter().chain([PathBuf::from(pattern), beside]) {
-            let paths =
-                glob::glob_with(&place.to_string_lossy(), options).map_err(|why| failed(why.to_string()))?;
-            found = paths.filter_map(Result::ok).collect();
-            if !found.is_empty() {
-                break;
-            }
-        }
-        if found.is_empty() && !is_pattern {
+        let found = self.named(from, pattern).map_err(failed)?;
+        if found.is_empty() && !is_pattern(pattern) {
             return Err(failed("there is no such file".into()));
         }
         for path in found {
+            self.files += 1;
+            if self.files > FILES_MAX {
+                return Err(failed(format!("more than {FILES_MAX} files are included")));
+            }
             let text = load(&path).map_err(|why| failed(format!("{}: {why}", path.display())))?;
+            self.bytes += text.len() as u64;
+            if self.bytes > BYTES_MAX {
+                return Err(failed(format!("more than {BYTES_MAX} bytes are included")));
+            }
             self.is_past_include = false;
             self.take(&path, &text, depth + 1);
             self.is_past_include = true;
         }
         Ok(())
     }
+
+    /// The files of a pattern, no more than may be included and one.
+    fn named(&self, from: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+        // Servers know no `**`. A star in several folders may stand for all that a disk holds.
+        let folders = pattern.rsplit_once('/').map_or("", |(folders, _)| folders);
+        if is_pattern(folders) {
+            return Err("not read: a pattern for folders may stand for any number of files".into());
+        }
+        let pattern = pattern.replace("**", "*");
+        let beside = from.parent().map(|folder| folder.join(&pattern)).unwrap_or_default();
+        let after_dir = self.dir.as_ref().map(|dir| dir.join(&pattern));
+        // As in a shell, and in a server, a star does not stand for a leading dot.
+        let options = glob::MatchOptions { require_literal_leading_dot: true, ..glob::MatchOptions::new() };
+        for place in after_dir.into_iter().chain([PathBuf::from(&pattern), beside]) {
+            let paths = glob::glob_with(&place.to_string_lossy(), options).map_err(|why| why.to_string())?;
+            let found: Vec<PathBuf> = paths.filter_map(Result::ok).take(FILES_MAX + 1).collect();
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+fn is_pattern(path: &str) -> bool {
+    path.contains(['*', '?', '['])
 }
 
 #[cfg(test)]

@@ -1,157 +1,221 @@
 //! What is known of the directives of a redis.conf: their names, what kind of value they take, and what a server has
 //! where the file says nothing.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 /// What kind of value a directive takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `yes` or `no`.
     Bool,
-    /// `2gb`.
-    Bytes,
+    /// `2gb`, between two sizes.
+    Bytes(u64, u64),
     /// `2gb` or `5%`.
     BytesOrPercent,
-    /// A whole number.
-    Integer,
-    /// One of these.
-    Word(&'static [&'static str]),
-    /// Words in any order.
-    Words,
+    /// A whole number between two.
+    Integer(i128, i128),
+    /// A number of octal digits, up to one.
+    Octal(i128),
+    /// One of these, with bars between them.
+    Word(&'static str),
+    /// Some of these, with bars between them.
+    SomeOf(&'static str),
+    /// Addresses to listen on, in any order.
+    Addresses,
     /// Save points: seconds and changes in turn.
     Save,
     /// Four words a class of clients.
     OutputBuffer,
     /// Letters in any order.
     Flags,
+    /// Three numbers for the kernel's choice of whom to kill.
+    Scores,
+    /// Percentiles.
+    Percentiles,
+    /// Host and port of a master.
+    Master,
+    /// The name of a file, without a folder.
+    File,
+    /// A process title with places for what is known later.
+    Title,
     /// Any word.
     Text,
-    /// Any words.
-    Texts,
 }
 
-/// Every name that Redis 6.2 to 8.2 and Valkey 8 and 9 know, older names for the same included; `bool` behind those
-/// that are yes or no on each of them.
-const NAMES: &str = include_str!("directives.txt");
+/// A directive.
+#[derive(Debug, Clone, Copy)]
+struct Directive {
+    kind: Kind,
+    /// Whether a server of our own may be started with it: it names nothing beside a number, a word of its own or a name within
+    /// the server's folder. What such a line starts or opens is overruled.
+    stays: bool,
+}
 
-/// Directives that take several words, beside those of [`READ`].
-const SEVERAL: [&str; 12] = [
-    "replicaof",
-    "slaveof",
-    "user",
-    "rename-command",
-    "loadmodule",
-    "oom-score-adj-values",
-    "latency-tracking-info-percentiles",
-    "shutdown-on-sigint",
-    "shutdown-on-sigterm",
-    "rdma-bind",
-    "include",
-    "unixsocketgroup",
-];
+/// What Redis 6.2 to 8.2 and Valkey 7.2 to 9.1 take, older names and those that CONFIG GET hides included: of ranges the
+/// widest (but of `io-threads`, of which Redis takes 128 and Valkey 9.1 more), of words all. From the sources of 6.2.5, 7.0.15, 7.2.4, 7.4.1 and Valkey 8.0.1, and from what the servers of `make
+/// servers` answer to a wrong value. `stays`: see [`Directive`].
+static TABLE: LazyLock<BTreeMap<&'static str, Directive>> =
+    LazyLock::new(|| include_str!("directives.txt").lines().filter_map(row).collect());
+
+fn row(line: &'static str) -> Option<(&'static str, Directive)> {
+    let (line, stays) = line.strip_suffix(" stays").map_or((line, false), |line| (line, true));
+    let mut words = line.split(' ');
+    let (name, kind) = (words.next()?, words.next()?);
+    let mut next = || words.next().unwrap_or_default();
+    let kind = match kind {
+        "bool" => Kind::Bool,
+        "mem" => Kind::Bytes(next().parse().ok()?, next().parse().ok()?),
+        "percent" => Kind::BytesOrPercent,
+        "int" => Kind::Integer(next().parse().ok()?, next().parse().ok()?),
+        "octal" => {
+            next();
+            Kind::Octal(next().parse().ok()?)
+        }
+        "word" => Kind::Word(next()),
+        "words" => Kind::SomeOf(next()),
+        "addresses" => Kind::Addresses,
+        "save" => Kind::Save,
+        "classes" => Kind::OutputBuffer,
+        "flags" => Kind::Flags,
+        "scores" => Kind::Scores,
+        "percentiles" => Kind::Percentiles,
+        "master" => Kind::Master,
+        "file" => Kind::File,
+        "title" => Kind::Title,
+        _ => Kind::Text,
+    };
+    Some((name, Directive { kind, stays }))
+}
+
+/// Directives that are no settings: they have a reading of their own.
+const ACTS: [&str; 4] = ["include", "loadmodule", "rename-command", "user"];
+
 /// How the settings of modules that come with Redis 8 begin.
 const MODULES: [&str; 7] = ["search-", "ts-", "bf-", "cf-", "cms-", "topk-", "tdigest-"];
 
-const POLICIES: &[&str] = &[
-    "noeviction",
-    "allkeys-lru",
-    "allkeys-lfu",
-    "allkeys-random",
-    "volatile-lru",
-    "volatile-lfu",
-    "volatile-random",
-    "volatile-ttl",
+/// Names that servers had before 6.2, and none has any more.
+const REMOVED: [&str; 16] = [
+    "vm-enabled",
+    "vm-swap-file",
+    "vm-max-memory",
+    "vm-page-size",
+    "vm-pages",
+    "vm-max-threads",
+    "glueoutputbuf",
+    "shareobjects",
+    "shareobjectspoolsize",
+    "hash-max-zipmap-entries",
+    "hash-max-zipmap-value",
+    "diskstore-enabled",
+    "diskstore-path",
+    "cache-max-memory",
+    "cache-flush-delay",
+    "really-use-vm",
 ];
-const FSYNC: &[&str] = &["always", "everysec", "no"];
-const LEVELS: &[&str] = &["debug", "verbose", "notice", "warning", "nothing"];
-const LOCAL: &[&str] = &["no", "yes", "local"];
-const OOM: &[&str] = &["no", "yes", "relative", "absolute"];
 
-/// Directives that rules and profiles read: kind, and default as CONFIG GET gives it. The defaults are those of
+/// Directives that rules and profiles read, and their defaults as CONFIG GET gives it. The defaults are those of
 /// Redis 7.0; a test holds them against a running server.
-const READ: [(&str, Kind, &str); 50] = [
-    ("maxmemory", Kind::Bytes, "0"),
-    ("maxmemory-policy", Kind::Word(POLICIES), "noeviction"),
-    ("maxmemory-clients", Kind::BytesOrPercent, "0"),
-    (
-        "client-output-buffer-limit",
-        Kind::OutputBuffer,
-        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
-    ),
-    ("client-query-buffer-limit", Kind::Bytes, "1073741824"),
-    ("proto-max-bulk-len", Kind::Bytes, "536870912"),
-    ("lazyfree-lazy-user-del", Kind::Bool, "no"),
-    ("activedefrag", Kind::Bool, "no"),
-    ("stream-node-max-bytes", Kind::Bytes, "4096"),
-    ("stream-node-max-entries", Kind::Integer, "100"),
-    ("appendonly", Kind::Bool, "no"),
-    ("appendfsync", Kind::Word(FSYNC), "everysec"),
-    ("no-appendfsync-on-rewrite", Kind::Bool, "no"),
-    ("auto-aof-rewrite-percentage", Kind::Integer, "100"),
-    ("auto-aof-rewrite-min-size", Kind::Bytes, "67108864"),
-    ("aof-use-rdb-preamble", Kind::Bool, "yes"),
-    ("aof-load-truncated", Kind::Bool, "yes"),
-    ("aof-timestamp-enabled", Kind::Bool, "no"),
-    ("aof-rewrite-incremental-fsync", Kind::Bool, "yes"),
-    ("save", Kind::Save, "3600 1 300 100 60 10000"),
-    ("stop-writes-on-bgsave-error", Kind::Bool, "yes"),
-    ("protected-mode", Kind::Bool, "yes"),
-    ("bind", Kind::Words, "* -::*"),
-    ("requirepass", Kind::Text, ""),
-    ("aclfile", Kind::Text, ""),
-    ("enable-debug-command", Kind::Word(LOCAL), "no"),
-    ("enable-protected-configs", Kind::Word(LOCAL), "no"),
-    ("port", Kind::Integer, "6379"),
-    ("tls-port", Kind::Integer, "0"),
-    ("timeout", Kind::Integer, "0"),
-    ("tcp-keepalive", Kind::Integer, "300"),
-    ("tcp-backlog", Kind::Integer, "511"),
-    ("maxclients", Kind::Integer, "10000"),
-    ("databases", Kind::Integer, "16"),
-    ("disable-thp", Kind::Bool, "yes"),
-    ("oom-score-adj", Kind::Word(OOM), "no"),
-    ("latency-monitor-threshold", Kind::Integer, "0"),
-    ("latency-tracking", Kind::Bool, "yes"),
-    ("slowlog-log-slower-than", Kind::Integer, "10000"),
-    ("slowlog-max-len", Kind::Integer, "128"),
-    ("hz", Kind::Integer, "10"),
-    ("loglevel", Kind::Word(LEVELS), "notice"),
-    ("crash-log-enabled", Kind::Bool, "yes"),
-    ("cluster-enabled", Kind::Bool, "no"),
-    ("repl-backlog-size", Kind::Bytes, "1048576"),
-    ("min-replicas-to-write", Kind::Integer, "0"),
-    ("replica-ignore-maxmemory", Kind::Bool, "yes"),
-    ("replica-read-only", Kind::Bool, "yes"),
-    ("dynamic-hz", Kind::Bool, "yes"),
-    ("notify-keyspace-events", Kind::Flags, ""),
+const READ: [(&str, &str); 50] = [
+    ("maxmemory", "0"),
+    ("maxmemory-policy", "noeviction"),
+    ("maxmemory-clients", "0"),
+    ("client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"),
+    ("client-query-buffer-limit", "1073741824"),
+    ("proto-max-bulk-len", "536870912"),
+    ("lazyfree-lazy-user-del", "no"),
+    ("activedefrag", "no"),
+    ("stream-node-max-bytes", "4096"),
+    ("stream-node-max-entries", "100"),
+    ("appendonly", "no"),
+    ("appendfsync", "everysec"),
+    ("no-appendfsync-on-rewrite", "no"),
+    ("auto-aof-rewrite-percentage", "100"),
+    ("auto-aof-rewrite-min-size", "67108864"),
+    ("aof-use-rdb-preamble", "yes"),
+    ("aof-load-truncated", "yes"),
+    ("aof-timestamp-enabled", "no"),
+    ("aof-rewrite-incremental-fsync", "yes"),
+    ("save", "3600 1 300 100 60 10000"),
+    ("stop-writes-on-bgsave-error", "yes"),
+    ("protected-mode", "yes"),
+    ("bind", "* -::*"),
+    ("requirepass", ""),
+    ("aclfile", ""),
+    ("enable-debug-command", "no"),
+    ("enable-protected-configs", "no"),
+    ("port", "6379"),
+    ("tls-port", "0"),
+    ("timeout", "0"),
+    ("tcp-keepalive", "300"),
+    ("tcp-backlog", "511"),
+    ("maxclients", "10000"),
+    ("databases", "16"),
+    ("disable-thp", "yes"),
+    ("oom-score-adj", "no"),
+    ("latency-monitor-threshold", "0"),
+    ("latency-tracking", "yes"),
+    ("slowlog-log-slower-than", "10000"),
+    ("slowlog-max-len", "128"),
+    ("hz", "10"),
+    ("loglevel", "notice"),
+    ("crash-log-enabled", "yes"),
+    ("cluster-enabled", "no"),
+    ("repl-backlog-size", "1048576"),
+    ("min-replicas-to-write", "0"),
+    ("replica-ignore-maxmemory", "yes"),
+    ("replica-read-only", "yes"),
+    ("dynamic-hz", "yes"),
+    ("notify-keyspace-events", ""),
 ];
 
 /// What kind of value a directive takes; one word where no more is known.
 pub fn kind(name: &str) -> Kind {
-    if let Some((_, kind, _)) = READ.iter().find(|known| known.0.eq_ignore_ascii_case(name)) {
-        return *kind;
-    }
-    let known = known().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    if SEVERAL.iter().any(|several| several.eq_ignore_ascii_case(name)) || known.is_none() {
-        return Kind::Texts;
-    }
-    if known.is_some_and(|(_, is_bool)| is_bool) { Kind::Bool } else { Kind::Text }
+    TABLE.get(name.to_ascii_lowercase().as_str()).map_or(Kind::Text, |known| known.kind)
 }
 
-/// Names, and whether each is yes or no.
-fn known() -> impl Iterator<Item = (&'static str, bool)> {
-    NAMES.lines().map(|line| line.strip_suffix(" bool").map_or((line, false), |name| (name, true)))
+/// Whether a server of our own may be started with a line of that name.
+pub fn stays(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    matches!(name.as_str(), "user" | "rename-command")
+        || TABLE.get(name.as_str()).is_some_and(|known| known.stays)
 }
 
 /// Every default that rules and profiles read.
 pub fn defaults() -> impl Iterator<Item = (&'static str, &'static str)> {
-    READ.iter().map(|(name, _, default)| (*name, *default))
+    READ.iter().copied()
 }
 
-/// Whether some server has it. Names with a dot are those of modules.
+/// The name in lower case where it is that of a directive but for a slip: one or two letters, in a longer one. Whatever
+/// else may stand where a name does may be a password.
+pub fn like(name: &str) -> Option<String> {
+    let name = name.to_ascii_lowercase();
+    let is_letters = name.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+    let is_like = |known: &str| strsim::osa_distance(known, &name) <= known.len().min(14) / 5;
+    (is_letters && names().any(is_like)).then_some(name)
+}
+
+/// Whether it is the name of a module's setting: a word, a dot, a word.
+pub fn is_of_module(name: &str) -> bool {
+    let is_word =
+        |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    name.split_once('.').is_some_and(|(module, setting)| is_word(module) && setting.split('.').all(is_word))
+}
+
+/// Names of all directives.
+fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.keys().copied().chain(ACTS)
+}
+
+/// Whether some server has it.
 pub fn is_known(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name.contains('.')
-        || MODULES.iter().any(|begin| name.starts_with(begin))
-        || known().any(|known| known.0 == name)
+    MODULES.iter().any(|begin| name.starts_with(begin)) || names().any(|known| known == name)
+}
+
+/// Whether servers had it once, and none has it any more.
+pub fn is_removed(name: &str) -> bool {
+    REMOVED.iter().any(|removed| removed.eq_ignore_ascii_case(name))
 }
 
 /// Today's name of a directive.

@@ -2,11 +2,12 @@
 
 use super::meaning;
 use super::outcome::{Audit, Finding, Outcome, Setting};
-use super::rule::{Checked, Fix, Rule, State, Unread};
+use super::possible::possible;
+use super::rule::{Checked, Fix, Rule, Severity, State, Unread};
 use super::rules;
 use super::seen::Seen;
-use super::settings::SECRETS;
 use super::version::Versions;
+use crate::buffer::secret;
 
 /// Settings of profiles that a running server does not take.
 const AT_START: [&str; 5] = ["databases", "tcp-backlog", "appendfilename", "appenddirname", "io-threads"];
@@ -26,17 +27,19 @@ pub fn audit(seen: &Seen, of: &str, is_file: bool) -> Audit {
 /// The settings that the profile names.
 fn settings(seen: &Seen) -> Vec<Setting> {
     let each = seen.profile.conf_settings().into_iter().map(|(name, required)| {
-        let is_secret = SECRETS.contains(&name.as_str());
+        let is_secret = secret::is_name(&name);
         let found = if is_secret {
             Err(Unread("a password is neither shown nor compared".into()))
         } else {
-            seen.text(&name).map(str::to_owned)
+            seen.text(&name).map(secret::text)
         };
-        let required = if is_secret { "***".into() } else { required };
+        let required = if is_secret { secret::HIDDEN.into() } else { required };
         let (outcome, why, fixes) = match &found {
             Err(Unread(why)) => (Outcome::NotShown, why.clone(), Vec::new()),
             Ok(found) if meaning::keeps(&name, &required, found) => (Outcome::Ok, String::new(), Vec::new()),
-            Ok(_) => (Outcome::Broken, String::new(), vec![setting_fix(seen, &name, &required)]),
+            Ok(_) => {
+                (Outcome::Broken, String::new(), vec![possible(seen, setting_fix(seen, &name, &required))])
+            }
         };
         Setting { name, required, found: found.ok(), outcome, why, fixes }
     });
@@ -71,21 +74,26 @@ fn setting_fix(seen: &Seen, name: &str, required: &str) -> Fix {
 }
 
 fn finding(rule: &Rule, seen: &Seen) -> Finding {
+    let mut severity = rule.severity;
     let (outcome, read, fixes) = match check(rule, seen) {
         Ok(State::Kept(read)) => (Outcome::Ok, read, Vec::new()),
         Ok(State::Broken(read, fixes)) => (Outcome::Broken, read, fixes),
+        Ok(State::Danger(read, fixes)) => {
+            severity = Severity::Danger;
+            (Outcome::Broken, read, fixes)
+        }
         Ok(State::Idle(why)) => (Outcome::DoesNotApply, why, Vec::new()),
         Err(Unread(why)) => (Outcome::NotShown, why, Vec::new()),
     };
     Finding {
         id: rule.id.into(),
         section: rule.section(),
-        severity: rule.severity,
+        severity,
         must: rule.must.into(),
         outcome,
         read,
         why: rule.why.into(),
-        fixes,
+        fixes: fixes.into_iter().map(|fix| possible(seen, fix)).collect(),
         source: rule.source.into(),
     }
 }

@@ -12,7 +12,7 @@ use super::rule::Unread;
 use super::seen::{Read, Seen};
 use super::settings::Settings;
 use super::usage::{Usage, refused};
-use super::users::{DANGEROUS, NEEDED, Users};
+use super::users::{DANGEROUS, MENDING, NEEDED, Users};
 use crate::buffer::connect::{Address, Facts};
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
@@ -51,6 +51,9 @@ impl Look<'_> {
         let nothing_read = settings.is_err() && users.is_err() && info.is_err();
         if nothing_read || info.as_ref().is_ok_and(|info| !is_redis(info)) {
             return Err(address.gone());
+        }
+        if let Some(why) = info.as_ref().ok().and_then(Facts::sentinel) {
+            return Err(Error::Unfit { url: address.to_string(), why });
         }
         let dir = settings.as_ref().ok().and_then(|settings| settings.get("dir"));
         let host = info.as_ref().map_err(Clone::clone).and_then(|info| Host::beneath(address, info, dir));
@@ -131,7 +134,7 @@ fn users(connection: &mut Connection) -> Read<Users> {
 
 /// Commands that an audit asks after and the server does not know.
 fn unknown(connection: &mut Connection) -> Read<Vec<String>> {
-    let names: Vec<&str> = DANGEROUS.iter().map(|(name, _)| *name).chain(NEEDED).collect();
+    let names: Vec<&str> = DANGEROUS.iter().map(|(name, _)| *name).chain(NEEDED).chain(MENDING).collect();
     let known: Result<Vec<Value>, _> = redis::cmd("COMMAND").arg("INFO").arg(&names).query(connection);
     let known = known.map_err(|error| refused("COMMAND INFO", &error))?;
     if known.len() != names.len() {

@@ -17,16 +17,20 @@ pub fn same(name: &str, one: &str, other: &str) -> bool {
         _ => one == other,
     };
     match kind(name) {
-        Kind::Bool | Kind::Word(_) => one.eq_ignore_ascii_case(other),
-        Kind::Bytes | Kind::BytesOrPercent => {
+        Kind::Bool | Kind::Word(_) | Kind::SomeOf(_) => one.eq_ignore_ascii_case(other),
+        Kind::Bytes(..) | Kind::BytesOrPercent => {
             same_by(|text| redis_bytes(text).map(|bytes| bytes.to_string()))
         }
-        Kind::Integer => same_by(|text| text.parse::<i64>().ok().map(|number| number.to_string())),
-        Kind::Words => words(one) == words(other),
+        Kind::Integer(..) | Kind::Octal(_) => {
+            same_by(|text| text.parse::<i64>().ok().map(|number| number.to_string()))
+        }
+        Kind::Addresses => words(one) == words(other),
         Kind::Save => same_by(save_points),
         Kind::OutputBuffer => same_classes(one, other),
         Kind::Flags => flags(one) == flags(other),
-        Kind::Text | Kind::Texts => one == other,
+        Kind::Scores | Kind::Percentiles | Kind::Master | Kind::File | Kind::Title | Kind::Text => {
+            one == other
+        }
     }
 }
 

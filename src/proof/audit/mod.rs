@@ -1,8 +1,11 @@
 //! The audit: does this server's configuration hold a buffer? Reads only.
 
 pub mod claims;
+mod conf_acl;
 pub mod conf_file;
 pub mod conf_line;
+mod conf_together;
+mod conf_value;
 pub mod controls;
 pub mod directives;
 pub mod from_file;
@@ -11,11 +14,13 @@ pub mod judge;
 pub mod look;
 pub mod meaning;
 pub mod outcome;
+mod possible;
 pub mod remedy;
 pub mod rule;
 pub mod rules;
 pub mod seen;
 pub mod settings;
+pub mod trial;
 pub mod usage;
 pub mod users;
 pub mod version;

@@ -36,7 +36,7 @@ pub fn conf(audit: &Audit) -> String {
         let is_at_start = matches!(step.fix, Fix::SetAtStart { .. });
         let restart = if is_at_start { " A restart is needed." } else { "" };
         comment(&mut text, &format!("{}{restart}", step.reason()));
-        if step.directive() == Some("appendonly") {
+        if step.directive() == Some("appendonly") && !lacks_config(audit) {
             comment(
                 &mut text,
                 "Not by this line and a restart: a server with events and no AOF yet starts empty.",
@@ -69,6 +69,12 @@ pub fn conf(audit: &Audit) -> String {
         lines(&mut text, &format!("{place}: {}", step.fix.line()), true);
     }
     text
+}
+
+/// Whether the audit has said that CONFIG cannot be given.
+fn lacks_config(audit: &Audit) -> bool {
+    let is_said = |fix: &Fix| matches!(fix, Fix::Do { text } if text.starts_with("CONFIG is ") || text.starts_with("CONFIG cannot"));
+    audit.rules.iter().flat_map(|finding| &finding.fixes).any(is_said)
 }
 
 /// What mends the findings, as a script for sh that calls `redis_cli` (`redis-cli -h 127.0.0.1 -p 6379`). It ends at

@@ -124,6 +124,8 @@ pub enum State {
     Kept(String),
     /// Not as it must be; what was read, and what mends it here.
     Broken(String, Vec<Fix>),
+    /// The same, and a danger here whatever the rule is elsewhere.
+    Danger(String, Vec<Fix>),
     /// Not about this server, and why.
     Idle(String),
 }

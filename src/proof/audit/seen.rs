@@ -3,14 +3,29 @@
 
 use super::fsync::Fsync;
 use super::settings::Settings;
+use super::trial::Tried;
 use super::usage::Usage;
 use super::users::Users;
 use crate::buffer::connect::Facts;
+use crate::buffer::secret;
 use crate::host::Host;
 pub use crate::host::{Read, Unread};
 use crate::profile::Profile;
 
+/// Settings that INFO tells too, and its fields.
+const IN_INFO: [(&str, &str); 8] = [
+    ("maxmemory", "maxmemory"),
+    ("maxmemory-policy", "maxmemory_policy"),
+    ("appendonly", "aof_enabled"),
+    ("maxclients", "maxclients"),
+    ("port", "tcp_port"),
+    ("hz", "configured_hz"),
+    ("cluster-enabled", "cluster_enabled"),
+    ("repl-backlog-size", "repl_backlog_size"),
+];
+
 /// What was seen.
+#[derive(Clone)]
 pub struct Seen {
     /// What must hold.
     pub profile: Profile,
@@ -37,17 +52,53 @@ pub struct Seen {
 /// What is wrong with a redis.conf, each with its place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FileFaults {
-    /// What every server refuses to start with.
+    /// Lines that were read.
+    pub lines: usize,
+    /// What servers are known to refuse.
     pub fatal: Vec<String>,
     /// Directives that no server known to Forebay has.
     pub unknown: Vec<String>,
+    /// What the rules refuse, and the server that was tried has taken.
+    pub taken: Vec<String>,
+    /// What a server said of it, where one was started on a copy.
+    pub tried: Option<Tried>,
 }
 
 impl Seen {
-    /// A setting as the server writes it.
+    /// A setting as the server writes it; what CONFIG does not give, from INFO where that has it.
     pub fn text(&self, name: &str) -> Read<&str> {
-        let settings = self.settings.as_ref().map_err(Clone::clone)?;
-        settings.get(name).ok_or_else(|| Unread(format!("the server names no setting {name}")))
+        let settings = self.settings.as_ref().map_err(Clone::clone);
+        let found = settings.and_then(|settings| {
+            settings.get(name).ok_or_else(|| Unread(format!("the server names no setting {name}")))
+        });
+        found.or_else(|why| self.in_info(name).ok_or(why))
+    }
+
+    /// A setting that INFO tells too.
+    fn in_info(&self, name: &str) -> Option<&str> {
+        let (_, field) = IN_INFO.iter().find(|(setting, _)| *setting == name)?;
+        match (name, self.info.as_ref().ok()?.get(field)?) {
+            ("appendonly" | "cluster-enabled", "1") => Some("yes"),
+            ("appendonly" | "cluster-enabled", "0") => Some("no"),
+            (_, value) => Some(value),
+        }
+    }
+
+    /// Why CONFIG cannot be given here, where it cannot.
+    pub fn no_config(&self) -> Option<&'static str> {
+        let is_unknown =
+            self.users.as_ref().is_ok_and(|users| users.unknown.iter().any(|name| name == "config"));
+        match (&self.settings, is_unknown) {
+            (_, true) => Some("CONFIG is disabled or renamed here"),
+            (Err(_), _) => Some("CONFIG cannot be used here"),
+            _ => None,
+        }
+    }
+
+    /// Whether a command is known to be disabled or renamed here.
+    pub fn lacks(&self, command: &str) -> bool {
+        let is_it = |name: &String| name.eq_ignore_ascii_case(command);
+        self.users.as_ref().is_ok_and(|users| users.unknown.iter().any(is_it))
     }
 
     /// A setting that is a size.
@@ -113,6 +164,6 @@ impl Seen {
     /// `name value`, for what a rule says it has read.
     pub fn said(&self, name: &str) -> Read<String> {
         // Save points take a line each.
-        Ok(super::remedy::conf_line(name, self.text(name)?).replace('\n', ", "))
+        Ok(secret::text(&super::remedy::conf_line(name, self.text(name)?).replace('\n', ", ")))
     }
 }

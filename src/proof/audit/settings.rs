@@ -2,15 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Settings whose values are nobody's business: only whether they are set is kept.
-pub(super) const SECRETS: [&str; 6] = [
-    "requirepass",
-    "masterauth",
-    "primaryauth",
-    "tls-key-file-pass",
-    "tls-client-key-file-pass",
-    "masteruser",
-];
+use crate::buffer::secret;
 
 /// Settings, from a server or from a file with the defaults filled in.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,10 +23,8 @@ impl Settings {
 
     /// Keeps of passwords and the like only that they are set.
     pub fn hide_secrets(&mut self) {
-        for name in SECRETS {
-            if let Some(value) = self.values.get_mut(name).filter(|value| !value.is_empty()) {
-                *value = "***".into();
-            }
+        for (name, value) in &mut self.values {
+            *value = secret::value(name, value).to_owned();
         }
     }
 

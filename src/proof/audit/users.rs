@@ -1,6 +1,7 @@
 //! Who may log in to a server, and what they may do: ACL rules as the server lists them.
 
 use super::rule::Unread;
+use crate::buffer::secret;
 
 /// Commands that a mistake or an intruder empties or stops a buffer with, and the categories that hold them.
 pub const DANGEROUS: [(&str, &[&str]); 6] = [
@@ -28,6 +29,9 @@ pub const NEEDED: [&str; 12] = [
     "info",
 ];
 
+/// Commands that remedies are given with.
+pub const MENDING: [&str; 3] = ["acl", "bgrewriteaof", "bgsave"];
+
 /// Users, and the commands that the server does not know.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Users {
@@ -35,7 +39,7 @@ pub struct Users {
     pub default_rules: String,
     /// Users beside it.
     pub others: usize,
-    /// Commands of [`DANGEROUS`] and [`NEEDED`] that the server does not know: renamed or disabled.
+    /// Commands of [`DANGEROUS`], [`NEEDED`] and [`MENDING`] that the server does not know: renamed or disabled.
     pub unknown: Vec<String>,
 }
 
@@ -46,7 +50,7 @@ impl Users {
         for line in lines {
             let mut words = line.split_whitespace();
             match (words.next().map(str::to_ascii_lowercase).as_deref(), words.next()) {
-                (Some("user"), Some("default")) => users.default_rules = shown(words),
+                (Some("user"), Some("default")) => users.default_rules = secret::rules(words),
                 (Some("user"), Some(_)) => users.others += 1,
                 // Not quoted: it may hold a password.
                 _ => return Err(Unread("a line for a user is not as ACL LIST writes it".into())),
@@ -127,15 +131,6 @@ impl Users {
         }
         may
     }
-}
-
-/// Rules as they may be shown: what follows the sign of a password is left out.
-fn shown<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let shown = words.map(|word| match word.chars().next() {
-        Some(sign @ ('>' | '<' | '#' | '!')) => format!("{sign}***"),
-        _ => word.into(),
-    });
-    shown.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

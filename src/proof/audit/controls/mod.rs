@@ -15,10 +15,12 @@ use super::outcome::Audit;
 use super::rule::Unread;
 use super::rules;
 use super::seen::{FileFaults, Seen};
-use super::settings::{SECRETS, Settings};
+use super::settings::Settings;
+use super::trial::Tried;
 use super::usage::Usage;
 use super::users::Users;
 use crate::buffer::connect::Facts;
+use crate::buffer::secret;
 use crate::profile::Profile;
 use crate::proof::claim::Control;
 
@@ -75,10 +77,7 @@ fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
                 }
             }
             How::Line(line) => {
-                let line = format!("redis.conf:1: {line}");
-                let is_unknown = line.contains("maxmemroy");
-                let (fatal, unknown) = if is_unknown { (vec![], vec![line]) } else { (vec![line], vec![]) };
-                file = Some(FileFaults { fatal, unknown });
+                file = Some(line_faults(line));
             }
             How::Running(name, value) => settings.set(name, *value),
             How::Commands(_) | How::Machine(..) | How::Disk(_) | How::FsyncMs(_) => {}
@@ -95,6 +94,22 @@ fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
         fsync: Err(Unread("no machine was made up".into())),
         file,
         is_own: false,
+    }
+}
+
+/// What is said of a file of this line.
+fn line_faults(line: &str) -> FileFaults {
+    let said = vec![format!("redis.conf:1: {line}")];
+    let one = FileFaults { lines: 1, ..FileFaults::default() };
+    match line.split(' ').next() {
+        Some("maxmemroy") => FileFaults { unknown: said, ..one },
+        Some("databases") => {
+            let refused = vec![(None, said.concat())];
+            let tried =
+                Tried { server: "redis 7.0.15".into(), refused, is_started: Some(true), ..Tried::default() };
+            FileFaults { tried: Some(tried), ..one }
+        }
+        _ => FileFaults { fatal: said, ..one },
     }
 }
 
@@ -116,7 +131,7 @@ pub fn on_data(profile: &Profile) -> Control {
 pub fn of_settings(profile: &Profile) -> Control {
     let mut settings = Settings::default();
     // A password is not compared, so that it need not be shown.
-    let is_shown = |setting: &(String, String)| !SECRETS.contains(&setting.0.as_str());
+    let is_shown = |setting: &(String, String)| !secret::is_name(&setting.0);
     let wanted: Vec<(String, String)> = profile.conf_settings().into_iter().filter(is_shown).collect();
     for (name, value) in &wanted {
         settings.set(name, other(name, value));
@@ -226,8 +241,8 @@ mod tests {
         let planted: Vec<&Plant> = PLANTS.iter().filter(|plant| plant.together).collect();
         let blind = compare("", &planted, &healthy);
         assert!(!blind.is_refuted() && blind.measured.starts_with("0 of "), "{blind:?}");
-        let shrill =
-            compare("", &[], &judge::audit(&made_up(&profile(), root.path(), PLANTS[2].how), "", false));
+        let limit = PLANTS.iter().find(|plant| plant.rule == "memory.maxmemory").unwrap();
+        let shrill = compare("", &[], &judge::audit(&made_up(&profile(), root.path(), limit.how), "", false));
         assert!(!shrill.is_refuted() && shrill.measured.contains("wrongly: memory.maxmemory"), "{shrill:?}");
     }
 }

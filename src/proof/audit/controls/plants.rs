@@ -109,6 +109,7 @@ const REPLICA: (&str, &str) = ("slave0", "ip=127.0.0.1,port=7001,state=online,of
 pub const PLANTS: &[Plant] = &[
     alone("file.readable", &[Line("maxmemory lots")]),
     alone("file.known", &[Line("maxmemroy 2gb")]),
+    alone("file.starts", &[Line("databases 0")]),
     alone("memory.maxmemory", &[Settings(&[("maxmemory", "0")])]),
     together("memory.machine", &[Machine("proc/meminfo", "MemTotal: 1048576 kB\nSwapTotal: 2097152 kB\n")]),
     together("memory.eviction", &[Settings(&[("maxmemory-policy", "allkeys-lru")])]),

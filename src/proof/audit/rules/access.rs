@@ -3,6 +3,7 @@
 use super::{Rule, no, yes};
 use crate::buffer::connect::is_loopback;
 use crate::buffer::keys::{ACL_COMMANDS, ALL_KEYS};
+use crate::buffer::secret;
 use crate::proof::audit::meaning::is_any;
 use crate::proof::audit::rule::{Checked, Fix, Severity, State, Unread};
 use crate::proof::audit::seen::Seen;
@@ -102,7 +103,12 @@ pub(super) const RULES: &[Rule] = &[
                 seen.text("port")?,
                 seen.text("tls-port").unwrap_or("unknown to this build")
             );
-            Ok(State::of(reach.is_empty() || !is_plain || has_tls, read, || {
+            Ok(State::of(reach.is_empty() || !is_plain, read, || {
+                if has_tls {
+                    return vec![Fix::act(
+                        "the plain port is open beside TLS: once every client uses rediss://, port 0 in redis.conf, and a restart",
+                    )];
+                }
                 vec![Fix::act(
                     "set tls-port, tls-cert-file, tls-key-file and tls-ca-cert-file, and use rediss://; or a tunnel",
                 )]
@@ -223,7 +229,7 @@ fn reach(seen: &Seen) -> Result<Vec<&str>, Unread> {
 }
 
 fn shown(reach: &[&str]) -> String {
-    if reach.is_empty() { "loopback only".into() } else { reach.join(" ") }
+    if reach.is_empty() { "loopback only".into() } else { secret::text(&reach.join(" ")) }
 }
 
 fn with_password() -> Fix {

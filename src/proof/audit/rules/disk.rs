@@ -49,11 +49,18 @@ pub(super) const RULES: &[Rule] = &[
         source: "INFO persistence: rdb_last_bgsave_status",
         versions: Versions::All,
         check: |seen| {
-            status(seen, "rdb_last_bgsave_status", || {
+            let state = status(seen, "rdb_last_bgsave_status", || {
                 vec![
                     Fix::act(format!("room, rights and the server's log: the folder is {}", dir(seen))),
                     Fix::command("BGSAVE"),
                 ]
+            })?;
+            Ok(match (state, refuses_writes(seen)) {
+                (State::Broken(read, fixes), true) => State::Danger(
+                    format!("{read}; every write is refused until one goes well (MISCONF)"),
+                    fixes,
+                ),
+                (state, _) => state,
             })
         },
     },
@@ -139,6 +146,13 @@ fn status(seen: &Seen, field: &str, fixes: impl FnOnce() -> Vec<Fix>) -> Checked
 
 fn dir(seen: &Seen) -> &str {
     seen.text("dir").unwrap_or("the server's folder")
+}
+
+/// Whether a failed snapshot stops writes: as it does unless told otherwise, which may not be known here.
+fn refuses_writes(seen: &Seen) -> bool {
+    let has_points =
+        seen.text("save").map_or(true, |save| !crate::proof::audit::meaning::same("save", save, ""));
+    has_points && seen.yes("stop-writes-on-bgsave-error").unwrap_or(true)
 }
 
 fn disk_room(seen: &Seen) -> Checked {

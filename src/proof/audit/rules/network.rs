@@ -54,7 +54,8 @@ pub(super) const RULES: &[Rule] = &[
         check: |seen| {
             let rejected = seen.count("rejected_connections")?;
             Ok(State::of(rejected == 0, format!("rejected_connections {rejected}"), || {
-                vec![Fix::set("maxclients", "10000"), Fix::command("CONFIG RESETSTAT")]
+                let most = seen.number("maxclients").map_or(10_000, |now| (now * 2).max(10_000));
+                vec![Fix::set("maxclients", most.to_string()), Fix::command("CONFIG RESETSTAT")]
             }))
         },
     },

@@ -15,6 +15,10 @@ const AOF_FIRST: &str = "where a server runs: CONFIG SET appendonly yes, wait fo
                          persistence, then CONFIG REWRITE. One that starts with appendonly yes and no AOF leaves its \
                          snapshot aside, and is empty";
 
+/// The same where CONFIG cannot be given.
+const AOF_WITHOUT: &str = "a server that holds events and starts with appendonly yes and no AOF leaves its snapshot aside, and \
+                           is empty. Give CONFIG back for that step, or drain the buffer before the restart";
+
 /// Settings that decide what is left after a start; every server has the same defaults for them.
 const LASTING: [&str; 7] = [
     "appendonly",
@@ -39,7 +43,12 @@ pub(super) const RULES: &[Rule] = &[
         versions: Versions::All,
         check: |seen| {
             Ok(State::of(seen.yes("appendonly")?, seen.said("appendonly")?, || {
-                vec![Fix::set("appendonly", "yes"), Fix::act(AOF_FIRST)]
+                let mut fixes = vec![Fix::set("appendonly", "yes")];
+                fixes.push(match seen.no_config() {
+                    None => Fix::act(AOF_FIRST),
+                    Some(why) => Fix::act(format!("{why}: {AOF_WITHOUT}")),
+                });
+                fixes
             }))
         },
     },
