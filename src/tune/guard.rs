@@ -50,7 +50,7 @@ pub fn guards(on: &Subject<'_>, candidates: &[&Candidate], today: &Client) -> an
     }
     let mut full = Vec::new().into_iter();
     if of(Guard::Pressure).next().is_some() {
-        let with = of(Guard::Pressure).map(|candidate| profile(on, candidate, today));
+        let with = of(Guard::Pressure).map(|candidate| with_candidate(on.profile, candidate, today));
         let profiles: Vec<Profile> = [on.profile.clone()].into_iter().chain(with).collect();
         let claims = pressure::guard(on, &profiles)?;
         full = beyond(claims.into_iter().map(|claim| judge("a full server", &[claim])).collect());
@@ -77,13 +77,13 @@ fn beyond(mut all: Vec<Guarded>) -> std::vec::IntoIter<Guarded> {
 }
 
 /// The profile with a candidate in it.
-fn profile(on: &Subject<'_>, candidate: &Candidate, today: &Client) -> Profile {
+fn with_candidate(profile: &Profile, candidate: &Candidate, today: &Client) -> Profile {
     match candidate.change {
-        Change::Server { settings, .. } => on.profile.with_settings(settings.iter().copied()),
+        Change::Server { settings, .. } => profile.with_settings(settings.iter().copied()),
         Change::Client { change, .. } => {
             let mut client = today.clone();
             change(&mut client);
-            client.profile(on.profile)
+            client.profile(profile)
         }
     }
 }
@@ -97,4 +97,58 @@ fn judge(what: &str, claims: &[Judged]) -> Guarded {
         return Guarded::Untested(format!("{}: {}", absent.id, absent.why));
     }
     if claims.is_empty() { Guarded::Untested("nothing was tried".into()) } else { Guarded::Kept(what.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::claim::{Bound, Unit};
+
+    fn found(events: f64) -> Judged {
+        Judged::of("durability.kill", 7, "s", (Bound::Exactly, 0.0, Unit::Events), events, "why")
+    }
+
+    #[test]
+    fn what_loses_outweighs_what_could_not_be_tried_and_that_what_was_kept() {
+        let (kept, lost, untried) = (found(0.0), found(1.0), found(0.0).untested("no disk"));
+        assert_eq!(judge("w", &[kept.clone(), kept.clone()]), Guarded::Kept("w".into()));
+        assert_eq!(
+            judge("w", &[kept.clone(), untried.clone()]),
+            Guarded::Untested("durability.kill: no disk".into())
+        );
+        assert_eq!(judge("w", &[untried, lost, kept]), Guarded::Lost("durability.kill: why".into()));
+        assert_eq!(judge("w", &[]), Guarded::Untested("nothing was tried".into()));
+    }
+
+    #[test]
+    fn what_today_loses_is_no_candidates_fault() {
+        let kept = || Guarded::Kept("w".into());
+        let of = |today| beyond(vec![today, kept(), Guarded::NotNeeded]).collect::<Vec<_>>();
+        assert_eq!(of(kept()), [kept(), Guarded::NotNeeded]);
+        for today in [Guarded::Lost("x".into()), Guarded::Untested("x".into())] {
+            let told = Guarded::Untested("today's settings do not keep it either: x".into());
+            assert_eq!(of(today), [told.clone(), told]);
+        }
+        assert_eq!(beyond(Vec::new()).count(), 0);
+    }
+
+    #[test]
+    fn a_profile_with_a_candidate_in_it_has_its_settings() {
+        let profile = Profile::load("bluesky-8h").unwrap();
+        let today = Client::of(&profile).unwrap();
+        let candidate = super::super::catalogue::all().find(|one| one.id == "allkeys-lru").unwrap();
+        let with = with_candidate(&profile, candidate, &today);
+        assert_eq!(with.setting("maxmemory-policy").as_deref(), Some("allkeys-lru"));
+        let candidate = super::super::catalogue::all().find(|one| one.id == "linger-1s").unwrap();
+        let with = with_candidate(&profile, candidate, &today);
+        assert_ne!(with.limits().unwrap().linger, profile.limits().unwrap().linger);
+    }
+
+    #[test]
+    fn a_guard_says_what_it_came_to() {
+        assert_eq!(Guarded::NotNeeded.words(), "none needed");
+        assert_eq!(Guarded::Kept("w".into()).words(), "kept: w");
+        assert_eq!(Guarded::Lost("w".into()).words(), "LOST: w");
+        assert_eq!(Guarded::Untested("w".into()).words(), "untested: w");
+    }
 }

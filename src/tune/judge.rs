@@ -379,3 +379,6 @@ fn proposed(bench: &Bench<'_>, proposal: &Proposal) -> Evidence {
     };
     Evidence::Note { text }
 }
+
+#[cfg(test)]
+mod tests;

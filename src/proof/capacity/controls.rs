@@ -5,14 +5,15 @@ use redis::Value;
 
 use super::fill::{Plan, fill};
 use super::judge::{self, PREDICTION_PERCENT_MAX};
-use super::readback::read_back;
-use super::sample::Layout;
+use super::readback::{ReadBack, read_back};
+use super::sample::{Layout, Weight};
 use super::{Measured, Run};
 use crate::buffer::batch::Limits;
 use crate::buffer::connect::Address;
 use crate::buffer::keys::Name;
 use crate::event::lane::Lane;
 use crate::event::synth::Synth;
+use crate::profile::Profile;
 use crate::proof::claim::{Claim, Control, Judged, Judgement};
 use crate::proof::ledger::{Findings, Ledger};
 use crate::proof::target::scratch;
@@ -37,21 +38,49 @@ pub(super) fn attach(
     limits: Limits,
     claims: Vec<Judged>,
 ) -> anyhow::Result<Vec<Claim>> {
-    let [small_events, small_memory, small_hours] = too_small(run, events, measured, limits)?;
+    let small = too_small(run, events, measured, limits)?;
     let damaged = damaged(run, events, limits)?;
-    let predicted = wrong_sample(measured);
+    Ok(weighed(claims, &small, &damaged, &wrong_sample(measured)))
+}
+
+/// Each claim with its control.
+fn weighed(claims: Vec<Judged>, small: &[Control; 3], damaged: &Control, predicted: &Control) -> Vec<Claim> {
     let with = |claim: Judged| {
         let control = match claim.id.as_str() {
-            "capacity.events" => &small_events,
-            "capacity.memory" => &small_memory,
-            "capacity.hours" => &small_hours,
-            "capacity.identical" => &damaged,
-            "capacity.predicted" => &predicted,
+            "capacity.events" => &small[0],
+            "capacity.memory" => &small[1],
+            "capacity.hours" => &small[2],
+            "capacity.identical" => damaged,
+            "capacity.predicted" => predicted,
             _ => return claim.without_control(),
         };
         claim.with(control.clone())
     };
-    Ok(claims.into_iter().map(with).collect())
+    claims.into_iter().map(with).collect()
+}
+
+/// What a server that is too small is to hold.
+struct TooSmall {
+    profile: Profile,
+    limit: u64,
+    /// The event at which its limit will be met.
+    predicted: u64,
+}
+
+impl TooSmall {
+    /// For a profile whose events weigh so much; more of them where they are few.
+    fn of(profile: &Profile, weight: Weight) -> Self {
+        let mut profile = profile.clone();
+        let scale = (EVENTS_MIN as f64 / profile.hold.events as f64).max(1.0);
+        profile.hold.events = (profile.hold.events as f64 * scale) as u64;
+        profile.hold.hours *= scale;
+        let need = weight.per_event * profile.hold.events as f64;
+        Self {
+            limit: (weight.empty_bytes as f64 + PART * need) as u64,
+            predicted: (PART * profile.hold.events as f64) as u64,
+            profile,
+        }
+    }
 }
 
 /// A limit at a fifth of what is needed: must be refuted, at the count predicted.
@@ -61,22 +90,14 @@ fn too_small(
     measured: &Measured<'_>,
     limits: Limits,
 ) -> anyhow::Result<[Control; 3]> {
-    let mut profile = run.on.profile.clone();
-    let scale = (EVENTS_MIN as f64 / profile.hold.events as f64).max(1.0);
-    profile.hold.events = (profile.hold.events as f64 * scale) as u64;
-    profile.hold.hours *= scale;
-    let count = profile.hold.events;
-    let need = measured.weight.per_event * count as f64;
-    let limit = (measured.weight.empty_bytes as f64 + PART * need) as u64;
-    let predicted = (PART * count as f64) as u64;
-    let what = format!("a server with maxmemory at a fifth of what is needed, {}", bytes(limit as f64));
+    let TooSmall { profile, limit, predicted } = TooSmall::of(run.on.profile, measured.weight);
     let (_server, address) = scratch(run.on.binary, limit)?;
     let name: Name = "control".parse()?;
     let plan = Plan {
         address: &address,
         name: &name,
         events,
-        count,
+        count: profile.hold.events,
         rate: profile.rate(),
         limits,
         used_bytes_max: None,
@@ -87,8 +108,6 @@ fn too_small(
     let filled = fill(&plan, &mut ledger, run.on.progress)?;
     run.on.progress.begin("control: reading it back", filled.counts.acknowledged);
     let back = read_back(&address, &name, &mut ledger, run.on.progress)?;
-    let met = filled.counts.acknowledged;
-    let off = (met as f64 - predicted as f64).abs() * 100.0 / predicted as f64;
     let outcome = Measured {
         profile: &profile,
         limit_bytes: Some(limit),
@@ -100,7 +119,16 @@ fn too_small(
         allocator: measured.allocator.clone(),
         fragmentation: None,
     };
-    let judged = judge::claims(&outcome);
+    Ok(judged_small(&outcome, predicted))
+}
+
+/// Refuted, at the count that was predicted, and with every acknowledged event still there.
+fn judged_small(outcome: &Measured<'_>, predicted: u64) -> [Control; 3] {
+    let limit = outcome.limit_bytes.unwrap_or_default();
+    let what = format!("a server with maxmemory at a fifth of what is needed, {}", bytes(limit as f64));
+    let met = outcome.filled.counts.acknowledged;
+    let off = (met as f64 - predicted as f64).abs() * 100.0 / predicted as f64;
+    let judged = judge::claims(outcome);
     let refuted =
         |id: &str| judged.iter().any(|claim| claim.id == id && claim.judgement() == Judgement::Refuted);
     let sound = judged.iter().any(|claim| claim.id == "capacity.identical" && claim.holds());
@@ -121,7 +149,7 @@ fn too_small(
         ),
     );
     let other = |id: &str| Control::when(&*what, refuted(id), said(id).unwrap_or_default());
-    Ok([events, other("capacity.memory"), other("capacity.hours")])
+    [events, other("capacity.memory"), other("capacity.hours")]
 }
 
 /// A prediction from events kept one an entry, held against the fill with blocks.
@@ -159,6 +187,11 @@ fn damaged(run: &Run<'_>, events: &Synth, limits: Limits) -> anyhow::Result<Cont
     fill(&plan, &mut ledger, run.on.progress)?;
     let planted = plant(&address, &name)?;
     let back = read_back(&address, &name, &mut ledger, run.on.progress)?;
+    Ok(judged_damage(&planted, &back))
+}
+
+/// Just what was damaged must be found: no less, no more.
+fn judged_damage(planted: &Planted, back: &ReadBack) -> Control {
     let found = Findings {
         lost_prefix: 0,
         lost_middle: back.findings.lost(),
@@ -168,17 +201,17 @@ fn damaged(run: &Run<'_>, events: &Synth, limits: Limits) -> anyhow::Result<Cont
     };
     let expected = Findings {
         lost_middle: planted.taken + planted.flipped,
-        read: found.acknowledged - planted.taken - planted.flipped,
+        read: found.acknowledged.saturating_sub(planted.taken + planted.flipped),
         repeats: planted.twice,
         ..Findings { offered: found.offered, acknowledged: found.acknowledged, ..Findings::default() }
     };
-    Ok(Control::when(
+    Control::when(
         "a buffer with one block taken out, one stored twice, one with a flipped byte",
-        judge::identical(&back).judgement() == Judgement::Refuted
+        judge::identical(back).judgement() == Judgement::Refuted
             && found == expected
             && back.faults.iter().any(|fault| fault.contains("does not open")),
         format!("{}; {}", back.findings.sentence(), back.faults.join("; ")),
-    ))
+    )
 }
 
 /// Events in the blocks that were damaged.
@@ -232,3 +265,6 @@ fn add(connection: &mut Connection, key: &str, fields: &[Vec<u8>]) -> anyhow::Re
     command.query::<Value>(connection)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! The controls: small runs on servers of our own in which something is broken, judged by the same claims.
 
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -59,17 +60,47 @@ pub(super) fn attach(
     let [taken, trimmed, flipped, still, unread, never] = &played[..] else {
         anyhow::bail!("{} controls were played, and six are told of", played.len());
     };
-    let with = |claim: Judged| {
+    let played = Played { seen, evicted, taken, trimmed, flipped, still, unread, never, wrong: plan.wrong };
+    Ok(played.weighed(claims, Some(plan)))
+}
+
+/// What the controls are judged by: runs in which something is broken.
+struct Played<'a> {
+    /// The runs of the proof itself.
+    seen: &'a [Seen],
+    evicted: &'a Seen,
+    taken: &'a Seen,
+    trimmed: &'a Seen,
+    flipped: &'a Seen,
+    still: &'a Seen,
+    unread: &'a Seen,
+    never: &'a Seen,
+    /// Bytes an event in another layout.
+    wrong: f64,
+}
+
+impl Played<'_> {
+    /// Each claim with its control.
+    fn weighed(&self, claims: Vec<Judged>, plan: Option<&Plan>) -> Vec<Claim> {
+        let with = |claim: Judged| match self.control(&claim, plan) {
+            Some(control) => claim.with(control),
+            None => claim.without_control(),
+        };
+        claims.into_iter().map(with).collect()
+    }
+
+    fn control(&self, claim: &Judged, plan: Option<&Plan>) -> Option<Control> {
+        let Self { seen, evicted, taken, trimmed, flipped, still, unread, never, wrong } = *self;
         let lost = |what: &str, seen: &Seen| {
             let policy = seen.policy;
             let judged = judge::kept(Some(seen), &claim.id, policy, "");
             placed(Control::of(what, &[judged], &claim.id), seen)
         };
-        let control = match claim.id.as_str() {
+        Some(match claim.id.as_str() {
             "pressure.limit" => out_of_reach(never, &claim.id),
             "pressure.predicted" => {
                 let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
-                let judged = judge::predicted(&steady, Some(plan.wrong), Some(plan), "");
+                let judged = judge::predicted(&steady, Some(wrong), plan, "");
                 Control::of("a prediction from events kept one an entry", &[judged], &claim.id)
             }
             "pressure.spill" => lost("a byte flipped in the spill folder while the server was full", flipped),
@@ -77,7 +108,13 @@ pub(super) fn attach(
             "pressure.trim-oldest" => lost("a block taken out with XDEL behind the writer's back", trimmed),
             "pressure.wait" | "pressure.eviction" => exact(evicted, &claim.id),
             "pressure.volatile" => {
-                let judged = judge::judge_all(&[evicted], &claim.id, &claim.statement, judged_by(&claim), "");
+                let judged = judge::judge_all(
+                    &[evicted],
+                    &claim.id,
+                    &claim.statement,
+                    (claim.bound, claim.required, claim.unit),
+                    "",
+                );
                 Control::of("the same with a policy that evicts any key, allkeys-lru", &[judged], &claim.id)
             }
             "pressure.resumes" => Control::of(
@@ -94,15 +131,9 @@ pub(super) fn attach(
                 &claim.id,
             ),
             "pressure.readers" => stranger(unread, &claim.id),
-            _ => return claim.without_control(),
-        };
-        claim.with(control)
-    };
-    Ok(claims.into_iter().map(with).collect())
-}
-
-fn judged_by(claim: &Judged) -> (crate::proof::claim::Bound, f64, crate::proof::claim::Unit) {
-    (claim.bound, claim.required, claim.unit)
+            _ => return None,
+        })
+    }
 }
 
 /// A policy, a limit, whether the drain acknowledges, and what is done.
@@ -202,10 +233,14 @@ fn take_a_block(stage: &Stage<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Flips a byte in the middle of the largest file of the spill folder.
 fn flip_a_byte(stage: &Stage<'_>) -> anyhow::Result<()> {
+    flip_a_byte_in(stage.folder)
+}
+
+/// Flips a byte in the middle of the largest file of a spill folder.
+fn flip_a_byte_in(folder: &Path) -> anyhow::Result<()> {
     let mut files: Vec<(u64, std::path::PathBuf)> = Vec::new();
-    for entry in std::fs::read_dir(stage.folder)? {
+    for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.path().extension().is_some_and(|extension| extension == "spill") {
             files.push((entry.metadata()?.len(), entry.path()));
@@ -247,3 +282,6 @@ fn more_room(stage: &Stage<'_>) -> anyhow::Result<()> {
     let _ = stage.live.room.set(Instant::now());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Breaks judges, controls, the ledger and what is promised, a line at a time, and counts what the unit tests find. Takes a
+# folder for cargo-mutants, the server, and arguments for it; prints a table by file and what was not found. Ends with 1
+# where less than nine of ten are found.
+set -eu
+folder=$1 server=$2
+shift 2
+
+version=27.1.0
+program=$folder/bin/cargo-mutants
+
+if ! "$program" mutants --version >/dev/null 2>&1; then
+	echo "mutants: no cargo-mutants in $folder"
+	echo "mutants: running: cargo install cargo-mutants --version $version --locked --root $folder"
+	cargo install cargo-mutants --version "$version" --locked --root "$folder"
+fi
+
+# Dependencies are built as for `make test`; the crate itself is built once a mutant, so as fast as it goes.
+export CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 FOREBAY_SERVER="$server"
+out=target/mutants
+mkdir -p "$out"
+# Tests of statistics take a minute without optimization, and judge nothing of this.
+"$program" mutants --output "$out" --no-shuffle --gitignore false --copy-target true \
+	--file 'src/**/*judge*.rs' --file 'src/**/*controls*.rs' --file 'src/**/controls/*.rs' --file 'src/**/*guard*.rs' \
+	--file src/proof/ledger.rs --file src/proof/claim.rs --file 'src/proof/claim/*.rs' \
+	--file 'src/**/*promise*.rs' --file 'src/**/*guarantee*.rs' \
+	--exclude 'src/**/tests.rs' --exclude src/buffer --exclude src/watch \
+	"$@" -- --lib -- proof:: tune:: --skip tune::interval --skip tune::experiment || true
+python3 tools/mutants.py "$out/mutants.out/outcomes.json"
