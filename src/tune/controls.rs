@@ -81,3 +81,57 @@ fn held_back(bench: &Bench<'_>, plan: &Plan, part: f64) -> anyhow::Result<Outcom
     other.client.held_back = part.max(0.0);
     measure_by(bench, plan, APPEND, today, other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::payload::{Payloads, Source};
+    use crate::profile::Profile;
+    use crate::proof::progress::Silent;
+    use crate::proof::target::{Target, own_name};
+    use crate::proof::{Scale, Subject};
+    use crate::server::ServerBinary;
+    use crate::tune::experiment::{Side, run as experiment};
+    use crate::tune::feed::Feed;
+
+    fn outcome(factor: f64) -> Outcome {
+        let plan = Plan { looks: vec![8], seed: 1 };
+        let of = |side| if side == Side::Candidate { factor } else { 1.0 };
+        experiment(&plan, |side| Ok(vec![(Metric::Append, of(side))])).unwrap()
+    }
+
+    #[test]
+    fn differences_either_way_are_counted() {
+        assert_eq!(different(&[outcome(1.0), outcome(0.5), outcome(1.0), outcome(2.0)]), 2);
+        assert_eq!(different(&[]), 0);
+    }
+
+    #[test]
+    #[ignore = "half a minute of load: make mutants runs it"]
+    fn sides_that_are_held_back_are_found_on_a_real_server() {
+        let binary = ServerBinary::find(None).unwrap();
+        let profile = Profile::load("bluesky-8h").unwrap();
+        let (target, name) = (Target::own(&binary, &profile).unwrap(), own_name("control").unwrap());
+        let on = Subject {
+            profile: &profile,
+            target: &target,
+            binary: &binary,
+            name: &name,
+            seed: 7,
+            scale: Scale::Quick,
+            progress: &Silent,
+        };
+        let sizes =
+            Sizes { events: 4_000, same: &[(1, 0), (3, 9)], little: (2, 1), ..Sizes::of(Scale::Quick) };
+        let feed = Feed::draw(7, profile.load.rate, sizes.events).unwrap();
+        let payloads = Payloads::of(&Source::Events, 7).unwrap();
+        let bench = Bench::of(&on, &feed, &payloads, &sizes).unwrap();
+        let controls = run(&bench, &sizes).unwrap();
+        assert!(controls.slower.is_worse() && controls.faster.better().next().is_some());
+        assert_eq!((controls.little.len(), controls.little_min), (2, 1));
+        match different(&controls.same[..1]) {
+            0 => assert_eq!((controls.same.len(), controls.same_max), (1, 0)),
+            _ => assert_eq!((controls.same.len(), controls.same_max), (3, 9)),
+        }
+    }
+}

@@ -10,7 +10,7 @@ use crossbeam_channel::unbounded;
 use super::cells::cells;
 use super::counters::Counters;
 use super::{Asked, Bench, CONNECTIONS, Run, judge, saturation};
-use crate::load::outcome::Second;
+use crate::load::outcome::{Outcome, Second};
 use crate::load::payload::Payloads;
 use crate::load::work::{Kind, Work};
 use crate::profile::Load;
@@ -53,18 +53,23 @@ pub fn attach(run: &Run<'_>, payloads: &Payloads, claims: Vec<Judged>) -> anyhow
     let busy_claims = kept_busy(&bench, &load)?;
     let changed = changed(&bench)?;
     let counted = foreign(&bench)?;
+    Ok(weighed(claims, &paused, [&busy_claims, &changed, &counted]))
+}
+
+/// Each claim with its control: a server that was paused; and what was judged of one that others kept busy, of values that
+/// were changed, and of commands that somebody else sent.
+fn weighed(claims: Vec<Judged>, paused: &Control, judged: [&[Judged]; 3]) -> Vec<Claim> {
+    let [busy_claims, changed, counted] = judged;
     let with = |claim: Judged| {
         let id = claim.id.clone();
         claim.with(match id.as_str() {
             "baseline.p95" => paused.clone(),
-            "baseline.answers" => Control::of("values overwritten behind the run's back", &changed, &id),
-            "baseline.counted" => {
-                Control::of(format!("{FOREIGN} commands of somebody else's"), &counted, &id)
-            }
-            _ => Control::of(busy(CONNECTIONS), &busy_claims, &id),
+            "baseline.answers" => Control::of("values overwritten behind the run's back", changed, &id),
+            "baseline.counted" => Control::of(format!("{FOREIGN} commands of somebody else's"), counted, &id),
+            _ => Control::of(busy(CONNECTIONS), busy_claims, &id),
         })
     };
-    Ok(claims.into_iter().map(with).collect())
+    claims.into_iter().map(with).collect()
 }
 
 /// A pause must show in the latencies from when requests were due, and all but nothing of it in those from when they
@@ -98,15 +103,20 @@ fn paused(bench: &Bench<'_>, server: &Server, load: &Load) -> anyhow::Result<Con
         pausing.join().expect("a thread that pauses")?;
         outcome
     })?;
+    Ok(judged_pause(&outcome, load))
+}
+
+/// Refuted by what was due in the pause, of which a closed loop would have seen hardly anything.
+fn judged_pause(outcome: &Outcome, load: &Load) -> Control {
     let (due, sent) = (outcome.response(), outcome.service());
     let late = due.above(LATE_MS);
     let seen_by_closed_loop = sent.above(LATE_MS);
-    let judged = judge::latency("baseline.p95", 95.0, load.p95_max.as_secs_f64() * 1e3, &outcome, load);
+    let judged = judge::latency("baseline.p95", 95.0, load.p95_max.as_secs_f64() * 1e3, outcome, load);
     let what =
         format!("a server paused for {} ms (SIGSTOP) at {PAUSED_RATE:.0} requests/s", PAUSE.as_millis());
     let is_refuted =
         judged.judgement() == Judgement::Refuted && late >= LATE_MIN && seen_by_closed_loop * HARDLY <= late;
-    Ok(Control::when(
+    Control::when(
         what,
         is_refuted,
         format!(
@@ -116,7 +126,7 @@ fn paused(bench: &Bench<'_>, server: &Server, load: &Load) -> anyhow::Result<Con
             due.count(),
             sent.percentile(95.0)
         ),
-    ))
+    )
 }
 
 /// Rate, latency and saturation of a server that others keep busy.
@@ -172,3 +182,6 @@ fn foreign(bench: &Bench<'_>) -> anyhow::Result<Vec<Judged>> {
         .collect();
     Ok(vec![judge::difference(&counters, &sent)])
 }
+
+#[cfg(test)]
+mod tests;

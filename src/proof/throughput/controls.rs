@@ -42,7 +42,11 @@ pub fn attach(run: &Run<'_>, claims: Vec<Judged>) -> anyhow::Result<Vec<Claim>> 
         // Proof: it has nothing that panics; if it does, so may we.
         (slow.join().expect("a thread with a control"), paused)
     });
-    let (slow, paused) = (slow?, paused?);
+    Ok(weighed(claims, &slow?, &paused?))
+}
+
+/// Each claim with its control, of what was judged of a server held below the rate, and of one that was paused.
+fn weighed(claims: Vec<Judged>, slow: &[Judged], paused: &[Judged]) -> Vec<Claim> {
     let below = busy(CONNECTIONS);
     let stands = "a server that stands still for the last second (SIGSTOP)";
     let changed = "values overwritten behind the run's back";
@@ -53,14 +57,14 @@ pub fn attach(run: &Run<'_>, claims: Vec<Judged>) -> anyhow::Result<Vec<Claim>> 
             if claim.id.starts_with("throughput.rate.") { "throughput.rate.constant" } else { &claim.id };
         let control = |what: &str, judged: &[Judged]| Control::of(what, judged, id);
         let control = match claim.id.as_str() {
-            "throughput.stable" | "throughput.fading" => control(stands, &paused),
-            "throughput.answers" => control(changed, &paused),
-            "throughput.identical" => control(foreign, &paused),
-            _ => control(&below, &slow),
+            "throughput.stable" | "throughput.fading" => control(stands, paused),
+            "throughput.answers" => control(changed, paused),
+            "throughput.identical" => control(foreign, paused),
+            _ => control(&below, slow),
         };
         claim.with(control)
     };
-    Ok(claims.into_iter().map(with).collect())
+    claims.into_iter().map(with).collect()
 }
 
 /// A run in which `harm` has its way with the server meanwhile.
@@ -133,3 +137,6 @@ fn tamper(address: &Address, name: &Name) -> anyhow::Result<()> {
     foreign.exec(&mut address.dial()?)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
