@@ -168,10 +168,10 @@ fn each_claim_is_proven_by_its_own_control_and_by_no_other() {
         ("wait", "a server that evicts keys", |runs| runs.evicted = run(Policy::Wait, 0)),
         ("eviction", "a server that evicts keys", |runs| runs.evicted = run(Policy::Wait, 0)),
         ("volatile", "the same with a policy that evicts any key", |runs| {
-            runs.evicted = run(Policy::Wait, 0)
+            runs.evicted = run(Policy::Wait, 0);
         }),
         ("resumes", "a server that holds writes back for 2 s", |runs| {
-            runs.still = refused([Some(1), Some(2)])
+            runs.still = refused([Some(1), Some(2)]);
         }),
         ("memory", "a group that reads and acknowledges nothing", |runs| runs.unread.left.0 = 0.0),
         ("readers", "an entry of somebody else's in a lane", |runs| runs.unread.followed.faults.count = 0),
