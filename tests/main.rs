@@ -31,6 +31,7 @@ mod buffer_spill;
 mod buffer_spill_damage;
 mod buffer_spill_kills;
 mod buffer_spill_left;
+mod buffer_spill_power;
 mod buffer_stat;
 mod buffer_takeover;
 mod buffer_trim;

@@ -103,6 +103,7 @@ impl Appender {
             }
             counts.answered.fetch_add(1, Relaxed);
         }
+        self.shared.unproven.stand(lane, self.epoch(), self.acked);
         self.sent -= blocks;
         self.probing = false;
         self.backoff = BACKOFF_MIN;

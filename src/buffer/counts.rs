@@ -9,6 +9,7 @@ use super::error::Error;
 use super::overflow::{Fate, Listener, Told};
 use super::owner::Owner;
 use super::room::Room;
+use super::spill::Unproven;
 use crate::event::lane::Lane;
 
 /// What became of a lane's events in this writer, as far as it is known.
@@ -65,6 +66,8 @@ pub(super) struct Shared {
     left: [AtomicBool; Lane::ALL.len()],
     /// Held while somebody makes room.
     pub room: Mutex<Room>,
+    /// What was spilled and acknowledged, and is not proven to be on the server's disk.
+    pub unproven: Unproven,
     pub listener: Option<Listener>,
 }
 
@@ -84,6 +87,7 @@ impl Shared {
             standing: Default::default(),
             left: Default::default(),
             room: Mutex::default(),
+            unproven: Unproven::default(),
             listener,
         }
     }

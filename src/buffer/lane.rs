@@ -119,6 +119,9 @@ impl Appender {
         shared: Arc<Shared>,
     ) -> Self {
         let claim = taken.as_ref().map(|taken| taken.claim);
+        if let Some(claim) = claim {
+            shared.unproven.stand(lease.lane, claim.epoch, claim.last);
+        }
         let fsync = taken.as_ref().map_or(Fsync::Unasked, |taken| taken.fsync.clone());
         let lost = claim.map_or(0, |claim| claim.lost);
         shared.lanes[lease.lane.index()].lost_by_server.fetch_add(lost, Relaxed);
@@ -189,6 +192,15 @@ impl Appender {
         if !self.take() {
             return Ok(false);
         }
+        if self.shared.unproven.take_set_back(self.lease.lane) {
+            self.recover(Setback::LostByServer)?;
+            if self.window.is_empty() {
+                // Nothing is owed an answer that would tell that it is over.
+                self.trouble_since = None;
+                self.shared.calm(self.lease.lane);
+            }
+            return Ok(true);
+        }
         if self.window.is_empty() {
             return Ok(true);
         }
@@ -258,7 +270,7 @@ impl Appender {
         self.owed_since + if self.fsync == Fsync::ByWaitAof { STALL_FSYNC } else { STALL }
     }
 
-    fn command(&self, number: u64, parcel: &Parcel) -> Vec<u8> {
+    pub(super) fn command(&self, number: u64, parcel: &Parcel) -> Vec<u8> {
         let block = &parcel.block;
         let mut command = redis::cmd("EVALSHA");
         command
@@ -304,6 +316,7 @@ impl Appender {
                 let claim = take(&mut connection, &self.lease, &self.shared.owner)?;
                 self.counts().lost_by_server.fetch_add(claim.lost, Relaxed);
                 (self.acked, self.acked_events, self.claim) = (claim.last, claim.events, Some(claim));
+                self.shared.unproven.stand(self.lease.lane, claim.epoch, claim.last);
                 self.shared.calm(self.lease.lane);
                 self.trouble_since = None;
             }

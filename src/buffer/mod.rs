@@ -49,6 +49,7 @@ mod publish;
 pub mod rate;
 pub mod reader;
 mod recover;
+mod resume;
 mod room;
 mod scripts;
 pub mod secret;

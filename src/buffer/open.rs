@@ -22,7 +22,7 @@ use super::owner::{Claim, Owner};
 use super::pack::Parcel;
 use super::recover::{BACKOFF_MAX, Setback};
 use super::scripts;
-use super::spill::{Folder, Spiller, Stored};
+use super::spill::{Folder, Prover, Spiller, Stored};
 use super::writer::{Options, Writer};
 use crate::event::lane::Lane;
 
@@ -86,6 +86,10 @@ impl<'a> LaneStarts<'a> {
         let mut kept = None;
         let mut to_lane = send;
         if let Some(folder) = &self.folder {
+            if lane == Lane::ALL[0] {
+                let prover = Prover::new(self.address, self.name, &writer.shared);
+                writer.spawn("forebay-spill-proof".into(), move || prover.run())?;
+            }
             let (to_spill, from_packer) = bounded(READY_MAX);
             let (tell, stored) = bounded(1);
             kept = Some(Kept { folder: Arc::clone(folder), stored: tell });

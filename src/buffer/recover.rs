@@ -4,13 +4,12 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use redis::{ParsingError, RedisError, Script, Value};
+use redis::{ParsingError, RedisError, Value};
 
 use super::error::Error;
 use super::lane::{Appender, WayOut};
 use super::overflow::{Fate, STALL};
 use super::pack::Parcel;
-use super::scripts;
 use super::trouble::{Trouble, trouble};
 
 /// Longest wait between two tries: how late, at most, the lane takes up again.
@@ -180,52 +179,6 @@ impl Appender {
         self.sent = 0;
         self.stored = 0;
         self.probing = true;
-    }
-
-    /// Takes the lane up again on a server that lost acknowledged blocks: the loss is counted, and the numbers
-    /// go on where the writer was, so that readers find the gap.
-    fn resume(&mut self) -> Result<(), Setback> {
-        let (name, lane) = (self.lease.name.clone(), self.lease.lane);
-        let (epoch, acked, events) = (self.epoch(), self.acked, self.acked_events);
-        let base = self.claim.map_or(0, |claim| claim.last);
-        let shared = self.shared.clone();
-        let connection = self.open_connection()?;
-        let answer: Value = Script::new(scripts::RESUME)
-            .key(name.stream(lane))
-            .key(name.writer(lane))
-            .arg(epoch)
-            .arg(acked)
-            .arg(events)
-            .arg("")
-            .arg(base)
-            .arg(shared.owner.id())
-            .invoke(connection)?;
-        let (what, theirs, kept): (String, u64, u64) =
-            redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;
-        if what == "fenced" {
-            return Err(Setback::Fenced(theirs));
-        }
-        let lost = self.newly_lost(kept);
-        self.counts().lost_by_server.fetch_add(lost, Relaxed);
-        if lost > 0 {
-            tracing::warn!(%lane, lost, "the server came back without events that it had acknowledged");
-        }
-        Ok(())
-    }
-
-    /// How many acknowledged events a server that kept so many came back without, and had not come back without before.
-    fn newly_lost(&mut self, kept: u64) -> u64 {
-        if kept >= self.acked_events {
-            return 0;
-        }
-        let known: u64 = self.lost.iter().map(|(from, to)| to.saturating_sub(kept.max(*from))).sum();
-        // What is lost now ends at the newest event, so that earlier spans matter only as far as they lie before it.
-        self.lost.retain_mut(|(from, to)| {
-            *to = kept.min(*to);
-            from < to
-        });
-        self.lost.push((kept, self.acked_events));
-        self.acked_events - kept - known
     }
 
     /// How long to go on without an acknowledgement from now.

@@ -3,21 +3,21 @@
 -- place can tell.
 -- KEYS  stream, writer hash
 -- ARGV  epoch, s, e, c, s when the writer took the lane, its run's id
--- Answer {what, epoch, e that the server has} with what = ok | fenced
+-- Answer {what, epoch, e and s that the server has} with what = ok | fenced
 local lane, err = state(KEYS[2])
 if err then return err end
 local mine, acked = tonumber(ARGV[1]), tonumber(ARGV[2])
 -- An older epoch is of a writer before us, who wrote no more than we found; or, where the server's clock went back, of
 -- one after us, who may have written more.
 local is_after = lane.is_there and lane.epoch ~= mine and lane.s > tonumber(ARGV[5])
-if lane.epoch > mine or is_after then return {'fenced', lane.epoch, 0} end
+if lane.epoch > mine or is_after then return {'fenced', lane.epoch, 0, 0} end
 -- It may even hold blocks that the writer has no answer to.
 err = catch_up(KEYS[1], lane)
 if err then return err end
-local kept = lane.e
+local kept, stored = lane.e, lane.s
 if lane.s < acked then
   redis.call('HSET', KEYS[2], 'lost:' .. digits(acked), digits(lane.s) .. ' ' .. digits(lane.e) .. ' ' .. ARGV[3])
   lane.s, lane.e, lane.c = acked, tonumber(ARGV[3]), ARGV[4]
 end
 redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c, 'writer', ARGV[6])
-return {'ok', mine, kept}
+return {'ok', mine, kept, stored}

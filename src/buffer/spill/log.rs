@@ -351,6 +351,15 @@ impl Log {
         earlier.map(|segment| segment.bytes).sum()
     }
 
+    /// Where a file of the log is.
+    pub(super) fn path(&self, number: u64) -> Option<PathBuf> {
+        self.segments
+            .iter()
+            .rev()
+            .find(|segment| segment.number == number)
+            .map(|segment| segment.path.clone())
+    }
+
     fn place(&self, offset: u64) -> String {
         format!("{} at byte {offset}", self.segments[self.at].path.display())
     }

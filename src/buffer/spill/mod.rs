@@ -2,7 +2,9 @@
 //! and hands them on in order once it does.
 //!
 //! Constraints: a block counts as accepted when the server has acknowledged it, or its file is fsynced; no block is
-//! stored twice, whenever the writer is killed; a lane's blocks are stored in the order of their events.
+//! stored twice, whenever the writer is killed; a lane's blocks are stored in the order of their events; a file stays until
+//! what is in it is proven to be on the server's own disk (`prover.rs`), and a server that comes back without it gets it
+//! again under the numbers that it had (`resend.rs`).
 //!
 //! Layout: `record.rs` a block as bytes, `scan.rs` blocks in a file, `log.rs` one lane's files, `save.rs` what
 //! goes into them, `folder.rs` what all lanes share.
@@ -14,9 +16,12 @@
 
 mod folder;
 mod log;
+mod prover;
 mod record;
+mod resend;
 mod save;
 mod scan;
+mod unproven;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -32,6 +37,9 @@ use super::pack::Parcel;
 use crate::event::lane::Lane;
 pub(super) use folder::Folder;
 use log::{Item, Log};
+pub(super) use prover::Prover;
+pub(super) use resend::Again;
+pub(super) use unproven::{OnDisk, Unproven};
 
 /// Blocks that go to disk with one fsync, at the most.
 const BATCH: usize = 32;
@@ -42,8 +50,17 @@ const LOOK: Duration = Duration::from_millis(10);
 /// How far each earlier session of a lane is stored.
 pub(super) type Stored = HashMap<Arc<str>, u64>;
 
-/// What was handed to the lane and is not acknowledged.
-enum Passed {
+/// How long the last proof is waited for once everything is acknowledged; after that files stay for the next writer.
+const PROOF_WAIT: Duration = Duration::from_secs(30);
+
+/// What was handed to the lane and is not acknowledged, and the events that were handed to it before.
+struct Passed {
+    parcel: Where,
+    before: u64,
+}
+
+/// Where such a block is.
+enum Where {
     /// In memory only.
     Memory(Parcel),
     /// In this file.
@@ -71,6 +88,13 @@ pub(super) struct Spiller {
     /// To be handed on next, and the file it is in.
     ready: Option<(Parcel, Option<u64>)>,
     passed: VecDeque<Passed>,
+    /// Acknowledged, and not proven to be on the server's disk: when that was seen, how many blocks were handed to the lane up
+    /// to it, and the file.
+    unproven: VecDeque<(Instant, u64, u64)>,
+    /// Events handed to the lane.
+    handed: u64,
+    /// Since when nothing but a proof is waited for.
+    done_since: Option<Instant>,
     /// Blocks that the lane had acknowledged at the last look.
     answered: u64,
     is_open: bool,
@@ -100,6 +124,9 @@ impl Spiller {
             waiting: Vec::new(),
             ready: None,
             passed: VecDeque::new(),
+            unproven: VecDeque::new(),
+            handed: 0,
+            done_since: None,
             answered: 0,
             is_open: true,
             stuck_since: None,
@@ -131,11 +158,19 @@ impl Spiller {
     /// Lets go of what is acknowledged.
     fn settle(&mut self) {
         let answered = self.shared.lanes[self.lane.index()].answered.load(Relaxed);
-        for _ in std::mem::replace(&mut self.answered, answered)..answered {
-            if let Some(Passed::Disk(file)) = self.passed.pop_front() {
-                self.log.settle(file);
+        for index in std::mem::replace(&mut self.answered, answered) + 1..=answered {
+            if let Some(Passed { parcel: Where::Disk(file), .. }) = self.passed.pop_front() {
+                self.unproven.push_back((Instant::now(), index, file));
             }
         }
+        while let Some((seen, index, file)) = self.unproven.front().copied()
+            && self.shared.unproven.is_proven(seen)
+        {
+            self.unproven.pop_front();
+            self.shared.unproven.forget(self.lane, index);
+            self.log.settle(file);
+        }
+        self.shared.unproven.wait(self.lane, self.unproven.len());
         self.log.tidy();
         let is_stuck = self.shared.is_stuck(self.lane);
         self.stuck_since = is_stuck.then(|| self.stuck_since.unwrap_or_else(Instant::now));
@@ -164,7 +199,8 @@ impl Spiller {
                 Ok(Some(Item::Block(record, session, file))) => {
                     let gone_before = self.log.stored(&session).max(self.last_place(&session));
                     if !is_own && record.place <= gone_before {
-                        self.log.settle(file);
+                        // Stored by a writer before us, and no more proven than what we store.
+                        self.unproven.push_back((Instant::now(), 0, file));
                         continue;
                     }
                     self.last = Some((session.clone(), record.place));
@@ -220,7 +256,14 @@ impl Spiller {
         } else if at == give
             && let Some((parcel, file)) = self.ready.take()
         {
-            self.passed.push_back(file.map_or_else(|| Passed::Memory(parcel.clone()), Passed::Disk));
+            let before = self.handed;
+            self.handed += parcel.block.events;
+            let index = self.answered + 1 + self.passed.len() as u64;
+            if let Some(file) = file {
+                self.keep(index, before, &parcel, file);
+            }
+            let at = file.map_or_else(|| Where::Memory(parcel.clone()), Where::Disk);
+            self.passed.push_back(Passed { parcel: at, before });
             // Fails only where the lane's thread has ended, and then so do we.
             let _ = operation.send(&output, parcel);
         }
@@ -239,6 +282,13 @@ impl Spiller {
         }
     }
 
+    /// A block that the lane has, or gets, is on disk: where the lane finds it again.
+    fn keep(&self, index: u64, before: u64, parcel: &Parcel, file: u64) {
+        if let (Some((field, place)), Some(path)) = (parcel.mark.clone(), self.log.path(file)) {
+            self.shared.unproven.keep(self.lane, index, OnDisk { path, place, field, before });
+        }
+    }
+
     /// Gives a block its place.
     fn mark(&mut self, mut parcel: Parcel) {
         self.place += 1;
@@ -246,13 +296,25 @@ impl Spiller {
         self.waiting.push(parcel);
     }
 
-    /// Whether no more blocks come and every one is acknowledged.
+    /// Whether no more blocks come, every one is acknowledged, and nothing waits for a proof; or that has waited for long.
     fn is_done(&mut self) -> bool {
-        !self.is_open
+        let is_done = !self.is_open
             && self.is_saved()
             && self.log.is_read()
             && self.passed.is_empty()
-            && self.ready.is_none()
+            && self.ready.is_none();
+        if !is_done || self.unproven.is_empty() {
+            return is_done;
+        }
+        let waited = self.done_since.get_or_insert_with(Instant::now).elapsed();
+        if waited >= PROOF_WAIT {
+            tracing::warn!(
+                "lane {}: the server has not shown within {PROOF_WAIT:?} that what it acknowledged is on its disk; the spill \
+                 files stay for the next writer, which stores nothing twice",
+                self.lane
+            );
+        }
+        waited >= PROOF_WAIT
     }
 
     /// Whether no more blocks come, every one is on disk, and the server takes nothing.
@@ -262,7 +324,7 @@ impl Spiller {
 
     /// Whether nothing is in memory alone.
     fn is_saved(&self) -> bool {
-        let in_memory = self.passed.iter().any(|passed| matches!(passed, Passed::Memory(_)));
+        let in_memory = self.passed.iter().any(|passed| matches!(passed.parcel, Where::Memory(_)));
         self.waiting.is_empty() && !matches!(self.ready, Some((_, None))) && !in_memory
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::log::Placed;
-use super::{Passed, Spiller};
+use super::{Spiller, Where};
 use crate::buffer::overflow::Fate;
 use crate::buffer::pack::Parcel;
 
@@ -22,7 +22,7 @@ impl Spiller {
     fn save_passed(&mut self) -> io::Result<()> {
         let mut parcels: Vec<Parcel> = Vec::new();
         for passed in &self.passed {
-            if let Passed::Memory(parcel) = passed {
+            if let Where::Memory(parcel) = &passed.parcel {
                 parcels.push(parcel.clone());
             }
         }
@@ -34,9 +34,11 @@ impl Spiller {
         }
         let (files, saved) = self.append(&parcels, true);
         let mut files = files.into_iter();
-        let in_memory = self.passed.iter_mut().filter(|passed| matches!(passed, Passed::Memory(_)));
-        for (passed, file) in in_memory.zip(files.by_ref()) {
-            *passed = Passed::Disk(file);
+        for at in 0..self.passed.len() {
+            let Where::Memory(parcel) = &self.passed[at].parcel else { continue };
+            let Some(file) = files.next() else { break };
+            self.keep(self.answered + 1 + at as u64, self.passed[at].before, parcel, file);
+            self.passed[at].parcel = Where::Disk(file);
         }
         if let Some((_, ready @ None)) = &mut self.ready {
             *ready = files.next();

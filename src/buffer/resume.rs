@@ -1,0 +1,111 @@
+//! How a lane is taken up again on a server that came back with less than it had acknowledged: blocks that are still in spill
+//! files go in again under their numbers; what is gone is counted and written down beside the lane, and the numbers go on where
+//! the writer was, so that readers find the gap.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use redis::{Script, Value};
+
+use super::lane::Appender;
+use super::pack::Parcel;
+use super::recover::Setback;
+use super::scripts;
+use super::spill::Again;
+
+impl Appender {
+    /// Takes the lane up again.
+    pub(super) fn resume(&mut self) -> Result<(), Setback> {
+        let (lane, base) = (self.lease.lane, self.claim.map_or((0, 0), |claim| (claim.last, claim.events)));
+        let (acked, acked_events) = (self.acked, self.acked_events);
+        let kept = self.shared.unproven.between(lane, 0, acked - base.0);
+        if kept.is_empty() {
+            let (stored, events) = self.take_up((acked, acked_events))?;
+            self.lose_after(events, &[(events, acked_events)].map(|span| (stored < acked).then_some(span)));
+            return Ok(());
+        }
+        let (mut stored, mut events) = self.take_up((0, 0))?;
+        let (had, mut lost, mut again) = (events, Vec::new(), Again::default());
+        for (index, on_disk) in kept {
+            let (number, before) = (base.0 + index, base.1 + on_disk.before);
+            if number <= stored {
+                continue;
+            }
+            // One that can be read no more is lost like those that were in no file.
+            let Some(block) = again.read(&on_disk) else { continue };
+            if number > stored + 1 {
+                lost.push(Some((events, before)));
+                self.take_up((number - 1, before))?;
+            }
+            let parcel = Parcel { block, first: None, mark: Some((on_disk.field.clone(), on_disk.place)) };
+            self.send_again(number, &parcel)?;
+            (stored, events) = (number, before + parcel.block.events);
+        }
+        if stored < acked {
+            lost.push(Some((events, acked_events)));
+            self.take_up((acked, acked_events))?;
+        }
+        self.lose_after(had, &lost);
+        Ok(())
+    }
+
+    /// Makes the lane ours again, and has it go on after this number and so many events, where it is not there; the number
+    /// and the events that the server had.
+    fn take_up(&mut self, (number, events): (u64, u64)) -> Result<(u64, u64), Setback> {
+        let (name, lane) = (self.lease.name.clone(), self.lease.lane);
+        let (epoch, base) = (self.epoch(), self.claim.map_or(0, |claim| claim.last));
+        let shared = self.shared.clone();
+        let connection = self.open_connection()?;
+        let answer: Value = Script::new(scripts::RESUME)
+            .key(name.stream(lane))
+            .key(name.writer(lane))
+            .arg(epoch)
+            .arg(number)
+            .arg(events)
+            .arg("")
+            .arg(base)
+            .arg(shared.owner.id())
+            .invoke(connection)?;
+        let (what, theirs, kept, stored): (String, u64, u64, u64) =
+            redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;
+        if what == "fenced" { Err(Setback::Fenced(theirs)) } else { Ok((stored, kept)) }
+    }
+
+    /// Sends a block again that was acknowledged before.
+    fn send_again(&mut self, number: u64, parcel: &Parcel) -> Result<(), Setback> {
+        let command = self.command(number, parcel);
+        let connection = self.open_connection()?;
+        connection.send_packed_command(&command)?;
+        let answer = match connection.recv_response()? {
+            Value::ServerError(error) => return Err(redis::RedisError::from(error).into()),
+            answer => answer,
+        };
+        let (what, _, epoch): (String, u64, u64) =
+            redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;
+        match what.as_str() {
+            "ok" | "repeat" => Ok(()),
+            "fenced" => Err(Setback::Fenced(epoch)),
+            _ => Err(Setback::LostByServer),
+        }
+    }
+
+    /// Counts spans of events as lost by a server that had so many, but for what it had come back without before.
+    fn lose_after(&mut self, kept: u64, spans: &[Option<(u64, u64)>]) {
+        let overlap = |(from, to): (u64, u64), (a, b): (u64, u64)| to.min(b).saturating_sub(from.max(a));
+        let mut newly = 0;
+        for span in spans.iter().flatten() {
+            let known: u64 = self.lost.iter().map(|known| overlap(*span, *known)).sum();
+            newly += span.1.saturating_sub(span.0).saturating_sub(known);
+        }
+        // What is lost now ends at the newest event, so that earlier spans matter only as far as they lie before it.
+        self.lost.retain_mut(|(from, to)| {
+            *to = kept.min(*to);
+            from < to
+        });
+        self.lost.extend(spans.iter().flatten());
+        let lane = self.lease.lane;
+        self.counts().lost_by_server.fetch_add(newly, Relaxed);
+        if newly > 0 {
+            tracing::warn!(%lane, lost = newly, "the server came back without events that it had acknowledged");
+        }
+    }
+}
