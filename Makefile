@@ -51,7 +51,7 @@ test: setup setup-chromium
 nightly: setup servers
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked --test all nightly -- --ignored --nocapture --test-threads 1 $(ARGS)
 
-# An hour on two idle cores. ARGS="--file src/proof/ledger.rs" breaks less; cargo-mutants is built into servers/mutants.
+# Some hours on two idle cores: ARGS="--shard 0/10" takes a tenth. cargo-mutants is built into servers/mutants.
 mutants: setup
 	@sh tools/mutants.sh servers/mutants "$(SERVER)" $(ARGS)
 

@@ -1,4 +1,4 @@
-"""A table of what cargo-mutants found by file, and what no test found: mutants.py OUTCOMES.json.
+"""A table of what cargo-mutants found by file, and what no test found: mutants.py OUTCOMES.json...
 
 Ends with 1 where less than nine of ten of those that compile were found.
 """
@@ -11,7 +11,8 @@ FOUND_MIN = 0.9
 
 counts = collections.defaultdict(collections.Counter)
 missed = []
-for outcome in json.load(open(sys.argv[1]))["outcomes"]:
+outcomes = [outcome for file in sys.argv[1:] for outcome in json.load(open(file))["outcomes"]]
+for outcome in outcomes:
     scenario = outcome["scenario"]
     if scenario == "Baseline":
         continue

@@ -19,11 +19,31 @@ fi
 export CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 FOREBAY_SERVER="$server"
 out=target/mutants
 mkdir -p "$out"
+
+# What it says of single mutants is in the folder's outcomes; whether enough were found is for the table to say.
+mutants() {
+	name=$1
+	shift
+	"$program" mutants --output "$out/$name" --no-shuffle --gitignore false --copy-target true "$@" || true
+}
+
+# The controls that are judged by a run on a server, with the tests that take one; then all that is judged without.
+runs='src/proof/baseline/controls.rs src/proof/throughput/controls.rs src/tune/controls.rs'
+files=''
+others=''
+for file in $runs; do
+	files="$files --file $file"
+	others="$others --exclude $file"
+done
+# Words are wanted apart: no path here has a space in it.
+# shellcheck disable=SC2086
+mutants runs $files "$@" -- --lib -- --include-ignored baseline::controls throughput::controls tune::controls
 # Tests of statistics take a minute without optimization, and judge nothing of this.
-"$program" mutants --output "$out" --no-shuffle --gitignore false --copy-target true \
+# shellcheck disable=SC2086
+mutants judges \
 	--file 'src/**/*judge*.rs' --file 'src/**/*controls*.rs' --file 'src/**/controls/*.rs' --file 'src/**/*guard*.rs' \
 	--file src/proof/ledger.rs --file src/proof/claim.rs --file 'src/proof/claim/*.rs' \
 	--file 'src/**/*promise*.rs' --file 'src/**/*guarantee*.rs' \
-	--exclude 'src/**/tests.rs' --exclude src/buffer --exclude src/watch \
-	"$@" -- --lib -- proof:: tune:: --skip tune::interval --skip tune::experiment || true
-python3 tools/mutants.py "$out/mutants.out/outcomes.json"
+	--exclude 'src/**/tests.rs' --exclude 'src/buffer/**' --exclude 'src/watch/**' $others "$@" \
+	-- --lib -- proof:: tune:: --skip tune::interval --skip tune::experiment
+python3 tools/mutants.py "$out/runs/mutants.out/outcomes.json" "$out/judges/mutants.out/outcomes.json"
