@@ -60,6 +60,23 @@ fn a_lane_that_is_evicted_under_its_writer_is_told_to_every_reader() {
     assert_eq!(told(&found), [((1, 4), 8)]);
 }
 
+/// What a group had acknowledged is not lost with the stream.
+#[test]
+fn of_a_lane_that_was_read_in_part_the_rest_is_told() {
+    let (server, mut ledger) = filled(10);
+    let mut reader = likes(&address(&server), Some(group("g")));
+    let read = places(&few(&mut reader));
+    reader.acknowledge(read).unwrap();
+    drop(reader);
+    tell(&server, &format!("DEL {}", name().stream(Lane::Likes)));
+    let mut writer = open(&address(&server), &options(2, 16));
+    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    assert_eq!(writer.close().unwrap().lost_by_server, 12);
+    let found = drain(&mut likes(&address(&server), Some(group("g"))));
+    assert_eq!(told(&found), [((5, 10), 12)]);
+    assert_same(Lane::Likes, &events_of(Lane::Likes, &found), &ledger.lane(Lane::Likes)[20..]);
+}
+
 #[test]
 fn a_lane_that_was_read_to_its_end_has_lost_nothing() {
     let (server, mut ledger) = filled(5);
@@ -69,8 +86,10 @@ fn a_lane_that_was_read_to_its_end_has_lost_nothing() {
     assert_eq!(held(&server), 0);
     add(&server, &mut ledger, 1);
     assert_eq!((faults(&drain(&mut reader)).len(), held(&server)), (0, 1));
-    for lane in [Lane::Posts, Lane::Other] {
-        // Never written: nothing can be missing there.
+    let found = places(&drain(&mut likes(&address(&server), Some(group("g")))));
+    reader.acknowledge(found).unwrap();
+    for lane in [Lane::Posts, Lane::Other, Lane::Likes] {
+        // Never written, or all of it acknowledged: nothing can be missing there.
         tell(&server, &format!("DEL {}", name().stream(lane)));
     }
     assert_eq!(open(&address(&server), &options(2, 16)).close().unwrap().lost_by_server, 0);
