@@ -52,8 +52,8 @@ While the server takes nothing (full, away, loading), --overflow decides:
                code 3) goes first the next time, for which an empty source will
                do: forebay append --spill DIR </dev/null
   shed         new events are dropped, and counted (exit code 1)
-  trim-oldest  the oldest events held are dropped, read or not, and counted (exit
-               code 1), where that brings a full server below its limit")]
+  trim-oldest  the oldest events held are dropped, read or not, and counted
+               (exit code 1), where that brings a full server below its limit")]
 pub(crate) struct Append {
     /// File to read; stdin where none is given
     #[arg(value_hint = ValueHint::FilePath)]
