@@ -224,8 +224,6 @@ fn a_message_that_comes_in_pieces_is_heard_whole() {
     let hearing = Hearing::start(&address, &name());
     let (mut socket, _) = listener.accept().unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
-    asked(&mut socket, "LIB-VER");
-    socket.write_all(b"+OK\r\n+OK\r\n").unwrap();
     asked(&mut socket, &name().fates());
     socket.write_all(b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n").unwrap();
     let mut wire = String::new();
