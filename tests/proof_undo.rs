@@ -99,9 +99,9 @@ impl Theirs {
 /// Little memory, and a pace that fills it soon.
 fn profile(dir: &Path) -> String {
     let text = include_str!("../profiles/bluesky-8h.toml")
-        .replace("2_700_000", "100_000")
+        .replace("2_700_000", "20_000")
         .replace("hours = 8", "hours = 0.05")
-        .replace("\"2gb\"", "\"40mb\"");
+        .replace("\"2gb\"", "\"10mb\"");
     let path = dir.join("profile.toml");
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().into()
