@@ -171,9 +171,6 @@ impl Prover {
         if facts.get("loading") == Some("1") {
             return Ok(Seen::Unclear);
         }
-        if !self.has_all(standing)? {
-            return Ok(Seen::Unclear);
-        }
         if facts.get("aof_enabled") != Some("1") {
             return Ok(Seen::Never("the server has no append-only log"));
         }
@@ -189,6 +186,9 @@ impl Prover {
             return Ok(Seen::Never(
                 "the server leaves it to its system when its log is synced (appendfsync no)",
             ));
+        }
+        if !self.has_all(standing)? {
+            return Ok(Seen::Unclear);
         }
         let is = |name: &str, value: &str| facts.get(name) == Some(value);
         // A rewrite begins a new file; what becomes of the old one's last fsync is not told before it is done.
