@@ -1,9 +1,17 @@
 //! What can go wrong between a buffer and its server: each names the thing and the way out.
 
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use super::trouble::words;
 use crate::event::lane::Lane;
+
+/// The system's number for a call that a signal broke off.
+const EINTR: i32 = rustix::io::Errno::INTR.raw_os_error();
+
+/// How long the handler of a signal may take to set its flag.
+const HANDLER_MAX: Duration = Duration::from_secs(1);
 
 /// An error that a writer, a reader or a look at a buffer can end with.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -257,6 +265,17 @@ impl Error {
             | Self::Lost { unacknowledged, .. } => Some(unacknowledged),
             _ => None,
         }
+    }
+
+    /// Whether a signal that sets `stop` broke off what failed so. Its handler runs on a thread of its own, so that whoever
+    /// was broken off may be here first: the flag is waited for, for a second at the most.
+    pub fn is_by_signal(&self, stop: &AtomicBool) -> bool {
+        let is_broken_off = self.to_string().contains(&std::io::Error::from_raw_os_error(EINTR).to_string());
+        let started = Instant::now();
+        while is_broken_off && !stop.load(Relaxed) && started.elapsed() < HANDLER_MAX {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        stop.load(Relaxed)
     }
 
     /// An answer that was not expected while `doing` something.

@@ -141,7 +141,7 @@ impl Writer {
             let why = match Self::open(address, name, options) {
                 Err(Error::NotNow { why, .. }) => why,
                 // A signal breaks off whatever the system was doing.
-                Err(_) if stop.load(Relaxed) => break,
+                Err(error) if error.is_by_signal(stop) => break,
                 opened => return opened.map(Some),
             };
             let waited = Duration::from_millis(started.elapsed().as_millis() as u64);

@@ -117,7 +117,7 @@ impl Read {
         let stop = stop_on_signal(global.quiet, "ending after these blocks; once more to end at once")?;
         let mut reader = match Reader::open_existing(&address, &name, options) {
             // A signal breaks off whatever the system was doing.
-            Err(_) if stop.load(Relaxed) => return Ok(exit::INTERRUPTED),
+            Err(error) if error.is_by_signal(&stop) => return Ok(exit::INTERRUPTED),
             opened => opened?,
         };
         reader.stop_on(&stop);
