@@ -72,9 +72,9 @@ impl Theirs {
     fn is_restored(&self, what: &str) {
         let (changed, keys) = (self.settings() != self.before, self.keys());
         for path in self.files() {
-            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{path:?}");
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{}", path.display());
             let folder = path.parent().unwrap().metadata().unwrap();
-            assert_eq!(folder.permissions().mode() & 0o777, 0o700, "{path:?}");
+            assert_eq!(folder.permissions().mode() & 0o777, 0o700, "{}", path.display());
         }
         assert!(!changed || self.has_way_back(), "{what}: changed, and no way back is on disk");
         if changed {

@@ -1,7 +1,7 @@
 //! The way back of somebody's server, on disk: what it had before a run changed it, and whose keys the run writes.
 //!
 //! Written and fsynced before the first change, so that a run that is killed can be undone by the next. Each is a file of its
-//! own in `forebay/undo` under the user's state folder ($XDG_STATE_HOME, else ~/.local/state): mode 0600, in a folder of mode
+//! own in `forebay/undo` under the user's state folder (`XDG_STATE_HOME`, else ~/.local/state): mode 0600, in a folder of mode
 //! 0700, without secrets. A run holds a lock on its file, which the kernel gives back however the run ends: a file that nobody
 //! holds was left by a run that was killed.
 
@@ -164,7 +164,7 @@ pub fn proof_keys(address: &Address) -> anyhow::Result<Vec<String>> {
 /// A file that no run holds, and what it says.
 fn unheld(path: &Path) -> Option<(File, Record)> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-    let file = OpenOptions::new().read(true).custom_flags(flags as i32).open(path).ok()?;
+    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path).ok()?;
     flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
     let mut text = String::new();
     (&file).take(BYTES_MAX).read_to_string(&mut text).ok()?;
