@@ -121,6 +121,8 @@ fn what_replicas_need_is_asked_for_once_there_is_one() {
     for rule in &rules {
         assert!(!finding(&seen(&address), rule).is_broken(), "{rule}: there is no replica yet");
     }
+    // It answers on a socket, and a replica asks a port.
+    ask(&address, &["CONFIG", "SET", "port", &master.port().to_string()]).unwrap();
     let (_replica, replica) = model(&[]);
     ask(&replica, &["CONFIG", "SET", "masteruser", "auditor"]).unwrap();
     ask(&replica, &["CONFIG", "SET", "masterauth", "forebay"]).unwrap();

@@ -288,7 +288,7 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
     claim(&mut connection);
     (1..=3).for_each(|number| drop(append(&mut connection, 1, number)));
     tell(&server, &format!("DEL {}", name().writer(Lane::Likes)));
-    let mut resume = |epoch: u64, s: u64, e: u64| -> (String, u64, u64) {
+    let mut resume = |epoch: u64, s: u64, e: u64| -> (String, u64, u64, u64) {
         redis::cmd("EVAL")
             .arg(concat!(include_str!("../src/buffer/state.lua"), include_str!("../src/buffer/resume.lua")))
             .arg(2)
@@ -303,10 +303,10 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
             .query(&mut connection)
             .unwrap()
     };
-    assert_eq!(resume(7, 2, 20), ("ok".into(), 7, 30), "two of three were acknowledged");
-    assert_eq!(resume(6, 2, 20), ("fenced".into(), 7, 0));
+    assert_eq!(resume(7, 2, 20), ("ok".into(), 7, 30, 3), "two of three were acknowledged");
+    assert_eq!(resume(6, 2, 20), ("fenced".into(), 7, 0, 0));
     assert_eq!(append(&mut crate::support::connection(&server), 7, 3), ("repeat".into(), 3, 7));
-    assert_eq!(resume(7, 5, 50), ("ok".into(), 7, 30), "five were acknowledged, three are there");
+    assert_eq!(resume(7, 5, 50), ("ok".into(), 7, 30, 3), "five were acknowledged, three are there");
     assert_eq!(append(&mut crate::support::connection(&server), 7, 6), ("ok".into(), 6, 7));
     assert_eq!(claim(&mut connection), (8, 6, 60, String::new()));
 }

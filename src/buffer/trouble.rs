@@ -134,7 +134,7 @@ mod tests {
     /// The error that a server's line comes to.
     fn answered(line: &str) -> RedisError {
         let value = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).unwrap();
-        redis::from_redis_value::<()>(value).map_err(RedisError::from).expect_err("an error is no value")
+        value.extract_error().expect_err("an error is no value")
     }
 
     #[test]

@@ -38,8 +38,8 @@ is missing before the first was read and let go, or deleted by somebody.
 
 Exit codes: 0 all blocks there and sound, 1 a gap, damage, a tail that was cut,
 a file of the AOF that is empty or not in its manifest, a snapshot beside an AOF
-that began empty, no such buffer, or a folder that no server may load, 2 no AOF there, 3 no server program, or
-one too old for this AOF.")]
+that began empty, no such buffer, or a folder that no server may load, 2 no AOF
+there, 3 no server program, or one too old for this AOF.")]
 pub(crate) struct Verify {
     /// Folder with the AOF; a copy, or that of a server that is down
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
