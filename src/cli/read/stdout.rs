@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::cli::say;
+use crate::printable::printable;
 
 /// Our own stdout, as the system shows it by name.
 const SELF: &str = "/proc/self/fd/1";
@@ -27,6 +28,8 @@ const INSTEAD: &str = "write to a file (>> FILE), give each batch to a command (
 pub(super) struct Stdout {
     file: File,
     kind: Kind,
+    /// Then what would steer it is shown, and not sent.
+    is_terminal: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,21 +48,22 @@ impl Stdout {
     /// For events that nobody acknowledges here.
     pub(super) fn plain() -> io::Result<Self> {
         let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        Ok(Self { file, kind: Kind::Plain })
+        let is_terminal = file.is_terminal();
+        Ok(Self { file, kind: Kind::Plain, is_terminal })
     }
 
     /// For events that are acknowledged; an error where they cannot arrive.
     pub(super) fn acknowledged(at_most_once: bool) -> anyhow::Result<Self> {
-        let Self { mut file, .. } = Self::plain()?;
+        let Self { mut file, is_terminal, .. } = Self::plain()?;
         let is = file.metadata()?.file_type();
         if is.is_file() || is.is_block_device() {
             begin_a_line(&mut file)?;
-            return Ok(Self { file, kind: Kind::New });
+            return Ok(Self { file, kind: Kind::New, is_terminal });
         }
         let place = match is {
             is if is.is_fifo() => "a pipe",
             is if is.is_socket() => "a socket",
-            _ if file.is_terminal() => "a terminal",
+            _ if is_terminal => "a terminal",
             _ => anyhow::bail!(
                 "--ack: stdout is closed, /dev/null or another device that keeps nothing, so nothing would arrive; {INSTEAD}"
             ),
@@ -69,7 +73,7 @@ impl Stdout {
             "--ack: stdout is {place}, and nobody can know what arrives there; {INSTEAD}; --at-most-once \
              acknowledges what was written all the same"
         );
-        Ok(Self { file, kind: Kind::AtMostOnce })
+        Ok(Self { file, kind: Kind::AtMostOnce, is_terminal })
     }
 
     /// Whether blocks are acknowledged without anybody knowing that they arrived.
@@ -100,7 +104,11 @@ impl Stdout {
 
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        if !self.is_terminal {
+            return self.file.write(bytes);
+        }
+        self.file.write_all(printable(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -134,4 +142,24 @@ fn folder_of(file: &File) -> Option<PathBuf> {
     let (ours, named) = (file.metadata().ok()?, std::fs::metadata(&path).ok()?);
     let is_same = (ours.dev(), ours.ino()) == (named.dev(), named.ino());
     path.parent().filter(|_| is_same).map(Path::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_shown_to_a_terminal_and_written_byte_for_byte_elsewhere() {
+        let event = b"{\"text\":\"\x1b[2J \xe2\x80\xae\"}\n";
+        let written = |is_terminal| {
+            let file = tempfile::tempfile().unwrap();
+            let mut stdout = Stdout { file, kind: Kind::Plain, is_terminal };
+            stdout.write_all(event).unwrap();
+            let mut bytes = vec![0; stdout.file.metadata().unwrap().len() as usize];
+            stdout.file.read_exact_at(&mut bytes, 0).unwrap();
+            bytes
+        };
+        assert_eq!(written(false), event);
+        assert_eq!(written(true), b"{\"text\":\"\\u{1b}[2J \\u{202e}\"}\n");
+    }
 }
