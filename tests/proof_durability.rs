@@ -101,7 +101,11 @@ fn a_server_without_an_aof_is_refuted_and_a_command_that_ends_nothing_is_a_wrong
     assert!(kill.measured().is_some_and(|lost| lost > 1_000.0), "{kill:?}");
 
     let theirs = Theirs::start(&[("appendonly", "yes")]);
-    for (kill, said) in [("true", "still answers"), ("echo no such container; exit 7", "no such container")] {
+    // Not in the command's own words: those may be secret, and are hidden in what it says.
+    let words = theirs.server.dir().join("words");
+    std::fs::write(&words, "no such container").unwrap();
+    let fails = format!("cat '{}'; exit 7", words.display());
+    for (kill, said) in [("true", "still answers"), (&*fails, "no such container")] {
         let ran = theirs.durability(kill, "true");
         assert_eq!(ran.code, 2, "{}", ran.err);
         assert!(ran.err.contains(said) && ran.out.is_empty(), "{}", ran.err);
@@ -163,10 +167,13 @@ fn a_server_that_does_not_start_again_is_told_with_what_the_command_said() {
     let theirs = Theirs::start(&[("appendonly", "yes")]);
     let flag = theirs.server.dir().join("tried");
     // The first time it fails, as where a volume is not there yet; whoever ends the run tries again.
+    let words = theirs.server.dir().join("words");
+    std::fs::write(&words, "no volume").unwrap();
     let start = format!(
-        "if [ -e '{0}' ]; then {1}; else touch '{0}'; echo no volume >&2; exit 3; fi",
+        "if [ -e '{0}' ]; then {1}; else touch '{0}'; cat '{2}' >&2; exit 3; fi",
         flag.display(),
-        theirs.start_again()
+        theirs.start_again(),
+        words.display()
     );
     let ran = theirs.durability(&theirs.kill(), &start);
     let report = report(&ran);
