@@ -191,7 +191,10 @@ impl Address {
         } else {
             self.hide(error.to_string())
         };
-        if let Some(why) = error.is_connection_dropped().then(|| self.overheard()).flatten() {
+        // Said before it hangs up, and lost where the connection was reset first.
+        let said = why.contains(CROWDED).then(|| why.clone());
+        let overheard = || error.is_connection_dropped().then(|| self.overheard()).flatten();
+        if let Some(why) = said.or_else(overheard) {
             return Error::Crowded { url, why };
         }
         let login = error.code().is_some_and(|code| ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code))
@@ -205,7 +208,7 @@ impl Address {
 
 impl Address {
     /// What a server that has as many clients as it takes says before it hangs up; none where it says no such thing.
-    /// Whoever sends something first, as the client library does, may have its connection reset and never read it.
+    /// Whoever sends something first, as a client does, may have its connection reset and never read it.
     fn overheard(&self) -> Option<String> {
         let Plain { place: Place::Tcp(host, port), .. } = self.plain()? else { return None };
         let at = (host, port).to_socket_addrs().ok()?.next()?;

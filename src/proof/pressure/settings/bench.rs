@@ -1,5 +1,6 @@
 //! What the experiments share: servers of our own, the real writer and reader, settings, and waits with an end.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use crate::buffer::writer::{self, Counts, Writer};
 use crate::event::lane::Lane;
 use crate::event::parse;
 use crate::event::synth::Synth;
+use crate::load::resp;
 use crate::proof::Subject;
 use crate::proof::target::{facts_of, scratch, setting};
 use crate::server::{self, Server};
@@ -26,6 +28,9 @@ pub const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long anything else may take that a server does.
 pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// Longest line that is read.
+const LINE_BYTES_MAX: usize = 1_024;
 
 /// What every experiment needs.
 pub struct Bench<'a> {
@@ -226,6 +231,26 @@ pub fn dial(address: &Address) -> anyhow::Result<TcpStream> {
         anyhow::bail!("a server of our own answers on TCP");
     };
     Ok(TcpStream::connect((host, port))?)
+}
+
+/// Logs a bare connection in, where the server has a password; what it says where that is not `+OK`.
+pub fn log_in(socket: &mut TcpStream, address: &Address) -> anyhow::Result<Option<String>> {
+    let Some(Plain { user, password: Some(password), .. }) = address.plain() else { return Ok(None) };
+    let words = ["AUTH"].into_iter().chain(user).chain([password]).map(str::as_bytes);
+    let mut request = Vec::new();
+    resp::command(&mut request, &words.collect::<Vec<_>>());
+    socket.write_all(&request)?;
+    let line = first_line(socket)?;
+    Ok(Some(line).filter(|line| line != "+OK"))
+}
+
+/// The first line that comes over a bare connection.
+pub fn first_line(socket: &mut TcpStream) -> std::io::Result<String> {
+    let (mut line, mut byte) = (Vec::new(), [0]);
+    while line.last() != Some(&b'\n') && line.len() < LINE_BYTES_MAX && socket.read(&mut byte)? == 1 {
+        line.push(byte[0]);
+    }
+    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
 /// An error's text as the server gave it, on one line.

@@ -1,12 +1,12 @@
 //! `maxclients` reached: what those get who come, what becomes of those who are there, and whether all is well once
 //! some have left.
 
-use std::io::{Read, Write};
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Duration;
 
 use super::Outcome;
-use super::bench::{Bench, LIMIT, Own, PATIENCE, dial, go_on, reader, wait_for};
+use super::bench::{Bench, LIMIT, Own, PATIENCE, dial, first_line, go_on, log_in, reader, wait_for};
 use super::row::{Row, by_connections};
 use crate::buffer::connect::Address;
 use crate::buffer::error::Error;
@@ -30,9 +30,6 @@ const FULL: &str = "max number of clients reached";
 
 /// How long a newcomer listens before it asks: who is refused is told at once.
 const REFUSED_WITHIN: Duration = Duration::from_millis(300);
-
-/// Longest line that is read.
-const LINE_BYTES_MAX: usize = 1_024;
 
 /// What is broken, for the controls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,25 +141,25 @@ fn connected(own: &mut Own) -> Result<u64, Error> {
 /// A client of the plainest kind, and the first line that it gets: before it asks, or else for a PING.
 fn greet(address: &Address, is_refusal_expected: bool) -> anyhow::Result<(TcpStream, String)> {
     let mut socket = dial(address)?;
-    let mut line = Vec::new();
+    let mut line = String::new();
     if is_refusal_expected {
         socket.set_read_timeout(Some(REFUSED_WITHIN))?;
         line = first_line(&mut socket).unwrap_or_default();
     }
     if line.is_empty() {
         socket.set_read_timeout(Some(LIMIT))?;
-        let answer = socket.write_all(b"PING\r\n").and_then(|()| first_line(&mut socket));
-        line = answer.unwrap_or_else(|error| error.to_string().into_bytes());
+        line = asked(&mut socket, address).unwrap_or_else(|error| error.to_string());
     }
-    Ok((socket, String::from_utf8_lossy(&line).trim_end().to_owned()))
+    Ok((socket, line))
 }
 
-fn first_line(socket: &mut TcpStream) -> std::io::Result<Vec<u8>> {
-    let (mut line, mut byte) = (Vec::new(), [0]);
-    while line.last() != Some(&b'\n') && line.len() < LINE_BYTES_MAX && socket.read(&mut byte)? == 1 {
-        line.push(byte[0]);
+/// What a client is told that logs in and pings.
+fn asked(socket: &mut TcpStream, address: &Address) -> anyhow::Result<String> {
+    if let Some(refusal) = log_in(socket, address)? {
+        return Ok(refusal);
     }
-    Ok(line)
+    socket.write_all(b"PING\r\n")?;
+    Ok(first_line(socket)?)
 }
 
 /// What a new writer and a new reader of another buffer say; none where they come about.

@@ -3,13 +3,16 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::bench::{LIMIT, Own, dial, go_on, wait_for};
+use super::bench::{LIMIT, Own, dial, go_on, log_in, wait_for};
 use crate::load::resp;
 
 /// A bare client and its number.
 pub fn slow_client(own: &Own) -> anyhow::Result<(TcpStream, u64)> {
     let mut socket = dial(&own.address)?;
     socket.set_read_timeout(Some(LIMIT))?;
+    if let Some(refusal) = log_in(&mut socket, &own.address)? {
+        anyhow::bail!("the server refused the login of a slow client: {refusal}");
+    }
     let mut request = Vec::new();
     resp::command(&mut request, &[b"CLIENT", b"ID"]);
     socket.write_all(&request)?;
