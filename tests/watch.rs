@@ -285,8 +285,7 @@ fn a_page_that_follows_hears_of_each_look() {
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let lines = BufReader::new(answer.into_body().into_reader()).lines();
     let data = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("data: ").map(str::to_owned));
-    let looks: Vec<serde_json::Value> =
-        data.take(3).map(|data| serde_json::from_str(&data).unwrap()).collect();
+    let looks: Vec<Value> = data.take(3).map(|data| serde_json::from_str(&data).unwrap()).collect();
     assert!(looks.iter().all(|look| look["buffer"] == "test"));
     assert!(looks[2]["at_ms"].as_u64() > looks[0]["at_ms"].as_u64());
 }
