@@ -265,3 +265,20 @@ fn patience_is_kept_where_the_server_is_away_and_an_fsync_is_asked_for() {
     let error = pushed.and(writer.close().map(drop)).unwrap_err();
     assert!(matches!(error, Error::Lost { .. }), "{error}");
 }
+
+#[test]
+fn what_a_server_lost_is_counted_before_it_has_room_for_more() {
+    let server = server(&[]);
+    let mut writer = open(&address(&server), &options(1, 4));
+    let mut ledger = Ledger::default();
+    ledger.push_many(&mut writer, Lane::Likes, 5).unwrap();
+    until("they are acknowledged", || writer.monitor().counts().acknowledged == 5);
+    tell(&server, "FLUSHALL");
+    tell(&server, "CONFIG SET maxmemory 1");
+    ledger.push(&mut writer, Lane::Likes).unwrap();
+    until("the loss is counted", || writer.monitor().counts().lost_by_server == 5);
+    assert_eq!(held(&server), 0, "nothing more was taken");
+    tell(&server, "CONFIG SET maxmemory 0");
+    let counts = writer.close().unwrap();
+    assert_eq!((counts.acknowledged, counts.lost_by_server), (6, 5));
+}

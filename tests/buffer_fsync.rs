@@ -138,3 +138,25 @@ fn a_writer_that_is_unblocked_while_it_waits_for_an_fsync_sends_again_and_loses_
         assert_holds_exactly(&address, &ledger);
     }
 }
+
+#[test]
+fn a_block_whose_answer_was_lost_is_acknowledged_though_the_server_has_filled_up_meanwhile() {
+    for binary in servers() {
+        let conf = [("appendonly", "yes"), ("appendfsync", "always"), ("save", ""), ("requirepass", "")];
+        let server = Server::start(&binary, &conf.into_iter().collect()).unwrap();
+        let (proxy, near) = proxy(&server);
+        let mut writer = open(&near, &options_fsync());
+        let mut ledger = Ledger::default();
+        ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+        until("the first block is acknowledged", || writer.monitor().counts().acknowledged == 4);
+        proxy.leave_unanswered(&b"EVALSHA"[..], 1);
+        proxy.refuse();
+        ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+        until("its answer is lost", || proxy.cuts() > 0 && held(&server) == 2);
+        tell(&server, "CONFIG SET maxmemory 1");
+        proxy.heal();
+        let counts = writer.close().unwrap_or_else(|why| panic!("{binary:?}: {why}"));
+        assert_eq!((counts.acknowledged, counts.repeats), (8, 1), "{binary:?}");
+        assert_holds_exactly(&address(&server), &ledger);
+    }
+}

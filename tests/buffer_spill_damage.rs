@@ -140,12 +140,29 @@ fn records(bytes: &[u8]) -> Vec<(usize, usize)> {
     records
 }
 
+/// Every so manieth byte, and those around the ends of records.
+fn places(bytes: &[u8], records: &[(usize, usize)], step: usize) -> Vec<usize> {
+    let is_at_an_end =
+        |at: &usize| records.iter().any(|(from, to)| at.abs_diff(*from) < 2 || at.abs_diff(*to) < 2);
+    (0..bytes.len()).filter(|at| at % step == 0 || is_at_an_end(at)).collect()
+}
+
 #[test]
 fn a_file_cut_at_any_byte_costs_the_blocks_after_the_cut_and_a_later_file_tells_how_many() {
+    cut_every(11);
+}
+
+#[test]
+#[ignore = "nightly"]
+fn nightly_a_file_is_cut_at_every_single_byte() {
+    cut_every(1);
+}
+
+fn cut_every(step: usize) {
     let left = Left::new();
     for file in [1, 2] {
         let (_, bytes, records) = &left.files[file];
-        for cut in 0..bytes.len() {
+        for cut in places(bytes, records, step) {
             let gone = records.iter().enumerate().filter(|(_, (_, end))| *end > cut);
             let lost: Vec<u64> = gone.map(|(at, _)| left.first(file) + at as u64).collect();
             // Nothing comes after the last file: of its last block nothing tells, of those before it the mark, as long
@@ -166,11 +183,21 @@ fn a_file_cut_at_any_byte_costs_the_blocks_after_the_cut_and_a_later_file_tells_
 
 #[test]
 fn a_flipped_byte_costs_the_block_that_it_is_in_and_no_other() {
+    flip_every(17);
+}
+
+#[test]
+#[ignore = "nightly"]
+fn nightly_every_single_byte_of_a_file_is_flipped() {
+    flip_every(1);
+}
+
+fn flip_every(step: usize) {
     let left = Left::new();
     let mut random = Random::new(11);
     for file in [0, 1, 2] {
         let (_, bytes, records) = &left.files[file];
-        for at in (0..bytes.len()).step_by(2) {
+        for at in places(bytes, records, step) {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1 << random.below(8);
             let hit = records.iter().position(|(from, to)| (*from..*to).contains(&at));

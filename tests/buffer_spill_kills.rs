@@ -47,7 +47,7 @@ const ORDERS: &str = "FOREBAY_TEST_SPILL_LIFE";
 
 fn spilling(folder: &Path) -> Options {
     let spill = Spill { folder: folder.into(), bytes_max: SPILL_MAX };
-    Options { overflow: Overflow::Spill(spill), ..options(3, 3) }
+    Options { overflow: Overflow::Spill(spill), ..taking_over(3, 3) }
 }
 
 #[test]

@@ -181,8 +181,13 @@ fn serve(
     Ok(())
 }
 
-/// The most memory that a process took so far.
+/// The most memory that a process took so far. Just after it was started it may still be seen with this program's own.
 fn peak(child: &Child) -> Option<u64> {
+    let is_ours =
+        std::fs::read_link(format!("/proc/{}/exe", child.id())).ok()? == std::env::current_exe().ok()?;
+    if is_ours {
+        return None;
+    }
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)

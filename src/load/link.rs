@@ -39,6 +39,7 @@ impl Door {
         let plain = address.plain().ok_or_else(|| {
             format!("{address}: the load generator speaks no TLS; give a redis:// or unix:// address of the same server")
         })?;
+        let (greeting, greetings) = resp::greeting(&plain);
         let place = match plain.place {
             Place::Unix(path) => Resolved::Unix(path.into()),
             Place::Tcp(host, port) => {
@@ -46,18 +47,6 @@ impl Door {
                 Resolved::Tcp(found.ok_or_else(|| format!("{address}: the name has no address"))?)
             }
         };
-        let (mut greeting, mut greetings) = (Vec::new(), 0);
-        if let Some(password) = plain.password {
-            let user = plain.user.map(str::as_bytes);
-            let words: Vec<&[u8]> =
-                [b"AUTH".as_slice()].into_iter().chain(user).chain([password.as_bytes()]).collect();
-            resp::command(&mut greeting, &words);
-            greetings += 1;
-        }
-        if plain.database != 0 {
-            resp::command(&mut greeting, &[b"SELECT", plain.database.to_string().as_bytes()]);
-            greetings += 1;
-        }
         Ok(Self { place, greeting, greetings })
     }
 

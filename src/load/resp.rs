@@ -1,5 +1,7 @@
 //! The wire protocol, raw: requests written into a buffer, replies read out of one without copying.
 
+use crate::buffer::connect::Plain;
+
 /// Longest bulk that is waited for. A server that announces more is not answering what was asked.
 const BULK_BYTES_MAX: i64 = 64 << 20;
 
@@ -131,6 +133,23 @@ pub fn command(out: &mut Vec<u8>, words: &[&[u8]]) {
     for one in words {
         word(out, one);
     }
+}
+
+/// What a bare connection says first, and how many answers, each `+OK`, that gets: the login and the database.
+pub fn greeting(plain: &Plain<'_>) -> (Vec<u8>, usize) {
+    let (mut words, mut answers) = (Vec::new(), 0);
+    if let Some(password) = plain.password {
+        let user = plain.user.map(str::as_bytes);
+        let auth: Vec<&[u8]> =
+            [b"AUTH".as_slice()].into_iter().chain(user).chain([password.as_bytes()]).collect();
+        command(&mut words, &auth);
+        answers += 1;
+    }
+    if plain.database != 0 {
+        command(&mut words, &[b"SELECT", plain.database.to_string().as_bytes()]);
+        answers += 1;
+    }
+    (words, answers)
 }
 
 /// Begins a request of so many words.

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
 
 use crate::buffer::connect::{Address, Place};
+use crate::load::resp;
 use crate::server;
 
 /// What each says once it is connected.
@@ -27,19 +28,47 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// A crowd.
 pub struct Crowd {
-    sockets: Vec<TcpStream>,
+    members: Vec<Member>,
     /// How long each took until it was connected, and where it asked, answered: in milliseconds, ascending.
     took: Vec<f64>,
 }
 
+struct Member {
+    socket: TcpStream,
+    has_said: bool,
+    heard: Vec<u8>,
+}
+
+/// What each says, the login first, and what it must hear to that.
+struct Script {
+    says: Vec<u8>,
+    hears: Vec<u8>,
+}
+
+impl Script {
+    fn of(address: &Address, says: Says) -> anyhow::Result<Self> {
+        let plain = address.plain().context("a thousand clients are tried without TLS only")?;
+        let (mut words, answers) = resp::greeting(&plain);
+        let mut hears = b"+OK\r\n".repeat(answers);
+        match says {
+            Says::Nothing => {}
+            Says::Half => words.extend_from_slice(b"*2\r\n$3\r\nGET\r\n$1000\r\nhalf"),
+            Says::Ping => {
+                words.extend_from_slice(b"*1\r\n$4\r\nPING\r\n");
+                hears.extend_from_slice(b"+PONG\r\n");
+            }
+        }
+        Ok(Self { says: words, hears })
+    }
+}
+
 impl Crowd {
-    /// Connects so many, all at once, and waits until each is connected and has its answer.
+    /// Connects so many, all at once, and waits until each is connected, logged in and has its answer.
     pub fn gather(address: &Address, count: usize, says: Says, limit: Duration) -> anyhow::Result<Self> {
-        let to = resolve(address)?;
+        let (to, script) = (resolve(address)?, Script::of(address, says)?);
         let started = Instant::now();
-        let sockets: Vec<TcpStream> = (0..count).map(|_| begin(to)).collect::<anyhow::Result<_>>()?;
-        let mut crowd = Self { sockets, took: Vec::new() };
-        let mut is_asked = vec![false; count];
+        let members: Vec<Member> = (0..count).map(|_| Member::begin(to)).collect::<anyhow::Result<_>>()?;
+        let mut crowd = Self { members, took: Vec::new() };
         let mut open: Vec<usize> = (0..count).collect();
         while !open.is_empty() {
             anyhow::ensure!(
@@ -47,8 +76,9 @@ impl Crowd {
                 "{} of {count} connections to {address} did not come about within {limit:?}",
                 open.len()
             );
-            for at in crowd.ready(&open, |at| if is_asked[at] { PollFlags::IN } else { PollFlags::OUT })? {
-                if crowd.step(at, says, &mut is_asked[at])? {
+            let wants = |at: usize| if crowd.members[at].has_said { PollFlags::IN } else { PollFlags::OUT };
+            for at in crowd.ready(&open, wants)? {
+                if crowd.members[at].step(&script)? {
                     crowd.took.push(started.elapsed().as_secs_f64() * 1e3);
                     open.retain(|other| *other != at);
                 }
@@ -66,11 +96,11 @@ impl Crowd {
 
     /// How many the server has closed within so long; all of them end it.
     pub fn wait_closed(&mut self, limit: Duration) -> anyhow::Result<usize> {
-        let (started, mut open) = (Instant::now(), (0..self.sockets.len()).collect::<Vec<_>>());
+        let (started, mut open) = (Instant::now(), (0..self.members.len()).collect::<Vec<_>>());
         while !open.is_empty() && started.elapsed() < limit {
             for at in self.ready(&open, |_| PollFlags::IN)? {
                 let mut some = [0; 64];
-                match self.sockets[at].read(&mut some) {
+                match self.members[at].socket.read(&mut some) {
                     Ok(0) => open.retain(|other| *other != at),
                     Ok(_) => {}
                     Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -78,14 +108,16 @@ impl Crowd {
                 }
             }
         }
-        Ok(self.sockets.len() - open.len())
+        Ok(self.members.len() - open.len())
     }
 
     /// Those of `open` on which something happened.
     fn ready(&self, open: &[usize], wants: impl Fn(usize) -> PollFlags) -> anyhow::Result<Vec<usize>> {
         anyhow::ensure!(!server::ending(), "interrupted");
-        let mut wanted: Vec<PollFd<'_>> =
-            open.iter().map(|at| PollFd::from_borrowed_fd(self.sockets[*at].as_fd(), wants(*at))).collect();
+        let mut wanted: Vec<PollFd<'_>> = open
+            .iter()
+            .map(|at| PollFd::from_borrowed_fd(self.members[*at].socket.as_fd(), wants(*at)))
+            .collect();
         let limit = Timespec { tv_sec: 0, tv_nsec: LOOK.as_nanos() as i64 };
         match poll(&mut wanted, Some(&limit)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -93,30 +125,46 @@ impl Crowd {
         }
         Ok(open.iter().zip(&wanted).filter(|(_, fd)| !fd.revents().is_empty()).map(|(at, _)| *at).collect())
     }
+}
 
-    /// Goes on with one: whether it is where it should be.
-    fn step(&mut self, at: usize, says: Says, is_asked: &mut bool) -> anyhow::Result<bool> {
-        let socket = &mut self.sockets[at];
-        if !*is_asked {
-            if let Err(error) = sockopt::socket_error(&*socket)? {
+impl Member {
+    /// Begins to connect, and does not wait.
+    fn begin(to: SocketAddr) -> anyhow::Result<Self> {
+        let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket =
+            socket_with(family, SocketType::STREAM, flags, None).context("opening one of many sockets")?;
+        match connect(&socket, &to) {
+            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
+            Err(error) => return Err(error).with_context(|| format!("connecting to {to}")),
+        }
+        Ok(Self { socket: socket.into(), has_said: false, heard: Vec::new() })
+    }
+
+    /// Goes on: whether it has heard all that it must.
+    fn step(&mut self, script: &Script) -> anyhow::Result<bool> {
+        if !self.has_said {
+            if let Err(error) = sockopt::socket_error(&self.socket)? {
                 return Err(error).context("connecting one of many");
             }
-            let words: &[u8] = match says {
-                Says::Nothing => return Ok(true),
-                Says::Half => b"*2\r\n$3\r\nGET\r\n$1000\r\nhalf",
-                Says::Ping => b"PING\r\n",
-            };
-            socket.write_all(words).context("writing on one of many connections")?;
-            *is_asked = true;
-            return Ok(says == Says::Half);
+            self.socket.write_all(&script.says).context("writing on one of many connections")?;
+            self.has_said = true;
+            return Ok(script.hears.is_empty());
         }
-        let mut some = [0; 64];
-        match socket.read(&mut some) {
+        let mut some = [0; 128];
+        match self.socket.read(&mut some) {
             Ok(0) => anyhow::bail!("the server closed one of many connections"),
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error).context("reading on one of many connections"),
+            Ok(count) => self.heard.extend_from_slice(&some[..count]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error).context("reading on one of many connections"),
         }
+        let heard = self.heard.as_slice();
+        anyhow::ensure!(
+            script.hears.starts_with(heard),
+            "one of many clients was told {}",
+            heard.escape_ascii()
+        );
+        Ok(heard.len() == script.hears.len())
     }
 }
 
@@ -129,14 +177,23 @@ fn resolve(address: &Address) -> anyhow::Result<SocketAddr> {
     all.next().with_context(|| format!("{host} has no address"))
 }
 
-/// Begins to connect, and does not wait.
-fn begin(to: SocketAddr) -> anyhow::Result<TcpStream> {
-    let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket =
-        socket_with(family, SocketType::STREAM, flags, None).context("opening one of many sockets")?;
-    match connect(&socket, &to) {
-        Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(socket.into()),
-        Err(error) => Err(error).with_context(|| format!("connecting to {to}")),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::{Conf, Server, ServerBinary};
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn each_of_a_crowd_is_logged_in_and_one_that_is_not_is_told_from_it() {
+        let server = Server::start(&ServerBinary::find(None).unwrap(), &Conf::default()).unwrap();
+        for says in [Says::Nothing, Says::Half, Says::Ping] {
+            Crowd::gather(&Address::parse(&server.url()).unwrap(), 20, says, LIMIT).unwrap();
+        }
+        let url = server.url();
+        let (before, host) = url.split_once('@').expect("a server of our own has a password");
+        let stranger = Address::parse(&format!("{before}x@{host}")).unwrap();
+        let told = Crowd::gather(&stranger, 20, Says::Ping, LIMIT).err().unwrap().to_string();
+        assert!(told.contains("WRONGPASS"), "{told}");
     }
 }

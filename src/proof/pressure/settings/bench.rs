@@ -235,13 +235,16 @@ pub fn dial(address: &Address) -> anyhow::Result<TcpStream> {
 
 /// Logs a bare connection in, where the server has a password; what it says where that is not `+OK`.
 pub fn log_in(socket: &mut TcpStream, address: &Address) -> anyhow::Result<Option<String>> {
-    let Some(Plain { user, password: Some(password), .. }) = address.plain() else { return Ok(None) };
-    let words = ["AUTH"].into_iter().chain(user).chain([password]).map(str::as_bytes);
-    let mut request = Vec::new();
-    resp::command(&mut request, &words.collect::<Vec<_>>());
-    socket.write_all(&request)?;
-    let line = first_line(socket)?;
-    Ok(Some(line).filter(|line| line != "+OK"))
+    let plain = address.plain().ok_or_else(|| anyhow::anyhow!("a bare connection speaks no TLS"))?;
+    let (words, answers) = resp::greeting(&plain);
+    socket.write_all(&words)?;
+    for _ in 0..answers {
+        let line = first_line(socket)?;
+        if line != "+OK" {
+            return Ok(Some(line));
+        }
+    }
+    Ok(None)
 }
 
 /// The first line that comes over a bare connection.
