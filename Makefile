@@ -41,11 +41,12 @@ help:
 prove: setup
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo run --locked --release -- prove $(ARGS)
 
+# Most tests wait most of the time, for a kill, a deadline or a restart: five at once, on two cores too.
 test: setup setup-chromium
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
-	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked $(ARGS)
+	RUST_TEST_THREADS="$${RUST_TEST_THREADS:-5}" FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked $(ARGS)
 
 # Each prints a line of figures; results/ keeps the tables of runs worth keeping.
 nightly: setup servers

@@ -7,7 +7,7 @@ use forebay::buffer::connect::Address;
 use forebay::event::lane::Lane;
 use forebay::host::Host;
 use forebay::profile::Profile;
-use forebay::proof::audit::controls::{made_up, on_data};
+use forebay::proof::audit::controls::{made_up, of_rules};
 use forebay::proof::audit::judge;
 use forebay::proof::audit::look::Look;
 use forebay::proof::audit::outcome::{Audit, Outcome};
@@ -155,5 +155,5 @@ fn a_rule_that_needs_what_could_not_be_read_is_never_ok() {
     let audit = judge::audit(&seen, "test", false);
     let told: Vec<_> = audit.rules.iter().filter(|finding| finding.outcome != Outcome::NotShown).collect();
     assert!(told.iter().all(|finding| finding.id.starts_with("file.")), "{told:#?}");
-    assert!(on_data(&profile()).is_refuted());
+    assert!(of_rules(&seen).is_refuted());
 }

@@ -132,7 +132,7 @@ fn outputs(path: &Path, profile: &Profile) -> Vec<(&'static str, String)> {
     let seen = from_file::look(path, profile).unwrap();
     let audit = judge::audit(&seen, &path.display().to_string(), true);
     let mut report = sample();
-    report.claims = claims::of(&audit, controls::of_settings(profile), controls::on_data(profile));
+    report.claims = claims::of(&audit, controls::of_settings(profile), controls::of_rules(&seen));
     report.audit = Some(audit.clone());
     vec![
         ("terminal", terminal::render(&report, 80, false)),

@@ -54,7 +54,7 @@ fn what_was_acknowledged_is_there_after_server_and_writer_both_ended() {
         let mut server = server(&ALWAYS);
         let address = address(&server);
         // Short, so that the writer gives up while the server is away.
-        let options = Options { patience: Duration::from_millis(200), ..options(4, 16) };
+        let options = Options { patience: Duration::from_secs(2), ..options(4, 16) };
         let source = Source::start(open(&address, &options), seed, 200);
         source.grant(3_000);
         source.until_acknowledged(Random::new(seed).below(2_000));
@@ -76,7 +76,7 @@ fn what_was_acknowledged_is_there_after_server_and_writer_both_ended() {
             assert_same(lane, &events, &pushed[..events.len()]);
         }
         // One fresh event, by a new writer.
-        let mut writer = open(&address, &options);
+        let mut writer = open(&address, &taking_over(4, 16));
         let mut fresh = Ledger::default();
         fresh.push_many(&mut writer, Lane::Other, 1).unwrap();
         writer.close().unwrap();

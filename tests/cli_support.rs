@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::{Condvar, Mutex};
 
 use forebay::server::Server;
 
@@ -28,7 +29,33 @@ impl From<Output> for Ran {
     }
 }
 
+/// Verbs that load a machine with all it has.
+const LOADS: [&str; 7] = ["baseline", "capacity", "durability", "pressure", "prove", "throughput", "tune"];
+
+/// Of those no more than two run at once: what they measured would be the others.
+static TURNS: (Mutex<usize>, Condvar) = (Mutex::new(2), Condvar::new());
+
+/// One of the two, until it is dropped.
+pub struct Turn;
+
+/// Waits for one, where the verb needs it.
+pub fn turn(verb: &str) -> Option<Turn> {
+    LOADS.contains(&verb).then(|| {
+        let free = TURNS.0.lock().unwrap();
+        *TURNS.1.wait_while(free, |free| *free == 0).unwrap() -= 1;
+        Turn
+    })
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *TURNS.0.lock().unwrap() += 1;
+        TURNS.1.notify_one();
+    }
+}
+
 pub fn run(args: &[&str]) -> Ran {
+    let _turn = turn(args[0]);
     let mut command = forebay(args);
     if !(args[0] == "read" && args.contains(&"--ack")) {
         return command.output().unwrap().into();

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use forebay::report::{Report, json};
 use forebay::server::{Conf, Server, ServerBinary};
 
+use super::cli_support::turn;
+
 /// A profile of `events` events at 938 a second, in `maxmemory` under `policy`.
 fn profile(dir: &Path, events: u64, maxmemory: &str, policy: &str) -> String {
     let hours = events as f64 / 938.0 / 3_600.0;
@@ -22,6 +24,7 @@ fn profile(dir: &Path, events: u64, maxmemory: &str, policy: &str) -> String {
 }
 
 fn forebay(args: &[&str]) -> Output {
+    let _turn = turn(args[0]);
     Command::new(env!("CARGO_BIN_EXE_forebay")).env_remove("FOREBAY_URL").args(args).output().unwrap()
 }
 

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use forebay::report::{Report, json};
 use forebay::server::Server;
 
+use super::cli_support::turn;
 use crate::support::{ask, server, until};
 
 /// A profile whose load lasts for `duration` at `rate`, with lines that a slow machine keeps too.
@@ -32,6 +33,7 @@ fn forebay(args: &[&str]) -> Command {
 }
 
 fn report(args: &[&str]) -> (i32, Report) {
+    let _turn = turn(args[0]);
     let out = forebay(args).output().unwrap();
     let report = json::from_str(&String::from_utf8_lossy(&out.stdout))
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&out.stderr)));

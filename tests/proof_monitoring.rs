@@ -6,7 +6,7 @@ use std::path::Path;
 use forebay::proof::claim::{Claim, Control, Evidence, Verdict};
 use forebay::report::{Report, json};
 
-use super::cli_support::{Ran, forebay};
+use super::cli_support::{Ran, forebay, turn};
 
 fn claim<'a>(report: &'a Report, id: &str) -> &'a Claim {
     report.claims.iter().find(|claim| claim.id == id).unwrap_or_else(|| panic!("no claim {id}"))
@@ -14,6 +14,7 @@ fn claim<'a>(report: &'a Report, id: &str) -> &'a Claim {
 
 #[test]
 fn alerts_fire_by_their_causes_and_clear_and_every_panel_has_data() {
+    let _turn = turn("prove");
     // Beside another proof only a part of it runs.
     let out = tempfile::tempdir().unwrap();
     let arguments =

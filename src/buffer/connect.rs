@@ -290,6 +290,11 @@ impl Facts {
         self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Says something else of a field.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.fields.insert(0, (name.into(), value.into()));
+    }
+
     /// Whether any field begins so.
     pub fn has(&self, prefix: &str) -> bool {
         self.fields.iter().any(|(key, _)| key.starts_with(prefix))

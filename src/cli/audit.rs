@@ -107,7 +107,7 @@ impl Audit {
             return Ok(exit::OK);
         }
         let mut report = begun.report(&profile, target);
-        report.claims = claims::of(&audit, controls::of_settings(&profile), controls::on_data(&profile));
+        report.claims = claims::of(&audit, controls::of_settings(&profile), controls::of_rules(&seen));
         report.conflicts = conflict::of(&profile, seen.info.as_ref().ok(), &[]);
         report.audit = Some(audit);
         report.seconds = begun.seconds();

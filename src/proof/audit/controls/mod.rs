@@ -11,7 +11,7 @@ use plants::{How, MODEL, PLANTS, Plant};
 
 use super::judge;
 
-use super::outcome::Audit;
+use super::outcome::{Audit, Outcome};
 use super::rule::Unread;
 use super::rules;
 use super::seen::{FileFaults, Seen};
@@ -50,50 +50,50 @@ pub fn made_up(profile: &Profile, root: &Path, faults: &[How]) -> Seen {
 /// The same with no machine to look at.
 fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
     let mut settings = Settings::default();
-    let mut info = HEALTHY_INFO.to_owned();
-    let mut users = Users { default_rules: "on #*** ~* -@all +ping".into(), others: 1, unknown: Vec::new() };
-    let mut file = None;
     for (name, value) in MODEL.into_iter().chain(HEALTHY_SETTINGS) {
         settings.set(name, value);
     }
-    let mut on_disk = settings.clone();
-    for how in faults {
-        match how {
-            How::Settings(pairs) => {
-                for (name, value) in *pairs {
-                    if *name == "rename-command" {
-                        users.unknown.push(value.split(' ').next().unwrap_or_default().to_lowercase());
-                    } else {
-                        settings.set(name, *value);
-                        on_disk.set(name, *value);
-                    }
-                }
-            }
-            How::DefaultUser(rules) => users.default_rules = (*rules).into(),
-            How::Says(pairs) => {
-                for (name, value) in *pairs {
-                    // The first of two lines counts.
-                    info = format!("{name}:{value}\n{info}");
-                }
-            }
-            How::Line(line) => {
-                file = Some(line_faults(line));
-            }
-            How::Running(name, value) => settings.set(name, *value),
-            How::Commands(_) | How::Machine(..) | How::Disk(_) | How::FsyncMs(_) => {}
-        }
-    }
-    Seen {
+    let mut seen = Seen {
         profile: profile.clone(),
+        on_disk: Ok(Some(settings.clone())),
         settings: Ok(settings),
-        info: Ok(Facts::of(&info)),
-        users: Ok(users),
+        info: Ok(Facts::of(HEALTHY_INFO)),
+        users: Ok(Users { default_rules: "on #*** ~* -@all +ping".into(), others: 1, unknown: Vec::new() }),
         usage: Ok(Usage::default()),
-        on_disk: Ok(Some(on_disk)),
         host: Err(Unread("no machine was made up".into())),
         fsync: Err(Unread("no machine was made up".into())),
-        file,
+        file: None,
         is_own: false,
+    };
+    for how in faults {
+        plant_into(&mut seen, how);
+    }
+    seen
+}
+
+/// Plants a fault into what was seen of a server; those of its machine are planted elsewhere.
+fn plant_into(seen: &mut Seen, how: &How) {
+    match (how, &mut seen.settings, &mut seen.users, &mut seen.info) {
+        (How::Settings([("rename-command", value)]), _, Ok(users), _) => {
+            users.unknown.push(value.split(' ').next().unwrap_or_default().to_lowercase());
+        }
+        (How::Settings(pairs), Ok(settings), ..) => {
+            for (name, value) in *pairs {
+                settings.set(name, *value);
+                if let Ok(Some(on_disk)) = &mut seen.on_disk {
+                    on_disk.set(name, *value);
+                }
+            }
+        }
+        (How::Running(name, value), Ok(settings), ..) => settings.set(name, *value),
+        (How::DefaultUser(rules), _, Ok(users), _) => users.default_rules = (*rules).into(),
+        (How::Says(pairs), .., Ok(info)) => {
+            for (name, value) in *pairs {
+                info.set(name, value);
+            }
+        }
+        (How::Line(line), ..) => seen.file = Some(line_faults(line)),
+        _ => {}
     }
 }
 
@@ -113,8 +113,40 @@ fn line_faults(line: &str) -> FileFaults {
     }
 }
 
+/// Faults planted together into a server and a machine made of data, and singly into what was seen of the server that is
+/// judged: settings of its own, each as a rule that it keeps forbids it.
+pub fn of_rules(seen: &Seen) -> Control {
+    let together = on_data(&seen.profile);
+    let can_be_planted = |plant: &&Plant| seen.settings.is_ok() && plant.together && plant.is_setting();
+    let kept = outcomes(seen).into_iter().filter(|(_, outcome)| *outcome == Outcome::Ok).map(|(id, _)| id);
+    let kept: BTreeSet<String> = kept.collect();
+    let tried: Vec<&Plant> =
+        PLANTS.iter().filter(can_be_planted).filter(|plant| kept.contains(plant.rule)).collect();
+    let is_missed = |plant: &&&Plant| {
+        let mut changed = seen.clone();
+        for how in plant.how {
+            plant_into(&mut changed, how);
+        }
+        !outcomes(&changed).contains(&(plant.rule.into(), Outcome::Broken))
+    };
+    let missed: Vec<&str> = tried.iter().filter(is_missed).map(|plant| plant.rule).collect();
+    let what = format!(
+        "{}; and {} settings of the server that was looked at, each changed for the worse",
+        together.what,
+        tried.len()
+    );
+    let not_named = if missed.is_empty() { String::new() } else { format!(", but {}", missed.join(", ")) };
+    let measured = format!("{}; each of those settings was named{not_named}", together.measured);
+    Control::when(what, together.is_refuted() && missed.is_empty(), measured)
+}
+
+/// What came of each rule.
+fn outcomes(seen: &Seen) -> BTreeSet<(String, Outcome)> {
+    judge::audit(seen, "", false).rules.into_iter().map(|finding| (finding.id, finding.outcome)).collect()
+}
+
 /// Faults planted into data: a control that needs no server, and takes no time.
-pub fn on_data(profile: &Profile) -> Control {
+fn on_data(profile: &Profile) -> Control {
     let planted: Vec<&Plant> = PLANTS.iter().filter(|plant| plant.together && plant.is_data()).collect();
     let faults: Vec<How> = planted.iter().flat_map(|plant| plant.how.iter().copied()).collect();
     let what = "a made-up server and machine with faults planted in their settings and files";
@@ -188,7 +220,6 @@ fn applies(plant: &Plant, facts: &Facts) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proof::audit::outcome::Outcome;
 
     fn profile() -> Profile {
         Profile::load("bluesky-8h").unwrap()
@@ -233,10 +264,22 @@ mod tests {
 
     #[test]
     fn the_controls_are_caught_and_a_blind_audit_is_not_let_through() {
-        for control in [on_data(&profile()), of_settings(&profile())] {
+        let root = tempfile::tempdir().unwrap();
+        let seen = made_up(&profile(), root.path(), &[]);
+        for control in [of_rules(&seen), of_settings(&profile())] {
             assert!(control.is_refuted(), "{control:?}");
         }
-        let root = tempfile::tempdir().unwrap();
+        // What a server has already for the worse shows nothing of it.
+        let tried = PLANTS.iter().filter(|plant| plant.together && plant.is_setting()).count();
+        let eviction = PLANTS.iter().find(|plant| plant.rule == "memory.eviction").unwrap();
+        let evicting = made_up(&profile(), root.path(), eviction.how);
+        for (seen, tried) in [(&seen, tried), (&evicting, tried - 1)] {
+            let control = of_rules(seen);
+            assert!(
+                control.is_refuted() && control.what.contains(&format!("and {tried} settings")),
+                "{control:?}"
+            );
+        }
         let healthy = judge::audit(&made_up(&profile(), root.path(), &[]), "made up", false);
         let planted: Vec<&Plant> = PLANTS.iter().filter(|plant| plant.together).collect();
         let blind = compare("", &planted, &healthy);

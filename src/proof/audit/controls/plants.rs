@@ -87,6 +87,11 @@ impl Plant {
     pub fn is_data(&self) -> bool {
         !self.how.iter().any(|how| matches!(how, Commands(_)))
     }
+
+    /// Whether it is a setting of the server, which any server can be given.
+    pub fn is_setting(&self) -> bool {
+        self.how.iter().all(|how| matches!(how, Settings(pairs) if pairs[0].0 != "rename-command"))
+    }
 }
 
 const fn alone(rule: &'static str, how: &'static [How]) -> Plant {
