@@ -55,6 +55,8 @@ pub fn server(binary: &ServerBinary, always: bool) -> anyhow::Result<Server> {
     let mut conf = Conf::new();
     conf.set("save", "").set("appendonly", if always { "yes" } else { "no" });
     conf.set("appendfsync", "always");
+    // redis-benchmark is given none.
+    conf.set("requirepass", "");
     Ok(Server::start(binary, &conf)?)
 }
 

@@ -3,10 +3,12 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::event::lane::Lane;
+use forebay::host::Host;
 use forebay::profile::Profile;
 use forebay::proof::audit::controls::plants::{How, MODEL, PLANTS, Plant};
 use forebay::proof::audit::controls::{machine, made_up, on_a_server, start};
@@ -15,7 +17,7 @@ use forebay::proof::audit::look::Look;
 use forebay::proof::audit::outcome::{Audit, Finding, Outcome};
 use forebay::proof::audit::rule::{Fix, Severity};
 use forebay::proof::audit::rules;
-use forebay::proof::audit::seen::Seen;
+use forebay::proof::audit::seen::{Read, Seen};
 use forebay::server::{Server, ServerBinary};
 
 fn profile() -> Profile {
@@ -30,14 +32,16 @@ pub fn binary() -> ServerBinary {
     ServerBinary::find(None).unwrap()
 }
 
+/// A healthy machine. Its files are read when a rule asks, so the folder stays, under cargo's own.
+static HEALTHY: LazyLock<Read<Host>> =
+    LazyLock::new(|| machine::host(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("healthy"), &[]));
+
 /// What an audit sees of a server, on a healthy machine.
 pub fn seen(address: &Address) -> Seen {
     let (profile, name) = (profile(), name());
     let look = Look { profile: &profile, buffer: &name, probe_disk: false, is_own: false };
     let mut seen = look.at(address).unwrap();
-    let root = tempfile::tempdir().unwrap();
-    // Files are read when a rule asks: the folder must stay.
-    seen.host = machine::host(&root.keep(), &[]);
+    seen.host.clone_from(&HEALTHY);
     seen.fsync = Ok(machine::fsync(&[]));
     seen
 }

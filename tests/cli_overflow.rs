@@ -170,7 +170,7 @@ fn memory_stays_small_while_the_server_is_full_and_hundreds_of_thousands_of_even
     let input = synthetic(EVENTS);
     (0..TIMES).for_each(|_| stdin.write_all(&input).unwrap());
     // It has read all but what a pipe holds.
-    let full = super::cli_append::peak_kib(child.id());
+    let full = super::cli_append::peak_kib(child.id()).unwrap();
     tell(&server, "CONFIG SET maxmemory 0");
     let lanes = forebay::event::lane::Lane::ALL;
     until("all but the newest blocks are stored", || {
@@ -178,7 +178,7 @@ fn memory_stays_small_while_the_server_is_full_and_hundreds_of_thousands_of_even
             |lane| super::support::ask(&server, &format!("HGET forebay:events:{{{lane}}}:writer e")).unwrap();
         lanes.map(ever).into_iter().map(|ever: Option<u64>| ever.unwrap_or(0)).sum::<u64>() > 290_000
     });
-    let peak = super::cli_append::peak_kib(child.id());
+    let peak = super::cli_append::peak_kib(child.id()).unwrap();
     println!("{full} KiB with a full server, {peak} KiB after it had room");
     drop(stdin);
     let ran = Ran::from(child.wait_with_output().unwrap());

@@ -3,11 +3,11 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use super::cli_append::peak_kib;
 use super::cli_support::{forebay, interrupt};
 
 /// Longest that a verb may go on: three answers, of 15 s each, that do not come.
@@ -181,18 +181,6 @@ fn serve(
     Ok(())
 }
 
-/// The most memory that a process took so far. Just after it was started it may still be seen with this program's own.
-fn peak(child: &Child) -> Option<u64> {
-    let is_ours =
-        std::fs::read_link(format!("/proc/{}/exe", child.id())).ok()? == std::env::current_exe().ok()?;
-    if is_ours {
-        return None;
-    }
-    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib << 10)
-}
-
 /// Runs a verb against a server; it must end by itself, or, where it watches, at a signal.
 pub fn survives(ill: Ill, is_polite_first: bool, verb: &[&str]) -> (Duration, u64) {
     let what = format!("{verb:?} before {ill:?}, polite first: {is_polite_first}");
@@ -217,7 +205,7 @@ pub fn survives(ill: Ill, is_polite_first: bool, verb: &[&str]) -> (Duration, u6
     ];
     let (mut most, mut is_told) = (0, false);
     let code = loop {
-        most = most.max(peak(&child).unwrap_or(0));
+        most = most.max(peak_kib(child.id()).unwrap_or(0) << 10);
         if let Some(status) = child.try_wait().unwrap() {
             break status.code();
         }

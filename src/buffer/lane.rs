@@ -31,6 +31,9 @@ use crate::event::lane::Lane;
 /// First wait after a refusal or a lost connection; doubles up to [`super::recover::BACKOFF_MAX`].
 pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(5);
 
+/// Bytes of a window, or one block that is larger.
+const WINDOW_BYTES_MAX: usize = 16 << 20;
+
 /// How often a thread that waits for blocks looks whether it was told to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -212,7 +215,11 @@ impl Appender {
 
     /// Fills the window; false when the channel is closed and the window empty, or the writer was dropped.
     fn take(&mut self) -> bool {
-        while self.window.len() < self.lease.in_flight {
+        let has_room = |window: &VecDeque<Parcel>| {
+            let bytes: usize = window.iter().map(|parcel| parcel.block.frame.len()).sum();
+            window.len() < self.lease.in_flight && bytes < WINDOW_BYTES_MAX
+        };
+        while has_room(&self.window) {
             if self.shared.is_over(self.lease.lane) {
                 return false;
             }

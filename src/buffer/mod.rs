@@ -27,6 +27,7 @@ pub mod fates;
 pub mod feed;
 mod found;
 pub(crate) mod fsync;
+mod gate;
 pub mod group_admin;
 mod groups;
 pub mod hear;

@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError};
 
 use super::counts::Shared;
 use super::error::Error;
+use super::gate::Passed;
 use super::overflow::Fate;
 use crate::block::frame::{Block, Draft, Encoder};
 use crate::event::lane::Lane;
@@ -47,8 +48,8 @@ impl Packer {
     }
 
     /// The thread: until no more drafts come, or the lanes have ended.
-    pub(super) fn run(mut self, drafts: &Receiver<(Lane, Draft)>) {
-        for (lane, draft) in drafts {
+    pub(super) fn run(mut self, drafts: &Receiver<(Lane, Draft, Passed)>) {
+        for (lane, draft, passed) in drafts {
             let first = self.passed[lane.index()];
             self.passed[lane.index()] += draft.events();
             // Before it is compressed: what is dropped shall cost nothing.
@@ -56,7 +57,10 @@ impl Packer {
                 self.shed(lane, first, draft.events());
                 continue;
             }
-            match self.encoder.encode(&draft) {
+            let encoded = self.encoder.encode(&draft);
+            // Not while the lane is waited for.
+            drop((draft, passed));
+            match encoded {
                 Ok(block) => {
                     let parcel = Parcel { block: Arc::new(block), first: Some(first), mark: None };
                     if !self.hand(lane, parcel) {

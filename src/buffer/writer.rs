@@ -1,7 +1,8 @@
 //! The writer: events in, acknowledged blocks out.
 //!
 //! `push` cuts on the caller's thread, one thread compresses, and each lane appends on its own
-//! (`lane`). Every queue between them is bounded, so memory stays at about [`Options::in_flight`] blocks a lane.
+//! (`lane`). Every queue between them is bounded, in blocks and in bytes, so memory stays at about [`Options::in_flight`]
+//! blocks a lane, or a few where they are large.
 //! What happens while the server takes nothing is said in [`overflow`](super::overflow).
 
 use std::str::FromStr;
@@ -17,6 +18,7 @@ use super::connect::Address;
 use super::counts::Shared;
 pub use super::counts::{Counts, Monitor};
 use super::error::Error;
+use super::gate::{Gate, Passed};
 use super::keys::Name;
 use super::open::LaneStarts;
 use super::overflow::{Listener, Overflow};
@@ -27,8 +29,9 @@ use crate::block::frame::{Draft, EVENT_BYTES_MAX, Encoder};
 use crate::event::lane::Lane;
 use crate::event::parse::{self, Event};
 
-/// Drafts that may wait for the compressor: 4 MiB at the default block size.
+/// Drafts that may wait for the compressor, and bytes of theirs: 4 MiB at the default block size.
 const DRAFTS_MAX: usize = 16;
+const DRAFT_BYTES_MAX: usize = 8 << 20;
 
 /// When a block counts as acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +93,8 @@ impl Default for Options {
 /// instead gives up what is under way.
 pub struct Writer {
     batcher: Batcher,
-    drafts: Option<Sender<(Lane, Draft)>>,
+    drafts: Option<Sender<(Lane, Draft, Passed)>>,
+    gate: Arc<Gate>,
     pub(super) shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     publisher: Option<Publisher>,
@@ -104,7 +108,8 @@ impl Writer {
         let shared = Arc::new(Shared::new(Owner::new(options.takes_over), options.listener.clone()));
         let mut lanes = LaneStarts::of(address, name, options, &shared)?;
         let batcher = Batcher::new(options.limits);
-        let mut writer = Self { batcher, drafts: None, shared, threads: Vec::new(), publisher: None };
+        let (gate, exit) = Gate::new(DRAFT_BYTES_MAX);
+        let mut writer = Self { batcher, drafts: None, gate, shared, threads: Vec::new(), publisher: None };
         // First of all, so that whoever looks at the lanes hears whose they are.
         writer.publisher = Some(Publisher::start(address, name, &writer.shared)?);
         let senders = Lane::ALL.map(|lane| lanes.start(lane, &mut writer));
@@ -113,7 +118,10 @@ impl Writer {
         let encoder = Encoder::new().map_err(|error| Error::System(format!("no zstd context: {error}")))?;
         let sheds = options.overflow == Overflow::Shed;
         let packer = Packer::new(encoder, senders, Arc::clone(&writer.shared), sheds);
-        writer.spawn("forebay-zstd".into(), move || packer.run(&receive))?;
+        writer.spawn("forebay-zstd".into(), move || {
+            let _exit = exit;
+            packer.run(&receive);
+        })?;
         writer.drafts = Some(send);
         Ok(writer)
     }
@@ -158,7 +166,8 @@ impl Writer {
     fn cut(&mut self, work: impl FnOnce(&mut Batcher, &mut dyn FnMut(Lane, Draft))) -> Result<(), Error> {
         let mut open = true;
         work(&mut self.batcher, &mut |lane, draft| {
-            open &= self.drafts.as_ref().is_some_and(|drafts| drafts.send((lane, draft)).is_ok());
+            let passed = self.gate.pass(draft.len());
+            open &= self.drafts.as_ref().is_some_and(|drafts| drafts.send((lane, draft, passed)).is_ok());
         });
         if open { Ok(()) } else { Err(self.ended()) }
     }
