@@ -24,7 +24,7 @@ mkdir -p "$out"
 mutants() {
 	name=$1
 	shift
-	"$program" mutants --output "$out/$name" --no-shuffle --gitignore false --copy-target true "$@" || true
+	"$program" mutants --output "$out/$name" --no-shuffle --copy-target true "$@" || true
 }
 
 # The controls that are judged by a run on a server, with the tests that take one; then all that is judged without.

@@ -65,7 +65,12 @@ impl<R: BufRead> Answer<'_, R> {
         self.take(ITEM_BYTES)?;
         match self.head()? {
             Head::Done(value) => Ok(value),
-            Head::Bulk(bytes) => self.bulk(bytes),
+            // Frames lie in arrays. A text alone that is so long answers nothing that is ever asked.
+            Head::Bulk(bytes) if depth == 0 => {
+                let alone = Budget::QUESTION.text_bytes_max;
+                self.bulk(bytes, alone.min(self.budget.text_bytes_max))
+            }
+            Head::Bulk(bytes) => self.bulk(bytes, self.budget.text_bytes_max),
             Head::Array(_) if depth == DEPTH_MAX => Err(garbled("arrays are nested too deep")),
             Head::Array(items) => {
                 self.fits(items.saturating_mul(ITEM_BYTES))?;
@@ -111,9 +116,9 @@ impl<R: BufRead> Answer<'_, R> {
         }
     }
 
-    fn bulk(&mut self, bytes: usize) -> Result<Value, RedisError> {
-        if bytes > self.budget.text_bytes_max {
-            return Err(too_long("a text", self.budget.text_bytes_max));
+    fn bulk(&mut self, bytes: usize, bytes_max: usize) -> Result<Value, RedisError> {
+        if bytes > bytes_max {
+            return Err(too_long("a text", bytes_max));
         }
         self.take(bytes)?;
         let mut body = Vec::with_capacity(bytes.min(AHEAD_BYTES));

@@ -14,8 +14,8 @@ const KEYS_A_STEP: usize = 1_000;
 /// Names that an error has.
 const NAMES_MAX: usize = 8;
 
-/// An error where the server says that no key of the buffer is there. Where it does not say (it is loading, or refuses the
-/// question), whatever is asked next tells.
+/// An error where the server says that no key of the buffer is there, or answers something else than how many are. Where it does
+/// not say (it is loading, or refuses the question), whatever is asked next tells.
 pub(super) fn must_be_there(
     connection: &mut Connection,
     address: &Address,
@@ -26,6 +26,7 @@ pub(super) fn must_be_there(
             let others = others(connection);
             Err(Error::NoBuffer { name: name.to_string(), url: address.to_string(), others })
         }
+        Err(error) if error.code().is_none() && !error.is_io_error() => Err(Error::server("EXISTS", &error)),
         _ => Ok(()),
     }
 }

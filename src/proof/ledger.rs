@@ -383,6 +383,56 @@ mod tests {
     }
 
     #[test]
+    fn findings_of_two_buffers_are_added_and_every_kind_of_fault_counts() {
+        // No two alike, so that one field cannot stand for another, nor a product for a sum.
+        let of = |from: u64| Findings {
+            offered: from + 20,
+            acknowledged: from + 19,
+            given_up: from + 18,
+            unknown: from + 17,
+            read: from + 16,
+            lost_whole: from + 1,
+            lost_prefix: from + 2,
+            lost_middle: from + 4,
+            lost_tail: from + 8,
+            unexpected: from + 32,
+            repeats: from + 64,
+            out_of_order: from + 128,
+            kept: from + 256,
+        };
+        let (one, other) = (of(1_000), of(50_000));
+        assert_eq!((one.lost(), one.faults()), (4_015, 8_495));
+        let both = one.and(other);
+        assert_eq!((both.lost(), both.faults()), (4_015 + 200_015, 8_495 + 400_495));
+        assert_eq!(
+            (both.offered, both.acknowledged, both.given_up, both.unknown, both.read),
+            (51_040, 51_038, 51_036, 51_034, 51_032)
+        );
+        assert_eq!(
+            (both.lost_whole, both.lost_prefix, both.lost_middle, both.lost_tail),
+            (51_002, 51_004, 51_008, 51_016)
+        );
+        assert_eq!(
+            (both.unexpected, both.repeats, both.out_of_order, both.kept),
+            (51_064, 51_128, 51_256, 51_512)
+        );
+    }
+
+    #[test]
+    fn events_that_are_known_by_their_hash_are_told_without_being_made_again() {
+        let mut prints = Prints::default();
+        prints.add(vec![prints.of(b"event 0"), prints.of(b"event 1")]);
+        let never = |_: u64, _: &mut Vec<u8>| unreachable!("it is known by its hash");
+        let mut ledger = Ledger::with_prints(&never, &prints);
+        (0..2).for_each(|index| ledger.offered(Lane::Likes, index));
+        ledger.acknowledged(Lane::Likes, 2);
+        ledger.read(Lane::Likes, b"event 0");
+        ledger.read(Lane::Likes, b"event 1");
+        let findings = ledger.findings();
+        assert_eq!((findings.faults(), findings.read), (0, 2));
+    }
+
+    #[test]
     fn repeats_and_order_are_counted() {
         let findings = ledger(&[0, 1, 2, 2, 4, 3, 5, 6, 7]);
         assert_eq!((findings.repeats, findings.out_of_order, findings.lost()), (1, 1, 0));

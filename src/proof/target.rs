@@ -59,15 +59,17 @@ impl Target {
     /// What a report says of it.
     pub fn describe(&self, profile: &Profile) -> Result<report::Target, Error> {
         let (mut connection, facts) = self.address().connect()?;
-        let settings = profile
-            .conf_settings()
-            .into_iter()
-            .map(|(name, _)| {
-                let value = setting(&mut connection, &name).unwrap_or_else(|| "not readable".into());
-                let value = secret::value(&name, &value).to_owned();
-                (name, value)
-            })
-            .collect();
+        let mut settings = Vec::new();
+        for (name, _) in profile.conf_settings() {
+            let found = setting(&mut connection, &name);
+            // Each further answer would be waited for in vain.
+            if !connection.is_in_step() {
+                let why = format!("CONFIG GET {name}: no answer");
+                return Err(Error::NotNow { url: self.address().to_string(), why });
+            }
+            let found = found.unwrap_or_else(|| "not readable".into());
+            settings.push((name.clone(), secret::value(&name, &found).to_owned()));
+        }
         Ok(report::Target {
             server: facts.server().into(),
             version: facts.version().into(),

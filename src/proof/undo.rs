@@ -71,7 +71,7 @@ impl Undo {
         let record = Record {
             schema: SCHEMA,
             server: address.to_string(),
-            run_id: run_id(address),
+            run_id: run_id(address)?,
             at: jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
             buffers: buffers.iter().map(ToString::to_string).collect(),
             before: before.clone(),
@@ -122,7 +122,7 @@ pub fn left(address: &Address) -> anyhow::Result<Vec<Left>> {
     let Ok(entries) = std::fs::read_dir(folder()?) else { return Ok(Vec::new()) };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let ours = paths.filter(|path| path.extension().is_some_and(|end| end == "json")).take(FILES_MAX);
-    let (server, run) = (address.to_string(), run_id(address));
+    let (server, run) = (address.to_string(), run_id(address)?);
     let is_it = |record: &Record| record.server == server || !run.is_empty() && record.run_id == run;
     let mut found = Vec::new();
     for path in ours {
@@ -244,10 +244,12 @@ fn remove(path: &Path) {
     }
 }
 
-/// What a server calls this start of it; nothing where it does not tell.
-fn run_id(address: &Address) -> String {
-    let facts = address.dial().map_err(anyhow::Error::from).and_then(|mut connection| {
-        Ok(facts_of(&mut connection, &["server"])?.get("run_id").unwrap_or_default().to_owned())
-    });
-    facts.unwrap_or_default()
+/// What a server calls this start of it; nothing where it does not tell. One that does not answer is an error.
+fn run_id(address: &Address) -> anyhow::Result<String> {
+    let mut connection = address.dial()?;
+    match facts_of(&mut connection, &["server"]) {
+        Ok(facts) => Ok(facts.get("run_id").unwrap_or_default().to_owned()),
+        Err(_) if connection.is_in_step() => Ok(String::new()),
+        Err(error) => Err(anyhow::Error::from(error).context(format!("asking {address} who it is"))),
+    }
 }

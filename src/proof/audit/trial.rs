@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::net::{IpAddr, TcpListener};
+use std::net::{IpAddr, TcpListener, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -112,17 +112,24 @@ pub fn run(file: &ConfFile, binary: &ServerBinary, limit: Duration) -> Result<Tr
     }
 }
 
-/// The last line `bind`, where this machine lacks an address of it. A socket of our own is bound there for a moment, on a port that
-/// the system chooses: no server has to listen for that.
+/// The last line `bind`, where this machine lacks an address of it, or does not know a name. A socket of our own is bound there for a
+/// moment, on a port that the system chooses: no server has to listen for that.
 fn absent(file: &ConfFile) -> Option<(Option<Place>, String)> {
     let line = file.lines.iter().rev().find(|line| line.name == "bind")?;
     let words = line.words.iter().skip(1).flat_map(|word| word.split_whitespace());
-    let addresses = words.enumerate().filter_map(|(at, word)| Some((at, word.parse::<IpAddr>().ok()?)));
-    let lacks = |address: &IpAddr| {
-        TcpListener::bind((*address, 0)).is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable)
+    let lacks = |word: &&str| match word.parse::<IpAddr>() {
+        Ok(address) => {
+            TcpListener::bind((address, 0)).is_err_and(|error| error.kind() == ErrorKind::AddrNotAvailable)
+        }
+        // What begins with `-` may be absent, and `*` is all that there are.
+        Err(_) => !word.starts_with('-') && *word != "*" && (*word, 0).to_socket_addrs().is_err(),
     };
-    let (at, _) = addresses.into_iter().find(|(_, address)| lacks(address))?;
-    Some((Some(place(line)), format!("word {} is an address that this machine does not have", at + 1)))
+    let at = words.into_iter().position(|word| lacks(&word))?;
+    let why = format!(
+        "word {} is an address that this machine does not have, or a name that it does not know",
+        at + 1
+    );
+    Some((Some(place(line)), why))
 }
 
 /// Whether a server of ours may be started with the line.

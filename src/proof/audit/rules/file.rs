@@ -90,7 +90,7 @@ fn starts(seen: &Seen) -> Checked {
     }
     let untried: Vec<String> =
         tried.untried.iter().map(|(place, name)| format!("{name} ({})", of(place))).collect();
-    let beside = "whether ports are free and names of hosts are known";
+    let beside = "whether ports are free, and hosts that other lines than bind name";
     let others = if untried.is_empty() { String::new() } else { format!("{}, ", told(&untried)) };
     Ok(State::Kept(format!("{read}. Not tried: {others}{beside}")))
 }
