@@ -59,7 +59,7 @@ pub(super) fn claims(bench: &Bench<'_>, found: &Found<'_>, controls: &Controls) 
     let control = Control::of(held_back, &[together(Some(&slower))], TOGETHER);
     all.evidence.extend([proposed(bench, found.proposal), decisions(rows)]);
     all.evidence.extend(the_rest(rows));
-    all.evidence.extend((!found.stock.is_empty()).then(|| stock(found.stock)));
+    all.evidence.extend(stock(found.stock));
     all.evidence.extend([figures(rows), wishes(rows)]);
     all.evidence.extend(guards(rows));
     let all = all.with(control);
@@ -209,8 +209,8 @@ fn told(tried: &[Tried]) -> String {
     tried.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
-/// What is proposed against a server as it comes.
-fn stock(tried: &[Tried]) -> Evidence {
+/// What is proposed against a server as it comes, where that was tried.
+fn stock(tried: &[Tried]) -> Option<Evidence> {
     let rows = tried.iter().flat_map(|(work, outcome)| {
         outcome.effects.iter().map(|effect| {
             let mut row = vec![work.name().to_owned()];
@@ -218,11 +218,11 @@ fn stock(tried: &[Tried]) -> Evidence {
             row
         })
     });
-    Evidence::Table {
+    (!tried.is_empty()).then(|| Evidence::Table {
         title: "The profile with what is proposed, against a server as Debian ships it with an AOF; both under always".into(),
         columns: ["work", "figure", "as it comes", "tuned", "gain"].map(str::to_owned).into(),
         rows: rows.collect(),
-    }
+    })
 }
 
 /// `events/s in +4.1 % (1.2 to 7.0)`.

@@ -157,7 +157,8 @@ fn every_candidate_stands_in_one_place() {
     );
     assert_eq!(figures[0][5], "8");
     assert_eq!(rows(&wishes(&all))[0][..3], ["hz-100", "1", "2"]);
-    assert_eq!(rows(&stock(&[(Work::Append(Cut::Load), outcome(1.5))])).len(), 2);
+    assert_eq!(rows(&stock(&[(Work::Append(Cut::Load), outcome(1.5))]).unwrap()).len(), 2);
+    assert_eq!(stock(&[]), None);
 }
 
 #[test]

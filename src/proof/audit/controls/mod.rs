@@ -183,7 +183,6 @@ pub fn of_settings(profile: &Profile) -> Control {
 fn other(name: &str, value: &str) -> String {
     match (value, crate::profile::redis_bytes(value)) {
         _ if name == "bind" => "0.0.0.0".into(),
-        ("", _) => "900 1".into(),
         ("yes", _) => "no".into(),
         ("no", _) => "yes".into(),
         (_, Some(bytes)) => (bytes + 1).to_string(),
