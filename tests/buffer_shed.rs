@@ -137,13 +137,13 @@ fn what_is_stored_and_not_yet_synced_when_the_server_fills_up_is_not_shed() {
         tell(&server, "CONFIG SET appendfsync always");
     }
     let source = Source::start(open(&address(&server), &options), 9, 200);
-    source.grant(200);
-    source.until_acknowledged(200);
+    source.grant(2_000);
+    source.until_acknowledged(2_000);
     let used: u64 = info(&server, "used_memory").parse().unwrap();
-    tell(&server, &format!("CONFIG SET maxmemory {}", used + (256 << 10)));
+    tell(&server, &format!("CONFIG SET maxmemory {}", used + (1 << 20)));
     until("much is shed", || {
         source.grant(100);
-        source.monitor.counts().shed > 1_000
+        source.monitor.counts().shed > 5_000
     });
     let (_, counts) = source.finish();
     let found = contents(&address(&server));

@@ -140,7 +140,7 @@ fn records(bytes: &[u8]) -> Vec<(usize, usize)> {
     records
 }
 
-/// Every so manieth byte, and those around the ends of records.
+/// Every `step`-th byte, and those around the ends of records.
 fn places(bytes: &[u8], records: &[(usize, usize)], step: usize) -> Vec<usize> {
     let is_at_an_end =
         |at: &usize| records.iter().any(|(from, to)| at.abs_diff(*from) < 2 || at.abs_diff(*to) < 2);
@@ -148,7 +148,7 @@ fn places(bytes: &[u8], records: &[(usize, usize)], step: usize) -> Vec<usize> {
 }
 
 #[test]
-fn a_file_cut_at_any_byte_costs_the_blocks_after_the_cut_and_a_later_file_tells_how_many() {
+fn a_file_that_is_cut_costs_the_blocks_after_the_cut_and_a_later_file_tells_how_many() {
     cut_every(11);
 }
 
