@@ -136,7 +136,9 @@ pub fn of_rules(seen: &Seen) -> Control {
         tried.len()
     );
     let not_named = if missed.is_empty() { String::new() } else { format!(", but {}", missed.join(", ")) };
-    let measured = format!("{}; each of those settings was named{not_named}", together.measured);
+    let named = tried.len() - missed.len();
+    let measured =
+        format!("{}; {named} of {} of those settings were named{not_named}", together.measured, tried.len());
     Control::when(what, together.is_refuted() && missed.is_empty(), measured)
 }
 
