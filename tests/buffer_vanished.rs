@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
 use forebay::buffer::reader::{Found, Reader};
 use forebay::event::lane::Lane;
 
@@ -93,4 +97,40 @@ fn a_lane_that_was_read_to_its_end_has_lost_nothing() {
         tell(&server, &format!("DEL {}", name().stream(lane)));
     }
     assert_eq!(open(&address(&server), &options(2, 16)).close().unwrap().lost_by_server, 0);
+}
+
+/// Both places where a reader asks twice of a stream: between the two questions the stream may go.
+#[test]
+fn a_stream_that_comes_and_goes_between_any_two_questions_ends_no_reader() {
+    let server = server(&[]);
+    let key = name().stream(Lane::Likes);
+    let is_over = AtomicBool::new(false);
+    let deleted = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut connection = connection(&server);
+            let mut both = redis::pipe();
+            both.cmd("DEL").arg(&key).ignore();
+            both.cmd("XGROUP").arg("CREATE").arg(&key).arg("g").arg(0).arg("MKSTREAM").ignore();
+            while !is_over.load(Relaxed) {
+                // The reader may have made the group first.
+                match both.exec(&mut connection) {
+                    Err(error) if error.code() != Some("BUSYGROUP") => panic!("{error}"),
+                    _ => deleted.fetch_add(1, Relaxed),
+                };
+            }
+        });
+        until("the stream comes and goes", || deleted.load(Relaxed) > 100);
+        let read = || {
+            for _ in 0..300 {
+                let mut reader =
+                    Reader::open(&address(&server), &name(), read_options(&[Lane::Likes], Some(group("g"))))?;
+                reader.next(Duration::ZERO)?;
+            }
+            Ok::<(), forebay::buffer::error::Error>(())
+        };
+        let read = read();
+        is_over.store(true, Relaxed);
+        read.unwrap();
+    });
 }

@@ -14,6 +14,7 @@ use super::scripts::TRIM;
 use super::shown::shown;
 use super::there::must_be_there;
 use super::trim::{create_group, field};
+use super::trouble::is_gone;
 use crate::block::frame::{Damage, Decoder};
 use crate::event::lane::Lane;
 
@@ -196,7 +197,7 @@ impl Groups {
         match answer {
             Ok(rows) => Ok(rows.iter().filter_map(|row| field(row, "name")).collect()),
             // The stream itself is not there.
-            Err(error) if error.detail().is_some_and(|why| why.contains("no such key")) => Ok(Vec::new()),
+            Err(error) if is_gone(&error) => Ok(Vec::new()),
             Err(error) if error.code() == Some("WRONGTYPE") => {
                 Err(Error::WrongType { key, why: error.to_string() })
             }

@@ -9,6 +9,7 @@ use super::clock::Clock;
 use super::entry::Id;
 use super::losses::Losses;
 use super::shown::shown;
+use super::trouble::is_gone;
 use crate::event::lane::Lane;
 
 /// A group on a lane at one moment.
@@ -54,7 +55,7 @@ pub(super) fn look(
         Ok(Some(answer)) => answer,
         Ok(None) => return Ok(None),
         // Where nobody could say whether the stream is there, or it was deleted since.
-        Err(error) if error.detail().is_some_and(|why| why.contains("no such key")) => Vec::new(),
+        Err(error) if is_gone(&error) => Vec::new(),
         Err(error) => return Err(error),
     };
     if answer.is_empty() {
@@ -90,7 +91,7 @@ pub(super) fn look(
         match group(asker, lane, behind_ms, (total, losses), next, &row) {
             Ok(group) => groups.push(group),
             // It was deleted since it was listed.
-            Err(error) if error.code() == Some("NOGROUP") => {}
+            Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }
     }

@@ -21,7 +21,7 @@ use super::keys::Name;
 use super::link::Connection;
 use super::place::Place;
 use super::there::must_be_there;
-use super::trouble::{Trouble, trouble};
+use super::trouble::{Trouble, is_gone, trouble};
 use crate::event::lane::Lane;
 
 /// Bytes of frames to ask for at once, all lanes together, by the mean of the last answer.
@@ -272,7 +272,7 @@ impl Reader {
     /// Gets over a lost connection within `patience`.
     pub(super) fn recover(&mut self, error: &RedisError, since: Instant) -> Result<(), Error> {
         let why = match trouble(error) {
-            _ if matches!(error.code(), Some("NOGROUP" | "UNBLOCKED")) => {
+            _ if is_gone(error) || error.code() == Some("UNBLOCKED") => {
                 self.groups_gone = self.options.group.is_some();
                 error.to_string()
             }

@@ -6,6 +6,7 @@ use super::entry::{Entry, Id, list};
 use super::found::Found;
 use super::reader::{COUNT, Phase, Reader};
 use super::trim::field;
+use super::trouble::is_gone;
 
 impl Reader {
     /// Takes an answer apart: `[[stream, entries], …]` or nil. What the caller is to have of it, and whether it
@@ -91,9 +92,7 @@ impl Reader {
             let answer = redis::cmd("XINFO").arg("STREAM").arg(&key).query::<Value>(self.control()?);
             let newest = match answer {
                 Ok(row) => field::<String>(&row, "last-generated-id").and_then(|id| Id::parse(&id)),
-                Err(error) if error.detail().is_some_and(|why| why.contains("no such key")) => {
-                    Some(Id::default())
-                }
+                Err(error) if is_gone(&error) => Some(Id::default()),
                 Err(error) => return Err(error),
             };
             if let Some(newest) = newest.filter(|newest| *newest < read) {

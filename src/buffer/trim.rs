@@ -10,7 +10,7 @@ use super::keys::Name;
 use super::link::Connection;
 use super::reader::Reader;
 use super::scripts::TRIM;
-use super::trouble::{Trouble, trouble};
+use super::trouble::{Trouble, is_gone, trouble};
 use crate::event::lane::Lane;
 
 /// How often lanes are trimmed that nothing was acknowledged of.
@@ -52,13 +52,17 @@ impl Reader {
                 if let Some(row) = groups.iter().find(|row| is_group(row, &group)) {
                     let last = field::<String>(row, "last-delivered-id").unwrap_or_default();
                     self.given(lane, Id::parse(&last));
-                    self.others(lane)?;
-                    return self.go_on_from(lane, &last);
+                    match self.others(lane) {
+                        Ok(_) => return self.go_on_from(lane, &last),
+                        // The stream went between the two questions.
+                        Err(error) if is_gone(&error) => {}
+                        Err(error) => return Err(error),
+                    }
                 }
             }
-            Err(error) if error.code() != Some("ERR") => return Err(error),
             // The stream itself is not there.
-            Err(_) => {}
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(error),
         }
         let from = create_group(self.control()?, &name, lane, &group)?;
         self.given(lane, Some(from));

@@ -101,6 +101,12 @@ pub(super) fn words(error: &RedisError) -> String {
     }
 }
 
+/// Whether a stream that was asked about, or its group, is not there: deleted, evicted, or never made. What is asked of a
+/// group says `NOGROUP`; what XINFO is asked has no word of its own.
+pub fn is_gone(error: &RedisError) -> bool {
+    error.code() == Some("NOGROUP") || error.detail().is_some_and(|why| why.contains("no such key"))
+}
+
 /// Sorts an error of the client library.
 pub fn trouble(error: &RedisError) -> Trouble {
     let text = words(error);
