@@ -12,8 +12,9 @@ use super::own::{Asked, Own};
 use super::resp;
 use crate::buffer::connect::{Address, Place};
 
-/// Room for answers at first, and at the most: the longest answer that is waited for, and its frame.
-const INPUT: (usize, usize) = (64 << 10, 65 << 20);
+/// Room for answers at first, a thousand times with as many connections, and at the most: the longest answer that is waited
+/// for, and its frame.
+const INPUT: (usize, usize) = (16 << 10, 65 << 20);
 
 /// Wait before a lost connection is made again, in nanoseconds; doubles from the first to the second.
 const BACKOFF: (u64, u64) = (50_000_000, 1_000_000_000);
