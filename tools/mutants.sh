@@ -15,8 +15,8 @@ if ! "$program" mutants --version >/dev/null 2>&1; then
 	cargo install cargo-mutants --version "$version" --locked --root "$folder"
 fi
 
-# Dependencies are built as for `make test`; the crate itself is built once a mutant, so as fast as it goes.
-export CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 FOREBAY_SERVER="$server"
+# The other crates are built once; this one once a mutant, so as fast as it goes.
+export CARGO_PROFILE_DEV_DEBUG=0 FOREBAY_SERVER="$server"
 out=target/mutants
 mkdir -p "$out"
 
@@ -24,11 +24,13 @@ mkdir -p "$out"
 mutants() {
 	name=$1
 	shift
-	"$program" mutants --output "$out/$name" --no-shuffle --copy-target true "$@" || true
+	"$program" mutants --output "$out/$name" --no-shuffle --copy-target true \
+		--cargo-arg=--config=profile.dev.package.forebay-proof.opt-level=0 "$@" || true
 }
 
 # The controls that are judged by a run on a server, with the tests that take one; then all that is judged without.
-runs='src/proof/baseline/controls.rs src/proof/throughput/controls.rs src/tune/controls.rs'
+proof=crates/forebay-proof/src
+runs="$proof/baseline/controls.rs $proof/throughput/controls.rs $proof/tune/controls.rs"
 files=''
 others=''
 for file in $runs; do
@@ -41,9 +43,9 @@ mutants runs $files "$@" -- --lib -- --include-ignored baseline::controls throug
 # Tests of statistics take a minute without optimization, and judge nothing of this.
 # shellcheck disable=SC2086
 mutants judges \
-	--file 'src/**/*judge*.rs' --file 'src/**/*controls*.rs' --file 'src/**/controls/*.rs' --file 'src/**/*guard*.rs' \
-	--file src/proof/ledger.rs --file src/proof/claim.rs --file 'src/proof/claim/*.rs' \
-	--file 'src/**/*promise*.rs' --file 'src/**/*guarantee*.rs' \
-	--exclude 'src/**/tests.rs' --exclude 'src/buffer/**' --exclude 'src/watch/**' $others "$@" \
-	-- --lib -- proof:: tune:: --skip tune::interval --skip tune::experiment
+	--file "$proof/**/*judge*.rs" --file "$proof/**/*controls*.rs" --file "$proof/**/controls/*.rs" --file "$proof/**/*guard*.rs" \
+	--file "$proof/ledger.rs" --file "$proof/claim.rs" --file "$proof/claim/*.rs" \
+	--file "$proof/**/*promise*.rs" --file "$proof/**/*guarantee*.rs" \
+	--exclude "$proof/**/tests.rs" $others "$@" \
+	-- --lib -- --skip tune::interval --skip tune::experiment
 python3 tools/mutants.py "$out/runs/mutants.out/outcomes.json" "$out/judges/mutants.out/outcomes.json"

@@ -1,0 +1,93 @@
+//! One core, no I/O: the parser and the frames, beside what would be used instead.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use forebay::block::frame::{Decoder, Draft, Encoder};
+use forebay::event::parse;
+use forebay_rig::synth::Synth;
+use serde::Deserialize;
+
+use crate::RUNS;
+use crate::commands::Input;
+use crate::table::{Row, Table};
+
+/// Lines that a round goes through.
+const LINES: usize = 50_000;
+
+/// What `serde_json` is asked for: the same fields, borrowed.
+#[derive(Deserialize)]
+struct Borrowed<'a> {
+    time_us: u64,
+    #[serde(borrow)]
+    commit: Option<Commit<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Commit<'a> {
+    collection: Option<&'a str>,
+}
+
+pub fn rows(input: &Input, table: &mut Table) -> anyhow::Result<()> {
+    let bytes = std::fs::read(input.path())?;
+    let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').take(LINES).collect();
+    let (mut ours, mut serde, mut encode, mut decode, mut synth) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut encoder, mut decoder) = (Encoder::new()?, Decoder::new()?);
+    for _ in 0..RUNS {
+        ours.push(rate(&lines, |line| {
+            let _ = black_box(parse::parse(line));
+        }));
+        serde.push(rate(&lines, |line| {
+            if let Ok(event) = serde_json::from_slice::<Borrowed<'_>>(line) {
+                black_box((event.time_us, event.commit.and_then(|commit| commit.collection)));
+            }
+        }));
+        let (packed, opened) = frames(&lines, &mut encoder, &mut decoder)?;
+        encode.push(packed);
+        decode.push(opened);
+        synth.push(synth_rate());
+    }
+    table.add(Row::new("synth, one core", "events/s", synth).at_least(400_000.0));
+    table.add(Row::new("parse, one core", "events/s", ours).beside("serde_json, borrowed", serde, None));
+    table.add(Row::new("events to frames of 512, one core", "events/s", encode));
+    table.add(Row::new("frames to checked events, one core", "events/s", decode));
+    Ok(())
+}
+
+fn rate(lines: &[&[u8]], mut work: impl FnMut(&[u8])) -> f64 {
+    let started = Instant::now();
+    for line in lines {
+        work(line);
+    }
+    lines.len() as f64 / started.elapsed().as_secs_f64()
+}
+
+fn synth_rate() -> f64 {
+    let (synth, mut line, started) = (Synth::network(2), Vec::new(), Instant::now());
+    for index in 0..LINES as u64 {
+        line.clear();
+        synth.write_event(index, &mut line);
+        black_box(&line);
+    }
+    LINES as f64 / started.elapsed().as_secs_f64()
+}
+
+fn frames(lines: &[&[u8]], encoder: &mut Encoder, decoder: &mut Decoder) -> anyhow::Result<(f64, f64)> {
+    let mut drafts = Vec::new();
+    for chunk in lines.chunks(512) {
+        let mut draft = Draft::default();
+        for line in chunk {
+            draft.push(line, parse::parse(line)?.time_us);
+        }
+        drafts.push(draft);
+    }
+    let started = Instant::now();
+    let blocks = drafts.iter().map(|draft| encoder.encode(draft)).collect::<Result<Vec<_>, _>>()?;
+    let packed = lines.len() as f64 / started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    for block in &blocks {
+        black_box(decoder.open(&block.frame, block.events, (block.time_min, block.time_max))?);
+    }
+    Ok((packed, lines.len() as f64 / started.elapsed().as_secs_f64()))
+}

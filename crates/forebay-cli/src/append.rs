@@ -1,0 +1,435 @@
+//! `forebay append`: NDJSON from a file or stdin into a buffer.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::{Args, ValueHint};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::looks::Looks;
+use super::overflow::{self, OverflowArgs};
+use super::rejects::Rejects;
+use super::{At, Global, progress, say};
+use crate::exit;
+use forebay::block::frame::EVENT_BYTES_MAX;
+use forebay::buffer::batch::Limits;
+use forebay::buffer::connect::Address;
+use forebay::buffer::error::Error;
+use forebay::buffer::feed::{Ear, FeedError, Input, LOOK, Refused, feed};
+use forebay::buffer::position::Position;
+use forebay::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
+use forebay::event::lane::Lane;
+
+/// Append events from a file or stdin to a buffer: a JSON object a line, with a whole `time_us`
+#[derive(Args)]
+#[command(after_help = "Examples:
+  websocat wss://jetstream2.us-east.bsky.network/subscribe | forebay append
+  forebay append events.ndjson --rejects refused.ndjson
+  zstdcat day.ndjson.zst | forebay append --buffer day --ack fsync
+
+An event is a JSON object on one line with time_us, microseconds since 1970 as
+a whole number; anything else in it is kept as it is. What is a Jetstream commit
+goes to the lane of its collection, all else to lane other.
+
+A line that is no event is refused with its number and the reason; the rest goes
+on, and the exit code is 1. The first Ctrl-C finishes what was taken, a second
+one ends at once; a file not read to its end then gives 130, a pipe gives 0.
+However it ends otherwise, it says up to which line of the input everything is
+settled: --from-line with the next one goes on there.
+
+While the server takes nothing (full, away, loading), --overflow decides:
+  wait         the source is held back; nothing is lost as long as it can wait
+  spill        blocks go to files in --spill DIR, fsynced, and on to the server
+               in order once it takes them; what is left there at the end (exit
+               code 3) goes first the next time, for which an empty source will
+               do: forebay append --spill DIR </dev/null
+  shed         new events are dropped, and counted (exit code 1)
+  trim-oldest  the oldest events held are dropped, read or not, and counted
+               (exit code 1), where that brings a full server below its limit")]
+pub(crate) struct Append {
+    /// File to read; stdin where none is given
+    #[arg(value_hint = ValueHint::FilePath)]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    at: At,
+    /// Pass over the lines before this one
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    from_line: u64,
+    /// Add refused lines to this file, as they came, but for those over --max-event
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    rejects: Option<PathBuf>,
+    /// When a block counts: reply (the server answered) or fsync (it is on the server's disk)
+    #[arg(long, default_value = "reply")]
+    ack: Ack,
+    /// Largest event
+    #[arg(long, value_name = "SIZE", default_value = "1MiB")]
+    max_event: bytesize::ByteSize,
+    /// Events in a block, at the most
+    #[arg(long, value_name = "N", default_value_t = Limits::default().events_max, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    max_events: u64,
+    /// How long a block may wait for more events
+    #[arg(long, value_name = "TIME", default_value = "200ms")]
+    linger: humantime::Duration,
+    /// Take the buffer from a writer that is still there; that one ends with an error
+    #[arg(long)]
+    takeover: bool,
+    #[command(flatten)]
+    overflow: OverflowArgs,
+    /// Give up when nothing was acknowledged for so long
+    #[arg(long, value_name = "TIME", default_value = "10m")]
+    patience: humantime::Duration,
+}
+
+impl Append {
+    pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
+        let (address, name) = self.at.parse()?;
+        let max_event = usize::try_from(self.max_event.as_u64())
+            .ok()
+            .filter(|bytes| (1..=EVENT_BYTES_MAX).contains(bytes))
+            .context("--max-event must be from 1 byte to 64 MiB")?;
+        let source = self.source()?;
+        let mut rejects = Rejects::open(self.rejects.as_deref(), source.place, global.quiet)?;
+        let stop =
+            stop_on_signal(global.quiet, "finishing what was taken; once more to leave it unacknowledged")?;
+        let options = Options {
+            limits: Limits { events_max: self.max_events, linger: self.linger.into(), ..Limits::default() },
+            ack: self.ack,
+            patience: self.patience.into(),
+            takes_over: self.takeover,
+            overflow: self.overflow.policy()?,
+            ..Options::default()
+        };
+        let started = Instant::now();
+        let Some(mut writer) = Writer::open_patiently(&address, &name, &options, &stop).map_err(remedied)?
+        else {
+            return Ok(exit::INTERRUPTED);
+        };
+        if !global.quiet {
+            warn_of_eviction(&address);
+        }
+        let shown = show(&writer.monitor(), global);
+        let is_file = source.place.is_some();
+        let input = Input { reader: source.reader, event_bytes_max: max_event, from_line: self.from_line };
+        let mut position = Position::default();
+        let mut ears = Ears { looks: Looks::default(), rejects: &mut rejects, stop: &stop };
+        let fed = feed(input, &mut writer, &mut position, &stop, &mut ears);
+        let looks = ears.looks;
+        // A file has an end of its own, where a pipe may be meant to end so.
+        let is_cut = is_file && stop.load(Relaxed) && rejects.failed_at().is_none() && !looks.is_foreign();
+        let broken = match fed {
+            // What was taken before the source broke is still owed.
+            Err(FeedError::Source(error)) => Some(error),
+            // Closing says the same error, with what is not acknowledged in the end.
+            Ok(()) | Err(FeedError::Buffer(_)) => None,
+        };
+        let monitor = writer.monitor();
+        let closed = writer.close();
+        shown.store(true, Relaxed);
+        // What became of the events is told however it ended.
+        let counts = closed.as_ref().map_or_else(|_| monitor.counts(), |counts| *counts);
+        let took = started.elapsed();
+        let error = closed.err().map(|error| counted(error, &counts));
+        let settled = position.settled(&monitor).min(rejects.failed_at().map_or(u64::MAX, |line| line - 1));
+        let came = Came { counts, settled, refused: rejects.count, took };
+        // Of an input that holds no event there is nothing to report but what it is.
+        if error.is_none() {
+            looks.finish()?;
+        }
+        let told = self.report(global, &monitor, &came, error.as_ref());
+        // Where not all of the input is settled, it is the source's to send again from there.
+        if !global.quiet && (error.is_some() || is_cut || rejects.failed_at().is_some() || broken.is_some()) {
+            say::tell(&format!(
+                "forebay: everything up to line {settled} of the input is settled; --from-line {} goes on there",
+                settled + 1
+            ));
+        }
+        // The error goes before whatever telling it comes to.
+        error.map_or(told, Err)?;
+        if !global.quiet {
+            looks.remarks().iter().for_each(|remark| say::tell(remark));
+        }
+        rejects.finish()?;
+        if let Some(error) = broken {
+            return Err(anyhow::Error::from(error).context("reading the input"));
+        }
+        if is_cut && !global.quiet {
+            say::tell("forebay: interrupted before the end of the file");
+        }
+        Ok(if is_cut {
+            exit::INTERRUPTED
+        } else if counts.left + counts.earlier_bytes > 0 {
+            exit::NO_SERVER
+        } else if rejects.count + counts.lost_by_server + overflow::dropped(&counts) > 0 {
+            exit::REFUTED
+        } else {
+            exit::OK
+        })
+    }
+
+    /// The file to read, where it is not stdin.
+    fn path(&self) -> Option<&Path> {
+        self.file.as_deref().filter(|path| path.as_os_str() != "-")
+    }
+
+    fn source(&self) -> anyhow::Result<Source> {
+        let Some(path) = self.path() else {
+            // Past the buffer of the standard library: what it holds no poll would tell of.
+            let stdin = std::io::stdin().as_fd().try_clone_to_owned().context("cannot read stdin")?;
+            let stdin = File::from(stdin);
+            let place = place(&stdin);
+            return Ok(Source { reader: Patient(stdin), place });
+        };
+        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        if file.metadata().is_ok_and(|meta| meta.is_dir()) {
+            anyhow::bail!("{} is a folder; give a file of lines", path.display());
+        }
+        let place = place(&file);
+        Ok(Source { reader: Patient(file), place })
+    }
+
+    fn report(
+        &self,
+        global: &Global,
+        monitor: &Monitor,
+        &Came { counts, settled, refused, took }: &Came,
+        error: Option<&anyhow::Error>,
+    ) -> anyhow::Result<()> {
+        let seconds = took.as_secs_f64();
+        if global.json {
+            let lanes = Lane::ALL.map(|lane| {
+                let counts = monitor.lane(lane);
+                serde_json::json!({
+                    "lane": lane.name(), "pushed": counts.pushed, "acknowledged": counts.acknowledged,
+                    "accepted": counts.accepted, "left": counts.left, "spilled": counts.spilled, "recovered": counts.recovered,
+                    "unreadable": counts.unreadable, "shed": counts.shed, "trimmed": counts.trimmed,
+                    "lost_by_server": counts.lost_by_server,
+                })
+            });
+            let summary = serde_json::json!({
+                "buffer": self.at.buffer, "acknowledged": counts.acknowledged, "blocks": counts.blocks,
+                "raw_bytes": counts.raw_bytes, "frame_bytes": counts.frame_bytes, "refused": refused,
+                "repeats": counts.repeats, "retries": counts.retries,
+                "lost_by_server": counts.lost_by_server, "accepted": counts.accepted,
+                "left": counts.left, "left_earlier_bytes": counts.earlier_bytes,
+                "spilled": counts.spilled, "recovered": counts.recovered, "unreadable": counts.unreadable,
+                "shed": counts.shed, "trimmed": counts.trimmed, "seconds": seconds, "lanes": lanes,
+                "settled_through_line": settled,
+                "error": error.map(|error| format!("{error:#}")),
+            });
+            return say::document(&format!("{summary}\n")).context(say::STDOUT);
+        }
+        self.overflow.tell(&counts, global.quiet);
+        if counts.lost_by_server > 0 {
+            say::tell(&format!(
+                "forebay: the server came back without {} events that it had acknowledged; \
+                 readers are told where they come to the place. Check appendonly and appendfsync.",
+                counts.lost_by_server
+            ));
+        }
+        if global.quiet {
+            return Ok(());
+        }
+        let per_event = counts.frame_bytes as f64 / counts.acknowledged.max(1) as f64;
+        say::tell(&format!(
+            "{} events acknowledged in {} blocks, {refused} lines refused, {seconds:.1} s \
+             ({:.0} events/s, {per_event:.0} bytes an event compressed)",
+            counts.acknowledged,
+            counts.blocks,
+            counts.acknowledged as f64 / seconds.max(1e-9),
+        ));
+        Ok(())
+    }
+}
+
+/// What `append` makes of lines that it looks at.
+struct Ears<'a> {
+    looks: Looks,
+    rejects: &'a mut Rejects,
+    stop: &'a AtomicBool,
+}
+
+impl Ear for Ears<'_> {
+    fn refused(&mut self, line: &Refused<'_>) {
+        // A line that is kept nowhere is not to be followed by more, nor one of a file that has none.
+        if self.looks.refused(line) || !self.rejects.take(line) {
+            self.stop.store(true, Relaxed);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.looks.is_foreign()
+    }
+
+    fn other(&mut self, line: u64, event: &[u8]) {
+        self.looks.other(line, event);
+    }
+}
+
+/// The way out of an error, where it is an option.
+fn remedied(error: Error) -> anyhow::Error {
+    match error {
+        Error::Taken { .. } | Error::Unheard { .. } => anyhow::anyhow!(
+            "end that writer first, append to another buffer (--buffer NAME), or take this one over (--takeover)"
+        )
+        .context(error),
+        error => error.into(),
+    }
+}
+
+/// Says where the server may drop what it acknowledged.
+fn warn_of_eviction(address: &Address) {
+    // A server that does not answer now is waited for elsewhere.
+    let Ok((_, facts)) = address.connect() else { return };
+    let policy = facts.get("maxmemory_policy").unwrap_or_default();
+    if policy.starts_with("allkeys") && facts.number("maxmemory").is_some_and(|limit| limit > 0) {
+        say::tell(&format!(
+            "forebay: maxmemory-policy is {policy}: a full server drops whole lanes that it has acknowledged, and nobody is \
+             told; CONFIG SET maxmemory-policy noeviction"
+        ));
+    }
+}
+
+/// An error that the writer ended with, and how many events are not acknowledged.
+fn counted(mut error: Error, counts: &Counts) -> anyhow::Error {
+    if error.unacknowledged().is_some() {
+        return error.into();
+    }
+    let open = counts.open();
+    remedied(error).context(format!("{open} events are not acknowledged"))
+}
+
+/// What a run came to.
+struct Came {
+    counts: Counts,
+    /// The last line of the input up to which everything is settled.
+    settled: u64,
+    /// Lines that were no events.
+    refused: u64,
+    took: Duration,
+}
+
+/// Where events come from.
+struct Source {
+    reader: Patient,
+    /// Device and inode of a plain file.
+    place: Option<(u64, u64)>,
+}
+
+/// A file or pipe that is read only where something has come, so that nothing is taken from it once nobody asks.
+struct Patient(File);
+
+impl Read for Patient {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        let wait = Timespec::try_from(LOOK).map_err(std::io::Error::other)?;
+        match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&wait)) {
+            Ok(0) => Err(ErrorKind::WouldBlock.into()),
+            Ok(_) => self.0.read(to),
+            Err(why) => Err(why.into()),
+        }
+    }
+}
+
+/// Device and inode of a plain file.
+pub(super) fn place(fd: impl AsFd) -> Option<(u64, u64)> {
+    let meta = File::from(fd.as_fd().try_clone_to_owned().ok()?).metadata().ok()?;
+    meta.is_file().then(|| (meta.dev(), meta.ino()))
+}
+
+/// Set by the first Ctrl-C or SIGTERM, with a remark. A second one ends at once.
+pub(super) fn stop_on_signal(quiet: bool, remark: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Relaxed) {
+            forebay_rig::server::end_all();
+            std::process::exit(exit::INTERRUPTED.into());
+        }
+        if !quiet {
+            say::tell(&format!("forebay: {remark}"));
+        }
+    })?;
+    Ok(stop)
+}
+
+/// Shows counts until the returned flag is set: as a bar on a terminal, and elsewhere a line where the server takes nothing
+/// for long.
+fn show(monitor: &Monitor, global: &Global) -> Arc<AtomicBool> {
+    let done = Arc::new(AtomicBool::new(false));
+    if global.quiet {
+        return done;
+    }
+    let bar = global.progress().then(|| progress::events(global, None));
+    let (monitor, flag) = (monitor.clone(), Arc::clone(&done));
+    std::thread::spawn(move || {
+        let mut troubled = Troubled::default();
+        while !flag.load(Relaxed) {
+            let (counts, trouble) = (monitor.counts(), monitor.trouble());
+            if let Some(bar) = &bar {
+                bar.set_position(counts.acknowledged);
+                bar.set_message(trouble.map_or(String::new(), |why| standing(&counts, &why)));
+            } else if let Some(line) = troubled.line(&counts, trouble.as_deref()) {
+                say::tell(&format!("forebay: {line}"));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+    });
+    done
+}
+
+/// What becomes of events while the server takes none, and why it takes none.
+fn standing(counts: &Counts, why: &str) -> String {
+    match counts {
+        Counts { shed: 1.., .. } => format!("{} shed: {why}", counts.shed),
+        _ if counts.left > 0 => format!("{} on disk: {why}", counts.left),
+        _ => format!("held back: {why}"),
+    }
+}
+
+/// A server that takes nothing: since when, and when that was last told.
+#[derive(Default)]
+struct Troubled {
+    since: Option<Instant>,
+    told: Option<Instant>,
+}
+
+impl Troubled {
+    /// How long a server takes nothing before that is told, and how long until it is told again.
+    const FIRST: Duration = Duration::from_secs(3);
+    const AGAIN: Duration = Duration::from_secs(60);
+
+    /// What to say now, if anything.
+    fn line(&mut self, counts: &Counts, trouble: Option<&str>) -> Option<String> {
+        let Some(why) = trouble else {
+            self.since = None;
+            let acknowledged = counts.acknowledged;
+            return self
+                .told
+                .take()
+                .map(|_| format!("the server takes events again: {acknowledged} acknowledged"));
+        };
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let is_due = match self.told {
+            None => since.elapsed() >= Self::FIRST,
+            Some(told) => told.elapsed() >= Self::AGAIN,
+        };
+        is_due.then(|| {
+            self.told = Some(Instant::now());
+            format!(
+                "the server takes no events; {}; {} acknowledged",
+                standing(counts, why),
+                counts.acknowledged
+            )
+        })
+    }
+}

@@ -1,0 +1,316 @@
+//! The command line: a file a verb, arguments and wiring, no logic.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use forebay::buffer::error::Error as BufferError;
+use forebay::buffer::feed::FeedError;
+use forebay_proof::verify::Error as VerifyError;
+use forebay_rig::load::driver::Error as LoadError;
+use forebay_rig::server::ServerError;
+
+mod ack;
+mod append;
+mod audit;
+mod baseline;
+mod block_id;
+mod capacity;
+mod conclude;
+mod deploy;
+mod durability;
+mod exit;
+mod group;
+mod load;
+mod looks;
+mod monitoring;
+mod overflow;
+mod place;
+mod pressure;
+mod progress;
+mod proof;
+mod prove;
+mod read;
+mod rejects;
+mod say;
+mod sequence;
+mod stat;
+mod synth;
+mod throughput;
+mod tune;
+mod verify;
+mod watch;
+
+/// A dense, durable buffer for an event stream in Redis or Valkey, and proofs that it holds.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  forebay audit                    is the server at 127.0.0.1 fit for a buffer?
+  forebay prove                    does a buffer hold? on a server of its own
+  forebay synth --count 100000 | forebay append --buffer demo
+  forebay stat --buffer demo
+  forebay watch                    live page and metrics: will it hold tonight?
+  forebay read --group parquet --ack >> events.ndjson
+
+Exit codes: 0 no claim refuted, 1 a claim refuted or input refused, 2 usage or
+bad input, 3 no server or lost for good, 4 a control was not refuted,
+130 interrupted.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Args)]
+#[command(next_help_heading = "Options of every verb")]
+pub(crate) struct Global {
+    /// Results as JSON on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// No progress, no remarks: results and errors only
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Say more on stderr (-v, -vv)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Colours
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    color: Colour,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Global {
+    /// Whether stdout gets colours.
+    fn colour(&self) -> bool {
+        match self.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        }
+    }
+
+    /// Whether to show progress on stderr.
+    fn progress(&self) -> bool {
+        !self.quiet && std::io::stderr().is_terminal()
+    }
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Prove(prove::Prove),
+    Audit(audit::Audit),
+    Baseline(baseline::Baseline),
+    Capacity(capacity::Capacity),
+    Pressure(pressure::Pressure),
+    Durability(durability::Durability),
+    Throughput(throughput::Throughput),
+    Monitoring(monitoring::Monitoring),
+    Tune(tune::Tune),
+    Append(append::Append),
+    Read(read::Read),
+    Ack(ack::Ack),
+    Group(group::Group),
+    Stat(stat::Stat),
+    Watch(watch::WatchVerb),
+    Verify(verify::Verify),
+    Load(load::Load),
+    Synth(synth::Synth),
+    Deploy(deploy::Deploy),
+    /// Print a completion script for a shell
+    #[command(after_help = "Examples:
+  forebay completions bash > /etc/bash_completion.d/forebay
+  forebay completions fish > ~/.config/fish/completions/forebay.fish")]
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Verb {
+    /// Whether it lets writers and readers fail on purpose: what they would warn of is in its claims.
+    fn lets_fail(&self) -> bool {
+        matches!(
+            self,
+            Self::Prove(_)
+                | Self::Capacity(_)
+                | Self::Pressure(_)
+                | Self::Durability(_)
+                | Self::Monitoring(_)
+                | Self::Tune(_)
+        )
+    }
+}
+
+/// Parses, runs, prints an error where there is one, and gives the exit code.
+fn main() -> ExitCode {
+    let cli = Cli::try_parse().unwrap_or_else(|error| {
+        // Help is asked for, and has the colours of the terminal.
+        if !error.use_stderr() {
+            error.exit();
+        }
+        say::raw(&error.render().to_string());
+        std::process::exit(exit::USAGE.into());
+    });
+    log_to_stderr(cli.global.verbose, cli.verb.lets_fail());
+    let global = &cli.global;
+    let outcome = match cli.verb {
+        Verb::Prove(verb) => verb.run(global),
+        Verb::Audit(verb) => verb.run(global),
+        Verb::Baseline(verb) => verb.run(global),
+        Verb::Capacity(verb) => verb.run(global),
+        Verb::Durability(verb) => verb.run(global),
+        Verb::Pressure(verb) => verb.run(global),
+        Verb::Throughput(verb) => verb.run(global),
+        Verb::Monitoring(verb) => verb.run(global),
+        Verb::Tune(verb) => verb.run(global),
+        Verb::Append(verb) => verb.run(global),
+        Verb::Read(verb) => verb.run(global),
+        Verb::Ack(verb) => verb.run(global),
+        Verb::Group(verb) => verb.run(global),
+        Verb::Stat(verb) => verb.run(global),
+        Verb::Watch(verb) => verb.run(global),
+        Verb::Verify(verb) => verb.run(global),
+        Verb::Load(verb) => verb.run(global),
+        Verb::Synth(verb) => verb.run(),
+        Verb::Deploy(verb) => verb.run(global),
+        Verb::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "forebay", &mut script);
+            let written = std::io::Write::write_all(&mut std::io::stdout(), &script);
+            written.context(say::STDOUT).map(|()| exit::OK)
+        }
+    };
+    // After a signal any outcome is only a consequence: the handler cleans up and ends the program.
+    while forebay_rig::server::ending() {
+        std::thread::park();
+    }
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        // Whoever read our output has gone (`| head`): not an error of ours, and nobody to tell.
+        Err(error) if is_broken_pipe(&error) => ExitCode::from(exit::OK),
+        Err(error) => {
+            say::tell(&format!("forebay: {error:#}"));
+            ExitCode::from(code_of(&error))
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    kind == Some(std::io::ErrorKind::BrokenPipe)
+}
+
+/// The exit code of an error.
+fn code_of(error: &anyhow::Error) -> u8 {
+    if let Some(FeedError::Buffer(error)) = error.downcast_ref::<FeedError>() {
+        return code_of_buffer(error);
+    }
+    if let Some(error) = error.downcast_ref::<BufferError>() {
+        return code_of_buffer(error);
+    }
+    if let Some(error) = error.downcast_ref::<VerifyError>() {
+        return code_of_verify(error);
+    }
+    match error.downcast_ref::<LoadError>() {
+        Some(LoadError::Server(error)) => return code_of_buffer(error),
+        Some(LoadError::Evicts(_)) => return exit::USAGE,
+        Some(LoadError::NoServer(_) | LoadError::System { .. }) => return exit::NO_SERVER,
+        None => {}
+    }
+    match error.downcast_ref::<ServerError>() {
+        // It was given on the command line.
+        Some(ServerError::Command { .. }) | None => exit::USAGE,
+        Some(_) => exit::NO_SERVER,
+    }
+}
+
+fn code_of_verify(error: &VerifyError) -> u8 {
+    match error {
+        VerifyError::NoManifest { .. } => exit::REFUTED,
+        VerifyError::TooOld { .. } | VerifyError::Server(_) => exit::NO_SERVER,
+        VerifyError::Buffer(error) => code_of_buffer(error),
+        VerifyError::Folder { .. }
+        | VerifyError::NoAof { .. }
+        | VerifyError::Several { .. }
+        | VerifyError::Room { .. }
+        | VerifyError::Copy { .. }
+        | VerifyError::Decoder(_) => exit::USAGE,
+    }
+}
+
+fn code_of_buffer(error: &BufferError) -> u8 {
+    match error {
+        BufferError::Url { .. }
+        | BufferError::WrongType { .. }
+        | BufferError::NoFsync(_)
+        | BufferError::Taken { .. }
+        | BufferError::NoEvent { .. }
+        | BufferError::NoBuffer { .. }
+        | BufferError::NoGroup { .. }
+        | BufferError::InUse { .. }
+        | BufferError::Unacknowledged { .. }
+        | BufferError::Spill { .. } => exit::USAGE,
+        BufferError::Fenced { .. } | BufferError::Foreign { .. } | BufferError::Damaged { .. } => {
+            exit::REFUTED
+        }
+        BufferError::Connect { .. }
+        | BufferError::Certificate { .. }
+        | BufferError::Crowded { .. }
+        | BufferError::Login { .. }
+        | BufferError::Unfit { .. }
+        | BufferError::Lost { .. }
+        | BufferError::Unheard { .. }
+        | BufferError::NotNow { .. }
+        | BufferError::Server { .. }
+        | BufferError::System(_) => exit::NO_SERVER,
+    }
+}
+
+fn log_to_stderr(verbose: u8, lets_fail: bool) {
+    let level = match verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    let buffer = if lets_fail && verbose == 0 { LevelFilter::ERROR } else { level };
+    let said = Targets::new().with_default(level).with_target("forebay::buffer", buffer);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(|| say::Log)
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        // Else a closed stderr would end the program.
+        .log_internal_errors(false);
+    tracing_subscriber::registry().with(lines).with(said).init();
+}
+
+/// Where a buffer is.
+#[derive(Args)]
+pub(crate) struct At {
+    /// Server: redis://[user:password@]host[:port][/db], or rediss:// for TLS
+    #[arg(long, env = "FOREBAY_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
+    url: String,
+    /// Buffer on that server
+    #[arg(long, default_value = "events")]
+    buffer: String,
+}
+
+impl At {
+    /// Both, parsed.
+    fn parse(&self) -> anyhow::Result<(forebay::buffer::connect::Address, forebay::buffer::keys::Name)> {
+        Ok((forebay::buffer::connect::Address::parse(&self.url)?, self.buffer.parse()?))
+    }
+}

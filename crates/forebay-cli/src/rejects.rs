@@ -1,0 +1,81 @@
+//! The lines that `append` refused: told of, counted, and kept in a file where one is asked for. That file is only ever added
+//! to, a whole line at a time, so that what an earlier run put there stays.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::append::place;
+use super::say;
+use forebay::buffer::feed::Refused;
+
+/// Refused lines that are told of one by one; the rest is only counted.
+const TOLD_MAX: u64 = 10;
+
+/// Lines that are no events.
+pub(super) struct Rejects {
+    file: Option<File>,
+    path: PathBuf,
+    quiet: bool,
+    pub count: u64,
+    /// The first line that could not be kept, and why.
+    failed: Option<(u64, std::io::Error)>,
+}
+
+impl Rejects {
+    /// Opens the file, unless it is the very file that is read.
+    pub fn open(path: Option<&Path>, source: Option<(u64, u64)>, quiet: bool) -> anyhow::Result<Self> {
+        let open = |path: &Path| -> anyhow::Result<File> {
+            let cannot = || format!("cannot write --rejects {}", path.display());
+            let file = OpenOptions::new().append(true).create(true).open(path).with_context(cannot)?;
+            let target = place(&file);
+            if target.is_some() && target == source {
+                anyhow::bail!("--rejects {} is the input itself; give another file", path.display());
+            }
+            Ok(file)
+        };
+        let file = path.map(open).transpose()?;
+        Ok(Self { file, path: path.map(Path::to_owned).unwrap_or_default(), quiet, count: 0, failed: None })
+    }
+
+    /// Tells of a line and keeps it. False where it cannot be kept, nor one before it.
+    pub fn take(&mut self, refused: &Refused<'_>) -> bool {
+        self.count += 1;
+        if !self.quiet && self.count <= TOLD_MAX {
+            say::tell(&format!("forebay: line {} refused: {}", refused.line, refused.why));
+        }
+        if !self.quiet && self.count == TOLD_MAX + 1 {
+            say::tell("forebay: further refused lines are counted, not shown (--rejects FILE keeps them)");
+        }
+        if let (Some(file), Some(bytes), None) = (self.file.as_mut(), refused.bytes, &self.failed) {
+            self.failed = keep(file, bytes).err().map(|why| (refused.line, why));
+        }
+        self.failed.is_none()
+    }
+
+    /// The first line that could not be kept.
+    pub fn failed_at(&self) -> Option<u64> {
+        self.failed.as_ref().map(|(line, _)| *line)
+    }
+
+    /// The error that a line could not be kept for.
+    pub fn finish(&self) -> anyhow::Result<()> {
+        // As text: a pipe that nobody reads any more must not pass for our own output closed.
+        self.failed.as_ref().map_or(Ok(()), |(line, why)| {
+            Err(anyhow::anyhow!("writing line {line} to --rejects {}: {why}", self.path.display()))
+        })
+    }
+}
+
+/// Adds a line. Of one that a full disk takes only a part of, nothing stays.
+fn keep(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
+    let before = file.metadata()?;
+    file.write_all(&[bytes, b"\n"].concat()).inspect_err(|_| {
+        if before.is_file() {
+            // Should that fail too, a part of a line is there, and the error is told all the same.
+            let _ = file.set_len(before.len());
+        }
+    })
+}

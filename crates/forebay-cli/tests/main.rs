@@ -1,0 +1,69 @@
+//! Every test that needs more than one module: a file for each kind of claim.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod audit_cases;
+mod audit_conf;
+mod audit_events;
+mod audit_look;
+mod audit_rules;
+mod audit_secrets;
+mod audit_variants;
+mod browser;
+mod buffer_fates;
+mod buffer_hear;
+mod buffer_limit;
+mod buffer_policies;
+mod buffer_takeover;
+mod cli_ack;
+mod cli_append;
+mod cli_append_again;
+mod cli_audit;
+mod cli_bad_days;
+mod cli_errors;
+mod cli_group;
+mod cli_load;
+mod cli_looks;
+mod cli_overflow;
+mod cli_overflow_left;
+mod cli_read;
+mod cli_stat;
+mod cli_support;
+mod cli_verify;
+mod cli_verify_refused;
+mod deploy;
+mod hostile;
+mod nightly_audit;
+mod nightly_durability;
+mod nightly_open;
+mod nightly_verify;
+mod other_user;
+mod own_folders;
+mod page;
+mod profile_settings;
+mod proof_capacity;
+mod proof_durability;
+mod proof_load;
+mod proof_monitoring;
+mod proof_pressure;
+mod proof_pressure_settings;
+mod proof_undo;
+mod report;
+mod report_audit;
+mod report_chart;
+mod report_remedy;
+mod structure;
+#[allow(dead_code, reason = "a part of what the tests of the buffer share")]
+#[path = "../../forebay/tests/support.rs"]
+mod support;
+mod theirs;
+mod tune;
+mod verify_folder;
+mod verify_program;
+mod verify_support;
+mod watch;
+mod watch_crowd;
+mod watch_names;
+mod watch_refused;
+mod watch_support;
+mod watch_verdict;

@@ -1,0 +1,155 @@
+//! What is claimed of the pressure proof: it goes past the limit, tells what is gone from what is lost, refutes a
+//! server that evicts, shows nothing where the limit was not met, and leaves somebody's server as it was.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use forebay_proof::claim::{Claim, Control, Evidence};
+use forebay_proof::report::{Report, json};
+
+use super::cli_support::run;
+use super::support::{ask, server, tell};
+
+/// A profile with little memory under `policy`, and a pace that fills it soon.
+fn profile(dir: &Path, policy: &str) -> String {
+    let text = include_str!("../../../profiles/bluesky-8h.toml")
+        .replace("2_700_000", "330_000")
+        .replace("hours = 8", "hours = 0.05")
+        .replace("\"2gb\"", "\"40mb\"")
+        .replace("\"noeviction\"", &format!("{policy:?}"));
+    let path = dir.join("profile.toml");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().into()
+}
+
+/// Runs `pressure` and gives its exit code, report, and what it said.
+fn pressure(policy: &str, more: &[&str]) -> (i32, Report, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let profile = profile(dir.path(), policy);
+    let fixed = ["pressure", "--json", "--quiet", "--beyond", "300ms", "--profile", &profile];
+    let ran = run(&[&fixed[..], more].concat());
+    let report = json::from_str(&String::from_utf8_lossy(&ran.out))
+        .unwrap_or_else(|error| panic!("{error}: {}", ran.err));
+    (ran.code, report, ran.err)
+}
+
+fn claim<'a>(report: &'a Report, id: &str) -> &'a Claim {
+    report.claims.iter().find(|claim| claim.id == id).unwrap_or_else(|| panic!("no claim {id}"))
+}
+
+/// The rows of the table of policy against loss, by run.
+fn losses(report: &Report) -> Vec<Vec<String>> {
+    let tables = claim(report, "pressure.limit").evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Table { title, rows, .. } => Some((title, rows)),
+        _ => None,
+    });
+    let mut losses = tables.filter(|(title, _)| title.starts_with("Policy against loss"));
+    losses.next().unwrap().1.clone()
+}
+
+fn number(cell: &str) -> u64 {
+    cell.replace(',', "").parse().unwrap_or_else(|_| panic!("{cell:?} is no count"))
+}
+
+#[test]
+fn every_policy_is_taken_past_its_limit_and_what_is_gone_is_counted_to_the_event() {
+    // A profile that asks for eviction: its own policy is refuted beside the proof of what would hold.
+    let (code, report, _) = pressure("allkeys-lru", &[]);
+    for claim in &report.claims {
+        let due = if claim.id == "pressure.eviction" { "refuted" } else { "proven" };
+        assert_eq!(claim.verdict().word(), due, "{claim:?}");
+        assert!(claim.control().is_some_and(Control::is_refuted), "{claim:?}");
+    }
+    assert_eq!(code, 1);
+    let conflict = report.conflicts.iter().find(|conflict| conflict.id == "eviction.loss").unwrap();
+    for part in
+        ["pressure.eviction is refuted", "pressure.wait is proven", "pressure.spill is proven", "evicted"]
+    {
+        assert!(conflict.evidence.contains(part), "{part}: {}", conflict.evidence);
+    }
+    let rows = losses(&report);
+    assert_eq!(rows.len(), 11, "four overflow policies, and seven more eviction policies: {rows:?}");
+    for row in &rows {
+        let [run, offered, back, given_up, evicted, lost] = &row[..] else { panic!("{row:?}") };
+        let [offered, back, given_up, evicted, lost] =
+            [offered, back, given_up, evicted, lost].map(|cell| number(cell));
+        assert_eq!(offered, back + given_up + lost, "{run}: every event has its fate");
+        assert_eq!(evicted > 0, run.contains("allkeys"), "{run}: {evicted} keys were evicted");
+        assert_eq!(lost > 0, run.contains("allkeys"), "{run}: {lost} are lost");
+        let gives_up = run.starts_with("shed") || run.starts_with("trim-oldest");
+        assert_eq!(given_up > 0, gives_up, "{run}: {given_up} were given up");
+    }
+}
+
+#[test]
+fn somebodys_server_is_filled_only_where_that_is_permitted_and_is_as_before_afterwards() {
+    let server = server(&[("maxmemory-policy", "allkeys-lfu"), ("maxmemory", "900mb")]);
+    tell(&server, "SET somebody else");
+    let dir = tempfile::tempdir().unwrap();
+    let profile = profile(dir.path(), "noeviction");
+    let url = server.url();
+    let refused = run(&["pressure", "--profile", &profile, "--url", &url, "--allow-load"]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("--allow-faults"), "{}", refused.err);
+    let (code, report, _) = pressure("noeviction", &["--url", &url, "--allow-faults"]);
+    let uncaught: Vec<&Claim> = report.claims.iter().filter(|claim| claim.missed_its_control()).collect();
+    assert_eq!(code, 0, "{:?} {uncaught:#?}", report.headline());
+    assert_eq!(losses(&report).len(), 4, "nothing that would evict somebody's keys was tried");
+    for id in
+        ["pressure.wait", "pressure.spill", "pressure.shed", "pressure.trim-oldest", "pressure.eviction"]
+    {
+        assert_eq!(claim(&report, id).verdict().word(), "proven");
+    }
+    assert_eq!(claim(&report, "pressure.volatile").verdict().word(), "untested");
+    let setting = |name: &str| ask::<Vec<String>>(&server, &format!("CONFIG GET {name}")).unwrap()[1].clone();
+    assert_eq!(setting("maxmemory-policy"), "allkeys-lfu");
+    assert_eq!(setting("maxmemory"), (900 << 20).to_string());
+    assert_eq!(setting("notify-keyspace-events"), "");
+    assert_eq!(ask::<u64>(&server, "DBSIZE").unwrap(), 1);
+}
+
+#[test]
+fn keys_that_others_write_meanwhile_end_the_runs_that_evict_and_those_evicted_are_named() {
+    let server = server(&[]);
+    let (is_over, deadline) = (AtomicBool::new(false), Instant::now() + Duration::from_secs(300));
+    let is_over_by_now = || is_over.load(Relaxed) || Instant::now() > deadline;
+    let policy = || ask::<Vec<String>>(&server, "CONFIG GET maxmemory-policy").unwrap()[1].clone();
+    let (report, said) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while policy() != "allkeys-lru" && !is_over_by_now() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            for number in 0..200 {
+                tell(&server, &format!("SET stranger:{number} is-here"));
+            }
+            // Whatever is evicted, there is one by the next run.
+            while !is_over_by_now() {
+                tell(&server, "SET stranger:left is-here");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let (_, report, said) = pressure("allkeys-lru", &["--url", &server.url(), "--allow-faults"]);
+        is_over.store(true, Relaxed);
+        (report, said)
+    });
+    let rows = losses(&report);
+    assert!((5..11).contains(&rows.len()), "the runs that evict went on: {rows:?}");
+    let notes = |claim: &Claim| {
+        let notes = claim.evidence.iter().filter_map(|evidence| match evidence {
+            Evidence::Note { text } => Some(text.clone()),
+            _ => None,
+        });
+        notes.collect::<Vec<_>>().join("; ")
+    };
+    assert!(said.contains("of others were evicted: stranger:"), "{said}");
+    let told = notes(claim(&report, "pressure.limit"));
+    assert!(told.contains("Not run: maxmemory-policy ") && told.contains("volatile-ttl"), "{told}");
+    assert!(told.contains("of others were evicted: stranger:"), "{told}");
+    for id in ["pressure.limit", "pressure.eviction"] {
+        let claim = claim(&report, id);
+        assert!(claim.why.contains("of others were evicted: stranger:"), "{}", claim.why);
+    }
+    assert_eq!(claim(&report, "pressure.volatile").verdict().word(), "untested");
+}

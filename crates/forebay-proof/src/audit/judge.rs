@@ -1,0 +1,114 @@
+//! Holding what was seen against the rules and the profile.
+
+use super::meaning;
+use super::outcome::{Audit, Finding, Outcome, Setting};
+use super::possible::possible;
+use super::rule::{Checked, Fix, Rule, Severity, State, Unread};
+use super::rules;
+use super::seen::Seen;
+use super::version::Versions;
+use forebay::buffer::secret;
+
+/// Settings of profiles that a running server does not take.
+const AT_START: [&str; 5] = ["databases", "tcp-backlog", "appendfilename", "appenddirname", "io-threads"];
+
+/// Everything that the rules and the profile have to say; `of` names what was looked at.
+pub fn audit(seen: &Seen, of: &str, is_file: bool) -> Audit {
+    Audit {
+        of: of.into(),
+        is_file,
+        config_file: seen.field("config_file").ok().map(str::to_owned),
+        uptime_seconds: seen.count("uptime_in_seconds").ok(),
+        settings: settings(seen),
+        rules: rules::all().map(|rule| finding(rule, seen)).collect(),
+    }
+}
+
+/// The settings that the profile names.
+fn settings(seen: &Seen) -> Vec<Setting> {
+    let each = seen.profile.conf_settings().into_iter().map(|(name, required)| {
+        let is_secret = secret::is_name(&name);
+        let found = if is_secret {
+            Err(Unread("a password is neither shown nor compared".into()))
+        } else {
+            seen.text(&name).map(secret::text)
+        };
+        let required = if is_secret { secret::HIDDEN.into() } else { required };
+        let (outcome, why, fixes) = match &found {
+            Err(Unread(why)) => (Outcome::NotShown, why.clone(), Vec::new()),
+            Ok(found) if meaning::keeps(&name, &required, found) => (Outcome::Ok, String::new(), Vec::new()),
+            Ok(_) => {
+                (Outcome::Broken, String::new(), vec![possible(seen, setting_fix(seen, &name, &required))])
+            }
+        };
+        Setting { name, required, found: found.ok(), outcome, why, fixes }
+    });
+    each.collect()
+}
+
+/// What makes a setting the profile's, where that does no harm.
+fn setting_fix(seen: &Seen, name: &str, required: &str) -> Fix {
+    if name == "maxmemory-policy" && required.to_ascii_lowercase().starts_with("allkeys") {
+        return Fix::act(
+            "none: the profile asks for eviction and for no loss; the conflict eviction.loss says what resolves it",
+        );
+    }
+    if let ("maxmemory", Ok(used)) = (name, seen.count("used_memory"))
+        && let Some(wanted) = forebay_watch::profile::redis_bytes(required)
+        && wanted > 0
+        && used as f64 > wanted as f64 * seen.profile.hold.memory_percent_max / 100.0
+    {
+        return Fix::act(format!(
+            "first drain the buffer: it takes {used} bytes, and with maxmemory {required} it stood"
+        ));
+    }
+    if let ("databases", Ok(info), Ok(wanted)) = (name, seen.info(), required.parse::<u64>())
+        && let Some(used) = info.databases().map(|(number, _)| number).max()
+        && used >= wanted
+    {
+        return Fix::act(format!(
+            "first move or remove the keys of database {used}: with databases {wanted} the server would not start"
+        ));
+    }
+    if AT_START.contains(&name) { Fix::at_start(name, required) } else { Fix::set(name, required) }
+}
+
+fn finding(rule: &Rule, seen: &Seen) -> Finding {
+    let mut severity = rule.severity;
+    let (outcome, read, fixes) = match check(rule, seen) {
+        Ok(State::Kept(read)) => (Outcome::Ok, read, Vec::new()),
+        Ok(State::Broken(read, fixes)) => (Outcome::Broken, read, fixes),
+        Ok(State::Danger(read, fixes)) => {
+            severity = Severity::Danger;
+            (Outcome::Broken, read, fixes)
+        }
+        Ok(State::Idle(why)) => (Outcome::DoesNotApply, why, Vec::new()),
+        Err(Unread(why)) => (Outcome::NotShown, why, Vec::new()),
+    };
+    Finding {
+        id: rule.id.into(),
+        section: rule.section(),
+        severity,
+        must: rule.must.into(),
+        outcome,
+        read,
+        why: rule.why.into(),
+        fixes: fixes.into_iter().map(|fix| possible(seen, fix)).collect(),
+        source: rule.source.into(),
+    }
+}
+
+/// The rule's own check, where the server is one that it is about. Without a version a rule on settings is tried
+/// and one on faults is not shown.
+fn check(rule: &Rule, seen: &Seen) -> Checked {
+    match (&seen.info, rule.versions) {
+        (Ok(facts), Versions::Within { .. }) if !rule.versions.have(facts) => {
+            Ok(State::Kept(format!("{} is none of those with it", facts.running())))
+        }
+        (Ok(facts), versions) if !versions.have(facts) => {
+            Ok(State::Idle(format!("{} does not have it", facts.running())))
+        }
+        (Err(why), Versions::Within { .. }) => Err(why.clone()),
+        _ => (rule.check)(seen),
+    }
+}

@@ -1,0 +1,126 @@
+//! Fills a buffer through the real writer, with blocks cut by a simulated clock, and watches memory meanwhile.
+//!
+//! At 94 events a second 8 hours of events would take 8 hours. The writer's cutter takes the time as an
+//! argument, so blocks are cut here exactly as they would be at that rate, while everything else runs as fast
+//! as it can.
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use crate::gauge::{Gauge, Point};
+use crate::ledger::Ledger;
+use crate::progress::Progress;
+use forebay::buffer::batch::Limits;
+use forebay::buffer::connect::Address;
+use forebay::buffer::error::Error;
+use forebay::buffer::keys::Name;
+use forebay::buffer::writer::{Counts, Monitor, Options, Writer};
+use forebay::event::lane::Lane;
+use forebay::event::parse;
+use forebay_rig::lock;
+use forebay_rig::server;
+use forebay_rig::synth::Synth;
+
+/// How often memory is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long a server may refuse before the fill counts as ended: it is full, and stays so.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What to fill with.
+#[derive(Clone, Copy)]
+pub struct Plan<'a> {
+    pub address: &'a Address,
+    pub name: &'a Name,
+    pub events: &'a Synth,
+    pub count: u64,
+    /// Events a second on the simulated clock.
+    pub rate: f64,
+    pub limits: Limits,
+    /// Stop once the server uses so many bytes, should it not be ours to fill.
+    pub used_bytes_max: Option<u64>,
+}
+
+/// What came of it.
+pub struct Filled {
+    pub counts: Counts,
+    pub seconds: f64,
+    /// Memory as it filled, from before the first event to after the last.
+    pub curve: Vec<Point>,
+    /// Why it ended early.
+    pub ended: Option<String>,
+}
+
+/// Pushes `plan.count` events, or as many as the server takes. The ledger hears of each.
+pub fn fill(plan: &Plan<'_>, ledger: &mut Ledger<'_>, progress: &dyn Progress) -> anyhow::Result<Filled> {
+    let mut gauge = Gauge::open(plan.address)?;
+    let first = gauge.look(0)?;
+    let options = Options { limits: plan.limits, patience: PATIENCE, ..Options::default() };
+    let started = Instant::now();
+    let writer = Writer::open(plan.address, plan.name, &options)?;
+    let monitor = writer.monitor();
+    let (done, over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let curve = Mutex::new(vec![first]);
+    let pushed = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Relaxed) {
+                let events = monitor.counts().acknowledged;
+                progress.at(events);
+                if let Ok(point) = gauge.look(events) {
+                    over.fetch_or(plan.used_bytes_max.is_some_and(|max| point.used_bytes > max), Relaxed);
+                    lock(&curve).push(point);
+                }
+                std::thread::sleep(LOOK);
+            }
+        });
+        let pushed = push_all(plan, writer, ledger, &over);
+        done.store(true, Relaxed);
+        pushed
+    });
+    let ended = match pushed {
+        Ok(true) => None,
+        Ok(false) => Some("the memory line was reached".into()),
+        Err(Error::Lost { why, .. }) => Some(why),
+        Err(error) => return Err(error.into()),
+    };
+    settle(&monitor, ledger);
+    let counts = monitor.counts();
+    let mut curve = curve.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let seconds = started.elapsed().as_secs_f64();
+    curve.push(gauge.settled(counts.acknowledged)?);
+    Ok(Filled { counts, seconds, curve, ended })
+}
+
+/// False where `over` was set before all were pushed.
+fn push_all(
+    plan: &Plan<'_>,
+    mut writer: Writer,
+    ledger: &mut Ledger<'_>,
+    over: &AtomicBool,
+) -> Result<bool, Error> {
+    let mut bytes = Vec::new();
+    for index in 0..plan.count {
+        if over.load(Relaxed) {
+            writer.close()?;
+            return Ok(false);
+        }
+        if server::ending() {
+            return Err(Error::System("interrupted".into()));
+        }
+        bytes.clear();
+        plan.events.write_event(index, &mut bytes);
+        let event = parse::parse(&bytes)
+            .map_err(|why| Error::System(format!("synthetic event {index} is no event: {why}")))?;
+        ledger.offered(event.lane, index);
+        writer.push(&event, Duration::from_secs_f64(index as f64 / plan.rate))?;
+    }
+    writer.close().map(|_| true)
+}
+
+fn settle(monitor: &Monitor, ledger: &mut Ledger<'_>) {
+    for lane in Lane::ALL {
+        ledger.acknowledged(lane, monitor.lane(lane).acknowledged);
+    }
+}

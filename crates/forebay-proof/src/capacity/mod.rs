@@ -1,0 +1,131 @@
+//! The capacity proof: do the profile's events fit, under its memory line, and come back the same?
+//!
+//! First a sample is weighed on a server of its own and what will come is predicted from it. Then every event
+//! of the profile goes in through the real writer, with blocks cut as at the profile's rate, and every one is
+//! read back and compared. The controls are runs that must be refuted: a limit too small, a prediction from
+//! the wrong sample, and a buffer with planted damage.
+
+mod controls;
+pub(crate) mod fill;
+mod judge;
+mod readback;
+pub(super) mod sample;
+
+use crate::Subject;
+use crate::claim::Claim;
+use crate::ledger::Ledger;
+use crate::target::Target;
+use forebay::buffer::batch::Limits;
+use forebay_rig::synth::Synth;
+use forebay_watch::profile::Profile;
+
+use fill::{Filled, Plan, fill};
+use readback::{ReadBack, read_back};
+use sample::{Layout, Weight, sample, weigh};
+
+/// The proof of a subject.
+pub struct Run<'a> {
+    /// What it is about.
+    pub on: Subject<'a>,
+}
+
+/// Everything that was measured.
+struct Measured<'a> {
+    profile: &'a Profile,
+    /// `maxmemory` of the target; none where it has no limit.
+    limit_bytes: Option<u64>,
+    /// From the sample, before the fill.
+    weight: Weight,
+    /// The sample's size.
+    sample: u64,
+    weights: Vec<(Layout, Weight)>,
+    filled: Filled,
+    read_back: ReadBack,
+    allocator: String,
+    fragmentation: Option<f64>,
+}
+
+impl Measured<'_> {
+    /// Bytes that the profile allows, and whatever was in use before.
+    fn line_bytes(&self) -> Option<f64> {
+        self.limit_bytes.map(|limit| limit as f64 * self.profile.hold.memory_percent_max / 100.0)
+    }
+
+    /// Events that the server holds once all are in: those that come back. What was acknowledged may be gone by then.
+    fn held(&self) -> u64 {
+        self.read_back.findings.read
+    }
+
+    /// Bytes of `used_memory` for each event that is held; none where none is.
+    fn bytes_per_event(&self) -> Option<f64> {
+        let (first, last) = (self.filled.curve.first()?, self.filled.curve.last()?);
+        let bytes = last.used_bytes.saturating_sub(first.used_bytes);
+        (self.held() > 0).then(|| bytes as f64 / self.held() as f64)
+    }
+}
+
+impl Run<'_> {
+    /// Runs the proof and its controls.
+    pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
+        let limits = self.on.profile.limits().map_err(anyhow::Error::msg)?;
+        let events = Synth::network(self.on.seed).with_rate(self.on.profile.rate());
+        let sample = sample(self.on.scale);
+        let weights = self.weigh(&events, sample, limits)?;
+        let weight = weights[0].1;
+        let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
+        let _keys = self.on.target.keys(self.on.name);
+        let measured = self.measure(&events, &make, limits, (weight, sample, weights))?;
+        controls::attach(self, &events, &measured, limits, judge::claims(&measured))
+    }
+
+    fn weigh(&self, events: &Synth, sample: u64, limits: Limits) -> anyhow::Result<Vec<(Layout, Weight)>> {
+        let rates = [self.on.profile.rate(), self.on.profile.rates.network, self.on.profile.rates.peak];
+        let layouts = rates.map(Layout::Blocks).into_iter().chain([Layout::EntryAnEvent, Layout::KeyAnEvent]);
+        layouts
+            .map(|layout| {
+                let weight = weigh(self.on.binary, layout, events, sample, limits, self.on.progress)?;
+                Ok((layout, weight))
+            })
+            .collect()
+    }
+
+    fn measure<'a>(
+        &'a self,
+        events: &Synth,
+        make: &'a (dyn Fn(u64, &mut Vec<u8>) + Sync),
+        limits: Limits,
+        (weight, sample, weights): (Weight, u64, Vec<(Layout, Weight)>),
+    ) -> anyhow::Result<Measured<'a>> {
+        let address = self.on.target.address();
+        let limit_bytes = address.connect()?.1.number("maxmemory").filter(|limit| *limit > 0);
+        let line =
+            limit_bytes.map(|limit| (limit as f64 * self.on.profile.hold.memory_percent_max / 100.0) as u64);
+        let plan = Plan {
+            address,
+            name: self.on.name,
+            events,
+            count: self.on.profile.hold.events,
+            rate: self.on.profile.rate(),
+            limits,
+            // A server of our own may fill; on somebody's the line is where we stop.
+            used_bytes_max: if matches!(self.on.target, Target::Given(_)) { line } else { None },
+        };
+        let mut ledger = Ledger::new(make);
+        self.on.progress.begin("filling the buffer", plan.count);
+        let filled = fill(&plan, &mut ledger, self.on.progress)?;
+        self.on.progress.begin("reading it back", filled.counts.acknowledged);
+        let read_back = read_back(address, self.on.name, &mut ledger, self.on.progress)?;
+        let (_, after) = address.connect()?;
+        Ok(Measured {
+            profile: self.on.profile,
+            limit_bytes,
+            weight,
+            sample,
+            weights,
+            filled,
+            read_back,
+            allocator: after.get("mem_allocator").unwrap_or("unknown").into(),
+            fragmentation: after.get("mem_fragmentation_ratio").and_then(|ratio| ratio.parse().ok()),
+        })
+    }
+}

@@ -1,0 +1,124 @@
+//! What an event weighs, by layout and by rate: each measured on a server of its own with a sample.
+
+use forebay::buffer::link::Connection;
+
+use super::fill::{Plan, fill};
+use crate::Scale;
+use crate::gauge::Gauge;
+use crate::ledger::Ledger;
+use crate::progress::Progress;
+use crate::target::scratch;
+use forebay::buffer::batch::Limits;
+use forebay::buffer::connect::Address;
+use forebay::buffer::keys::Name;
+use forebay_rig::server::ServerBinary;
+use forebay_rig::synth::Synth;
+
+/// Events in each sample. Of fewer, what a server holds besides them would count for too much.
+pub fn sample(scale: Scale) -> u64 {
+    match scale {
+        Scale::Quick => 100_000,
+        Scale::Full => 500_000,
+    }
+}
+
+/// Commands sent before their answers are read.
+const PIPELINE: u64 = 500;
+
+/// What a sample weighs.
+#[derive(Debug, Clone, Copy)]
+pub struct Weight {
+    /// `used_memory` before the first event.
+    pub empty_bytes: u64,
+    /// Bytes of `used_memory` for each event.
+    pub per_event: f64,
+}
+
+/// A way to keep events in Redis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Layout {
+    /// Forebay's blocks, cut at so many events a second.
+    Blocks(f64),
+    /// A stream entry for each event.
+    EntryAnEvent,
+    /// A key for each event and its name in a list: what the predecessor did.
+    KeyAnEvent,
+}
+
+impl Layout {
+    /// Its name in tables.
+    pub fn name(self) -> String {
+        match self {
+            Self::Blocks(rate) => format!("blocks at {rate:.0}/s"),
+            Self::EntryAnEvent => "XADD an event".into(),
+            Self::KeyAnEvent => "SET + LPUSH".into(),
+        }
+    }
+}
+
+/// Weighs `count` events in a layout.
+pub fn weigh(
+    binary: &ServerBinary,
+    layout: Layout,
+    events: &Synth,
+    count: u64,
+    limits: Limits,
+    progress: &dyn Progress,
+) -> anyhow::Result<Weight> {
+    progress.begin(&format!("weighing {}", layout.name()), count);
+    let (_server, address) = scratch(binary, 0)?;
+    let mut gauge = Gauge::open(&address)?;
+    let before = gauge.look(0)?;
+    put(&address, layout, events, count, limits, progress)?;
+    let after = gauge.settled(count)?;
+    let bytes = after.used_bytes.saturating_sub(before.used_bytes);
+    Ok(Weight { empty_bytes: before.used_bytes, per_event: bytes as f64 / count as f64 })
+}
+
+/// Puts `count` events on a server, in a layout.
+pub fn put(
+    address: &Address,
+    layout: Layout,
+    events: &Synth,
+    count: u64,
+    limits: Limits,
+    progress: &dyn Progress,
+) -> anyhow::Result<()> {
+    let Layout::Blocks(rate) = layout else {
+        let (mut connection, _) = address.connect()?;
+        return one_by_one(&mut connection, layout, events, count, progress);
+    };
+    let name: Name = "sample".parse()?;
+    let plan = Plan { address, name: &name, events, count, rate, limits, used_bytes_max: None };
+    let filled = fill(&plan, &mut Ledger::new(&|_, _| {}), progress)?;
+    anyhow::ensure!(filled.ended.is_none(), "the sample did not fit: {:?}", filled.ended);
+    Ok(())
+}
+
+/// The layouts that people write by hand.
+fn one_by_one(
+    connection: &mut Connection,
+    layout: Layout,
+    events: &Synth,
+    count: u64,
+    progress: &dyn Progress,
+) -> anyhow::Result<()> {
+    let mut bytes = Vec::new();
+    for from in (0..count).step_by(PIPELINE as usize) {
+        let mut pipe = redis::pipe();
+        for index in from..(from + PIPELINE).min(count) {
+            bytes.clear();
+            events.write_event(index, &mut bytes);
+            if layout == Layout::EntryAnEvent {
+                pipe.cmd("XADD").arg("events").arg("*").arg("d").arg(&bytes).ignore();
+            } else {
+                let key = format!("event:{index}");
+                pipe.cmd("SET").arg(&key).arg(&bytes).ignore();
+                pipe.cmd("LPUSH").arg("events").arg(&key).ignore();
+            }
+        }
+        pipe.query::<()>(connection)?;
+        progress.at(from);
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! The proofs: what can be claimed of a server, how it is tried, and the control that must fail.
+
+pub mod audit;
+pub mod baseline;
+pub mod capacity;
+pub mod claim;
+pub mod conflict;
+pub mod durability;
+pub mod gauge;
+pub mod harm;
+pub mod held;
+pub mod ledger;
+pub mod monitoring;
+mod offer;
+pub mod pressure;
+pub mod printable;
+pub mod progress;
+mod push;
+pub mod report;
+mod side;
+pub mod target;
+pub mod throughput;
+pub mod tune;
+pub mod undo;
+pub mod verify;
+
+use forebay::buffer::keys::Name;
+use forebay_rig::server::ServerBinary;
+use forebay_watch::profile::Profile;
+use progress::Progress;
+use target::Target;
+
+/// What every proof needs.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// What must hold.
+    pub profile: &'a Profile,
+    /// The server that the claims are about.
+    pub target: &'a Target,
+    /// For samples and controls, which never run on somebody's server.
+    pub binary: &'a ServerBinary,
+    /// The buffer to fill, and whose keys are written; [`target::own_name`] gives one that nobody uses.
+    pub name: &'a Name,
+    /// Seed of events, payloads and whatever else is drawn.
+    pub seed: u64,
+    /// How much.
+    pub scale: Scale,
+    /// Who listens.
+    pub progress: &'a dyn Progress,
+}
+
+/// How much is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// What a minute or two can show.
+    Quick,
+    /// Samples and times as long as the profile says.
+    Full,
+}

@@ -1,0 +1,156 @@
+//! The monitoring proof: does each alert fire by its cause, in time, and clear; and does nothing fire without one?
+//!
+//! Every cause has a station: a server, a buffer with a writer and a reading group, and a watch. One real Prometheus looks at
+//! all of them, with the rules that `forebay deploy` makes, on a faster clock; one real Alertmanager tells a webhook. A
+//! cause is brought about, its alerts must come, it is ended, and they must be resolved. A station to which nothing happens
+//! must stay silent. Beside them stand a Prometheus and an Alertmanager that are broken, over the same stations: what those
+//! told is judged as the rest is, and must be refuted.
+
+mod broken;
+mod cause;
+mod heard;
+mod hour;
+mod judge;
+mod play;
+mod receive;
+mod station;
+mod tower;
+mod traffic;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+pub use hour::AT_LEAST as HEALTHY_AT_LEAST;
+pub use tower::Programs;
+
+use crate::claim::Claim;
+use crate::target::Target;
+use crate::{Scale, Subject};
+use forebay_watch::deploy::rules::rules;
+use forebay_watch::profile::Profile;
+
+use cause::{CAUSES, Cause, FILL, SHRINKING, SHRINKS};
+use judge::{Calm, Played};
+use station::{Ground, Station};
+use tower::{Every, Sends, Tower};
+
+/// How much faster the rules' clock goes than for people: their durations, and the profile's hours, are divided by it.
+const PACE: f64 = 240.0;
+
+/// The profile's line for 95 of 100 answers, for the time of the proof.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// How late the healthy station's reader is on purpose: so that there is something to see in the buffer.
+const HEALTHY_LATE: Duration = Duration::from_secs(1);
+
+/// How long a full run watches a healthy buffer at the rules' own pace.
+const HEALTHY_FOR: Duration = Duration::from_secs(3_600);
+
+/// How long a watch, a writer and a reader may take until Prometheus knows of them.
+const STEADY: Duration = Duration::from_secs(60);
+
+/// The proof of a subject.
+pub struct Run<'a> {
+    /// What it is about.
+    pub on: Subject<'a>,
+    /// Every cause; else those of a quick part.
+    pub is_whole: bool,
+    /// How long nothing may fire at the rules' own pace; else an hour in a full run.
+    pub healthy_for: Option<Duration>,
+}
+
+impl Run<'_> {
+    /// Runs the proof and its control.
+    pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
+        if let Target::Given(_) = self.on.target {
+            return Ok(judge::untested(
+                "alerts are tried on servers of Forebay's own: run this without --url",
+            ));
+        }
+        let programs = match Programs::find() {
+            Ok(programs) => programs,
+            Err(why) => return Ok(judge::untested(&why)),
+        };
+        let fast = faster(self.on.profile);
+        let on = Subject { profile: &fast, ..self.on };
+        let causes: Vec<&Cause> = CAUSES
+            .iter()
+            .filter(|cause| self.is_whole || self.on.scale == Scale::Full || cause.is_quick)
+            .collect();
+        // The control of the forecast comes last, where there is one to judge.
+        let shrinking = causes.iter().any(|cause| cause.name == FILL).then_some(&SHRINKING);
+        let causes: Vec<&Cause> = causes.into_iter().chain(shrinking).collect();
+        on.progress.begin("causes", causes.len() as u64 + 1);
+        let (mut stations, mut left_out) = (Vec::new(), Vec::new());
+        for (number, cause) in causes.iter().enumerate() {
+            match Station::new(&on, &(cause.ground)(), number) {
+                Ok(station) => stations.push((*cause, station)),
+                Err(error) if error.is::<forebay_rig::server::fault::disk::DiskError>() => {
+                    left_out.push((cause.name, error.to_string()));
+                }
+                Err(error) => return Err(error.context(format!("setting up: {}", cause.name))),
+            }
+        }
+        let mut healthy =
+            Station::new(&on, &Ground::default(), causes.len()).context("setting up the healthy station")?;
+        healthy.end_reading();
+        healthy.begin_reading(HEALTHY_LATE)?;
+        let rules = rules(&fast, PACE);
+        let targets: Vec<String> =
+            stations.iter().map(|(_, station)| station.instance()).chain([healthy.instance()]).collect();
+        let tower = Tower::start(&programs, &rules, &targets, Every::Second, Sends::All)?;
+        let broken = Tower::start(&programs, &broken::rules(&rules), &targets, Every::Second, Sends::Firing)?;
+        for (tower, target) in
+            [&tower, &broken].into_iter().flat_map(|tower| targets.iter().map(move |target| (tower, target)))
+        {
+            tower.wait_for(&format!("forebay_buffer_present{{instance=\"{target}\"}}"), STEADY)?;
+        }
+        tower.wait_for(
+            &format!("forebay_buffer_out_events_per_second{{instance=\"{}\"}}", healthy.instance()),
+            STEADY,
+        )?;
+        on.progress.at(1);
+        let written =
+            format!("sum(forebay_lane_appended_events_total{{instance=\"{}\"}})", healthy.instance());
+        let (started, before) = (Instant::now(), tower.value(&written)?);
+        let mut causes = play::all(stations, (&tower, &broken), on.progress)?;
+        let calm = |tower: &Tower| Calm {
+            seconds: started.elapsed().as_secs_f64(),
+            events: tower.value(&written).unwrap_or(before) - before,
+            notices: tower.receiver.of(&healthy.instance()),
+        };
+        let played = Played {
+            shrinking: causes.pop_if(|both| both.heard.cause.name == SHRINKS),
+            causes,
+            left_out,
+            queries: play::queries(&tower)?,
+            nobody: tower.series(broken::NOBODY)?,
+            calm: [calm(&tower), calm(&broken)],
+            of_none: tower.receiver.of_none(),
+            rules,
+        };
+        drop((healthy, tower, broken));
+        let mut claims = judge::claims(&played);
+        claims.push(self.hour(&programs)?);
+        Ok(claims)
+    }
+
+    /// Nothing may fire for an hour, at the rules' own pace.
+    fn hour(&self, programs: &Programs) -> anyhow::Result<Claim> {
+        let whole = (self.on.scale == Scale::Full).then_some(HEALTHY_FOR);
+        match self.healthy_for.or(whole) {
+            Some(length) => hour::run(&self.on, programs, length),
+            None => Ok(hour::untested("it takes an hour").without_control()),
+        }
+    }
+}
+
+/// The profile on the rules' clock: what is to be held for hours is held for seconds. In a window of seconds one stall of
+/// this machine would make answers slow that are not, so the lines for that lie above any.
+fn faster(profile: &Profile) -> Profile {
+    let mut fast = profile.clone();
+    fast.hold.hours /= PACE;
+    fast.load.p95_max = SLOW;
+    fast
+}

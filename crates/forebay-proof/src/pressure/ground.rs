@@ -1,0 +1,70 @@
+//! Where a run takes place: a server of its own, or the one that was given, with a small `maxmemory` for the time of
+//! the run.
+
+use super::Run;
+use crate::held::{Held, Settings, set};
+use crate::target::{Target, facts, setting};
+use forebay::buffer::connect::Address;
+use forebay_rig::server::Server;
+
+/// Settings that a run changes.
+const CHANGED: [&str; 3] = ["maxmemory", "maxmemory-policy", "notify-keyspace-events"];
+
+/// Tells of every evicted key.
+const EVICTED: &str = "Ee";
+
+/// A server at a limit. Dropped, a server of our own ends, and one that was given has its settings back.
+pub(super) struct Ground {
+    pub address: Address,
+    /// `maxmemory` in bytes.
+    pub limit: u64,
+    /// `used_memory` before the run.
+    pub empty: u64,
+    /// Ends with the run, where it is ours.
+    _server: Option<Server>,
+    /// What it had, where it is somebody's.
+    _held: Option<Held>,
+}
+
+impl Ground {
+    /// A fresh server of our own with the profile's settings but for the limit and the eviction policy.
+    pub fn own(run: &Run<'_>, limit: u64, eviction: &str) -> anyhow::Result<Self> {
+        let changed = [limit.to_string(), eviction.into(), EVICTED.into()];
+        let over: Vec<(&str, String)> = CHANGED.into_iter().zip(changed).collect();
+        let Target::Own(server, address) = Target::own_with(run.on.binary, run.on.profile, &over)? else {
+            anyhow::bail!("a server of our own is somebody's");
+        };
+        let (_, seen) = address.connect()?;
+        let empty = seen.number("used_memory").unwrap_or(0);
+        Ok(Self { address, limit, empty, _server: Some(server), _held: None })
+    }
+
+    /// Somebody's server, with room for `budget` bytes beside what is there, and never more than its own limit.
+    pub fn given(address: &Address, budget: u64, eviction: &str) -> anyhow::Result<Self> {
+        let (mut connection, seen) = address.connect()?;
+        let empty = seen.number("used_memory").unwrap_or(0);
+        let own = seen.number("maxmemory").filter(|limit| *limit > 0).unwrap_or(u64::MAX);
+        let limit = own.min(empty.saturating_add(budget));
+        let of = |name: &str| Some((name.to_owned(), setting(&mut connection, name)?));
+        let before: Settings = CHANGED.into_iter().filter_map(of).collect();
+        anyhow::ensure!(
+            before.len() == CHANGED.len(),
+            "{address} does not let CONFIG GET read {}: the pressure proof sets them for its runs and must know what to \
+             set back; allow CONFIG, or run it without --url on a server of its own",
+            CHANGED.join(", ")
+        );
+        let held = Held::of(address, before)?;
+        let ground = Self { address: address.clone(), limit, empty, _server: None, _held: Some(held) };
+        let now = [limit.to_string(), eviction.to_owned(), EVICTED.to_owned()];
+        for (name, value) in CHANGED.into_iter().zip(now) {
+            set(&mut connection, name, &value)?;
+        }
+        Ok(ground)
+    }
+}
+
+/// Whether a server holds keys, which are not ours.
+pub(super) fn holds_keys(address: &Address) -> anyhow::Result<bool> {
+    let mut connection = address.dial()?;
+    Ok(facts(&mut connection)?.databases().any(|(_, keys)| keys > 0))
+}

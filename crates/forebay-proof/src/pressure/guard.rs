@@ -1,0 +1,59 @@
+//! The proof in short, for settings that somebody proposes: a server that has them and is full, and a writer that waits.
+
+use std::time::Duration;
+
+use super::ground::Ground;
+use super::scene::{Pace, Scene};
+use super::seen::Policy;
+use super::{EVICTIONS, QUICK_EVICTING, Run, judge, past};
+use crate::Subject;
+use crate::capacity::sample::{Layout, weigh};
+use crate::claim::Judged;
+use crate::offer::Offer;
+use crate::progress::Silent;
+use crate::side::by_side;
+use forebay_rig::synth::Synth;
+use forebay_watch::profile::Profile;
+
+/// Events of the sample.
+const SAMPLE: u64 = 50_000;
+/// The claim.
+const ID: &str = "pressure.wait";
+/// How long events come at the profile's pace beyond the limit.
+const BEYOND: Duration = Duration::from_millis(500);
+
+/// The claim of each of these profiles.
+pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Judged>> {
+    let Some(first) = profiles.first() else { return Ok(Vec::new()) };
+    let (rate, limit) = (first.load.rate, first.maxmemory().map_err(anyhow::Error::msg)?.min(QUICK_EVICTING));
+    let limits = first.limits().map_err(anyhow::Error::msg)?;
+    let layout = Layout::Blocks(rate);
+    let drawn = Synth::network(on.seed).with_rate(rate);
+    let per_event = weigh(on.binary, layout, &drawn, SAMPLE, limits, &Silent)?.per_event;
+    let pace = Pace { rate, before: Duration::ZERO, beyond: BEYOND, after: Duration::ZERO };
+    let count = past(limit, per_event) + (rate * BEYOND.as_secs_f64()) as u64;
+    let offer = Offer::draw(on.seed, rate, count * 2, &Silent)?;
+    on.progress.begin("guards: a full server", profiles.len() as u64);
+    by_side(profiles, on.progress, |profile| {
+        let run = Run { on: Subject { profile, ..*on }, allow_faults: false, beyond: None };
+        let eviction = profile.setting("maxmemory-policy").unwrap_or_else(|| EVICTIONS[0].into());
+        let scene = Scene {
+            policy: Policy::Wait,
+            eviction: &eviction,
+            name: on.name,
+            offer: &offer,
+            limits: profile.limits().map_err(anyhow::Error::msg)?,
+            count,
+            pace,
+            acks: true,
+            harm: None,
+            progress: &Silent,
+        };
+        match Ground::own(&run, limit, &eviction).and_then(|ground| scene.play(&ground)) {
+            Ok(seen) => Ok(judge::kept(Some(&seen), ID, Policy::Wait, "")),
+            Err(error) if forebay_rig::server::ending() => Err(error),
+            // A client that is thrown out, or a server that ends, loses it too.
+            Err(error) => Ok(judge::kept(None, ID, Policy::Wait, "").refuted(format!("{error:#}"))),
+        }
+    })
+}

@@ -1,0 +1,152 @@
+//! Pushes the events of a proof's run: as fast as they are taken, with blocks cut by a simulated clock as at the profile's
+//! rate; or at a pace, where every event has its time and latency counts from then.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use forebay::buffer::batch::Limits;
+use forebay::buffer::error::Error;
+use forebay::buffer::overflow::{Fate, Told};
+use forebay::buffer::writer::Writer;
+use forebay::event::lane::Lane;
+use forebay::event::parse;
+use forebay_rig::load::latency::Latency;
+use forebay_rig::server;
+use forebay_rig::synth::Synth;
+
+/// Events pushed between two looks at whether to stop.
+const STEP: u64 = 64;
+
+/// Where events come from, and how far they are pushed.
+pub(super) struct Pusher<'a> {
+    pub writer: Writer,
+    pub events: &'a Synth,
+    /// The next event.
+    pub next: u64,
+    pub count: u64,
+    /// Events a second on the simulated clock.
+    pub rate: f64,
+    /// The simulated clock.
+    clock: Duration,
+    /// Events of each lane that were pushed.
+    pub pushed: [u64; Lane::ALL.len()],
+    bytes: Vec<u8>,
+}
+
+/// When the events of a stretch were due.
+pub(super) struct Stretch {
+    from: [u64; Lane::ALL.len()],
+    due: [Vec<Instant>; Lane::ALL.len()],
+}
+
+impl<'a> Pusher<'a> {
+    pub fn new(writer: Writer, events: &'a Synth, count: u64, rate: f64) -> Self {
+        Self {
+            writer,
+            events,
+            next: 0,
+            count,
+            rate,
+            clock: Duration::ZERO,
+            pushed: [0; Lane::ALL.len()],
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Pushes as fast as events are taken, or at most so many a second, until `until` or all are pushed.
+    pub fn bulk(&mut self, rate_max: Option<f64>, mut until: impl FnMut() -> bool) -> Result<(), Error> {
+        let (started, first) = (Instant::now(), self.next);
+        while self.next < self.count && (!(self.next - first).is_multiple_of(STEP) || !until()) {
+            if let Some(rate) = rate_max {
+                sleep_until(started + Duration::from_secs_f64((self.next - first) as f64 / rate));
+            }
+            self.clock += Duration::from_secs_f64(1.0 / self.rate);
+            self.push()?;
+        }
+        Ok(())
+    }
+
+    /// Pushes an event at its time, `rate` a second, for so long, until `until`, or until all are pushed.
+    pub fn paced(
+        &mut self,
+        rate: f64,
+        duration: Duration,
+        until: impl Fn() -> bool,
+    ) -> Result<Stretch, Error> {
+        let mut stretch = Stretch { from: self.pushed, due: Default::default() };
+        let (started, base) = (Instant::now(), self.clock);
+        for at in (0..).map(|number| Duration::from_secs_f64(f64::from(number) / rate)) {
+            if at >= duration || self.next >= self.count || until() {
+                break;
+            }
+            self.pass_until(started, base, at)?;
+            let lane = self.push()?;
+            stretch.due[lane.index()].push(started + at);
+        }
+        // What is begun is cut at its time too: the next stretch has another clock.
+        while let Some(due) = self.writer.next_due() {
+            self.pass_until(started, base, due.saturating_sub(base))?;
+        }
+        Ok(stretch)
+    }
+
+    /// Lets time pass until `at` after `started`, cutting the blocks that fall due.
+    fn pass_until(&mut self, started: Instant, base: Duration, at: Duration) -> Result<(), Error> {
+        loop {
+            let due = self.writer.next_due().map(|due| due.saturating_sub(base)).filter(|due| *due < at);
+            sleep_until(started + due.unwrap_or(at));
+            self.clock = base + started.elapsed();
+            self.writer.expire(self.clock)?;
+            if due.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn push(&mut self) -> Result<Lane, Error> {
+        if server::ending() {
+            return Err(Error::System("interrupted".into()));
+        }
+        self.bytes.clear();
+        self.events.write_event(self.next, &mut self.bytes);
+        let event = parse::parse(&self.bytes)
+            .map_err(|why| Error::System(format!("synthetic event {} is no event: {why}", self.next)))?;
+        let lane = event.lane;
+        self.writer.push(&event, self.clock)?;
+        self.next += 1;
+        self.pushed[lane.index()] += 1;
+        Ok(lane)
+    }
+}
+
+fn sleep_until(at: Instant) {
+    let left = at.saturating_duration_since(Instant::now());
+    if !left.is_zero() {
+        std::thread::sleep(left);
+    }
+}
+
+impl Stretch {
+    /// How long each block took from when it was due to be cut until its fate was known, and how many blocks have none.
+    pub fn latency(&self, told: &[(Told, Instant)], limits: &Limits) -> Latency {
+        let (mut latency, mut seen) = (Latency::default(), HashSet::new());
+        for (Told { lane, fate, from, events }, at) in told {
+            let dues = &self.due[lane.index()];
+            let first =
+                from.checked_sub(self.from[lane.index()]).and_then(|first| usize::try_from(first).ok());
+            let Some(first) = first.filter(|first| *first < dues.len() && *fate != Fate::Trimmed) else {
+                continue;
+            };
+            // Spilled first, acknowledged later: from the first on it is owed.
+            if seen.insert((*lane, *from)) {
+                let last = dues.get(first + *events as usize - 1).copied();
+                let due = match last {
+                    Some(last) if *events >= limits.events_max => last,
+                    _ => dues[first] + limits.linger,
+                };
+                latency.record(at.saturating_duration_since(due).as_nanos() as u64);
+            }
+        }
+        latency
+    }
+}

@@ -1,0 +1,40 @@
+//! What faults cost, allowed or not, as the last thing on the screen: a claim that is proven may allow a loss.
+
+use super::{Page, table};
+use crate::claim::Claim;
+use crate::report::units::thousands;
+
+/// Values of `appendfsync`, and the one with acknowledgement after fsync, as claims are named.
+const COLUMNS: [&str; 4] = ["always", "everysec", "everysec.fsync", "no"];
+
+/// Acknowledged events lost in the worst round, by fault and `appendfsync`.
+pub(super) fn render(page: &mut Page, claims: &[Claim]) {
+    let mut rows: Vec<(&str, [Option<u64>; COLUMNS.len()])> = Vec::new();
+    for claim in claims {
+        let Some((fault, set)) = claim.id.strip_prefix("durability.").and_then(|id| id.split_once('.'))
+        else {
+            continue;
+        };
+        let column = COLUMNS.iter().position(|column| *column == set);
+        let (Some(column), Some(lost)) = (column, claim.lost_worst) else { continue };
+        if rows.iter().all(|(known, _)| *known != fault) {
+            rows.push((fault, Default::default()));
+        }
+        if let Some((_, cells)) = rows.iter_mut().find(|(known, _)| *known == fault) {
+            cells[column] = Some(lost);
+        }
+    }
+    if rows.is_empty() {
+        return;
+    }
+    page.section("Acknowledged events lost, worst round");
+    let show = |lost: &Option<u64>| lost.map_or("–".into(), |lost| thousands(lost as f64, 0));
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|(fault, cells)| [(*fault).to_owned()].into_iter().chain(cells.iter().map(show)).collect())
+        .collect();
+    let columns = ["fault", "always", "everysec", "everysec, fsync", "no"].map(String::from);
+    for line in table::lines(&columns, &rows, page.width - 2) {
+        page.line(&format!("  {line}"));
+    }
+}

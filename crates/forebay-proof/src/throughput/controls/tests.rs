@@ -1,0 +1,52 @@
+//! What is claimed of the throughput's controls: each is refuted by what was broken.
+
+use super::*;
+use crate::claim::{Bound, Unit, Verdict};
+use crate::progress::Silent;
+use crate::target::own_name;
+use crate::{Scale, Subject};
+use forebay_rig::server::ServerBinary;
+
+const IDS: [&str; 9] =
+    ["rate.constant", "rate.poisson", "p50", "p95", "backlog", "stable", "fading", "answers", "identical"];
+
+/// A claim that holds where there is nothing of something.
+fn claim(id: &str, found: f64) -> Judged {
+    Judged::of(&format!("throughput.{id}"), 8, "s", (Bound::Exactly, 0.0, Unit::Count), found, id)
+}
+
+#[test]
+fn each_claim_has_the_control_that_is_about_it() {
+    let slow = ["rate.constant", "p50", "p95", "backlog"].map(|id| claim(id, 1.0));
+    let paused = ["stable", "fading", "answers", "identical"].map(|id| claim(id, 1.0));
+    let claims = weighed(IDS.map(|id| claim(id, 0.0)).into(), &slow, &paused);
+    assert!(claims.iter().all(|claim| claim.verdict() == Verdict::Proven), "{claims:?}");
+    let what = |at: usize| claims[at].control().unwrap().what.clone();
+    assert!((0..5).all(|at| what(at) == busy(CONNECTIONS)));
+    assert!(what(5).contains("SIGSTOP") && what(6).contains("SIGSTOP"));
+    assert_eq!(
+        (&*what(7), &*what(8)),
+        ("values overwritten behind the run's back", "an entry of somebody else's in a lane")
+    );
+}
+
+#[test]
+#[ignore = "ten seconds of load: make mutants runs it"]
+fn every_control_is_refuted_on_a_real_server() {
+    let binary = ServerBinary::find(None).unwrap();
+    let profile = Profile::load("bluesky-8h").unwrap();
+    let (target, name) = (Target::own(&binary, &profile).unwrap(), own_name("control").unwrap());
+    let on = Subject {
+        profile: &profile,
+        target: &target,
+        binary: &binary,
+        name: &name,
+        seed: 7,
+        scale: Scale::Quick,
+        progress: &Silent,
+    };
+    let run = Run { on, patterns: &[], log: None, stop: &AtomicBool::new(false) };
+    let claims = attach(&run, IDS.map(|id| claim(id, 0.0)).into()).unwrap();
+    assert_eq!(claims.len(), IDS.len());
+    assert!(claims.iter().all(|claim| claim.verdict() == Verdict::Proven), "{claims:#?}");
+}

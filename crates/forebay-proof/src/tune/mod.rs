@@ -1,0 +1,233 @@
+//! The tuning: which settings are worth changing, by experiments on this server with this workload.
+//!
+//! Each candidate of the catalogue is measured against what is there today, in legs that take turns, and is kept where it is
+//! better in something, worse in nothing, and loses no proof. What is kept is measured once more, together. The controls:
+//! today's settings against themselves, where no difference may be called; a leg that is held back on purpose, where one
+//! must; and settings known to harm a buffer, none of which may be proposed.
+
+mod apply;
+mod arm;
+mod catalogue;
+mod client;
+mod controls;
+#[cfg(target_os = "linux")]
+mod cores;
+mod crowd;
+mod experiment;
+mod feed;
+mod guard;
+mod host;
+mod interval;
+mod judge;
+mod leg;
+mod metric;
+mod pool;
+mod proposal;
+mod settings;
+mod storm;
+mod trial;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::claim::Claim;
+use crate::target::Target;
+use crate::{Scale, Subject, pressure};
+use forebay_rig::load::driver;
+use forebay_rig::load::payload::{Payloads, Source};
+use forebay_rig::server;
+use forebay_watch::profile::Profile;
+
+pub use apply::Saved;
+use arm::Over;
+pub use catalogue::{Candidate, all as candidates};
+use catalogue::{Change, Measured};
+use client::Client;
+use experiment::{Plan, Turn};
+use feed::Feed;
+use leg::Course;
+use proposal::Worth;
+
+pub use proposal::Proposal;
+use settings::{Settings, hold};
+
+/// How much is tried.
+struct Sizes {
+    /// Events of a leg.
+    events: u64,
+    /// How long operations are sent in one.
+    stretch: Duration,
+    /// After how many rounds of four legs the answer is looked at.
+    looks: &'static [usize],
+    /// Times that today's settings are held against themselves, and how often a difference may be called; where that happens
+    /// more often, the same of more times.
+    same: &'static [(u64, u64)],
+    /// Times that a side is held back by a little, and how often that must be found.
+    little: (u64, u64),
+}
+
+impl Sizes {
+    fn of(scale: Scale) -> Self {
+        match scale {
+            Scale::Quick => Self {
+                events: 16_000,
+                stretch: Duration::from_millis(120),
+                looks: &[8, 14],
+                same: &[(4, 0), (20, 1)],
+                little: (0, 0),
+            },
+            Scale::Full => Self {
+                stretch: Duration::from_millis(250),
+                looks: &[12, 24, 40, 80],
+                same: &[(40, 2)],
+                little: (10, 9),
+                ..Self::of(Scale::Quick)
+            },
+        }
+    }
+}
+
+/// The tuning of a subject.
+pub struct Run<'a> {
+    /// What it is about.
+    pub on: Subject<'a>,
+    /// Candidates to try; empty for all.
+    pub only: &'a [String],
+}
+
+/// What came of it.
+pub struct Tuned {
+    /// Each with its control, and the tables beside them.
+    pub claims: Vec<Claim>,
+    /// What measured better, and lost no proof.
+    pub proposal: Proposal,
+}
+
+/// What all experiments have in common.
+struct Bench<'a> {
+    on: Subject<'a>,
+    course: Course<'a>,
+    plan: Plan,
+    /// The server's settings as they are, and the client's.
+    settings: Settings,
+    client: Client,
+}
+
+impl Run<'_> {
+    /// Runs every experiment, the guards, and the controls.
+    pub fn run(&self) -> anyhow::Result<Tuned> {
+        let (on, sizes) = (self.on, Sizes::of(self.on.scale));
+        let candidates = self.candidates()?;
+        // Operations have a client of their own, without TLS.
+        driver::reaches(on.target.address()).map_err(anyhow::Error::msg)?;
+        let feed = Feed::draw(on.seed, on.profile.load.rate, sizes.events)?;
+        let payloads = Payloads::of(&Source::Events, on.seed).map_err(anyhow::Error::msg)?;
+        let bench = Bench::of(&on, &feed, &payloads, &sizes)?;
+        let held = match on.target {
+            Target::Own(..) => None,
+            Target::Given(address) => Some(hold(address, &bench.settings, names(&candidates))?),
+        };
+        let mut rows = trial::all(&bench, &candidates)?;
+        trial::guard(&bench, &mut rows).context("guarding what is proposed")?;
+        let whole = self.only.is_empty();
+        let storm = if whole { Some(storm::run(&bench).context("with a thousand clients")?) } else { None };
+        let is_own = matches!(on.target, Target::Own(..));
+        // They take half a minute, and `forebay pressure` has them too.
+        let is_full = whole && is_own && on.scale == Scale::Full;
+        let memory = if is_full { Some(pressure::settings::run(&on)?) } else { None };
+        let mut proposal = Proposal::of(&bench, &rows);
+        proposal.add(&rows, storm.iter().filter_map(|storm| storm.worth.clone()));
+        proposal.add(&rows, memory.iter().flat_map(|memory| memory.worth().map(Worth::of)));
+        let together = trial::together(&bench, &proposal).context("trying what is proposed together")?;
+        let stock = if whole {
+            trial::against_stock(&bench, &proposal).context("against a server as it comes")?
+        } else {
+            Vec::new()
+        };
+        let controls = controls::run(&bench, &sizes).context("controls")?;
+        let found =
+            judge::Found { rows: &rows, proposal: &proposal, together: together.as_deref(), stock: &stock };
+        let mut claims = judge::claims(&bench, &found, &controls);
+        claims.extend(storm.map(|storm| storm.claim));
+        if let Some(first) = claims.first_mut().filter(|_| whole) {
+            first.evidence.push(host::evidence(&bench)?);
+            first.evidence.extend(pool::evidence(&bench)?);
+            first.evidence.extend(memory.iter().flat_map(pressure::settings::Outcome::evidence));
+        }
+        held.map_or(Ok(()), |held| held.put_back())?;
+        Ok(Tuned { claims, proposal })
+    }
+
+    fn candidates(&self) -> anyhow::Result<Vec<&'static Candidate>> {
+        let all: Vec<&'static Candidate> = candidates().collect();
+        if let Some(unknown) = self.only.iter().find(|id| all.iter().all(|candidate| candidate.id != **id)) {
+            anyhow::bail!("no candidate {unknown}: `forebay tune --list` names them");
+        }
+        let is_wanted =
+            |candidate: &&Candidate| self.only.is_empty() || self.only.iter().any(|id| id == candidate.id);
+        Ok(all.into_iter().filter(is_wanted).collect())
+    }
+}
+
+/// Applies saved changes to somebody's server, after they were measured against what it has in every kind of work; names the
+/// figures that are worse, and then everything is as it was.
+pub fn apply_guarded(on: &Subject<'_>, saved: &Saved) -> anyhow::Result<Vec<String>> {
+    let address = on.target.address();
+    let sizes = Sizes::of(on.scale);
+    let feed = Feed::draw(on.seed, on.profile.load.rate, sizes.events)?;
+    let payloads = Payloads::of(&Source::Events, on.seed).map_err(anyhow::Error::msg)?;
+    let bench = Bench::of(on, &feed, &payloads, &sizes)?;
+    let names = saved.changed.iter().map(|change| change.name.as_str());
+    let held = hold(address, &bench.settings, names)?;
+    let live = saved.changed.iter().map(|change| (change.name.clone(), change.to.clone())).collect();
+    let changed = Over { live, at_start: Vec::new() };
+    let mut worse = Vec::new();
+    for work in trial::WORKS {
+        let (today, other) = trial::arms(&bench, &Over::default(), &changed, bench.client.clone())?;
+        let outcome = trial::measure(&bench, Measured::By(work), today, other)?;
+        let effects = outcome.effects.iter().filter(|effect| effect.turn == Turn::Worse);
+        worse.extend(effects.map(|effect| format!("{}: {}", work.name(), judge::effect(effect))));
+    }
+    if worse.is_empty() {
+        saved.apply(address)?;
+        // Whoever has interrupted it wants nothing of it.
+        anyhow::ensure!(!server::ending(), "interrupted");
+        held.leave();
+    } else {
+        held.put_back()?;
+    }
+    Ok(worse)
+}
+
+impl<'a> Bench<'a> {
+    fn of(on: &Subject<'a>, feed: &'a Feed, payloads: &'a Payloads, sizes: &Sizes) -> anyhow::Result<Self> {
+        let course = Course {
+            feed,
+            payloads,
+            held: on.profile.rate(),
+            load: on.profile.load.rate,
+            stretch: sizes.stretch,
+            seed: on.seed,
+        };
+        Ok(Self {
+            on: *on,
+            course,
+            plan: Plan { looks: sizes.looks.to_vec(), seed: on.seed },
+            settings: settings::all(&mut on.target.address().dial()?)?,
+            client: Client::of(on.profile).map_err(anyhow::Error::msg)?,
+        })
+    }
+}
+
+/// Settings of the server that candidates change.
+fn names<'a>(candidates: &[&'a Candidate]) -> impl Iterator<Item = &'a str> {
+    let of = |candidate: &&'a Candidate| {
+        let settings = match candidate.change {
+            Change::Server { settings, is_live: true } => settings,
+            Change::Server { is_live: false, .. } | Change::Client { .. } => &[],
+        };
+        settings.iter().chain(candidate.both).map(|(name, _)| *name)
+    };
+    candidates.iter().flat_map(of).collect::<Vec<_>>().into_iter()
+}

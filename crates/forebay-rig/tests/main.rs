@@ -1,0 +1,16 @@
+//! Every test of the rig that needs more than one module: a file for each kind of claim.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod faults_disk;
+mod faults_network;
+mod load_append;
+mod load_bad_days;
+mod load_driver;
+mod load_support;
+mod server;
+#[allow(dead_code, reason = "a part of what the tests of the buffer share")]
+#[path = "../../forebay/tests/support.rs"]
+mod support;
+mod synth;
+mod synth_cids;

@@ -1,0 +1,518 @@
+//! The machine beneath a server, where it is this one: what the kernel says of memory, files, clocks and disks.
+//! Read from `/proc` and `/sys` under a root, so that tests can put another machine there.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use forebay::buffer::connect::{Address, Facts};
+use forebay::buffer::limit::{Known, Memory};
+use forebay::buffer::measure::Machine;
+use forebay::buffer::stat::Stat;
+
+/// Why something could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread(pub String);
+
+/// A part of what was looked at, or why it could not be read.
+pub type Read<T> = Result<T, Unread>;
+
+/// Magic number of tmpfs.
+pub const TMPFS: u32 = 0x0102_1994;
+/// Magic number of NFS.
+pub const NFS: u32 = 0x6969;
+
+/// File systems by their magic number in `statfs`, those that matter here: name, in memory, remote.
+const FILE_SYSTEMS: [(u32, &str, bool, bool); 9] = [
+    (TMPFS, "tmpfs", true, false),
+    (0x8584_58f6, "ramfs", true, false),
+    (NFS, "nfs", false, true),
+    (0xff53_4d42, "cifs", false, true),
+    (0xfe53_4d42, "smb2", false, true),
+    (0x0102_1997, "9p", false, true),
+    (0x6573_5546, "fuse", false, true),
+    (0x00c3_6400, "ceph", false, true),
+    (0x794c_7630, "overlay", false, false),
+];
+
+/// The machine.
+#[derive(Debug, Clone)]
+pub struct Host {
+    root: PathBuf,
+    pid: u64,
+    /// The disk that the server writes to.
+    pub disk: Read<Disk>,
+}
+
+/// A disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// The folder that was looked at.
+    pub path: String,
+    /// What unprivileged users may still write.
+    pub free_bytes: u64,
+    /// `ext4`, `tmpfs`, …; `a local disk` where it is none of those that matter.
+    pub file_system: String,
+    magic: u32,
+}
+
+/// What a version of cgroups calls its files, and the pages of files that have not been used lately.
+struct CgroupNames {
+    limit: &'static str,
+    used: &'static str,
+    idle: &'static str,
+}
+
+const CGROUP_1: CgroupNames = CgroupNames {
+    limit: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    idle: "total_inactive_file ",
+};
+const CGROUP_2: CgroupNames =
+    CgroupNames { limit: "memory.max", used: "memory.current", idle: "inactive_file " };
+
+/// A cgroup that limits memory.
+struct Cgroup {
+    folder: String,
+    names: &'static CgroupNames,
+    limit: u64,
+}
+
+/// What is known of the machine beneath a buffer: nothing, unless it is this one.
+pub fn machine_of(address: &Address, now: &Stat) -> Machine {
+    let host = Host::beneath(address, &now.facts, now.conf.dir.as_deref().ok());
+    let known = |read: Read<u64>| -> Known<u64> { read.map_err(|why| why.0) };
+    let memory = host.as_ref().map_err(|why| why.0.clone()).and_then(|host| {
+        let limit_bytes = known(host.memory().map(|(limit, _)| limit))?;
+        Ok(Memory { limit_bytes, available_bytes: known(host.available())? })
+    });
+    let free_bytes = host.map_err(|why| why.0).and_then(|host| {
+        now.conf.dir.as_ref().map_err(Clone::clone)?;
+        known(host.disk().map(|disk| disk.free_bytes))
+    });
+    Machine { memory, free_bytes }
+}
+
+impl Host {
+    /// The machine of a server that answers at `address` and says this of itself, if it is this machine. `dir` is
+    /// where it writes to. Over a tunnel or out of a container a server may answer on loopback and yet run elsewhere:
+    /// only a process with its id that began when it did is taken for it.
+    pub fn beneath(address: &Address, info: &Facts, dir: Option<&str>) -> Read<Self> {
+        if !address.is_loopback() {
+            return Err(Unread("the server runs on another machine".into()));
+        }
+        let number =
+            |name| info.number(name).ok_or_else(|| Unread(format!("INFO of this server has no {name}")));
+        let (pid, now) = (number("process_id")?, number("server_time_usec")? as f64 / 1e6);
+        let started = now - number("uptime_in_seconds")? as f64;
+        let host = Self::of(Path::new("/"), pid, started, dir)?;
+        let ports = ["tcp_port", "tls_port"].map(|name| info.number(name).unwrap_or(0));
+        host.runs(info.get("executable").unwrap_or_default(), &ports)?;
+        Ok(host)
+    }
+
+    /// Whether the process is that server, and not another that has its id in this container: its program has the same
+    /// name, and the socket that listens on its port is its own, where that can be seen.
+    pub fn runs(&self, executable: &str, ports: &[u64]) -> Read<()> {
+        let other = |what: &str| {
+            Err(Unread(format!(
+                "process {} here is {what}: the server runs on another machine, or in a container",
+                self.pid
+            )))
+        };
+        let name = executable.rsplit('/').next().unwrap_or_default();
+        let comm = self.needed(&format!("proc/{}/comm", self.pid))?;
+        // The kernel keeps 15 bytes of it.
+        if name.is_empty()
+            || !name.as_bytes().starts_with(comm.trim_end().as_bytes())
+            || comm.trim().is_empty()
+        {
+            return other("another program");
+        }
+        match self.listens(ports) {
+            Some(false) => other("not the one that listens on the server's port"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a socket that listens on one of the ports is the process's own; none where nobody listens on them as
+    /// far as can be seen from here, or where its files cannot be seen.
+    fn listens(&self, ports: &[u64]) -> Option<bool> {
+        const LISTENING: &str = "0A";
+        let proc = format!("proc/{}", self.pid);
+        let tables =
+            ["tcp", "tcp6"].map(|table| self.file(&format!("{proc}/net/{table}")).unwrap_or_default());
+        let inode = |line: &str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let port = u64::from_str_radix(fields.get(1)?.rsplit(':').next()?, 16).ok()?;
+            let is_one = fields.get(3) == Some(&LISTENING) && port > 0 && ports.contains(&port);
+            is_one.then(|| format!("socket:[{}]", fields.get(9).copied().unwrap_or_default()))
+        };
+        let sockets: Vec<String> = tables.iter().flat_map(|table| table.lines()).filter_map(inode).collect();
+        if sockets.is_empty() {
+            return None;
+        }
+        let files = std::fs::read_dir(self.root.join(proc).join("fd")).ok()?;
+        let links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        Some(links.filter_map(|link| Some(link.to_str()?.to_owned())).any(|link| sockets.contains(&link)))
+    }
+
+    /// The machine of the server with that process id, if it is the one whose `/proc` lies under `root`: a server in
+    /// a container has another id there. `started` is when it says it began, in seconds since 1970.
+    pub fn of(root: &Path, pid: u64, started: f64, dir: Option<&str>) -> Read<Self> {
+        let host = Self {
+            root: root.into(),
+            pid,
+            disk: dir.map_or_else(|| Err(Unread("dir cannot be read".into())), Disk::of),
+        };
+        let elsewhere = || Unread("the server runs on another machine, or in a container".into());
+        let began = host.began().ok_or_else(elsewhere)?;
+        // Clocks of seconds, each rounded its own way.
+        if (began - started).abs() > 3.0 { Err(elsewhere()) } else { Ok(host) }
+    }
+
+    /// When the process began, in seconds since 1970.
+    fn began(&self) -> Option<f64> {
+        let stat = self.file(&format!("proc/{}/stat", self.pid))?;
+        // The second field is a name in parentheses, which may hold anything; the 22nd is what is wanted.
+        let ticks: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+        let boot = self.file("proc/stat")?;
+        let boot: f64 = boot.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()?;
+        Some(boot + ticks / rustix::param::clock_ticks_per_second() as f64)
+    }
+
+    /// A number that `sysctl` knows by this name.
+    pub fn number(&self, sysctl: &str) -> Read<u64> {
+        let path = format!("proc/sys/{}", sysctl.replace('.', "/"));
+        self.needed(&path)?.trim().parse().map_err(|_| Unread(format!("/{path} is not a number")))
+    }
+
+    /// The setting in brackets of a file like `always [madvise] never`.
+    pub fn chosen(&self, path: &str) -> Read<String> {
+        let text = self.needed(path)?;
+        let chosen = text.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+        chosen
+            .map(|(chosen, _)| chosen.to_owned())
+            .ok_or_else(|| Unread(format!("/{path} has no choice in brackets")))
+    }
+
+    /// The first line of a file.
+    pub fn line(&self, path: &str) -> Read<String> {
+        Ok(self.needed(path)?.lines().next().unwrap_or_default().trim().to_owned())
+    }
+
+    /// Memory that the server may have, and what limits it.
+    pub fn memory(&self) -> Read<(u64, &'static str)> {
+        let machine = self.meminfo("MemTotal")?;
+        self.sees_cgroup()?;
+        Ok(self
+            .cgroup_limit()
+            .filter(|limit| *limit < machine)
+            .map_or((machine, "the machine has"), |limit| (limit, "its cgroup allows")))
+    }
+
+    /// Memory that the machine, and the server's cgroup with whatever else runs in it, could still give without
+    /// swapping, in bytes.
+    pub fn available(&self) -> Read<u64> {
+        let machine = self.meminfo("MemAvailable")?;
+        self.sees_cgroup()?;
+        Ok(self.cgroups().iter().filter_map(|group| self.left_of(group)).fold(machine, u64::min))
+    }
+
+    /// Swap that the machine has, in bytes.
+    pub fn swap(&self) -> Read<u64> {
+        self.meminfo("SwapTotal")
+    }
+
+    /// A size of the server's own process, in bytes: `VmSwap`.
+    pub fn process(&self, name: &str) -> Read<u64> {
+        self.kib(&format!("proc/{}/status", self.pid), name)
+    }
+
+    /// Whether transparent huge pages are on for the server's process, where the kernel says it.
+    pub fn has_huge_pages(&self) -> Option<bool> {
+        let status = self.file(&format!("proc/{}/status", self.pid))?;
+        let word = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"))?;
+        Some(word.trim() == "1")
+    }
+
+    /// Files that the server may have open.
+    pub fn files_max(&self) -> Read<u64> {
+        let path = format!("proc/{}/limits", self.pid);
+        let text = self.needed(&path)?;
+        let line = text.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let soft = line.and_then(|line| line.split_whitespace().next());
+        match soft {
+            Some("unlimited") => Ok(u64::MAX),
+            soft => soft
+                .and_then(|soft| soft.parse().ok())
+                .ok_or_else(|| Unread(format!("/{path} has no limit of open files"))),
+        }
+    }
+
+    /// The disk.
+    pub fn disk(&self) -> Read<&Disk> {
+        self.disk.as_ref().map_err(Clone::clone)
+    }
+
+    fn meminfo(&self, name: &str) -> Read<u64> {
+        self.kib("proc/meminfo", name)
+    }
+
+    /// `Name:   123 kB` in a file, in bytes.
+    fn kib(&self, path: &str, name: &str) -> Read<u64> {
+        let text = self.needed(path)?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib: Option<u64> = value.and_then(|value| value.split_whitespace().next()?.parse().ok());
+        kib.map(|kib| kib << 10).ok_or_else(|| Unread(format!("/{path} has no {name}")))
+    }
+
+    /// The least memory limit of the server's cgroup and those above it.
+    fn cgroup_limit(&self) -> Option<u64> {
+        self.cgroups().iter().map(|group| group.limit).min()
+    }
+
+    /// Whether the server's cgroup can be seen from here. In a container of one's own that of another process has a path
+    /// which leads nowhere, and the limit of the whole machine says nothing about it.
+    fn sees_cgroup(&self) -> Read<()> {
+        let hidden = self.cgroup_paths().into_iter().find(|(base, path, _)| {
+            let is_root = path.trim_matches('/').is_empty();
+            !is_root
+                && (path.contains("..") || !self.root.join(base).join(path.trim_start_matches('/')).is_dir())
+        });
+        hidden.map_or(Ok(()), |(_, path, _)| {
+            Err(Unread(format!(
+                "the server's cgroup {path} cannot be seen from here, so neither can its memory limit"
+            )))
+        })
+    }
+
+    /// Where the server's cgroups for memory are: the file system, the path in it, and the names of its files. Beside a
+    /// controller of its own the common hierarchy limits no memory.
+    fn cgroup_paths(&self) -> Vec<(&'static str, String, &'static CgroupNames)> {
+        let groups = self.file(&format!("proc/{}/cgroup", self.pid)).unwrap_or_default();
+        let path_of = |line: &str| {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let (controllers, path) = (parts.next()?, parts.next()?.to_owned());
+            match controllers {
+                "" => Some(("sys/fs/cgroup", path, &CGROUP_2)),
+                _ if controllers.split(',').any(|name| name == "memory") => {
+                    Some(("sys/fs/cgroup/memory", path, &CGROUP_1))
+                }
+                _ => None,
+            }
+        };
+        let mut all: Vec<_> = groups.lines().filter_map(path_of).collect();
+        if all.iter().any(|(base, ..)| base.ends_with("/memory")) {
+            all.retain(|(base, ..)| base.ends_with("/memory"));
+        }
+        all
+    }
+
+    /// The server's cgroup and those above it, as far as they limit memory.
+    fn cgroups(&self) -> Vec<Cgroup> {
+        let mut found = Vec::new();
+        for (base, path, names) in self.cgroup_paths() {
+            for above in Path::new(path.trim_start_matches('/')).ancestors() {
+                let folder = format!("{base}/{}", above.display());
+                let limit = self.file(&format!("{folder}/{}", names.limit));
+                let limit = limit.and_then(|text| text.trim().parse::<u64>().ok());
+                found.extend(limit.map(|limit| Cgroup { folder, names, limit }));
+            }
+        }
+        found
+    }
+
+    /// What a cgroup has left, without the pages of files that it can do without.
+    fn left_of(&self, group: &Cgroup) -> Option<u64> {
+        let used: u64 = self.file(&format!("{}/{}", group.folder, group.names.used))?.trim().parse().ok()?;
+        let stat = self.file(&format!("{}/memory.stat", group.folder)).unwrap_or_default();
+        let idle = stat.lines().find_map(|line| line.strip_prefix(group.names.idle)?.trim().parse().ok());
+        Some(group.limit.saturating_sub(used.saturating_sub(idle.unwrap_or(0))))
+    }
+
+    fn needed(&self, path: &str) -> Read<String> {
+        self.file(path).ok_or_else(|| Unread(format!("/{path} cannot be read")))
+    }
+
+    fn file(&self, path: &str) -> Option<String> {
+        std::fs::read_to_string(self.root.join(path)).ok()
+    }
+}
+
+impl Disk {
+    /// The disk of a folder.
+    pub fn of(dir: &str) -> Read<Self> {
+        let failed = |error: rustix::io::Errno| Unread(format!("{dir}: {error}"));
+        let space = rustix::fs::statvfs(dir).map_err(failed)?;
+        let magic = rustix::fs::statfs(dir).map_err(failed)?.f_type as u32;
+        Ok(Self::new(dir, space.f_bavail.saturating_mul(space.f_frsize), magic))
+    }
+
+    /// A disk with so much room and a file system of that magic number.
+    pub fn new(path: &str, free_bytes: u64, magic: u32) -> Self {
+        let known = FILE_SYSTEMS.iter().find(|system| system.0 == magic);
+        Self {
+            path: path.into(),
+            free_bytes,
+            file_system: known.map_or("a local disk", |system| system.1).into(),
+            magic,
+        }
+    }
+
+    /// Whether what is written there is gone with the power.
+    pub fn is_in_memory(&self) -> bool {
+        FILE_SYSTEMS.iter().any(|system| system.0 == self.magic && system.2)
+    }
+
+    /// Whether it lies beyond a network, or beneath another program.
+    pub fn is_remote(&self) -> bool {
+        FILE_SYSTEMS.iter().any(|system| system.0 == self.magic && system.3)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A machine of these files, on which a server with id 7 began 5 s after the start.
+    fn machine(files: &[(&str, &str)]) -> (tempfile::TempDir, Read<Host>) {
+        let root = tempfile::tempdir().unwrap();
+        let ticks = 5 * rustix::param::clock_ticks_per_second();
+        let stat = format!("7 (odd) name) (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 {ticks} 0 0\n");
+        for (path, text) in
+            [("proc/7/stat", stat.as_str()), ("proc/stat", "cpu 1\nbtime 1000\n")].iter().chain(files)
+        {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let host = Host::of(root.path(), 7, 1_005.0, None);
+        (root, host)
+    }
+
+    #[test]
+    fn the_least_limit_of_a_cgroup_and_those_above_it_counts() {
+        let meminfo = ("proc/meminfo", "MemTotal: 8000000 kB\n");
+        let gib = |files: &[(&str, &str)]| {
+            let all: Vec<_> = [meminfo].into_iter().chain(files.iter().copied()).collect();
+            let (_root, host) = machine(&all);
+            host.unwrap().memory().unwrap().0 >> 20
+        };
+        let two = ("proc/7/cgroup", "0::/a/b\n");
+        assert_eq!(gib(&[]), 7_812);
+        let deep = ("sys/fs/cgroup/a/b/memory.stat", "");
+        assert_eq!(gib(&[two, ("sys/fs/cgroup/a/b/memory.max", "max\n")]), 7_812);
+        assert_eq!(
+            gib(&[
+                two,
+                ("sys/fs/cgroup/a/b/memory.max", "max\n"),
+                ("sys/fs/cgroup/a/memory.max", "1073741824\n")
+            ]),
+            1_024
+        );
+        let one = ("proc/7/cgroup", "4:cpu,memory:/docker/x\n0::/\n");
+        assert_eq!(
+            gib(&[one, ("sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes", "2147483648\n")]),
+            2_048
+        );
+        let inner = ("sys/fs/cgroup/memory/docker/x/memory.stat", "");
+        assert_eq!(
+            gib(&[one, inner, ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")]),
+            7_812
+        );
+        assert_eq!(gib(&[("proc/7/cgroup", "0::/\n"), deep]), 7_812);
+    }
+
+    #[test]
+    fn a_cgroup_that_cannot_be_seen_is_not_the_machine() {
+        let meminfo = ("proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 4000000 kB\n");
+        for cgroup in ["0::/docker/x\n", "0::/../x\n", "4:cpu,memory:/docker/x\n0::/\n"] {
+            let (_root, host) =
+                machine(&[meminfo, ("proc/7/cgroup", cgroup), ("sys/fs/cgroup/memory.max", "max\n")]);
+            let host = host.unwrap();
+            for read in [host.memory().map(|(limit, _)| limit), host.available()] {
+                assert!(read.clone().unwrap_err().0.contains("cannot be seen"), "{cgroup}: {read:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_process_of_the_same_id_is_the_server_only_by_its_name_and_its_port() {
+        let comm = |name: &'static str| ("proc/7/comm", name);
+        let table =
+            ("proc/7/net/tcp", " sl local rem st\n 0: 0100007F:18EB 00000000:0000 0A 0 0 0 0 0 77 1\n");
+        let runs = |files: &[(&str, &str)], socket: Option<&str>| {
+            let (root, host) = machine(files);
+            if let Some(socket) = socket {
+                let fd = root.path().join("proc/7/fd");
+                std::fs::create_dir_all(&fd).unwrap();
+                std::os::unix::fs::symlink(socket, fd.join("6")).unwrap();
+            }
+            host.unwrap().runs("/usr/bin/redis-server", &[6_379, 0])
+        };
+        assert!(runs(&[comm("redis-server\n")], None).is_ok());
+        assert!(runs(&[comm("redis-server\n"), table], None).is_ok(), "its files cannot be seen");
+        assert!(runs(&[comm("redis-server\n"), table], Some("socket:[77]")).is_ok());
+        assert!(runs(&[comm("redis-server\n"), table], Some("socket:[78]")).unwrap_err().0.contains("port"));
+        for other in ["forebay\n", "sh\n", "\n"] {
+            assert!(runs(&[comm(other)], None).unwrap_err().0.contains("another program"), "{other:?}");
+        }
+        assert!(runs(&[], None).is_err(), "nothing is known of it");
+    }
+
+    #[test]
+    fn what_others_in_the_cgroup_hold_is_not_available() {
+        let left = |files: &[(&str, &str)]| {
+            let meminfo = ("proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 4000000 kB\n");
+            let all: Vec<_> = [meminfo].into_iter().chain(files.iter().copied()).collect();
+            let (_root, host) = machine(&all);
+            host.unwrap().available().unwrap()
+        };
+        let two = ("proc/7/cgroup", "0::/a/b\n");
+        let limit = ("sys/fs/cgroup/a/memory.max", "1000000\n");
+        let used = ("sys/fs/cgroup/a/memory.current", "900000\n");
+        let inner = ("sys/fs/cgroup/a/b/memory.stat", "");
+        assert_eq!(left(&[two, inner]), 4_000_000 << 10);
+        assert_eq!(left(&[two, inner, limit, used]), 100_000);
+        let stat = ("sys/fs/cgroup/a/memory.stat", "anon 5\ninactive_file 300000\nactive_file 9\n");
+        assert_eq!(left(&[two, inner, limit, used, stat]), 400_000);
+        let one = ("proc/7/cgroup", "4:cpu,memory:/x\n");
+        let files = [
+            one,
+            ("sys/fs/cgroup/memory/x/memory.limit_in_bytes", "1000000\n"),
+            ("sys/fs/cgroup/memory/x/memory.usage_in_bytes", "700000\n"),
+            ("sys/fs/cgroup/memory/x/memory.stat", "inactive_file 1\ntotal_inactive_file 50000\n"),
+        ];
+        assert_eq!(left(&files), 350_000);
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_by_its_path() {
+        let (root, host) = machine(&[
+            ("proc/7/status", "VmSwap:\t 12 kB\n"),
+            ("proc/7/limits", "Max open files  unlimited  unlimited  files\n"),
+        ]);
+        let host = host.unwrap();
+        assert_eq!(host.number("vm.swappiness").unwrap_err().0, "/proc/sys/vm/swappiness cannot be read");
+        assert_eq!((host.process("VmSwap").unwrap(), host.files_max().unwrap()), (12 << 10, u64::MAX));
+        assert_eq!(host.has_huge_pages(), None, "an old kernel does not say");
+        assert!(host.process("VmRSS").unwrap_err().0.contains("has no VmRSS"));
+        assert!(host.disk().unwrap_err().0.contains("dir"));
+        assert!(Host::of(root.path(), 7, 900.0, None).is_err(), "another began then");
+        assert!(Host::of(root.path(), 8, 1_005.0, None).is_err(), "there is no such process");
+    }
+
+    #[test]
+    fn file_systems_are_told_apart() {
+        let disk = |magic| Disk::new("/x", 1, magic);
+        assert!(disk(TMPFS).is_in_memory() && !disk(TMPFS).is_remote());
+        assert!(disk(NFS).is_remote() && !disk(NFS).is_in_memory());
+        assert!(!disk(0xef53).is_in_memory() && !disk(0xef53).is_remote());
+        assert!(Disk::of("/nonexistent/folder").is_err());
+        let mounts = std::fs::read_to_string("/proc/mounts").unwrap_or_default();
+        if mounts.lines().any(|line| line.starts_with("tmpfs /dev/shm tmpfs ")) {
+            assert!(Disk::of("/dev/shm").unwrap().is_in_memory());
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! `fsync` acknowledgement: whether this server can give it, and how; and that it still does when something is acknowledged.
+//!
+//! Where WAITAOF waits for the fsync, it is asked after every window of blocks, whatever `appendfsync` is: the server itself
+//! then knows what an operator has changed meanwhile. Elsewhere only `appendfsync always` will do, and it holds for a window
+//! if the server says before and after it that this is so, and that nobody has set anything between (it counts
+//! CONFIG SET; Redis 6.2 does not, so a change that is taken back within one window goes unseen there).
+
+use super::link::Connection;
+
+use super::connect::{Address, Facts};
+use super::error::Error;
+use super::recover::Setback;
+use super::writer::Ack;
+
+/// How the server says that a block is on its disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fsync {
+    /// It is not asked for.
+    Unasked,
+    /// By the reply itself, as long as these settings stay what they are.
+    ByReply(Settings),
+    /// By WAITAOF after the append.
+    ByWaitAof,
+}
+
+impl Fsync {
+    /// Whether blocks wait for something after their reply before they count.
+    pub fn is_asked(&self) -> bool {
+        *self != Self::Unasked
+    }
+
+    /// How this server acknowledges as was asked for; an error where it cannot. Not yet to be told of one that is loading:
+    /// while it reads its AOF, it says that it has none.
+    pub fn of(
+        ack: Ack,
+        address: &Address,
+        connection: &mut Connection,
+        facts: &Facts,
+    ) -> Result<Self, Error> {
+        match ack {
+            Ack::Reply => Ok(Self::Unasked),
+            Ack::Fsync if facts.get("loading") == Some("1") => {
+                Err(Error::NotNow { url: address.to_string(), why: "it is loading its data".into() })
+            }
+            Ack::Fsync => determine(connection, facts),
+        }
+    }
+}
+
+/// What decides whether a reply means an fsync, and how often something was set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Settings {
+    /// Answers to CONFIG GET: names and values.
+    values: Vec<String>,
+    /// Calls of CONFIG SET and CONFIG RESETSTAT, as far as the server counts them.
+    sets: Vec<String>,
+}
+
+impl Settings {
+    /// Asks for them.
+    pub fn read(connection: &mut Connection) -> Result<Self, redis::RedisError> {
+        let (values, stats): (Vec<String>, String) = redis::pipe()
+            .cmd("CONFIG")
+            .arg("GET")
+            .arg("*append*")
+            .cmd("INFO")
+            .arg("commandstats")
+            .query(connection)?;
+        let sets = stats.lines().filter_map(|line| {
+            let counts = ["cmdstat_config|set:", "cmdstat_config|resetstat:"];
+            counts.iter().any(|count| line.starts_with(count)).then(|| line.split(',').next())?
+        });
+        Ok(Self { values, sets: sets.map(str::to_owned).collect() })
+    }
+
+    fn get(&self, name: &str) -> &str {
+        let pair = self.values.chunks(2).find(|pair| pair[0] == name);
+        pair.and_then(|pair| pair.get(1)).map_or("", String::as_str)
+    }
+
+    /// `always`, `everysec` or `no`.
+    pub fn appendfsync(&self) -> &str {
+        self.get("appendfsync")
+    }
+
+    /// Why no fsync is certain to come, where that is so.
+    pub fn refuse(&self) -> Result<(), Error> {
+        if self.get("appendonly") != "yes" {
+            return Err(no_aof());
+        }
+        if self.get("no-appendfsync-on-rewrite") == "yes" {
+            return Err(Error::NoFsync(
+                "no-appendfsync-on-rewrite is yes, so that nothing is synced during a rewrite; set it to no"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether all that was answered since they were read is on the disk.
+    pub fn still(&mut self, connection: &mut Connection) -> Result<(), Setback> {
+        let now = Self::read(connection)?;
+        let is_as_it_was = now == *self;
+        *self = now;
+        self.refuse().map_err(Setback::Untaken)?;
+        if self.appendfsync() != "always" {
+            let now = self.appendfsync();
+            let why = format!("appendfsync was set to {now} meanwhile; CONFIG SET appendfsync always");
+            return Err(Setback::NoFsync(why));
+        }
+        let changed = "settings were changed while blocks were sent (CONFIG SET): they are sent again";
+        if is_as_it_was { Ok(()) } else { Err(Setback::refused(changed)) }
+    }
+}
+
+fn no_aof() -> Error {
+    Error::NoFsync("appendonly is off; CONFIG SET appendonly yes, and in redis.conf".into())
+}
+
+/// How this server acknowledges after an fsync, or why it cannot.
+fn determine(connection: &mut Connection, facts: &Facts) -> Result<Fsync, Error> {
+    if facts.get("aof_enabled") != Some("1") {
+        return Err(no_aof());
+    }
+    let waits = wait_aof(facts);
+    let settings = match Settings::read(connection) {
+        // WAITAOF needs none.
+        Err(error) if waits.is_ok() && error.code().is_some() => return Ok(Fsync::ByWaitAof),
+        settings => settings.map_err(|error| Error::server("CONFIG GET *append*", &error))?,
+    };
+    settings.refuse()?;
+    match (waits, settings.appendfsync()) {
+        (Ok(()), _) => Ok(Fsync::ByWaitAof),
+        (Err(_), "always") => Ok(Fsync::ByReply(settings)),
+        (Err(why), _) => Err(why),
+    }
+}
+
+/// Whether WAITAOF is there and waits for the fsync (redis#13793: some versions answer early).
+pub fn wait_aof(facts: &Facts) -> Result<(), Error> {
+    let (server, version, parts) = (facts.server(), facts.version(), facts.version_parts());
+    let early = match server {
+        "valkey" => ((8, 0, 0)..=(9, 1, 2)).contains(&parts),
+        _ => ((7, 4, 0)..=(7, 4, 1)).contains(&parts),
+    };
+    let remedy = "CONFIG SET appendfsync always, or use --ack reply";
+    if server == "redis" && parts < (7, 2, 0) {
+        return Err(Error::NoFsync(format!("redis {version} has no WAITAOF (7.2 has); {remedy}")));
+    }
+    if early {
+        return Err(Error::NoFsync(format!(
+            "WAITAOF of {server} {version} answers before the fsync (redis#13793); {remedy}"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! What an event is: one JSON message of the source, kept byte for byte.
+
+mod json;
+pub mod lane;
+pub mod lines;
+pub mod parse;
+mod tokens;

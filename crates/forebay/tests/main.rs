@@ -1,0 +1,27 @@
+//! Every test of the buffer that needs a server: a file for each kind of claim.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod block_frame;
+mod buffer_ages;
+mod buffer_append;
+mod buffer_batch;
+mod buffer_claims;
+mod buffer_damage;
+mod buffer_faults;
+mod buffer_fsync;
+mod buffer_losses;
+mod buffer_overflow;
+mod buffer_push;
+mod buffer_read;
+mod buffer_shed;
+mod buffer_spill;
+mod buffer_spill_damage;
+mod buffer_spill_kills;
+mod buffer_spill_left;
+mod buffer_spill_power;
+mod buffer_stat;
+mod buffer_trim;
+mod buffer_vanished;
+mod event_parse;
+mod support;
