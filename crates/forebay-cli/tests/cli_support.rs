@@ -38,9 +38,11 @@ static TURNS: (Mutex<usize>, Condvar) = (Mutex::new(2), Condvar::new());
 /// One of the two, until it is dropped.
 pub struct Turn;
 
-/// Waits for one, where the verb needs it.
-pub fn turn(verb: &str) -> Option<Turn> {
-    LOADS.contains(&verb).then(|| {
+/// Waits for one, where what is run needs it: a list or a way back is none of those, and whoever kills a server of somebody's
+/// mostly waits.
+pub fn turn(args: &[&str]) -> Option<Turn> {
+    let waits = ["--list", "--rollback", "--kill-cmd"].into_iter().any(|flag| args.contains(&flag));
+    (LOADS.contains(&args[0]) && !waits).then(|| {
         let free = TURNS.0.lock().unwrap();
         *TURNS.1.wait_while(free, |free| *free == 0).unwrap() -= 1;
         Turn
@@ -55,7 +57,7 @@ impl Drop for Turn {
 }
 
 pub fn run(args: &[&str]) -> Ran {
-    let _turn = turn(args[0]);
+    let _turn = turn(args);
     let mut command = forebay(args);
     if !(args[0] == "read" && args.contains(&"--ack")) {
         return command.output().unwrap().into();

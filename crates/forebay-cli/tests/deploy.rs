@@ -178,7 +178,7 @@ fn a_rule_that_never_fires_is_noticed() {
     let mut missed: BTreeSet<&str> = deaf.iter().map(|rule| rule.name).collect();
     for test in recorded().into_iter().filter(|test| !test.ends_with("healthy.yml")) {
         let text = std::fs::read_to_string(&test).unwrap();
-        let text = text.replace("../../deploy/forebay.rules.yml", path.to_str().unwrap());
+        let text = text.replace("../../../../deploy/forebay.rules.yml", path.to_str().unwrap());
         let moved = folder.path().join("test.yml");
         std::fs::write(&moved, text).unwrap();
         let ran = program("promtool").args(["test", "rules"]).arg(&moved).output().unwrap();

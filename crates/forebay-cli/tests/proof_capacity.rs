@@ -24,7 +24,7 @@ fn profile(dir: &Path, events: u64, maxmemory: &str, policy: &str) -> String {
 }
 
 fn forebay(args: &[&str]) -> Output {
-    let _turn = turn(args[0]);
+    let _turn = turn(args);
     Command::new(env!("CARGO_BIN_EXE_forebay")).env_remove("FOREBAY_URL").args(args).output().unwrap()
 }
 

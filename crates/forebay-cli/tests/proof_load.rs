@@ -33,7 +33,7 @@ fn forebay(args: &[&str]) -> Command {
 }
 
 fn report(args: &[&str]) -> (i32, Report) {
-    let _turn = turn(args[0]);
+    let _turn = turn(args);
     let out = forebay(args).output().unwrap();
     let report = json::from_str(&String::from_utf8_lossy(&out.stdout))
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&out.stderr)));

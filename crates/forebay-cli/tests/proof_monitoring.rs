@@ -14,7 +14,7 @@ fn claim<'a>(report: &'a Report, id: &str) -> &'a Claim {
 
 #[test]
 fn alerts_fire_by_their_causes_and_clear_and_every_panel_has_data() {
-    let _turn = turn("prove");
+    let _turn = turn(&["prove"]);
     // Beside another proof only a part of it runs.
     let out = tempfile::tempdir().unwrap();
     let arguments =

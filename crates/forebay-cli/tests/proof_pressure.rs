@@ -15,9 +15,9 @@ use super::support::{ask, server, tell};
 /// A profile with little memory under `policy`, and a pace that fills it soon.
 fn profile(dir: &Path, policy: &str) -> String {
     let text = include_str!("../../../profiles/bluesky-8h.toml")
-        .replace("2_700_000", "330_000")
+        .replace("2_700_000", "230_000")
         .replace("hours = 8", "hours = 0.05")
-        .replace("\"2gb\"", "\"40mb\"")
+        .replace("\"2gb\"", "\"28mb\"")
         .replace("\"noeviction\"", &format!("{policy:?}"));
     let path = dir.join("profile.toml");
     std::fs::write(&path, text).unwrap();

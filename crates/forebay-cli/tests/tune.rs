@@ -21,6 +21,16 @@ fn server() -> (Server, Address) {
     (server, address)
 }
 
+/// A profile that holds little: legs are of so many events.
+fn few() -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("few.toml");
+    let text = include_str!("../../../profiles/bluesky-8h.toml");
+    std::fs::write(&path, text.replace("2_700_000", "4_000").replace("hours = 8", "hours = 0.01")).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (dir, path)
+}
+
 fn settings(address: &Address) -> BTreeMap<String, String> {
     let pairs: Vec<(String, String)> =
         redis::cmd("CONFIG").arg("GET").arg("*").query(&mut address.dial().unwrap()).unwrap();
@@ -155,7 +165,9 @@ fn the_candidates_can_be_listed() {
 
 #[test]
 fn a_setting_that_harms_is_rejected_by_its_guard_and_the_controls_are_refuted() {
-    let ran = run(&["tune", "--only", "no-appendfsync-on-rewrite,activedefrag", "--json", "--quiet"]);
+    let (_dir, few) = few();
+    let only = "no-appendfsync-on-rewrite,activedefrag";
+    let ran = run(&["tune", "--profile", &few, "--only", only, "--json", "--quiet"]);
     let report = report(&ran);
     let claim =
         |id: &str| report.claims.iter().find(|claim| claim.id == id).unwrap_or_else(|| panic!("{id}"));
@@ -179,7 +191,9 @@ fn experiments_on_somebody_s_server_leave_it_as_it_was() {
     redis::cmd("SET").arg("theirs").arg("1").exec(&mut address.dial().unwrap()).unwrap();
     let before = settings(&address);
     let only = "stream-node-64k,appendfsync-no,io-threads-2,read-ahead,rdb-preamble-off";
-    let ran = run(&["tune", "--url", &server.url(), "--allow-load", "--only", only, "--json"]);
+    let (_dir, few) = few();
+    let ran =
+        run(&["tune", "--profile", &few, "--url", &server.url(), "--allow-load", "--only", only, "--json"]);
     assert!([0, 1].contains(&ran.code), "{}", ran.err);
     assert!(ran.err.contains("gets settings to be tried"), "{}", ran.err);
     assert_eq!(settings(&address), before);

@@ -121,8 +121,7 @@ mod tests {
             scale: Scale::Quick,
             progress: &Silent,
         };
-        let sizes =
-            Sizes { events: 4_000, same: &[(1, 0), (3, 9)], little: (2, 1), ..Sizes::of(Scale::Quick) };
+        let sizes = Sizes { events: 4_000, same: &[(1, 0), (3, 9)], little: (2, 1), ..Sizes::of(&on) };
         let feed = Feed::draw(7, profile.load.rate, sizes.events).unwrap();
         let payloads = Payloads::of(&Source::Events, 7).unwrap();
         let bench = Bench::of(&on, &feed, &payloads, &sizes).unwrap();

@@ -52,6 +52,9 @@ use proposal::Worth;
 pub use proposal::Proposal;
 use settings::{Settings, hold};
 
+/// Events of a leg.
+const EVENTS: u64 = 16_000;
+
 /// How much is tried.
 struct Sizes {
     /// Events of a leg.
@@ -68,10 +71,15 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of(scale: Scale) -> Self {
+    /// No more events than the profile holds.
+    fn of(on: &Subject<'_>) -> Self {
+        Self { events: EVENTS.min(on.profile.hold.events), ..Self::of_scale(on.scale) }
+    }
+
+    fn of_scale(scale: Scale) -> Self {
         match scale {
             Scale::Quick => Self {
-                events: 16_000,
+                events: EVENTS,
                 stretch: Duration::from_millis(120),
                 looks: &[8, 14],
                 same: &[(4, 0), (20, 1)],
@@ -82,7 +90,7 @@ impl Sizes {
                 looks: &[12, 24, 40, 80],
                 same: &[(40, 2)],
                 little: (10, 9),
-                ..Self::of(Scale::Quick)
+                ..Self::of_scale(Scale::Quick)
             },
         }
     }
@@ -117,7 +125,7 @@ struct Bench<'a> {
 impl Run<'_> {
     /// Runs every experiment, the guards, and the controls.
     pub fn run(&self) -> anyhow::Result<Tuned> {
-        let (on, sizes) = (self.on, Sizes::of(self.on.scale));
+        let (on, sizes) = (self.on, Sizes::of(&self.on));
         let candidates = self.candidates()?;
         // Operations have a client of their own, without TLS.
         driver::reaches(on.target.address()).map_err(anyhow::Error::msg)?;
@@ -174,7 +182,7 @@ impl Run<'_> {
 /// figures that are worse, and then everything is as it was.
 pub fn apply_guarded(on: &Subject<'_>, saved: &Saved) -> anyhow::Result<Vec<String>> {
     let address = on.target.address();
-    let sizes = Sizes::of(on.scale);
+    let sizes = Sizes::of(on);
     let feed = Feed::draw(on.seed, on.profile.load.rate, sizes.events)?;
     let payloads = Payloads::of(&Source::Events, on.seed).map_err(anyhow::Error::msg)?;
     let bench = Bench::of(on, &feed, &payloads, &sizes)?;
