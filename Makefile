@@ -41,12 +41,20 @@ help:
 prove: setup
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo run --locked --release --bin forebay -- prove $(ARGS)
 
-# Most tests wait most of the time, for a kill, a deadline or a restart: five at once, on two cores too.
+# Most tests wait most of the time, for a kill, a deadline or a restart: six at once, on two cores too. Lints and documentation
+# are checked beside them, in a folder of their own, since two cargos do not share one; what they say comes last.
+LINT = CARGO_TARGET_DIR=target/lint nice cargo
 test: setup setup-chromium
 	cargo fmt --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps
-	RUST_TEST_THREADS="$${RUST_TEST_THREADS:-5}" FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked --workspace $(ARGS)
+	cargo test --locked --workspace --no-run
+	@mkdir -p target/lint; \
+	( $(LINT) clippy --locked --workspace --all-targets -- -D warnings && \
+	  RUSTDOCFLAGS='-D warnings' $(LINT) doc --locked --workspace --no-deps ) >target/lint/said 2>&1 & lint=$$!; \
+	RUST_TEST_THREADS="$${RUST_TEST_THREADS:-6}" FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" \
+		cargo test --locked --workspace $(ARGS); tests=$$?; \
+	wait $$lint; lint=$$?; \
+	[ $$lint = 0 ] && echo 'lints and documentation: no warnings' || cat target/lint/said; \
+	[ $$tests = 0 ] && [ $$lint = 0 ]
 
 # Each prints a line of figures; results/ keeps the tables of runs worth keeping.
 nightly: setup servers

@@ -21,7 +21,7 @@ fn server() -> (Server, Address) {
     (server, address)
 }
 
-/// A profile that holds little: legs are of so many events.
+/// A profile that holds little, and so has short legs: too short to find anything in, on a busy machine.
 fn few() -> (tempfile::TempDir, String) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("few.toml");
@@ -165,9 +165,7 @@ fn the_candidates_can_be_listed() {
 
 #[test]
 fn a_setting_that_harms_is_rejected_by_its_guard_and_the_controls_are_refuted() {
-    let (_dir, few) = few();
-    let only = "no-appendfsync-on-rewrite,activedefrag";
-    let ran = run(&["tune", "--profile", &few, "--only", only, "--json", "--quiet"]);
+    let ran = run(&["tune", "--only", "no-appendfsync-on-rewrite,activedefrag", "--json", "--quiet"]);
     let report = report(&ran);
     let claim =
         |id: &str| report.claims.iter().find(|claim| claim.id == id).unwrap_or_else(|| panic!("{id}"));
