@@ -23,8 +23,8 @@ use forebay_rig::load::arrivals::Arrivals;
 use forebay_rig::load::outcome::{Outcome, Second};
 use forebay_rig::load::pattern::{self, Pattern, RATE_MAX};
 use forebay_rig::load::payload::{Payloads, Source};
-use forebay_rig::load::room::{self, Room};
-use forebay_rig::load::stage::{Stage, allow_connections};
+use forebay_rig::load::room;
+use forebay_rig::load::stage::{self, allow_connections};
 use forebay_rig::load::work::Work;
 use forebay_rig::load::{append, driver, replay};
 
@@ -205,8 +205,6 @@ impl Load {
         let mut each_second = |second: &Second| live.second(second);
         let outcome = match &self.op {
             Op::Raw(work) => {
-                let _stage =
-                    Stage::set(target.address(), &name, work, Room::of(&payloads, self.connections))?;
                 let plan = driver::Plan {
                     address: target.address(),
                     name: &name,
@@ -219,7 +217,7 @@ impl Load {
                     grace: GRACE,
                     seed: self.seed,
                 };
-                driver::run(&plan, &stop, &mut each_second)?
+                stage::run(&plan, &stop, &mut each_second)?
             }
             Op::Append => {
                 let _keys = target.keys(&name);

@@ -226,7 +226,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
     }
     match error.downcast_ref::<LoadError>() {
         Some(LoadError::Server(error)) => return code_of_buffer(error),
-        Some(LoadError::Evicts(_)) => return exit::USAGE,
+        Some(LoadError::Evicts(_) | LoadError::TooMany(_)) => return exit::USAGE,
         Some(LoadError::NoServer(_) | LoadError::System { .. }) => return exit::NO_SERVER,
         None => {}
     }

@@ -16,6 +16,7 @@ pub mod pressure;
 pub mod printable;
 pub mod progress;
 mod push;
+mod reading;
 pub mod report;
 mod side;
 pub mod target;

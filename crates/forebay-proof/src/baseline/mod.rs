@@ -26,8 +26,7 @@ use forebay_rig::load::driver;
 use forebay_rig::load::outcome::{Outcome, Second};
 use forebay_rig::load::pattern::Pattern;
 use forebay_rig::load::payload::{Payloads, Source};
-use forebay_rig::load::room::Room;
-use forebay_rig::load::stage::{Stage, allow_connections};
+use forebay_rig::load::stage;
 use forebay_rig::load::work::Work;
 
 use cells::Cell;
@@ -99,8 +98,6 @@ impl Bench<'_> {
     ) -> anyhow::Result<Outcome> {
         anyhow::ensure!(!forebay_rig::server::ending(), "interrupted");
         let Asked { work, connections, rate, duration } = *asked;
-        allow_connections(connections).map_err(anyhow::Error::msg)?;
-        let _stage = Stage::set(self.address, self.name, work, Room::of(self.payloads, connections))?;
         let plan = driver::Plan {
             address: self.address,
             name: self.name,
@@ -113,7 +110,7 @@ impl Bench<'_> {
             grace: GRACE,
             seed: self.seed,
         };
-        Ok(driver::run(&plan, stop, each_second)?)
+        Ok(stage::run(&plan, stop, each_second)?)
     }
 }
 

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use crate::ledger::{Findings, Ledger};
 use crate::progress::Progress;
-use forebay::block::frame::{Decoder, lines};
+use crate::reading::{self, Reading};
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
-use forebay::buffer::reader::{Found, Options, Reader};
-use forebay::event::lane::Lane;
 use forebay_rig::server;
+
+/// How long the server may give no answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What came back.
 pub struct ReadBack {
@@ -26,35 +27,18 @@ pub fn read_back(
     ledger: &mut Ledger<'_>,
     progress: &dyn Progress,
 ) -> anyhow::Result<ReadBack> {
-    let options = Options {
-        lanes: Lane::ALL.to_vec(),
-        group: None,
-        ahead: true,
-        claim_idle: Duration::ZERO,
-        patience: Duration::from_secs(10),
-    };
     let started = Instant::now();
-    let mut reader = Reader::open(address, name, options)?;
-    let (mut decoder, mut faults, mut read) = (Decoder::new()?, Vec::new(), 0);
+    let mut reader = reading::open(address, name, None, PATIENCE)?;
+    let (mut reading, mut faults) = (Reading::new()?, Vec::new());
     loop {
         let found = reader.next(Duration::ZERO)?;
         if found.is_empty() {
             break;
         }
         anyhow::ensure!(!server::ending(), "interrupted");
-        for item in found {
-            match item {
-                Found::Block(lane, entry) => {
-                    match decoder.open(&entry.frame, entry.events, entry.times) {
-                        Ok(content) => lines(content).for_each(|event| ledger.read(lane, event)),
-                        Err(why) => faults.push(Found::Damaged { lane, id: entry.id, why }.to_string()),
-                    }
-                    read += entry.events;
-                }
-                fault => faults.push(fault.to_string()),
-            }
-        }
-        progress.at(read);
+        let taken = reading.take(found, ledger);
+        faults.extend(taken.others.iter().map(ToString::to_string));
+        progress.at(reading.events);
     }
     Ok(ReadBack { findings: ledger.findings(), faults, seconds: started.elapsed().as_secs_f64() })
 }

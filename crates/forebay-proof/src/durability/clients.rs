@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use crate::ledger::Ledger;
 use crate::offer::Offer;
 use crate::push::Pusher;
-use forebay::block::frame::{Decoder, lines};
+use crate::reading::{self, Block, Reading};
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::entry::Id;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
 use forebay::buffer::overflow::{Fate, Listener, Told};
-use forebay::buffer::reader::{self, Found, Reader};
+use forebay::buffer::reader::{Found, Reader};
 use forebay::buffer::writer::{Ack, Options, Writer};
 use forebay::event::lane::Lane;
 use forebay_rig::lock;
@@ -173,26 +173,17 @@ impl Read {
     }
 
     /// Takes what was found into the ledger; what may be acknowledged.
-    fn take(&mut self, found: Vec<Found>, decoder: &mut Decoder, ledger: &mut Ledger<'_>) -> Vec<(Lane, Id)> {
-        let (mut done, mut gap) = (Vec::new(), None);
-        for item in found {
+    fn take(&mut self, found: Vec<Found>, reading: &mut Reading, ledger: &mut Ledger<'_>) -> Vec<(Lane, Id)> {
+        let taken = reading.take(found, ledger);
+        let mut done: Vec<(Lane, Id)> = taken.places().collect();
+        for item in taken.others {
             match item {
-                Found::Block(lane, entry) => match decoder.open(&entry.frame, entry.events, entry.times) {
-                    Ok(content) => {
-                        let first = entry.total - entry.events.min(entry.total);
-                        // A gap is told right before the block that it stands before.
-                        if let Some((_, events)) = gap.take_if(|(at, _)| *at == (lane, entry.id)) {
-                            self.gaps.push((lane, first - first.min(events)..first));
-                        }
-                        ledger.hint(lane, first);
-                        lines(content).for_each(|event| ledger.read(lane, event));
-                        done.push((lane, entry.id));
-                    }
-                    Err(why) => self.faults.push(Found::Damaged { lane, id: entry.id, why }.to_string()),
-                },
                 Found::Missing { lane, before, events, .. } => {
                     self.missing += events;
-                    gap = Some(((lane, before), events));
+                    let block = taken.blocks.iter().find(|block| (block.lane, block.id) == (lane, before));
+                    if let Some(Block { first, .. }) = block {
+                        self.gaps.push((lane, first - first.min(&events)..*first));
+                    }
                 }
                 Found::Dropped { .. } => self.faults.push(item.to_string()),
                 // Given before and gone with what the server lost, or trimmed: it was read.
@@ -207,14 +198,7 @@ impl Read {
 
 /// A reader of a cell: with a group from the first block on, or without one.
 pub(super) fn open(address: &Address, name: &Name, has_group: bool) -> Result<Reader, Error> {
-    let options = reader::Options {
-        lanes: Lane::ALL.to_vec(),
-        group: has_group.then(|| (GROUP.into(), GROUP.into())),
-        ahead: has_group,
-        claim_idle: LONG,
-        patience: PATIENCE,
-    };
-    Reader::open(address, name, options)
+    reading::open(address, name, has_group.then_some(GROUP), PATIENCE)
 }
 
 /// Reads and acknowledges with a group until nothing more comes.
@@ -225,7 +209,7 @@ pub(super) fn follow(
     signals: &Signals,
     ledger: &mut Ledger<'_>,
 ) -> anyhow::Result<Read> {
-    let (mut read, mut decoder, mut ends) = (Read::default(), Decoder::new()?, 0);
+    let (mut read, mut reading, mut ends) = (Read::default(), Reading::new()?, 0);
     loop {
         anyhow::ensure!(!server::ending(), "interrupted");
         // Asked first, so that what is found is no older than the last event.
@@ -234,7 +218,7 @@ pub(super) fn follow(
         if found.is_empty() && is_written {
             return Ok(read);
         }
-        let done = read.take(found, &mut decoder, ledger);
+        let done = read.take(found, &mut reading, ledger);
         if !done.is_empty() && signals.end_reader.load(Relaxed) > ends {
             ends += 1;
             signals.in_hand.fetch_add(done.len() as u64, Relaxed);
@@ -248,13 +232,13 @@ pub(super) fn follow(
 
 /// Reads all there is, without a trace.
 pub(super) fn read_all(address: &Address, name: &Name, ledger: &mut Ledger<'_>) -> anyhow::Result<Read> {
-    let (mut read, mut decoder, mut reader) = (Read::default(), Decoder::new()?, open(address, name, false)?);
+    let (mut read, mut reading, mut reader) = (Read::default(), Reading::new()?, open(address, name, false)?);
     loop {
         anyhow::ensure!(!server::ending(), "interrupted");
         let found = reader.next(Duration::ZERO)?;
         if found.is_empty() {
             return Ok(read);
         }
-        read.take(found, &mut decoder, ledger);
+        read.take(found, &mut reading, ledger);
     }
 }

@@ -24,8 +24,7 @@ use forebay_rig::load::driver;
 use forebay_rig::load::outcome::Outcome;
 use forebay_rig::load::pattern::Pattern;
 use forebay_rig::load::payload::{Payloads, Source};
-use forebay_rig::load::room::Room;
-use forebay_rig::load::stage::{Stage, allow_connections};
+use forebay_rig::load::stage;
 use forebay_rig::load::work::Work;
 use forebay_rig::synth::Synth;
 
@@ -199,9 +198,7 @@ fn operate(
     payloads: &Payloads,
     grace: Duration,
 ) -> anyhow::Result<Outcome> {
-    allow_connections(CONNECTIONS).map_err(anyhow::Error::msg)?;
     let (work, name) = (Work::mix(), "cost-load".parse::<Name>()?);
-    let _stage = Stage::set(address, &name, &work, Room::of(payloads, CONNECTIONS))?;
     let duration = stretch(run);
     let plan = driver::Plan {
         address,
@@ -215,7 +212,7 @@ fn operate(
         grace,
         seed: run.on.seed,
     };
-    Ok(driver::run(&plan, &AtomicBool::new(false), &mut |_| {})?)
+    Ok(stage::run_whole(&plan)?)
 }
 
 /// The same operations under `always`, on a disk that is slow.

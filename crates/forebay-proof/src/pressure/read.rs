@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 use super::watch::Live;
 use crate::ledger::Ledger;
 use crate::progress::Progress;
-use forebay::block::frame::{Decoder, lines};
+use crate::reading::{self, Reading};
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
-use forebay::buffer::reader::{Found, Options, Reader};
-use forebay::event::lane::Lane;
+use forebay::buffer::reader::{Found, Reader};
 use forebay_rig::server;
 
 /// Longest wait for new blocks.
@@ -88,7 +87,7 @@ fn try_to_follow(
     is_trimmed: bool,
     followed: &mut Followed,
 ) -> Result<(), Error> {
-    let mut reader = open(address, name, None)?;
+    let mut reader = reading::open(address, name, None, PATIENCE)?;
     while (live.opened.get().is_none() || !is_trimmed) && !live.over.load(Relaxed) && !server::ending() {
         let asked = Instant::now();
         let found = reader.next(Duration::ZERO)?;
@@ -113,20 +112,9 @@ fn try_to_follow(
     Ok(())
 }
 
-fn open(address: &Address, name: &Name, group: Option<(String, String)>) -> Result<Reader, Error> {
-    let options = Options {
-        lanes: Lane::ALL.to_vec(),
-        ahead: group.is_some(),
-        group,
-        claim_idle: Duration::from_secs(600),
-        patience: PATIENCE,
-    };
-    Reader::open(address, name, options)
-}
-
 /// The group that drains, made before the first event: as one whose reader is away.
 pub(super) fn group(address: &Address, name: &Name) -> Result<Reader, Error> {
-    open(address, name, Some((GROUP.into(), GROUP.into())))
+    reading::open(address, name, Some(GROUP), PATIENCE)
 }
 
 /// What the drain came upon.
@@ -145,8 +133,7 @@ pub(super) fn drain(
     ledger: &mut Ledger<'_>,
     progress: &dyn Progress,
 ) -> anyhow::Result<Drained> {
-    let (mut drained, mut decoder, started, mut read) =
-        (Drained::default(), Decoder::new()?, Instant::now(), 0);
+    let (mut drained, mut reading, started) = (Drained::default(), Reading::new()?, Instant::now());
     loop {
         anyhow::ensure!(!server::ending(), "interrupted");
         // Asked first, so that what is found is no older than the last event.
@@ -155,28 +142,13 @@ pub(super) fn drain(
         if found.is_empty() && is_written {
             break;
         }
-        let mut done = Vec::new();
-        for item in found {
-            match item {
-                Found::Block(lane, entry) => {
-                    match decoder.open(&entry.frame, entry.events, entry.times) {
-                        Ok(content) => {
-                            ledger.hint(lane, entry.total - entry.events.min(entry.total));
-                            lines(content).for_each(|event| ledger.read(lane, event));
-                        }
-                        Err(why) => drained.faults.add(&Found::Damaged { lane, id: entry.id, why }),
-                    }
-                    read += entry.events;
-                    done.push((lane, entry.id));
-                }
-                fault => drained.faults.add(&fault),
-            }
-        }
-        if acks && !done.is_empty() {
-            reader.acknowledge(done)?;
+        let taken = reading.take(found, ledger);
+        taken.others.iter().for_each(|fault| drained.faults.add(fault));
+        if acks && !taken.blocks.is_empty() {
+            reader.acknowledge(taken.places())?;
             live.freed.store(true, Relaxed);
         }
-        progress.at(read);
+        progress.at(reading.events);
     }
     drained.seconds = started.elapsed().as_secs_f64();
     Ok(drained)

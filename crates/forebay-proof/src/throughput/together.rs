@@ -7,19 +7,17 @@ use std::time::{Duration, Instant};
 
 use crate::ledger::{Findings, Ledger};
 use crate::progress::Progress;
-use forebay::block::frame::{Decoder, lines};
+use crate::reading::{self, Reading};
 use forebay::buffer::connect::Address;
-use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
-use forebay::buffer::reader::{self, Found, Reader};
+use forebay::buffer::reader::Reader;
 use forebay::buffer::writer::{Monitor, Options, Writer};
 use forebay::event::lane::Lane;
 use forebay_rig::load::arrivals::Arrivals;
 use forebay_rig::load::outcome::Outcome;
 use forebay_rig::load::pattern::Pattern;
 use forebay_rig::load::payload::{Payloads, Source};
-use forebay_rig::load::room::Room;
-use forebay_rig::load::stage::{Stage, allow_connections};
+use forebay_rig::load::stage;
 use forebay_rig::load::work::Work;
 use forebay_rig::load::{append, driver};
 use forebay_rig::lock;
@@ -91,7 +89,7 @@ pub fn hold(plan: &Plan<'_>, log: &Log, stop: &AtomicBool) -> anyhow::Result<Hel
     let options = Options { limits, patience: plan.grace.max(GRACE), ..Options::default() };
     let writer = Writer::open(plan.address, plan.name, &options)?;
     let monitor = writer.monitor();
-    let reader = open_group(plan)?;
+    let reader = reading::open(plan.address, plan.name, Some("throughput"), GRACE)?;
     let arrivals = Arrivals::of(plan.pattern, load.rate, plan.duration, plan.seed);
     plan.progress.begin(&format!("throughput: {}", plan.pattern.name()), plan.duration.as_secs());
     let (operations, written, read) = std::thread::scope(|scope| {
@@ -123,10 +121,8 @@ pub fn hold(plan: &Plan<'_>, log: &Log, stop: &AtomicBool) -> anyhow::Result<Hel
 
 /// Single operations, all kinds of them, at the plan's moments.
 fn operate(plan: &Plan<'_>, arrivals: Arrivals, rows: &Rows, stop: &AtomicBool) -> anyhow::Result<Outcome> {
-    allow_connections(CONNECTIONS).map_err(anyhow::Error::msg)?;
     let work = Work::mix();
     let payloads = Payloads::of(&Source::Events, plan.seed).map_err(anyhow::Error::msg)?;
-    let _stage = Stage::set(plan.address, plan.name, &work, Room::of(&payloads, CONNECTIONS))?;
     let driver = driver::Plan {
         address: plan.address,
         name: plan.name,
@@ -139,22 +135,11 @@ fn operate(plan: &Plan<'_>, arrivals: Arrivals, rows: &Rows, stop: &AtomicBool) 
         grace: plan.grace,
         seed: plan.seed,
     };
-    let outcome = driver::run(&driver, stop, &mut |second| {
+    let outcome = stage::run(&driver, stop, &mut |second| {
         plan.progress.at(second.at as u64);
         rows.add("operations", second);
     });
     Ok(outcome?)
-}
-
-fn open_group(plan: &Plan<'_>) -> Result<Reader, Error> {
-    let options = reader::Options {
-        lanes: Lane::ALL.to_vec(),
-        group: Some(("throughput".into(), "reader".into())),
-        ahead: false,
-        claim_idle: Duration::from_secs(3_600),
-        patience: GRACE,
-    };
-    Reader::open(plan.address, plan.name, options)
 }
 
 /// What the group came upon.
@@ -179,35 +164,19 @@ fn read_all(
     outcome: &mut Read,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
-    let (mut decoder, mut done, mut last) = (Decoder::new()?, 0, Instant::now());
+    let (mut reading, mut last) = (Reading::new()?, Instant::now());
     loop {
         // Before the look: what was written by then is seen in the last round.
         let is_written = shared.is_written.load(Relaxed);
         let found = reader.next(LOOK)?;
         let owed = monitor.counts().acknowledged;
-        let mut acknowledged = Vec::new();
-        for item in &found {
-            match item {
-                Found::Block(lane, entry) => {
-                    let mut ledger = lock(&shared.ledger);
-                    match decoder.open(&entry.frame, entry.events, entry.times) {
-                        Ok(content) => lines(content).for_each(|event| ledger.read(*lane, event)),
-                        Err(why) => {
-                            outcome
-                                .faults
-                                .push(Found::Damaged { lane: *lane, id: entry.id, why }.to_string());
-                        }
-                    }
-                    done += entry.events;
-                    acknowledged.push((*lane, entry.id));
-                }
-                fault => outcome.faults.push(fault.to_string()),
-            }
-        }
         if !found.is_empty() {
             last = Instant::now();
         }
-        reader.acknowledge(acknowledged)?;
+        let taken = reading.take(found, &mut lock(&shared.ledger));
+        outcome.faults.extend(taken.others.iter().map(ToString::to_string));
+        reader.acknowledge(taken.places())?;
+        let done = reading.events;
         let second = outcome.behind.len() as f64 + 1.0;
         if started.elapsed().as_secs_f64() >= second {
             outcome.behind.push((second, owed.saturating_sub(done) as f64));

@@ -1,14 +1,11 @@
 //! Connections in a pool, and requests in flight on one, against throughput and latency: a chart.
 
-use std::sync::atomic::AtomicBool;
-
 use super::Bench;
 use crate::claim::{Axes, Evidence, Series};
 use crate::report::units::{millis, thousands};
 use forebay_rig::load::driver;
 use forebay_rig::load::outcome::Outcome;
-use forebay_rig::load::room::Room;
-use forebay_rig::load::stage::{Stage, allow_connections};
+use forebay_rig::load::stage;
 use forebay_rig::load::work::Work;
 use forebay_rig::server;
 
@@ -29,9 +26,7 @@ pub(super) fn evidence(bench: &Bench<'_>) -> anyhow::Result<Vec<Evidence>> {
 
 fn run(bench: &Bench<'_>, connections: usize, pipeline: usize) -> anyhow::Result<Outcome> {
     anyhow::ensure!(!server::ending(), "interrupted");
-    allow_connections(connections).map_err(anyhow::Error::msg)?;
     let (address, name, work) = (bench.on.target.address(), bench.on.name, Work::mix());
-    let _stage = Stage::set(address, name, &work, Room::of(bench.course.payloads, connections))?;
     let plan = driver::Plan {
         address,
         name,
@@ -44,7 +39,7 @@ fn run(bench: &Bench<'_>, connections: usize, pipeline: usize) -> anyhow::Result
         grace: bench.course.stretch,
         seed: bench.on.seed,
     };
-    Ok(driver::run(&plan, &AtomicBool::new(false), &mut |_| {})?)
+    Ok(stage::run_whole(&plan)?)
 }
 
 fn chart(pools: &[(usize, Outcome)], pipelines: &[(usize, Outcome)]) -> Evidence {

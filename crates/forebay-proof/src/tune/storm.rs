@@ -1,6 +1,5 @@
 //! A thousand clients: at work, idle, half-open; and all of them at once again after the server stood still.
 
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::Bench;
@@ -16,8 +15,7 @@ use forebay_rig::load::arrivals::Arrivals;
 use forebay_rig::load::driver;
 use forebay_rig::load::outcome::Outcome;
 use forebay_rig::load::pattern::Pattern;
-use forebay_rig::load::room::Room;
-use forebay_rig::load::stage::{Stage, allow_connections};
+use forebay_rig::load::stage::{self, allow_connections};
 use forebay_rig::load::work::Work;
 use forebay_rig::server::Server;
 
@@ -119,7 +117,6 @@ fn used(address: &Address) -> anyhow::Result<u64> {
 /// Operations at the profile's rate over so many connections.
 fn operate(bench: &Bench<'_>, address: &Address, connections: usize) -> anyhow::Result<Outcome> {
     let (name, work, course) = (bench.on.name, Work::mix(), &bench.course);
-    let _stage = Stage::set(address, name, &work, Room::of(course.payloads, connections))?;
     let duration = course.stretch.max(Duration::from_secs(1));
     let plan = driver::Plan {
         address,
@@ -133,7 +130,7 @@ fn operate(bench: &Bench<'_>, address: &Address, connections: usize) -> anyhow::
         grace: SOON,
         seed: course.seed,
     };
-    Ok(driver::run(&plan, &AtomicBool::new(false), &mut |_| {})?)
+    Ok(stage::run_whole(&plan)?)
 }
 
 fn judge(bench: &Bench<'_>, cases: &[Case]) -> Judged {

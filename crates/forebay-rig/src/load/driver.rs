@@ -66,6 +66,9 @@ pub enum Error {
     /// Others would lose by it.
     #[error("{0}")]
     Evicts(String),
+    /// More connections than this process may have.
+    #[error("{0}")]
+    TooMany(String),
     /// This machine.
     #[error("{doing}: {source}")]
     System {

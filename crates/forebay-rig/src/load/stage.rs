@@ -1,11 +1,13 @@
 //! What a run needs besides its requests: open files here, a consumer group there, and nothing left behind.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use forebay::buffer::link::Connection;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::driver;
+use super::outcome::{Outcome, Second};
 use super::own::{GROUP, Own};
 use super::room::Room;
 use super::work::Work;
@@ -69,6 +71,22 @@ impl<'a> Stage<'a> {
         }
         Ok(stage)
     }
+}
+
+/// Runs a plan with all that it needs, and leaves nothing of it behind.
+pub fn run(
+    plan: &driver::Plan<'_>,
+    stop: &AtomicBool,
+    each_second: &mut dyn FnMut(&Second),
+) -> Result<Outcome, driver::Error> {
+    allow_connections(plan.connections).map_err(driver::Error::TooMany)?;
+    let _stage = Stage::set(plan.address, plan.name, plan.work, Room::of(plan.payloads, plan.connections))?;
+    driver::run(plan, stop, each_second)
+}
+
+/// The same to its end, with nobody to hear of each second.
+pub fn run_whole(plan: &driver::Plan<'_>) -> Result<Outcome, driver::Error> {
+    run(plan, &AtomicBool::new(false), &mut |_| {})
 }
 
 /// Whether the run's values fit beside what is there, on a server that evicts.

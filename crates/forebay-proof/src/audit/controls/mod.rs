@@ -100,16 +100,16 @@ fn plant_into(seen: &mut Seen, how: &How) {
 /// What is said of a file of this line.
 fn line_faults(line: &str) -> FileFaults {
     let said = vec![format!("redis.conf:1: {line}")];
-    let one = FileFaults { lines: 1, ..FileFaults::default() };
+    let none = FileFaults::default();
     match line.split(' ').next() {
-        Some("maxmemroy") => FileFaults { unknown: said, ..one },
+        Some("maxmemroy") => FileFaults { unknown: said, ..none },
         Some("databases") => {
             let refused = vec![(None, said.concat())];
             let tried =
                 Tried { server: "redis 7.0.15".into(), refused, is_started: Some(true), ..Tried::default() };
-            FileFaults { tried: Some(tried), ..one }
+            FileFaults { tried: Some(tried), ..none }
         }
-        _ => FileFaults { fatal: said, ..one },
+        _ => FileFaults { fatal: said, ..none },
     }
 }
 
@@ -288,5 +288,12 @@ mod tests {
         let limit = PLANTS.iter().find(|plant| plant.rule == "memory.maxmemory").unwrap();
         let shrill = compare("", &[], &judge::audit(&made_up(&profile(), root.path(), limit.how), "", false));
         assert!(!shrill.is_refuted() && shrill.measured.contains("wrongly: memory.maxmemory"), "{shrill:?}");
+        // What a server is, and not how it is set, is held against no control.
+        for plant in PLANTS.iter().filter(|plant| plant.is_data()) {
+            let is_given = plant.rule.starts_with("version.") || plant.rule == "memory.allocator";
+            let audit = judge::audit(&made_up(&profile(), root.path(), plant.how), "", false);
+            let said = compare("", &[], &audit).measured;
+            assert_eq!(said.contains(plant.rule), !is_given, "{}: {said}", plant.rule);
+        }
     }
 }

@@ -1,0 +1,86 @@
+//! What a proof's reader does with what it is given: events go into the ledger, and all that is no sound block is a finding.
+
+use std::time::Duration;
+
+use crate::ledger::Ledger;
+use forebay::block::frame::{Decoder, lines};
+use forebay::buffer::connect::Address;
+use forebay::buffer::entry::Id;
+use forebay::buffer::error::Error;
+use forebay::buffer::keys::Name;
+use forebay::buffer::reader::{Found, Options, Reader};
+use forebay::event::lane::Lane;
+
+/// Longer than any run: what another consumer holds is never taken over.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// A reader of all lanes: of a group, which has this consumer alone and is made where it is not there; or of none, which leaves
+/// no trace.
+pub(crate) fn open(
+    address: &Address,
+    name: &Name,
+    group: Option<&str>,
+    patience: Duration,
+) -> Result<Reader, Error> {
+    let group = group.map(|group| (group.to_owned(), group.to_owned()));
+    let options = Options { lanes: Lane::ALL.to_vec(), ahead: true, group, claim_idle: LONG, patience };
+    Reader::open(address, name, options)
+}
+
+/// Blocks that were read so far.
+pub(crate) struct Reading {
+    decoder: Decoder,
+    /// Events of all blocks that could be opened.
+    pub events: u64,
+}
+
+/// A block whose events are in the ledger.
+pub(crate) struct Block {
+    pub lane: Lane,
+    pub id: Id,
+    /// Events of its lane before it.
+    pub first: u64,
+}
+
+/// What came of an answer.
+#[derive(Default)]
+pub(crate) struct Taken {
+    pub blocks: Vec<Block>,
+    /// Everything else, in its order; a block that cannot be opened is a damaged one.
+    pub others: Vec<Found>,
+}
+
+impl Reading {
+    pub fn new() -> anyhow::Result<Self> {
+        Ok(Self { decoder: Decoder::new()?, events: 0 })
+    }
+
+    /// Takes an answer into the ledger.
+    pub fn take(&mut self, found: Vec<Found>, ledger: &mut Ledger<'_>) -> Taken {
+        let mut taken = Taken::default();
+        for item in found {
+            let Found::Block(lane, entry) = item else {
+                taken.others.push(item);
+                continue;
+            };
+            match self.decoder.open(&entry.frame, entry.events, entry.times) {
+                Ok(content) => {
+                    let first = entry.total - entry.events.min(entry.total);
+                    ledger.hint(lane, first);
+                    lines(content).for_each(|event| ledger.read(lane, event));
+                    self.events += entry.events;
+                    taken.blocks.push(Block { lane, id: entry.id, first });
+                }
+                Err(why) => taken.others.push(Found::Damaged { lane, id: entry.id, why }),
+            }
+        }
+        taken
+    }
+}
+
+impl Taken {
+    /// Where its blocks stand, for an acknowledgement.
+    pub fn places(&self) -> impl Iterator<Item = (Lane, Id)> {
+        self.blocks.iter().map(|block| (block.lane, block.id))
+    }
+}
