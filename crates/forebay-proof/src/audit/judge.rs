@@ -112,3 +112,34 @@ fn check(rule: &Rule, seen: &Seen) -> Checked {
         _ => (rule.check)(seen),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::controls::made_up;
+    use crate::audit::controls::plants::How;
+    use forebay_watch::profile::Profile;
+
+    #[test]
+    fn a_setting_that_would_harm_now_is_no_remedy() {
+        let profile = Profile::load("bluesky-8h").unwrap();
+        let fix = |says: &'static [(&str, &str)], name: &str, value: &str| {
+            let root = tempfile::tempdir().unwrap();
+            setting_fix(&made_up(&profile, root.path(), &[How::Says(says)]), name, value)
+        };
+        let is_set = |fix: &Fix| matches!(fix, Fix::Set { .. });
+        // 90 % of 1,000 bytes are 900.
+        assert!(is_set(&fix(&[("used_memory", "900")], "maxmemory", "1000")));
+        let full = fix(&[("used_memory", "901")], "maxmemory", "1000");
+        assert!(full.line().contains("first drain the buffer"), "{full:?}");
+        // Without a limit there is nothing that it could be over.
+        assert!(is_set(&fix(&[("used_memory", "901")], "maxmemory", "0")));
+        let keys = &[("db3", "keys=1,expires=0,avg_ttl=0")];
+        let moved = fix(keys, "databases", "3");
+        assert!(moved.line().contains("keys of database 3"), "{moved:?}");
+        assert!(!fix(keys, "databases", "4").line().contains("keys of database"));
+        assert!(fix(&[], "maxmemory-policy", "AllKeys-lru").line().contains("eviction.loss"));
+        assert!(is_set(&fix(&[], "maxmemory-policy", "noeviction")));
+        assert!(matches!(fix(&[], "tcp-backlog", "511"), Fix::SetAtStart { .. }));
+    }
+}
