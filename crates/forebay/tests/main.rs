@@ -23,5 +23,6 @@ mod buffer_spill_power;
 mod buffer_stat;
 mod buffer_trim;
 mod buffer_vanished;
+mod dependencies;
 mod event_parse;
 mod support;

@@ -8,6 +8,8 @@ use std::io::{BufRead, Error as IoError, ErrorKind as IoKind, Read};
 
 use redis::{ErrorKind, RedisError, Value};
 
+use super::text;
+
 /// Longest line: errors and states are a sentence, and a number is shorter.
 const LINE_BYTES_MAX: usize = 64 << 10;
 
@@ -165,7 +167,7 @@ fn integer(text: &[u8]) -> Result<i64, RedisError> {
 }
 
 fn too_long(what: &str, max: usize) -> RedisError {
-    let max = bytesize::ByteSize(max as u64).display().iec();
+    let max = text::bytes(max as u64);
     IoError::other(format!("the server sends {what} of more than {max}")).into()
 }
 

@@ -11,6 +11,7 @@ use super::answer::Budget;
 use super::error::Error;
 use super::link::Connection;
 use super::secret;
+use super::tls;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,6 +66,9 @@ impl Address {
     /// Reads a `redis://`, `rediss://` or `unix://` URL.
     pub fn parse(url: &str) -> Result<Self, Error> {
         let shown = secret::url(url);
+        if let Some(why) = tls::unsupported(url) {
+            return Err(Error::Url { url: shown, why });
+        }
         let bad = |error: RedisError| {
             let text = error.to_string();
             // What follows names the client library's own kinds of errors.

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::text;
 use super::trouble::words;
 use crate::event::lane::Lane;
 
@@ -161,7 +162,7 @@ pub enum Error {
         why: String,
     },
     /// The server was away, or took no writes, for longer than the writer was told to wait.
-    #[error("gave up on {url} after {}: {why}{}", humantime::format_duration(*.waited), open(*.unacknowledged))]
+    #[error("gave up on {url} after {}: {why}{}", text::duration(*.waited), open(*.unacknowledged))]
     Lost {
         /// The URL without its password.
         url: String,
@@ -199,7 +200,7 @@ pub enum Error {
     #[error(
         "group {group} is being read: its consumer {consumer} was there {} ago; stop it first, or it makes the group \
          again and reads everything from the start",
-        humantime::format_duration(*.idle)
+        text::duration(*.idle)
     )]
     InUse {
         /// The group.

@@ -19,10 +19,9 @@
 //!
 //! Must stay: names, and what the counts count. Fields may be added; whoever reads passes over those it does not know.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::writer::Counts;
 use crate::event::lane::Lane;
@@ -40,7 +39,7 @@ const WHY_MAX: usize = 512;
 const ID_DIGITS: usize = 12;
 
 /// What became of a lane's events in one run of a writer, or in many.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fates {
     /// Events the server acknowledged.
     pub acknowledged: u64,
@@ -74,6 +73,34 @@ impl Fates {
         }
     }
 
+    /// As it stands in a message; none where a count is missing or is no number.
+    fn read(fates: &Value) -> Option<Self> {
+        let count = |name| fates.get(name)?.as_u64();
+        Some(Self {
+            acknowledged: count("acknowledged")?,
+            spilled: count("spilled")?,
+            recovered: count("recovered")?,
+            shed: count("shed")?,
+            trimmed: count("trimmed")?,
+            unreadable: count("unreadable")?,
+            lost: count("lost")?,
+            refusals: count("refusals")?,
+        })
+    }
+
+    fn written(self) -> Value {
+        json!({
+            "acknowledged": self.acknowledged,
+            "spilled": self.spilled,
+            "recovered": self.recovered,
+            "shed": self.shed,
+            "trimmed": self.trimmed,
+            "unreadable": self.unreadable,
+            "lost": self.lost,
+            "refusals": self.refusals,
+        })
+    }
+
     /// Count by count; what somebody else published may be any number, so that an operation must be right for all.
     pub(super) fn with(self, other: Self, operation: fn(u64, u64) -> u64) -> Self {
         Self {
@@ -90,22 +117,17 @@ impl Fates {
 }
 
 /// Where a writer stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Nothing holds it up.
-    #[serde(rename = "writing")]
     Writing,
     /// Its server, or its own disk, takes nothing.
-    #[serde(rename = "held back")]
     HeldBack,
     /// It ended, and nothing is owed.
-    #[serde(rename = "closed")]
     Closed,
     /// It ended because another writer has taken the buffer.
-    #[serde(rename = "fenced")]
     Fenced,
     /// It ended with another error.
-    #[serde(rename = "failed")]
     Failed,
 }
 
@@ -119,6 +141,11 @@ impl State {
             Self::Fenced => "fenced",
             Self::Failed => "failed",
         }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let all = [Self::Writing, Self::HeldBack, Self::Closed, Self::Fenced, Self::Failed];
+        all.into_iter().find(|state| state.name() == name)
     }
 
     /// Whether nothing comes after it.
@@ -137,47 +164,44 @@ pub(super) struct Message {
     pub lanes: [Fates; Lane::ALL.len()],
 }
 
-/// The same as it is written.
-#[derive(Serialize, Deserialize)]
-struct Line {
-    v: u64,
-    id: String,
-    age_ms: u64,
-    state: State,
-    why: Option<String>,
-    lanes: BTreeMap<String, Fates>,
-}
-
 impl Message {
     /// Reads a message; none where it is not understood.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         if bytes.len() > BYTES_MAX {
             return None;
         }
-        let line: Line = serde_json::from_slice(bytes).ok()?;
+        let line: Value = serde_json::from_slice(bytes).ok()?;
+        let number = |name| line.get(name)?.as_u64();
+        let id = line.get("id")?.as_str()?;
         let is_digit = |digit: u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
-        if line.v != VERSION || line.id.len() != ID_DIGITS || !line.id.bytes().all(is_digit) {
+        if number("v")? != VERSION || id.len() != ID_DIGITS || !id.bytes().all(is_digit) {
             return None;
         }
         let mut lanes = [Fates::default(); Lane::ALL.len()];
-        for (lane, fates) in line.lanes {
-            lanes[lane.parse::<Lane>().ok()?.index()] = fates;
+        for (lane, fates) in line.get("lanes")?.as_object()? {
+            lanes[lane.parse::<Lane>().ok()?.index()] = Fates::read(fates)?;
         }
-        let why = line.why.map(|why| shortened(&why));
-        Some(Self { id: line.id, age: Duration::from_millis(line.age_ms), state: line.state, why, lanes })
+        let why = match line.get("why") {
+            None | Some(Value::Null) => None,
+            Some(why) => Some(shortened(why.as_str()?)),
+        };
+        let state = State::named(line.get("state")?.as_str()?)?;
+        let age = Duration::from_millis(number("age_ms")?);
+        Some(Self { id: id.into(), age, state, why, lanes })
     }
 
     /// The message as one line.
-    pub fn line(&self) -> serde_json::Result<String> {
-        let lanes = Lane::ALL.map(|lane| (lane.name().to_owned(), self.lanes[lane.index()]));
-        serde_json::to_string(&Line {
-            v: VERSION,
-            id: self.id.clone(),
-            age_ms: self.age.as_millis() as u64,
-            state: self.state,
-            why: self.why.as_deref().map(shortened),
-            lanes: lanes.into(),
+    pub fn line(&self) -> String {
+        let lanes = Lane::ALL.map(|lane| (lane.name().to_owned(), self.lanes[lane.index()].written()));
+        json!({
+            "v": VERSION,
+            "id": self.id,
+            "age_ms": self.age.as_millis() as u64,
+            "state": self.state.name(),
+            "why": self.why.as_deref().map(shortened),
+            "lanes": Map::from_iter(lanes),
         })
+        .to_string()
     }
 }
 

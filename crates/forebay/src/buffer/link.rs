@@ -7,14 +7,13 @@
 use std::io::{BufRead, BufReader, Error as IoError, ErrorKind as IoKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::{ConnectionAddr, ConnectionInfo, ConnectionLike, ErrorKind, RedisError, RedisResult, Value};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::answer;
 pub use super::answer::Budget;
+use super::tls::{self, Secure};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -179,7 +178,7 @@ impl ConnectionLike for Connection {
 /// What bytes come over.
 enum Stream {
     Plain(Socket),
-    Tls(Box<StreamOwned<ClientConnection, Socket>>),
+    Tls(Box<dyn Secure>),
 }
 
 impl Stream {
@@ -195,9 +194,8 @@ impl Stream {
                 Ok(Self::Plain(Socket { pipe: Pipe::Unix(UnixStream::connect(path)?), deadline }))
             }
             ConnectionAddr::TcpTls { host, port, insecure: false, .. } => {
-                let name = rustls::pki_types::ServerName::try_from(host.clone()).map_err(IoError::other)?;
-                let tls = ClientConnection::new(tls_config()?, name).map_err(IoError::other)?;
-                Ok(Self::Tls(Box::new(StreamOwned::new(tls, tcp(host, *port)?))))
+                let secure = tls::Secured::prepare(host)?;
+                Ok(Self::Tls(secure.over(tcp(host, *port)?)))
             }
             _ => Err((
                 ErrorKind::InvalidClientConfig,
@@ -210,7 +208,7 @@ impl Stream {
     fn socket(&mut self) -> &mut Socket {
         match self {
             Self::Plain(socket) => socket,
-            Self::Tls(tls) => tls.get_mut(),
+            Self::Tls(tls) => tls.socket(),
         }
     }
 }
@@ -225,21 +223,6 @@ fn dial(at: (&str, u16), deadline: Instant) -> std::io::Result<TcpStream> {
         }
     }
     Err(last.unwrap_or_else(|| IoError::new(IoKind::NotFound, "this host has no address")))
-}
-
-/// TLS with the authorities that this machine trusts, or those in `SSL_CERT_FILE`.
-fn tls_config() -> RedisResult<Arc<ClientConfig>> {
-    let mut found = rustls_native_certs::load_native_certs();
-    if let Some(error) = found.errors.pop() {
-        return Err(IoError::other(error).into());
-    }
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(IoError::other)?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
 impl Read for Stream {
@@ -268,7 +251,7 @@ impl Write for Stream {
 }
 
 /// A socket that nothing goes over once the deadline has passed.
-struct Socket {
+pub(super) struct Socket {
     pipe: Pipe,
     deadline: Instant,
 }

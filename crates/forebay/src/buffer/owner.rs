@@ -19,6 +19,7 @@ use super::hear::{Hearing, WriterHeard};
 use super::keys::Name;
 use super::link::Connection;
 use super::scripts;
+use super::text;
 use super::trouble::{Trouble, trouble};
 use crate::event::lane::Lane;
 
@@ -230,10 +231,5 @@ fn listen(
 
 fn described(writer: &WriterHeard) -> String {
     let age = Duration::from_secs(writer.age.as_secs());
-    format!(
-        "run {}, {} for {}, was heard just now",
-        writer.id,
-        writer.state.name(),
-        humantime::format_duration(age)
-    )
+    format!("run {}, {} for {}, was heard just now", writer.id, writer.state.name(), text::duration(age))
 }

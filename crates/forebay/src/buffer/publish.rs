@@ -154,7 +154,7 @@ impl Voice {
             why: why.clone(),
             lanes: *lanes,
         };
-        let Ok(line) = message.line() else { return };
+        let line = message.line();
         if self.connection.is_none() {
             // One that is away is the lanes' to tell.
             self.connection = self.address.dial_within(ANSWER_MAX).ok();

@@ -2,19 +2,14 @@
 
 use std::fmt::Write as _;
 
-use sha2::{Digest, Sha256};
-
 /// Bytes of a name that is shown as it is. Each name is a label of many series, and stands in every answer.
 const BYTES_MAX: usize = 128;
 
-/// What stands between the beginning of a name and its hash. A name that has it is hashed too, so that none looks like what
+/// What stands between the beginning of a name and its checksum. A name that has it gets one too, so that none looks like what
 /// another is shown as.
 const CUT: char = '…';
 
-/// Bytes of a hash that are shown.
-const HASH_BYTES: usize = 6;
-
-/// A name as it is; one that is no UTF-8, or too long, by its beginning and a hash of all of it.
+/// A name as it is; one that is no UTF-8, or too long, by its beginning and a checksum of all of it.
 pub(super) fn shown(name: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(name)
         && name.len() <= BYTES_MAX
@@ -30,9 +25,7 @@ pub(super) fn shown(name: &[u8]) -> String {
         }
     }
     text.push(CUT);
-    for byte in Sha256::digest(name).iter().take(HASH_BYTES) {
-        let _ = write!(text, "{byte:02x}");
-    }
+    let _ = write!(text, "{:08x}", crc32fast::hash(name));
     text
 }
 

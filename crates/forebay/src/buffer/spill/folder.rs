@@ -25,6 +25,7 @@ use super::record;
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
 use crate::buffer::overflow::Spill;
+use crate::buffer::text;
 use crate::event::lane::Lane;
 
 /// Bytes of a file, about, but for a folder that may hold little.
@@ -131,7 +132,7 @@ impl Folder {
             return Ok(());
         }
         self.release(bytes);
-        let max = bytesize::ByteSize::b(self.bytes_max).display().iec();
+        let max = text::bytes(self.bytes_max);
         Err(io::Error::other(format!("it holds {max}, which is the most it may (--spill-max)")))
     }
 
