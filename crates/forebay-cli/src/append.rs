@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::looks::Looks;
 use super::overflow::{self, OverflowArgs};
 use super::rejects::Rejects;
-use super::{At, Global, progress, say};
+use super::{At, Global, progress, remedy, say};
 use crate::exit;
 use forebay::block::frame::EVENT_BYTES_MAX;
 use forebay::buffer::batch::Limits;
@@ -108,8 +108,7 @@ impl Append {
             ..Options::default()
         };
         let started = Instant::now();
-        let Some(mut writer) = Writer::open_patiently(&address, &name, &options, &stop).map_err(remedied)?
-        else {
+        let Some(mut writer) = Writer::open_patiently(&address, &name, &options, &stop)? else {
             return Ok(exit::INTERRUPTED);
         };
         if !global.quiet {
@@ -128,7 +127,7 @@ impl Append {
             // What was taken before the source broke is still owed.
             Err(FeedError::Source(error)) => Some(error),
             // Closing says the same error, with what is not acknowledged in the end.
-            Ok(()) | Err(FeedError::Buffer(_)) => None,
+            _ => None,
         };
         let monitor = writer.monitor();
         let closed = writer.close();
@@ -222,7 +221,7 @@ impl Append {
                 "spilled": counts.spilled, "recovered": counts.recovered, "unreadable": counts.unreadable,
                 "shed": counts.shed, "trimmed": counts.trimmed, "seconds": seconds, "lanes": lanes,
                 "settled_through_line": settled,
-                "error": error.map(|error| format!("{error:#}")),
+                "error": error.map(remedy::with_remedy),
             });
             return say::document(&format!("{summary}\n")).context(say::STDOUT);
         }
@@ -273,17 +272,6 @@ impl Ear for Ears<'_> {
     }
 }
 
-/// The way out of an error, where it is an option.
-fn remedied(error: Error) -> anyhow::Error {
-    match error {
-        Error::Taken { .. } | Error::Unheard { .. } => anyhow::anyhow!(
-            "end that writer first, append to another buffer (--buffer NAME), or take this one over (--takeover)"
-        )
-        .context(error),
-        error => error.into(),
-    }
-}
-
 /// Says where the server may drop what it acknowledged.
 fn warn_of_eviction(address: &Address) {
     // A server that does not answer now is waited for elsewhere.
@@ -303,7 +291,7 @@ fn counted(mut error: Error, counts: &Counts) -> anyhow::Error {
         return error.into();
     }
     let open = counts.open();
-    remedied(error).context(format!("{open} events are not acknowledged"))
+    anyhow::Error::from(error).context(format!("{open} events are not acknowledged"))
 }
 
 /// What a run came to.
@@ -389,6 +377,7 @@ fn show(monitor: &Monitor, global: &Global) -> Arc<AtomicBool> {
 
 /// What becomes of events while the server takes none, and why it takes none.
 fn standing(counts: &Counts, why: &str) -> String {
+    let why = remedy::of_trouble(why);
     match counts {
         Counts { shed: 1.., .. } => format!("{} shed: {why}", counts.shed),
         _ if counts.left > 0 => format!("{} on disk: {why}", counts.left),

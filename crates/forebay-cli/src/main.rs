@@ -10,7 +10,6 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use forebay::buffer::error::Error as BufferError;
-use forebay::buffer::feed::FeedError;
 use forebay_proof::verify::Error as VerifyError;
 use forebay_rig::load::driver::Error as LoadError;
 use forebay_rig::server::ServerError;
@@ -37,6 +36,7 @@ mod proof;
 mod prove;
 mod read;
 mod rejects;
+mod remedy;
 mod say;
 mod sequence;
 mod stat;
@@ -202,7 +202,7 @@ fn main() -> ExitCode {
         // Whoever read our output has gone (`| head`): not an error of ours, and nobody to tell.
         Err(error) if is_broken_pipe(&error) => ExitCode::from(exit::OK),
         Err(error) => {
-            say::tell(&format!("forebay: {error:#}"));
+            say::tell(&format!("forebay: {}", remedy::with_remedy(&error)));
             ExitCode::from(code_of(&error))
         }
     }
@@ -215,10 +215,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// The exit code of an error.
 fn code_of(error: &anyhow::Error) -> u8 {
-    if let Some(FeedError::Buffer(error)) = error.downcast_ref::<FeedError>() {
-        return code_of_buffer(error);
-    }
-    if let Some(error) = error.downcast_ref::<BufferError>() {
+    if let Some(error) = remedy::of_buffer(error) {
         return code_of_buffer(error);
     }
     if let Some(error) = error.downcast_ref::<VerifyError>() {
@@ -266,16 +263,8 @@ fn code_of_buffer(error: &BufferError) -> u8 {
         BufferError::Fenced { .. } | BufferError::Foreign { .. } | BufferError::Damaged { .. } => {
             exit::REFUTED
         }
-        BufferError::Connect { .. }
-        | BufferError::Certificate { .. }
-        | BufferError::Crowded { .. }
-        | BufferError::Login { .. }
-        | BufferError::Unfit { .. }
-        | BufferError::Lost { .. }
-        | BufferError::Unheard { .. }
-        | BufferError::NotNow { .. }
-        | BufferError::Server { .. }
-        | BufferError::System(_) => exit::NO_SERVER,
+        // The server, the way there, or this machine.
+        _ => exit::NO_SERVER,
     }
 }
 

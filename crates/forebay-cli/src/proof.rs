@@ -13,7 +13,7 @@ use super::conclude::{Begun, conclude};
 use super::place::Place;
 use super::progress::Bars;
 use super::sequence::Sequence;
-use super::{Global, say};
+use super::{Global, remedy, say};
 use crate::exit;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
@@ -229,7 +229,7 @@ impl On {
                 if writes {
                     // Keys alone: a run that cannot say where they are still removes them.
                     undo = Undo::write(&address, std::slice::from_ref(&name), &Settings::new())
-                        .inspect_err(|error| say::tell(&format!("forebay: {error:#}")))
+                        .inspect_err(|error| say::tell(&format!("forebay: {}", remedy::with_remedy(error))))
                         .ok();
                     Place::announce(&address, &what, global);
                     if fills && wanted.allow_faults && !global.quiet {

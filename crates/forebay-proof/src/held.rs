@@ -1,6 +1,7 @@
 //! Settings of somebody's server that a run changes: what they were is on disk before the first change, they are set back
 //! however the run ends, and whoever ends the program in between is told what to set back by hand.
 
+use crate::printable::told;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ impl Held {
             if setting(&mut connection, name).as_ref() != Some(value)
                 && let Err(error) = set(&mut connection, name, value)
             {
-                failed.push(format!("{error:#}"));
+                failed.push(told(&error));
             }
         }
         anyhow::ensure!(
@@ -106,7 +107,7 @@ impl Drop for Held {
                 }
             }
             // Its file stays, for the next run.
-            Err(error) => tracing::error!("{error:#}"),
+            Err(error) => tracing::error!("{}", told(&error)),
         }
         lock(&CHANGED_NOW).retain(|other| *other != self.told);
     }

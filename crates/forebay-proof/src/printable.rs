@@ -16,6 +16,19 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     replaced(text, |c, shown| shown.extend(c.escape_debug()))
 }
 
+/// An error and what it comes of, each said once: the text of an error of the library has its cause in it.
+pub fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 /// A JSON document with what steers as JSON writes it: the document's value is the same.
 pub fn json(document: &str) -> Cow<'_, str> {
     replaced(document, |c, shown| {

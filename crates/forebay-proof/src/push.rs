@@ -105,12 +105,13 @@ impl<'a> Pusher<'a> {
 
     fn push(&mut self) -> Result<Lane, Error> {
         if server::ending() {
-            return Err(Error::System("interrupted".into()));
+            return Err(Error::System("interrupted".into(), None));
         }
         self.bytes.clear();
         self.events.write_event(self.next, &mut self.bytes);
-        let event = parse::parse(&self.bytes)
-            .map_err(|why| Error::System(format!("synthetic event {} is no event: {why}", self.next)))?;
+        let event = parse::parse(&self.bytes).map_err(|why| {
+            Error::System(format!("synthetic event {} is no event: {why}", self.next), None)
+        })?;
         let lane = event.lane;
         self.writer.push(&event, self.clock)?;
         self.next += 1;

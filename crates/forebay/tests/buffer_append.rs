@@ -336,7 +336,7 @@ fn fsync_is_acknowledged_where_the_server_can_and_refused_in_clear_text_where_no
 
     tell(&server, "CONFIG SET appendfsync everysec");
     let (kind, version) = server.identity();
-    let (v, remedy) = (Version::new, "CONFIG SET appendfsync always, or use --ack reply");
+    let (v, remedy) = (Version::new, "CONFIG SET appendfsync always, or acknowledge by the reply");
     let is_early = match kind {
         Kind::Redis => (v(7, 4, 0)..=v(7, 4, 1)).contains(&version),
         Kind::Valkey => (v(8, 0, 0)..=v(9, 1, 2)).contains(&version),

@@ -139,7 +139,7 @@ fn is_damaged(server: &Server, parts: &[&str]) {
     };
     assert!(matches!(error, Error::Damaged { .. }), "{error}");
     let text = error.to_string();
-    for part in parts.iter().chain(&["--buffer"]) {
+    for part in parts.iter().chain(&["another buffer"]) {
         assert!(text.contains(part), "no {part:?} in: {text}");
     }
     assert_eq!(all(), before, "no lane is taken where one cannot be");

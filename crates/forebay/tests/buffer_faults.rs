@@ -374,7 +374,7 @@ fn a_key_that_holds_something_else_is_named() {
         tell(&server, &format!("SET {key} mine"));
         let error = refused(&address(&server));
         assert!(matches!(&error, Error::WrongType { key: named, .. } if named.contains(key)), "{error}");
-        assert!(error.to_string().contains("--buffer"), "{error}");
+        assert!(error.to_string().contains("another buffer"), "{error}");
         assert_eq!(ask::<String>(&server, &format!("GET {key}")).unwrap(), "mine");
     }
     // And while a writer is at work.

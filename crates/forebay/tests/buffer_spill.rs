@@ -80,7 +80,10 @@ fn a_folder_that_is_full_holds_the_source_back_and_nothing_is_lost() {
     tell(&server, "CONFIG SET maxmemory 1");
     source.grant(20_000);
     until("the folder is full", || {
-        source.monitor.trouble().is_some_and(|why| why.contains("64.0 KiB") && why.contains("--spill-max"))
+        source
+            .monitor
+            .trouble()
+            .is_some_and(|why| why.contains("64.0 KiB") && why.contains("the most it may hold"))
     });
     // What the queues and the folder hold, and no more.
     let counts = source.monitor.counts();

@@ -24,5 +24,6 @@ mod buffer_stat;
 mod buffer_trim;
 mod buffer_vanished;
 mod dependencies;
+mod errors;
 mod event_parse;
 mod support;

@@ -107,12 +107,12 @@ fn push_all(
             return Ok(false);
         }
         if server::ending() {
-            return Err(Error::System("interrupted".into()));
+            return Err(Error::System("interrupted".into(), None));
         }
         bytes.clear();
         plan.events.write_event(index, &mut bytes);
         let event = parse::parse(&bytes)
-            .map_err(|why| Error::System(format!("synthetic event {index} is no event: {why}")))?;
+            .map_err(|why| Error::System(format!("synthetic event {index} is no event: {why}"), None))?;
         ledger.offered(event.lane, index);
         writer.push(&event, Duration::from_secs_f64(index as f64 / plan.rate))?;
     }

@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use crate::claim::{Claim, Evidence};
 use crate::offer::Offer;
+use crate::printable::told;
 use crate::side;
 use crate::target::Target;
 use crate::{Scale, Subject};
@@ -174,7 +175,7 @@ fn not_played(error: anyhow::Error, ground: &Ground) -> anyhow::Result<NotPlayed
         (Some(Error::NoFsync(why)), _) => Ok(NotPlayed::Absent(why.clone())),
         // The command that should have ended it did not.
         (_, Some(ServerError::Command { line, .. })) if ground.is_killed_by(line) => Err(error),
-        _ => Ok(NotPlayed::Broken(format!("{error:#}"))),
+        _ => Ok(NotPlayed::Broken(told(&error))),
     }
 }
 

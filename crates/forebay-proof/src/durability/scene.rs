@@ -13,6 +13,7 @@ use super::strike::{Struck, strike};
 use super::wait::wait;
 use crate::ledger::Ledger;
 use crate::offer::Offer;
+use crate::printable::told;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
@@ -125,7 +126,7 @@ impl Scene<'_> {
         anyhow::ensure!(!server::ending(), "interrupted");
         let Course { struck, again, helped } = course?;
         let through = through.unwrap_or_else(|error| {
-            failures.push(format!("{error:#}"));
+            failures.push(told(&error));
             Read::default()
         });
         let fates = |ledger: Ledger<'_>, place: usize, read| {
@@ -219,7 +220,7 @@ pub(super) fn early(error: impl Into<anyhow::Error>) -> anyhow::Error {
     match error.downcast_ref::<Error>() {
         // Told by its own name.
         Some(Error::NoFsync(_)) => error,
-        _ => NotPlayed::Absent(format!("before the fault: {error:#}")).into(),
+        _ => NotPlayed::Absent(format!("before the fault: {}", told(&error))).into(),
     }
 }
 

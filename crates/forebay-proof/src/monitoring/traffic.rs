@@ -50,7 +50,7 @@ impl Client {
     pub fn end(&mut self) -> Result<(), Error> {
         self.stop.store(true, Relaxed);
         let ended = self.thread.take().map(JoinHandle::join);
-        ended.unwrap_or(Ok(Ok(()))).unwrap_or_else(|_| Err(Error::System("a client panicked".into())))
+        ended.unwrap_or(Ok(Ok(()))).unwrap_or_else(|_| Err(Error::System("a client panicked".into(), None)))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::Subject;
 use crate::capacity::sample::{Layout, weigh};
 use crate::claim::Judged;
 use crate::offer::Offer;
+use crate::printable::told;
 use crate::progress::Silent;
 use crate::side::by_side;
 use forebay_rig::synth::Synth;
@@ -53,7 +54,7 @@ pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Judge
             Ok(seen) => Ok(judge::kept(Some(&seen), ID, Policy::Wait, "")),
             Err(error) if forebay_rig::server::ending() => Err(error),
             // A client that is thrown out, or a server that ends, loses it too.
-            Err(error) => Ok(judge::kept(None, ID, Policy::Wait, "").refuted(format!("{error:#}"))),
+            Err(error) => Ok(judge::kept(None, ID, Policy::Wait, "").refuted(told(&error))),
         }
     })
 }

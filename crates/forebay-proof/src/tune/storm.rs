@@ -8,6 +8,7 @@ use super::judge::TUNING;
 use super::proposal::Worth;
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::harm;
+use crate::printable::told;
 use crate::report::units::{bytes, millis, thousands};
 use crate::target::{Target, facts_of};
 use forebay::buffer::connect::Address;
@@ -59,16 +60,16 @@ pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<Storm> {
         Some(why) => judge(bench, &[]).untested(why).without_control(),
         None => match among(bench, address) {
             Err(error) if !forebay_rig::server::ending() => {
-                judge(bench, &[]).untested(format!("{error:#}")).without_control()
+                judge(bench, &[]).untested(told(&error)).without_control()
             }
             claim => claim?,
         },
     };
     let worth = match own(bench) {
         Err(error) if !forebay_rig::server::ending() => {
-            claim
-                .evidence
-                .push(Evidence::Note { text: format!("time-outs and the queue were not tried: {error:#}") });
+            claim.evidence.push(Evidence::Note {
+                text: format!("time-outs and the queue were not tried: {}", told(&error)),
+            });
             None
         }
         tried => {

@@ -13,6 +13,7 @@ use super::proposal::Proposal;
 use super::settings::{Held, Settings};
 use super::storm::BACKLOG;
 use crate::Subject;
+use crate::printable::told;
 use crate::target::Target;
 use forebay::buffer::connect::Address;
 use forebay_rig::server;
@@ -95,7 +96,7 @@ fn one(bench: &Bench<'_>, candidate: &'static Candidate) -> anyhow::Result<Row> 
         }
         Ok(measured) => measured,
         // Not a value for this server, or not one for this machine; or a leg went wrong.
-        Err(error) if !server::ending() => return Ok(row(None, Standing::Untested(format!("{error:#}")))),
+        Err(error) if !server::ending() => return Ok(row(None, Standing::Untested(told(&error)))),
         Err(error) => return Err(error),
     };
     if measured.is_worse() {

@@ -132,7 +132,7 @@ fn push_all(
             bytes.clear();
             (plan.event)(next, &mut bytes);
             let event = parse::parse(&bytes)
-                .map_err(|why| Error::System(format!("payload {next} is no event: {why}")))?;
+                .map_err(|why| Error::System(format!("payload {next} is no event: {why}"), None))?;
             (plan.offered)(event.lane, next);
             next += 1;
             jitter.record(nanos.saturating_sub(due));

@@ -124,6 +124,7 @@ impl Encoder {
 
 /// Why a block cannot be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Damage {
     /// A field that format 1 has is not there.
     #[error("field `{0}` is missing")]

@@ -8,7 +8,7 @@ use redis::io::tcp::TcpSettings;
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError};
 
 use super::answer::Budget;
-use super::error::Error;
+use super::error::{Cause, Error};
 use super::link::Connection;
 use super::secret;
 use super::tls;
@@ -174,7 +174,7 @@ impl Address {
     /// A server that was there and answers no more.
     pub fn gone(&self) -> Error {
         let why = "it took the connection, and then stopped answering as Redis or Valkey does".into();
-        Error::Connect { url: self.shown.clone(), why }
+        Error::Connect { url: self.shown.clone(), why, source: None }
     }
 
     /// The text without the password: a server that does not know AUTH says back what it was sent.
@@ -195,6 +195,8 @@ impl Address {
         } else {
             self.hide(error.to_string())
         };
+        // Not where it holds what was hidden.
+        let source = (why == error.to_string()).then(|| Cause::new(error.clone()));
         // Said before it hangs up, and lost where the connection was reset first.
         let said = why.contains(CROWDED).then(|| why.clone());
         let overheard = || error.is_connection_dropped().then(|| self.overheard()).flatten();
@@ -204,9 +206,9 @@ impl Address {
         let login = error.code().is_some_and(|code| ["NOAUTH", "WRONGPASS", "NOPERM"].contains(&code))
             || error.kind() == ErrorKind::AuthenticationFailed;
         if let Some(why) = untrusted(&why) {
-            return Error::Certificate { url, why };
+            return Error::Certificate { url, why, source };
         }
-        if login { Error::Login { url, why } } else { Error::Connect { url, why } }
+        if login { Error::Login { url, why, source } } else { Error::Connect { url, why, source } }
     }
 }
 

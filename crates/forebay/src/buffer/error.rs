@@ -1,5 +1,7 @@
 //! What can go wrong between a buffer and its server: each names the thing and the way out.
 
+use std::error::Error as StdError;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -14,8 +16,31 @@ const EINTR: i32 = rustix::io::Errno::INTR.raw_os_error();
 /// How long the handler of a signal may take to set its flag.
 const HANDLER_MAX: Duration = Duration::from_secs(1);
 
+/// What an error comes of, as the system or the client library gave it.
+#[derive(Debug, Clone)]
+pub struct Cause(Arc<dyn StdError + Send + Sync>);
+
+impl Cause {
+    /// Keeps an error beside its text.
+    pub fn new(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+/// So that an error's source is the cause itself.
+impl std::ops::Deref for Cause {
+    type Target = dyn StdError + Send + Sync;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
 /// An error that a writer, a reader or a look at a buffer can end with.
+///
+/// Its text is whole: it has what its [`source`](StdError::source) says, where there is one, without any password.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The URL is none.
     #[error(
@@ -34,6 +59,8 @@ pub enum Error {
         url: String,
         /// What the system said.
         why: String,
+        /// What it comes of, where there is more to it.
+        source: Option<Cause>,
     },
     /// The server, or this machine, does not accept the other's certificate.
     #[error("no TLS with {url}: {why}")]
@@ -42,6 +69,8 @@ pub enum Error {
         url: String,
         /// What was said, and what to do.
         why: String,
+        /// What it comes of, where there is more to it.
+        source: Option<Cause>,
     },
     /// The server has as many clients as it takes.
     #[error(
@@ -55,14 +84,14 @@ pub enum Error {
         why: String,
     },
     /// The server wants another user or password.
-    #[error(
-        "{url} refuses the login: {why}; put user and password into the URL (FOREBAY_URL keeps it off the command line)"
-    )]
+    #[error("{url} refuses the login: {why}; put user and password into the URL")]
     Login {
         /// The URL without its password.
         url: String,
         /// What the server said.
         why: String,
+        /// What it comes of, where there is more to it.
+        source: Option<Cause>,
     },
     /// A server that cannot hold a buffer.
     #[error("{url} cannot hold a buffer: {why}")]
@@ -74,7 +103,7 @@ pub enum Error {
     },
     /// A key of the buffer's holds something else.
     #[error(
-        "key {key:?} holds something that is not the buffer's ({why}); use another --buffer, or move that key away"
+        "key {key:?} holds something that is not the buffer's ({why}); use another buffer, or move that key away"
     )]
     WrongType {
         /// The key.
@@ -155,7 +184,7 @@ pub enum Error {
     /// The lane's state on the server is not what a writer writes: which block comes next cannot be told.
     #[error(
         "{why}, where a writer writes whole numbers; which block comes next cannot be told, so nothing is appended: \
-             append to another --buffer (this one can still be read), or put right what is there"
+             append to another buffer (this one can still be read), or put right what is there"
     )]
     Damaged {
         /// The key, the entry and the field, and what is there.
@@ -230,6 +259,8 @@ pub enum Error {
         doing: String,
         /// The answer.
         why: String,
+        /// What it comes of, where there is more to it.
+        source: Option<Cause>,
     },
     /// The folder for blocks that the server does not take cannot be used.
     #[error("spill folder {}: {why}", folder.display())]
@@ -238,10 +269,12 @@ pub enum Error {
         folder: std::path::PathBuf,
         /// What is wrong with it.
         why: String,
+        /// What it comes of, where there is more to it.
+        source: Option<Cause>,
     },
     /// The machine refused a thread or memory.
     #[error("{0}")]
-    System(String),
+    System(String, #[source] Option<Cause>),
 }
 
 /// What a writer owes, as the end of a message; nothing where there is no writer.
@@ -279,8 +312,21 @@ impl Error {
         stop.load(Relaxed)
     }
 
-    /// An answer that was not expected while `doing` something.
+    /// What the machine refused, by what it said.
+    pub(crate) fn system(what: &str, cause: impl StdError + Send + Sync + 'static) -> Self {
+        Self::System(format!("{what}: {cause}"), Some(Cause::new(cause)))
+    }
+
+    /// A folder that cannot be used, by what the system said.
+    pub(super) fn spill(folder: impl Into<std::path::PathBuf>, cause: std::io::Error) -> Self {
+        let why = cause.to_string();
+        Self::Spill { folder: folder.into(), why, source: Some(Cause::new(cause)) }
+    }
+
+    /// An answer that was not expected while `doing` something. For the crates of this workspace: no promise is kept about
+    /// what it takes.
+    #[doc(hidden)]
     pub fn server(doing: impl Into<String>, error: &redis::RedisError) -> Self {
-        Self::Server { doing: doing.into(), why: words(error) }
+        Self::Server { doing: doing.into(), why: words(error), source: Some(Cause::new(error.clone())) }
     }
 }

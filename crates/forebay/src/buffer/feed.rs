@@ -48,6 +48,7 @@ pub struct Refused<'a> {
 
 /// Why feeding ended early.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FeedError {
     /// The buffer's side.
     #[error(transparent)]

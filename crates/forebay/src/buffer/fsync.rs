@@ -143,7 +143,7 @@ pub fn wait_aof(facts: &Facts) -> Result<(), Error> {
         "valkey" => ((8, 0, 0)..=(9, 1, 2)).contains(&parts),
         _ => ((7, 4, 0)..=(7, 4, 1)).contains(&parts),
     };
-    let remedy = "CONFIG SET appendfsync always, or use --ack reply";
+    let remedy = "CONFIG SET appendfsync always, or acknowledge by the reply";
     if server == "redis" && parts < (7, 2, 0) {
         return Err(Error::NoFsync(format!("redis {version} has no WAITAOF (7.2 has); {remedy}")));
     }

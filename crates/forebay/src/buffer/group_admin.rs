@@ -117,7 +117,7 @@ impl Groups {
 
     /// Acknowledges those blocks that a group was given and that cannot be read, or are no longer there.
     pub fn skip_damaged(&mut self, group: &str) -> Result<Skips, Error> {
-        let mut decoder = Decoder::new().map_err(|error| Error::System(error.to_string()))?;
+        let mut decoder = Decoder::new().map_err(|error| Error::system("no zstd context", error))?;
         let mut skips = Skips::default();
         for lane in self.lanes_of(group)? {
             let mut from = "-".to_owned();

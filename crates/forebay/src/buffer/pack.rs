@@ -67,7 +67,7 @@ impl Packer {
                         return;
                     }
                 }
-                Err(error) => return self.shared.fail(Error::System(format!("zstd: {error}"))),
+                Err(error) => return self.shared.fail(Error::system("zstd", error)),
             }
         }
     }

@@ -63,7 +63,7 @@ impl Publisher {
         Builder::new()
             .name("forebay-fates".into())
             .spawn(run)
-            .map_err(|error| Error::System(format!("no thread could be started: {error}")))?;
+            .map_err(|error| Error::system("no thread could be started", error))?;
         Ok(Self { end, over })
     }
 

@@ -14,7 +14,7 @@ use redis::{Cmd, RedisError};
 use super::connect::{Address, limit_answers};
 pub use super::consumers::own_consumer;
 use super::entry::Id;
-use super::error::Error;
+use super::error::{Cause, Error};
 pub use super::found::Found;
 use super::held::Held;
 use super::keys::Name;
@@ -283,7 +283,8 @@ impl Reader {
                 return Err(Error::WrongType { key: format!("forebay:{}:…", self.name), why });
             }
             Trouble::Fatal(why) | Trouble::Denied(why) | Trouble::Cluster(why) => {
-                return Err(Error::Server { doing: format!("reading buffer {}", self.name), why });
+                let source = Some(Cause::new(error.clone()));
+                return Err(Error::Server { doing: format!("reading buffer {}", self.name), why, source });
             }
         };
         self.left = self.options.patience.saturating_sub(since.elapsed());

@@ -77,7 +77,8 @@ impl Appender {
             }
             Setback::Trouble(Trouble::Damaged(why)) => Err(Error::Damaged { why }),
             Setback::Trouble(Trouble::Fatal(why)) => {
-                Err(Error::Server { doing: format!("appending to lane {}", self.lease.lane), why })
+                let doing = format!("appending to lane {}", self.lease.lane);
+                Err(Error::Server { doing, why, source: None })
             }
             Setback::Trouble(Trouble::Unknown(why)) => {
                 self.forget_connection();

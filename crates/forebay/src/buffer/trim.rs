@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use redis::{FromRedisValue, RedisError, Script, Value};
 
 use super::entry::Id;
-use super::error::Error;
+use super::error::{Cause, Error};
 use super::keys::Name;
 use super::link::Connection;
 use super::reader::Reader;
@@ -24,10 +24,11 @@ impl Reader {
                 let key = self.name.stream(lane);
                 if let Trouble::Full(_) = trouble(&error) {
                     let doing = format!(
-                        "making a group on {key}, which takes memory. Raise maxmemory for a moment, or read without \
-                         --group; a group made before the buffer is full drains it"
+                        "making a group on {key}, which takes memory. Raise maxmemory for a moment, or read without a \
+                         group; a group made before the buffer is full drains it"
                     );
-                    return Error::Server { doing, why: "the server is full (maxmemory)".into() };
+                    let why = "the server is full (maxmemory)".into();
+                    return Error::Server { doing, why, source: Some(Cause::new(error)) };
                 }
                 if error.to_string().contains("WRONGTYPE") {
                     Error::WrongType { key, why: error.to_string() }

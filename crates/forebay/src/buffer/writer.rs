@@ -115,7 +115,7 @@ impl Writer {
         let senders = Lane::ALL.map(|lane| lanes.start(lane, &mut writer));
         let senders = senders.into_iter().collect::<Result<Vec<_>, _>>()?;
         let (send, receive) = bounded(DRAFTS_MAX);
-        let encoder = Encoder::new().map_err(|error| Error::System(format!("no zstd context: {error}")))?;
+        let encoder = Encoder::new().map_err(|error| Error::system("no zstd context", error))?;
         let sheds = options.overflow == Overflow::Shed;
         let packer = Packer::new(encoder, senders, Arc::clone(&writer.shared), sheds);
         writer.spawn("forebay-zstd".into(), move || {
@@ -130,7 +130,7 @@ impl Writer {
         let thread = Builder::new()
             .name(name)
             .spawn(work)
-            .map_err(|error| Error::System(format!("no thread could be started: {error}")))?;
+            .map_err(|error| Error::system("no thread could be started", error))?;
         self.threads.push(thread);
         Ok(())
     }
@@ -173,7 +173,9 @@ impl Writer {
     }
 
     fn ended(&self) -> Error {
-        self.shared.failure().unwrap_or_else(|| Error::System("a writer thread ended without a word".into()))
+        self.shared
+            .failure()
+            .unwrap_or_else(|| Error::System("a writer thread ended without a word".into(), None))
     }
 
     /// The error that ended the writer, where there is one.
@@ -242,7 +244,7 @@ impl Drop for Writer {
             let _ = thread.join();
         }
         if let Some(publisher) = self.publisher.take() {
-            let given_up = || Error::System("the writer was given up without being closed".into());
+            let given_up = || Error::System("the writer was given up without being closed".into(), None);
             publisher.end(Err(&self.shared.failure().unwrap_or_else(given_up)));
         }
     }

@@ -21,6 +21,7 @@ pub(super) const DEPTH_MAX: u32 = 127;
 
 /// What stops a line from being JSON. The offset beside it is that of the byte it speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Fault {
     /// Something is still open where the line ends.
     #[error("the line ends before the value does")]

@@ -35,6 +35,7 @@ pub struct Event<'a> {
 
 /// Why a line is no event. Offsets count bytes from the start of the line, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Reject {
     /// Nothing, or white space only: a caller may pass over it.
     #[error("the line is empty")]

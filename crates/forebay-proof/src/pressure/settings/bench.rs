@@ -84,12 +84,12 @@ impl Bench<'_> {
         let mut bytes = Vec::new();
         for index in events {
             if server::ending() {
-                return Err(Error::System("interrupted".into()));
+                return Err(Error::System("interrupted".into(), None));
             }
             bytes.clear();
             self.events.write_event(index, &mut bytes);
             let event = parse::parse(&bytes)
-                .map_err(|why| Error::System(format!("synthetic event {index} is no event: {why}")))?;
+                .map_err(|why| Error::System(format!("synthetic event {index} is no event: {why}"), None))?;
             writer.push(&event, Duration::from_secs_f64(index as f64 / rate))?;
         }
         Ok(())

@@ -67,7 +67,7 @@ impl Folder {
     /// Takes the folder, which is made where it is not there, for a session of a writer of this buffer.
     pub(in crate::buffer) fn open(spill: &Spill, buffer: &Name) -> Result<Self, Error> {
         let path = spill.folder.clone();
-        let failed = |why: io::Error| Error::Spill { folder: path.clone(), why: why.to_string() };
+        let failed = |why: io::Error| Error::spill(&path, why);
         DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
         let lock = File::open(&path).map_err(failed)?;
         take(&lock).map_err(failed)?;
@@ -133,7 +133,7 @@ impl Folder {
         }
         self.release(bytes);
         let max = text::bytes(self.bytes_max);
-        Err(io::Error::other(format!("it holds {max}, which is the most it may (--spill-max)")))
+        Err(io::Error::other(format!("it holds {max}, which is the most it may hold")))
     }
 
     /// Gives bytes back.
@@ -219,10 +219,7 @@ impl Found {
         };
         let Some((lane, session, number)) = parse() else { return Ok(None) };
         let bytes = open(&path).and_then(|file| Ok(file.metadata()?.len()));
-        let bytes = bytes.map_err(|why| Error::Spill {
-            folder: path.parent().unwrap_or(&path).into(),
-            why: why.to_string(),
-        })?;
+        let bytes = bytes.map_err(|why| Error::spill(path.parent().unwrap_or(&path), why))?;
         Ok(Some(Self { lane, session, number, path, bytes }))
     }
 
@@ -230,12 +227,13 @@ impl Found {
     fn check(&self, folder: &Path, buffer: &Name) -> Result<(), Error> {
         let mut head = Vec::new();
         let read = open(&self.path).and_then(|file| file.take(HEAD_BYTES_MAX).read_to_end(&mut head));
-        read.map_err(|why| Error::Spill { folder: folder.into(), why: why.to_string() })?;
+        read.map_err(|why| Error::spill(folder, why))?;
         match record::owner(&head).filter(|(owner, _)| *owner != buffer.to_string()) {
             None => Ok(()),
             Some((owner, _)) => Err(Error::Spill {
                 folder: folder.into(),
                 why: format!("it holds events of buffer {owner}; append to that one, or give another folder"),
+                source: None,
             }),
         }
     }
