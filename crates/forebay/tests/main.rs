@@ -26,4 +26,5 @@ mod buffer_vanished;
 mod dependencies;
 mod errors;
 mod event_parse;
+mod public_items;
 mod support;

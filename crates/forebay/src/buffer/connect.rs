@@ -91,11 +91,17 @@ impl Address {
     }
 
     /// Connects, logs in and checks that the server can hold a buffer.
+    ///
+    /// For the crates of this workspace: no promise is kept about what it gives.
+    #[doc(hidden)]
     pub fn connect(&self) -> Result<(Connection, Facts), Error> {
         self.connect_within(ANSWER_TIMEOUT)
     }
 
     /// The same with no more time for each answer than this, now and later; nor more than [`ANSWER_TIMEOUT`].
+    ///
+    /// For the crates of this workspace: no promise is kept about what it gives.
+    #[doc(hidden)]
     pub fn connect_within(&self, limit: Duration) -> Result<(Connection, Facts), Error> {
         let mut connection = self.dial_within(limit)?;
         let info: String = redis::cmd("INFO").query(&mut connection).map_err(|error| self.refused(&error))?;
@@ -159,6 +165,9 @@ impl Address {
     }
 
     /// Connects and logs in, whatever the server is.
+    ///
+    /// For the crates of this workspace: no promise is kept about what it gives.
+    #[doc(hidden)]
     pub fn dial(&self) -> Result<Connection, Error> {
         self.dial_within(ANSWER_TIMEOUT)
     }
@@ -186,6 +195,9 @@ impl Address {
     }
 
     /// What a server's refusal means for whoever wants to talk to it.
+    ///
+    /// For the crates of this workspace: no promise is kept about what it gives.
+    #[doc(hidden)]
     pub fn refused(&self, error: &RedisError) -> Error {
         let url = self.shown.clone();
         let why = if error.is_timeout() {

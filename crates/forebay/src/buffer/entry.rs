@@ -48,6 +48,8 @@ pub struct Entry {
 
 impl Entry {
     /// Reads an entry's `field, value, …` list. It is consumed so that the frame need not be copied.
+    /// For the crates of this workspace: no promise is kept about what it takes.
+    #[doc(hidden)]
     pub fn read(id: Id, fields: Vec<Value>) -> Result<Self, Damage> {
         let mut fields = fields;
         let mut take = |name: &'static str| -> Result<Vec<u8>, Damage> {

@@ -26,6 +26,7 @@ pub mod error;
 pub mod fates;
 pub mod feed;
 mod found;
+#[doc(hidden)]
 pub mod fsync;
 mod gate;
 pub mod group_admin;
@@ -36,12 +37,14 @@ mod held;
 pub mod keys;
 mod lane;
 pub mod limit;
+#[doc(hidden)]
 pub mod link;
 mod losses;
 pub mod measure;
 mod missing;
 mod open;
 pub mod overflow;
+#[doc(hidden)]
 pub mod owner;
 mod pack;
 mod place;
@@ -53,6 +56,7 @@ mod recover;
 mod resume;
 mod room;
 mod scripts;
+#[doc(hidden)]
 pub mod secret;
 pub mod server_stat;
 mod shown;
@@ -63,6 +67,7 @@ mod text;
 mod there;
 mod tls;
 mod trim;
+#[doc(hidden)]
 pub mod trouble;
 pub mod watching;
 pub mod writer;

@@ -40,7 +40,7 @@ pub struct CommandLatency {
 
 impl ServerStat {
     /// Asks.
-    pub fn over(connection: &mut Connection, name: &Name, facts: &Facts) -> Result<Self, Error> {
+    pub(super) fn over(connection: &mut Connection, name: &Name, facts: &Facts) -> Result<Self, Error> {
         let failed = |error: RedisError| Error::server("looking at the server", &error);
         let mut asker = Asker::new(connection, name);
         let slowlog = asker.permitted("SLOWLOG LEN", redis::cmd("SLOWLOG").arg("LEN")).map_err(failed)?;

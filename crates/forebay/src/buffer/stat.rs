@@ -86,7 +86,7 @@ impl Stat {
 
     /// The same over a connection that is there, with what the server has just said of itself; of each lane no more
     /// groups than this, the first by name.
-    pub fn over(
+    pub(super) fn over(
         connection: &mut Connection,
         name: &Name,
         facts: Facts,

@@ -65,9 +65,9 @@ pub struct Pinger(Connection);
 
 impl Pinger {
     /// Asks once. A refusal is an answer too: a server that loads gives one.
-    pub fn ping(&mut self) -> Result<(), RedisError> {
+    pub fn ping(&mut self) -> Result<(), Error> {
         match redis::cmd("PING").query::<String>(&mut self.0) {
-            Err(error) if error.code().is_none() => Err(error),
+            Err(error) if error.code().is_none() => Err(Error::server("PING", &error)),
             _ => Ok(()),
         }
     }
