@@ -117,7 +117,7 @@ pub fn bytes_per_event(binary: &ServerBinary, rate: f64) -> anyhow::Result<f64> 
     for index in 0..SAMPLE {
         line.clear();
         synth.write_event(index, &mut line);
-        writer.push(&parse::parse(&line)?, Duration::from_secs_f64(index as f64 / rate))?;
+        writer.push_at(&parse::parse(&line)?, Duration::from_secs_f64(index as f64 / rate))?;
     }
     writer.close()?;
     Ok((used()? - before) / SAMPLE as f64)

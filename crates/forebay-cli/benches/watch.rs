@@ -75,7 +75,7 @@ fn filled(binary: &ServerBinary) -> anyhow::Result<Server> {
     for index in 0..EVENTS {
         line.clear();
         synth.write_event(index, &mut line);
-        writer.push(&parse::parse(&line)?, Duration::from_secs_f64(index as f64 / RATE))?;
+        writer.push_at(&parse::parse(&line)?, Duration::from_secs_f64(index as f64 / RATE))?;
     }
     writer.close()?;
     for group in GROUPS {

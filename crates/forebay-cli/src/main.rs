@@ -251,6 +251,7 @@ fn code_of_verify(error: &VerifyError) -> u8 {
 fn code_of_buffer(error: &BufferError) -> u8 {
     match error {
         BufferError::Url { .. }
+        | BufferError::Name(_)
         | BufferError::WrongType { .. }
         | BufferError::NoFsync(_)
         | BufferError::Taken { .. }

@@ -188,7 +188,7 @@ fn fill(server: &Server, events_max: u64, from: u64, count: u64) -> bool {
     for index in from..from + count {
         bytes.clear();
         synth.write_event(index, &mut bytes);
-        if writer.push(&parse(&bytes).unwrap(), Duration::ZERO).is_err() {
+        if writer.push_at(&parse(&bytes).unwrap(), Duration::ZERO).is_err() {
             return false;
         }
     }

@@ -87,7 +87,7 @@ impl Stage {
         stage.clients.push(Thread::start(move |stop| {
             for number in (0..).take_while(|_| !stop.load(Relaxed)) {
                 for lane in Lane::ALL {
-                    writer.push(&parse(&event(lane, number, 100)).unwrap(), Duration::ZERO).unwrap();
+                    writer.push_at(&parse(&event(lane, number, 100)).unwrap(), Duration::ZERO).unwrap();
                 }
                 std::thread::park_timeout(PACE);
             }

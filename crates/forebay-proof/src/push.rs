@@ -113,7 +113,7 @@ impl<'a> Pusher<'a> {
             Error::System(format!("synthetic event {} is no event: {why}", self.next), None)
         })?;
         let lane = event.lane;
-        self.writer.push(&event, self.clock)?;
+        self.writer.push_at(&event, self.clock)?;
         self.next += 1;
         self.pushed[lane.index()] += 1;
         Ok(lane)

@@ -38,7 +38,7 @@ pub(super) fn in_parts<J: Sync, T: Send, O>(
                     let Some(job) = jobs.get(at) else { return };
                     let outcome = match &mut mine {
                         Ok(own) => play(own, job),
-                        Err(error) => Err(anyhow::anyhow!("{}", told(&error))),
+                        Err(error) => Err(anyhow::anyhow!("{}", told(error))),
                     };
                     if outcome.is_err() {
                         next.store(jobs.len(), Relaxed);

@@ -27,7 +27,7 @@ fn line(time_us: u64, rest: &str) -> Vec<u8> {
 
 fn refused(writer: &mut Writer, event: &Event<'_>) -> String {
     let before = writer.monitor().counts().pushed;
-    let Err(error) = writer.push(event, Duration::ZERO) else {
+    let Err(error) = writer.push_at(event, Duration::ZERO) else {
         panic!("{:?} at {} was taken", String::from_utf8_lossy(event.bytes), event.time_us)
     };
     assert!(matches!(error, Error::NoEvent { .. }), "{error}");
@@ -76,7 +76,7 @@ fn blocks_stay_readable_whatever_limits_a_caller_sets() {
     let mut ledger = Ledger::default();
     for number in 0..3 {
         let event = line(TIME + number, &format!(",\"a\":\"{}\"", "x".repeat(EVENT_BYTES_MAX - 100)));
-        writer.push(&made(&event, TIME + number), Duration::ZERO).unwrap();
+        writer.push_at(&made(&event, TIME + number), Duration::ZERO).unwrap();
         ledger.lanes[Lane::Likes.index()].push(event);
     }
     assert_eq!(writer.close().unwrap().acknowledged, 3);
@@ -102,8 +102,8 @@ fn whatever_push_takes_comes_back_byte_for_byte() {
                 _ => time_us = time_us.wrapping_add(random.below(3)).wrapping_sub(1),
             }
         }
-        match writer.push(&made(&bytes, time_us), Duration::ZERO) {
-            Ok(()) => {
+        match writer.push_at(&made(&bytes, time_us), Duration::ZERO) {
+            Ok(_) => {
                 assert_eq!(parse(&bytes).unwrap().time_us, time_us);
                 ledger.lanes[Lane::Likes.index()].push(bytes);
             }

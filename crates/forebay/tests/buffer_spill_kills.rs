@@ -72,7 +72,7 @@ fn a_life_of_a_writer() {
     for number in 0..EVENTS {
         for lane in LANES {
             let event = event(lane, life * EVENTS + number, PADDING);
-            writer.push(&parse(&event).unwrap(), Duration::ZERO).unwrap();
+            writer.push_at(&parse(&event).unwrap(), Duration::ZERO).unwrap();
         }
         until("not too much is open", || monitor.counts().open() < OPEN_MAX);
     }

@@ -45,6 +45,7 @@ fn every_error() -> Vec<Error> {
     let minute = Duration::from_secs(60);
     vec![
         Error::Url { url: text(), why: text() },
+        Error::Name(BadName(text())),
         Error::Connect { url: text(), why: text(), source: cause() },
         Error::Certificate { url: text(), why: text(), source: cause() },
         Error::Crowded { url: text(), why: text() },

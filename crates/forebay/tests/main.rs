@@ -24,6 +24,7 @@ mod buffer_stat;
 mod buffer_trim;
 mod buffer_vanished;
 mod dependencies;
+mod embed_writer;
 mod errors;
 mod event_parse;
 mod public_items;

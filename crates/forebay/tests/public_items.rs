@@ -35,9 +35,11 @@ fn public(folder: &Path) -> Vec<String> {
 fn declared(text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]").next().unwrap();
     let lines: Vec<&str> = code.lines().collect();
-    let mut found = Vec::new();
+    let (mut found, mut is_private) = (Vec::new(), false);
     for (at, line) in lines.iter().enumerate() {
-        let is_item = line.trim_start().starts_with("pub ") && !line.contains("pub use");
+        is_private &= *line != "}";
+        is_private |= line.starts_with("pub(super) struct") || line.starts_with("struct");
+        let is_item = !is_private && line.trim_start().starts_with("pub ") && !line.contains("pub use");
         let is_hidden = at > 0 && lines[at - 1].trim() == "#[doc(hidden)]";
         if is_item && !is_hidden {
             let rest = lines[at..].join(" ");

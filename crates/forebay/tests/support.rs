@@ -140,7 +140,7 @@ impl Ledger {
     pub fn push(&mut self, writer: &mut Writer, lane: Lane) -> Result<(), Error> {
         let events = &mut self.lanes[lane.index()];
         events.push(event(lane, events.len() as u64, self.padding));
-        writer.push(&parse(&events[events.len() - 1]).unwrap(), Duration::ZERO)
+        writer.push_at(&parse(&events[events.len() - 1]).unwrap(), Duration::ZERO).map(drop)
     }
 
     /// Pushes so many events of one lane and cuts what is left over.

@@ -114,7 +114,7 @@ fn push_all(
         let event = parse::parse(&bytes)
             .map_err(|why| Error::System(format!("synthetic event {index} is no event: {why}"), None))?;
         ledger.offered(event.lane, index);
-        writer.push(&event, Duration::from_secs_f64(index as f64 / plan.rate))?;
+        writer.push_at(&event, Duration::from_secs_f64(index as f64 / plan.rate))?;
     }
     writer.close().map(|_| true)
 }

@@ -128,7 +128,7 @@ impl Course<'_> {
             Cut::Full => 0.0,
         };
         for (index, event) in self.feed.events().enumerate() {
-            writer.push(&event, Duration::from_secs_f64(index as f64 * step))?;
+            writer.push_at(&event, Duration::from_secs_f64(index as f64 * step))?;
         }
         writer.close()?;
         hold_back(started, client);

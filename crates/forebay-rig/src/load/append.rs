@@ -137,7 +137,7 @@ fn push_all(
             next += 1;
             jitter.record(nanos.saturating_sub(due));
             lock(&shared.lanes)[event.lane.index()].push_back((due, nanos));
-            writer.push(&event, now)
+            writer.push_at(&event, now).map(drop)
         };
         outcome = match &mut arrivals {
             None => (0..AT_ONCE).try_for_each(|_| push(nanos)),

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::keys::BadName;
 use super::text;
 use super::trouble::words;
 use crate::event::lane::Lane;
@@ -52,6 +53,9 @@ pub enum Error {
         /// What the client library said.
         why: String,
     },
+    /// No buffer can have that name.
+    #[error(transparent)]
+    Name(#[from] BadName),
     /// Nobody answers, or the connection broke before anything was done.
     #[error("no server at {url}: {why}; is it running, and is this its host and port?")]
     Connect {

@@ -175,7 +175,7 @@ fn push_all(
                 if event.lane == Lane::Other {
                     ear.other(line, bytes);
                 }
-                let pushed = writer.push_parsed(&event, now);
+                let pushed = writer.push_parsed(&event, now, true);
                 outcome = outcome.and(pushed);
             }
             Err(why) => ear.refused(&Refused { line, why: why.to_string(), bytes: Some(bytes) }),

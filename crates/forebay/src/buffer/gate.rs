@@ -40,6 +40,17 @@ impl Gate {
         Passed { gate: Arc::clone(self), bytes }
     }
 
+    /// The same without waiting; none where there is no room now.
+    pub fn try_pass(self: &Arc<Self>, bytes: usize) -> Option<Passed> {
+        let mut held = lock(&self.held);
+        if held.is_some_and(|held| held > 0 && held + bytes > self.bytes_max) {
+            return None;
+        }
+        *held = held.map(|held| held + bytes);
+        drop(held);
+        Some(Passed { gate: Arc::clone(self), bytes })
+    }
+
     fn set(&self, change: impl FnOnce(usize) -> Option<usize>) {
         let mut held = lock(&self.held);
         *held = held.and_then(change);
@@ -69,6 +80,7 @@ mod tests {
     fn one_piece_goes_through_whatever_its_size_and_the_next_once_there_is_room() {
         let (gate, exit) = Gate::new(10);
         let large = gate.pass(100);
+        assert!(gate.try_pass(1).is_none());
         let (send, receive) = std::sync::mpsc::channel();
         let other = Arc::clone(&gate);
         let waits = std::thread::spawn(move || {

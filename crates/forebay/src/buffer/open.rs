@@ -43,6 +43,36 @@ pub(super) struct Kept {
     pub stored: Sender<Stored>,
 }
 
+/// Where a lane stood when its writer was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LanePosition {
+    /// Events of the lane that were ever stored.
+    pub events: u64,
+    /// The number of its last block; 0 where it has none.
+    pub block: u64,
+}
+
+/// Where the lanes stood when their writer was opened, by what the server holds. The position of the source itself is not kept
+/// in the buffer yet: that comes with the next layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumePosition {
+    lanes: [Option<LanePosition>; Lane::ALL.len()],
+}
+
+impl ResumePosition {
+    /// One lane; none where it could not be told: with [`Overflow::Spill`], where the server was away, or where an earlier
+    /// run has left events of the lane in the folder, which are stored now.
+    pub fn lane(&self, lane: Lane) -> Option<LanePosition> {
+        self.lanes[lane.index()]
+    }
+
+    /// Events of all lanes together; none where one is not known.
+    pub fn events(&self) -> Option<u64> {
+        self.lanes.iter().map(|lane| lane.map(|lane| lane.events)).sum()
+    }
+}
+
 /// The lanes of a writer that is being opened.
 pub(super) struct LaneStarts<'a> {
     address: &'a Address,
@@ -74,6 +104,17 @@ impl<'a> LaneStarts<'a> {
             taken => taken?.into_iter().map(Ok).collect(),
         };
         Ok(Self { address, name, options, folder, taken })
+    }
+
+    /// Where the lanes stand.
+    pub(super) fn position(&self) -> ResumePosition {
+        let mut lanes = [None; Lane::ALL.len()];
+        for (lane, taken) in Lane::ALL.into_iter().zip(&self.taken) {
+            let has_left = self.folder.as_ref().is_some_and(|folder| folder.has_left(lane));
+            let claim = taken.as_ref().ok().filter(|_| !has_left).map(|taken| taken.claim);
+            lanes[lane.index()] = claim.map(|claim| LanePosition { events: claim.events, block: claim.last });
+        }
+        ResumePosition { lanes }
     }
 
     /// Starts the threads of a lane, in the order of [`Lane::ALL`]; where its blocks go.
@@ -127,6 +168,7 @@ impl<'a> LaneStarts<'a> {
 }
 
 impl Writer {
+    #[doc(hidden)]
     /// Opens as [`Self::open`] does, and waits for a server that is there and takes no writes yet (full, loading), as
     /// long as [`Options::patience`] allows. None where `stop` was set meanwhile.
     pub fn open_patiently(

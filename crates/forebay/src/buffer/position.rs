@@ -9,6 +9,27 @@ use std::collections::VecDeque;
 use super::writer::Monitor;
 use crate::event::lane::Lane;
 
+/// The number of an event in one run of a writer: the first that is pushed has 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seq(u64);
+
+impl Seq {
+    pub(super) fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number; 0 stands before the first event.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl std::fmt::Display for Seq {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// What is open of the lines that were pushed. It holds a number for each event that is not settled, and those are
 /// as many as the writer's queues hold.
 #[derive(Debug, Default)]

@@ -20,10 +20,10 @@ pub(super) fn duration(of: Duration) -> String {
 /// `1.5 GiB`: in the largest binary unit of which there is at least one.
 pub(super) fn bytes(of: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let power = of.checked_ilog2().unwrap_or(0) as usize / 10;
+    let power = of.checked_ilog2().unwrap_or(0) / 10;
     match power.checked_sub(1) {
         None => format!("{of} B"),
-        Some(index) => format!("{:.1} {}", of as f64 / 1024f64.powi(power as i32), units[index]),
+        Some(index) => format!("{:.1} {}", of as f64 / 2f64.powf(f64::from(10 * power)), units[index as usize]),
     }
 }
 

@@ -5,27 +5,29 @@
 //! blocks a lane, or a few where they are large.
 //! What happens while the server takes nothing is said in [`overflow`](super::overflow).
 
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::bounded;
 
-use super::batch::{Batcher, Limits};
+pub use super::builder::{Ack, Options, WriterBuilder};
 use super::connect::Address;
 use super::counts::Shared;
 pub use super::counts::{Counts, Monitor};
+use super::cutter::{Cutter, Ended};
 use super::error::Error;
-use super::gate::{Gate, Passed};
+use super::gate::Gate;
 use super::keys::Name;
 use super::open::LaneStarts;
-use super::overflow::{Listener, Overflow};
+pub use super::open::{LanePosition, ResumePosition};
+use super::overflow::Overflow;
 use super::owner::Owner;
 use super::pack::Packer;
+use super::position::{Position, Seq};
 use super::publish::Publisher;
-use crate::block::frame::{Draft, EVENT_BYTES_MAX, Encoder};
+use crate::block::frame::{EVENT_BYTES_MAX, Encoder};
 use crate::event::lane::Lane;
 use crate::event::parse::{self, Event};
 
@@ -33,88 +35,71 @@ use crate::event::parse::{self, Event};
 const DRAFTS_MAX: usize = 16;
 const DRAFT_BYTES_MAX: usize = 8 << 20;
 
-/// When a block counts as acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ack {
-    /// The server answered.
-    Reply,
-    /// The server answered and the block is on its disk.
-    Fsync,
-}
+/// After how many events it is looked at which are settled, so that no more numbers are kept than events are open.
+const PRUNE_EVERY: u64 = 1024;
 
-impl FromStr for Ack {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "reply" => Ok(Self::Reply),
-            "fsync" => Ok(Self::Fsync),
-            _ => Err("reply or fsync".into()),
-        }
-    }
-}
-
-/// How to write.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// When a block is cut.
-    pub limits: Limits,
-    /// When it counts.
-    pub ack: Ack,
-    /// Blocks of a lane under way at once.
-    pub in_flight: usize,
-    /// How long to go on without an acknowledgement before giving up. Where the policy lets the source go on, only the
-    /// time counts in which it is held back all the same.
-    pub patience: Duration,
-    /// What becomes of events while the server takes none.
-    pub overflow: Overflow,
-    /// Hears of every event's fate.
-    pub listener: Option<Listener>,
-    /// Whether to take the buffer from a writer that is there; that one is fenced. Else opening fails where a writer is
-    /// heard, and waits [`SILENCE`](super::owner::SILENCE) where one did not say that it ended.
-    pub takes_over: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            limits: Limits::default(),
-            ack: Ack::Reply,
-            in_flight: 16,
-            patience: Duration::from_secs(600),
-            overflow: Overflow::Wait,
-            listener: None,
-            takes_over: false,
-        }
-    }
-}
-
-/// Appends events to a buffer. [`Writer::close`] waits for the last acknowledgement; a writer that is dropped
-/// instead gives up what is under way.
+/// Appends events to a buffer.
+///
+/// [`Writer::close`] waits for the last acknowledgement; a writer that is dropped instead gives up what is under way. Only one
+/// writer may have a buffer.
+///
+/// **Threads.** One a lane, one that compresses, one that says once a second what became of the events, and from the first
+/// [`Writer::push`] on one that keeps time: 9. With [`Overflow::Spill`] one more a lane, and one that finds out what the
+/// server's disk has: 16. All of them have ended when [`Writer::close`] returns, or the drop, but for the one that says how
+/// it ended: that has a second.
+///
+/// **Connections.** One a lane, and one of the thread that says what became of the events: 7. With [`Overflow::Spill`] one
+/// more. While a writer opens that finds another's traces, one more to listen.
+///
+/// **Memory.** At most 16 blocks wait for the compressor, and about [`Options::in_flight`] a lane for the server.
 pub struct Writer {
-    batcher: Batcher,
-    drafts: Option<Sender<(Lane, Draft, Passed)>>,
-    gate: Arc<Gate>,
+    cutter: Arc<Cutter>,
     pub(super) shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     publisher: Option<Publisher>,
+    keeps_time: bool,
+    resumed: ResumePosition,
+    /// Events that were pushed, and which of them are settled.
+    pushed: u64,
+    position: Position,
+}
+
+/// Why an event was not taken at once.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum TryPushError {
+    /// The queues are full: the server takes fewer events than come. The event was not taken.
+    #[error("the writer's queues are full")]
+    Full,
+    /// The event, or the writer.
+    #[error(transparent)]
+    Failed(#[from] Error),
 }
 
 impl Writer {
     /// Takes every lane of the buffer, or none; older writers are fenced from here on. One that is still heard is not taken
     /// from, unless [`Options::takes_over`]. With [`Overflow::Spill`] a server that is away or takes no writes is no
     /// reason to fail: its lanes are taken once it does. Nothing is dropped before the lanes are taken.
+    #[doc(hidden)]
     pub fn open(address: &Address, name: &Name, options: &Options) -> Result<Self, Error> {
         let shared = Arc::new(Shared::new(Owner::new(options.takes_over), options.listener.clone()));
         let mut lanes = LaneStarts::of(address, name, options, &shared)?;
-        let batcher = Batcher::new(options.limits);
         let (gate, exit) = Gate::new(DRAFT_BYTES_MAX);
-        let mut writer = Self { batcher, drafts: None, gate, shared, threads: Vec::new(), publisher: None };
+        let (send, receive) = bounded(DRAFTS_MAX);
+        let mut writer = Self {
+            cutter: Arc::new(Cutter::new(options.limits, gate, send)),
+            shared,
+            threads: Vec::new(),
+            publisher: None,
+            keeps_time: false,
+            resumed: lanes.position(),
+            pushed: 0,
+            position: Position::default(),
+        };
         // First of all, so that whoever looks at the lanes hears whose they are.
         writer.publisher = Some(Publisher::start(address, name, &writer.shared)?);
         let senders = Lane::ALL.map(|lane| lanes.start(lane, &mut writer));
         let senders = senders.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let (send, receive) = bounded(DRAFTS_MAX);
         let encoder = Encoder::new().map_err(|error| Error::system("no zstd context", error))?;
         let sheds = options.overflow == Overflow::Shed;
         let packer = Packer::new(encoder, senders, Arc::clone(&writer.shared), sheds);
@@ -122,7 +107,6 @@ impl Writer {
             let _exit = exit;
             packer.run(&receive);
         })?;
-        writer.drafts = Some(send);
         Ok(writer)
     }
 
@@ -135,47 +119,92 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes an event that came at `now` (since any fixed moment). Waits while the queues are full. One that would make its
-    /// block unreadable is refused, and is not among the events that were pushed.
-    pub fn push(&mut self, event: &Event<'_>, now: Duration) -> Result<(), Error> {
-        readable(event).map_err(|why| Error::NoEvent { why })?;
-        self.push_parsed(event, now)
+    /// Where each lane stood when the writer was opened: how many events of it were ever stored, and the number of its last
+    /// block. A program whose source gives the same events again in the same order goes on after so many of each lane.
+    pub fn resume_position(&self) -> &ResumePosition {
+        &self.resumed
     }
 
-    /// The same for what [`parse::parse`] has just made of a line.
-    pub(crate) fn push_parsed(&mut self, event: &Event<'_>, now: Duration) -> Result<(), Error> {
+    /// Takes an event, and gives its number in this run. Waits while the queues are full. One that would make its block
+    /// unreadable (a line end, a time that is not the event's) is refused, and has no number. What waits for others is sent
+    /// when it has waited for as long as `linger` allows, whether another event comes or not.
+    pub fn push(&mut self, event: &Event<'_>) -> Result<Seq, Error> {
+        self.keep_time()?;
+        self.push_at(event, self.cutter.now())
+    }
+
+    /// The same without waiting: [`TryPushError::Full`] where the queues are full.
+    pub fn try_push(&mut self, event: &Event<'_>) -> Result<Seq, TryPushError> {
+        readable(event).map_err(|why| Error::NoEvent { why })?;
+        self.keep_time()?;
+        if !self.cutter.has_room().map_err(|Ended| self.ended())? {
+            return Err(TryPushError::Full);
+        }
+        Ok(self.take(event, self.cutter.now(), false)?)
+    }
+
+    /// The last event such that it and every one before it is settled: acknowledged as [`Ack`] says; or fsynced in the
+    /// spill folder; or dropped by [`Overflow::Shed`] and counted. What was dropped is only known to be settled once a later
+    /// block of its lane is acknowledged, or nothing is open any more. Whoever has its source send again
+    /// from the event after it loses none. An event that [`Overflow::TrimOldest`] dropped was acknowledged before.
+    pub fn acked_through(&mut self) -> Seq {
+        Seq::new(self.position.settled(&self.monitor()))
+    }
+
+    /// Takes an event that came at `now`, on a clock of the caller's, who then calls [`Self::expire`] too. Either this or
+    /// [`Self::push`] is used with a writer.
+    #[doc(hidden)]
+    pub fn push_at(&mut self, event: &Event<'_>, now: Duration) -> Result<Seq, Error> {
+        readable(event).map_err(|why| Error::NoEvent { why })?;
+        self.take(event, now, true)
+    }
+
+    fn take(&mut self, event: &Event<'_>, now: Duration, waits: bool) -> Result<Seq, Error> {
+        self.pushed += 1;
+        self.position.push(event.lane, self.pushed);
+        self.position.read(self.pushed);
+        if self.pushed.is_multiple_of(PRUNE_EVERY) {
+            self.position.settled(&self.monitor());
+        }
+        self.push_parsed(event, now, waits).map(|()| Seq::new(self.pushed))
+    }
+
+    /// Takes what [`parse::parse`] has just made of a line.
+    pub(crate) fn push_parsed(&mut self, event: &Event<'_>, now: Duration, waits: bool) -> Result<(), Error> {
         self.shared.lanes[event.lane.index()].pushed.fetch_add(1, Relaxed);
-        self.cut(|batcher, cut| batcher.push(event.lane, event.bytes, event.time_us, now, cut))
+        self.cutter.push(event, now, waits).map_err(|Ended| self.ended())
+    }
+
+    /// From now on blocks are cut in time by a thread of the writer's own.
+    fn keep_time(&mut self) -> Result<(), Error> {
+        if !self.keeps_time {
+            let cutter = Arc::clone(&self.cutter);
+            self.spawn("forebay-timer".into(), move || cutter.keep_time())?;
+            self.keeps_time = true;
+        }
+        Ok(())
     }
 
     /// Cuts the blocks that have waited long enough at `now`.
+    #[doc(hidden)]
     pub fn expire(&mut self, now: Duration) -> Result<(), Error> {
-        self.cut(|batcher, cut| batcher.expire(now, cut))
+        self.cutter.expire(now).map_err(|Ended| self.ended())
     }
 
     /// When [`Self::expire`] should be called next, on the clock of `now`.
+    #[doc(hidden)]
     pub fn next_due(&self) -> Option<Duration> {
-        self.batcher.next_due()
+        self.cutter.next_due()
     }
 
-    /// Cuts what is there, whatever its age.
+    /// Sends what is there, whatever its age. It does not wait for acknowledgements: [`Self::acked_through`] tells of them.
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.cut(|batcher, cut| batcher.flush(cut))
-    }
-
-    fn cut(&mut self, work: impl FnOnce(&mut Batcher, &mut dyn FnMut(Lane, Draft))) -> Result<(), Error> {
-        let mut open = true;
-        work(&mut self.batcher, &mut |lane, draft| {
-            let passed = self.gate.pass(draft.len());
-            open &= self.drafts.as_ref().is_some_and(|drafts| drafts.send((lane, draft, passed)).is_ok());
-        });
-        if open { Ok(()) } else { Err(self.ended()) }
+        self.cutter.flush().map_err(|Ended| self.ended())
     }
 
     fn ended(&self) -> Error {
-        self.shared
-            .failure()
-            .unwrap_or_else(|| Error::System("a writer thread ended without a word".into(), None))
+        let without = || Error::System("a writer thread ended without a word".into(), None);
+        self.shared.failure().unwrap_or_else(without)
     }
 
     /// The error that ended the writer, where there is one.
@@ -201,7 +230,7 @@ impl Writer {
 
     fn finish(&mut self) -> Result<Counts, Error> {
         let flushed = self.flush();
-        self.drafts = None;
+        self.cutter.end();
         self.shared.close();
         let mut panicked = false;
         for thread in std::mem::take(&mut self.threads) {
@@ -238,7 +267,7 @@ fn readable(event: &Event<'_>) -> Result<(), String> {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Relaxed);
-        self.drafts = None;
+        self.cutter.end();
         for thread in std::mem::take(&mut self.threads) {
             // So that the counts are final. At worst a thread sits out the connection's time-out.
             let _ = thread.join();

@@ -90,7 +90,7 @@ impl Bench<'_> {
             self.events.write_event(index, &mut bytes);
             let event = parse::parse(&bytes)
                 .map_err(|why| Error::System(format!("synthetic event {index} is no event: {why}"), None))?;
-            writer.push(&event, Duration::from_secs_f64(index as f64 / rate))?;
+            writer.push_at(&event, Duration::from_secs_f64(index as f64 / rate))?;
         }
         Ok(())
     }

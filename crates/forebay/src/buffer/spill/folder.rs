@@ -125,6 +125,11 @@ impl Folder {
         self.files.iter().filter(move |file| file.lane == lane)
     }
 
+    /// Whether earlier sessions left files of a lane.
+    pub(in crate::buffer) fn has_left(&self, lane: Lane) -> bool {
+        self.left(lane).next().is_some()
+    }
+
     /// Takes so many bytes of what the folder may hold, or says why not.
     pub(super) fn reserve(&self, bytes: u64) -> io::Result<()> {
         let before = self.used.fetch_add(bytes, AcqRel);
