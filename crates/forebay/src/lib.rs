@@ -1,11 +1,54 @@
-//! Forebay: a dense, durable buffer for an event stream in Redis or Valkey.
+//! A dense, durable buffer for an event stream in Redis or Valkey, for a program of your own.
 //!
-//! | module | is responsible for |
-//! |---|---|
-//! | [`event`] | what an event is: parsing, lanes, lines |
-//! | [`block`] | events ⇄ compressed frame |
-//! | [`buffer`] | events in, acknowledged blocks out, on one server |
+//! Events go in one by one and are stored in compressed blocks, in the order of their lanes, a tenth of their size. Consumers read
+//! them in groups, acknowledge them, and what every group has acknowledged is let go of. What was acknowledged to the writer
+//! comes out again, once and in order, through restarts, lost connections and full servers; what cannot is reported by its
+//! place, and never passed over.
+//!
+//! An event is one line of JSON with `time_us`, microseconds since 1970. Which lane it goes to, [`parse`] finds in it.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/front.rs")]
+//! ```
+//!
+//! # What is acknowledged
+//!
+//! [`Writer::push`] gives each event a number, and [`Writer::acked_through`] says up to which number everything is settled: a
+//! source that is asked again for what comes after it loses nothing. [`Writer::resume_position`] says after a restart how many
+//! events of each lane are stored. [`Ack::Fsync`] waits for the server's disk. What happens while the
+//! server takes nothing is decided by [`Overflow`]: wait, spill to files, drop new events, or drop the oldest.
+//!
+//! A reader acknowledges when its caller says so: call [`Batch::ack`] after your own fsync.
+//!
+//! # Features
+//!
+//! `tls` (on by default) accepts `rediss://` addresses. No TLS provider is set for the process.
+//!
+//! # Examples
+//!
+//! `append` (from a file into a buffer), `consume` (out of it, acknowledged after an fsync), `spill` (through a server that
+//! takes nothing): `cargo run --example append -- redis://127.0.0.1:6379 demo < events.ndjson`.
 
+#[doc(hidden)]
 pub mod block;
+#[doc(hidden)]
 pub mod buffer;
+#[doc(hidden)]
 pub mod event;
+mod read;
+
+pub use block::frame::Damage;
+pub use buffer::builder::{Ack, WriterBuilder};
+pub use buffer::counts::{Counts as Summary, Monitor};
+pub use buffer::entry::{Entry, Id};
+pub use buffer::error::{Cause, Error};
+pub use buffer::found::Found;
+pub use buffer::group_admin::{Groups, Skipped, Skips};
+pub use buffer::keys::BadName;
+pub use buffer::open::{LanePosition, ResumePosition};
+pub use buffer::overflow::{Fate, Overflow, Spill, Told};
+pub use buffer::position::Seq;
+pub use buffer::writer::{TryPushError, Writer};
+pub use event::lane::Lane;
+pub use event::parse::{Event, Reject, parse};
+pub use read::{Batch, Batches, Events, Item, Reader, ReaderBuilder};

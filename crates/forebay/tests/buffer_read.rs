@@ -364,6 +364,7 @@ fn two_readers_without_a_name_of_their_own_share_a_group_and_see_no_hole() {
     pushed.sort();
     assert_same(Lane::Likes, &events, &pushed);
     let [one, other] = readers;
+    let [mut one, mut other] = [one, other];
     one.leave();
     other.leave();
     let left: Vec<redis::Value> =

@@ -24,6 +24,8 @@ mod buffer_stat;
 mod buffer_trim;
 mod buffer_vanished;
 mod dependencies;
+mod embed_program;
+mod embed_reader;
 mod embed_writer;
 mod errors;
 mod event_parse;

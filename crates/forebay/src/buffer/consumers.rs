@@ -150,7 +150,7 @@ impl Reader {
 
     /// Strikes this consumer off where it holds nothing. A reader that leaves without having done so is struck off by another
     /// one, so it is no failure if that cannot be done.
-    pub fn leave(mut self) {
+    pub fn leave(&mut self) {
         let Some((_, consumer)) = self.options.group.clone() else { return };
         for lane in self.options.lanes.clone() {
             if let Err(error) = self.strike_off(lane, &[consumer.clone().into_bytes()]) {

@@ -27,7 +27,7 @@ const PAGE: usize = 100;
 /// Groups that an error has.
 const NAMES_MAX: usize = 8;
 
-/// The groups of a buffer.
+/// The groups of a buffer, from outside of their readers: one connection, no thread.
 pub struct Groups {
     connection: Connection,
     address: Address,
@@ -57,13 +57,30 @@ pub struct Skips {
 }
 
 impl Groups {
+    /// Connects to a buffer on the server at a `redis://`, `rediss://` or `unix://` address.
+    pub fn connect(url: &str, buffer: &str) -> Result<Self, Error> {
+        Self::open(&Address::parse(url)?, &buffer.parse()?)
+    }
+
     /// Connects.
+    #[doc(hidden)]
     pub fn open(address: &Address, name: &Name) -> Result<Self, Error> {
         Ok(Self {
             connection: address.connect_to_read(ANSWER_TIMEOUT)?,
             address: address.clone(),
             name: name.clone(),
         })
+    }
+
+    /// The groups that the buffer has, on whichever lane.
+    pub fn groups(&mut self) -> Result<Vec<String>, Error> {
+        let mut all = Vec::new();
+        for lane in Lane::ALL {
+            all.extend(self.names(lane)?.iter().map(|name| shown(name)));
+        }
+        all.sort();
+        all.dedup();
+        Ok(all)
     }
 
     /// Makes a group on every lane where it is not there, whether the buffer is there or not: from the first block that is

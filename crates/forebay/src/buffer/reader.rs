@@ -33,7 +33,8 @@ pub(super) const COUNT: (usize, usize) = (4, 1_000);
 /// Longest single wait for new blocks; below the connection's time-out.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// How to read.
+/// How to read. A program makes it by [`Reader::builder`](crate::Reader::builder).
+#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Which lanes.

@@ -23,7 +23,9 @@ pub(super) fn bytes(of: u64) -> String {
     let power = of.checked_ilog2().unwrap_or(0) / 10;
     match power.checked_sub(1) {
         None => format!("{of} B"),
-        Some(index) => format!("{:.1} {}", of as f64 / 2f64.powf(f64::from(10 * power)), units[index as usize]),
+        Some(index) => {
+            format!("{:.1} {}", of as f64 / 2f64.powf(f64::from(10 * power)), units[index as usize])
+        }
     }
 }
 

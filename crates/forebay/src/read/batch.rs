@@ -1,0 +1,164 @@
+//! What a reader hands out: batches of events, and what is wrong, by its place. An acknowledgement says that the events of a
+//! batch are the caller's: it is given only when the caller says so.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Shared, opened};
+use crate::block::frame::{Decoder, lines};
+use crate::buffer::counts::lock;
+use crate::buffer::entry::Id;
+use crate::buffer::error::Error;
+use crate::buffer::found::Found;
+use crate::event::lane::Lane;
+
+/// Events of some blocks.
+#[derive(Default)]
+pub struct Batch {
+    blocks: Vec<Block>,
+    faults: Vec<Found>,
+    /// What an acknowledgement covers.
+    done: Vec<(Lane, Id)>,
+    /// Whose it is.
+    reader: Option<Shared>,
+}
+
+struct Block {
+    lane: Lane,
+    id: Id,
+    content: Vec<u8>,
+}
+
+impl Batch {
+    /// Its events in the order of their lanes, each with its lane, byte for byte as they were appended.
+    pub fn events(&self) -> impl Iterator<Item = (Lane, &[u8])> {
+        self.blocks.iter().flat_map(|block| lines(&block.content).map(|event| (block.lane, event)))
+    }
+
+    /// What is not as a writer left it, each with its place: damage, gaps, blocks out of place.
+    pub fn faults(&self) -> &[Found] {
+        &self.faults
+    }
+
+    /// Says that its events are safe where they were written: the group is not given its blocks again, and what every group
+    /// has acknowledged is let go of. Call it after your own fsync. Damaged blocks are not acknowledged:
+    /// [`Groups::skip_damaged`](crate::Groups::skip_damaged) lets go of them. Without a group it does nothing.
+    pub fn ack(self) -> Result<(), Error> {
+        match self.reader {
+            Some(reader) => lock(&reader).acknowledge(self.done),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes what was found, opened.
+    pub(super) fn take(&mut self, item: Found, decoder: &mut Decoder) {
+        let (lane, entry) = match item {
+            Found::Block(lane, entry) => (lane, entry),
+            fault => {
+                // There is nothing left of it to read: told of once, it need not hold up trimming.
+                if let Found::Gone { lane, id } = fault {
+                    self.done.push((lane, id));
+                }
+                return self.faults.push(fault);
+            }
+        };
+        match decoder.open(&entry.frame, entry.events, entry.times) {
+            Ok(content) => {
+                self.blocks.push(Block { lane, id: entry.id, content: content.to_vec() });
+                self.done.push((lane, entry.id));
+            }
+            Err(why) => self.faults.push(Found::Damaged { lane, id: entry.id, why }),
+        }
+    }
+}
+
+/// Batches, until nothing more has come for a while.
+pub struct Batches {
+    reader: Shared,
+    wait: Duration,
+}
+
+impl Batches {
+    pub(super) fn new(reader: Shared, wait: Duration) -> Self {
+        Self { reader, wait }
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let found = lock(&self.reader).next(self.wait);
+        match found {
+            Ok(found) if found.is_empty() => None,
+            Ok(found) => Some(opened(found).map(|batch| {
+                let reader = Some(Shared::clone(&self.reader));
+                Batch { reader, ..batch }
+            })),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+/// One thing that a reader comes upon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Item {
+    /// An event, byte for byte as it was appended.
+    Event(Lane, Vec<u8>),
+    /// What is not as a writer left it, with its place.
+    Fault(Found),
+}
+
+/// Events one by one, until nothing more has come for a while.
+pub struct Events {
+    batches: Batches,
+    items: VecDeque<Item>,
+    /// Blocks, and how many items are left once all of theirs are handed out.
+    open: VecDeque<((Lane, Id), usize)>,
+    done: Vec<(Lane, Id)>,
+}
+
+impl Events {
+    pub(super) fn new(batches: Batches) -> Self {
+        Self { batches, items: VecDeque::new(), open: VecDeque::new(), done: Vec::new() }
+    }
+
+    /// Says that every event that was handed out is safe, see [`Batch::ack`]. Of a block that was handed out in part nothing
+    /// is acknowledged yet.
+    pub fn ack(&mut self) -> Result<(), Error> {
+        let left = self.items.len();
+        let whole = self.open.iter().take_while(|(_, after)| left <= *after).count();
+        self.done.extend(self.open.drain(..whole).map(|(block, _)| block));
+        lock(&self.batches.reader).acknowledge(std::mem::take(&mut self.done))
+    }
+
+    /// Takes a batch whose predecessor was handed out in whole.
+    fn take(&mut self, batch: Batch) {
+        self.done.extend(self.open.drain(..).map(|(block, _)| block));
+        let of_blocks: Vec<(Lane, Id)> = batch.blocks.iter().map(|block| (block.lane, block.id)).collect();
+        self.done.extend(batch.done.into_iter().filter(|block| !of_blocks.contains(block)));
+        self.items.extend(batch.faults.into_iter().map(Item::Fault));
+        let mut ends = Vec::new();
+        for block in batch.blocks {
+            self.items.extend(lines(&block.content).map(|event| Item::Event(block.lane, event.to_vec())));
+            ends.push(((block.lane, block.id), self.items.len()));
+        }
+        let all = self.items.len();
+        self.open.extend(ends.into_iter().map(|(block, end)| (block, all - end)));
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<Item, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.items.is_empty() {
+            match self.batches.next()? {
+                Ok(batch) => self.take(batch),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        self.items.pop_front().map(Ok)
+    }
+}
