@@ -142,7 +142,7 @@ fn prometheus_and_alertmanager_read_their_files() {
     holds(&checked, &["1 receivers", "inhibit rules"]);
     for pace in [7.0, 60.0, 1_000.0] {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), rules::to_yaml(&rules::rules(&default(), pace), RUNBOOKS)).unwrap();
+        std::fs::write(file.path(), rules::to_yaml(&rules::rules(&default(), pace))).unwrap();
         content(program("promtool").args(["check", "rules"]).arg(file.path()));
     }
 }
@@ -174,8 +174,8 @@ fn a_rule_that_never_fires_is_noticed() {
         .map(|rule| rules::Rule { expr: format!("({}) and vector(1) < 0", rule.expr), ..rule })
         .collect();
     let path = folder.path().join("forebay.rules.yml");
-    std::fs::write(&path, rules::to_yaml(&deaf, RUNBOOKS)).unwrap();
-    let mut missed: BTreeSet<&str> = deaf.iter().map(|rule| rule.name).collect();
+    std::fs::write(&path, rules::to_yaml(&deaf)).unwrap();
+    let mut missed: BTreeSet<&str> = deaf.iter().map(|rule| &*rule.name).collect();
     for test in recorded().into_iter().filter(|test| !test.ends_with("healthy.yml")) {
         let text = std::fs::read_to_string(&test).unwrap();
         let text = text.replace("../../../../deploy/forebay.rules.yml", path.to_str().unwrap());
@@ -193,7 +193,7 @@ fn every_rule_has_a_runbook_and_a_line_in_the_docs() {
     let (runbooks, monitoring) = (read("docs/runbooks.md"), read("docs/monitoring.md"));
     let headings: Vec<&str> = runbooks.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     let rules = rules::rules(&default(), 1.0);
-    let names: BTreeSet<&str> = rules.iter().map(|rule| rule.name).collect();
+    let names: BTreeSet<&str> = rules.iter().map(|rule| &*rule.name).collect();
     assert_eq!(headings.iter().copied().collect::<BTreeSet<_>>(), names);
     assert_eq!(headings.len(), rules.len(), "one each");
     for paragraphs in runbooks.split("\n## ").skip(1) {
@@ -204,7 +204,7 @@ fn every_rule_has_a_runbook_and_a_line_in_the_docs() {
     }
     for rule in &rules {
         let line = monitoring.lines().find(|line| line.starts_with(&format!("| [{}](", rule.name))).unwrap();
-        holds(line, &[&format!("runbooks.md#{})", rule.anchor()), &format!("| {} |", rule.severity.name())]);
+        holds(line, &[&format!("runbooks.md#{})", rule.anchor()), &format!("| {} |", rule.severity())]);
     }
 }
 
@@ -266,9 +266,10 @@ fn prometheus_understands_every_query_of_every_panel() {
 #[test]
 fn dashboards_are_whole_and_their_own() {
     let mut uids = BTreeSet::new();
-    for (name, text) in dashboards::files() {
-        let board: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert!(uids.insert(board["uid"].as_str().unwrap().to_owned()), "{name}");
+    for file in made().into_iter().filter(|file| file.path.starts_with("grafana/dashboards/")) {
+        let board: serde_json::Value = serde_json::from_str(&file.text).unwrap();
+        assert!(uids.insert(board["uid"].as_str().unwrap().to_owned()), "{}", file.path);
+        assert_eq!(file.path, format!("grafana/dashboards/{}.json", board["uid"].as_str().unwrap()));
         for panel in board["panels"].as_array().unwrap() {
             assert_eq!(panel["datasource"]["uid"], "${datasource}");
             assert!(!panel["description"].as_str().unwrap().is_empty());

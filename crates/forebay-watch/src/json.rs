@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Subject;
 use super::forecast::{Forecast, Point};
+use super::thresholds::Thresholds;
 use super::view::{GONE, View, groups, utilisation};
 use forebay::buffer::connect::Facts;
 use forebay::buffer::hear::WriterHeard;
@@ -17,6 +18,7 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
     let stat = seen.map(|seen| &seen.stat);
     let old_since_ms = old_since_ms.flatten();
     let writers = told(&view.heard.writers);
+    let lines = Thresholds::of(profile);
     json!({
         "schema": 1, "at_ms": view.at_ms, "look_age_s": view.look_age_s(),
         "every_s": subject.every.as_secs_f64(),
@@ -37,6 +39,7 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
         "ids_ahead_s": stat.and_then(Stat::ids_ahead_ms).map(seconds),
         "in": view.rates.coming(), "out": view.rates.going(),
         "full": full(view),
+        "thresholds": { "filling": lines.filling, "almost_full": lines.almost_full },
         "limits": seen.map_or_else(Vec::new, |seen| seen.limits.all.iter().map(limit).collect()),
         "memory": seen.map(|seen| memory(seen.facts())),
         "lanes": stat.map_or_else(Vec::new, |stat| stat.lanes.iter().map(lane).collect()),

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::profile::Profile;
+use crate::thresholds::Thresholds;
 use forebay::buffer::connect::Address;
 use forebay_rig::lock;
 
@@ -31,7 +32,8 @@ pub struct Counted {
 impl Counted {
     /// None yet. The profile's lines are bounds: else its rules would have to guess what lies above them.
     fn for_profile(profile: &Profile) -> Self {
-        let mut bounds: Vec<f64> = BOUNDS.into_iter().chain(profile.load.slow_lines()).collect();
+        let lines = Thresholds::of(profile);
+        let mut bounds: Vec<f64> = BOUNDS.into_iter().chain([lines.slow_s, lines.too_slow_s]).collect();
         bounds.sort_by(f64::total_cmp);
         bounds.dedup();
         let buckets = bounds.into_iter().chain([f64::INFINITY]).map(|bound| (bound, 0)).collect();

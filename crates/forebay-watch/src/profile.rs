@@ -90,16 +90,6 @@ pub struct Load {
     pub p99_max: Duration,
 }
 
-impl Load {
-    /// Seconds above which 95 of 100 answers are a warning, and above which they are too slow: the brief's 20 ms of 50 ms, and
-    /// all of them. In whole microseconds: 0.05 × 0.4 is 0.020000000000000004.
-    pub fn slow_lines(&self) -> [f64; 2] {
-        const WARNING: f64 = 0.4;
-        let p95 = self.p95_max.as_secs_f64();
-        [p95 * WARNING, p95].map(|seconds| (seconds * 1e6).round() / 1e6)
-    }
-}
-
 impl Default for Load {
     fn default() -> Self {
         Self {

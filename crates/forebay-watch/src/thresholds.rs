@@ -27,12 +27,17 @@ pub struct Thresholds {
     pub connections: f64,
     /// Share of the disk's room that the log and its next rewrite take.
     pub disk: f64,
+    /// Seconds that 95 of 100 answers take at most: for somebody today.
+    pub slow_s: f64,
+    /// The same for somebody now.
+    pub too_slow_s: f64,
 }
 
 impl Thresholds {
     /// Those of a profile.
     pub fn of(profile: &Profile) -> Self {
-        let held_s = profile.hold.hours * 3_600.0;
+        let held_s = in_micros(profile.hold.hours * 3_600.0);
+        let too_slow_s = profile.load.p95_max.as_secs_f64();
         Self {
             filling: 0.85,
             almost_full: 0.95,
@@ -47,6 +52,14 @@ impl Thresholds {
             idle_s: 120.0,
             connections: 0.8,
             disk: 0.9,
+            // 20 ms of 50 ms.
+            slow_s: in_micros(too_slow_s * 0.4),
+            too_slow_s: in_micros(too_slow_s),
         }
     }
+}
+
+/// Seconds without what floating point adds to them: 0.05 × 0.4 is 0.020000000000000004.
+fn in_micros(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
 }

@@ -1,10 +1,8 @@
 //! What the controls are judged by: a second Prometheus and Alertmanager beside the first, over the same stations. One rule
 //! is deaf, another fires for no cause, and nothing is said to be resolved.
 
-use std::time::Duration;
-
 use super::heard::Outcome;
-use forebay_watch::deploy::rules::{Rule, Severity};
+use forebay_watch::deploy::rules::Rule;
 
 /// The rule that is deaf: that of a cause which is tried in every run.
 pub(super) const DEAF: &str = "ForebayWriterStopped";
@@ -15,21 +13,16 @@ pub(super) const NOBODY: &str = "forebay_no_such_metric";
 
 /// The deployed rules, broken.
 pub(super) fn rules(deployed: &[Rule]) -> Vec<Rule> {
-    let deaf = |rule: &Rule| match rule.name {
+    let deaf = |rule: &Rule| match &*rule.name {
         DEAF => Rule { expr: format!("{NOBODY} > 0"), ..rule.clone() },
         _ => rule.clone(),
     };
-    let noise = Rule {
-        name: NOISE,
-        severity: Severity::Warning,
-        per: &[],
+    let noise = deployed.first().map(|rule| Rule {
+        name: NOISE.into(),
         expr: "forebay_buffer_present >= 0".into(),
-        hold: Duration::ZERO,
-        summary: "control",
-        description: "control",
-        implies: &[],
-    };
-    deployed.iter().map(deaf).chain([noise]).collect()
+        ..rule.clone()
+    });
+    deployed.iter().map(deaf).chain(noise).collect()
 }
 
 /// Whether the deaf rule was deaf, and the others were heard: else something else was broken.

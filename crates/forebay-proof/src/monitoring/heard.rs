@@ -60,15 +60,16 @@ impl Heard {
             let mut until = self.notices.iter().filter(|notice| notice.at <= self.undone);
             until.rfind(|notice| notice.alert == alert).is_some_and(|last| last.is_firing)
         };
-        let implies = |rule: &&Rule| self.cause.alerts.contains(&rule.name) && rule.implies.contains(&alert);
-        was_firing(alert) || rules.iter().filter(implies).any(|rule| was_firing(rule.name))
+        let implies =
+            |rule: &&Rule| self.cause.alerts.contains(&&*rule.name) && rule.implies().contains(&alert);
+        was_firing(alert) || rules.iter().filter(implies).any(|rule| was_firing(&rule.name))
     }
 
     /// Alerts that the cause explains.
     fn may(&self, rules: &[Rule]) -> Vec<&'static str> {
         let Cause { alerts, also, .. } = self.cause;
-        let implied = rules.iter().filter(|rule| alerts.contains(&rule.name)).flat_map(|rule| rule.implies);
-        alerts.iter().chain(*also).chain(implied).copied().collect()
+        let implied = rules.iter().filter(|rule| alerts.contains(&&*rule.name)).flat_map(Rule::implies);
+        alerts.iter().chain(*also).copied().chain(implied).collect()
     }
 
     /// Alerts that came before the cause, or that it does not explain.

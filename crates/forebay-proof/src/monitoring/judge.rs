@@ -324,7 +324,7 @@ fn the_rest(played: &Played, causes: &[Outcome]) -> Option<Claim> {
     let tried: Vec<&str> =
         causes.iter().flat_map(|outcome| outcome.came.iter().map(|came| came.alert)).collect();
     let rest: Vec<&str> =
-        played.rules.iter().map(|rule| rule.name).filter(|name| !tried.contains(name)).collect();
+        played.rules.iter().map(|rule| &*rule.name).filter(|name| !tried.contains(name)).collect();
     let statement = format!("the other {} alerts fire by their causes, last, and are resolved", rest.len());
     let claim = Judged::blank(THE_REST, ALERTS, statement, (Bound::Exactly, 0.0, Unit::Count));
     let mut why = format!("not tried: {}", rest.join(", "));

@@ -103,7 +103,7 @@ impl Tower {
         ];
         alertmanager.start(arguments, READY, || is_ready(&agent, alertmanager.port()))?;
         let prometheus = Helper::reserve(&programs.prometheus)?;
-        prometheus.write("rules.yml", &to_yaml(rules, "docs/runbooks.md"))?;
+        prometheus.write("rules.yml", &to_yaml(rules))?;
         prometheus.write("prometheus.yml", &prometheus_yml(targets, alertmanager.port(), every))?;
         let arguments = [
             "--config.file=prometheus.yml".to_owned(),

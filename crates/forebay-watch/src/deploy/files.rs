@@ -1,11 +1,9 @@
-//! Every file of a deployment, as text: from a profile, and written nowhere.
-
-use std::fmt::Write as _;
+//! Every file of a deployment, as text: from a profile, and written nowhere. Those that are the same for every profile are
+//! taken from `deploy/` at the root as they are; the others have a template in `templates/deploy/`.
 
 use askama::Template;
 
-use super::rules::{self, Rule};
-use super::{dashboards, one_line, redis_conf};
+use super::{dashboards, one_line, redis_conf, rules};
 use crate::profile::Profile;
 
 /// Where a container finds the file with the password of Redis.
@@ -14,6 +12,25 @@ const SECRET: &str = "/run/secrets/redis_auth";
 const PROFILE_FILE: &str = "/etc/forebay/profile.toml";
 /// The runbooks of the watch that compose.yaml starts, as this machine reaches it.
 pub const RUNBOOKS: &str = "http://127.0.0.1:9464/runbooks";
+
+/// Which alerts are reported to whom, and which are not while another one fires.
+pub(super) const ALERTMANAGER: &str = include_str!("../../../../deploy/alertmanager.yml");
+
+/// Files that are the same for every profile, beside [`dashboards::ALL`].
+const AS_THEY_ARE: [(&str, &str); 6] = [
+    ("Dockerfile", include_str!("../../../../deploy/Dockerfile")),
+    ("Dockerfile.dockerignore", include_str!("../../../../deploy/Dockerfile.dockerignore")),
+    ("alertmanager.yml", ALERTMANAGER),
+    (
+        "grafana/provisioning/dashboards/forebay.yml",
+        include_str!("../../../../deploy/grafana/provisioning/dashboards/forebay.yml"),
+    ),
+    (
+        "grafana/provisioning/datasources/forebay.yml",
+        include_str!("../../../../deploy/grafana/provisioning/datasources/forebay.yml"),
+    ),
+    ("prometheus.yml", include_str!("../../../../deploy/prometheus.yml")),
+];
 
 /// A file of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,52 +62,24 @@ struct Compose<'a> {
     version: &'a str,
 }
 
-#[derive(Template)]
-#[template(path = "deploy/alertmanager.yml", escape = "none")]
-struct Alertmanager {
-    inhibit_rules: String,
-}
-
 /// Every file, in the order of their paths.
 pub fn all(plan: &Plan) -> askama::Result<Vec<File>> {
-    let rules = rules::rules(plan.profile, 1.0);
-    let mut files = vec![
-        file("Dockerfile", include_str!("../../templates/deploy/Dockerfile")),
-        file("Dockerfile.dockerignore", include_str!("../../templates/deploy/Dockerfile.dockerignore")),
-        file("alertmanager.yml", Alertmanager { inhibit_rules: inhibit_rules(&rules) }.render()?),
+    let mut files: Vec<File> = AS_THEY_ARE.into_iter().map(|(path, text)| file(path, text)).collect();
+    files.extend([
         file("compose.yaml", compose(plan)?),
-        file("forebay.rules.yml", rules_file(plan, &rules)),
-        file(
-            "grafana/provisioning/dashboards/forebay.yml",
-            include_str!("../../templates/deploy/dashboards.yml"),
-        ),
-        file(
-            "grafana/provisioning/datasources/forebay.yml",
-            include_str!("../../templates/deploy/datasource.yml"),
-        ),
-        file("prometheus.yml", include_str!("../../templates/deploy/prometheus.yml")),
+        file("forebay.rules.yml", rules::file(plan.profile, plan.runbooks)?),
         file("redis.conf", redis_conf::render(plan.profile, SECRET)?),
         // Git keeps the folder, and nothing that is put into it.
         file("secrets/.gitignore", "*\n!.gitignore\n"),
-    ];
+    ]);
     files.extend(plan.profile_text.map(|text| file("profile.toml", text)));
-    for (name, text) in dashboards::files() {
-        files.push(file(&format!("grafana/dashboards/{name}"), text));
-    }
+    files.extend(dashboards::ALL.map(|(path, text)| file(path, text)));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
 }
 
 fn file(path: &str, text: impl AsRef<str>) -> File {
     File { path: path.into(), text: format!("{}\n", text.as_ref().trim_end()) }
-}
-
-fn rules_file(plan: &Plan, rules: &[Rule]) -> String {
-    format!(
-        "# Alert rules of Forebay, made by `forebay deploy` for the profile {}. Another profile: make them again.\n{}",
-        one_line(&plan.profile.name),
-        rules::to_yaml(rules, plan.runbooks)
-    )
 }
 
 fn compose(plan: &Plan) -> askama::Result<String> {
@@ -103,19 +92,4 @@ fn compose(plan: &Plan) -> askama::Result<String> {
         version: env!("CARGO_PKG_VERSION"),
     }
     .render()
-}
-
-/// The part of Alertmanager's configuration by which an alert silences those that it implies.
-pub fn inhibit_rules(rules: &[Rule]) -> String {
-    let mut text = String::from("inhibit_rules:\n");
-    for rule in rules.iter().filter(|rule| !rule.implies.is_empty()) {
-        let _ = write!(
-            text,
-            "  - source_matchers: [alertname=\"{}\"]\n    target_matchers: [alertname=~\"{}\"]\n    equal: [{}]\n",
-            rule.name,
-            rule.implies.join("|"),
-            rule.in_common(rules).join(", ")
-        );
-    }
-    text
 }

@@ -1,225 +1,177 @@
-//! The alert rules: how a row of the table becomes a rule for a profile, and a rule YAML for Prometheus.
+//! The alert rules: `templates/deploy/forebay.rules.yml` filled in for a profile, and read back as the rules in it. What an
+//! alert implies is read from where Alertmanager is told it, `deploy/alertmanager.yml`.
 //!
-//! Rows are written with the durations that people want. For a proof, which cannot wait for half an hour, all of them
-//! are divided by a factor, and no threshold is: `rules(profile, 60.0)` are the same rules on a faster clock.
+//! The file has the durations that people want. For a proof, which cannot wait for half an hour, all of them are divided
+//! by a factor, and no threshold is: `rules(profile, 60.0)` are the same rules on a faster clock.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
+use askama::Template;
+
+use super::files::{ALERTMANAGER, RUNBOOKS};
+use super::one_line;
 use crate::profile::Profile;
 use crate::thresholds::Thresholds;
-
-mod buffer;
-mod server;
 
 /// A window is never made shorter: with fewer samples in it `rate` and `deriv` say nothing.
 const WINDOW_MIN: Duration = Duration::from_secs(15);
 
-/// How soon somebody should look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// Today.
-    Warning,
-    /// Now: events are lost, or will be soon.
-    Critical,
-}
+/// What stands before the name of a rule.
+const BEGIN: &str = "      - alert: ";
+/// What stands between that and the expression.
+const EXPR: &str = "\n        expr: |\n          ";
+/// What stands between two lines of an expression.
+const LINE: &str = "\n          ";
 
-impl Severity {
-    /// Its name, as a label of alerts.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
-    }
-}
-
-/// A row of the table: a rule without the profile's figures.
-struct Row {
-    name: &'static str,
-    severity: Severity,
-    /// Labels that tell its alerts apart, beside `job` and `instance`.
-    per: &'static [&'static str],
-    /// With windows as `[5m]`, and thresholds of the profile as `<name>`: see [`Lines`].
-    expr: &'static str,
-    /// Seconds for which it must be true.
-    hold: u64,
-    summary: &'static str,
-    description: &'static str,
-    /// Rules that are true by the same cause, and need not be told while this one fires.
-    implies: &'static [&'static str],
+#[derive(Template)]
+#[template(path = "deploy/forebay.rules.yml", escape = "none")]
+struct Rules {
+    profile: String,
+    lines: Thresholds,
+    /// Address of the runbooks, as it may stand within single quotes.
+    runbooks: String,
 }
 
 /// A rule for a profile, at a pace.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// The alert's name.
-    pub name: &'static str,
-    /// How soon somebody should look.
-    pub severity: Severity,
-    /// Labels that tell its alerts apart, beside `job` and `instance`.
-    pub per: &'static [&'static str],
+    pub name: String,
     /// What is asked of Prometheus.
     pub expr: String,
-    /// For how long it must be true.
-    pub hold: Duration,
-    /// One line, with figures.
-    pub summary: &'static str,
-    /// The first step.
-    pub description: &'static str,
-    /// Rules that are not told while this one fires, where Alertmanager has the rules of [`super::files`].
-    pub implies: &'static [&'static str],
+    /// For how long it must be true, its labels and its annotations: lines of the file.
+    pub rest: String,
 }
 
 impl Rule {
+    /// From what the file has between [`BEGIN`] and the next one.
+    fn read(text: &str) -> Option<Self> {
+        let (name, text) = text.split_once(EXPR)?;
+        let end = text.find("\n        for: ").or_else(|| text.find("\n        labels:"))?;
+        let (expr, rest) = text.split_at(end);
+        Some(Self { name: name.into(), expr: expr.replace(LINE, "\n"), rest: rest.into() })
+    }
+
+    /// How soon somebody should look: a `warning` is for today, a `critical` alert for now.
+    pub fn severity(&self) -> &str {
+        let mut lines = self.rest.lines();
+        lines.find_map(|line| line.trim_start().strip_prefix("severity: ")).unwrap_or_default()
+    }
+
     /// Its place in `docs/runbooks.md`, and on the page of the watch.
     pub fn anchor(&self) -> String {
         self.name.to_ascii_lowercase()
     }
 
-    /// Labels that an alert of this rule and one of those it implies must have in common.
-    pub fn in_common(&self, rules: &[Self]) -> Vec<&'static str> {
-        let implied: Vec<&Self> = rules.iter().filter(|rule| self.implies.contains(&rule.name)).collect();
-        let shared = |label: &&str| implied.iter().all(|rule| rule.per.contains(label));
-        ["job", "instance"].into_iter().chain(self.per.iter().copied().filter(shared)).collect()
+    /// Rules that are true by the same cause: Alertmanager does not report them while this one fires.
+    pub fn implies(&self) -> Vec<&'static str> {
+        let source = format!("source_matchers: [alertname=\"{}\"]", self.name);
+        let targets = ALERTMANAGER.split_once(&source).and_then(|(_, rest)| rest.split('"').nth(1));
+        targets.map_or_else(Vec::new, |names| names.split('|').collect())
     }
 }
 
-/// Thresholds of a profile, by the name that rows have for them.
-struct Lines(Vec<(&'static str, f64)>);
-
-impl Lines {
-    fn of(profile: &Profile) -> Self {
-        let lines = Thresholds::of(profile);
-        let [slow, too_slow] = profile.load.slow_lines();
-        Self(vec![
-            ("<filling>", lines.filling),
-            ("<almost full>", lines.almost_full),
-            ("<held>", lines.held_s),
-            ("<tonight>", lines.tonight_s),
-            ("<soon>", lines.soon_s),
-            ("<behind>", lines.behind_s),
-            ("<stopped>", lines.stopped_s),
-            ("<pending>", lines.pending_s),
-            ("<connections>", lines.connections),
-            ("<disk>", lines.disk),
-            ("<slow>", slow),
-            ("<too slow>", too_slow),
-        ])
+/// The file for a profile. Alerts link to `runbooks`, a page that has a paragraph on each.
+pub fn file(profile: &Profile, runbooks: &str) -> askama::Result<String> {
+    Rules {
+        profile: one_line(&profile.name),
+        lines: Thresholds::of(profile),
+        runbooks: runbooks.replace('\'', "''"),
     }
-
-    fn put_into(&self, expr: &str) -> String {
-        let figure = |value: f64| format!("{}", (value * 1e6).round() / 1e6);
-        self.0.iter().fold(expr.to_owned(), |expr, (name, value)| expr.replace(name, &figure(*value)))
-    }
+    .render()
 }
 
 /// Every rule. `pace` divides all durations: 1.0 for people.
 pub fn rules(profile: &Profile, pace: f64) -> Vec<Rule> {
-    let lines = Lines::of(profile);
-    buffer::ROWS
-        .iter()
-        .chain(&server::ROWS)
-        .map(|row| Rule {
-            name: row.name,
-            severity: row.severity,
-            per: row.per,
-            expr: at_pace(&lines.put_into(row.expr), pace),
-            hold: Duration::from_secs_f64(row.hold as f64 / pace),
-            summary: row.summary,
-            description: row.description,
-            implies: row.implies,
-        })
-        .collect()
+    // Proof: a template fails where a value in it cannot be written; numbers and texts can.
+    let text = file(profile, RUNBOOKS).expect("numbers and texts");
+    at_pace(&text, pace).split(BEGIN).skip(1).filter_map(Rule::read).collect()
 }
 
-/// An expression with every window divided by `pace`.
-fn at_pace(expr: &str, pace: f64) -> String {
-    let mut parts = expr.split('[');
-    let mut text = parts.next().unwrap_or_default().to_owned();
+/// Rules as a file for Prometheus.
+pub fn to_yaml(rules: &[Rule]) -> String {
+    let text = |rule: &Rule| {
+        format!("{BEGIN}{}{EXPR}{}{}\n", rule.name, rule.expr.replace('\n', LINE), rule.rest.trim_end())
+    };
+    let head = "groups:\n  - name: forebay\n    rules:\n";
+    rules.iter().fold(head.to_owned(), |file, rule| file + &text(rule))
+}
+
+/// A file with every window and every `for` divided by `pace`.
+fn at_pace(text: &str, pace: f64) -> String {
+    let windows =
+        divided(text, ("[", "]"), |window| (window / pace).max(WINDOW_MIN.as_secs_f64().min(window)));
+    divided(&windows, ("\n        for: ", "\n"), |hold| hold / pace)
+}
+
+/// A text in which what stands between two marks has become another duration. What is none stays as it is.
+fn divided(text: &str, (open, close): (&str, &str), other: impl Fn(f64) -> f64) -> String {
+    let mut parts = text.split(open);
+    let mut made = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let (window, rest) = part.split_once(']').unwrap_or((part, ""));
-        // What is no duration stays as it is, for promtool to say so.
-        let paced = humantime::parse_duration(window).map_or_else(
-            |_| window.to_owned(),
-            |window| {
-                let shorter = Duration::from_secs_f64(window.as_secs_f64() / pace);
-                in_prometheus(shorter.max(WINDOW_MIN.min(window)))
-            },
-        );
-        let _ = write!(text, "[{paced}]{rest}");
+        made.push_str(open);
+        let duration = part.split_once(close).and_then(|(duration, rest)| {
+            Some((humantime::parse_duration(duration).ok()?.as_secs_f64(), rest))
+        });
+        match duration {
+            Some((seconds, rest)) => made.extend([&*in_prometheus(other(seconds)), close, rest]),
+            None => made.push_str(part),
+        }
     }
-    text
+    made
 }
 
 /// A duration as Prometheus reads it: `2m`, `1h30m`, `1s500ms`.
-fn in_prometheus(duration: Duration) -> String {
-    let mut left = duration.as_millis();
-    if left == 0 {
-        return "0s".into();
-    }
-    let mut text = String::new();
-    for (unit, millis) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
-        if left >= millis {
-            let _ = write!(text, "{}{unit}", left / millis);
-            left %= millis;
-        }
-    }
-    text
-}
-
-/// The rules as a file for Prometheus. `runbooks` is the address of the page that has a paragraph on each.
-pub fn to_yaml(rules: &[Rule], runbooks: &str) -> String {
-    let mut text = String::from("groups:\n  - name: forebay\n    rules:\n");
-    for rule in rules {
-        let _ = write!(text, "      - alert: {}\n        expr: |\n", rule.name);
-        for line in rule.expr.lines() {
-            let _ = writeln!(text, "          {line}");
-        }
-        if !rule.hold.is_zero() {
-            let _ = writeln!(text, "        for: {}", in_prometheus(rule.hold));
-        }
-        let _ = write!(
-            text,
-            "        labels:\n          severity: {}\n        annotations:\n          summary: {}\n          \
-             description: {}\n          runbook_url: {}\n",
-            rule.severity.name(),
-            yaml_text(rule.summary),
-            yaml_text(rule.description),
-            yaml_text(&format!("{runbooks}#{}", rule.anchor())),
-        );
-    }
-    text
-}
-
-/// A text as a YAML scalar in single quotes.
-fn yaml_text(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+fn in_prometheus(seconds: f64) -> String {
+    let whole = Duration::from_millis((seconds * 1e3) as u64);
+    humantime::format_duration(whole).to_string().replace("days", "d").replace("day", "d").replace(' ', "")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn default() -> Profile {
+        Profile::load(crate::profile::DEFAULT).unwrap()
+    }
+
     #[test]
     fn the_pace_divides_durations_and_nothing_else() {
-        let expr = "rate(a[10m]) > 600 and increase(b[1d]) > 0";
-        assert_eq!(at_pace(expr, 1.0), expr);
-        assert_eq!(at_pace(expr, 10.0), "rate(a[1m]) > 600 and increase(b[2h24m]) > 0");
-        assert_eq!(at_pace(expr, 1_000.0), "rate(a[15s]) > 600 and increase(b[1m26s400ms]) > 0");
-        let profile = Profile::load(crate::profile::DEFAULT).unwrap();
-        for (slow, fast) in rules(&profile, 1.0).iter().zip(&rules(&profile, 60.0)) {
-            assert!((slow.hold.as_secs_f64() / 60.0 - fast.hold.as_secs_f64()).abs() < 1e-9);
-            let without = |expr: &str| -> String {
-                expr.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest)).collect()
-            };
-            assert_eq!(without(&slow.expr), without(&fast.expr));
+        let text = "a[10m] > 600 and b[1d] c[3d] [d]\n        for: 30m\n      for: 1m [";
+        assert_eq!(at_pace(text, 1.0), text);
+        assert_eq!(
+            at_pace(text, 10.0),
+            "a[1m] > 600 and b[2h24m] c[7h12m] [d]\n        for: 3m\n      for: 1m ["
+        );
+        assert_eq!(
+            at_pace(text, 1_000.0),
+            "a[15s] > 600 and b[1m26s400ms] c[4m19s200ms] [d]\n        for: 1s800ms\n      for: 1m ["
+        );
+        let (slow, fast) = (file(&default(), RUNBOOKS).unwrap(), to_yaml(&rules(&default(), 60.0)));
+        // The same text but for durations, comment and all; and every duration is another one.
+        let mut slow = slow.lines().skip(1);
+        for fast in fast.lines() {
+            let slow = slow.next().unwrap();
+            let is_paced = slow.starts_with("        for: ") || slow.contains("m]") || slow.contains("d]");
+            assert_eq!(slow != fast, is_paced, "{slow}, {fast}");
+            let without = |line: &str| divided(&at_pace(line, 1.0), ("[", "]"), |_| 0.0);
+            assert!(slow.starts_with("        for: ") || without(slow) == without(fast), "{slow}, {fast}");
         }
+        assert_eq!(slow.next(), None);
+    }
+
+    #[test]
+    fn what_a_proof_runs_at_the_pace_of_people_is_what_is_deployed() {
+        let deployed = file(&default(), RUNBOOKS).unwrap();
+        assert_eq!(
+            deployed.split_once('\n').unwrap().1.trim_end(),
+            to_yaml(&rules(&default(), 1.0)).trim_end()
+        );
     }
 
     #[test]
     fn every_threshold_is_the_profiles() {
-        let mut profile = Profile::load(crate::profile::DEFAULT).unwrap();
+        let mut profile = default();
         let expr = |profile: &Profile, name: &str| {
             rules(profile, 1.0).into_iter().find(|rule| rule.name == name).unwrap().expr
         };
@@ -230,36 +182,52 @@ mod tests {
         profile.load.p95_max = Duration::from_millis(100);
         assert!(expr(&profile, "ForebayEventsTooOld").contains("> 7200"));
         assert!(expr(&profile, "ForebaySlowCritical").ends_with("> 0.1"));
-        assert!(
-            rules(&profile, 1.0).iter().all(|rule| !rule.expr.contains('<') || rule.expr.contains(" < "))
-        );
-        let lines = Lines::of(&profile);
-        let rows = || buffer::ROWS.iter().chain(&server::ROWS);
-        assert!(
-            lines.0.iter().all(|(name, _)| rows().any(|row| row.expr.contains(name))),
-            "none for nothing"
-        );
+    }
+
+    /// Labels that tell a rule's alerts apart, beside `job` and `instance`: those of its metrics.
+    fn labels(rule: &Rule) -> Vec<&'static str> {
+        let has = |part| rule.expr.contains(part);
+        let lane = has("forebay_lane_") && !has("without (lane");
+        let buffer =
+            ["forebay_buffer_", "forebay_lane_", "forebay_group_", "forebay_writer"].into_iter().any(has);
+        let all = [("buffer", buffer), ("group", has("forebay_group_")), ("lane", lane)];
+        all.into_iter().filter_map(|(label, has)| has.then_some(label)).collect()
     }
 
     #[test]
     fn summaries_name_labels_that_their_alerts_have() {
-        for rule in rules(&Profile::load(crate::profile::DEFAULT).unwrap(), 1.0) {
-            let mut named =
-                rule.summary.split("$labels.").skip(1).map(|rest| rest.split(' ').next().unwrap());
+        for rule in rules(&default(), 1.0) {
+            let summary = rule.rest.lines().find(|line| line.contains(" summary: ")).unwrap();
+            let mut named = summary.split("$labels.").skip(1).map(|rest| rest.split(' ').next().unwrap());
             // `why` is given by the expression itself.
-            let known = |label: &str| label == "instance" || label == "why" || rule.per.contains(&label);
-            assert!(named.clone().count() > 0 && named.all(known), "{}: {}", rule.name, rule.summary);
+            let known = |label| ["instance", "why"].contains(&label) || labels(&rule).contains(&label);
+            assert!(named.clone().count() > 0 && named.all(known), "{summary}");
         }
     }
 
     #[test]
-    fn what_is_implied_is_a_rule() {
-        let rules = rules(&Profile::load(crate::profile::DEFAULT).unwrap(), 1.0);
-        for rule in &rules {
-            for implied in rule.implies {
-                assert!(rules.iter().any(|rule| rule.name == *implied), "{} implies {implied}", rule.name);
-                assert_ne!(rule.name, *implied);
-            }
+    fn what_is_implied_is_a_rule_of_the_same_buffer_or_group() {
+        let rules = rules(&default(), 1.0);
+        let sources = rules.iter().filter(|rule| !rule.implies().is_empty());
+        assert_eq!(
+            sources.clone().count(),
+            ALERTMANAGER.matches("source_matchers").count(),
+            "each is a rule"
+        );
+        for rule in sources {
+            let implied: Vec<&Rule> =
+                rules.iter().filter(|other| rule.implies().contains(&&*other.name)).collect();
+            assert_eq!(implied.len(), rule.implies().len(), "{} implies {:?}", rule.name, rule.implies());
+            assert!(implied.iter().all(|other| other.name != rule.name), "{} implies itself", rule.name);
+            let shared = |label: &&str| implied.iter().all(|other| labels(other).contains(label));
+            let equal = ["job", "instance"].into_iter().chain(labels(rule).into_iter().filter(shared));
+            let line = format!(
+                "[alertname=\"{}\"]\n    target_matchers: [alertname=~\"{}\"]\n    equal: [{}]\n",
+                rule.name,
+                rule.implies().join("|"),
+                equal.collect::<Vec<_>>().join(", ")
+            );
+            assert!(ALERTMANAGER.contains(&line), "{line}");
         }
     }
 }

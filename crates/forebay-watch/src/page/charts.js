@@ -20,7 +20,7 @@ function timeTick(seconds) {
 }
 
 const CHARTS = [
-  { id: 'chart-used', name: 'Used of what fits', least: 1, lines: [0.85, 0.95],
+  { id: 'chart-used', name: 'Used of what fits', least: 1, hasLines: true,
     tick: (value) => `${Math.round(value * 100)} %`,
     series: [{ column: 'used_ratio', label: 'used', text: percent }] },
   { id: 'chart-events', name: 'Events held and unread', least: 10, tick: (value) => compact.format(value),
@@ -34,6 +34,7 @@ const CHARTS = [
 const empty = () => ({ at_ms: [], ...Object.fromEntries(NAMES.map((name) => [name, []])) });
 
 let columns = empty();
+let lines = [];
 let drawn = [];
 
 function push(to, atMs, valueOf) {
@@ -73,6 +74,7 @@ export function load(history) {
 export function append(stat) {
   if (stat.at_ms <= (columns.at_ms.at(-1) ?? 0)) return false;
   const unread = (stat.groups ?? []).map((group) => group.unread_events).filter((events) => events !== null);
+  lines = [stat.thresholds.filling, stat.thresholds.almost_full];
   // What was seen before is no look of now.
   const isOld = typeof stat.old_since_ms === 'number';
   const more = { used_ratio: stat.full?.utilisation, unread: unread.length > 0 ? Math.max(...unread) : null };
@@ -91,7 +93,7 @@ function xRange() {
   return [from / 1000, last / 1000];
 }
 
-function options({ least, tick, incrs, series, lines = [] }, width, moved) {
+function options({ least, tick, incrs, series, hasLines }, width, moved) {
   const axis = {
     stroke: colour('--soft'), font: '12px system-ui, sans-serif', ticks: { show: false },
     grid: { stroke: colour('--rule'), width: 1 },
@@ -114,12 +116,12 @@ function options({ least, tick, incrs, series, lines = [] }, width, moved) {
     series: [{}, ...series.map((one, at) => ({
       stroke: colour(stroke[at]), width: 2, dash: at > 0 ? [7, 4] : undefined, points: { show: false },
     }))],
-    hooks: { setCursor: [moved], draw: [(plot) => marks(plot, lines)] },
+    hooks: { setCursor: [moved], draw: [(plot) => hasLines && marks(plot)] },
   };
 }
 
 // Lines at shares that are warned of.
-function marks({ ctx, bbox, valToPos }, lines) {
+function marks({ ctx, bbox, valToPos }) {
   ctx.save();
   ctx.setLineDash([3 * devicePixelRatio, 4 * devicePixelRatio]);
   ctx.lineWidth = devicePixelRatio;

@@ -146,10 +146,10 @@ function limits(stat) {
     });
     return;
   }
-  list(by('limits'), all, (node, limit) => showLimit(node, limit, stat.full?.limit === limit.name));
+  list(by('limits'), all, (node, limit) => showLimit(node, limit, stat));
 }
 
-function showLimit(node, { name, state, used_bytes: used, limit_bytes: most, ratio, why }, isFirst) {
+function showLimit(node, { name, state, used_bytes: used, limit_bytes: most, ratio, why }, { full, thresholds }) {
   if (node.dataset.limit !== name) {
     const [row, bar] = [made('div', undefined, 'row'), made('div', undefined, 'bar')];
     row.append(made('span'), made('span'));
@@ -161,9 +161,9 @@ function showLimit(node, { name, state, used_bytes: used, limit_bytes: most, rat
   const [row, bar] = node.children;
   const isKnown = state === 'known';
   node.dataset.state = isKnown || state === 'unknown' ? state : 'none';
-  node.dataset.level = ratio >= 0.95 ? 'bad' : ratio >= 0.85 ? 'warn' : 'good';
-  const sign = isKnown && ratio >= 0.85 ? ` ${level(node.dataset.level).sign}` : '';
-  put(row.firstChild, `${called(name)}${isFirst ? ' (met first)' : ''}${sign}`);
+  node.dataset.level = ratio >= thresholds.almost_full ? 'bad' : ratio >= thresholds.filling ? 'warn' : 'good';
+  const sign = isKnown && ratio >= thresholds.filling ? ` ${level(node.dataset.level).sign}` : '';
+  put(row.firstChild, `${called(name)}${full?.limit === name ? ' (met first)' : ''}${sign}`);
   const known = `${percent(ratio)}, ${bytes(used)} of ${bytes(most)}`;
   put(row.lastChild, isKnown ? known : `${state === 'unknown' ? 'unknown' : 'none'}: ${why}`);
   bar.hidden = node.dataset.state === 'none';

@@ -101,7 +101,9 @@ fn what_was_tried_is_proven_and_the_rest_of_the_alerts_is_untested_by_name() {
     assert!(rest.why.ends_with("; the disk is slow: no FUSE"), "{}", rest.why);
     assert_eq!(rest.test_with(), Some("forebay monitoring, by root or with fuse3"));
     let mut whole = sound();
-    whole.rules.retain(|rule| [STOPPED, "ForebayReaderStopped", "ForebayReaderBehind"].contains(&rule.name));
+    whole
+        .rules
+        .retain(|rule| [STOPPED, "ForebayReaderStopped", "ForebayReaderBehind"].contains(&&*rule.name));
     assert!(claims(&whole).iter().all(|claim| claim.id != THE_REST));
 }
 
