@@ -1,9 +1,9 @@
 //! A dense, durable buffer for an event stream in Redis or Valkey, for a program of your own.
 //!
-//! Events go in one by one and are stored in compressed blocks, in the order of their lanes, a tenth of their size. Consumers read
-//! them in groups, acknowledge them, and what every group has acknowledged is let go of. What was acknowledged to the writer
-//! comes out again, once and in order, through restarts, lost connections and full servers; what cannot is reported by its
-//! place, and never passed over.
+//! Events go in one by one and are stored in compressed blocks: one of 490 bytes takes 150 to 204 bytes of the server's memory.
+//! Consumer groups read them and acknowledge them, and a block that every group has acknowledged is trimmed. Events that
+//! were acknowledged to the writer come out again byte for byte and in the order of their lane, through restarts, lost
+//! connections and a full server, unless the server itself loses them; what is missing or damaged is reported by its place.
 //!
 //! An event is one line of JSON with `time_us`, microseconds since 1970. Which lane it goes to, [`parse`] finds in it.
 //!
