@@ -29,7 +29,12 @@ fn a_server_is_too_small_by_a_fifth_and_never_for_few_events() {
 
 /// A fill of 1,000,000 events that ended at so many, of which so many came back.
 fn small(met: u64, read: u64) -> [Control; 3] {
-    let profile = profile(1_000_000);
+    small_of(1_000_000, met, read, Some("OOM"))
+}
+
+/// The same of so many events.
+fn small_of(events: u64, met: u64, read: u64, ended: Option<&str>) -> [Control; 3] {
+    let profile = profile(events);
     let used = |events: u64| Point { events, used_bytes: 1_000 + 100 * events, rss_bytes: 0 };
     let findings =
         Findings { offered: met, acknowledged: met, read, lost_tail: met - read, ..Findings::default() };
@@ -43,7 +48,7 @@ fn small(met: u64, read: u64) -> [Control; 3] {
             counts: Counts { acknowledged: met, ..Counts::default() },
             seconds: 1.0,
             curve: vec![used(0), used(met)],
-            ended: Some("OOM".into()),
+            ended: ended.map(Into::into),
         },
         read_back: ReadBack { findings, faults: Vec::new(), seconds: 0.0 },
         allocator: String::new(),
@@ -68,6 +73,8 @@ fn a_limit_too_small_is_refuted_where_it_was_predicted_and_nothing_was_lost() {
         assert_eq!(small(met, met)[0].is_refuted(), is_refuted, "{met}");
     }
     assert!(!small(200_000, 199_000)[0].is_refuted(), "a loss is another fault than a full server");
+    let fits = small_of(200_000, 200_000, 200_000, None);
+    assert!(!fits[0].is_refuted(), "all went in: {:?}", fits[0]);
 }
 
 #[test]
