@@ -6,6 +6,7 @@ use std::time::Duration;
 use redis::Value;
 
 use super::cell::{Appendfsync, Cell, Fault};
+use super::fates::Fates;
 use super::ground::Ground;
 use super::judge::NotPlayed;
 use super::promise::{Promise, promise};
@@ -17,6 +18,9 @@ use crate::side;
 use forebay::buffer::keys::Name;
 use forebay::buffer::writer::Ack;
 use forebay::event::lane::Lane;
+
+#[cfg(test)]
+mod tests;
 
 /// An entry of a stream: its id, its fields.
 type Entry = (String, Vec<Value>);
@@ -146,15 +150,15 @@ impl Broken {
     }
 
     /// Whether the round shows what was broken: a round that failed of something else has caught nothing.
-    fn is_found(self, seen: &Seen) -> bool {
-        let (findings, read) = (&seen.held.findings, &seen.held.read);
+    fn is_found(self, held: &Fates) -> bool {
+        let (findings, read) = (&held.findings, &held.read);
         match self {
             Self::NoAof | Self::NoFsync => findings.lost() > 0,
             Self::Planted(Plan::Missing) => findings.lost_middle > 0 && read.missing > 0,
             Self::Planted(Plan::Repeated) => findings.repeats > 0 || !read.back.is_empty(),
             Self::Planted(Plan::Moved) => findings.out_of_order > 0 && read.is_told(),
             Self::Planted(Plan::Flipped) => findings.lost_middle > 0 && !read.faults.is_empty(),
-            Self::Planted(Plan::Closed) => seen.held.silent > 0,
+            Self::Planted(Plan::Closed) => held.silent > 0,
         }
     }
 }
@@ -271,7 +275,7 @@ fn caught(broken: Broken, seen: &Result<Seen, NotPlayed>, claim: &Judged) -> Con
             if seen.acted.count == 0 {
                 return Control::not_run(what, format!("the fault did not act: no {}", seen.acted.what));
             }
-            if broken.is_found(seen) { control } else { Control::when(control.what, false, measured) }
+            if broken.is_found(&seen.held) { control } else { Control::when(control.what, false, measured) }
         }
         Err(NotPlayed::Absent(why) | NotPlayed::Broken(why)) => Control::not_run(what, why),
     }

@@ -31,7 +31,7 @@ impl Moment {
 }
 
 /// What became of the events of one buffer, or of several.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Fates {
     pub findings: Findings,
     /// How long before the fault the first of the lost events had been acknowledged, and the last.

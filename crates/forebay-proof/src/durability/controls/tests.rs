@@ -1,0 +1,121 @@
+//! What is claimed of the durability's controls: each breaks what it says, and is found by that and by nothing else.
+
+use super::super::clients::Read;
+use super::*;
+use crate::ledger::Findings;
+
+/// A block with its number, two events, and a frame.
+fn block(number: u64, frame: &[u8]) -> Entry {
+    let text = |text: String| Value::BulkString(text.into_bytes());
+    let fields = [("f", 1), ("s", number), ("n", 2), ("e", number * 2)];
+    let mut values: Vec<Value> =
+        fields.into_iter().flat_map(|(name, value)| [text(name.into()), text(value.to_string())]).collect();
+    values.extend([text("d".into()), Value::BulkString(frame.to_vec())]);
+    (format!("{number}-0"), values)
+}
+
+fn blocks() -> Vec<Entry> {
+    (1..=4).map(|number| block(number, &[number as u8; 5])).collect()
+}
+
+fn field_of(entries: &[Entry], field: &str) -> Vec<u64> {
+    entries.iter().map(|entry| number(entry, field).unwrap()).collect()
+}
+
+fn changed(plan: Plan) -> Vec<Entry> {
+    let mut entries = blocks();
+    plan.change(&mut entries).unwrap();
+    entries
+}
+
+#[test]
+fn each_plan_changes_an_old_block_and_nothing_else() {
+    assert_eq!(changed(Plan::Missing), [&blocks()[..1], &blocks()[2..]].concat());
+    let closed = changed(Plan::Closed);
+    assert_eq!((field_of(&closed, "s"), field_of(&closed, "e")), (vec![1, 2, 3], vec![2, 4, 6]));
+    assert_eq!(field_of(&closed, "n"), [2, 2, 2]);
+    assert_eq!(closed[1].1.last(), blocks()[2].1.last(), "the frames are those of before");
+    let repeated = changed(Plan::Repeated);
+    assert_eq!(repeated[..4], blocks());
+    assert_eq!((repeated[4].0.as_str(), &repeated[4].1), ("4-01", &blocks()[1].1));
+    let moved = changed(Plan::Moved);
+    assert_eq!(field_of(&moved, "s"), [2, 1, 3, 4]);
+    assert_eq!(moved.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["1-0", "2-0", "3-0", "4-0"]);
+    let flipped = changed(Plan::Flipped);
+    assert_eq!(flipped[1].1.last(), Some(&Value::BulkString(vec![2, 2, 3, 2, 2])));
+    assert_eq!([&flipped[..1], &flipped[2..]].concat(), [&blocks()[..1], &blocks()[2..]].concat());
+}
+
+#[test]
+fn a_block_without_what_a_plan_changes_is_an_error() {
+    let mut empty = blocks();
+    empty[1] = block(2, &[]);
+    assert!(Plan::Flipped.change(&mut empty).is_err());
+    let mut other = blocks();
+    other[1].1.drain(4..6);
+    assert!(Plan::Closed.change(&mut other).unwrap_err().to_string().contains("without n"));
+}
+
+#[test]
+fn a_round_shows_what_was_broken_by_that_and_by_nothing_else() {
+    let told = |read: Read, findings: Findings| Fates { read, findings, ..Fates::default() };
+    let lost = Findings { lost_tail: 1, ..Findings::default() };
+    let middle = Findings { lost_middle: 1, ..Findings::default() };
+    let late = Findings { out_of_order: 1, ..Findings::default() };
+    let again = Findings { repeats: 1, ..Findings::default() };
+    let missing = || Read { missing: 1, ..Read::default() };
+    let back = || Read { back: vec!["x".into()], ..Read::default() };
+    let faults = || Read { faults: vec!["x".into()], ..Read::default() };
+    let all = [
+        (Broken::NoAof, vec![told(Read::default(), lost)]),
+        (Broken::NoFsync, vec![told(Read::default(), lost)]),
+        (Broken::Planted(Plan::Missing), vec![told(missing(), middle)]),
+        (
+            Broken::Planted(Plan::Repeated),
+            vec![told(Read::default(), again), told(back(), Findings::default())],
+        ),
+        (Broken::Planted(Plan::Moved), vec![told(missing(), late), told(back(), late), told(faults(), late)]),
+        (Broken::Planted(Plan::Flipped), vec![told(faults(), middle)]),
+        (Broken::Planted(Plan::Closed), vec![Fates { silent: 1, ..Fates::default() }]),
+    ];
+    let parts = [
+        Fates::default(),
+        told(Read::default(), middle),
+        told(Read::default(), late),
+        told(missing(), Findings::default()),
+        told(faults(), Findings::default()),
+    ];
+    for (broken, shown) in &all {
+        for fates in shown {
+            assert!(broken.is_found(fates), "{}: {fates:?}", broken.words());
+        }
+        for fates in &parts {
+            // An event lost in the middle is lost.
+            let is_lost = matches!(broken, Broken::NoAof | Broken::NoFsync) && fates.findings.lost_middle > 0;
+            assert_eq!(broken.is_found(fates), is_lost, "{}: {fates:?}", broken.words());
+        }
+    }
+}
+
+#[test]
+fn every_fault_is_played_with_what_its_promise_forbids() {
+    let of = |fault, turn| {
+        let cell = Cell { fault, appendfsync: Appendfsync::Always, ack: Ack::Reply };
+        Play::of(cell, turn)
+    };
+    let words = |fault, turn| of(fault, turn).broken.words();
+    let plans = [Plan::Missing, Plan::Repeated, Plan::Moved, Plan::Flipped].map(Plan::words);
+    for turn in 0..8 {
+        assert_eq!(words(Fault::ConnectionCut, turn), plans[turn % 4], "{turn}");
+    }
+    assert_eq!(words(Fault::Kill, 1), Broken::NoAof.words());
+    assert_eq!(words(Fault::PowerCut, 1), Broken::NoFsync.words());
+    assert_eq!(words(Fault::FsyncFails, 1), Plan::Missing.words());
+    // Where what is young may be lost, load lasts until something is old.
+    assert!(of(Fault::PowerCut, 0).before() > LONG / 2 && of(Fault::ConnectionCut, 0).before() == BEFORE);
+    // Where nothing is promised, what nobody is told of is planted, and load need not last.
+    let none = Cell { fault: Fault::PowerCut, appendfsync: Appendfsync::No, ack: Ack::Reply };
+    let play = Play::of(none, 0);
+    assert_eq!((play.broken.words(), play.before()), (Plan::Closed.words(), BEFORE));
+    assert!(play.is_of(none) && !of(Fault::PowerCut, 0).is_of(none));
+}
