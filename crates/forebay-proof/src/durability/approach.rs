@@ -7,9 +7,9 @@ use super::ground::Ground;
 use super::judge::NotPlayed;
 use super::wait::wait;
 use crate::target::facts_of;
+use fastrand::Rng;
 use forebay::buffer::connect::{Address, Facts};
 use forebay::buffer::link::Connection;
-use forebay_rig::synth::random::Rng;
 
 /// How long an fsync takes where it is slow. The server puts writes off for two seconds at the most.
 pub(super) const SLOW: Duration = Duration::from_millis(3_500);
@@ -61,7 +61,7 @@ fn came_in_time(is_in_time: bool, why: &str) -> Result<(), NotPlayed> {
 
 /// Lets time pass, up to so many milliseconds, for a moment that nothing but the draw chooses.
 fn pass(draw: &mut Rng, most: u64) {
-    std::thread::sleep(Duration::from_millis(draw.below(most)));
+    std::thread::sleep(Duration::from_millis(draw.u64(..most)));
 }
 
 /// From now on rewrites last.

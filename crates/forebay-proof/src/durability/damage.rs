@@ -15,12 +15,12 @@ use crate::Scale;
 use crate::ledger::Findings;
 use crate::offer::Offer;
 use crate::push::Pusher;
+use fastrand::Rng;
 use forebay::buffer::keys::Name;
 use forebay::buffer::overflow::{Fate, Told};
 use forebay::buffer::writer::{Options, Writer};
 use forebay::event::lane::Lane;
 use forebay_rig::server::{Folder, Purpose, ServerError};
-use forebay_rig::synth::random::Rng;
 
 /// Events in the AOF, and those that a writer adds where it seems whole.
 const EVENTS: u64 = 20_000;
@@ -129,16 +129,16 @@ impl Whole {
 
     /// Cuts and flips that are tried.
     pub fn places(&self, scale: Scale, seed: u64) -> (Vec<u64>, Vec<(u64, u64)>) {
-        let mut draw = Rng::new(seed);
+        let mut draw = Rng::with_seed(seed);
         let tail = TAIL.min(self.bytes);
         match scale {
             Scale::Quick => (
-                (0..QUICK).map(|_| 1 + draw.below(tail)).collect(),
-                (0..QUICK).map(|_| (draw.below(self.bytes), draw.below(8))).collect(),
+                (0..QUICK).map(|_| 1 + draw.u64(..tail)).collect(),
+                (0..QUICK).map(|_| (draw.u64(..self.bytes), draw.u64(..8))).collect(),
             ),
             Scale::Full => (
                 (1..=tail).collect(),
-                (0..FULL_FLIPS).map(|_| (draw.below(self.bytes), draw.below(8))).collect(),
+                (0..FULL_FLIPS).map(|_| (draw.u64(..self.bytes), draw.u64(..8))).collect(),
             ),
         }
     }

@@ -14,6 +14,7 @@ use super::wait::wait;
 use crate::ledger::Ledger;
 use crate::offer::Offer;
 use crate::printable::told;
+use fastrand::Rng;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
@@ -22,7 +23,6 @@ use forebay::event::lane::Lane;
 use forebay_rig::lock;
 use forebay_rig::server;
 use forebay_rig::server::fault::Acted;
-use forebay_rig::synth::random::Rng;
 
 /// Events that each writer has acknowledged before the fault, at the least.
 const EVENTS: u64 = 100;
@@ -164,11 +164,11 @@ impl Scene<'_> {
         signals: &Signals,
         heard: &[Arc<Heard>; WRITERS],
     ) -> anyhow::Result<Course> {
-        let mut draw = Rng::new(self.seed);
+        let mut draw = Rng::with_seed(self.seed);
         let started = Instant::now();
         let acknowledged = |place: usize| signals.acknowledged[place].load(Relaxed);
         // At any moment between two fsyncs of a second.
-        let before = self.before + Duration::from_millis(draw.below(1_000));
+        let before = self.before + Duration::from_millis(draw.u64(..1_000));
         let is_loaded = || (0..FLAT).all(|place| acknowledged(place) >= EVENTS);
         wait("load has lasted", || Ok(started.elapsed() >= before && is_loaded())).map_err(early)?;
         signals.flat.store(true, Relaxed);

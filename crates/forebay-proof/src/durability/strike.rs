@@ -15,9 +15,9 @@ use super::fates::Moment;
 use super::ground::Ground;
 use super::wait::wait;
 use crate::target::{self, facts_of};
+use fastrand::Rng;
 use forebay_rig::server::fault::Acted;
 use forebay_rig::server::fault::network::Way;
-use forebay_rig::synth::random::Rng;
 
 /// How long a pause lasts.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -104,7 +104,7 @@ fn act(
             let proxy = ground.proxy()?;
             let before = proxy.cuts();
             for way in Way::ALL {
-                let spans: Vec<u64> = (0..CUTS).map(|_| draw.below(CUT_BYTES_MAX)).collect();
+                let spans: Vec<u64> = (0..CUTS).map(|_| draw.u64(..CUT_BYTES_MAX)).collect();
                 proxy.cut_after(way, spans);
             }
             wait("connections were cut", || Ok(proxy.cuts() >= before + 2 * CUTS))?;
@@ -130,7 +130,7 @@ fn cut_power(ground: &mut Ground, draw: &mut Rng) -> anyhow::Result<Acted> {
     let mut unsynced = File::create(disk.path().join("unsynced"))?;
     (0..UNSYNCED).try_for_each(|_| unsynced.write_all(b"x"))?;
     drop(unsynced);
-    let torn = (draw.below(2) == 0).then(|| draw.bits());
+    let torn = draw.bool().then(|| draw.u64(..));
     Ok(Acted::of("changes on the disk that a power cut took back", disk.cut_power(torn)))
 }
 

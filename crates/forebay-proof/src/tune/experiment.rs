@@ -170,7 +170,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use forebay_rig::synth::random::Rng;
+    use fastrand::Rng;
 
     fn plan(seed: u64) -> Plan {
         Plan { looks: vec![8, 14, 24], seed }
@@ -178,10 +178,10 @@ mod tests {
 
     /// An experiment whose legs are noisy by so much, drift by so much a leg, and differ by a factor.
     fn played(seed: u64, noise: f64, drift: f64, factor: f64) -> Outcome {
-        let (mut draw, mut legs) = (Rng::new(seed), 0.0);
+        let (mut draw, mut legs) = (Rng::with_seed(seed), 0.0);
         run(&plan(seed), |side| {
             legs += 1.0;
-            let even = (0..12).map(|_| draw.below(1_000_000) as f64 / 1e6).sum::<f64>() - 6.0;
+            let even = (0..12).map(|_| draw.f64()).sum::<f64>() - 6.0;
             let factor = if side == Side::Candidate { factor } else { 1.0 };
             Ok(vec![(Metric::Append, 500_000.0 * factor * (noise * even + drift * legs).exp())])
         })
@@ -226,11 +226,11 @@ mod tests {
 
     #[test]
     fn what_noise_could_hide_must_be_bearable() {
-        let mut draw = Rng::new(7);
+        let mut draw = Rng::with_seed(7);
         let mut noisy = |width: f64| {
             run(&plan(1), |side| {
                 let more = if side == Side::Candidate { 1.2 } else { 1.0 };
-                let cpu = (width * (draw.below(1_000) as f64 / 1_000.0 - 0.5)).exp();
+                let cpu = (width * (draw.f64() - 0.5)).exp();
                 Ok(vec![(Metric::Append, 500_000.0 * more), (Metric::ServerCpu, cpu)])
             })
             .unwrap()

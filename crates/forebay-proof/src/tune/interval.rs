@@ -6,7 +6,7 @@
 //! and Tibshirani, An Introduction to the Bootstrap, 12.3; Wilcox, Introduction to Robust Estimation, 4.3). Percentiles of the
 //! drawn means would be too narrow where there are few, and call too much a difference.
 
-use forebay_rig::synth::random::Rng;
+use fastrand::Rng;
 
 /// The part left out on either side.
 const TRIMMED: f64 = 0.2;
@@ -50,11 +50,11 @@ impl Interval {
             return None;
         }
         let mid = mean(&mut values.to_vec());
-        let mut draw = Rng::new(seed);
+        let mut draw = Rng::with_seed(seed);
         let mut sample = vec![0.0; values.len()];
         let square = |_| {
             // Proof: it is below the length, which is an usize.
-            sample.fill_with(|| values[draw.below(values.len() as u64) as usize]);
+            sample.fill_with(|| values[draw.usize(..values.len())]);
             (mean(&mut sample) - mid).powi(2)
         };
         let error = ((0..DRAWS).map(square).sum::<f64>() / DRAWS as f64).sqrt();
@@ -93,18 +93,18 @@ mod tests {
 
     /// About normal, from twelve even draws.
     fn normal(draw: &mut Rng) -> f64 {
-        (0..12).map(|_| draw.below(1_000_000) as f64 / 1e6).sum::<f64>() - 6.0
+        (0..12).map(|_| draw.f64()).sum::<f64>() - 6.0
     }
 
     /// How often an interval of so many noisy values around `truth` misses 0, and its mean half width.
     fn misses(count: usize, truth: f64, spikes: bool) -> (f64, f64) {
-        let mut draw = Rng::new(count as u64);
+        let mut draw = Rng::with_seed(count as u64);
         let runs = 1_000;
         let (mut missed, mut width) = (0, 0.0);
         for run in 0..runs {
             let values: Vec<f64> = (0..count)
                 .map(|_| {
-                    let spike = if spikes && draw.below(7) == 0 { 5.0 } else { 1.0 };
+                    let spike = if spikes && draw.u64(..7) == 0 { 5.0 } else { 1.0 };
                     truth + 0.04 * spike * normal(&mut draw)
                 })
                 .collect();

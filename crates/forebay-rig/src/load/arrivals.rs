@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pattern::Pattern;
-use crate::synth::random::Rng;
+use fastrand::Rng;
 
 /// A rate in straight pieces.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ enum Source {
 impl Arrivals {
     /// Of a pattern at a rate, for so long. The same seed gives the same moments.
     pub fn of(pattern: &Pattern, rate: f64, duration: Duration, seed: u64) -> Self {
-        let mut random = matches!(pattern, Pattern::Poisson).then(|| Rng::new(seed));
+        let mut random = matches!(pattern, Pattern::Poisson).then(|| Rng::with_seed(seed));
         let area = random.as_mut().map_or(0.0, step);
         let curve = Arc::new(pattern.curve(rate, duration.as_secs_f64()));
         Self(Source::Curve { curve, piece: 0, start: (0.0, 0.0), area, random })
@@ -70,7 +70,7 @@ impl Arrivals {
 
 /// A step along the area to the next random arrival: exponential with mean 1.
 fn step(random: &mut Rng) -> f64 {
-    -(1.0 - random.unit()).ln()
+    -(1.0 - random.f64()).ln()
 }
 
 impl Iterator for Arrivals {

@@ -11,7 +11,7 @@ use super::payload::Payloads;
 use super::resp::{self, Reply};
 use super::room::Room;
 use super::work::{Kind, Work};
-use crate::synth::random::Rng;
+use fastrand::Rng;
 use forebay::buffer::entry::Id;
 use forebay::buffer::keys::Name;
 
@@ -67,7 +67,7 @@ impl<'a> Common<'a> {
         Self {
             payloads,
             work,
-            random: Rng::new(seed),
+            random: Rng::with_seed(seed),
             next_id: 0,
             room,
             added: 0,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::synth::random::Rng;
+use fastrand::Rng;
 
 /// A command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,7 +90,7 @@ impl Work {
         if let [(kind, _)] = self.shares[..] {
             return kind;
         }
-        let mut at = random.below(self.total);
+        let mut at = random.u64(..self.total);
         for (kind, share) in &self.shares {
             if at < *share {
                 return *kind;

@@ -11,7 +11,7 @@ mod mix;
 mod person;
 mod posts;
 mod profiles;
-pub mod random;
+mod random;
 pub mod record;
 mod text;
 mod universe;

@@ -1,4 +1,6 @@
-//! Random bits as a function of where they are wanted, by folded multiplication (as in wyhash).
+//! Random bits as a function of where they are wanted, by folded multiplication (as in wyhash). Events are a function of the
+//! seed, and kept results and tests have theirs: so this is code of our own, and no release of a library changes them.
+//! Whatever else is drawn in Forebay is drawn by fastrand.
 
 /// Mixes three numbers into one.
 #[inline]
@@ -14,24 +16,24 @@ fn fold(a: u64, b: u64) -> u64 {
 
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
-pub struct Rng(u64);
+pub(super) struct Rng(u64);
 
 impl Rng {
     /// The stream that begins with a number.
-    pub fn new(start: u64) -> Self {
+    pub(super) fn new(start: u64) -> Self {
         Self(start)
     }
 
     /// The next 64 bits.
     #[inline]
-    pub fn bits(&mut self) -> u64 {
+    pub(super) fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         fold(self.0 ^ 0xA076_1D64_78BD_642F, self.0.rotate_left(29) ^ 0xE703_7ED1_A0B4_28DB)
     }
 
     /// A number below `end`, all as likely.
     #[inline]
-    pub fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         ((u128::from(self.bits()) * u128::from(end)) >> 64) as u64
     }
 
@@ -47,7 +49,7 @@ impl Rng {
 
     /// A number from 0 to below 1.
     #[inline]
-    pub fn unit(&mut self) -> f64 {
+    pub(super) fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use proptest::prelude::*;
 
 use super::model::{Model, ROOT};
-use crate::synth::random::Rng;
+use fastrand::Rng;
 
 /// What a program does. Files are named by a number below [`NAMES`].
 #[derive(Debug, Clone)]
@@ -145,7 +145,7 @@ proptest! {
             model.write(number, whole.len() as u64, bytes).unwrap();
             whole.extend(bytes);
         }
-        model.cut_power(Some(&mut Rng::new(seed)));
+        model.cut_power(Some(&mut Rng::with_seed(seed)));
         let left = seen(&model).remove(OsStr::new("aof")).unwrap();
         prop_assert!(left.len() >= kept.len() && whole.starts_with(&left), "{left:?} of {whole:?}");
     }

@@ -1,7 +1,7 @@
 //! A file's bytes as the programs see them, and what a power cut would leave of them.
 
 use super::undo::Undo;
-use crate::synth::random::Rng;
+use fastrand::Rng;
 
 /// How to undo one change.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl File {
             torn = self.undo_newest();
         }
         if let Some(draw) = some {
-            let stays = draw.below(torn.len() as u64 + 1) as usize;
+            let stays = draw.usize(..=torn.len());
             self.bytes.extend(&torn[..stays]);
         }
         self.undo.settle(surviving);

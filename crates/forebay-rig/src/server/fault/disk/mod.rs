@@ -15,7 +15,7 @@ use self::model::{Model, ROOT};
 use self::mount::{Fsync, Mounted, Shared, State, lock};
 use self::table::Entry;
 use crate::server::{Folder, Purpose};
-use crate::synth::random::Rng;
+use fastrand::Rng;
 
 #[cfg(test)]
 mod check;
@@ -102,7 +102,7 @@ impl Disk {
     pub fn cut_power(&self, seed: Option<u64>) -> u64 {
         let mut state = lock(&self.state);
         state.cuts += 1;
-        state.model.cut_power(seed.map(Rng::new).as_mut())
+        state.model.cut_power(seed.map(Rng::with_seed).as_mut())
     }
 
     /// From now on an fsync is done only after so long.

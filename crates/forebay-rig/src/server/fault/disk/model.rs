@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::file::File;
 use super::undo::Undo;
-use crate::synth::random::Rng;
+use fastrand::Rng;
 
 /// The number of the folder at the top.
 pub(super) const ROOT: u64 = 1;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::synth::random::Rng;
+use fastrand::Rng;
 
 /// How to undo each change that has not settled, oldest first.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl<T> Undo<T> {
 
     /// How many changes survive a power cut: the settled ones, and with `some` as many more of the oldest as it draws.
     pub(super) fn surviving(&self, some: Option<&mut Rng>) -> u64 {
-        self.settled + some.map_or(0, |draw| draw.below(self.steps.len() as u64 + 1))
+        self.settled + some.map_or(0, |draw| draw.u64(..=self.steps.len() as u64))
     }
 
     /// What the changes that have not settled need to be undone.
