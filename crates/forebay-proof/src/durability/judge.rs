@@ -13,6 +13,9 @@ use crate::claim::{Bound, Evidence, Judged, Unit};
 use crate::report::units::{counted, millis, thousands};
 use forebay::buffer::writer::Ack;
 
+#[cfg(test)]
+mod tests;
+
 /// The steps of the brief: what survives a restart, and what a fault does.
 const RESTART: u8 = 4;
 const FAULT: u8 = 7;

@@ -58,7 +58,7 @@ fn a_block_without_what_a_plan_changes_is_an_error() {
 
 #[test]
 fn a_round_shows_what_was_broken_by_that_and_by_nothing_else() {
-    let told = |read: Read, findings: Findings| Fates { read, findings, ..Fates::default() };
+    let told = |read: Read, findings: Findings| Fates { findings, read, ..Fates::default() };
     let lost = Findings { lost_tail: 1, ..Findings::default() };
     let middle = Findings { lost_middle: 1, ..Findings::default() };
     let late = Findings { out_of_order: 1, ..Findings::default() };
