@@ -38,22 +38,23 @@ pub struct Timestamp([u8; 24]);
 impl Timestamp {
     /// The text of so many milliseconds since 1970.
     pub fn from_ms(time_ms: u64) -> Self {
-        let (days, ms_of_day) = (time_ms / 86_400_000, time_ms % 86_400_000);
-        let (year, month, day) = civil_date(days);
+        let at = jiff::Timestamp::from_millisecond(time_ms.cast_signed()).unwrap_or_default();
+        let at = jiff::tz::Offset::UTC.to_datetime(at);
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let mut put = |at: usize, digits: usize, mut value: u64| {
-            for place in (at..at + digits).rev() {
+        // Not by `format!`, which takes twice as long.
+        let mut put = |place: usize, digits: usize, mut value: i16| {
+            for place in (place..place + digits).rev() {
                 text[place] = b'0' + (value % 10) as u8;
                 value /= 10;
             }
         };
-        put(0, 4, year);
-        put(5, 2, month);
-        put(8, 2, day);
-        put(11, 2, ms_of_day / 3_600_000);
-        put(14, 2, ms_of_day / 60_000 % 60);
-        put(17, 2, ms_of_day / 1_000 % 60);
-        put(20, 3, ms_of_day % 1_000);
+        put(0, 4, at.year());
+        put(5, 2, at.month().into());
+        put(8, 2, at.day().into());
+        put(11, 2, at.hour().into());
+        put(14, 2, at.minute().into());
+        put(17, 2, at.second().into());
+        put(20, 3, at.millisecond());
         Self(text)
     }
 
@@ -61,18 +62,6 @@ impl Timestamp {
     pub fn as_bytes(&self) -> &[u8; 24] {
         &self.0
     }
-}
-
-/// Year, month and day of a number of days since 1970. Years begin in March inside, so that the leap day is last.
-fn civil_date(days: u64) -> (u64, u64, u64) {
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (year_of_era + era * 400 + u64::from(month <= 2), month, day)
 }
 
 /// The AT-URI of a record whose key is a TID.
@@ -177,8 +166,6 @@ mod tests {
             (1_783_175_888_999, "2026-07-04T14:38:08.999Z"),
             (1_798_761_599_000, "2026-12-31T23:59:59.000Z"),
         ] {
-            let expected_by_jiff = jiff::Timestamp::from_millisecond(time_ms.cast_signed()).unwrap();
-            assert_eq!(format!("{expected_by_jiff:.3}"), expected);
             assert_eq!(Timestamp::from_ms(time_ms).as_bytes(), expected.as_bytes());
         }
     }
