@@ -30,4 +30,5 @@ mod embed_writer;
 mod errors;
 mod event_parse;
 mod public_items;
+mod readme;
 mod support;
