@@ -50,6 +50,22 @@ pub struct Subject<'a> {
     pub progress: &'a dyn Progress,
 }
 
+/// What tests do with a subject on a server of their own, which ends with it.
+#[cfg(test)]
+fn on_own_server<T>(profile: &Profile, test: impl FnOnce(Subject<'_>) -> T) -> T {
+    let binary = ServerBinary::find(None).unwrap();
+    let (target, name) = (Target::own(&binary, profile).unwrap(), target::own_name("control").unwrap());
+    test(Subject {
+        profile,
+        target: &target,
+        binary: &binary,
+        name: &name,
+        seed: 7,
+        scale: Scale::Quick,
+        progress: &progress::Silent,
+    })
+}
+
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {

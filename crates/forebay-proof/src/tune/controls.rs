@@ -85,13 +85,10 @@ fn held_back(bench: &Bench<'_>, plan: &Plan, part: f64) -> anyhow::Result<Outcom
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::progress::Silent;
-    use crate::target::{Target, own_name};
+    use crate::on_own_server;
     use crate::tune::experiment::{Side, run as experiment};
     use crate::tune::feed::Feed;
-    use crate::{Scale, Subject};
     use forebay_rig::load::payload::{Payloads, Source};
-    use forebay_rig::server::ServerBinary;
     use forebay_watch::profile::Profile;
 
     fn outcome(factor: f64) -> Outcome {
@@ -109,28 +106,19 @@ mod tests {
     #[test]
     #[ignore = "half a minute of load: make mutants runs it"]
     fn sides_that_are_held_back_are_found_on_a_real_server() {
-        let binary = ServerBinary::find(None).unwrap();
         let profile = Profile::load("bluesky-8h").unwrap();
-        let (target, name) = (Target::own(&binary, &profile).unwrap(), own_name("control").unwrap());
-        let on = Subject {
-            profile: &profile,
-            target: &target,
-            binary: &binary,
-            name: &name,
-            seed: 7,
-            scale: Scale::Quick,
-            progress: &Silent,
-        };
-        let sizes = Sizes { events: 4_000, same: &[(1, 0), (3, 9)], little: (2, 1), ..Sizes::of(&on) };
-        let feed = Feed::draw(7, profile.load.rate, sizes.events).unwrap();
-        let payloads = Payloads::of(&Source::Events, 7).unwrap();
-        let bench = Bench::of(&on, &feed, &payloads, &sizes).unwrap();
-        let controls = run(&bench, &sizes).unwrap();
-        assert!(controls.slower.is_worse() && controls.faster.better().next().is_some());
-        assert_eq!((controls.little.len(), controls.little_min), (2, 1));
-        match different(&controls.same[..1]) {
-            0 => assert_eq!((controls.same.len(), controls.same_max), (1, 0)),
-            _ => assert_eq!((controls.same.len(), controls.same_max), (3, 9)),
-        }
+        on_own_server(&profile, |on| {
+            let sizes = Sizes { events: 4_000, same: &[(1, 0), (3, 9)], little: (2, 1), ..Sizes::of(&on) };
+            let feed = Feed::draw(7, profile.load.rate, sizes.events).unwrap();
+            let payloads = Payloads::of(&Source::Events, 7).unwrap();
+            let bench = Bench::of(&on, &feed, &payloads, &sizes).unwrap();
+            let controls = run(&bench, &sizes).unwrap();
+            assert!(controls.slower.is_worse() && controls.faster.better().next().is_some());
+            assert_eq!((controls.little.len(), controls.little_min), (2, 1));
+            match different(&controls.same[..1]) {
+                0 => assert_eq!((controls.same.len(), controls.same_max), (1, 0)),
+                _ => assert_eq!((controls.same.len(), controls.same_max), (3, 9)),
+            }
+        });
     }
 }

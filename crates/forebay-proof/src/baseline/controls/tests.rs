@@ -2,12 +2,9 @@
 
 use super::*;
 use crate::claim::{Bound, Unit, Verdict};
-use crate::progress::Silent;
-use crate::target::own_name;
-use crate::{Scale, Subject};
+use crate::on_own_server;
 use forebay_rig::load::outcome::Figures;
 use forebay_rig::load::payload::Source;
-use forebay_rig::server::ServerBinary;
 use forebay_watch::profile::Profile;
 
 const IDS: [&str; 6] = ["rate", "p50", "p95", "saturation", "answers", "counted"];
@@ -72,20 +69,11 @@ fn a_pause_must_show_from_when_requests_were_due_and_hardly_from_when_they_were_
 #[test]
 #[ignore = "ten seconds of load: make mutants runs it"]
 fn every_control_is_refuted_on_a_real_server() {
-    let binary = ServerBinary::find(None).unwrap();
     let profile = Profile::load("bluesky-8h").unwrap();
-    let (target, name) = (Target::own(&binary, &profile).unwrap(), own_name("control").unwrap());
-    let on = Subject {
-        profile: &profile,
-        target: &target,
-        binary: &binary,
-        name: &name,
-        seed: 7,
-        scale: Scale::Quick,
-        progress: &Silent,
-    };
-    let payloads = Payloads::of(&Source::Events, 7).unwrap();
-    let claims = attach(&Run { on }, &payloads, IDS.map(|id| claim(id, 0.0)).into()).unwrap();
-    assert_eq!(claims.len(), IDS.len());
-    assert!(claims.iter().all(|claim| claim.verdict() == Verdict::Proven), "{claims:#?}");
+    on_own_server(&profile, |on| {
+        let payloads = Payloads::of(&Source::Events, 7).unwrap();
+        let claims = attach(&Run { on }, &payloads, IDS.map(|id| claim(id, 0.0)).into()).unwrap();
+        assert_eq!(claims.len(), IDS.len());
+        assert!(claims.iter().all(|claim| claim.verdict() == Verdict::Proven), "{claims:#?}");
+    });
 }

@@ -4,11 +4,8 @@ use super::super::fill::Filled;
 use super::*;
 use crate::claim::{ControlOutcome, Verdict};
 use crate::gauge::Point;
-use crate::progress::Silent;
-use crate::target::{Target, own_name};
-use crate::{Scale, Subject};
+use crate::on_own_server;
 use forebay::buffer::writer::Counts;
-use forebay_rig::server::ServerBinary;
 
 const WEIGHT: Weight = Weight { empty_bytes: 1_000, per_event: 100.0 };
 
@@ -164,22 +161,9 @@ fn each_claim_has_the_control_that_is_about_it() {
 
 #[test]
 fn damage_planted_on_a_real_server_is_found() {
-    let binary = ServerBinary::find(None).unwrap();
     let profile = profile(1_000);
-    let target = Target::own(&binary, &profile).unwrap();
-    let name = own_name("control").unwrap();
-    let run = Run {
-        on: Subject {
-            profile: &profile,
-            target: &target,
-            binary: &binary,
-            name: &name,
-            seed: 7,
-            scale: Scale::Quick,
-            progress: &Silent,
-        },
-    };
     let events = Synth::network(7).with_rate(DAMAGED_RATE);
-    let control = damaged(&run, &events, profile.limits().unwrap()).unwrap();
+    let limits = profile.limits().unwrap();
+    let control = on_own_server(&profile, |on| damaged(&Run { on }, &events, limits).unwrap());
     assert!(control.is_refuted(), "{control:?}");
 }

@@ -2,10 +2,7 @@
 
 use super::*;
 use crate::claim::{Bound, Unit, Verdict};
-use crate::progress::Silent;
-use crate::target::own_name;
-use crate::{Scale, Subject};
-use forebay_rig::server::ServerBinary;
+use crate::on_own_server;
 
 const IDS: [&str; 9] =
     ["rate.constant", "rate.poisson", "p50", "p95", "backlog", "stable", "fading", "answers", "identical"];
@@ -33,20 +30,11 @@ fn each_claim_has_the_control_that_is_about_it() {
 #[test]
 #[ignore = "ten seconds of load: make mutants runs it"]
 fn every_control_is_refuted_on_a_real_server() {
-    let binary = ServerBinary::find(None).unwrap();
     let profile = Profile::load("bluesky-8h").unwrap();
-    let (target, name) = (Target::own(&binary, &profile).unwrap(), own_name("control").unwrap());
-    let on = Subject {
-        profile: &profile,
-        target: &target,
-        binary: &binary,
-        name: &name,
-        seed: 7,
-        scale: Scale::Quick,
-        progress: &Silent,
-    };
-    let run = Run { on, patterns: &[], log: None, stop: &AtomicBool::new(false) };
-    let claims = attach(&run, IDS.map(|id| claim(id, 0.0)).into()).unwrap();
-    assert_eq!(claims.len(), IDS.len());
-    assert!(claims.iter().all(|claim| claim.verdict() == Verdict::Proven), "{claims:#?}");
+    on_own_server(&profile, |on| {
+        let run = Run { on, patterns: &[], log: None, stop: &AtomicBool::new(false) };
+        let claims = attach(&run, IDS.map(|id| claim(id, 0.0)).into()).unwrap();
+        assert_eq!(claims.len(), IDS.len());
+        assert!(claims.iter().all(|claim| claim.verdict() == Verdict::Proven), "{claims:#?}");
+    });
 }
