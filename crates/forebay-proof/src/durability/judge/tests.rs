@@ -9,6 +9,9 @@ use crate::claim::Judgement;
 use crate::ledger::Findings;
 use forebay_rig::server::fault::Acted;
 
+/// What is wrong with a round.
+type Change = fn(&mut Seen);
+
 fn cell(fault: Fault, appendfsync: Appendfsync) -> Cell {
     Cell { fault, appendfsync, ack: Ack::Reply }
 }
@@ -63,9 +66,9 @@ fn a_round_that_costs_nothing_holds_and_is_told_with_its_figures() {
 
 #[test]
 fn where_nothing_may_be_lost_one_event_of_either_buffer_refutes() {
-    for change in [(|seen| seen.held.findings.lost_tail = 1) as fn(&mut Seen), |seen| {
-        seen.through.findings.lost_middle = 1
-    }] {
+    let changes: [Change; 2] =
+        [|seen| seen.held.findings.lost_tail = 1, |seen| seen.through.findings.lost_middle = 1];
+    for change in changes {
         let claim = judged(change, kill());
         assert_eq!((claim.judgement(), claim.measured()), (Judgement::Refuted, Some(1.0)));
         assert_eq!(claim.lost_worst, Some(1));
@@ -132,7 +135,7 @@ fn where_nothing_is_promised_only_what_nobody_is_told_of_refutes() {
 #[test]
 fn what_no_configuration_permits_refutes_whatever_is_promised() {
     let told = |read: &mut Read| read.faults.push("at some place".into());
-    let wrongs: [(fn(&mut Seen), &str); 10] = [
+    let wrongs: [(Change, &str); 10] = [
         (|seen| seen.held.findings.unexpected = 2, "2 read that were never offered"),
         (|seen| seen.through.findings.unexpected = 2, "2 read that were never offered"),
         (|seen| seen.held.findings.repeats = 2, "2 stored twice"),
