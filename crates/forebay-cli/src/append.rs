@@ -145,10 +145,15 @@ impl Append {
         let told = self.report(global, &monitor, &came, error.as_ref());
         // Where not all of the input is settled, it is the source's to send again from there.
         if !global.quiet && (error.is_some() || is_cut || rejects.failed_at().is_some() || broken.is_some()) {
-            say::tell(&format!(
-                "forebay: everything up to line {settled} of the input is settled; --from-line {} goes on there",
-                settled + 1
-            ));
+            say::tell(&match settled {
+                0 => {
+                    "forebay: nothing of the input is settled: append it again from its first line".to_owned()
+                }
+                _ => format!(
+                    "forebay: every line up to line {settled} is settled; --from-line {} continues there",
+                    settled + 1
+                ),
+            });
         }
         // The error goes before whatever telling it comes to.
         error.map_or(told, Err)?;
@@ -229,7 +234,7 @@ impl Append {
         if counts.lost_by_server > 0 {
             say::tell(&format!(
                 "forebay: the server came back without {} events that it had acknowledged; \
-                 readers are told where they come to the place. Check appendonly and appendfsync.",
+                 readers report the place when they reach it. Check appendonly and appendfsync.",
                 counts.lost_by_server
             ));
         }

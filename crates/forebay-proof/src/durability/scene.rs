@@ -173,7 +173,7 @@ impl Scene<'_> {
         wait("load has lasted", || Ok(started.elapsed() >= before && is_loaded())).map_err(early)?;
         signals.flat.store(true, Relaxed);
         wait("events are acknowledged flat out", || Ok(acknowledged(FLAT) >= EVENTS_FLAT)).map_err(early)?;
-        let struck = strike(self.cell.fault, ground, signals, &mut draw)?;
+        let struck = strike(self.cell, ground, signals, &mut draw)?;
         let (since, so_far) = (Instant::now(), std::array::from_fn::<_, WRITERS, _>(acknowledged));
         signals.struck.store(true, Relaxed);
         let is_again = || (0..WRITERS).all(|place| acknowledged(place) >= so_far[place] + AGAIN);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::alive::LastSeen;
 use super::approach::approach;
-use super::cell::Fault;
+use super::cell::{Appendfsync, Cell, Fault};
 use super::clients::{Signals, WRITERS};
 use super::fates::Moment;
 use super::ground::Ground;
@@ -45,14 +45,14 @@ pub(super) struct Struck {
 
 /// Lets the fault happen, and the server come back.
 pub(super) fn strike(
-    fault: Fault,
+    cell: Cell,
     ground: &mut Ground,
     signals: &Signals,
     draw: &mut Rng,
 ) -> anyhow::Result<Struck> {
-    let known = approach(fault, ground, draw)?;
+    let known = approach(cell.fault, ground, draw)?;
     let (asked, before) = (known.unwrap_or_else(Instant::now), signals.acknowledged());
-    let (acted, seen) = act(fault, ground, signals, draw)?;
+    let (acted, seen) = act(cell, ground, signals, draw)?;
     let gone = Instant::now();
     // Whoever is killed by a command has acknowledged until then.
     let (at, before) = seen.map_or((asked, before), |seen| (seen.owed_until(), signals.acknowledged()));
@@ -66,12 +66,12 @@ pub(super) fn strike(
 
 /// Lets the fault happen: what shows that it acted; of a server that a command ended, when it was last seen.
 fn act(
-    fault: Fault,
+    cell: Cell,
     ground: &mut Ground,
     signals: &Signals,
     draw: &mut Rng,
 ) -> anyhow::Result<(Acted, Option<LastSeen>)> {
-    let acted = match fault {
+    let acted = match cell.fault {
         Fault::Restart => {
             let has_ended = ground.server()?.terminate()?.success();
             Acted::of("servers that ended when they were asked to", u64::from(has_ended))
@@ -91,7 +91,12 @@ fn act(
             let (killed, _) = ground.kill()?;
             Acted::of("fsyncs under way at the kill", killed.min(1) * under_way)
         }
-        Fault::PowerCut | Fault::PowerCutInRewrite | Fault::PowerCutInLongRewrite => cut_power(ground, draw)?,
+        Fault::PowerCut | Fault::PowerCutInRewrite | Fault::PowerCutInLongRewrite => {
+            // Where nothing is ever synced, all of it goes: a part that stayed would be no worse, and the control of
+            // `everysec` must lose what is old.
+            let tears = cell.appendfsync != Appendfsync::No && draw.bool();
+            cut_power(ground, tears.then(|| draw.u64(..)))?
+        }
         Fault::DiskFull => fill_disk(ground)?,
         Fault::FsyncFails => {
             let (_, failed) = ground.disk()?.fsyncs();
@@ -124,13 +129,12 @@ fn act(
 
 /// Kills the server and cuts its disk's power. Under `always` there may be nothing at that moment that no fsync covers, so that
 /// there is, a file of ours is written beside: the cut must take it too.
-fn cut_power(ground: &mut Ground, draw: &mut Rng) -> anyhow::Result<Acted> {
+fn cut_power(ground: &mut Ground, torn: Option<u64>) -> anyhow::Result<Acted> {
     ground.kill()?;
     let disk = ground.disk()?;
     let mut unsynced = File::create(disk.path().join("unsynced"))?;
     (0..UNSYNCED).try_for_each(|_| unsynced.write_all(b"x"))?;
     drop(unsynced);
-    let torn = draw.bool().then(|| draw.u64(..));
     Ok(Acted::of("changes on the disk that a power cut took back", disk.cut_power(torn)))
 }
 

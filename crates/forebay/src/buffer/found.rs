@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::entry::{Entry, Id};
+use super::text::counted;
 use crate::block::frame::Damage;
 use crate::event::lane::Lane;
 
@@ -93,15 +94,20 @@ impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Block(lane, entry) => {
-                write!(f, "lane {lane}: block {} ({} events)", entry.id, entry.events)
+                write!(f, "lane {lane}: block {} ({})", entry.id, counted(entry.events, "event"))
             }
             Self::Damaged { lane, id, why } => write!(f, "lane {lane}: block {id} is damaged: {why}"),
             Self::Missing { lane, numbers: (from, to), events, before, is_trimmed } => {
                 let why = if *is_trimmed { " (dropped to make room, trim-oldest)" } else { "" };
-                write!(
-                    f,
-                    "lane {lane}: blocks {from} to {to} ({events} events) are missing before block {before}{why}"
-                )
+                let events = counted(*events, "event");
+                if from == to {
+                    write!(f, "lane {lane}: block {from} ({events}) is missing before block {before}{why}")
+                } else {
+                    write!(
+                        f,
+                        "lane {lane}: blocks {from} to {to} ({events}) are missing before block {before}{why}"
+                    )
+                }
             }
             Self::Dropped { lane, upto, events_max, before } => write!(
                 f,

@@ -29,6 +29,11 @@ pub(super) fn bytes(of: u64) -> String {
     }
 }
 
+/// `1 event`, `2 events`.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
