@@ -31,7 +31,7 @@ use forebay::event::lane::Lane;
 /// Append events from a file or stdin to a buffer: a JSON object a line, with a whole `time_us`
 #[derive(Args)]
 #[command(after_help = "Examples:
-  websocat wss://jetstream2.us-east.bsky.network/subscribe | forebay append
+  websocat wss://jetstream.example/subscribe | forebay append
   forebay append events.ndjson --rejects refused.ndjson
   zstdcat day.ndjson.zst | forebay append --buffer day --ack fsync
 

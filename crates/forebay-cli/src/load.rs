@@ -176,9 +176,9 @@ impl Load {
         allow_connections(self.connections).map_err(anyhow::Error::msg)?;
         let name = target::own_name("load")?;
         let what = format!(
-            "requests for {} under keys of its own (forebay:{name}:…), {}",
-            humantime::format_duration(takes),
-            self.op
+            "requests under keys of its own (forebay:{name}:…), {} for {}",
+            self.op,
+            humantime::format_duration(takes)
         );
         let profile = self.place.profile()?;
         let given = self.place.given(Some(&what), false, "--allow-load")?;

@@ -114,11 +114,8 @@ fn no_address_stands_in_the_product_that_is_somebody_else_s() {
             continue;
         }
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
-        for rest in text
-            .split("http")
-            .skip(1)
-            .filter_map(|rest| rest.strip_prefix("s").or(Some(rest))?.strip_prefix("://"))
-        {
+        let schemes = ["http", "ws"].into_iter().flat_map(|scheme| text.split(scheme).skip(1));
+        for rest in schemes.filter_map(|rest| rest.strip_prefix("s").or(Some(rest))?.strip_prefix("://")) {
             seen += 1;
             let ends = |c: char| "/:\"'`<>) ,;#?".contains(c) || c.is_whitespace();
             let host = rest.split(ends).next().unwrap();
