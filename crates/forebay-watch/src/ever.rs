@@ -71,7 +71,7 @@ impl Counts {
     fn take(&mut self, found: Option<&LaneStat>) -> bool {
         let Some(lane) = found else {
             // What it is found with later may come from a backup: only what is added to that is new.
-            self.trimmed.last = None;
+            self.trimmed.go();
             return self.appended.go();
         };
         self.trimmed.note(lane.trimmed);
@@ -98,6 +98,8 @@ impl Count {
     /// Notes that the lane is gone; whether it had anything. One that goes while it is looked at is seen empty first, and
     /// has gone back by then.
     fn go(&mut self) -> bool {
+        // What was counted of it until then is all there is to know.
+        self.is_known = true;
         self.last.take().is_some_and(|last| last > 0)
     }
 
@@ -142,6 +144,10 @@ mod tests {
     fn a_lane_that_goes_while_it_is_looked_at_goes_once() {
         assert_eq!(sums(&[Some(13), Some(0), None]).1, 1);
         assert_eq!(sums(&[Some(13), None]).1, 1);
+        // In between it may have been seen without its count.
+        let mut count = Count::default();
+        assert!(!count.note(Some(13)) && !count.note(None) && count.go());
+        assert_eq!(count.known(), Some(13));
     }
 
     #[test]
