@@ -42,18 +42,16 @@ prove: setup
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo run --locked --release --bin forebay -- prove $(ARGS)
 
 # Most tests wait most of the time, for a kill, a deadline or a restart: six at once, on two cores too. Lints and documentation
-# are checked beside them, in a folder of their own, since two cargos do not share one; what they say comes last.
-LINT = CARGO_TARGET_DIR=target/lint nice cargo
+# are checked beside them, once cargo has let go of its folder; what they say comes last.
 test: setup setup-chromium
 	cargo fmt --check
 	cargo test --locked --workspace --no-run
-	@mkdir -p target/lint; \
-	( $(LINT) clippy --locked --workspace --all-targets -- -D warnings && \
-	  RUSTDOCFLAGS='-D warnings' $(LINT) doc --locked --workspace --no-deps ) >target/lint/said 2>&1 & lint=$$!; \
-	RUST_TEST_THREADS="$${RUST_TEST_THREADS:-6}" FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" \
-		cargo test --locked --workspace $(ARGS); tests=$$?; \
-	wait $$lint; lint=$$?; \
-	[ $$lint = 0 ] && echo 'lints and documentation: no warnings' || cat target/lint/said; \
+	@RUST_TEST_THREADS="$${RUST_TEST_THREADS:-6}" FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" \
+		cargo test --locked --workspace --no-fail-fast $(ARGS) & tests=$$!; \
+	( nice cargo clippy --locked --workspace --all-targets -- -D warnings && \
+	  RUSTDOCFLAGS='-D warnings' nice cargo doc --locked --workspace --no-deps ) >target/lint.txt 2>&1; lint=$$?; \
+	wait $$tests; tests=$$?; \
+	[ $$lint = 0 ] && echo 'lints and documentation: no warnings' || cat target/lint.txt; \
 	[ $$tests = 0 ] && [ $$lint = 0 ]
 
 # Each prints a line of figures; results/ keeps the tables of runs worth keeping.

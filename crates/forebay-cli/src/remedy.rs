@@ -39,9 +39,7 @@ fn remedy(error: &BufferError) -> Option<&'static str> {
             "end that writer first, append to another buffer (--buffer NAME), or take this one over (--takeover)",
         ),
         BufferError::NoFsync(why) if why.contains("acknowledge by the reply") => Some("that is --ack reply"),
-        BufferError::Server { why, .. } if why.contains("(maxmemory)") => {
-            Some("without --group nothing is made")
-        }
+        BufferError::GroupFull { .. } => Some("without --group nothing is made"),
         _ => None,
     }
 }

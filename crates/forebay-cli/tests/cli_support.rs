@@ -1,6 +1,7 @@
 //! Runs the program as a user does.
 
 use std::io::{Read as _, Seek as _, SeekFrom, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::{Condvar, Mutex};
 
@@ -151,4 +152,16 @@ pub fn at_work(server: &Server, more: &[&str]) -> (Child, ChildStdin) {
 /// Writes one [`good`] event.
 pub fn say(stdin: &mut ChildStdin, number: u64) {
     stdin.write_all(&[&good(number)[..], b"\n"].concat()).unwrap();
+}
+
+/// The default profile with some of its words replaced, as a file in a folder; its path. Each must stand in it.
+pub fn profile_with(dir: &Path, changes: &[(&str, &str)]) -> String {
+    let mut text = include_str!("../../../profiles/bluesky-8h.toml").to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "the profile has no {from}");
+        text = text.replace(from, to);
+    }
+    let path = dir.join("profile.toml");
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().into()
 }

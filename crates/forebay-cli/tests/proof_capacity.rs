@@ -8,19 +8,20 @@ use std::time::{Duration, Instant};
 use forebay_proof::report::{Report, json};
 use forebay_rig::server::{Conf, Server, ServerBinary};
 
-use super::cli_support::turn;
+use super::cli_support::{profile_with, turn};
 
 /// A profile of `events` events at 938 a second, in `maxmemory` under `policy`.
 fn profile(dir: &Path, events: u64, maxmemory: &str, policy: &str) -> String {
     let hours = events as f64 / 938.0 / 3_600.0;
-    let text = include_str!("../../../profiles/bluesky-8h.toml")
-        .replace("2_700_000", &events.to_string())
-        .replace("hours = 8", &format!("hours = {hours}"))
-        .replace("\"2gb\"", &format!("{maxmemory:?}"))
-        .replace("\"noeviction\"", &format!("{policy:?}"));
-    let path = dir.join("profile.toml");
-    std::fs::write(&path, text).unwrap();
-    path.to_str().unwrap().into()
+    profile_with(
+        dir,
+        &[
+            ("2_700_000", &events.to_string()),
+            ("hours = 8", &format!("hours = {hours}")),
+            ("\"2gb\"", &format!("{maxmemory:?}")),
+            ("\"noeviction\"", &format!("{policy:?}")),
+        ],
+    )
 }
 
 fn forebay(args: &[&str]) -> Output {

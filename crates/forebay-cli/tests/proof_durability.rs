@@ -8,7 +8,7 @@ use forebay_proof::claim::{Claim, Control, Evidence, Verdict};
 use forebay_proof::report::terminal;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::cli_support::run;
+use super::cli_support::{profile_with, run};
 use super::support::{tell, until};
 use super::theirs::{Theirs, claim, report};
 
@@ -27,12 +27,8 @@ fn number(cell: &str) -> u64 {
 #[test]
 fn every_fault_is_held_against_its_promise_and_every_control_is_refuted() {
     let dir = tempfile::tempdir().unwrap();
-    let few = dir.path().join("few.toml");
-    let text = include_str!("../../../profiles/bluesky-8h.toml")
-        .replace("2_700_000", "20_000")
-        .replace("hours = 8", "hours = 0.05");
-    std::fs::write(&few, text).unwrap();
-    let ran = run(&["durability", "--json", "--quiet", "--profile", few.to_str().unwrap()]);
+    let few = profile_with(dir.path(), &[("2_700_000", "20_000"), ("hours = 8", "hours = 0.05")]);
+    let ran = run(&["durability", "--json", "--quiet", "--profile", &few]);
     let report = report(&ran);
     for claim in &report.claims {
         if claim.verdict() == Verdict::Untested {

@@ -10,20 +10,21 @@ use std::process::{Command, Stdio};
 use forebay_proof::report::{Report, json};
 use forebay_rig::server::Server;
 
-use super::cli_support::turn;
+use super::cli_support::{profile_with, turn};
 use crate::support::{ask, server, until};
 
 /// A profile whose load lasts for `duration` at `rate`, with lines that a slow machine keeps too.
 fn profile(dir: &Path, rate: u32, duration: &str) -> String {
-    let text = include_str!("../../../profiles/bluesky-8h.toml")
-        .replace("rate = 1_000", &format!("rate = {rate}"))
-        .replace("duration = \"1h\"", &format!("duration = {duration:?}"))
-        .replace("p50_max = \"10ms\"", "p50_max = \"20s\"")
-        .replace("p95_max = \"50ms\"", "p95_max = \"30s\"")
-        .replace("p99_max = \"100ms\"", "p99_max = \"40s\"");
-    let path = dir.join(format!("{rate}-{duration}.toml"));
-    std::fs::write(&path, text).unwrap();
-    path.to_str().unwrap().into()
+    profile_with(
+        dir,
+        &[
+            ("rate = 1_000", &format!("rate = {rate}")),
+            ("duration = \"1h\"", &format!("duration = {duration:?}")),
+            ("p50_max = \"10ms\"", "p50_max = \"20s\""),
+            ("p95_max = \"50ms\"", "p95_max = \"30s\""),
+            ("p99_max = \"100ms\"", "p99_max = \"40s\""),
+        ],
+    )
 }
 
 fn forebay(args: &[&str]) -> Command {
@@ -91,12 +92,12 @@ fn a_rate_is_held_with_writer_and_group_and_every_control_is_refuted() {
 #[test]
 fn proofs_of_one_run_do_not_meet_each_others_events() {
     let dir = tempfile::tempdir().unwrap();
-    let text = std::fs::read_to_string(profile(dir.path(), 50, "1s")).unwrap();
-    let path = dir.path().join("small.toml");
+    let path = profile(dir.path(), 50, "1s");
+    let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("2_700_000", "20_000").replace("hours = 8", "hours = 0.01")).unwrap();
     let out = dir.path().join("out");
     let args = ["prove", "--only", "capacity,throughput", "--out", out.to_str().unwrap(), "--profile"];
-    let (_, report) = report(&[&args[..], &[path.to_str().unwrap()]].concat());
+    let (_, report) = report(&[&args[..], &[&*path]].concat());
     for id in ["capacity.identical", "throughput.identical", "throughput.backlog", "throughput.answers"] {
         assert_eq!(verdict(&report, id), "proven", "{report:?}");
     }

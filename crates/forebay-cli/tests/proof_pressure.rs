@@ -9,19 +9,20 @@ use std::time::{Duration, Instant};
 use forebay_proof::claim::{Claim, Control, Evidence};
 use forebay_proof::report::{Report, json};
 
-use super::cli_support::run;
+use super::cli_support::{profile_with, run};
 use super::support::{ask, server, tell};
 
 /// A profile with little memory under `policy`, and a pace that fills it soon.
 fn profile(dir: &Path, policy: &str) -> String {
-    let text = include_str!("../../../profiles/bluesky-8h.toml")
-        .replace("2_700_000", "230_000")
-        .replace("hours = 8", "hours = 0.05")
-        .replace("\"2gb\"", "\"28mb\"")
-        .replace("\"noeviction\"", &format!("{policy:?}"));
-    let path = dir.join("profile.toml");
-    std::fs::write(&path, text).unwrap();
-    path.to_str().unwrap().into()
+    profile_with(
+        dir,
+        &[
+            ("2_700_000", "230_000"),
+            ("hours = 8", "hours = 0.05"),
+            ("\"2gb\"", "\"28mb\""),
+            ("\"noeviction\"", &format!("{policy:?}")),
+        ],
+    )
 }
 
 /// Runs `pressure` and gives its exit code, report, and what it said.

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 
 use forebay_rig::server::Server;
 
-use super::cli_support::{Ran, forebay, holds};
+use super::cli_support::{Ran, forebay, holds, profile_with};
 use super::support::{ask, server, tell, until};
 
 /// Settings that a pressure run changes, and one that a tuning does.
@@ -98,13 +98,7 @@ impl Theirs {
 
 /// Little memory, and a pace that fills it soon.
 fn profile(dir: &Path) -> String {
-    let text = include_str!("../../../profiles/bluesky-8h.toml")
-        .replace("2_700_000", "20_000")
-        .replace("hours = 8", "hours = 0.05")
-        .replace("\"2gb\"", "\"10mb\"");
-    let path = dir.join("profile.toml");
-    std::fs::write(&path, text).unwrap();
-    path.to_str().unwrap().into()
+    profile_with(dir, &[("2_700_000", "20_000"), ("hours = 8", "hours = 0.05"), ("\"2gb\"", "\"10mb\"")])
 }
 
 /// Runs a command and kills it (SIGKILL) as soon as this is so.

@@ -10,7 +10,7 @@ use forebay_proof::report::{Report, json};
 use forebay_proof::tune::Saved;
 use forebay_rig::server::{Server, ServerBinary};
 
-use super::cli_support::{Ran, run};
+use super::cli_support::{Ran, profile_with, run};
 
 /// A server as it is by default.
 fn server() -> (Server, Address) {
@@ -19,16 +19,6 @@ fn server() -> (Server, Address) {
     let server = Server::start(&binary, &conf).unwrap();
     let address = Address::parse(&server.url()).unwrap();
     (server, address)
-}
-
-/// A profile that holds little, and so has short legs: too short to find anything in, on a busy machine.
-fn few() -> (tempfile::TempDir, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("few.toml");
-    let text = include_str!("../../../profiles/bluesky-8h.toml");
-    std::fs::write(&path, text.replace("2_700_000", "4_000").replace("hours = 8", "hours = 0.01")).unwrap();
-    let path = path.to_str().unwrap().to_owned();
-    (dir, path)
 }
 
 fn settings(address: &Address) -> BTreeMap<String, String> {
@@ -189,7 +179,9 @@ fn experiments_on_somebody_s_server_leave_it_as_it_was() {
     redis::cmd("SET").arg("theirs").arg("1").exec(&mut address.dial().unwrap()).unwrap();
     let before = settings(&address);
     let only = "stream-node-64k,appendfsync-no,io-threads-2,read-ahead,rdb-preamble-off";
-    let (_dir, few) = few();
+    // It holds little, so legs are short: too short to find anything in, on a busy machine.
+    let dir = tempfile::tempdir().unwrap();
+    let few = profile_with(dir.path(), &[("2_700_000", "4_000"), ("hours = 8", "hours = 0.01")]);
     let ran =
         run(&["tune", "--profile", &few, "--url", &server.url(), "--allow-load", "--only", only, "--json"]);
     assert!([0, 1].contains(&ran.code), "{}", ran.err);

@@ -10,7 +10,7 @@ pub use super::undo::Settings;
 use super::undo::Undo;
 use forebay::buffer::connect::Address;
 use forebay::buffer::link::Connection;
-use forebay_rig::lock;
+use forebay::buffer::lock;
 use forebay_rig::server::quoted;
 
 /// How often more a connection is tried to set something back, and the time between.

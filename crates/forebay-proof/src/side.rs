@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::printable::told;
 use crate::progress::Progress;
-use forebay_rig::lock;
+use forebay::buffer::lock;
 
 /// How many at a time.
 pub(super) const AT_A_TIME: usize = 3;

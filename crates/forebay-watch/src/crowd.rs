@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
 use super::hostnames::Names;
-use forebay_rig::lock;
+use forebay::buffer::lock;
 
 /// Connections that are held at once: twice as many as may follow, so that there is always one that can make room.
 const HELD_MAX: usize = 128;

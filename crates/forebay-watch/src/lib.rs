@@ -32,7 +32,7 @@ use crate::profile::Profile;
 use forebay::buffer::connect::Address;
 use forebay::buffer::hear::Hearing;
 use forebay::buffer::keys::Name;
-use forebay_rig::lock;
+use forebay::buffer::lock;
 
 mod crowd;
 pub mod deploy;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::profile::Profile;
 use crate::thresholds::Thresholds;
 use forebay::buffer::connect::Address;
-use forebay_rig::lock;
+use forebay::buffer::lock;
 
 /// How often it is asked.
 pub const EVERY: Duration = Duration::from_millis(200);

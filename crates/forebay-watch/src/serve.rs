@@ -23,7 +23,7 @@ use tokio_stream::wrappers::WatchStream;
 use super::crowd::Guest;
 use super::hostnames::Names;
 use super::{Shared, Subject, Watch, crowd, json, metrics, runbooks};
-use forebay_rig::lock;
+use forebay::buffer::lock;
 
 /// Pages that may follow at once. The one that has followed for longest makes room for the next: somebody who follows and
 /// never listens would keep the others out. A page that is closed so asks again by itself.

@@ -65,6 +65,7 @@ fn every_error() -> Vec<Error> {
         Error::NoGroup { name: text(), group: text(), others: vec![text()] },
         Error::InUse { group: text(), consumer: text(), idle: minute },
         Error::Unacknowledged { group: text(), consumer: text(), blocks: 1 },
+        Error::GroupFull { key: text(), source: cause() },
         Error::Server { doing: text(), why: text(), source: cause() },
         Error::Spill { folder: "folder".into(), why: text(), source: cause() },
         Error::System(text(), cause()),

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use forebay::buffer::secret::WHOLE_RULES;
+
 /// Every command of Redis 6.2 to 8.2 and Valkey 8.1 and 9.1, as COMMAND names them.
 static COMMANDS: LazyLock<BTreeSet<&'static str>> =
     LazyLock::new(|| include_str!("commands.txt").split_whitespace().collect());
@@ -33,28 +35,8 @@ const CATEGORIES: [&str; 22] = [
     "write",
 ];
 
-/// Rules that are one word.
-const WHOLE: [&str; 19] = [
-    "on",
-    "off",
-    "nopass",
-    "resetpass",
-    "reset",
-    "allkeys",
-    "resetkeys",
-    "allchannels",
-    "resetchannels",
-    "allcommands",
-    "nocommands",
-    "sanitize-payload",
-    "skip-sanitize-payload",
-    "clearselectors",
-    "alldbs",
-    "resetdbs",
-    "alldatabases",
-    "resetdatabases",
-    "alldb",
-];
+/// Rules that are one word, beside [`WHOLE_RULES`].
+const OTHER_WHOLE: [&str; 5] = ["clearselectors", "resetdbs", "alldatabases", "resetdatabases", "alldb"];
 
 /// Length of a SHA-256 in hexadecimal digits.
 const HASH: usize = 64;
@@ -93,7 +75,10 @@ fn one(rule: &str) -> Result<(), &'static str> {
             lower[1..].split_once('~').is_some_and(|(what, _)| matches!(what, "r" | "w" | "rw" | "wr"))
         }
         Some('+' | '-') => return command(&lower[1..]),
-        _ => WHOLE.contains(&lower.as_str()) || lower.starts_with("db="),
+        _ => {
+            let is_whole = |words: &[&str]| words.contains(&lower.as_str());
+            is_whole(&WHOLE_RULES) || is_whole(&OTHER_WHOLE) || lower.starts_with("db=")
+        }
     };
     if fits { Ok(()) } else { Err("is none that a server knows") }
 }

@@ -16,10 +16,10 @@ use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
+use forebay::buffer::lock;
 use forebay::buffer::writer::{Counts, Monitor, Options, Writer};
 use forebay::event::lane::Lane;
 use forebay::event::parse;
-use forebay_rig::lock;
 use forebay_rig::server;
 use forebay_rig::synth::Synth;
 

@@ -16,11 +16,11 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::entry::Id;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
+use forebay::buffer::lock;
 use forebay::buffer::overflow::{Fate, Listener, Told};
 use forebay::buffer::reader::{Found, Reader};
 use forebay::buffer::writer::{Ack, Options, Writer};
 use forebay::event::lane::Lane;
-use forebay_rig::lock;
 use forebay_rig::server;
 
 /// How long a client waits for a server that is away.

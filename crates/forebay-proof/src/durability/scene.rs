@@ -18,9 +18,9 @@ use fastrand::Rng;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
+use forebay::buffer::lock;
 use forebay::buffer::overflow::Told;
 use forebay::event::lane::Lane;
-use forebay_rig::lock;
 use forebay_rig::server;
 use forebay_rig::server::fault::Acted;
 

@@ -32,6 +32,16 @@ pub(super) struct Cause {
     pub undo: fn(&mut Station) -> anyhow::Result<()>,
 }
 
+fn slow_answers(station: &mut Station, by: Duration) -> anyhow::Result<()> {
+    station.proxy()?.delay(Way::ToClient, by);
+    Ok(())
+}
+
+fn heal_answers(station: &mut Station) -> anyhow::Result<()> {
+    station.proxy()?.heal();
+    Ok(())
+}
+
 fn usual() -> Ground {
     Ground::default()
 }
@@ -353,14 +363,8 @@ pub(super) const CAUSES: &[Cause] = &[
         also: &["ForebayWatchBlind"],
         is_quick: false,
         ground: || Ground { through_proxy: true, ..usual() },
-        act: |station| {
-            station.proxy()?.delay(Way::ToClient, Duration::from_millis(600));
-            Ok(())
-        },
-        undo: |station| {
-            station.proxy()?.heal();
-            Ok(())
-        },
+        act: |station| slow_answers(station, Duration::from_millis(600)),
+        undo: heal_answers,
     },
     Cause {
         name: "answers take 1,400 ms",
@@ -369,14 +373,8 @@ pub(super) const CAUSES: &[Cause] = &[
         also: &["ForebayWatchBlind"],
         is_quick: true,
         ground: || Ground { through_proxy: true, ..usual() },
-        act: |station| {
-            station.proxy()?.delay(Way::ToClient, Duration::from_millis(1_400));
-            Ok(())
-        },
-        undo: |station| {
-            station.proxy()?.heal();
-            Ok(())
-        },
+        act: |station| slow_answers(station, Duration::from_millis(1_400)),
+        undo: heal_answers,
     },
     Cause {
         name: "maxclients is nearly met",

@@ -11,7 +11,7 @@ use axum::extract::{Json, State};
 use axum::routing::post;
 use serde::Deserialize;
 
-use forebay_rig::lock;
+use forebay::buffer::lock;
 use forebay_watch::serve::Served;
 
 /// An alert that came.

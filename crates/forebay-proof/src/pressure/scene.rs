@@ -20,11 +20,11 @@ use crate::progress::Progress;
 use crate::push::{Pusher, Stretch};
 use forebay::buffer::batch::Limits;
 use forebay::buffer::keys::Name;
+use forebay::buffer::lock;
 use forebay::buffer::overflow::{Fate, Listener, Told};
 use forebay::buffer::reader::Reader;
 use forebay::buffer::writer::{Monitor, Options, Writer};
 use forebay::event::lane::Lane;
-use forebay_rig::lock;
 use forebay_rig::server::{self, Folder, Purpose};
 
 /// Shares of the limit: where latency before it is measured, and from where it is approached slowly, so that the

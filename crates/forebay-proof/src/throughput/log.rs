@@ -7,9 +7,9 @@ use std::sync::Mutex;
 
 use anyhow::Context;
 
+use forebay::buffer::lock;
 use forebay_rig::load::outcome::Second;
 use forebay_rig::load::pattern::Pattern;
-use forebay_rig::lock;
 
 /// A folder for files of seconds, or none.
 pub struct Log(Option<PathBuf>);

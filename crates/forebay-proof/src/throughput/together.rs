@@ -10,6 +10,7 @@ use crate::progress::Progress;
 use crate::reading::{self, Reading};
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
+use forebay::buffer::lock;
 use forebay::buffer::reader::Reader;
 use forebay::buffer::writer::{Monitor, Options, Writer};
 use forebay::event::lane::Lane;
@@ -20,7 +21,6 @@ use forebay_rig::load::payload::{Payloads, Source};
 use forebay_rig::load::stage;
 use forebay_rig::load::work::Work;
 use forebay_rig::load::{append, driver};
-use forebay_rig::lock;
 use forebay_rig::synth::Synth;
 use forebay_watch::profile::Profile;
 

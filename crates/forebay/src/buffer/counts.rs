@@ -72,7 +72,7 @@ pub(super) struct Shared {
 }
 
 /// A lock whose holder panicked still guards a plain value.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

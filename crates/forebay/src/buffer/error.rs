@@ -256,6 +256,17 @@ pub enum Error {
         /// How many.
         blocks: usize,
     },
+    /// A group was to be made on a server that is full.
+    #[error(
+        "making a group on {key}, which takes memory. Raise maxmemory for a moment, or read without a group; a group made \
+         before the buffer is full drains it: the server answered the server is full (maxmemory)"
+    )]
+    GroupFull {
+        /// The stream.
+        key: String,
+        /// What it comes of, where there is more to it.
+        source: Option<Cause>,
+    },
     /// The server answered something that a buffer does not expect.
     #[error("{doing}: the server answered {why}")]
     Server {

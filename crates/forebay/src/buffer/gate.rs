@@ -1,6 +1,6 @@
 //! A bound on the bytes between two threads, where the queue between them counts blocks: events differ in size by a million.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::counts::lock;
 
@@ -32,23 +32,24 @@ impl Gate {
 
     /// Waits until there is room, or nobody at the other end.
     pub fn pass(self: &Arc<Self>, bytes: usize) -> Passed {
-        let is_full =
-            |held: &mut Option<usize>| held.is_some_and(|held| held > 0 && held + bytes > self.bytes_max);
-        let mut held =
-            self.freed.wait_while(lock(&self.held), is_full).unwrap_or_else(PoisonError::into_inner);
-        *held = held.map(|held| held + bytes);
-        Passed { gate: Arc::clone(self), bytes }
+        let is_full = |held: &mut Option<usize>| self.is_full(*held, bytes);
+        let held = self.freed.wait_while(lock(&self.held), is_full).unwrap_or_else(PoisonError::into_inner);
+        self.let_through(held, bytes)
     }
 
     /// The same without waiting; none where there is no room now.
     pub fn try_pass(self: &Arc<Self>, bytes: usize) -> Option<Passed> {
-        let mut held = lock(&self.held);
-        if held.is_some_and(|held| held > 0 && held + bytes > self.bytes_max) {
-            return None;
-        }
+        let held = lock(&self.held);
+        (!self.is_full(*held, bytes)).then(|| self.let_through(held, bytes))
+    }
+
+    fn is_full(&self, held: Option<usize>, bytes: usize) -> bool {
+        held.is_some_and(|held| held > 0 && held + bytes > self.bytes_max)
+    }
+
+    fn let_through(self: &Arc<Self>, mut held: MutexGuard<'_, Option<usize>>, bytes: usize) -> Passed {
         *held = held.map(|held| held + bytes);
-        drop(held);
-        Some(Passed { gate: Arc::clone(self), bytes })
+        Passed { gate: Arc::clone(self), bytes }
     }
 
     fn set(&self, change: impl FnOnce(usize) -> Option<usize>) {

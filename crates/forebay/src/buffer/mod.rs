@@ -73,3 +73,6 @@ mod trim;
 pub mod trouble;
 pub mod watching;
 pub mod writer;
+
+#[doc(hidden)]
+pub use counts::lock;

@@ -186,24 +186,26 @@ fn rule(word: &str) -> String {
     }
 }
 
+/// Rules of a user that are one word, and are shown as they are.
+pub const WHOLE_RULES: [&str; 14] = [
+    "on",
+    "off",
+    "nopass",
+    "resetpass",
+    "reset",
+    "allkeys",
+    "resetkeys",
+    "allchannels",
+    "resetchannels",
+    "allcommands",
+    "nocommands",
+    "sanitize-payload",
+    "skip-sanitize-payload",
+    "alldbs",
+];
+
 /// Rules of a user as they may be shown: those that are known to hold no password.
 pub fn rules(words: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    const WHOLE: [&str; 14] = [
-        "on",
-        "off",
-        "nopass",
-        "resetpass",
-        "reset",
-        "allkeys",
-        "resetkeys",
-        "allchannels",
-        "resetchannels",
-        "allcommands",
-        "nocommands",
-        "sanitize-payload",
-        "skip-sanitize-payload",
-        "alldbs",
-    ];
     let is_command = |word: &str| word.chars().all(|c| c.is_ascii_alphabetic() || "@|-_.".contains(c));
     let shown = words.into_iter().map(|word| {
         let word = word.as_ref();
@@ -212,7 +214,7 @@ pub fn rules(words: impl IntoIterator<Item = impl AsRef<str>>) -> String {
             // A selector within quotes, or a password with a space.
             return if word.starts_with('(') { rules(word.split_whitespace()) } else { HIDDEN.to_owned() };
         }
-        let is_known = WHOLE.contains(&bare.to_ascii_lowercase().as_str())
+        let is_known = WHOLE_RULES.contains(&bare.to_ascii_lowercase().as_str())
             || bare.starts_with(['~', '&', '%'])
             || bare.strip_prefix(['+', '-']).is_some_and(is_command);
         match (is_known, bare.chars().next()) {

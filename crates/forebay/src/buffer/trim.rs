@@ -23,12 +23,7 @@ impl Reader {
             self.make_group(lane).map_err(|error| {
                 let key = self.name.stream(lane);
                 if let Trouble::Full(_) = trouble(&error) {
-                    let doing = format!(
-                        "making a group on {key}, which takes memory. Raise maxmemory for a moment, or read without a \
-                         group; a group made before the buffer is full drains it"
-                    );
-                    let why = "the server is full (maxmemory)".into();
-                    return Error::Server { doing, why, source: Some(Cause::new(error)) };
+                    return Error::GroupFull { key, source: Some(Cause::new(error)) };
                 }
                 if error.to_string().contains("WRONGTYPE") {
                     Error::WrongType { key, why: error.to_string() }

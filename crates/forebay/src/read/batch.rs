@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Shared, opened};
+use super::Shared;
 use crate::block::frame::{Decoder, lines};
 use crate::buffer::counts::lock;
 use crate::buffer::entry::Id;
@@ -13,14 +13,11 @@ use crate::buffer::found::Found;
 use crate::event::lane::Lane;
 
 /// Events of some blocks.
-#[derive(Default)]
 pub struct Batch {
     blocks: Vec<Block>,
     faults: Vec<Found>,
-    /// What an acknowledgement covers.
-    done: Vec<(Lane, Id)>,
     /// Whose it is.
-    reader: Option<Shared>,
+    reader: Shared,
 }
 
 struct Block {
@@ -30,6 +27,22 @@ struct Block {
 }
 
 impl Batch {
+    /// Opens every block of an answer; one that cannot be opened is damaged.
+    fn of(found: Vec<Found>, decoder: &mut Decoder, reader: &Shared) -> Self {
+        let mut batch = Self { blocks: Vec::new(), faults: Vec::new(), reader: Shared::clone(reader) };
+        for item in found {
+            let Found::Block(lane, entry) = item else {
+                batch.faults.push(item);
+                continue;
+            };
+            match decoder.open(&entry.frame, entry.events, entry.times) {
+                Ok(content) => batch.blocks.push(Block { lane, id: entry.id, content: content.to_vec() }),
+                Err(why) => batch.faults.push(Found::Damaged { lane, id: entry.id, why }),
+            }
+        }
+        batch
+    }
+
     /// Its events in the order of their lanes, each with its lane, byte for byte as they were appended.
     pub fn events(&self) -> impl Iterator<Item = (Lane, &[u8])> {
         self.blocks.iter().flat_map(|block| lines(&block.content).map(|event| (block.lane, event)))
@@ -44,31 +57,22 @@ impl Batch {
     /// has acknowledged is let go of. Call it after your own fsync. Damaged blocks are not acknowledged:
     /// [`Groups::skip_damaged`](crate::Groups::skip_damaged) lets go of them. Without a group it does nothing.
     pub fn ack(self) -> Result<(), Error> {
-        match self.reader {
-            Some(reader) => lock(&reader).acknowledge(self.done),
-            None => Ok(()),
-        }
+        let done = self.blocks.iter().map(Block::place).chain(self.gone());
+        lock(&self.reader).acknowledge(done)
     }
 
-    /// Takes what was found, opened.
-    pub(super) fn take(&mut self, item: Found, decoder: &mut Decoder) {
-        let (lane, entry) = match item {
-            Found::Block(lane, entry) => (lane, entry),
-            fault => {
-                // There is nothing left of it to read: told of once, it need not hold up trimming.
-                if let Found::Gone { lane, id } = fault {
-                    self.done.push((lane, id));
-                }
-                return self.faults.push(fault);
-            }
-        };
-        match decoder.open(&entry.frame, entry.events, entry.times) {
-            Ok(content) => {
-                self.blocks.push(Block { lane, id: entry.id, content: content.to_vec() });
-                self.done.push((lane, entry.id));
-            }
-            Err(why) => self.faults.push(Found::Damaged { lane, id: entry.id, why }),
-        }
+    /// Blocks of which there is nothing left to read: told of once, they need not hold up trimming.
+    fn gone(&self) -> impl Iterator<Item = (Lane, Id)> {
+        self.faults.iter().filter_map(|fault| match fault {
+            Found::Gone { lane, id } => Some((*lane, *id)),
+            _ => None,
+        })
+    }
+}
+
+impl Block {
+    fn place(&self) -> (Lane, Id) {
+        (self.lane, self.id)
     }
 }
 
@@ -76,11 +80,21 @@ impl Batch {
 pub struct Batches {
     reader: Shared,
     wait: Duration,
+    /// Made with the first answer.
+    decoder: Option<Decoder>,
 }
 
 impl Batches {
     pub(super) fn new(reader: Shared, wait: Duration) -> Self {
-        Self { reader, wait }
+        Self { reader, wait, decoder: None }
+    }
+
+    fn opened(&mut self, found: Vec<Found>) -> Result<Batch, Error> {
+        let decoder = match &mut self.decoder {
+            Some(decoder) => decoder,
+            none => none.insert(Decoder::new().map_err(|error| Error::system("no zstd context", error))?),
+        };
+        Ok(Batch::of(found, decoder, &self.reader))
     }
 }
 
@@ -91,10 +105,7 @@ impl Iterator for Batches {
         let found = lock(&self.reader).next(self.wait);
         match found {
             Ok(found) if found.is_empty() => None,
-            Ok(found) => Some(opened(found).map(|batch| {
-                let reader = Some(Shared::clone(&self.reader));
-                Batch { reader, ..batch }
-            })),
+            Ok(found) => Some(self.opened(found)),
             Err(error) => Some(Err(error)),
         }
     }
@@ -136,13 +147,12 @@ impl Events {
     /// Takes a batch whose predecessor was handed out in whole.
     fn take(&mut self, batch: Batch) {
         self.done.extend(self.open.drain(..).map(|(block, _)| block));
-        let of_blocks: Vec<(Lane, Id)> = batch.blocks.iter().map(|block| (block.lane, block.id)).collect();
-        self.done.extend(batch.done.into_iter().filter(|block| !of_blocks.contains(block)));
+        self.done.extend(batch.gone());
         self.items.extend(batch.faults.into_iter().map(Item::Fault));
         let mut ends = Vec::new();
         for block in batch.blocks {
             self.items.extend(lines(&block.content).map(|event| Item::Event(block.lane, event.to_vec())));
-            ends.push(((block.lane, block.id), self.items.len()));
+            ends.push((block.place(), self.items.len()));
         }
         let all = self.items.len();
         self.open.extend(ends.into_iter().map(|(block, end)| (block, all - end)));

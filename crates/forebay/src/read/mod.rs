@@ -6,11 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use self::batch::{Batch, Batches, Events, Item};
-use crate::block::frame::Decoder;
 use crate::buffer::connect::Address;
 use crate::buffer::counts::lock;
 use crate::buffer::error::Error;
-use crate::buffer::found::Found;
 use crate::buffer::reader::{self, own_consumer};
 use crate::event::lane::Lane;
 
@@ -158,14 +156,4 @@ impl ReaderBuilder {
         reader.ask_for(self.batch_bytes);
         Ok(Reader { shared: Arc::new(Mutex::new(reader)), wait: self.wait, has_own_name })
     }
-}
-
-/// Opens every block of an answer; one that cannot be opened is damaged.
-fn opened(found: Vec<Found>) -> Result<Batch, Error> {
-    let mut decoder = Decoder::new().map_err(|error| Error::system("no zstd context", error))?;
-    let mut batch = Batch::default();
-    for item in found {
-        batch.take(item, &mut decoder);
-    }
-    Ok(batch)
 }
