@@ -179,3 +179,37 @@ fn what_a_server_lost_of_a_lane_does_not_count_as_held_nor_as_unread() {
     assert_eq!(counted(&server), (Some(7), Some(14), Some(3), Some(7)), "10 to 13 too");
     writer.close().unwrap();
 }
+
+#[test]
+fn blocks_that_are_gone_from_a_lanes_beginning_are_told_unless_they_were_let_go() {
+    let server = server(&[]);
+    let mut writer = open(&address(&server), &options(1, 4));
+    let mut ledger = Ledger::default();
+    push(&mut writer, &mut ledger, 6);
+    let gone = || delete(&server, entries(&contents(&address(&server)))[0].id);
+    gone();
+    // Whoever comes to the place is told, and a group once.
+    for _ in 0..2 {
+        assert_eq!(missing(&contents(&address(&server))), [(1, 1, 1)]);
+    }
+    let mut reader = likes(&address(&server), Some(("g", "one")));
+    let found = drain(&mut reader);
+    assert_eq!((numbers(&found), missing(&found)), (vec![2, 3, 4, 5, 6], vec![(1, 1, 1)]));
+    // A group that is done with a part of them lets it go: of that nobody is told.
+    reader.acknowledge(places(&found[..3])).unwrap();
+    assert_eq!(held(&server), 3);
+    assert_eq!(missing(&contents(&address(&server))), []);
+    gone();
+    assert_eq!(missing(&contents(&address(&server))), [(4, 4, 1)]);
+    // A new group begins where the stream does.
+    let mut other = likes(&address(&server), Some(("h", "one")));
+    assert_eq!(missing(&drain(&mut other)), [(4, 4, 1)]);
+    writer.close().unwrap();
+    // Where the hash is lost too, nobody knows what was let go.
+    tell(&server, &format!("DEL {}", name().writer(Lane::Likes)));
+    assert_eq!(missing(&contents(&address(&server))), []);
+    open(&address(&server), &options(1, 4)).close().unwrap();
+    assert_eq!(missing(&contents(&address(&server))), []);
+    gone();
+    assert_eq!(missing(&contents(&address(&server))), [(5, 5, 1)]);
+}

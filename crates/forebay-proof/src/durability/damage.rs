@@ -27,6 +27,8 @@ const EVENTS: u64 = 20_000;
 const MORE: u64 = 500;
 /// Bytes of its end that are cut off, at the most.
 pub(super) const TAIL: u64 = 64 << 10;
+/// Bytes before and after a flipped bit that are shown.
+const AROUND: usize = 40;
 /// Places that are tried at quick scale.
 const QUICK: u64 = 12;
 /// Flips that are tried at full scale.
@@ -42,6 +44,7 @@ pub(super) struct Whole {
     copy: Folder,
     /// The file that was written last, from the server's folder.
     file: PathBuf,
+    written: Vec<u8>,
     pub bytes: u64,
     /// Where each block's transaction ends in it, and the block's events.
     ends: Vec<(u64, u64)>,
@@ -113,7 +116,7 @@ impl Whole {
         let written = fs::read(copy.path().join(&file))?;
         let ends = ends(&written, &frames)?;
         let bytes = written.len() as u64;
-        Ok(Self { name, offer, options, pushed, copy, file, bytes, ends })
+        Ok(Self { name, offer, options, pushed, copy, file, written, bytes, ends })
     }
 
     /// A server to try copies on.
@@ -125,6 +128,14 @@ impl Whole {
     pub fn cost(&self, cut: u64) -> u64 {
         let length = self.bytes.saturating_sub(cut);
         self.ends.iter().filter(|(end, _)| *end > length).map(|(_, events)| events).sum()
+    }
+
+    /// A bit's place, with what stands there.
+    pub fn around(&self, at: u64, bit: u64) -> String {
+        let middle = usize::try_from(at).unwrap_or(usize::MAX).min(self.written.len());
+        let [before, after] = [middle.saturating_sub(AROUND), (middle + AROUND).min(self.written.len())];
+        let text = |from: usize, to: usize| self.written[from..to].escape_ascii();
+        format!("bit {bit} of byte {at}, behind {} and before {}", text(before, middle), text(middle, after))
     }
 
     /// Cuts and flips that are tried.

@@ -12,8 +12,9 @@ use forebay::event::lane::Lane;
 const FAULT: u8 = 7;
 const CUT: &str = "durability.tail-cut";
 const FLIP: &str = "durability.flip";
-/// Lines of a log that are shown.
+/// Lines of a log that are shown, and places that are named.
 const LOG_LINES: usize = 3;
+const NOTES_MAX: usize = 3;
 
 /// Runs both, and their controls.
 pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
@@ -24,7 +25,9 @@ pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
     let bench = || whole.bench(run);
     let came = in_parts(&cuts, progress, bench, |bench, cut| Ok((*cut, bench.cut(*cut)?)))?;
     let cut = judge_cuts(&came, |cut| whole.cost(cut));
-    let flipped = in_parts(&flips, progress, bench, |bench, (at, bit)| bench.flip(*at, *bit))?;
+    let flipped = in_parts(&flips, progress, bench, |bench, (at, bit)| {
+        Ok((whole.around(*at, *bit), bench.flip(*at, *bit)?))
+    })?;
     let flip = judge_flips(&flipped);
     let mut bench = bench()?;
 
@@ -40,7 +43,7 @@ pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
     let judged = judge_cuts(&[(0, lost)], |_| 0);
     let cut = cut.with(Control::of("the first block of a lane taken out of a whole AOF", &[judged], CUT));
     let lost = bench.with(|_| Ok(()), forget_the_last)?;
-    let judged = judge_flips(&[lost]);
+    let judged = judge_flips(&[(String::new(), lost)]);
     let flip = flip.with(Control::of(
         "the last block of a lane taken out, and the lane's hash set back as if it had never been",
         &[judged],
@@ -106,7 +109,7 @@ fn judge_cuts(came: &[(u64, Came)], cost: impl Fn(u64) -> u64) -> Judged {
         let why = claim.why.clone();
         claim = claim.refuted(why);
     }
-    claim.evidence.extend(refused.into_iter().take(3).map(|text| Evidence::Note { text }));
+    claim.evidence.extend(refused.into_iter().take(NOTES_MAX).map(|text| Evidence::Note { text }));
     acted(claim, untouched)
 }
 
@@ -125,12 +128,13 @@ fn last(log: &str) -> String {
 }
 
 /// Whether a flipped bit is never read without anybody being told.
-fn judge_flips(came: &[Came]) -> Judged {
+fn judge_flips(came: &[(String, Came)]) -> Judged {
     let statement = "a bit flipped anywhere in an AOF is noticed: the server does not load it, or readers are told of what is \
                      damaged or missing, or a lane's last block and its hash disagree; else every event is there, and so is \
                      what a writer adds";
     let (mut silent, mut told, mut harmless, mut refused, mut untouched, mut log) = (0, 0, 0, 0, 0, None);
-    for came in came {
+    let mut places = Vec::new();
+    for (place, came) in came {
         match came {
             Came::Refused(said) => {
                 refused += 1;
@@ -143,7 +147,10 @@ fn judge_flips(came: &[Came]) -> Judged {
                 match ((up.findings.lost() + wrong(&up.findings)).max(after), up.is_known()) {
                     (_, true) => told += 1,
                     (0, false) => harmless += 1,
-                    (events, false) => silent += events,
+                    (events, false) => {
+                        silent += events;
+                        places.push(format!("{place}: {}", counted(events, "event", "events")));
+                    }
                 }
             }
         }
@@ -159,5 +166,6 @@ fn judge_flips(came: &[Came]) -> Judged {
     claim.evidence.extend(
         log.map(|log| Evidence::Note { text: format!("A server that did not load it: {}", last(log)) }),
     );
+    claim.evidence.extend(places.into_iter().take(NOTES_MAX).map(|text| Evidence::Note { text }));
     acted(claim, untouched)
 }

@@ -30,4 +30,5 @@ end
 -- done about a full server.
 redis.call('HDEL', KEYS[2], 'writer')
 redis.call('HSET', KEYS[2], 'epoch', digits(epoch), 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c, 'writer', run)
+forget_before(KEYS[1], KEYS[2], lane)
 return answer('ok', epoch, what == 'next' and note_loss(KEYS[1], KEYS[2], lane) or 0)

@@ -81,6 +81,12 @@ impl Name {
     /// The field of that hash with the id of the last block dropped so.
     pub const TRIMMED_ID: &str = "trimmed:id";
 
+    /// The field of that hash with the lane's events up to and with that block.
+    pub const TRIMMED_TOTAL: &str = "trimmed:e";
+
+    /// The field of that hash with number and total of the last block that was let go because its groups were done with it.
+    pub const DONE: &str = "done";
+
     /// A value that one connection of the load generator sets, gets and deletes.
     pub fn load_value(&self, connection: usize, slot: usize) -> String {
         format!("forebay:{}:load:value:{connection}:{slot}", self.0)

@@ -11,7 +11,7 @@ use crate::event::lane::Lane;
 
 impl Reader {
     /// Blocks that should stand before this one: those between the last one read and it, where there is one, and
-    /// else those that a writer wrote down as lost. Where other consumers of the group may have been given them, and
+    /// else those that a writer wrote down as lost, or that nobody let go. Where other consumers of the group may have been given them, and
     /// they may be trimmed since, only what is written down is told.
     pub(super) fn missing(
         &mut self,
@@ -23,8 +23,14 @@ impl Reader {
         let Place { lane, last, .. } = self.places[at];
         let (Some(order), Some((last_id, number, total))) = (order, last) else {
             let given = if in_order { self.places[at].given.take() } else { None };
-            let lost = self.lost_before(lane, entry)?;
-            return if lost.is_some() { Ok(lost) } else { self.dropped_since(lane, given, entry) };
+            let mut found = self.lost_before(lane, entry)?;
+            if found.is_none() {
+                found = self.dropped_since(lane, given, entry)?;
+            }
+            if found.is_none() && in_order {
+                found = self.missing_at_the_beginning(lane, entry)?;
+            }
+            return Ok(found);
         };
         match order {
             Order::Next => return Ok(None),
@@ -56,6 +62,40 @@ impl Reader {
         // What is dropped after this block was read is told by the numbers.
         let is_before = id < entry.id && events_max > 0;
         Ok(is_before.then_some(Found::Dropped { lane, upto, events_max, before: entry.id }))
+    }
+
+    /// Blocks before the first of a lane that nobody let go: no group was done with them, and no writer dropped them to make
+    /// room.
+    fn missing_at_the_beginning(&mut self, lane: Lane, entry: &Entry) -> Result<Option<Found>, RedisError> {
+        if entry.number <= 1 {
+            return Ok(None);
+        }
+        // Before the hash: what is let go from here on only adds to what stands there.
+        let mut command = redis::cmd("XRANGE");
+        command.arg(self.name.stream(lane)).arg("-").arg("+").arg("COUNT").arg(1);
+        let first = list(command.query(self.control()?)?).and_then(|mut entries| entries.pop());
+        if first.is_none_or(|(id, _)| id != entry.id) {
+            return Ok(None);
+        }
+        let mut command = redis::cmd("HMGET");
+        let fields = ["s", Name::DONE, Name::TRIMMED, Name::TRIMMED_TOTAL];
+        command.arg(self.name.writer(lane)).arg(&fields);
+        let [counted, done, trimmed, total]: [Option<String>; 4] = command.query(self.control()?)?;
+        // Without the hash, or with one that was set back, nobody knows what was let go.
+        if counted.and_then(|counted| counted.parse().ok()).is_none_or(|counted: u64| counted < entry.number) {
+            return Ok(None);
+        }
+        let done = done.as_deref().and_then(two_numbers).unwrap_or_default();
+        let dropped = trimmed.as_deref().and_then(two_numbers).map_or(0, |(number, _)| number);
+        let dropped = (dropped, total.and_then(|total| total.parse().ok()).unwrap_or(0));
+        let (number, total) = done.max(dropped);
+        Ok((number + 1 < entry.number).then(|| Found::Missing {
+            lane,
+            numbers: (number + 1, entry.number - 1),
+            events: entry.before().saturating_sub(total),
+            before: entry.id,
+            is_trimmed: false,
+        }))
     }
 
     /// What is missing, and whether by decision.

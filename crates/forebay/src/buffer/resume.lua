@@ -22,4 +22,5 @@ if lane.s < acked then
   lane.s, lane.e, lane.c = acked, tonumber(ARGV[3]), ARGV[4]
 end
 redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c, 'writer', ARGV[6])
+forget_before(KEYS[1], KEYS[2], lane)
 return {'ok', mine, kept, stored}

@@ -17,5 +17,6 @@ local gone = e and n and sum and sum - (e - n) or 0
 ever = ever + gone
 -- For readers who come to the place, and for a writer that never got this answer. After the trim: a full server refuses a
 -- script whose first write takes memory.
-redis.call('HSET', KEYS[2], 'trimmed', (at(last, 's') or '0') .. ' ' .. string.format('%.0f', ever), 'trimmed:id', last[1])
+redis.call('HSET', KEYS[2], 'trimmed', (at(last, 's') or '0') .. ' ' .. string.format('%.0f', ever), 'trimmed:id', last[1],
+  'trimmed:e', at(last, 'e') or '0')
 return {1, gone > 0 and e - n or 0, gone, ever}

@@ -62,3 +62,15 @@ local function note_loss(key, hash, lane)
   local is_new = redis.call('HSETNX', hash, 'lost:' .. digits(lane.s), digits(s) .. ' ' .. digits(e) .. ' ' .. digits(lane.e))
   return is_new == 1 and math.max(lane.e - e, 0) or 0
 end
+
+-- Where somebody deleted the hash, what was let go before the lane's first block is not known any more: readers are not to
+-- take it for lost.
+local function forget_before(key, hash, lane)
+  if lane.is_there then return end
+  local first = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
+  if not first then return end
+  local f = {}
+  for i = 1, #first[2], 2 do f[first[2][i]] = first[2][i + 1] end
+  local s, n, e = number(f.s), number(f.n), number(f.e)
+  if s and n and e and s > 1 and e >= n then redis.call('HSET', hash, 'done', digits(s - 1) .. ' ' .. digits(e - n)) end
+end

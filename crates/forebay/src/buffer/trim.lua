@@ -20,6 +20,12 @@ local trimmed = trim_before(KEYS[1], keep)
 if last and redis.call('EXISTS', KEYS[2]) == 1 then
   local f = {}
   for i = 1, #last[2], 2 do f[last[2][i]] = last[2][i + 1] end
-  if f.s and f.e then redis.call('HSET', KEYS[2], 'done', f.s .. ' ' .. f.e) end
+  local s, e = f.s, f.e
+  -- An entry that is no block of ours: where nothing is left, all that was counted is done.
+  if not (s and e) and redis.call('XLEN', KEYS[1]) == 0 then
+    local w = redis.call('HMGET', KEYS[2], 's', 'e')
+    s, e = w[1], w[2]
+  end
+  if s and e then redis.call('HSET', KEYS[2], 'done', s .. ' ' .. e) end
 end
 return trimmed
