@@ -36,14 +36,14 @@ impl Prints {
         self.of.extend(prints);
     }
 
+    fn at(&self, index: u64) -> Option<u64> {
+        self.of.get(usize::try_from(index).ok()?).copied()
+    }
+
     fn is(&self, index: u64, event: &[u8]) -> bool {
-        let print = usize::try_from(index).ok().and_then(|index| self.of.get(index));
-        print.is_some_and(|print| *print == self.of(event))
+        self.at(index).is_some_and(|print| print == self.of(event))
     }
 }
-
-/// Where each offered event stands, by the hash of its bytes.
-type Places = (RandomState, HashMap<u64, (Lane, usize)>);
 
 /// Every event's fate.
 pub struct Ledger<'a> {
@@ -52,8 +52,11 @@ pub struct Ledger<'a> {
     lanes: [Account; Lane::ALL.len()],
     unexpected: u64,
     scratch: Vec<u8>,
-    /// Made when the first event is not the one expected: a sound buffer never needs it.
-    places: Option<Places>,
+    /// How events are hashed where their prints are not known.
+    state: RandomState,
+    /// Where each offered event stands, by the hash of its bytes. Made when the first event is not the one expected: a sound
+    /// buffer never needs it.
+    places: Option<HashMap<u64, (Lane, usize)>>,
 }
 
 /// What is owed of an event.
@@ -188,6 +191,7 @@ impl<'a> Ledger<'a> {
             lanes: Default::default(),
             unexpected: 0,
             scratch: Vec::new(),
+            state: RandomState::new(),
             places: None,
         }
     }
@@ -275,19 +279,23 @@ impl<'a> Ledger<'a> {
     }
 
     fn look_up(&mut self, event: &[u8]) -> Option<(Lane, usize)> {
+        let state = self.prints.map_or(&self.state, |prints| &prints.state);
         if self.places.is_none() {
-            let (state, mut places, mut bytes) = (RandomState::new(), HashMap::new(), Vec::new());
+            let (mut places, mut bytes) = (HashMap::new(), Vec::new());
             for lane in Lane::ALL {
                 for (place, index) in self.lanes[lane.index()].offered.iter().enumerate() {
-                    bytes.clear();
-                    (self.make)(*index, &mut bytes);
-                    places.insert(state.hash_one(&bytes[..]), (lane, place));
+                    let known = self.prints.and_then(|prints| prints.at(*index));
+                    let print = known.unwrap_or_else(|| {
+                        bytes.clear();
+                        (self.make)(*index, &mut bytes);
+                        state.hash_one(&bytes[..])
+                    });
+                    places.insert(print, (lane, place));
                 }
             }
-            self.places = Some((state, places));
+            self.places = Some(places);
         }
-        let (state, places) = self.places.as_ref()?;
-        places.get(&state.hash_one(event)).copied()
+        self.places.as_ref()?.get(&state.hash_one(event)).copied()
     }
 
     /// What is lost: the lane, and how many of its events were offered before.

@@ -12,6 +12,9 @@ use forebay_rig::server;
 /// By how much of its time a leg is held back: as much again, which no machine's noise hides.
 pub const HELD_BACK: f64 = 1.0;
 
+/// It is looked for up to so many times as long as a candidate's difference: beside other programs it takes longer to be seen.
+const PATIENCE: [usize; 2] = [2, 4];
+
 /// The same where it shall be as little as can be found, and how long it is looked for: longer than for a candidate.
 pub const LITTLE: f64 = 0.05;
 pub const LITTLE_ROUNDS: usize = 240;
@@ -61,11 +64,19 @@ pub(super) fn run(bench: &Bench<'_>, sizes: &Sizes) -> anyhow::Result<Controls> 
             break;
         }
     }
-    let slower = held_back(bench, &bench.plan, HELD_BACK)?;
+    let patient = patient(&bench.plan);
+    let slower = held_back(bench, &patient, HELD_BACK)?;
     step();
-    let faster = held_back(bench, &bench.plan, -HELD_BACK)?;
+    let faster = held_back(bench, &patient, -HELD_BACK)?;
     step();
     Ok(Controls { same: outcomes, same_max, little: found, little_min, slower, faster })
+}
+
+/// A plan that looks on where the answer is not clear at its end.
+fn patient(plan: &Plan) -> Plan {
+    let most = plan.looks.iter().copied().max().unwrap_or(0);
+    let longer = PATIENCE.map(|times| most * times);
+    Plan { looks: [&plan.looks[..], &longer].concat(), ..plan.clone() }
 }
 
 /// In how many a difference was called.
@@ -101,6 +112,18 @@ mod tests {
     fn differences_either_way_are_counted() {
         assert_eq!(different(&[outcome(1.0), outcome(0.5), outcome(1.0), outcome(2.0)]), 2);
         assert_eq!(different(&[]), 0);
+    }
+
+    #[test]
+    fn a_control_is_looked_for_longer_than_a_candidate_and_not_for_ever() {
+        let plan = Plan { looks: vec![6, 14], seed: 1 };
+        assert_eq!(patient(&plan).looks, [6, 14, 28, 56]);
+        let mut legs = 0;
+        let unclear = experiment(&patient(&plan), |_| {
+            legs += 1;
+            Ok(vec![(Metric::Append, if legs % 7 < 3 { 1.0 } else { 9.0 })])
+        });
+        assert_eq!(unclear.unwrap().rounds, 56);
     }
 
     #[test]

@@ -82,7 +82,8 @@ impl Reader {
         command.arg(self.name.writer(lane)).arg(&fields);
         let [counted, done, trimmed, total]: [Option<String>; 4] = command.query(self.control()?)?;
         // Without the hash, or with one that was set back, nobody knows what was let go.
-        if counted.and_then(|counted| counted.parse().ok()).is_none_or(|counted: u64| counted < entry.number) {
+        if counted.and_then(|counted| counted.parse().ok()).is_none_or(|counted: u64| counted < entry.number)
+        {
             return Ok(None);
         }
         let done = done.as_deref().and_then(two_numbers).unwrap_or_default();
