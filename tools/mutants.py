@@ -21,17 +21,18 @@ import subprocess
 import sys
 import time
 
+# Arguments of the test program, and how long it may take: a mutant on which it never ends is found too, since somebody would
+# look.
+Tests = collections.namedtuple("Tests", ["args", "wait_s"])
 FOUND_MIN = 0.9
 PROOF = "crates/forebay-proof/src"
 FILES = ["**/*judge*.rs", "**/*controls*.rs", "**/controls/*.rs", "**/*guard*.rs", "ledger.rs", "claim.rs", "claim/*.rs"]
 FILES += ["**/*promise*.rs", "**/*guarantee*.rs"]
 # Controls that are judged by a run on a server, by the tests that take one.
 RUNS = ["baseline/controls.rs", "throughput/controls.rs", "tune/controls.rs"]
-RUN_TESTS = ["--include-ignored", "baseline::controls", "throughput::controls", "tune::controls"]
+RUN_TESTS = Tests(["--include-ignored", "baseline::controls", "throughput::controls", "tune::controls"], 600)
 # Tests of statistics take a minute without optimization, and judge nothing of this.
-UNIT_TESTS = ["--skip", "tune::interval", "--skip", "tune::experiment"]
-# A mutant on which the tests never end is found too: somebody would look.
-WAIT_S = 120
+UNIT_TESTS = Tests(["--skip", "tune::interval", "--skip", "tune::experiment"], 60)
 # What the tests of one may take: a mutant can ask for all there is.
 BYTES_MAX = 6 << 30
 CONFIG = ["--config=profile.dev.package.forebay-proof.opt-level=0", "--config=profile.dev.debug=0"]
@@ -169,28 +170,33 @@ def unlimited():
     resource.setrlimit(resource.RLIMIT_AS, (BYTES_MAX, BYTES_MAX))
 
 
-def outcome(program, cwd, number, args):
-    """Whether the tests find this mutant: 0, which is none, must not be found."""
+def outcome(program, cwd, number, tests):
+    """Whether tests find this mutant, and what they print: 0, which is none, must be missed."""
     env = os.environ | {"FOREBAY_MUTANT": str(number), "RUST_TEST_THREADS": "2"}
-    command = [program, *args]
+    command = [program, *tests.args]
     child = subprocess.Popen(
         command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=unlimited, start_new_session=True
     )
     try:
-        said, _ = child.communicate(timeout=WAIT_S)
+        said, _ = child.communicate(timeout=tests.wait_s)
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, 9)
         child.wait()
-        return "found", ""
+        return "never ended", ""
     return ("missed" if child.returncode == 0 else "found"), said.decode(errors="replace")
 
 
-def run(mutant, program, cwd):
-    is_run = any(mutant["file"] == f"{PROOF}/{file}" for file in RUNS)
-    word, _ = outcome(program, cwd, mutant["number"], UNIT_TESTS)
-    if word == "missed" and is_run:
-        word, _ = outcome(program, cwd, mutant["number"], RUN_TESTS)
-    return word
+def run_all(mutants, program, cwd, words, folder):
+    """Runs the unit tests on each mutant, and those that take a server on what they are for and nothing else has found."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for tests in (UNIT_TESTS, RUN_TESTS):
+            of_runs = [mutant for mutant in mutants if mutant["file"].removeprefix(PROOF + "/") in RUNS]
+            now = mutants if tests is UNIT_TESTS else [of for of in of_runs if words[of["name"]] == "missed"]
+            found = pool.map(lambda mutant: outcome(program, cwd, mutant["number"], tests)[0], now)
+            for mutant, word in zip(now, found):
+                words[mutant["name"]] = word
+                (folder / "words.json").write_text(json.dumps(words, indent=1))
+            print(f"mutants: {len(now)} tried by {' '.join(tests.args)}", flush=True)
 
 
 def by_cargo_mutants(program, mutants, folder):
@@ -200,9 +206,9 @@ def by_cargo_mutants(program, mutants, folder):
     names = [f"--re=^{re.escape(mutant['name'])}$" for mutant in mutants]
     shutil.rmtree(folder / "single", ignore_errors=True)
     command = [program, "mutants", "--output", str(folder / "single"), "--copy-target=true", "--cargo-arg=" + CONFIG[0], *names]
-    subprocess.run([*command, "--", "--lib", "--", *UNIT_TESTS])
+    subprocess.run([*command, "--", "--lib", "--", *UNIT_TESTS.args])
     outcomes = json.load(open(folder / "single/mutants.out/outcomes.json"))["outcomes"]
-    words = {"CaughtMutant": "found", "Timeout": "found", "MissedMutant": "missed"}
+    words = {"CaughtMutant": "found", "Timeout": "never ended", "MissedMutant": "missed"}
     of = {each["scenario"]["Mutant"]["name"]: each["summary"] for each in outcomes if each["scenario"] != "Baseline"}
     return {name: words.get(summary, "unviable") for name, summary in of.items()}
 
@@ -240,13 +246,11 @@ def main():
     for tests in (UNIT_TESTS, RUN_TESTS):
         began = time.monotonic()
         word, said = outcome(program, cwd, 0, tests)
-        if word == "found":
+        if word != "missed":
             sys.exit(f"mutants: the tests fail without any:\n{said}")
-        print(f"mutants: without any, {' '.join(tests)} takes {time.monotonic() - began:.1f} s", flush=True)
+        print(f"mutants: without any, {' '.join(tests.args)} takes {time.monotonic() - began:.1f} s", flush=True)
     print(f"mutants: {len(with_place)} in one program, {len(single)} by cargo-mutants", flush=True)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for mutant, word in zip(with_place, pool.map(lambda mutant: run(mutant, program, cwd), with_place)):
-            words[mutant["name"]] = word
+    run_all(with_place, program, cwd, words, folder)
     words |= by_cargo_mutants(args.program, single, folder)
     (folder / "words.json").write_text(json.dumps(words, indent=1))
     sys.exit(table(mutants, words))
@@ -258,11 +262,11 @@ def table(mutants, words):
         counts[mutant["file"].removeprefix(PROOF + "/")][words.get(mutant["name"], "not run")] += 1
     rows = sorted(counts.items())
     rows.append(("all", sum(counts.values(), collections.Counter())))
-    print("| file | mutants | found | not found | found of all |\n|---|---|---|---|---|")
+    print("| file | mutants | found | tests never ended | not found | found of all |\n|---|---|---|---|---|---|")
     for file, of in rows:
-        tried = of["found"] + of["missed"]
-        share = f"{of['found'] * 100 / tried:.1f} %" if tried else "–"
-        print(f"| {file} | {tried} | {of['found']} | {of['missed']} | {share} |")
+        found, tried = found_of(of)
+        share = f"{found * 100 / tried:.1f} %" if tried else "–"
+        print(f"| {file} | {tried} | {of['found']} | {of['never ended']} | {of['missed']} | {share} |")
     total = rows[-1][1]
     print(f"\n{total['unviable']} more did not compile, {total['not run']} were not run.")
     missed = [mutant["name"] for mutant in mutants if words.get(mutant["name"]) == "missed"]
@@ -270,8 +274,13 @@ def table(mutants, words):
         print("\nNot found:")
         for name in missed:
             print(f"- {name}")
-    tried = total["found"] + total["missed"]
-    return 0 if tried and total["found"] / tried >= FOUND_MIN else 1
+    found, tried = found_of(total)
+    return 0 if tried and found / tried >= FOUND_MIN else 1
+
+
+def found_of(counts):
+    found = counts["found"] + counts["never ended"]
+    return found, found + counts["missed"]
 
 
 if __name__ == "__main__":
