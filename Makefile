@@ -58,7 +58,7 @@ test: setup setup-chromium
 nightly: setup servers
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked --workspace --test all nightly -- --ignored --nocapture --test-threads 1 $(ARGS)
 
-# Some hours on two idle cores: ARGS="--shard 0/10" takes a tenth. cargo-mutants is built into servers/mutants.
+# Half an hour on two idle cores: ARGS="--shard=0/10" takes a tenth. cargo-mutants is built into servers/mutants.
 mutants: setup
 	@sh tools/mutants.sh servers/mutants "$(SERVER)" $(ARGS)
 

@@ -26,11 +26,11 @@ import time
 Tests = collections.namedtuple("Tests", ["args", "wait_s"])
 FOUND_MIN = 0.9
 PROOF = "crates/forebay-proof/src"
-FILES = ["**/*judge*.rs", "**/*controls*.rs", "**/controls/*.rs", "**/*guard*.rs", "ledger.rs", "claim.rs", "claim/*.rs"]
-FILES += ["**/*promise*.rs", "**/*guarantee*.rs"]
+FILES = ["**/*judge*.rs", "**/negative_controls.rs", "**/negative_controls/*.rs", "**/*guard*.rs", "ledger.rs", "claim.rs", "claim/*.rs"]
+FILES += ["**/*guarantee*.rs"]
 # Controls that are judged by a run on a server, by the tests that take one.
-RUNS = ["baseline/controls.rs", "throughput/controls.rs", "tune/controls.rs"]
-RUN_TESTS = Tests(["--include-ignored", "baseline::controls", "throughput::controls", "tune::controls"], 600)
+RUNS = ["baseline/negative_controls.rs", "throughput/negative_controls.rs", "tune/negative_controls.rs"]
+RUN_TESTS = Tests(["--include-ignored", *[file.removesuffix(".rs").replace("/", "::") for file in RUNS]], 600)
 # Tests of statistics take a minute without optimization, and judge nothing of this.
 UNIT_TESTS = Tests(["--skip", "tune::interval", "--skip", "tune::experiment"], 60)
 # What the tests of one may take: a mutant can ask for all there is.

@@ -23,7 +23,7 @@ use forebay::block::frame::EVENT_BYTES_MAX;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
-use forebay::buffer::feed::{Ear, FeedError, Input, LOOK, Refused, feed};
+use forebay::buffer::line_source::{Ear, FeedError, Input, LOOK, Refused, feed};
 use forebay::buffer::position::Position;
 use forebay::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
 use forebay::event::lane::Lane;

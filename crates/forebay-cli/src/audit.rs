@@ -14,7 +14,7 @@ use forebay::buffer::secret;
 use forebay_proof::audit::look::Look;
 use forebay_proof::audit::rule::Rule;
 use forebay_proof::audit::seen::Seen;
-use forebay_proof::audit::{claims, controls, from_file, judge, remedy, rules, trial};
+use forebay_proof::audit::{claims, from_file, judge, negative_controls, remedy, rules, trial};
 use forebay_proof::report::{Target, junit, terminal};
 use forebay_proof::{conflict, undo};
 use forebay_rig::server::ServerBinary;
@@ -107,7 +107,8 @@ impl Audit {
             return Ok(exit::OK);
         }
         let mut report = begun.report(&profile, target);
-        report.claims = claims::of(&audit, controls::of_settings(&profile), controls::of_rules(&seen));
+        report.claims =
+            claims::of(&audit, negative_controls::of_settings(&profile), negative_controls::of_rules(&seen));
         report.conflicts = conflict::of(&profile, seen.info.as_ref().ok(), &[]);
         report.audit = Some(audit);
         report.seconds = begun.seconds();

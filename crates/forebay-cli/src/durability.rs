@@ -6,7 +6,7 @@ use clap::{Args, ValueHint};
 
 use super::Global;
 use super::proof::{On, Proof, Wanted};
-use forebay_rig::server::given::Commands;
+use forebay_rig::server::external_server::Commands;
 
 /// What survives a kill, a power cut, a full disk, a failing fsync?
 #[derive(Args)]

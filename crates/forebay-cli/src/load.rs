@@ -20,10 +20,10 @@ use forebay_proof::report::load::Run;
 use forebay_proof::report::{self, Machine, terminal};
 use forebay_proof::target::{self, Target};
 use forebay_rig::load::arrivals::Arrivals;
+use forebay_rig::load::keyspace;
 use forebay_rig::load::outcome::{Outcome, Second};
 use forebay_rig::load::pattern::{self, Pattern, RATE_MAX};
 use forebay_rig::load::payload::{Payloads, Source};
-use forebay_rig::load::room;
 use forebay_rig::load::stage::{self, allow_connections};
 use forebay_rig::load::work::Work;
 use forebay_rig::load::{append, driver, replay};
@@ -172,7 +172,7 @@ impl Load {
         );
         let (arrivals, takes) = self.arrivals()?;
         let payloads = Payloads::of(&self.payload, self.seed).map_err(|why| usage("--payload", &why))?;
-        room::under_way(&payloads, self.connections, self.pipeline).map_err(anyhow::Error::msg)?;
+        keyspace::under_way(&payloads, self.connections, self.pipeline).map_err(anyhow::Error::msg)?;
         allow_connections(self.connections).map_err(anyhow::Error::msg)?;
         let name = target::own_name("load")?;
         let what = format!(

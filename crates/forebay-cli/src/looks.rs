@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use forebay::buffer::feed::Refused;
+use forebay::buffer::line_source::Refused;
 
 /// What a line, or the whole of the input, is instead of events. A command makes lines of them.
 struct Kind {

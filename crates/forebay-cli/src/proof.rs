@@ -25,8 +25,8 @@ use forebay_proof::target::{self, Target};
 use forebay_proof::undo::{self, Settings, Undo};
 use forebay_proof::{Subject, conflict, durability, held};
 use forebay_rig::load::pattern::Pattern;
-use forebay_rig::server::given::Commands;
-use forebay_rig::server::{self, given};
+use forebay_rig::server::external_server::Commands;
+use forebay_rig::server::{self, external_server};
 
 /// How long an interrupted run may take to remove what it wrote to somebody's server.
 const CLEAN_UP: Duration = Duration::from_secs(20);
@@ -323,7 +323,7 @@ fn permitted(wanted: &Wanted<'_>, given: Option<&Address>) -> anyhow::Result<()>
 
 /// Starts somebody's server where it is down because of us: whoever has it may not even look.
 fn bring_back() {
-    match given::start_again() {
+    match external_server::start_again() {
         Some(Ok(command)) => {
             say::tell(&format!("forebay: the server was down; started by `{}`", secret::command(&command)));
         }

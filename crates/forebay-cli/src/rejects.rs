@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use super::append::place;
 use super::say;
-use forebay::buffer::feed::Refused;
+use forebay::buffer::line_source::Refused;
 
 /// Refused lines that are told of one by one; the rest is only counted.
 const TOLD_MAX: u64 = 10;

@@ -1,7 +1,7 @@
 //! What to do about an error of the library, with the flag of the command line that does it: the library knows of none.
 
 use forebay::buffer::error::Error as BufferError;
-use forebay::buffer::feed::FeedError;
+use forebay::buffer::line_source::FeedError;
 use forebay_proof::printable::told;
 use forebay_proof::verify::Error as VerifyError;
 use forebay_rig::load::driver::Error as LoadError;

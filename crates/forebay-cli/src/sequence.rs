@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::progress::Bars;
 use super::proof::{Proof, Wanted};
 use forebay_proof::audit::look::Look;
-use forebay_proof::audit::{claims, controls, judge};
+use forebay_proof::audit::{claims, judge, negative_controls};
 use forebay_proof::claim::Claim;
 use forebay_proof::progress::Silent;
 use forebay_proof::report::{Report, Warning, write_all};
@@ -109,8 +109,8 @@ fn audit(on: &Subject<'_>, report: &mut Report) -> anyhow::Result<()> {
     let look = Look { profile: on.profile, buffer: on.name, probe_disk: is_own, is_own };
     let address = on.target.address();
     let audit = judge::audit(&look.at(address)?, &address.to_string(), false);
-    let rules = controls::on_a_server(on.binary, on.profile)?;
-    report.claims.extend(claims::of(&audit, controls::of_settings(on.profile), rules));
+    let rules = negative_controls::on_a_server(on.binary, on.profile)?;
+    report.claims.extend(claims::of(&audit, negative_controls::of_settings(on.profile), rules));
     report.audit = Some(audit);
     Ok(())
 }

@@ -13,9 +13,9 @@ use limits::{Standing, WIDTH};
 
 use super::{At, Global, say};
 use crate::exit;
-use forebay::buffer::hear::Heard;
 use forebay::buffer::server_stat::ServerStat;
 use forebay::buffer::stat::{GroupStat, LaneStat, Stat as Look};
+use forebay::buffer::status_subscriber::Heard;
 use forebay_proof::printable::printable;
 use forebay_proof::report::units;
 use forebay_watch::figures::{count, percent, rate, span, span_ms};

@@ -9,8 +9,8 @@ use forebay_rig::server::Server;
 
 use crate::audit_rules::{apply, ask, binary, finding, name, seen};
 use crate::support::until;
-use forebay_proof::audit::controls::plants::How;
-use forebay_proof::audit::controls::start;
+use forebay_proof::audit::negative_controls::seeded_faults::How;
+use forebay_proof::audit::negative_controls::start;
 
 fn model(how: &[How]) -> (Server, Address) {
     start(&binary(), how, &name()).unwrap()

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use forebay::buffer::connect::Address;
 use forebay::event::lane::Lane;
-use forebay_proof::audit::controls::{made_up, of_rules};
 use forebay_proof::audit::judge;
 use forebay_proof::audit::look::Look;
+use forebay_proof::audit::negative_controls::{made_up, of_rules};
 use forebay_proof::audit::outcome::{Audit, Outcome};
 use forebay_rig::server::{Conf, Server};
 use forebay_watch::machine::Host;

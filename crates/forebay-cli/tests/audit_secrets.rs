@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use forebay_proof::audit::{claims, controls, from_file, judge, remedy};
+use forebay_proof::audit::{claims, from_file, judge, negative_controls, remedy};
 use forebay_proof::report::{html, json, junit, terminal};
 use forebay_watch::profile::Profile;
 
@@ -132,7 +132,8 @@ fn outputs(path: &Path, profile: &Profile) -> Vec<(&'static str, String)> {
     let seen = from_file::look(path, profile).unwrap();
     let audit = judge::audit(&seen, &path.display().to_string(), true);
     let mut report = sample();
-    report.claims = claims::of(&audit, controls::of_settings(profile), controls::of_rules(&seen));
+    report.claims =
+        claims::of(&audit, negative_controls::of_settings(profile), negative_controls::of_rules(&seen));
     report.audit = Some(audit.clone());
     vec![
         ("terminal", terminal::render(&report, 80, false)),

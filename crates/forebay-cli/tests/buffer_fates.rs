@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
-use forebay::buffer::fates::{Fates, State};
-use forebay::buffer::hear::{Ends, Heard, Hearing, WriterHeard};
 use forebay::buffer::overflow::{Overflow, Spill};
+use forebay::buffer::status_subscriber::{Ends, Heard, Hearing, WriterHeard};
 use forebay::buffer::writer::{Counts, Monitor, Options};
+use forebay::buffer::writer_status::{Fates, State};
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
 use rustix::process::{Pid, Signal, kill_process};

@@ -7,8 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use forebay::buffer::connect::Address;
-use forebay::buffer::fates::{Fates, State};
-use forebay::buffer::hear::{Ends, Heard, Hearing, WRITERS_MAX};
+use forebay::buffer::status_subscriber::{Ends, Heard, Hearing, WRITERS_MAX};
+use forebay::buffer::writer_status::{Fates, State};
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
 

@@ -130,8 +130,8 @@ fn a_server_that_is_not_there_and_a_file_that_is_not_there_are_errors_of_their_o
 #[test]
 fn the_user_that_is_advised_can_write_and_read_and_nothing_else() {
     use forebay::buffer::connect::Address;
-    use forebay::buffer::hear::Hearing;
     use forebay::buffer::keys::{ACL_COMMANDS, ALL_KEYS};
+    use forebay::buffer::status_subscriber::Hearing;
     let server = server(&[]);
     let rules = format!("on >pw ~{ALL_KEYS} {ACL_COMMANDS}");
     super::support::tell(&server, &format!("ACL SETUSER app {rules}"));

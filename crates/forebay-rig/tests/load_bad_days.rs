@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use forebay::buffer::connect::Address;
 use forebay_rig::load::driver::Error;
+use forebay_rig::load::keyspace::Room;
 use forebay_rig::load::outcome::Outcome;
-use forebay_rig::load::room::Room;
 use forebay_rig::load::stage::Stage;
 
 use super::load_support::{LONG, Manner, PAYLOADS, Run, assert_all_right, fake, say, told};

@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use forebay_rig::load::keyspace::Room;
 use forebay_rig::load::outcome::Outcome;
-use forebay_rig::load::room::Room;
 use forebay_rig::load::stage::{Stage, allow_connections};
 use forebay_rig::load::work::Kind;
 use forebay_rig::server::Server;

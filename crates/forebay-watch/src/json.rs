@@ -7,9 +7,9 @@ use super::forecast::{Forecast, Point};
 use super::thresholds::Thresholds;
 use super::view::{GONE, View, groups, utilisation};
 use forebay::buffer::connect::Facts;
-use forebay::buffer::hear::WriterHeard;
 use forebay::buffer::limit::{Bound, Full, Kind};
 use forebay::buffer::stat::{LaneStat, Stat};
+use forebay::buffer::status_subscriber::WriterHeard;
 
 /// `/api/stat`.
 pub fn stat(view: &View, subject: &Subject) -> Value {

@@ -30,13 +30,12 @@ use std::time::{Duration, Instant};
 
 use crate::profile::Profile;
 use forebay::buffer::connect::Address;
-use forebay::buffer::hear::Hearing;
 use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
+use forebay::buffer::status_subscriber::Hearing;
 
-mod crowd;
+mod connection_limit;
 pub mod deploy;
-pub mod ever;
 pub mod figures;
 pub mod forecast;
 pub mod hostnames;
@@ -44,6 +43,7 @@ pub mod json;
 pub mod look;
 pub mod machine;
 pub mod metrics;
+pub mod monotonic_counters;
 pub mod probe;
 pub mod profile;
 mod runbooks;

@@ -20,9 +20,9 @@ use tokio::net::TcpListener;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::WatchStream;
 
-use super::crowd::Guest;
+use super::connection_limit::Guest;
 use super::hostnames::Names;
-use super::{Shared, Subject, Watch, crowd, json, metrics, runbooks};
+use super::{Shared, Subject, Watch, connection_limit, json, metrics, runbooks};
 use forebay::buffer::lock;
 
 /// Pages that may follow at once. The one that has followed for longest makes room for the next: somebody who follows and
@@ -98,7 +98,7 @@ impl Served {
             };
             // Whoever follows would be waited for: the runtime's end is theirs too.
             tokio::select! {
-                never = crowd::serve(&listener, router, &names) => match never {},
+                never = connection_limit::serve(&listener, router, &names) => match never {},
                 () = over => {}
             }
         });

@@ -4,15 +4,15 @@
 use std::time::{Duration, Instant};
 
 use super::Subject;
-use super::ever::Ever;
 use super::forecast::{Forecast, History, Point, Rates};
 use super::look::{NotSeen, Seen, now_ms};
+use super::monotonic_counters::Ever;
 use super::verdict::{self, Verdict};
 use super::warning::{Trends, Warnings};
 use forebay::buffer::connect::Facts;
 use forebay::buffer::entry::Id;
-use forebay::buffer::hear::Heard;
 use forebay::buffer::stat::{GroupStat, Stat};
+use forebay::buffer::status_subscriber::Heard;
 
 /// How long a look may take, beyond all its time-outs on a server that answers slowly.
 const OLD: Duration = Duration::from_secs(180);

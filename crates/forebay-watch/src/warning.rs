@@ -8,9 +8,9 @@ use super::thresholds::Thresholds;
 use super::verdict::{self, Level};
 use super::view::{GONE, Group, View, groups};
 use forebay::buffer::entry::Id;
-use forebay::buffer::fates::{Fates, State};
-use forebay::buffer::hear::WRITERS_MAX;
 use forebay::buffer::limit::{Bound, Kind};
+use forebay::buffer::status_subscriber::WRITERS_MAX;
+use forebay::buffer::writer_status::{Fates, State};
 
 /// Warnings that are kept.
 const KEPT: usize = 20;

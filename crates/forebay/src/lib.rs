@@ -39,15 +39,15 @@ mod read;
 
 pub use block::frame::Damage;
 pub use buffer::builder::{Ack, WriterBuilder};
+pub use buffer::claim::{LanePosition, ResumePosition};
 pub use buffer::counts::{Counts as Summary, Monitor};
 pub use buffer::entry::{Entry, Id};
 pub use buffer::error::{Cause, Error};
-pub use buffer::found::Found;
 pub use buffer::group_admin::{Groups, Skipped, Skips};
 pub use buffer::keys::BadName;
-pub use buffer::open::{LanePosition, ResumePosition};
 pub use buffer::overflow::{Fate, Overflow, Spill, Told};
 pub use buffer::position::Seq;
+pub use buffer::read_item::Found;
 pub use buffer::writer::{TryPushError, Writer};
 pub use event::lane::Lane;
 pub use event::parse::{Event, Reject, parse};

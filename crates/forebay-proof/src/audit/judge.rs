@@ -116,8 +116,8 @@ fn check(rule: &Rule, seen: &Seen) -> Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::controls::made_up;
-    use crate::audit::controls::plants::How;
+    use crate::audit::negative_controls::made_up;
+    use crate::audit::negative_controls::seeded_faults::How;
     use forebay_watch::profile::Profile;
 
     #[test]

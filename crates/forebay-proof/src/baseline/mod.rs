@@ -6,9 +6,9 @@
 //! overwritten behind the run's back, and commands that somebody else sent.
 
 mod cells;
-mod controls;
 mod counters;
 mod judge;
+mod negative_controls;
 mod saturation;
 mod values;
 
@@ -146,6 +146,6 @@ impl Run<'_> {
         let weights = values::weigh(self.on.binary)?;
         let is_own = matches!(self.on.target, Target::Own(..));
         let measured = Measured { cells, paced, probes, weights, counters, is_own };
-        controls::attach(self, &payloads, judge::claims(&measured, self.on.profile))
+        negative_controls::attach(self, &payloads, judge::claims(&measured, self.on.profile))
     }
 }

@@ -1,6 +1,6 @@
 //! What a value weighs as it grows.
 
-use crate::gauge::Gauge;
+use crate::memory_probe::Gauge;
 use crate::target::scratch;
 use forebay_rig::server::ServerBinary;
 

@@ -9,8 +9,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use crate::gauge::{Gauge, Point};
 use crate::ledger::Ledger;
+use crate::memory_probe::{Gauge, Point};
 use crate::progress::Progress;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;

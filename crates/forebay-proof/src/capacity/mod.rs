@@ -5,9 +5,9 @@
 //! read back and compared. The controls are runs that must be refuted: a limit too small, a prediction from
 //! the wrong sample, and a buffer with planted damage.
 
-mod controls;
 pub(crate) mod fill;
 mod judge;
+mod negative_controls;
 mod readback;
 pub(super) mod sample;
 
@@ -75,7 +75,7 @@ impl Run<'_> {
         let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
         let _keys = self.on.target.keys(self.on.name);
         let measured = self.measure(&events, &make, limits, (weight, sample, weights))?;
-        controls::attach(self, &events, &measured, limits, judge::claims(&measured))
+        negative_controls::attach(self, &events, &measured, limits, judge::claims(&measured))
     }
 
     fn weigh(&self, events: &Synth, sample: u64, limits: Limits) -> anyhow::Result<Vec<(Layout, Weight)>> {

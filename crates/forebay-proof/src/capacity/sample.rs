@@ -4,8 +4,8 @@ use forebay::buffer::link::Connection;
 
 use super::fill::{Plan, fill};
 use crate::Scale;
-use crate::gauge::Gauge;
 use crate::ledger::Ledger;
+use crate::memory_probe::Gauge;
 use crate::progress::Progress;
 use crate::target::scratch;
 use forebay::buffer::batch::Limits;

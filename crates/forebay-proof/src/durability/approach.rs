@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::cell::Fault;
-use super::ground::Ground;
+use super::environment::Ground;
 use super::judge::NotPlayed;
 use super::wait::wait;
 use crate::target::facts_of;

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::ledger::Ledger;
-use crate::offer::Offer;
 use crate::push::Pusher;
 use crate::reading::{self, Block, Reading};
+use crate::workload::Offer;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::entry::Id;

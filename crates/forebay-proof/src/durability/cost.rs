@@ -9,7 +9,7 @@ use forebay::buffer::link::Connection;
 
 use super::Run;
 use super::cell::Fault;
-use super::ground::{Ground, NoGround};
+use super::environment::{Ground, NoGround};
 use super::wait::wait_for;
 use crate::Scale;
 use crate::capacity::fill::{Plan, fill};

@@ -9,12 +9,12 @@ use forebay::buffer::link::Connection;
 
 use super::aof::{copy_all, ends, frames, newest_log};
 use super::clients::{Read, read_all};
-use super::ground::Ground;
+use super::environment::Ground;
 use super::{Run, cell};
 use crate::Scale;
 use crate::ledger::Findings;
-use crate::offer::Offer;
 use crate::push::Pusher;
+use crate::workload::Offer;
 use fastrand::Rng;
 use forebay::buffer::keys::Name;
 use forebay::buffer::overflow::{Fate, Told};

@@ -3,8 +3,8 @@
 use super::Run;
 use super::damage::{After, Came, TAIL, Whole, wrong};
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
+use crate::parallel::in_parts;
 use crate::report::units::{counted, thousands};
-use crate::side::in_parts;
 use forebay::buffer::keys::Name;
 use forebay::event::lane::Lane;
 

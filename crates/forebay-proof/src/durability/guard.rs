@@ -2,11 +2,11 @@
 //! what the profile's own `appendfsync` promises.
 
 use super::cell::{Appendfsync, Cell, Fault};
-use super::promise::{Promise, promise};
+use super::guarantee::{Promise, promise};
 use super::{LONG, Run, judge};
 use crate::Subject;
 use crate::claim::Judged;
-use crate::side;
+use crate::parallel;
 use forebay::buffer::writer::Ack;
 
 /// What befalls a server with them.
@@ -31,7 +31,7 @@ pub fn guard(on: &Subject<'_>, sets: &[Vec<(String, String)>]) -> anyhow::Result
         .flat_map(|set| cells.iter().map(move |(cell, promised)| (set, *cell, *promised)))
         .collect();
     on.progress.begin("guards: kills and power cuts", plays.len() as u64);
-    let seen = side::by_side(&plays, on.progress, |(set, cell, _)| {
+    let seen = parallel::by_side(&plays, on.progress, |(set, cell, _)| {
         let mut over = vec![("appendfsync", appendfsync.word())];
         over.extend(sets[*set].iter().map(|(name, value)| (name.as_str(), value.as_str())));
         run.scene(&offer, *cell, *set as u64, LONG, &over, None)

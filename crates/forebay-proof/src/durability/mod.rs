@@ -10,19 +10,19 @@ mod aof;
 mod approach;
 mod cell;
 mod clients;
-mod controls;
 mod cost;
 mod damage;
 mod damaged;
+mod environment;
+mod external_server;
 mod fates;
-mod given;
-mod ground;
+mod guarantee;
 mod guard;
+mod inject_fault;
 mod judge;
-mod promise;
+mod negative_controls;
 mod reload;
-mod scene;
-mod strike;
+mod round;
 mod table;
 mod wait;
 mod waitaof;
@@ -30,23 +30,23 @@ mod waitaof;
 use std::time::Duration;
 
 use crate::claim::{Claim, Evidence};
-use crate::offer::Offer;
+use crate::parallel;
 use crate::printable::told;
-use crate::side;
 use crate::target::Target;
+use crate::workload::Offer;
 use crate::{Scale, Subject};
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
 use forebay_rig::server::ServerError;
-use forebay_rig::server::given::Commands;
+use forebay_rig::server::external_server::Commands;
 
 pub use guard::guard;
 
 use cell::Cell;
-use ground::{Ground, NoGround};
+use environment::{Ground, NoGround};
+use guarantee::{Promise, promise};
 use judge::{NotPlayed, Rounds};
-use promise::{Promise, promise};
-use scene::{Plant, Scene, Seen};
+use round::{Plant, Scene, Seen};
 
 /// Events drawn for a cell: more than a writer that goes flat out can push in one.
 const EVENTS: u64 = 600_000;
@@ -79,7 +79,7 @@ impl Run<'_> {
     /// What each fault costs. Nothing in it is as fast as can be, so that other things may run meanwhile.
     pub fn faults(&self) -> anyhow::Result<Vec<Claim>> {
         if let Target::Given(address) = self.on.target {
-            return given::claims(self, address);
+            return external_server::claims(self, address);
         }
         let offer = self.offer()?;
         let rounds = rounds(self.on.scale, self.rounds);
@@ -88,7 +88,7 @@ impl Run<'_> {
         let plays: Vec<(Cell, u64)> =
             (0..rounds).flat_map(|round| tried.iter().map(move |cell| (*cell, round))).collect();
         self.on.progress.begin("faults", plays.len() as u64);
-        let seen = side::by_side(&plays, self.on.progress, |(cell, round)| {
+        let seen = parallel::by_side(&plays, self.on.progress, |(cell, round)| {
             let over = [("appendfsync", cell.appendfsync.word())];
             let before = if matches!(promise(*cell), Ok(Promise::Within(_))) { LONG } else { BEFORE };
             self.scene(&offer, *cell, *round, before, &over, None)
@@ -99,7 +99,7 @@ impl Run<'_> {
                         it writes while it has; that is the cell kill-slow-fsync";
             first.evidence.push(Evidence::Note { text: text.into() });
         }
-        let mut claims = controls::attach(self, &offer, claims)?;
+        let mut claims = negative_controls::attach(self, &offer, claims)?;
         claims.extend(damaged::claims(self)?);
         claims.push(waitaof::claim(self.on.binary, self.on.profile)?);
         Ok(claims)
@@ -181,7 +181,7 @@ fn not_played(error: anyhow::Error, ground: &Ground) -> anyhow::Result<NotPlayed
 
 /// How often somebody's server is killed, at the most: each cell in each round and for its control.
 pub fn kills_max(scale: Scale, wanted: Option<u64>) -> u64 {
-    given::CELLS_MAX * (rounds(scale, wanted) + 1)
+    external_server::CELLS_MAX * (rounds(scale, wanted) + 1)
 }
 
 fn rounds(scale: Scale, wanted: Option<u64>) -> u64 {
@@ -193,7 +193,7 @@ fn rounds(scale: Scale, wanted: Option<u64>) -> u64 {
 
 /// The buffers that the proof fills on a server, besides its own name.
 pub fn buffers(base: &Name) -> anyhow::Result<Vec<Name>> {
-    Ok(scene::names(base)?.to_vec())
+    Ok(round::names(base)?.to_vec())
 }
 
 /// Every cell with its rounds; or why one of them was not played.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::cell::Cell;
+use super::guarantee::{Promise, promise};
 use super::judge::Rounds;
-use super::promise::{Promise, promise};
-use super::scene::Seen;
+use super::round::Seen;
 use crate::claim::Evidence;
 use crate::report::units::{counted, millis, thousands};
 use forebay::buffer::writer::Ack;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use forebay::buffer::link::Connection;
 
 use super::cell::Fault;
-use super::ground::{Ground, NoGround};
+use super::environment::{Ground, NoGround};
 use super::wait::wait;
 use crate::claim::{Bound, Claim, Control, Judged, Unit};
 use crate::report::units::counted;

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::cause::Cause;
 use super::receive::Notice;
+use super::scenario::Cause;
 use forebay_watch::deploy::rules::Rule;
 
 /// What was heard.
@@ -108,7 +108,7 @@ fn last_resolved(notices: &[Notice], alert: &str) -> Option<Instant> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cause::{CAUSES, FILL};
+    use super::super::scenario::{CAUSES, FILL};
     use super::*;
     use forebay_watch::deploy::rules::rules;
     use forebay_watch::profile::{self, Profile};

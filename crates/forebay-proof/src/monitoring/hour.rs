@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use super::alert_stack::{Every, Programs, Sends, Tower};
 use super::judge::ALERTS;
 use super::receive::Notice;
-use super::station::{Ground, Station};
-use super::tower::{Every, Programs, Sends, Tower};
+use super::rig::{Ground, Station};
 use super::{HEALTHY_LATE, STEADY};
 use crate::Subject;
 use crate::claim::{Bound, Claim, Control, Judged, Unit};

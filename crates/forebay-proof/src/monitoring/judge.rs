@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::broken::{DEAF, NOBODY, NOISE, is_deaf_alone};
 use super::heard::{Came, Outcome};
-use super::play::Both;
 use super::receive::Notice;
+use super::runner::Both;
 use crate::claim::{Axes, Bound, Claim, Control, Evidence, Judged, Series, Unit};
 use forebay_watch::deploy::dashboards::Query;
 use forebay_watch::deploy::rules::Rule;

@@ -6,23 +6,23 @@
 //! must stay silent. Beside them stand a Prometheus and an Alertmanager that are broken, over the same stations: what those
 //! told is judged as the rest is, and must be refuted.
 
+mod alert_stack;
 mod broken;
-mod cause;
 mod heard;
 mod hour;
 mod judge;
-mod play;
 mod receive;
-mod station;
-mod tower;
+mod rig;
+mod runner;
+mod scenario;
 mod traffic;
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+pub use alert_stack::Programs;
 pub use hour::AT_LEAST as HEALTHY_AT_LEAST;
-pub use tower::Programs;
 
 use crate::claim::Claim;
 use crate::target::Target;
@@ -30,10 +30,10 @@ use crate::{Scale, Subject};
 use forebay_watch::deploy::rules::rules;
 use forebay_watch::profile::Profile;
 
-use cause::{CAUSES, Cause, FILL, SHRINKING, SHRINKS};
+use alert_stack::{Every, Sends, Tower};
 use judge::{Calm, Played};
-use station::{Ground, Station};
-use tower::{Every, Sends, Tower};
+use rig::{Ground, Station};
+use scenario::{CAUSES, Cause, FILL, SHRINKING, SHRINKS};
 
 /// How much faster the rules' clock goes than for people: their durations, and the profile's hours, are divided by it.
 const PACE: f64 = 240.0;
@@ -114,7 +114,7 @@ impl Run<'_> {
         let written =
             format!("sum(forebay_lane_appended_events_total{{instance=\"{}\"}})", healthy.instance());
         let (started, before) = (Instant::now(), tower.value(&written)?);
-        let mut causes = play::all(stations, (&tower, &broken), on.progress)?;
+        let mut causes = runner::all(stations, (&tower, &broken), on.progress)?;
         let calm = |tower: &Tower| Calm {
             seconds: started.elapsed().as_secs_f64(),
             events: tower.value(&written).unwrap_or(before) - before,
@@ -124,7 +124,7 @@ impl Run<'_> {
             shrinking: causes.pop_if(|both| both.heard.cause.name == SHRINKS),
             causes,
             left_out,
-            queries: play::queries(&tower)?,
+            queries: runner::queries(&tower)?,
             nobody: tower.series(broken::NOBODY)?,
             calm: [calm(&tower), calm(&broken)],
             of_none: tower.receiver.of_none(),

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::ground::Ground;
-use super::scene::{Pace, Scene};
+use super::environment::Ground;
+use super::round::{Pace, Scene};
 use super::seen::Policy;
 use super::{EVICTIONS, QUICK_EVICTING, Run, judge, past};
 use crate::Subject;
 use crate::capacity::sample::{Layout, weigh};
 use crate::claim::Judged;
-use crate::offer::Offer;
+use crate::parallel::by_side;
 use crate::printable::told;
 use crate::progress::Silent;
-use crate::side::by_side;
+use crate::workload::Offer;
 use forebay_rig::synth::Synth;
 use forebay_watch::profile::Profile;
 

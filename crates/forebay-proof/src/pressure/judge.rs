@@ -1,7 +1,7 @@
 //! From runs to claims. The controls are judged by the same functions.
 
 use super::seen::{Policy, Seen};
-use super::{EVICTIONS, Plan, going, others, table};
+use super::{EVICTIONS, Plan, liveness, others, table};
 use crate::claim::{Bound, Evidence, Judged, Judgement, Unit};
 use crate::report::units::{bytes, counted, thousands};
 use forebay_watch::profile::Profile;
@@ -27,9 +27,9 @@ pub(super) fn claims(seen: &[Seen], profile: &Profile, plan: Option<&Plan>, abse
     }
     claims.push(own_policy(seen, profile, absent));
     claims.push(volatile(seen, absent));
-    claims.push(going::resumes(&steady, absent));
-    claims.push(going::memory(&steady, absent));
-    claims.push(going::readers(&steady, absent));
+    claims.push(liveness::resumes(&steady, absent));
+    claims.push(liveness::memory(&steady, absent));
+    claims.push(liveness::readers(&steady, absent));
     claims
 }
 

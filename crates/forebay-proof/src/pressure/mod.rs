@@ -7,35 +7,35 @@
 //! by a block taken out behind the writer's back, by a damaged spill file, and runs whose memory or writer does not
 //! come back.
 
-mod back;
-mod controls;
-mod going;
-mod ground;
+mod environment;
 mod guard;
 mod judge;
+mod liveness;
+mod negative_controls;
 mod others;
 mod read;
-mod scene;
+mod recovery;
+mod round;
 mod seen;
 pub mod settings;
-mod settle;
 mod table;
+mod wait;
 mod watch;
 
 use std::time::Duration;
 
 use super::capacity::sample::{Layout, sample, weigh};
 use crate::claim::Claim;
-use crate::offer::Offer;
+use crate::parallel::by_side;
 use crate::progress::Silent;
-use crate::side::by_side;
 use crate::target::Target;
+use crate::workload::Offer;
 use crate::{Scale, Subject};
 use forebay::buffer::batch::Limits;
 
-use ground::{Ground, holds_keys};
+use environment::{Ground, holds_keys};
 pub use guard::guard;
-use scene::{Pace, Scene};
+use round::{Pace, Scene};
 use seen::Policy;
 
 /// Every eviction policy, the one that evicts nothing first.
@@ -143,7 +143,7 @@ impl Run<'_> {
         if let Some(limit) = claims.iter_mut().find(|claim| claim.id == "pressure.limit") {
             limit.evidence.extend(others::left_out(&skipped));
         }
-        let mut claims = controls::attach(self, &plan, &seen, claims)?;
+        let mut claims = negative_controls::attach(self, &plan, &seen, claims)?;
         // Of servers that are started here: of somebody's they would say nothing.
         if given.is_none() {
             let settings = settings::run(&self.on)?;

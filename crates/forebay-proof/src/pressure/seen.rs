@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::back::Held;
 use super::read::{Drained, Followed};
+use super::recovery::Held;
 use super::watch::{Met, Watched};
 use crate::ledger::Findings;
 use forebay::buffer::overflow::{Overflow, Spill};

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
-use super::back::Stood;
+use super::recovery::Stood;
 use super::seen::REFUSED;
 use crate::target::facts;
 use forebay::buffer::connect::{Address, Facts};

@@ -5,9 +5,9 @@
 //! show is untested; what failed in a short run is refuted all the same. The controls are a server held below the rate
 //! by somebody else's scripts, and one that is paused, with answers and blocks changed behind the proof's back.
 
-mod controls;
 mod judge;
 mod log;
+mod negative_controls;
 mod together;
 
 use std::path::Path;
@@ -57,7 +57,11 @@ impl Run<'_> {
             each(&without_controls(judge::claims(&held, self.on.profile)));
         }
         let claims = judge::claims(&held, self.on.profile);
-        if self.stop.load(Relaxed) { Ok(without_controls(claims)) } else { controls::attach(self, claims) }
+        if self.stop.load(Relaxed) {
+            Ok(without_controls(claims))
+        } else {
+            negative_controls::attach(self, claims)
+        }
     }
 
     fn plan<'a>(&'a self, pattern: &'a Pattern, duration: Duration) -> Plan<'a> {

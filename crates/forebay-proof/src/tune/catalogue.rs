@@ -8,7 +8,7 @@ use client::CLIENT;
 use server::SERVER;
 
 use super::client::Client;
-use super::leg::{Cut, Work};
+use super::trial_run::{Cut, Work};
 
 /// What a candidate changes.
 #[derive(Clone, Copy)]

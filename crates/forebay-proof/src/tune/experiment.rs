@@ -5,8 +5,8 @@
 //! better or worse where its interval has no 0 in it and its mean is as large as what counts; else no difference was seen.
 
 use super::interval::Interval;
-use super::leg::Figures;
 use super::metric::Metric;
+use super::trial_run::Figures;
 
 /// How long to go on, and how sure to be.
 #[derive(Debug, Clone)]

@@ -2,14 +2,14 @@
 
 use super::Bench;
 use super::catalogue::Kind;
-use super::controls::{Controls, HELD_BACK, LITTLE, LITTLE_ROUNDS, different};
 use super::experiment::{Effect, Outcome, Turn};
 use super::guard::Guarded;
 use super::interval::CONFIDENCE;
-use super::leg::{Cut, Work};
 use super::metric::Metric;
+use super::negative_controls::{Controls, HELD_BACK, LITTLE, LITTLE_ROUNDS, different};
 use super::proposal::Proposal;
 use super::trial::{Row, Standing, Tried};
+use super::trial_run::{Cut, Work};
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::report::units::{counted, thousands};
 

@@ -6,26 +6,26 @@
 //! must; and settings known to harm a buffer, none of which may be proposed.
 
 mod apply;
-mod arm;
 mod catalogue;
 mod client;
-mod controls;
+mod connection_flood;
+mod connections;
 #[cfg(target_os = "linux")]
 mod cores;
-mod crowd;
 mod experiment;
 mod feed;
 mod guard;
 mod host;
 mod interval;
 mod judge;
-mod leg;
 mod metric;
+mod negative_controls;
 mod pool;
 mod proposal;
 mod settings;
-mod storm;
 mod trial;
+mod trial_run;
+mod variant;
 
 use std::time::Duration;
 
@@ -40,14 +40,14 @@ use forebay_rig::server;
 use forebay_watch::profile::Profile;
 
 pub use apply::Saved;
-use arm::Over;
 pub use catalogue::{Candidate, all as candidates};
 use catalogue::{Change, Measured};
 use client::Client;
 use experiment::{Plan, Turn};
 use feed::Feed;
-use leg::Course;
 use proposal::Worth;
+use trial_run::Course;
+use variant::Over;
 
 pub use proposal::Proposal;
 use settings::{Settings, hold};
@@ -139,7 +139,11 @@ impl Run<'_> {
         let mut rows = trial::all(&bench, &candidates)?;
         trial::guard(&bench, &mut rows).context("guarding what is proposed")?;
         let whole = self.only.is_empty();
-        let storm = if whole { Some(storm::run(&bench).context("with a thousand clients")?) } else { None };
+        let storm = if whole {
+            Some(connection_flood::run(&bench).context("with a thousand clients")?)
+        } else {
+            None
+        };
         let is_own = matches!(on.target, Target::Own(..));
         // They take half a minute, and `forebay pressure` has them too.
         let is_full = whole && is_own && on.scale == Scale::Full;
@@ -153,7 +157,7 @@ impl Run<'_> {
         } else {
             Vec::new()
         };
-        let controls = controls::run(&bench, &sizes).context("controls")?;
+        let controls = negative_controls::run(&bench, &sizes).context("controls")?;
         let found =
             judge::Found { rows: &rows, proposal: &proposal, together: together.as_deref(), stock: &stock };
         let mut claims = judge::claims(&bench, &found, &controls);

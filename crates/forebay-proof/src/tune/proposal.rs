@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::arm::Over;
 use super::catalogue::Change;
 use super::client::Client;
 use super::experiment::Turn;
 use super::interval::Interval;
 use super::judge::gains;
 use super::trial::{Row, Standing};
+use super::variant::Over;
 use super::{Bench, Profile};
 use forebay::buffer::secret;
 use forebay_rig::server::Conf;

@@ -3,15 +3,15 @@
 use anyhow::Context as _;
 
 use super::Bench;
-use super::arm::{self, Arm, Over};
 use super::catalogue::{Candidate, Change, Guard, Kind, Measured};
 use super::client::Client;
+use super::connection_flood::BACKLOG;
 use super::experiment::{self, Outcome, Plan, Side, Turn};
 use super::guard::{self, Guarded};
-use super::leg::{Cut, Work};
 use super::proposal::Proposal;
 use super::settings::{Held, Settings};
-use super::storm::BACKLOG;
+use super::trial_run::{Cut, Work};
+use super::variant::{self, Arm, Over};
 use crate::Subject;
 use crate::printable::told;
 use crate::target::Target;
@@ -288,7 +288,7 @@ fn played(
         Measured::By(work) => {
             // Until it is over.
             #[cfg(target_os = "linux")]
-            let _apart = arm::apart(&[&today, &other]);
+            let _apart = variant::apart(&[&today, &other]);
             experiment::run(&plan, |side| match side {
                 Side::Today => today.leg(&bench.course, work),
                 Side::Candidate => other.leg(&bench.course, work),

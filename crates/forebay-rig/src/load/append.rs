@@ -11,9 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use super::arrivals::Arrivals;
-use super::books::Books;
 use super::latency::Latency;
 use super::outcome::{Outcome, Second};
+use super::stats::Books;
 use super::work::Kind;
 use forebay::buffer::error::Error;
 use forebay::buffer::lock;

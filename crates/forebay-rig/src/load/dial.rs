@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::connection::{Link, State};
 use super::driver::Error;
-use super::link::{Link, State};
 use super::traffic::{Look, SWEEP_BELOW, Traffic, plain};
 
 /// How long the first connections may take to come about, all of them; and how often one may fail by then, so that

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::arrivals::Arrivals;
-use super::link::Door;
+use super::connection::Door;
 use super::outcome::{Outcome, Second};
 use super::payload::Payloads;
 use super::traffic::Traffic;

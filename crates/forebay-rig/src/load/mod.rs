@@ -6,19 +6,19 @@
 
 pub mod append;
 pub mod arrivals;
-mod books;
+mod connection;
 mod dial;
 pub mod driver;
+mod expected_state;
+pub mod keyspace;
 pub mod latency;
-mod link;
 pub mod outcome;
-mod own;
 pub mod pattern;
 pub mod payload;
 mod poll;
 pub mod replay;
 pub mod resp;
-pub mod room;
 pub mod stage;
+mod stats;
 mod traffic;
 pub mod work;

@@ -7,9 +7,9 @@ use forebay::buffer::link::Connection;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::driver;
+use super::expected_state::{GROUP, Own};
+use super::keyspace::Room;
 use super::outcome::{Outcome, Second};
-use super::own::{GROUP, Own};
-use super::room::Room;
 use super::work::Work;
 use forebay::buffer::connect::{Address, Facts};
 use forebay::buffer::error::Error;

@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use super::books::Books;
+use super::connection::{Door, Link, Sent, State};
 use super::driver::{Error, Plan};
-use super::link::{Door, Link, Sent, State};
-use super::own::{Answer, Common, Own};
+use super::expected_state::{Answer, Common, Own};
+use super::keyspace::Room;
 use super::poll::{Poller, Ready};
 use super::resp;
-use super::room::Room;
+use super::stats::Books;
 
 /// Fewer requests under way on each connection than this, and sockets are swept.
 pub(super) const SWEEP_BELOW: usize = 8;

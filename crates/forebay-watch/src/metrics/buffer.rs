@@ -1,8 +1,8 @@
 //! The buffer's own figures: all lanes, each lane, each group.
 
-use super::super::ever::Counts;
 use super::super::forecast::Rates;
 use super::super::look::Seen;
+use super::super::monotonic_counters::Counts;
 use super::super::view::{View, utilisation};
 use super::{Labels, Sheet};
 use forebay::buffer::limit::{Bound, Full, Kind};

@@ -4,7 +4,7 @@ use super::super::Subject;
 use super::super::probe::Counted;
 use super::super::view::{GONE, View};
 use super::{Histogram, Labels, Samples, Sheet};
-use forebay::buffer::fates::{Fates, State};
+use forebay::buffer::writer_status::{Fates, State};
 use forebay::event::lane::Lane;
 
 pub(super) fn add(sheet: &mut Sheet, view: &View, subject: &Subject, probed: &Counted) {

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use redis::Value;
 
+use super::appender::{Appender, BACKOFF_MIN, Expected};
+use super::compress::Parcel;
 use super::connect::limit_answers;
 use super::fsync::Fsync;
-use super::lane::{Appender, BACKOFF_MIN, Expected};
 use super::overflow::Fate;
-use super::pack::Parcel;
-use super::recover::Setback;
+use super::retry::Setback;
 
 impl Appender {
     /// Reads one answer and acts on it.

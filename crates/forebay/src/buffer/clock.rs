@@ -3,9 +3,9 @@
 
 use redis::RedisError;
 
-use super::ask::{Asker, Sought};
 use super::connect::Facts;
 use super::entry::Id;
+use super::permitted_query::{Asker, Sought};
 
 /// The server's clock, as it was when the look began, and as it was last asked.
 #[derive(Debug, Clone, Copy, Default)]

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use redis::{RedisError, Script, Value};
 
+use super::consumer_group::field;
 use super::entry::{Id, list};
+use super::error_class::{Trouble, trouble};
 use super::keys::Name;
 use super::reader::{Found, Phase, Reader};
 use super::scripts::LEAVE;
-use super::trim::field;
-use super::trouble::{Trouble, trouble};
 use crate::event::lane::Lane;
 
 /// What names begin with that a consumer was not given by anybody.

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::error::Error;
+use super::evict_oldest::Room;
 use super::overflow::{Fate, Listener, Told};
 use super::owner::Owner;
-use super::room::Room;
 use super::spill::Unproven;
 use crate::event::lane::Lane;
 

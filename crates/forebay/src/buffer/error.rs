@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::error_class::words;
 use super::keys::BadName;
 use super::text;
-use super::trouble::words;
 use crate::event::lane::Lane;
 
 /// The system's number for a call that a signal broke off.

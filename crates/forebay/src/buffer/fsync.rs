@@ -9,7 +9,7 @@ use super::link::Connection;
 
 use super::connect::{Address, Facts};
 use super::error::Error;
-use super::recover::Setback;
+use super::retry::Setback;
 use super::writer::Ack;
 
 /// How the server says that a block is on its disk.

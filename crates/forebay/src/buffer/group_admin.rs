@@ -6,15 +6,15 @@ use std::time::Duration;
 use redis::{FromRedisValue, RedisError, Script, Value};
 
 use super::connect::{ANSWER_TIMEOUT, Address};
+use super::consumer_group::{create_group, field};
+use super::display_name::shown;
 use super::entry::{Entry, Id, list};
 use super::error::Error;
+use super::error_class::is_gone;
 use super::keys::Name;
 use super::link::Connection;
 use super::scripts::TRIM;
-use super::shown::shown;
 use super::there::must_be_there;
-use super::trim::{create_group, field};
-use super::trouble::is_gone;
 use crate::block::frame::{Damage, Decoder};
 use crate::event::lane::Lane;
 

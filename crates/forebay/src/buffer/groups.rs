@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use redis::{RedisError, Value};
 
-use super::ask::{Asker, Refused, Sought};
 use super::clock::Clock;
+use super::display_name::shown;
 use super::entry::Id;
+use super::error_class::is_gone;
 use super::losses::Losses;
-use super::shown::shown;
-use super::trouble::is_gone;
+use super::permitted_query::{Asker, Refused, Sought};
 use crate::event::lane::Lane;
 
 /// A group on a lane at one moment.

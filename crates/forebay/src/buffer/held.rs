@@ -7,7 +7,7 @@ use redis::{RedisError, Value};
 
 use super::entry::Id;
 use super::error::Error;
-use super::found::Found;
+use super::read_item::Found;
 use super::reader::Reader;
 use crate::event::lane::Lane;
 

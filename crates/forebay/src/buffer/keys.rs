@@ -8,7 +8,7 @@
 //!
 //! | channel | message | published by | life |
 //! |---|---|---|---|
-//! | `forebay:<buffer>:fates` | what became of a writer's events, see `fates.rs` | `publish.rs`, once a second | nothing is kept: whoever listens hears it |
+//! | `forebay:<buffer>:fates` | what became of a writer's events, see `writer_status.rs` | `status_publisher.rs`, once a second | nothing is kept: whoever listens hears it |
 //!
 //! The braces keep a lane's two keys in one cluster slot. Nothing else is written, and nothing is ever
 //! deleted but by `XTRIM MINID` (never `XDEL`: mixed with `MINID` it can leave a node that no longer loads).

@@ -2,9 +2,9 @@
 
 use redis::RedisError;
 
-use super::ask::Asker;
 use super::entry::Entry;
 use super::keys::Name;
+use super::permitted_query::Asker;
 use crate::event::lane::Lane;
 
 /// Steps of HSCAN: a hash has a field for each loss, and a few more.

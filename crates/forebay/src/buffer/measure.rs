@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::ask::Asker;
 use super::limit::{Known, Log, Measured, Memory};
+use super::permitted_query::Asker;
 use super::stat::Stat;
 
 /// Of less, a server's own small things count for too much.

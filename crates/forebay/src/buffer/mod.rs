@@ -15,64 +15,64 @@
 
 mod answer;
 mod answers;
-mod ask;
+mod appender;
 pub mod batch;
 pub(crate) mod builder;
+pub(crate) mod claim;
 mod clock;
+mod compress;
 pub mod connect;
+mod consumer_group;
 mod consumers;
 pub(crate) mod counts;
 mod cutter;
+mod display_name;
 pub mod entry;
 pub mod error;
-pub mod fates;
-pub mod feed;
-pub(crate) mod found;
+#[doc(hidden)]
+pub mod error_class;
+mod evict_oldest;
 #[doc(hidden)]
 pub mod fsync;
+mod gap_detection;
 mod gate;
 pub mod group_admin;
 mod groups;
-pub mod hear;
-mod heard;
 mod held;
 pub mod keys;
-mod lane;
 pub mod limit;
+pub mod line_source;
 #[doc(hidden)]
 pub mod link;
 mod losses;
 pub mod measure;
-mod missing;
-pub(crate) mod open;
 pub mod overflow;
 #[doc(hidden)]
 pub mod owner;
-mod pack;
+mod permitted_query;
 mod place;
 pub mod position;
-mod publish;
 pub mod rate;
+pub(crate) mod read_item;
 pub mod reader;
-mod recover;
 mod resume;
-mod room;
+mod retry;
 mod scripts;
 #[doc(hidden)]
 pub mod secret;
 pub mod server_stat;
-mod shown;
 mod spill;
 pub mod stat;
+mod status_publisher;
+pub mod status_subscriber;
 mod take;
 mod text;
 mod there;
 mod tls;
-mod trim;
-#[doc(hidden)]
-pub mod trouble;
 pub mod watching;
 pub mod writer;
+mod writer_registry;
+pub mod writer_status;
 
 #[doc(hidden)]
 pub use counts::lock;

@@ -14,13 +14,13 @@ use redis::Script;
 use super::connect::Address;
 use super::counts::lock;
 use super::error::Error;
-use super::fates::new_id;
-use super::hear::{Hearing, WriterHeard};
+use super::error_class::{Trouble, trouble};
 use super::keys::Name;
 use super::link::Connection;
 use super::scripts;
+use super::status_subscriber::{Hearing, WriterHeard};
 use super::text;
-use super::trouble::{Trouble, trouble};
+use super::writer_status::new_id;
 use crate::event::lane::Lane;
 
 /// How long a run must be silent before it counts as gone: five of its messages.

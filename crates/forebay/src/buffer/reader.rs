@@ -15,13 +15,13 @@ use super::connect::{Address, limit_answers};
 pub use super::consumers::own_consumer;
 use super::entry::Id;
 use super::error::{Cause, Error};
-pub use super::found::Found;
+use super::error_class::{Trouble, is_gone, trouble};
 use super::held::Held;
 use super::keys::Name;
 use super::link::Connection;
 use super::place::Place;
+pub use super::read_item::Found;
 use super::there::must_be_there;
-use super::trouble::{Trouble, is_gone, trouble};
 use crate::event::lane::Lane;
 
 /// Bytes of frames to ask for at once, all lanes together, by the mean of the last answer.
@@ -297,7 +297,7 @@ impl Reader {
             return Err(Error::Lost { url: self.address.to_string(), waited, why, unacknowledged: 0 });
         }
         self.disconnect();
-        std::thread::sleep(super::recover::BACKOFF_MAX.min(self.left));
+        std::thread::sleep(super::retry::BACKOFF_MAX.min(self.left));
         Ok(())
     }
 

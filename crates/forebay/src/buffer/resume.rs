@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use redis::{Script, Value};
 
-use super::lane::Appender;
-use super::pack::Parcel;
-use super::recover::Setback;
+use super::appender::Appender;
+use super::compress::Parcel;
+use super::retry::Setback;
 use super::scripts;
 use super::spill::Again;
 

@@ -3,10 +3,10 @@
 use super::link::Connection;
 use redis::{ErrorKind, RedisError, Value};
 
-use super::ask::Asker;
 use super::connect::Facts;
 use super::error::Error;
 use super::keys::Name;
+use super::permitted_query::Asker;
 
 /// Commands whose latencies are told: those that a buffer's writers, readers and watchers use.
 pub const COMMANDS: [&str; 7] = ["evalsha", "xadd", "xreadgroup", "xack", "xautoclaim", "xrange", "info"];

@@ -6,7 +6,6 @@
 use super::link::Connection;
 use redis::RedisError;
 
-use super::ask::{Asker, Block, Refused, Sought};
 use super::clock::Clock;
 use super::connect::{Address, Facts};
 use super::entry::{Entry, Id};
@@ -16,6 +15,7 @@ pub use super::groups::GroupStat;
 use super::keys::Name;
 use super::losses::Losses;
 use super::measure::Conf;
+use super::permitted_query::{Asker, Block, Refused, Sought};
 use super::rate::{Begin, MINUTE, Mean, has_stopped};
 use crate::block::frame::Damage;
 use crate::event::lane::Lane;

@@ -2,11 +2,11 @@
 
 use redis::{RedisError, Value};
 
+use super::consumer_group::field;
 use super::entry::{Entry, Id, list};
-use super::found::Found;
+use super::error_class::is_gone;
+use super::read_item::Found;
 use super::reader::{COUNT, Phase, Reader};
-use super::trim::field;
-use super::trouble::is_gone;
 
 impl Reader {
     /// Takes an answer apart: `[[stream, entries], …]` or nil. What the caller is to have of it, and whether it

@@ -9,7 +9,7 @@ use crate::block::frame::{Decoder, lines};
 use crate::buffer::counts::lock;
 use crate::buffer::entry::Id;
 use crate::buffer::error::Error;
-use crate::buffer::found::Found;
+use crate::buffer::read_item::Found;
 use crate::event::lane::Lane;
 
 /// Events of some blocks.

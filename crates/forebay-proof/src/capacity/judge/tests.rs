@@ -4,8 +4,8 @@ use super::super::fill::Filled;
 use super::super::sample::Weight;
 use super::*;
 use crate::claim::Judgement;
-use crate::gauge::Point;
 use crate::ledger::Findings;
+use crate::memory_probe::Point;
 use forebay::buffer::writer::Counts;
 use forebay_watch::profile::Profile;
 

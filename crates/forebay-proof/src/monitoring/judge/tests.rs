@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::super::cause::{CAUSES, Cause, FILL};
 use super::super::heard::Heard;
+use super::super::scenario::{CAUSES, Cause, FILL};
 use super::*;
 use crate::claim::{Judgement, Verdict};
 use forebay_watch::deploy::rules::rules;

@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use crate::claim::{Claim, Evidence};
-use crate::side::by_side;
+use crate::parallel::by_side;
 use crate::{Scale, Subject};
 use forebay_rig::synth::Synth;
 

@@ -5,7 +5,7 @@ use super::Outcome;
 use super::bench::{Bench, Own, Tried, go_on};
 use super::row::{Advice, Cost, Row, by_memory, mark_default};
 use crate::claim::Evidence;
-use crate::gauge::Gauge;
+use crate::memory_probe::Gauge;
 use crate::report::units::thousands;
 use forebay::event::lane::Lane;
 

@@ -1,6 +1,6 @@
 //! Candidates among the settings of writers, readers and connections.
 
-use super::super::leg::{Cut, Work};
+use super::super::trial_run::{Cut, Work};
 use super::{Candidate, Change, Guard, Kind, Measured};
 use crate::tune::client::Client;
 

@@ -1,6 +1,6 @@
 //! Candidates among the server's settings.
 
-use super::super::leg::{Cut, Work};
+use super::super::trial_run::{Cut, Work};
 use super::{Candidate, Change, Guard, Kind, Measured};
 
 const LOAD: Measured = Measured::By(Work::Append(Cut::Load));

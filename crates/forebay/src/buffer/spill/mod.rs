@@ -30,10 +30,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select, Sender};
 
+use super::compress::Parcel;
 use super::counts::Shared;
 use super::keys::Name;
 use super::overflow::STALL;
-use super::pack::Parcel;
 use crate::event::lane::Lane;
 pub(super) use folder::Folder;
 use log::{Item, Log};

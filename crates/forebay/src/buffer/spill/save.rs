@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::log::Placed;
 use super::{Spiller, Where};
+use crate::buffer::compress::Parcel;
 use crate::buffer::overflow::Fate;
-use crate::buffer::pack::Parcel;
 
 impl Spiller {
     /// Puts on disk what must be there.

@@ -1,0 +1,105 @@
+//! The control on a real server: one is started with planted faults, looked at, and ended.
+
+use anyhow::Context;
+
+use super::seeded_faults::{How, MODEL, PLANTS, Plant};
+use super::{applies, compare, machine};
+use crate::audit::judge;
+use crate::audit::look::Look;
+use crate::claim::Control;
+use forebay::buffer::connect::Address;
+use forebay::buffer::keys::Name;
+use forebay::event::lane::Lane;
+use forebay_rig::server::{Conf, Kind, Server, ServerBinary};
+use forebay_watch::profile::Profile;
+
+/// The default user is closed to what is dangerous, so that a rule that says otherwise has been given a reason.
+/// The audit logs in as another.
+const CLOSE: [&str; 2] =
+    ["ACL SETUSER auditor on >forebay ~* &* +@all", "ACL SETUSER default resetpass >forebay -@all +ping"];
+
+/// Settings that came with Redis 7.0.
+const NEWER: [&str; 5] = [
+    "maxmemory-clients",
+    "aof-timestamp-enabled",
+    "latency-tracking",
+    "enable-debug-command",
+    "enable-protected-configs",
+];
+
+/// Plants what can stand together on a server, and looks.
+pub fn on_a_server(binary: &ServerBinary, profile: &Profile) -> anyhow::Result<Control> {
+    let name: Name = "audit-control".parse()?;
+    let is_real = |plant: &&Plant| plant.together;
+    let faults: Vec<How> =
+        PLANTS.iter().filter(is_real).flat_map(|plant| plant.how.iter().copied()).collect();
+    let (server, address) = start(binary, &faults, &name)?;
+    let root = tempfile::tempdir().context("a folder for the planted machine")?;
+    let mut seen = Look { profile, buffer: &name, probe_disk: false, is_own: false }.at(&address)?;
+    seen.host = machine::host(root.path(), &faults);
+    seen.fsync = seen.host.as_ref().map_err(Clone::clone).map(|_| machine::fsync(&faults));
+    let facts =
+        seen.info.as_ref().map_err(|why| anyhow::anyhow!("INFO of the control's server: {}", why.0))?;
+    let planted: Vec<&Plant> = PLANTS.iter().filter(is_real).filter(|plant| applies(plant, facts)).collect();
+    let what = format!(
+        "{} started with faults planted in its settings, users, keys, and the machine it is shown",
+        facts.running()
+    );
+    let control = compare(&what, &planted, &judge::audit(&seen, "the control", false));
+    drop(server);
+    Ok(control)
+}
+
+/// Starts the model server with these faults.
+pub fn start(binary: &ServerBinary, faults: &[How], name: &Name) -> anyhow::Result<(Server, Address)> {
+    let mut conf = Conf::new();
+    let planted =
+        faults.iter().filter_map(|how| if let How::Settings(pairs) = how { Some(*pairs) } else { None });
+    for (setting, value) in MODEL.iter().chain(planted.flatten()) {
+        if knows(binary, setting) {
+            conf.set(setting, *value);
+        }
+    }
+    // Not on a port: some faults open it to everybody.
+    let server = Server::start_on_socket(binary, &conf)?;
+    let url = server.url_as("auditor", "forebay");
+    let mut first = Address::parse(&server.url())?.dial()?;
+    for line in CLOSE {
+        tell(&mut first, line, name)?;
+    }
+    let address = Address::parse(&url)?;
+    let mut connection = address.dial()?;
+    for how in faults {
+        match how {
+            How::Commands(lines) => lines.iter().try_for_each(|line| tell(&mut connection, line, name))?,
+            How::Running(setting, value) => {
+                tell(&mut connection, &format!("CONFIG SET {setting} {value}"), name)?;
+            }
+            How::DefaultUser(rules) => {
+                tell(&mut connection, &format!("ACL SETUSER default reset {rules}"), name)?;
+            }
+            _ => {}
+        }
+    }
+    Ok((server, address))
+}
+
+/// Whether this server knows a setting: one before 7.0 does not start with those that came later.
+fn knows(binary: &ServerBinary, name: &str) -> bool {
+    let is_old = binary.kind == Kind::Redis && (binary.version.major, binary.version.minor) < (7, 0);
+    !(is_old && NEWER.contains(&name))
+}
+
+fn tell(connection: &mut forebay::buffer::link::Connection, line: &str, name: &Name) -> anyhow::Result<()> {
+    let mut words = line.split(' ').map(|word| match word {
+        "{likes}" => name.stream(Lane::Likes),
+        "{posts}" => name.stream(Lane::Posts),
+        "{reposts}" => name.stream(Lane::Reposts),
+        word => word.into(),
+    });
+    let mut command = redis::cmd(&words.next().unwrap_or_default());
+    words.for_each(|word| {
+        command.arg(word);
+    });
+    command.query::<redis::Value>(connection).with_context(|| format!("planting {line:?}")).map(drop)
+}

@@ -1,0 +1,321 @@
+//! One leg: a piece of work on one server with one way to be a client, and what it took.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use forebay::buffer::link::Connection;
+
+use super::client::Client;
+use super::feed::Feed;
+use super::metric::Metric;
+use crate::memory_probe::Gauge;
+use crate::target::facts_of;
+use forebay::buffer::connect::Address;
+use forebay::buffer::keys::Name;
+use forebay::buffer::reader::{self, Found, Reader};
+use forebay::buffer::writer::{Options, Writer};
+use forebay::event::lane::Lane;
+use forebay_rig::load::arrivals::Arrivals;
+use forebay_rig::load::driver;
+use forebay_rig::load::keyspace::Room;
+use forebay_rig::load::pattern::Pattern;
+use forebay_rig::load::payload::Payloads;
+use forebay_rig::load::stage::{Stage, allow_connections};
+use forebay_rig::load::work::Work as Mix;
+use forebay_rig::server;
+
+/// How long a server may refuse before a leg fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long what is under way may take once a leg's time is over.
+const GRACE: Duration = Duration::from_secs(5);
+/// The group that drains.
+const GROUP: &str = "tune";
+/// How long a rewrite may take to begin or to end.
+const REWRITE: Duration = Duration::from_secs(60);
+/// Between two looks at a rewrite.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// What is done in a leg.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Work {
+    /// Events are appended as fast as they are taken.
+    Append(Cut),
+    /// The same while the AOF is rewritten again and again.
+    Rewriting(Cut),
+    /// What was appended is read, acknowledged and trimmed.
+    Drain,
+    /// Operations at the profile's rate.
+    Operations,
+}
+
+impl Work {
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Append(_) => "appends",
+            Self::Rewriting(_) => "appends in a rewrite",
+            Self::Drain => "drains",
+            Self::Operations => "operations",
+        }
+    }
+}
+
+/// By which clock blocks are cut.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cut {
+    /// As at the rate at which the profile's events come.
+    Held,
+    /// As at the rate that the profile's server must bear.
+    Load,
+    /// As when there is no end of events: by count and by size.
+    Full,
+}
+
+/// Where a leg takes place.
+pub struct Place<'a> {
+    pub address: &'a Address,
+    pub name: &'a Name,
+}
+
+/// What legs have in common.
+pub struct Course<'a> {
+    pub feed: &'a Feed,
+    pub payloads: &'a Payloads,
+    /// Events a second: those that are held, and the load.
+    pub held: f64,
+    pub load: f64,
+    /// How long operations are sent.
+    pub stretch: Duration,
+    pub seed: u64,
+}
+
+/// What a leg took.
+pub type Figures = Vec<(Metric, f64)>;
+
+impl Course<'_> {
+    /// Runs a leg; the buffer is empty before and after it.
+    pub fn leg(&self, work: Work, place: &Place<'_>, client: &Client) -> anyhow::Result<Figures> {
+        anyhow::ensure!(!server::ending(), "interrupted");
+        match work {
+            Work::Append(cut) => self.append(place, client, cut),
+            Work::Rewriting(cut) => rewriting(place, || self.append(place, client, cut)),
+            Work::Drain => self.drain(place, client),
+            Work::Operations => self.operate(place, client),
+        }
+    }
+
+    /// Appends all events so many times, which stay.
+    pub fn fill_much(&self, place: &Place<'_>, client: &Client, times: usize) -> anyhow::Result<()> {
+        (0..times).try_for_each(|_| self.fill(place, client, Cut::Load).map(drop))
+    }
+
+    /// Appends all events; what that took. The buffer stays.
+    fn fill(&self, place: &Place<'_>, client: &Client, cut: Cut) -> anyhow::Result<Duration> {
+        let address = place.address.clone().with_nodelay(client.nodelay);
+        let options = Options {
+            limits: client.limits,
+            in_flight: client.in_flight,
+            patience: PATIENCE,
+            ..Options::default()
+        };
+        let mut writer = Writer::open(&address, place.name, &options)?;
+        let started = Instant::now();
+        let step = match cut {
+            Cut::Held => 1.0 / self.held,
+            Cut::Load => 1.0 / self.load,
+            Cut::Full => 0.0,
+        };
+        for (index, event) in self.feed.events().enumerate() {
+            writer.push_at(&event, Duration::from_secs_f64(index as f64 * step))?;
+        }
+        writer.close()?;
+        hold_back(started, client);
+        Ok(started.elapsed())
+    }
+
+    fn append(&self, place: &Place<'_>, client: &Client, cut: Cut) -> anyhow::Result<Figures> {
+        let _keys = Keys(place);
+        let mut gauge = Gauge::open(place.address)?;
+        let (empty, cpu) = (dataset(place.address)?, cpu_seconds(place.address)?);
+        let took = self.fill(place, client, cut)?;
+        let cpu = cpu_seconds(place.address)? - cpu;
+        let events = self.feed.count() as f64;
+        // Once the writer's connections are gone.
+        gauge.settled(self.feed.count())?;
+        let held = dataset(place.address)?.saturating_sub(empty);
+        Ok(vec![
+            (Metric::Append, events / took.as_secs_f64()),
+            (Metric::ServerCpu, cpu * 1e6 / events),
+            (Metric::BytesPerEvent, held as f64 / events),
+        ])
+    }
+
+    fn drain(&self, place: &Place<'_>, client: &Client) -> anyhow::Result<Figures> {
+        let _keys = Keys(place);
+        self.fill(place, client, Cut::Load)?;
+        let cpu = cpu_seconds(place.address)?;
+        let options = reader::Options {
+            lanes: Lane::ALL.to_vec(),
+            group: Some((GROUP.into(), GROUP.into())),
+            ahead: client.ahead,
+            claim_idle: PATIENCE,
+            patience: PATIENCE,
+        };
+        let mut reader =
+            Reader::open(&place.address.clone().with_nodelay(client.nodelay), place.name, options)?;
+        reader.ask_for(client.answer_bytes);
+        let (started, mut events) = (Instant::now(), 0);
+        while events < self.feed.count() {
+            let found = reader.next(Duration::from_secs(1))?;
+            anyhow::ensure!(
+                !found.is_empty() || started.elapsed() < PATIENCE,
+                "{events} of {} events came within {PATIENCE:?}",
+                self.feed.count()
+            );
+            let mut done = Vec::with_capacity(found.len());
+            for item in found {
+                let Found::Block(lane, entry) = item else { anyhow::bail!("while draining: {item}") };
+                events += entry.events;
+                done.push((lane, entry.id));
+            }
+            reader.acknowledge(done)?;
+        }
+        hold_back(started, client);
+        let took = started.elapsed();
+        drop(reader);
+        let cpu = cpu_seconds(place.address)? - cpu;
+        let events = events as f64;
+        Ok(vec![(Metric::Drain, events / took.as_secs_f64()), (Metric::ServerCpu, cpu * 1e6 / events)])
+    }
+
+    fn operate(&self, place: &Place<'_>, client: &Client) -> anyhow::Result<Figures> {
+        allow_connections(client.connections).map_err(anyhow::Error::msg)?;
+        let mix = Mix::mix();
+        let _stage =
+            Stage::set(place.address, place.name, &mix, Room::of(self.payloads, client.connections))?;
+        let plan = driver::Plan {
+            address: place.address,
+            name: place.name,
+            work: &mix,
+            payloads: self.payloads,
+            arrivals: Some(Arrivals::of(&Pattern::Constant, self.load, self.stretch, self.seed)),
+            duration: self.stretch,
+            connections: client.connections,
+            pipeline: client.pipeline,
+            grace: GRACE,
+            seed: self.seed,
+        };
+        let cpu = cpu_seconds(place.address)?;
+        let outcome = driver::run(&plan, &AtomicBool::new(false), &mut |_| {})?;
+        let cpu = cpu_seconds(place.address)? - cpu;
+        anyhow::ensure!(outcome.is_right(), "operations went wrong: {:?}", outcome.errors);
+        Ok(vec![
+            (Metric::P99, outcome.response().percentile(99.0)),
+            (Metric::ServerCpu, cpu * 1e6 / outcome.right as f64),
+        ])
+    }
+}
+
+/// Lets a part of the time pass once more, where a control asks for it.
+fn hold_back(started: Instant, client: &Client) {
+    if client.held_back > 0.0 {
+        std::thread::sleep(started.elapsed().mul_f64(client.held_back));
+    }
+}
+
+/// Removes a leg's buffer at once, so that none of it is done in the next leg's time.
+struct Keys<'a>(&'a Place<'a>);
+
+impl Drop for Keys<'_> {
+    fn drop(&mut self) {
+        let Place { address, name } = self.0;
+        let removed = address.dial().map(|mut connection| {
+            redis::cmd("DEL").arg(name.keys()).query::<u64>(&mut connection).map_err(anyhow::Error::from)
+        });
+        if !matches!(removed, Ok(Ok(_))) && !server::ending() {
+            tracing::warn!("a leg's buffer {name} is still there");
+        }
+    }
+}
+
+/// Processor time that a server has taken, its children's not counted.
+fn cpu_seconds(address: &Address) -> anyhow::Result<f64> {
+    let facts = facts_of(&mut address.dial()?, &["cpu"])?;
+    let of = |name: &str| -> anyhow::Result<f64> {
+        let value = facts.get(name).with_context(|| format!("INFO cpu says nothing of {name}"))?;
+        Ok(value.parse()?)
+    };
+    Ok(of("used_cpu_sys")? + of("used_cpu_user")?)
+}
+
+/// What a server holds as data: without its clients' buffers and the AOF's, which come and go.
+fn dataset(address: &Address) -> anyhow::Result<u64> {
+    let facts = facts_of(&mut address.dial()?, &["memory"])?;
+    facts.number("used_memory_dataset").context("INFO memory says nothing of used_memory_dataset")
+}
+
+/// Works while the AOF is rewritten again and again.
+fn rewriting<T>(place: &Place<'_>, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let (over, mut connection) = (AtomicBool::new(false), place.address.dial()?);
+    begin_rewrite(&mut connection)?;
+    std::thread::scope(|scope| {
+        let rewriting = scope.spawn(|| -> anyhow::Result<()> {
+            while !over.load(Relaxed) {
+                if !is_rewriting(&mut connection)? {
+                    begin_rewrite(&mut connection)?;
+                }
+                std::thread::sleep(PAUSE);
+            }
+            wait_for_end(&mut connection)
+        });
+        let outcome = {
+            let _over = Over(&over);
+            work()
+        };
+        // Proof: it has nothing that panics; if it does, so may we.
+        rewriting.join().expect("a thread that rewrites")?;
+        outcome
+    })
+}
+
+/// Ends the other thread however this one ends: else its scope would wait for ever.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Begins one; over before anybody looks, where there is little to write.
+fn begin_rewrite(connection: &mut Connection) -> anyhow::Result<()> {
+    match redis::cmd("BGREWRITEAOF").exec(connection) {
+        // One has begun by itself.
+        Err(error) if error.to_string().contains("already in progress") => Ok(()),
+        begun => begun.context("BGREWRITEAOF"),
+    }
+}
+
+fn is_rewriting(connection: &mut Connection) -> anyhow::Result<bool> {
+    let facts = facts_of(connection, &["persistence"])?;
+    Ok(["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().any(|name| facts.number(name) == Some(1)))
+}
+
+/// Has the AOF written anew, and waits until it is.
+pub fn rewrite(connection: &mut Connection) -> anyhow::Result<()> {
+    begin_rewrite(connection)?;
+    wait_for_end(connection)
+}
+
+/// So that none goes on in the next leg's time.
+fn wait_for_end(connection: &mut Connection) -> anyhow::Result<()> {
+    let started = Instant::now();
+    while is_rewriting(connection)? {
+        anyhow::ensure!(!server::ending(), "interrupted");
+        anyhow::ensure!(started.elapsed() < REWRITE, "a rewrite of the AOF was not over within {REWRITE:?}");
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
+}

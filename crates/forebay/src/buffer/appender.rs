@@ -1,0 +1,334 @@
+//! One lane's appends: in order, many in flight, sent again as they were after any doubt.
+//!
+//! Each lane has a connection and a thread of its own. The thread keeps a window of blocks that are not yet
+//! acknowledged. Answers come in the order of the sends, so the window's front is always the block that the
+//! next answer is about; after any trouble the whole window is sent again from its front, which the append
+//! script makes harmless.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::link::Connection;
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+use redis::Script;
+
+use super::claim::{Kept, Taken, take};
+use super::compress::Parcel;
+use super::connect::{Address, limit_answers};
+use super::counts::{LaneCounts, Shared};
+use super::error::Error;
+use super::fsync::Fsync;
+use super::keys::Name;
+use super::overflow::{STALL, STALL_FSYNC};
+use super::owner::Claim;
+use super::retry::Setback;
+use super::scripts;
+use super::writer::Ack;
+use crate::event::lane::Lane;
+
+/// First wait after a refusal or a lost connection; doubles up to [`super::retry::BACKOFF_MAX`].
+pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(5);
+
+/// Bytes of a window, or one block that is larger.
+const WINDOW_BYTES_MAX: usize = 16 << 20;
+
+/// How often a thread that waits for blocks looks whether it was told to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Longest a WAITAOF may hold the connection; below the connection's own time-out.
+const FSYNC_WAIT_MS: u64 = 10_000;
+
+/// How long the server may take for each answer when a lane is let go of.
+const RELEASE_MAX: Duration = Duration::from_secs(1);
+
+/// What a lane's thread needs to know.
+pub(super) struct Lease {
+    pub lane: Lane,
+    pub address: Address,
+    pub name: Name,
+    pub in_flight: usize,
+    /// When an append counts.
+    pub ack: Ack,
+    /// How long to go on without a single acknowledgement.
+    pub patience: Duration,
+    /// What the policy lets go on, or drop, while the server takes nothing.
+    pub way_out: WayOut,
+    /// Where the spill of this lane is, where it has one.
+    pub kept: Option<Kept>,
+}
+
+/// What keeps a server that takes nothing from holding the source back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WayOut {
+    /// Nothing.
+    None,
+    /// The spill, as long as its disk takes blocks.
+    Spill,
+    /// New blocks are dropped.
+    Shed,
+    /// Old blocks are dropped, where that helps.
+    Trim,
+}
+
+/// An answer that is still to come.
+pub(super) enum Expected {
+    Append,
+    Fsync,
+}
+
+/// The lane's thread.
+pub(super) struct Appender {
+    pub(super) lease: Lease,
+    blocks: Receiver<Parcel>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) connection: Option<Connection>,
+    /// What the lane was when it was taken: our epoch, its last block and its events; none where it is not ours yet.
+    pub(super) claim: Option<Claim>,
+    /// What must follow the appends on this connection before they count.
+    pub(super) fsync: Fsync,
+    pub(super) append: Script,
+    /// Not acknowledged, oldest first; the front has number `acked + 1`.
+    pub(super) window: VecDeque<Parcel>,
+    /// How many of the window's front blocks were sent on this connection.
+    pub(super) sent: usize,
+    /// How many of those were answered and wait for their fsync.
+    pub(super) stored: usize,
+    pub(super) expected: VecDeque<Expected>,
+    /// Number of the last block whose answer was lost with its connection, or that was stored and not synced: up to
+    /// here the server may have a block already.
+    pub(super) doubtful: u64,
+    /// Number of the last acknowledged block, and the lane's events up to it.
+    pub(super) acked: u64,
+    pub(super) acked_events: u64,
+    /// Spans of the lane's events that are counted as lost by the server: after how many, and up to how many.
+    pub(super) lost: Vec<(u64, u64)>,
+    /// Whether a step that makes room may have dropped blocks that are not counted.
+    pub(super) is_room_in_doubt: bool,
+    /// After trouble: one block alone, until it goes through.
+    pub(super) probing: bool,
+    pub(super) backoff: Duration,
+    pub(super) trouble_since: Option<Instant>,
+    /// When something was last acknowledged, or sent with nothing under way: since when the server owes an answer.
+    pub(super) owed_since: Instant,
+}
+
+impl Appender {
+    pub(super) fn new(
+        lease: Lease,
+        taken: Option<Taken>,
+        blocks: Receiver<Parcel>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let claim = taken.as_ref().map(|taken| taken.claim);
+        if let Some(claim) = claim {
+            shared.unproven.stand(lease.lane, claim.epoch, claim.last);
+        }
+        let fsync = taken.as_ref().map_or(Fsync::Unasked, |taken| taken.fsync.clone());
+        let lost = claim.map_or(0, |claim| claim.lost);
+        shared.lanes[lease.lane.index()].lost_by_server.fetch_add(lost, Relaxed);
+        Self {
+            acked: claim.map_or(0, |claim| claim.last),
+            acked_events: claim.map_or(0, |claim| claim.events),
+            lease,
+            blocks,
+            shared,
+            connection: taken.map(|taken| taken.connection),
+            claim,
+            fsync,
+            append: Script::new(scripts::APPEND),
+            window: VecDeque::new(),
+            sent: 0,
+            stored: 0,
+            doubtful: 0,
+            expected: VecDeque::new(),
+            lost: Vec::new(),
+            is_room_in_doubt: false,
+            probing: false,
+            backoff: BACKOFF_MIN,
+            trouble_since: None,
+            owed_since: Instant::now(),
+        }
+    }
+
+    /// Appends until the channel is closed and everything is acknowledged, or until an error that waiting
+    /// does not mend.
+    pub(super) fn run(mut self) {
+        loop {
+            match self.step() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    self.shared.fail(error);
+                    break;
+                }
+            }
+        }
+        self.release();
+    }
+
+    /// Lets go of the lane, where the server is there.
+    fn release(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        limit_answers(connection, RELEASE_MAX);
+        self.drain();
+        if let (Some(connection), Some(_)) = (&mut self.connection, self.claim) {
+            self.shared.owner.release(connection, &self.lease.name, self.lease.lane);
+        }
+    }
+
+    pub(super) fn counts(&self) -> &LaneCounts {
+        &self.shared.lanes[self.lease.lane.index()]
+    }
+
+    /// One round: take blocks, send them, read one answer. False when there is nothing left to do.
+    fn step(&mut self) -> Result<bool, Error> {
+        if self.claim.is_none() {
+            // Also where no block waits: what an earlier run has left may.
+            return match self.open_connection().map(drop) {
+                _ if self.shared.is_over(self.lease.lane) => Ok(false),
+                Ok(()) => Ok(true),
+                Err(setback) => self.recover(setback).map(|()| true),
+            };
+        }
+        if !self.take() {
+            return Ok(false);
+        }
+        if self.shared.unproven.take_set_back(self.lease.lane) {
+            self.recover(Setback::LostByServer)?;
+            if self.window.is_empty() {
+                // Nothing is owed an answer that would tell that it is over.
+                self.trouble_since = None;
+                self.shared.calm(self.lease.lane);
+            }
+            return Ok(true);
+        }
+        if self.window.is_empty() {
+            return Ok(true);
+        }
+        match self.send().and_then(|()| self.receive()) {
+            Ok(()) => Ok(true),
+            Err(setback) => self.recover(setback).map(|()| true),
+        }
+    }
+
+    /// Fills the window; false when the channel is closed and the window empty, or the writer was dropped.
+    fn take(&mut self) -> bool {
+        let has_room = |window: &VecDeque<Parcel>| {
+            let bytes: usize = window.iter().map(|parcel| parcel.block.frame.len()).sum();
+            window.len() < self.lease.in_flight && bytes < WINDOW_BYTES_MAX
+        };
+        while has_room(&self.window) {
+            if self.shared.is_over(self.lease.lane) {
+                return false;
+            }
+            if self.window.is_empty() {
+                match self.blocks.recv_timeout(LOOK) {
+                    Ok(block) => self.window.push_back(block),
+                    Err(RecvTimeoutError::Timeout) => return true,
+                    Err(RecvTimeoutError::Disconnected) => return false,
+                }
+            } else {
+                match self.blocks.try_recv() {
+                    Ok(block) => self.window.push_back(block),
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+                }
+            }
+        }
+        !self.shared.is_over(self.lease.lane)
+    }
+
+    /// Sends what was not sent, and connects first where there is no connection.
+    fn send(&mut self) -> Result<(), Setback> {
+        let upto = if self.probing { 1 } else { self.window.len() };
+        // While an fsync is waited for nothing is sent: what comes meanwhile goes together, with one wait for all.
+        let waits = self.fsync.is_asked() && !self.expected.is_empty();
+        if self.sent >= upto || waits {
+            return Ok(());
+        }
+        if self.sent == 0 && !self.probing {
+            self.owed_since = Instant::now();
+            self.shared.owed(self.lease.lane, Some(self.late_at()));
+        }
+        // First of all: whether a WAITAOF follows depends on it.
+        self.open_connection()?;
+        if self.is_room_in_doubt {
+            self.count_room()?;
+        }
+        let mut wire = Vec::new();
+        for (index, parcel) in self.window.iter().enumerate().take(upto).skip(self.sent) {
+            wire.extend_from_slice(&self.command(self.acked + 1 + index as u64, parcel));
+            self.expected.push_back(Expected::Append);
+        }
+        if self.fsync == Fsync::ByWaitAof {
+            wire.extend_from_slice(
+                &redis::cmd("WAITAOF").arg(1).arg(0).arg(FSYNC_WAIT_MS).get_packed_command(),
+            );
+            self.expected.push_back(Expected::Fsync);
+        }
+        self.sent = upto;
+        self.open_connection()?.send_packed_command(&wire)?;
+        Ok(())
+    }
+
+    /// From when on the answer that is owed is late.
+    pub(super) fn late_at(&self) -> Instant {
+        self.owed_since + if self.fsync == Fsync::ByWaitAof { STALL_FSYNC } else { STALL }
+    }
+
+    pub(super) fn command(&self, number: u64, parcel: &Parcel) -> Vec<u8> {
+        let block = &parcel.block;
+        let mut command = redis::cmd("EVALSHA");
+        command
+            .arg(self.append.get_hash())
+            .arg(2)
+            .arg(self.lease.name.stream(self.lease.lane))
+            .arg(self.lease.name.writer(self.lease.lane))
+            .arg(self.epoch())
+            .arg(number)
+            .arg(block.events)
+            .arg(block.time_min)
+            .arg(block.time_max)
+            .arg("")
+            .arg(&block.frame)
+            .arg(u8::from(self.fsync.is_asked()));
+        if let Some((field, place)) = &parcel.mark {
+            command.arg(&**field).arg(place);
+        }
+        command.get_packed_command()
+    }
+
+    /// Our epoch on the lane; none has been given so low.
+    pub(super) fn epoch(&self) -> u64 {
+        self.claim.map_or(0, |claim| claim.epoch)
+    }
+
+    /// The connection, if need be a new one with the script loaded. A server that has become unfit (a
+    /// replica after a failover) counts as away: it may be mended, and patience bounds the wait. One that can no longer
+    /// acknowledge as was asked for ends the writer: nothing may count for more than it is.
+    pub(super) fn open_connection(&mut self) -> Result<&mut Connection, Setback> {
+        if self.connection.is_none() {
+            let away = |error: Error| Setback::away(error.to_string());
+            let (mut connection, facts) =
+                self.lease.address.connect_within(self.patience_left()).map_err(away)?;
+            let (ack, address) = (self.lease.ack, &self.lease.address);
+            self.fsync = match Fsync::of(ack, address, &mut connection, &facts) {
+                Err(Error::NoFsync(why)) => return Err(Setback::NoFsync(why)),
+                Err(Error::NotNow { why, .. }) => return Err(Setback::refused(why)),
+                determined => determined.map_err(away)?,
+            };
+            self.append.prepare_invoke().load(&mut connection)?;
+            if self.claim.is_none() {
+                let claim = take(&mut connection, &self.lease, &self.shared.owner)?;
+                self.counts().lost_by_server.fetch_add(claim.lost, Relaxed);
+                (self.acked, self.acked_events, self.claim) = (claim.last, claim.events, Some(claim));
+                self.shared.unproven.stand(self.lease.lane, claim.epoch, claim.last);
+                self.shared.calm(self.lease.lane);
+                self.trouble_since = None;
+            }
+            self.connection = Some(connection);
+        }
+        self.connection.as_mut().ok_or_else(|| Setback::away("no connection"))
+    }
+}

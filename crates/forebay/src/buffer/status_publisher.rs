@@ -1,0 +1,178 @@
+//! Tells watchers once a second what became of a writer's events.
+//!
+//! Nothing is stored: a full server refuses every command that may take memory. PUBLISH it does not refuse, neither
+//! then nor while it cannot save. What is said stands in [`fates`](super::writer_status).
+//!
+//! A thread and a connection of its own, so that no block waits for it. A server that is away, or that does not
+//! permit it, changes nothing for the writer.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+use super::link::Connection;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use super::connect::{Address, CROWDED};
+use super::counts::{Monitor, Shared};
+use super::error::Error;
+use super::keys::{ALL_KEYS, Name};
+use super::writer_status::{Fates, Message, State};
+use crate::event::lane::Lane;
+
+/// How often a writer is heard.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long until the next try where the server does not permit it: each try stands in its ACL log.
+const REFUSED_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long the server may take for each answer.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+
+/// How long a writer that ends waits until that is published.
+const END_MAX: Duration = Duration::from_secs(1);
+
+/// What is said at a moment: a state, and the reason for it.
+type Said = (State, Option<String>);
+
+/// The thread that publishes, as its writer sees it.
+pub(super) struct Publisher {
+    end: Sender<Said>,
+    over: Receiver<Infallible>,
+}
+
+impl Publisher {
+    /// Publishes at once and from then on, until [`Self::end`].
+    pub fn start(address: &Address, name: &Name, shared: &Arc<Shared>) -> Result<Self, Error> {
+        let (end, ended) = bounded(1);
+        let (alive, over) = bounded(0);
+        let voice = Voice {
+            address: address.clone(),
+            channel: name.fates(),
+            id: shared.owner.id().to_owned(),
+            began: Instant::now(),
+            shared: Arc::clone(shared),
+            connection: None,
+            is_refused: false,
+        };
+        let run = move || {
+            voice.run(&ended);
+            drop(alive);
+        };
+        Builder::new()
+            .name("forebay-fates".into())
+            .spawn(run)
+            .map_err(|error| Error::system("no thread could be started", error))?;
+        Ok(Self { end, over })
+    }
+
+    /// Publishes how the writer ended, and waits for that no longer than [`END_MAX`]. The thread ends by itself: every
+    /// wait of its own is bounded too.
+    pub fn end(self, outcome: Result<(), &Error>) {
+        let said = outcome.map_or_else(ended_with, |()| (State::Closed, None));
+        if self.end.send(said).is_ok() {
+            let _ = self.over.recv_timeout(END_MAX);
+        }
+    }
+}
+
+fn ended_with(error: &Error) -> Said {
+    let state = if matches!(error, Error::Fenced { .. }) { State::Fenced } else { State::Failed };
+    (state, Some(error.to_string()))
+}
+
+/// The thread.
+struct Voice {
+    address: Address,
+    channel: String,
+    id: String,
+    began: Instant,
+    shared: Arc<Shared>,
+    connection: Option<Connection>,
+    /// Whether the last try was not permitted.
+    is_refused: bool,
+}
+
+impl Voice {
+    fn run(mut self, end: &Receiver<Said>) {
+        // Whoever hears this one knows that nothing was before it.
+        self.publish(&(State::Writing, None), &[Fates::default(); Lane::ALL.len()]);
+        let mut has_failed = false;
+        loop {
+            // A writer that has failed is told at once, whenever its owner notices; what its other lanes came to
+            // stands in the last message.
+            let next = if has_failed {
+                end.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                end.recv_timeout(if self.is_refused { REFUSED_INTERVAL } else { INTERVAL })
+            };
+            match next {
+                Ok(last) => return self.publish_last(&last),
+                Err(RecvTimeoutError::Timeout) => {
+                    let said = self.standing();
+                    has_failed = said.0.is_end();
+                    self.publish(&said, &self.counts());
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn counts(&self) -> [Fates; Lane::ALL.len()] {
+        let monitor = Monitor::of(&self.shared);
+        Lane::ALL.map(|lane| Fates::of(&monitor.lane(lane)))
+    }
+
+    fn standing(&self) -> Said {
+        if let Some(error) = self.shared.failure() {
+            return ended_with(&error);
+        }
+        let trouble = Monitor::of(&self.shared).trouble();
+        (if trouble.is_some() { State::HeldBack } else { State::Writing }, trouble)
+    }
+
+    /// On another connection where this one is gone: nothing comes after it that would make up for it.
+    fn publish_last(&mut self, said: &Said) {
+        let had_connection = self.connection.is_some();
+        self.publish(said, &self.counts());
+        if had_connection && self.connection.is_none() {
+            self.publish(said, &self.counts());
+        }
+    }
+
+    fn publish(&mut self, (state, why): &Said, lanes: &[Fates; Lane::ALL.len()]) {
+        // Lanes go first where the server takes no more clients.
+        if *state == State::HeldBack && why.as_ref().is_some_and(|why| why.contains(CROWDED)) {
+            self.connection = None;
+            return;
+        }
+        let message = Message {
+            id: self.id.clone(),
+            age: self.began.elapsed(),
+            state: *state,
+            why: why.clone(),
+            lanes: *lanes,
+        };
+        let line = message.line();
+        if self.connection.is_none() {
+            // One that is away is the lanes' to tell.
+            self.connection = self.address.dial_within(ANSWER_MAX).ok();
+        }
+        let Some(connection) = &mut self.connection else { return };
+        match redis::cmd("PUBLISH").arg(&self.channel).arg(line).query::<u64>(connection) {
+            Ok(_) => self.is_refused = false,
+            Err(error) if error.code() == Some("NOPERM") => {
+                if !self.is_refused {
+                    tracing::warn!(
+                        "{} does not let this user publish (NOPERM): {error}; no watcher hears of this writer, and \
+                         another one may take the buffer over; permit it by ACL SETUSER with +publish &{ALL_KEYS}",
+                        self.address
+                    );
+                }
+                self.is_refused = true;
+            }
+            Err(_) => self.connection = None,
+        }
+    }
+}
