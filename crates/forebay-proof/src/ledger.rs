@@ -438,6 +438,48 @@ mod tests {
         ledger.read(Lane::Likes, b"event 1");
         let findings = ledger.findings();
         assert_eq!((findings.faults(), findings.read), (0, 2));
+        // And what is out of place, or was never offered.
+        let mut ledger = Ledger::with_prints(&never, &prints);
+        (0..2).for_each(|index| ledger.offered(Lane::Likes, index));
+        ledger.acknowledged(Lane::Likes, 2);
+        for event in [&b"event 1"[..], b"event 0", b"event X"] {
+            ledger.read(Lane::Likes, event);
+        }
+        let findings = ledger.findings();
+        assert_eq!((findings.out_of_order, findings.unexpected, findings.lost()), (1, 1, 0));
+    }
+
+    #[test]
+    fn what_was_found_in_each_lane_is_added_up() {
+        let mut ledger = Ledger::new(&make);
+        let lanes = [(Lane::Likes, 0..5), (Lane::Posts, 5..12)];
+        for (lane, indexes) in lanes.clone() {
+            indexes.clone().for_each(|index| ledger.offered(lane, index));
+            ledger.told(Told { lane, fate: Fate::Shed, from: 0, events: 1 });
+            ledger.told(Told { lane, fate: Fate::Acknowledged, from: 1, events: indexes.end - indexes.start - 2 });
+        }
+        for (lane, indexes) in lanes {
+            // One that was given up, two in the wrong order, and one of them once more.
+            for index in [0, 2, 1, 1].map(|place| indexes.start + place) {
+                ledger.read(lane, format!("event {index}").as_bytes());
+            }
+        }
+        let found = ledger.findings();
+        assert_eq!((found.offered, found.acknowledged, found.given_up, found.unknown), (12, 8, 2, 2));
+        assert_eq!((found.read, found.kept, found.out_of_order, found.repeats), (6, 2, 2, 2));
+        assert_eq!((found.lost_tail, found.lost()), (4, 4));
+    }
+
+    #[test]
+    fn a_sentence_says_of_what_was_given_up_only_where_something_was() {
+        let sound = Findings { acknowledged: 1_200, read: 1_200, ..Findings::default() };
+        let each = "1,200 acknowledged, 1,200 read back, each the same bytes, once, in its lane's order";
+        assert_eq!(sound.sentence(), each);
+        let given_up = Findings { given_up: 3, ..sound };
+        assert_eq!(given_up.sentence(), format!("{each}; 3 counted as given up, and none of them came back"));
+        let kept = Findings { kept: 2, ..given_up };
+        assert!(kept.sentence().ends_with("; 3 counted as given up, of which 2 came back all the same"));
+        assert!(Findings { lost_tail: 1, ..sound }.sentence().ends_with("0 out of order"));
     }
 
     #[test]

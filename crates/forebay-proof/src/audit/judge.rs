@@ -142,4 +142,33 @@ mod tests {
         assert!(is_set(&fix(&[], "maxmemory-policy", "noeviction")));
         assert!(matches!(fix(&[], "tcp-backlog", "511"), Fix::SetAtStart { .. }));
     }
+
+    #[test]
+    fn a_rule_of_other_versions_is_not_held_against_a_server_and_without_a_version_a_fault_is_not_shown() {
+        let profile = Profile::load("bluesky-8h").unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let seen = |version: &'static [(&str, &str)]| made_up(&profile, root.path(), &[How::Says(version)]);
+        let within = rules::all().find(|rule| matches!(rule.versions, Versions::Within { .. })).unwrap();
+        let since = rules::find("use.other-writers").unwrap();
+        let old = seen(&[("redis_version", "6.2.5")]);
+        assert!(matches!(check(since, &old), Ok(State::Idle(_))));
+        let new = seen(&[("redis_version", "99.0.0")]);
+        assert!(matches!(check(within, &new), Ok(State::Kept(why)) if why.contains("none of those with it")));
+        assert!(!matches!(check(since, &new), Ok(State::Idle(_))));
+        let mut unknown = new;
+        unknown.info = Err(Unread("INFO is not permitted".into()));
+        assert!(matches!(check(within, &unknown), Err(Unread(why)) if why == "INFO is not permitted"));
+    }
+
+    #[test]
+    fn a_setting_that_is_the_profiles_is_kept_and_another_one_is_not() {
+        let profile = Profile::load("bluesky-8h").unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let outcome = |how: &[How]| {
+            let settings = settings(&made_up(&profile, root.path(), how));
+            settings.iter().find(|setting| setting.name == "appendfsync").unwrap().outcome
+        };
+        assert_eq!(outcome(&[]), Outcome::Ok);
+        assert_eq!(outcome(&[How::Settings(&[("appendfsync", "no")])]), Outcome::Broken);
+    }
 }

@@ -264,6 +264,57 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_changed_is_another_and_as_near_as_can_be() {
+        for (name, value, near) in [
+            ("bind", "127.0.0.1", "0.0.0.0"),
+            ("bind", "yes", "0.0.0.0"),
+            ("appendonly", "yes", "no"),
+            ("appendonly", "no", "yes"),
+            ("maxmemory", "2gb", "2147483649"),
+            ("hz", "10", "11"),
+            ("maxmemory-policy", "noeviction", "noeviction-not"),
+        ] {
+            assert_eq!(other(name, value), near, "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn a_plant_applies_where_the_server_has_its_version_and_its_build() {
+        let plant = |rule: &str| PLANTS.iter().find(|plant| plant.rule == rule).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let facts = |says: &'static [(&'static str, &'static str)]| {
+            made_up(&profile(), root.path(), &[How::Says(says)]).info.unwrap()
+        };
+        let (jemalloc, libc) =
+            (facts(&[("mem_allocator", "jemalloc-5.3.0")]), facts(&[("mem_allocator", "libc")]));
+        assert!(applies(plant("memory.activedefrag"), &jemalloc));
+        assert!(!applies(plant("memory.activedefrag"), &libc));
+        assert!(applies(plant("memory.eviction"), &libc));
+        let old = facts(&[("redis_version", "6.2.5")]);
+        assert!(!applies(plant("use.other-writers"), &old) && applies(plant("use.other-writers"), &jemalloc));
+    }
+
+    #[test]
+    fn a_line_that_a_server_refuses_is_a_fault_of_a_file_of_its_own_kind() {
+        assert_eq!(line_faults("maxmemroy 1gb").unknown, ["redis.conf:1: maxmemroy 1gb"]);
+        assert_eq!(line_faults("appendfsync sometimes").fatal, ["redis.conf:1: appendfsync sometimes"]);
+        let tried = line_faults("databases 0").tried.unwrap();
+        assert_eq!((tried.server.as_str(), tried.is_started), ("redis 7.0.15", Some(true)));
+        assert_eq!(tried.refused, [(None, "redis.conf:1: databases 0".to_owned())]);
+    }
+
+    #[test]
+    fn a_rule_that_misses_its_plant_is_named_and_counted() {
+        let root = tempfile::tempdir().unwrap();
+        let mut seen = made_up(&profile(), root.path(), &[]);
+        let told = of_rules(&seen).measured;
+        assert!(told.contains("of those settings were named") && !told.contains("but"), "{told}");
+        // Settings that nobody could read are changed in nothing.
+        seen.settings = Err(Unread("CONFIG is not permitted".into()));
+        assert!(of_rules(&seen).what.contains("and 0 settings"), "{:?}", of_rules(&seen));
+    }
+
+    #[test]
     fn the_controls_are_caught_and_a_blind_audit_is_not_let_through() {
         let root = tempfile::tempdir().unwrap();
         let seen = made_up(&profile(), root.path(), &[]);
