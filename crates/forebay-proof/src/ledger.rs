@@ -456,7 +456,12 @@ mod tests {
         for (lane, indexes) in lanes.clone() {
             indexes.clone().for_each(|index| ledger.offered(lane, index));
             ledger.told(Told { lane, fate: Fate::Shed, from: 0, events: 1 });
-            ledger.told(Told { lane, fate: Fate::Acknowledged, from: 1, events: indexes.end - indexes.start - 2 });
+            ledger.told(Told {
+                lane,
+                fate: Fate::Acknowledged,
+                from: 1,
+                events: indexes.end - indexes.start - 2,
+            });
         }
         for (lane, indexes) in lanes {
             // One that was given up, two in the wrong order, and one of them once more.

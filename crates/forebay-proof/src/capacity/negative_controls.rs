@@ -208,6 +208,7 @@ fn judged_damage(planted: &Planted, back: &ReadBack) -> Control {
     Control::when(
         "a buffer with one block taken out, one stored twice, one with a flipped byte",
         judge::identical(back).judgement() == Judgement::Refuted
+            && [planted.taken, planted.twice, planted.flipped].iter().all(|events| *events > 0)
             && found == expected
             && back.faults.iter().any(|fault| fault.contains("does not open")),
         format!("{}; {}", back.findings.sentence(), back.faults.join("; ")),

@@ -59,3 +59,21 @@ pub enum Unit {
     /// A plain count or ratio.
     Count,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_is_kept_on_its_side_and_by_what_it_names() {
+        let holds = |bound: Bound| [0.5, 1.0, 1.5].map(|measured| bound.holds(measured, 1.0));
+        assert_eq!(holds(Bound::AtMost), [true, true, false]);
+        assert_eq!(holds(Bound::AtLeast), [false, true, true]);
+        assert_eq!(holds(Bound::Exactly), [false, true, false]);
+        // The next number that there is.
+        assert!(!Bound::Exactly.holds(1.0 + f64::EPSILON, 1.0));
+        assert!(
+            [Bound::AtMost, Bound::AtLeast, Bound::Exactly].iter().all(|bound| !bound.holds(f64::NAN, 1.0))
+        );
+    }
+}

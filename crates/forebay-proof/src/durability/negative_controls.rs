@@ -15,6 +15,7 @@ use super::{BEFORE, LONG, Run, judge};
 use crate::claim::{Claim, Control, Judged};
 use crate::parallel;
 use crate::workload::Offer;
+use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::buffer::writer::Ack;
 use forebay::event::lane::Lane;
@@ -85,8 +86,8 @@ impl Plan {
     }
 
     /// Does it to the likes of a buffer, where that lane has enough of them.
-    fn plant(self, ground: &Ground, name: &Name) -> anyhow::Result<()> {
-        let (mut connection, stream) = (ground.address.dial()?, name.stream(Lane::Likes));
+    fn plant(self, address: &Address, name: &Name) -> anyhow::Result<()> {
+        let (mut connection, stream) = (address.dial()?, name.stream(Lane::Likes));
         connection.set_budget(forebay::buffer::link::Budget::LANE);
         let mut entries: Vec<Entry> =
             redis::cmd("XRANGE").arg(&stream).arg("-").arg("+").query(&mut connection)?;
@@ -209,7 +210,7 @@ impl Play {
             }
             Broken::NoFsync => run.scene(offer, self.cell, 0, self.before(), &set, None),
             Broken::Planted(plan) => {
-                let plant = |ground: &Ground, name: &Name| plan.plant(ground, name);
+                let plant = |ground: &Ground, name: &Name| plan.plant(&ground.address, name);
                 run.scene(offer, self.cell, 0, self.before(), &set, Some(&plant as Plant<'_>))
             }
         }
@@ -255,7 +256,7 @@ pub(super) fn planted(
     let Some(cell) = tried.iter().find(|cell| cell.id() == claim.id) else {
         anyhow::bail!("{} is not a claim of what was tried", claim.id);
     };
-    let plant = |ground: &Ground, name: &Name| Plan::Missing.plant(ground, name);
+    let plant = |ground: &Ground, name: &Name| Plan::Missing.plant(&ground.address, name);
     let seen = run.on_ground(ground, offer, *cell, 0, BEFORE, Some(&plant as Plant<'_>))?;
     Ok(caught(Broken::Planted(Plan::Missing), &seen, claim))
 }

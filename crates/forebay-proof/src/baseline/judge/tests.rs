@@ -96,6 +96,8 @@ fn the_highest_rate_that_was_borne_decides() {
     assert_eq!((below.judgement(), below.measured()), (Judgement::Refuted, Some(50.0)));
     assert_eq!(of(&[probe(100.0, false)]).measured(), Some(0.0));
     assert_eq!(of(&[probe(100.0, true)]).why, "no rate was too high");
+    // One that was borne once, and once not, is none that is too high.
+    assert_eq!(of(&[probe(100.0, true), probe(100.0, false)]).why, "no rate was too high");
     // One that was not borne below one that was is noise.
     assert_eq!(of(&[probe(90.0, false), probe(100.0, true)]).why, "no rate was too high");
     assert_eq!(of(&[]).judgement(), Judgement::Untested);
@@ -178,6 +180,26 @@ fn every_claim_is_made_with_its_tables() {
     let notes = of("baseline.rate").evidence.iter();
     let notes: Vec<&Evidence> = notes.filter(|evidence| matches!(evidence, Evidence::Note { .. })).collect();
     assert_eq!(notes.len(), 1, "the writer has connections of its own");
+    let tables = of("baseline.rate").evidence.iter().filter_map(|evidence| match evidence {
+        Evidence::Table { title, .. } => Some(title.as_str()),
+        _ => None,
+    });
+    let heads =
+        ["Requests/s", "The same: half", "The same: 99", "The same: the longest", "What a value weighs"];
+    for (title, head) in tables.clone().zip(heads) {
+        assert!(title.starts_with(head), "{title}");
+    }
+    assert_eq!(tables.count(), heads.len());
+}
+
+#[test]
+fn commands_that_nobody_gave_have_no_row() {
+    let mut measured = measured(true);
+    measured.counters = counters(&[(Kind::Set, 2), (Kind::Get, 1), (Kind::Del, 0)]);
+    let Evidence::Table { rows, .. } = super::counters(&measured) else { panic!("a table") };
+    let counted: Vec<[&str; 2]> = rows.iter().map(|row| [row[0].as_str(), row[1].as_str()]).collect();
+    assert_eq!(counted.len(), 2, "{counted:?}");
+    assert!(counted.contains(&["SET", "2"]) && counted.contains(&["GET", "1"]), "{counted:?}");
 }
 
 #[test]

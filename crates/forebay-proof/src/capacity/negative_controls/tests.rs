@@ -112,9 +112,10 @@ fn a_prediction_from_the_wrong_layout_is_refuted_by_how_far_it_is_off() {
 #[test]
 fn planted_damage_is_refuted_where_all_of_it_and_nothing_else_is_found() {
     let planted = Planted { taken: 3, twice: 4, flipped: 5 };
-    let of = |findings, fault: &str| {
-        judged_damage(&planted, &ReadBack { findings, faults: vec![fault.into()], seconds: 0.0 }).is_refuted()
+    let judged = |planted: &Planted, findings, fault: &str| {
+        judged_damage(planted, &ReadBack { findings, faults: vec![fault.into()], seconds: 0.0 }).is_refuted()
     };
+    let of = |findings, fault: &str| judged(&planted, findings, fault);
     let found = Findings {
         offered: 100,
         acknowledged: 100,
@@ -130,6 +131,15 @@ fn planted_damage_is_refuted_where_all_of_it_and_nothing_else_is_found() {
         of(Findings { lost_middle: 0, lost_tail: 0, lost_prefix: 8, ..found }, fault),
         "wherever it fell"
     );
+    assert!(of(Findings { lost_middle: 0, lost_tail: 0, lost_whole: 8, ..found }, fault));
+    // Each of the three must have hit something.
+    for planted in [
+        Planted { taken: 0, twice: 4, flipped: 8 },
+        Planted { taken: 8, twice: 4, flipped: 0 },
+        Planted { taken: 3, twice: 0, flipped: 5 },
+    ] {
+        assert!(!judged(&planted, Findings { repeats: planted.twice, ..found }, fault));
+    }
     for other in [
         Findings { lost_tail: 4, read: 93, ..found },
         Findings { lost_tail: 6, read: 91, ..found },

@@ -44,6 +44,36 @@ fn each_plan_changes_an_old_block_and_nothing_else() {
     let flipped = changed(Plan::Flipped);
     assert_eq!(flipped[1].1.last(), Some(&Value::BulkString(vec![2, 2, 3, 2, 2])));
     assert_eq!([&flipped[..1], &flipped[2..]].concat(), [&blocks()[..1], &blocks()[2..]].concat());
+    let mut odd = vec![block(1, b"1"), block(2, b"111"), block(3, b"1")];
+    Plan::Flipped.change(&mut odd).unwrap();
+    assert_eq!(odd[1].1.last(), Some(&Value::BulkString(b"101".to_vec())), "a bit is flipped, and not set");
+}
+
+#[test]
+fn each_plan_says_in_other_words_what_it_does() {
+    let plans = [Plan::Missing, Plan::Repeated, Plan::Moved, Plan::Flipped, Plan::Closed].map(Plan::words);
+    let each: std::collections::BTreeSet<&str> = plans.into_iter().collect();
+    assert!(each.len() == plans.len() && plans.iter().all(|words| words.contains("block")), "{plans:?}");
+}
+
+#[test]
+fn a_plan_is_carried_out_on_a_real_lane_that_has_enough_blocks() {
+    let profile = forebay_watch::profile::Profile::load("bluesky-8h").unwrap();
+    crate::on_own_server(&profile, |on| {
+        let crate::target::Target::Own(_, address) = on.target else { panic!("a server of our own") };
+        let (mut connection, key) = (address.dial().unwrap(), on.name.stream(Lane::Likes));
+        let mut left_of = |blocks: u64| -> u64 {
+            redis::cmd("DEL").arg(&key).exec(&mut connection).unwrap();
+            for number in 1..=blocks {
+                let mut add = redis::cmd("XADD");
+                add.arg(&key).arg(format!("{number}-0")).arg("s").arg(number).arg("d").arg("frame");
+                add.exec(&mut connection).unwrap();
+            }
+            Plan::Missing.plant(address, on.name).unwrap();
+            redis::cmd("XLEN").arg(&key).query(&mut connection).unwrap()
+        };
+        assert_eq!([2, 3, 4].map(&mut left_of), [2, 2, 3]);
+    });
 }
 
 #[test]
@@ -111,6 +141,17 @@ fn every_fault_is_played_with_what_its_promise_forbids() {
     assert_eq!(words(Fault::Kill, 1), Broken::NoAof.words());
     assert_eq!(words(Fault::PowerCut, 1), Broken::NoFsync.words());
     assert_eq!(words(Fault::FsyncFails, 1), Plan::Missing.words());
+    // By the reply, and under the setting that it needs, whatever the claim's own are.
+    let flat = Cell { fault: Fault::Kill, appendfsync: Appendfsync::Always, ack: Ack::Fsync };
+    let played = Play::of(flat, 0).cell;
+    assert_eq!((played.appendfsync, played.ack), (Appendfsync::Everysec, Ack::Reply));
+    assert_eq!(of(Fault::PowerCut, 0).cell.appendfsync, Appendfsync::No);
+    let Ok(Promise::Within(young)) =
+        promise(Cell { fault: Fault::PowerCut, appendfsync: Appendfsync::Everysec, ack: Ack::Reply })
+    else {
+        panic!("under everysec what is young may be lost")
+    };
+    assert_eq!(of(Fault::PowerCut, 0).before(), young + Duration::from_secs(2));
     // Where what is young may be lost, load lasts until something is old.
     assert!(of(Fault::PowerCut, 0).before() > LONG / 2 && of(Fault::ConnectionCut, 0).before() == BEFORE);
     // Where nothing is promised, what nobody is told of is planted, and load need not last.
@@ -118,4 +159,15 @@ fn every_fault_is_played_with_what_its_promise_forbids() {
     let play = Play::of(none, 0);
     assert_eq!((play.broken.words(), play.before()), (Plan::Closed.words(), BEFORE));
     assert!(play.is_of(none) && !of(Fault::PowerCut, 0).is_of(none));
+}
+
+#[test]
+fn a_claim_is_of_the_cell_that_has_its_name_and_of_none_else() {
+    let claim = |id: &str| {
+        Judged::of(id, 7, "s", (crate::claim::Bound::Exactly, 0.0, crate::claim::Unit::Events), 0.0, "w")
+    };
+    for cell in Cell::all() {
+        assert!(cell_of(&claim(&cell.id())).is_some_and(|found| found.id() == cell.id()));
+    }
+    assert!(cell_of(&claim("durability.reload")).is_none());
 }
