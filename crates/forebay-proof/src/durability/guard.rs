@@ -12,20 +12,20 @@ use forebay::buffer::writer::Ack;
 /// What befalls a server with them.
 const FAULTS: [Fault; 3] = [Fault::Kill, Fault::PowerCut, Fault::PowerCutInLongRewrite];
 
+/// What the profile says of fsync, or else what a server does by itself; and what is tried under it. Where nothing is promised no
+/// setting makes it worse.
+fn cells(today: Option<&str>) -> (Appendfsync, Vec<(Cell, Promise)>) {
+    let appendfsync = Appendfsync::ALL.into_iter().find(|fsync| Some(fsync.word()) == today);
+    let appendfsync = appendfsync.unwrap_or(Appendfsync::Everysec);
+    let cells = FAULTS.into_iter().map(|fault| Cell { fault, appendfsync, ack: Ack::Reply });
+    let promised = cells.filter_map(|cell| Some((cell, promise(cell).ok()?)));
+    (appendfsync, promised.filter(|(_, promised)| *promised != Promise::None).collect())
+}
+
 /// The claims of each of these sets of settings, which go over the profile's.
 pub fn guard(on: &Subject<'_>, sets: &[Vec<(String, String)>]) -> anyhow::Result<Vec<Vec<Judged>>> {
     let run = Run { on: *on, rounds: None, commands: None };
-    let today = on.profile.setting("appendfsync");
-    let appendfsync = Appendfsync::ALL.into_iter().find(|fsync| Some(fsync.word()) == today.as_deref());
-    // What a server does by itself.
-    let appendfsync = appendfsync.unwrap_or(Appendfsync::Everysec);
-    // Where nothing is promised no setting makes it worse.
-    let cells: Vec<(Cell, Promise)> = FAULTS
-        .into_iter()
-        .map(|fault| Cell { fault, appendfsync, ack: Ack::Reply })
-        .filter_map(|cell| Some((cell, promise(cell).ok()?)))
-        .filter(|(_, promised)| *promised != Promise::None)
-        .collect();
+    let (appendfsync, cells) = cells(on.profile.setting("appendfsync").as_deref());
     let offer = run.offer()?;
     let plays: Vec<(usize, Cell, Promise)> = (0..sets.len())
         .flat_map(|set| cells.iter().map(move |(cell, promised)| (set, *cell, *promised)))
@@ -41,4 +41,28 @@ pub fn guard(on: &Subject<'_>, sets: &[Vec<(String, String)>]) -> anyhow::Result
         claims[*set].push(judge::played(*cell, *promised, &seen.map(|seen| vec![seen])));
     }
     Ok(claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_promised_under_the_profiles_fsync_is_tried_and_nothing_else() {
+        let tried = |today: Option<&str>| {
+            let (appendfsync, cells) = cells(today);
+            assert!(cells.iter().all(|(cell, promised)| {
+                cell.appendfsync == appendfsync
+                    && promise(*cell) == Ok(*promised)
+                    && *promised != Promise::None
+            }));
+            (appendfsync, cells.iter().map(|(cell, _)| cell.fault).collect::<Vec<_>>())
+        };
+        for fsync in [Appendfsync::Always, Appendfsync::Everysec] {
+            assert_eq!(tried(Some(fsync.word())), (fsync, FAULTS.to_vec()));
+        }
+        assert_eq!(tried(None), (Appendfsync::Everysec, FAULTS.to_vec()));
+        // Without fsync nothing is promised of a power cut.
+        assert_eq!(tried(Some("no")), (Appendfsync::No, vec![Fault::Kill]));
+    }
 }

@@ -14,7 +14,7 @@ use crate::report::units::{counted, millis, thousands};
 use forebay::buffer::writer::Ack;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// The steps of the brief: what survives a restart, and what a fault does.
 const RESTART: u8 = 4;

@@ -2,6 +2,7 @@
 
 use super::super::clients::Read;
 use super::*;
+use crate::claim::ControlOutcome;
 use crate::ledger::Findings;
 
 /// A block with its number, two events, and a frame.
@@ -170,4 +171,29 @@ fn a_claim_is_of_the_cell_that_has_its_name_and_of_none_else() {
         assert!(cell_of(&claim(&cell.id())).is_some_and(|found| found.id() == cell.id()));
     }
     assert!(cell_of(&claim("durability.reload")).is_none());
+}
+
+#[test]
+fn a_control_is_refuted_by_what_was_broken_and_not_run_where_its_fault_did_not_act() {
+    let cell = Cell { fault: Fault::ConnectionCut, appendfsync: Appendfsync::Everysec, ack: Ack::Reply };
+    let claim = judge::kept(cell, promise(cell).unwrap(), &[judge::tests::sound(cell)]);
+    let with = |change: &dyn Fn(&mut Seen)| {
+        let mut seen = judge::tests::sound(cell);
+        seen.held.findings.lost_middle = 2;
+        seen.held.read.missing = 1;
+        change(&mut seen);
+        caught(Broken::Planted(Plan::Missing), &Ok(seen), &claim)
+    };
+    let refuted = with(&|_| {});
+    assert!(refuted.is_refuted(), "{refuted:?}");
+    // Something is lost, and not what was taken out.
+    let other = with(&|seen| seen.held.read.missing = 0);
+    assert!(
+        other.outcome() == ControlOutcome::NotRefuted && other.measured.contains("not what was broken"),
+        "{other:?}"
+    );
+    let idle = with(&|seen| seen.acted.count = 0);
+    assert!(idle.outcome() == ControlOutcome::NotRun && idle.measured.contains("did not act"), "{idle:?}");
+    let absent = caught(Broken::NoAof, &Err(NotPlayed::Absent("no FUSE".into())), &claim);
+    assert_eq!((absent.outcome(), absent.measured.as_str()), (ControlOutcome::NotRun, "no FUSE"));
 }
