@@ -60,3 +60,38 @@ pub(super) fn promise(cell: Cell) -> Result<Promise, &'static str> {
         (_, Everysec | No, _) => Ok(Promise::Nothing),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is promised under `always`, `everysec` and `no` by the reply, and under `everysec` by the fsync. None where it is not
+    /// tried.
+    fn promises(fault: Fault) -> [Option<Promise>; 4] {
+        let ways = [
+            (Appendfsync::Always, Ack::Reply),
+            (Appendfsync::Everysec, Ack::Reply),
+            (Appendfsync::No, Ack::Reply),
+            (Appendfsync::Everysec, Ack::Fsync),
+        ];
+        ways.map(|(appendfsync, ack)| promise(Cell { fault, appendfsync, ack }).ok())
+    }
+
+    #[test]
+    fn each_fault_is_promised_what_its_fsync_can_keep() {
+        let all = Some(Promise::Nothing);
+        let young = |seconds: f64| Some(Promise::Within(Duration::from_secs_f64(seconds)));
+        assert_eq!(promises(Fault::Kill), [all, all, all, all]);
+        assert_eq!(promises(Fault::Restart), [all, all, all, all]);
+        assert_eq!(promises(Fault::PowerCut), [all, young(2.0), Some(Promise::None), all]);
+        assert_eq!(promises(Fault::KillInSlowFsync), [all, young(3.5), None, all]);
+        assert_eq!(promises(Fault::ConnectionCut), [None, all, None, None]);
+        for fault in Fault::ALL {
+            for ack in [Ack::Reply, Ack::Fsync] {
+                let cell = Cell { fault, appendfsync: Appendfsync::No, ack };
+                let is_tried = promise(cell).is_ok();
+                assert!(!is_tried || fault.ends_server() && ack == Ack::Reply, "{}", cell.id());
+            }
+        }
+    }
+}

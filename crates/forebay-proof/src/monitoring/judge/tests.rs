@@ -117,6 +117,9 @@ fn nothing_tried_is_nothing_proven() {
         assert!(!judged.statement.contains("28"), "{}", judged.statement);
     }
     assert_eq!(queries(&[(query(false), 0)]).judgement(), Judgement::Untested, "none that must have data");
+    let told = queries(&[(query(true), 2), (query(true), 1), (query(false), 0)]).why;
+    assert!(told.contains("2 of 3 queries have data"), "{told}");
+    assert_eq!(untested("no prometheus").len(), 7);
     for claim in untested("no prometheus") {
         assert_eq!((claim.verdict(), claim.why.as_str()), (Verdict::Untested, "no prometheus"));
     }
