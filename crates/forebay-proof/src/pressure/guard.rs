@@ -32,8 +32,8 @@ pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Judge
     let drawn = Synth::network(on.seed).with_rate(rate);
     let per_event = weigh(on.binary, layout, &drawn, SAMPLE, limits, &Silent)?.per_event;
     let pace = Pace { rate, before: Duration::ZERO, beyond: BEYOND, after: Duration::ZERO };
-    let count = past(limit, per_event) + (rate * BEYOND.as_secs_f64()) as u64;
-    let offer = Offer::draw(on.seed, rate, count * 2, &Silent)?;
+    let (count, drawn) = counts(limit, per_event, rate);
+    let offer = Offer::draw(on.seed, rate, drawn, &Silent)?;
     on.progress.begin("guards: a full server", profiles.len() as u64);
     by_side(profiles, on.progress, |profile| {
         let run = Run { on: Subject { profile, ..*on }, allow_faults: false, beyond: None };
@@ -57,4 +57,22 @@ pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Judge
             Err(error) => Ok(judge::kept(None, ID, Policy::Wait, "").refuted(told(&error))),
         }
     })
+}
+
+/// Events that go beyond a limit, and for a while longer at a rate; and as many as are drawn, should the limit be met late.
+fn counts(limit: u64, per_event: f64, rate: f64) -> (u64, u64) {
+    let count = past(limit, per_event) + (rate * BEYOND.as_secs_f64()) as u64;
+    (count, count * 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_suffice_for_the_limit_and_the_time_beyond_it() {
+        let full = past(1_000_000, 100.0);
+        assert!(full > 10_000);
+        assert_eq!(counts(1_000_000, 100.0, 200.0), (full + 100, (full + 100) * 2));
+    }
 }

@@ -39,8 +39,7 @@ pub(super) fn attach(
 ) -> anyhow::Result<Vec<Claim>> {
     let small = Small { run, plan, limit: plan.limit.min(LIMIT_MAX) };
     let own;
-    let found = seen.iter().find(|seen| seen.eviction == EVICTING && seen.policy == Policy::Wait);
-    let evicted = if let Some(seen) = found {
+    let evicted = if let Some(seen) = seen.iter().find(|seen| evicts(seen)) {
         seen
     } else {
         own = small.play_under(Policy::Wait, EVICTING, small.limit, true, None)?;
@@ -159,21 +158,36 @@ impl Small<'_> {
         acks: bool,
         harm: Option<&Harm<'_>>,
     ) -> anyhow::Result<Seen> {
-        let moment = Duration::from_millis(200);
         let scene = Scene {
             policy,
             eviction,
             limits: self.plan.limits,
             name: self.run.on.name,
             offer: &self.plan.offer,
-            count: ((self.limit as f64 / self.plan.per_event * 1.5) as u64).min(self.plan.events.0),
-            pace: Pace { before: Duration::ZERO, beyond: moment, after: moment, ..self.plan.pace },
+            count: enough(self.limit, self.plan.per_event).min(self.plan.events.0),
+            pace: short(self.plan.pace),
             acks,
             harm,
             progress: &Silent,
         };
         scene.play(&Ground::own(self.run, limit, eviction)?)
     }
+}
+
+/// Whether a run of the proof itself is one under a policy that evicts lanes.
+fn evicts(seen: &Seen) -> bool {
+    seen.eviction == EVICTING && seen.policy == Policy::Wait
+}
+
+/// Half as many events again as a limit has room for.
+fn enough(limit: u64, per_event: f64) -> u64 {
+    (limit as f64 / per_event * 1.5) as u64
+}
+
+/// Straight to the limit, and a moment beyond it and after.
+fn short(pace: Pace) -> Pace {
+    let moment = Duration::from_millis(200);
+    Pace { before: Duration::ZERO, beyond: moment, after: moment, ..pace }
 }
 
 /// A run that evicted keys: refuted, and the loss is exactly what the server no longer holds.

@@ -191,16 +191,33 @@ fn each_claim_is_proven_by_its_own_control_and_by_no_other() {
 #[test]
 fn one_bit_is_flipped_in_the_middle_of_the_largest_spill_file() {
     let folder = tempfile::tempdir().unwrap();
-    let put = |name: &str, bytes: usize| fs::write(folder.path().join(name), vec![0; bytes]).unwrap();
+    let put = |name: &str, bytes: usize| fs::write(folder.path().join(name), vec![0x30; bytes]).unwrap();
     assert!(flip_a_byte_in(folder.path()).is_err(), "nothing was spilled");
     put("a.spill", 10);
     put("b.spill", 31);
     put("c.other", 99);
     flip_a_byte_in(folder.path()).unwrap();
-    let mut due = vec![0; 31];
-    due[15] = 0x10;
+    let mut due = vec![0x30; 31];
+    due[15] = 0x20;
     assert_eq!(fs::read(folder.path().join("b.spill")).unwrap(), due);
     for (name, bytes) in [("a.spill", 10), ("c.other", 99)] {
-        assert_eq!(fs::read(folder.path().join(name)).unwrap(), vec![0; bytes]);
+        assert_eq!(fs::read(folder.path().join(name)).unwrap(), vec![0x30; bytes]);
     }
+}
+
+#[test]
+fn a_small_run_goes_straight_beyond_its_limit_and_has_events_for_it() {
+    assert_eq!(enough(1_000, 100.0), 15);
+    let minute = Duration::from_secs(60);
+    let long = Pace { before: minute, beyond: minute, after: minute, rate: 94.0 };
+    let pace = short(long);
+    let moment = Duration::from_millis(200);
+    assert_eq!((pace.before, pace.beyond, pace.after), (Duration::ZERO, moment, moment));
+}
+
+#[test]
+fn a_run_that_waits_under_a_policy_that_evicts_lanes_is_one_that_evicts() {
+    let of = |policy, eviction: &str| evicts(&Seen { eviction: eviction.into(), ..run(policy, 0) });
+    assert!(of(Policy::Wait, "allkeys-lru"));
+    assert!(!of(Policy::Shed, "allkeys-lru") && !of(Policy::Wait, "noeviction"));
 }
