@@ -28,9 +28,11 @@ FOUND_MIN = 0.9
 PROOF = "crates/forebay-proof/src"
 FILES = ["**/*judge*.rs", "**/negative_controls.rs", "**/negative_controls/*.rs", "**/*guard*.rs", "ledger.rs", "claim.rs", "claim/*.rs"]
 FILES += ["**/*guarantee*.rs"]
-# Controls that are judged by a run on a server, by the tests that take one.
-RUNS = ["baseline/negative_controls.rs", "throughput/negative_controls.rs", "tune/negative_controls.rs"]
-RUN_TESTS = Tests(["--include-ignored", *[file.removesuffix(".rs").replace("/", "::") for file in RUNS]], 600)
+# Controls that are judged by a run on a server, by the tests of theirs that take one.
+RUNS = {
+    f"{PROOF}/{proof}/negative_controls.rs": Tests(["--include-ignored", f"{proof}::negative_controls"], 600)
+    for proof in ("baseline", "throughput", "tune")
+}
 # Tests of statistics take a minute without optimization, and judge nothing of this.
 UNIT_TESTS = Tests(["--skip", "tune::interval", "--skip", "tune::experiment"], 60)
 # What the tests of one may take: a mutant can ask for all there is.
@@ -188,15 +190,18 @@ def outcome(program, cwd, number, tests):
 
 def run_all(mutants, program, cwd, words, folder):
     """Runs the unit tests on each mutant, and those that take a server on what they are for and nothing else has found."""
+
+    def tried(mutants, tests_of):
+        found = pool.map(lambda mutant: outcome(program, cwd, mutant["number"], tests_of(mutant))[0], mutants)
+        for mutant, word in zip(mutants, found):
+            words[mutant["name"]] = word
+            (folder / "words.json").write_text(json.dumps(words, indent=1))
+        print(f"mutants: {len(mutants)} tried", flush=True)
+
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for tests in (UNIT_TESTS, RUN_TESTS):
-            of_runs = [mutant for mutant in mutants if mutant["file"].removeprefix(PROOF + "/") in RUNS]
-            now = mutants if tests is UNIT_TESTS else [of for of in of_runs if words[of["name"]] == "missed"]
-            found = pool.map(lambda mutant: outcome(program, cwd, mutant["number"], tests)[0], now)
-            for mutant, word in zip(now, found):
-                words[mutant["name"]] = word
-                (folder / "words.json").write_text(json.dumps(words, indent=1))
-            print(f"mutants: {len(now)} tried by {' '.join(tests.args)}", flush=True)
+        tried(mutants, lambda _: UNIT_TESTS)
+        left = [mutant for mutant in mutants if words[mutant["name"]] == "missed" and mutant["file"] in RUNS]
+        tried(left, lambda mutant: RUNS[mutant["file"]])
 
 
 def by_cargo_mutants(program, mutants, folder):
@@ -243,7 +248,7 @@ def main():
                 single.append(mutant)
         with_place = [mutant for mutant in with_place if mutant["number"] not in errors]
     cwd = tree.folder / "crates/forebay-proof"
-    for tests in (UNIT_TESTS, RUN_TESTS):
+    for tests in (UNIT_TESTS, *RUNS.values()):
         began = time.monotonic()
         word, said = outcome(program, cwd, 0, tests)
         if word != "missed":

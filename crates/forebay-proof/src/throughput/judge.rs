@@ -152,12 +152,12 @@ fn stable(held: &Held, profile: &Profile) -> Judged {
 
 /// Slope of the straight line through evenly spaced values.
 fn slope(values: &[f64]) -> f64 {
-    let count = values.len() as f64;
-    let (mean_x, mean_y) = ((count - 1.0) / 2.0, values.iter().sum::<f64>() / count.max(1.0));
+    let mean_x = (values.len() as f64 - 1.0) / 2.0;
     let (mut over, mut under) = (0.0, 0.0);
     for (x, y) in values.iter().enumerate() {
         let off = x as f64 - mean_x;
-        over += off * (y - mean_y);
+        // The values' mean would fall out: what is off to one side is off to the other.
+        over += off * y;
         under += off * off;
     }
     if under > 0.0 { over / under } else { 0.0 }
