@@ -261,6 +261,8 @@ mod tests {
         for plant in PLANTS {
             assert!(rules::find(plant.rule).is_some(), "{} is no rule", plant.rule);
         }
+        let of_data = PLANTS.iter().filter(|plant| plant.is_data()).count();
+        assert!(of_data > PLANTS.len() / 2, "{of_data} of {} need no server", PLANTS.len());
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub fn start(binary: &ServerBinary, faults: &[How], name: &Name) -> anyhow::Resu
     let planted =
         faults.iter().filter_map(|how| if let How::Settings(pairs) = how { Some(*pairs) } else { None });
     for (setting, value) in MODEL.iter().chain(planted.flatten()) {
-        if knows(binary, setting) {
+        if knows(binary.kind, (binary.version.major, binary.version.minor), setting) {
             conf.set(setting, *value);
         }
     }
@@ -85,8 +85,8 @@ pub fn start(binary: &ServerBinary, faults: &[How], name: &Name) -> anyhow::Resu
 }
 
 /// Whether this server knows a setting: one before 7.0 does not start with those that came later.
-fn knows(binary: &ServerBinary, name: &str) -> bool {
-    let is_old = binary.kind == Kind::Redis && (binary.version.major, binary.version.minor) < (7, 0);
+fn knows(kind: Kind, version: (u32, u32), name: &str) -> bool {
+    let is_old = kind == Kind::Redis && version < (7, 0);
     !(is_old && NEWER.contains(&name))
 }
 
@@ -102,4 +102,22 @@ fn tell(connection: &mut forebay::buffer::link::Connection, line: &str, name: &N
         command.arg(word);
     });
     command.query::<redis::Value>(connection).with_context(|| format!("planting {line:?}")).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_redis_is_not_given_settings_that_came_later() {
+        for (kind, version, knows_newer) in [
+            (Kind::Redis, (6, 2), false),
+            (Kind::Redis, (7, 0), true),
+            (Kind::Redis, (8, 2), true),
+            (Kind::Valkey, (6, 9), true),
+        ] {
+            assert_eq!(knows(kind, version, NEWER[0]), knows_newer, "{version:?}");
+            assert!(knows(kind, version, "maxmemory"));
+        }
+    }
 }
