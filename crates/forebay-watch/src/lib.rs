@@ -3,7 +3,7 @@
 //! | module | is responsible for |
 //! |---|---|
 //! | [`look`] | one look: buffer, server and machine at one moment, or why not |
-//! | [`ever`] | counts that never go back, and how often the server's did |
+//! | [`monotonic_counters`] | counts that never go back, and how often the server's did |
 //! | [`forecast`] | an hour of looks; rates, and when it is full |
 //! | [`probe`] | how long a PING takes, five times a second |
 //! | [`thresholds`] | from where on something is wrong |
@@ -14,7 +14,7 @@
 //! | [`metrics`] | the view as `OpenMetrics` text |
 //! | [`json`] | the view for the page and for programs |
 //! | [`serve`] | HTTP |
-//! | `crowd` | connections to it: how many, and for how long |
+//! | `connection_limit` | connections to it: how many, and for how long |
 //! | [`hostnames`] | names that it answers for |
 //! | `runbooks` | the runbooks as a page |
 //!

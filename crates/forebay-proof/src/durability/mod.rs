@@ -2,7 +2,7 @@
 //!
 //! Each cell is a fault under a way to fsync and a way to acknowledge. Three writers write through it, two at the profile's
 //! rate and one flat out, and a group reads what the first of them writes; the ledger outlives everything. What each configuration promises is said
-//! beforehand (`promise`), and each cell is held against it. The controls are a server without an AOF that is killed,
+//! beforehand (`guarantee`), and each cell is held against it. The controls are a server without an AOF that is killed,
 //! one that never fsyncs and loses its power, and blocks that are taken out, repeated, moved or damaged.
 
 mod alive;

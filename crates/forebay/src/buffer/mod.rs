@@ -5,11 +5,11 @@
 //!
 //! Layout: [`keys`] lists everything that is kept on the server.
 //!
-//! Operation: [`writer`] cuts events into blocks ([`batch`]), compresses them on a thread of its own (`pack`) and hands
-//! each to its lane's appender (`lane`), which keeps order and sends again. [`owner`] says who may write. [`overflow`] says what happens while the
-//! server takes nothing; `spill` and `room` do it. [`reader`] reads blocks, checks
-//! and acknowledges them, and lets go of what every group is done with. [`stat`] looks without touching,
-//! and [`limit`] says when what it saw is full. Writers publish what became of their events ([`fates`]) for [`hear`].
+//! Operation: [`writer`] cuts events into blocks ([`batch`]), compresses them on a thread of its own (`compress`) and
+//! hands each to its lane's `appender`, which keeps order and sends again. [`owner`] says who may write. [`overflow`] says
+//! what happens while the server takes nothing; `spill` and `evict_oldest` do it. [`reader`] reads blocks, checks and
+//! acknowledges them, and lets go of what every group is done with. [`stat`] looks without touching, and [`limit`] says
+//! when what it saw is full. Writers publish what became of their events ([`writer_status`]) for [`status_subscriber`].
 //!
 //! Nothing here knows of proofs, load, reports or the command line.
 

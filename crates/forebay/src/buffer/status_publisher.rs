@@ -1,7 +1,7 @@
 //! Tells watchers once a second what became of a writer's events.
 //!
 //! Nothing is stored: a full server refuses every command that may take memory. PUBLISH it does not refuse, neither
-//! then nor while it cannot save. What is said stands in [`fates`](super::writer_status).
+//! then nor while it cannot save. What is said stands in [`writer_status`](super::writer_status).
 //!
 //! A thread and a connection of its own, so that no block waits for it. A server that is away, or that does not
 //! permit it, changes nothing for the writer.
