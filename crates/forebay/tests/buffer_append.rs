@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use forebay::block::frame::{Draft, Encoder};
 use forebay::buffer::error::Error;
+use forebay::buffer::scripts;
 use forebay::buffer::writer::{Ack, Writer};
 use forebay::event::lane::Lane;
 use forebay_rig::server::{Kind, Server, Version};
@@ -22,7 +23,7 @@ fn append(connection: &mut redis::Connection, epoch: u64, number: u64) -> (Strin
 
 fn append_as(connection: &mut redis::Connection, epoch: u64, number: u64, fsync: &str) -> (String, u64, u64) {
     redis::cmd("EVAL")
-        .arg(concat!(include_str!("../src/buffer/state.lua"), include_str!("../src/buffer/append.lua")))
+        .arg(scripts::APPEND)
         .arg(2)
         .arg(name().stream(Lane::Likes))
         .arg(name().writer(Lane::Likes))
@@ -47,7 +48,7 @@ fn claim(connection: &mut redis::Connection) -> (u64, u64, u64, String) {
 fn claim_at(connection: &mut redis::Connection, time_ms: u64) -> (u64, u64, u64, String) {
     static RUNS: AtomicU64 = AtomicU64::new(0);
     let (what, epoch, s, e, cursor, _, _): (String, u64, u64, u64, String, String, u64) = redis::cmd("EVAL")
-        .arg(concat!(include_str!("../src/buffer/state.lua"), include_str!("../src/buffer/claim.lua")))
+        .arg(scripts::CLAIM)
         .arg(2)
         .arg(name().stream(Lane::Likes))
         .arg(name().writer(Lane::Likes))
@@ -290,7 +291,7 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
     tell(&server, &format!("DEL {}", name().writer(Lane::Likes)));
     let mut resume = |epoch: u64, s: u64, e: u64| -> (String, u64, u64, u64) {
         redis::cmd("EVAL")
-            .arg(concat!(include_str!("../src/buffer/state.lua"), include_str!("../src/buffer/resume.lua")))
+            .arg(scripts::RESUME)
             .arg(2)
             .arg(name().stream(Lane::Likes))
             .arg(name().writer(Lane::Likes))

@@ -213,3 +213,21 @@ fn blocks_that_are_gone_from_a_lanes_beginning_are_told_unless_they_were_let_go(
     gone();
     assert_eq!(missing(&contents(&address(&server))), [(5, 5, 1)]);
 }
+
+#[test]
+fn an_entry_that_is_no_block_hides_nothing_of_what_was_let_go_before_it() {
+    let server = server(&[]);
+    let mut writer = open(&address(&server), &options(1, 4));
+    let mut ledger = Ledger::default();
+    push(&mut writer, &mut ledger, 3);
+    let foreign: String = ask(&server, &format!("XADD {} * not ours", name().stream(Lane::Likes))).unwrap();
+    push(&mut writer, &mut ledger, 1);
+    let mut reader = likes(&address(&server), Some(("g", "one")));
+    let found = drain(&mut reader);
+    assert_eq!(numbers(&found), [1, 2, 3, 4]);
+    let foreign = (Lane::Likes, Id::parse(&foreign).unwrap());
+    reader.acknowledge(places(&found).into_iter().take(3).chain([foreign])).unwrap();
+    let found = contents(&address(&server));
+    assert_eq!((numbers(&found), missing(&found)), (vec![4], vec![]));
+    writer.close().unwrap();
+}

@@ -9,15 +9,12 @@ use std::time::Duration;
 use forebay::buffer::connect::Address;
 use forebay::buffer::overflow::{Fate, Listener, Overflow, Told};
 use forebay::buffer::reader::{Found, Reader};
+use forebay::buffer::scripts;
 use forebay::buffer::writer::{Counts, Options};
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
 
 use crate::support::*;
-
-/// The step that drops blocks, as the server gets it.
-const ROOM_SCRIPT: &str =
-    concat!(include_str!("../src/buffer/ids.lua"), include_str!("../src/buffer/room.lua"));
 
 /// Bytes that a server may hold beyond what it needs for itself.
 const ROOM: u64 = 3 << 20;
@@ -163,7 +160,7 @@ fn counts_stay_exact_where_the_answer_to_a_step_is_lost() {
     let server = server(&[]);
     limit(&server);
     // Known to the server before, so that the first answer is the step's own.
-    let room = redis::Script::new(ROOM_SCRIPT);
+    let room = redis::Script::new(scripts::ROOM);
     room.prepare_invoke().load(&mut connection(&server)).unwrap();
     let (proxy, near) = proxy(&server);
     let (options, heard) = trimming();
@@ -200,7 +197,7 @@ fn a_full_server_without_a_block_of_ours_holds_the_source_back_and_costs_nothing
 fn the_last_step_of_all_counts_too_where_its_answer_is_lost() {
     let server = server(&[]);
     limit(&server);
-    let room = redis::Script::new(ROOM_SCRIPT);
+    let room = redis::Script::new(scripts::ROOM);
     room.prepare_invoke().load(&mut connection(&server)).unwrap();
     let (proxy, near) = proxy(&server);
     let (options, heard) = trimming();
@@ -216,4 +213,37 @@ fn the_last_step_of_all_counts_too_where_its_answer_is_lost() {
     tell(&server, "CONFIG SET maxmemory 0");
     let (ledger, counts) = source.finish();
     assert_lacks_the_trimmed(&address(&server), &ledger, &counts, &heard.lock().unwrap());
+}
+
+#[test]
+fn an_entry_that_is_no_block_hides_nothing_of_what_is_dropped_with_it() {
+    // Blocks, and entries of somebody else's: before them, behind them, between them, and alone.
+    for order in ["fbbb", "bbbf", "bfb", "f"] {
+        let server = server(&[]);
+        let mut writer = open(&address(&server), &options(1, 4));
+        let (mut ledger, key) = (Ledger::default(), name().stream(Lane::Likes));
+        let mut blocks = 0;
+        let mut push = |blocks: &mut u64| {
+            ledger.push_many(&mut writer, Lane::Likes, 1).unwrap();
+            *blocks += 1;
+            until("it is stored", || writer.monitor().counts().acknowledged == *blocks);
+        };
+        for entry in order.chars() {
+            match entry {
+                'b' => push(&mut blocks),
+                _ => tell(&server, &format!("XADD {key} * not ours")),
+            }
+        }
+        let dropped = blocks;
+        let (last, _): (String, redis::Value) =
+            ask::<Vec<_>>(&server, &format!("XREVRANGE {key} + - COUNT 1")).unwrap().remove(0);
+        push(&mut blocks);
+        writer.close().unwrap();
+        let mut room = redis::cmd("EVAL");
+        room.arg(scripts::ROOM).arg(2).arg(&key).arg(name().writer(Lane::Likes)).arg(&last);
+        let answer: [u64; 4] = room.query(&mut connection(&server)).unwrap();
+        assert_eq!(answer, [1, 0, dropped, dropped], "{order}");
+        let found = contents(&address(&server));
+        assert_eq!((numbers(&found), faults(&found).len()), (vec![blocks], 0), "{order}: {found:?}");
+    }
 }

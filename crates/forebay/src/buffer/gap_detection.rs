@@ -11,8 +11,8 @@ use crate::event::lane::Lane;
 
 impl Reader {
     /// Blocks that should stand before this one: those between the last one read and it, where there is one, and
-    /// else those that a writer wrote down as lost, or that nobody let go. Where other consumers of the group may have been given them, and
-    /// they may be trimmed since, only what is written down is told.
+    /// else those that a writer wrote down as lost, or that nobody let go. Where other consumers of the group may have
+    /// been given them, and they may be trimmed since, only what is written down is told.
     pub(super) fn missing(
         &mut self,
         at: usize,
@@ -71,9 +71,7 @@ impl Reader {
             return Ok(None);
         }
         // Before the hash: what is let go from here on only adds to what stands there.
-        let mut command = redis::cmd("XRANGE");
-        command.arg(self.name.stream(lane)).arg("-").arg("+").arg("COUNT").arg(1);
-        let first = list(command.query(self.control()?)?).and_then(|mut entries| entries.pop());
+        let first = self.first_of(lane, "-", "+")?;
         if first.is_none_or(|(id, _)| id != entry.id) {
             return Ok(None);
         }
@@ -129,14 +127,22 @@ impl Reader {
         Ok(Some(Found::Missing { lane, numbers, events, before: entry.id, is_trimmed: false }))
     }
 
+    /// The first entry of a lane between two ids.
+    fn first_of(
+        &mut self,
+        lane: Lane,
+        from: &str,
+        to: &str,
+    ) -> Result<Option<(Id, Option<Vec<Value>>)>, RedisError> {
+        let mut command = redis::cmd("XRANGE");
+        command.arg(self.name.stream(lane)).arg(from).arg(to).arg("COUNT").arg(1);
+        Ok(list(command.query(self.control()?)?).and_then(|mut entries| entries.pop()))
+    }
+
     /// Goes on from the last block that a group was given, as far as it is still in its stream: then what is missing
     /// after it can be told.
     pub(super) fn go_on_from(&mut self, lane: Lane, last: &str) -> Result<(), RedisError> {
-        let mut command = redis::cmd("XRANGE");
-        command.arg(self.name.stream(lane)).arg(last).arg(last);
-        let answer: Value = command.query(self.control()?)?;
-        let entry = list(answer).and_then(|mut entries| entries.pop());
-        if let Some((id, Some(fields))) = entry
+        if let Some((id, Some(fields))) = self.first_of(lane, last, last)?
             && let Ok(entry) = Entry::read(id, fields)
         {
             for place in self.places.iter_mut().filter(|place| place.lane == lane && place.last.is_none()) {

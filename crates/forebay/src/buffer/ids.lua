@@ -34,3 +34,14 @@ local function trim_before(key, id)
   return redis.call('XTRIM', key, 'MINID', '=', id)
 end
 
+-- The fields of the first block from an id towards another, with XRANGE, or with XREVRANGE for the last. Entries that are none
+-- of ours are passed over, up to a hundred.
+local function block_at(command, key, from, to)
+  for _ = 1, 100 do
+    local entry = redis.call(command, key, from, to, 'COUNT', 1)[1]
+    if not entry then return end
+    local f = fields(entry)
+    if f.s and f.n and f.e then return f end
+    from = '(' .. entry[1]
+  end
+end

@@ -57,7 +57,7 @@ pub(crate) mod read_item;
 pub mod reader;
 mod resume;
 mod retry;
-mod scripts;
+pub mod scripts;
 #[doc(hidden)]
 pub mod secret;
 pub mod server_stat;

@@ -4,8 +4,7 @@
 -- Answer {{id, bytes of the frame, id, bytes, …}, events of the lane before them, events ever dropped so}
 local blocks, before = {}, nil
 for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', ARGV[1])) do
-  local f = {}
-  for i = 1, #entry[2], 2 do f[entry[2][i]] = entry[2][i + 1] end
+  local f = fields(entry)
   before = before or (tonumber(f.e) or 0) - (tonumber(f.n) or 0)
   blocks[#blocks + 1] = entry[1]
   blocks[#blocks + 1] = tostring(#(f.d or ''))

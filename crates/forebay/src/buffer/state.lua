@@ -28,8 +28,7 @@ end
 local function catch_up(key, lane)
   local newest = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
   if not newest then return end
-  local f = {}
-  for i = 1, #newest[2], 2 do f[newest[2][i]] = newest[2][i + 1] end
+  local f = fields(newest)
   -- An entry of a format to come, say; the hash has counted it.
   if not f.s and lane.is_there then return end
   local place = 'key "' .. key .. '", entry ' .. newest[1]
@@ -69,8 +68,7 @@ local function forget_before(key, hash, lane)
   if lane.is_there then return end
   local first = redis.call('XRANGE', key, '-', '+', 'COUNT', 1)[1]
   if not first then return end
-  local f = {}
-  for i = 1, #first[2], 2 do f[first[2][i]] = first[2][i + 1] end
+  local f = fields(first)
   local s, n, e = number(f.s), number(f.n), number(f.e)
   if s and n and e and s > 1 and e >= n then redis.call('HSET', hash, 'done', digits(s - 1) .. ' ' .. digits(e - n)) end
 end

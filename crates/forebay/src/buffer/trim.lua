@@ -13,19 +13,9 @@ for _, group in ipairs(groups) do
   local first = redis.call('XPENDING', KEYS[1], g.name)[2] or following(g['last-delivered-id'])
   if first and (not keep or before(first, keep)) then keep = first end
 end
-local last = redis.call('XREVRANGE', KEYS[1], keep and '(' .. keep or '+', '-', 'COUNT', 1)[1]
+local last = block_at('XREVRANGE', KEYS[1], keep and '(' .. keep or '+', '-')
 local trimmed = trim_before(KEYS[1], keep)
 -- Number and events of the last block that went: should the stream be deleted or evicted, what came after is lost. After the
 -- trim: a full server refuses a script whose first write takes memory.
-if last and redis.call('EXISTS', KEYS[2]) == 1 then
-  local f = {}
-  for i = 1, #last[2], 2 do f[last[2][i]] = last[2][i + 1] end
-  local s, e = f.s, f.e
-  -- An entry that is no block of ours: where nothing is left, all that was counted is done.
-  if not (s and e) and redis.call('XLEN', KEYS[1]) == 0 then
-    local w = redis.call('HMGET', KEYS[2], 's', 'e')
-    s, e = w[1], w[2]
-  end
-  if s and e then redis.call('HSET', KEYS[2], 'done', s .. ' ' .. e) end
-end
+if last and redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HSET', KEYS[2], 'done', last.s .. ' ' .. last.e) end
 return trimmed
