@@ -168,7 +168,7 @@ class Tree:
         return None, errors
 
 
-def unlimited():
+def limit_memory():
     resource.setrlimit(resource.RLIMIT_AS, (BYTES_MAX, BYTES_MAX))
 
 
@@ -177,7 +177,7 @@ def outcome(program, cwd, number, tests):
     env = os.environ | {"FOREBAY_MUTANT": str(number), "RUST_TEST_THREADS": "2"}
     command = [program, *tests.args]
     child = subprocess.Popen(
-        command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=unlimited, start_new_session=True
+        command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=limit_memory, start_new_session=True
     )
     try:
         said, _ = child.communicate(timeout=tests.wait_s)

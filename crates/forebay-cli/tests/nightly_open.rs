@@ -82,8 +82,15 @@ fn terminated(policy: &str, after: Duration, is_full: bool) -> Ended {
         synthetic(6_000).split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     let source = {
         let lines = lines.clone();
-        // Until nobody reads any more; a pipe's writer learns of that by an error.
-        std::thread::spawn(move || drop(lines.iter().try_for_each(|line| stdin.write_all(line))))
+        // Until nobody reads any more; a pipe's writer learns of that by an error. At a pace, so that on a fast machine too
+        // the end comes while there are lines.
+        std::thread::spawn(move || {
+            let write = |some: &[Vec<u8>]| {
+                std::thread::sleep(Duration::from_millis(1));
+                stdin.write_all(&some.concat())
+            };
+            drop(lines.chunks(20).try_for_each(write));
+        })
     };
     std::thread::sleep(after);
     if is_full {

@@ -44,8 +44,8 @@ pub(super) struct Whole {
     copy: Folder,
     /// The file that was written last, from the server's folder.
     file: PathBuf,
+    /// What stands in it.
     written: Vec<u8>,
-    pub bytes: u64,
     /// Where each block's transaction ends in it, and the block's events.
     ends: Vec<(u64, u64)>,
 }
@@ -115,8 +115,11 @@ impl Whole {
         let file = newest_log(copy.path())?;
         let written = fs::read(copy.path().join(&file))?;
         let ends = ends(&written, &frames)?;
-        let bytes = written.len() as u64;
-        Ok(Self { name, offer, options, pushed, copy, file, written, bytes, ends })
+        Ok(Self { name, offer, options, pushed, copy, file, written, ends })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.written.len() as u64
     }
 
     /// A server to try copies on.
@@ -126,12 +129,12 @@ impl Whole {
 
     /// Events that a cut of so many bytes costs: those of every block whose transaction is no longer whole.
     pub fn cost(&self, cut: u64) -> u64 {
-        let length = self.bytes.saturating_sub(cut);
+        let length = self.bytes().saturating_sub(cut);
         self.ends.iter().filter(|(end, _)| *end > length).map(|(_, events)| events).sum()
     }
 
     /// A bit's place, with what stands there.
-    pub fn around(&self, at: u64, bit: u64) -> String {
+    pub fn around(&self, (at, bit): (u64, u64)) -> String {
         let middle = usize::try_from(at).unwrap_or(usize::MAX).min(self.written.len());
         let [before, after] = [middle.saturating_sub(AROUND), (middle + AROUND).min(self.written.len())];
         let text = |from: usize, to: usize| self.written[from..to].escape_ascii();
@@ -141,15 +144,15 @@ impl Whole {
     /// Cuts and flips that are tried.
     pub fn places(&self, scale: Scale, seed: u64) -> (Vec<u64>, Vec<(u64, u64)>) {
         let mut draw = Rng::with_seed(seed);
-        let tail = TAIL.min(self.bytes);
+        let tail = TAIL.min(self.bytes());
         match scale {
             Scale::Quick => (
                 (0..QUICK).map(|_| 1 + draw.u64(..tail)).collect(),
-                (0..QUICK).map(|_| (draw.u64(..self.bytes), draw.u64(..8))).collect(),
+                (0..QUICK).map(|_| (draw.u64(..self.bytes()), draw.u64(..8))).collect(),
             ),
             Scale::Full => (
                 (1..=tail).collect(),
-                (0..FULL_FLIPS).map(|_| (draw.u64(..self.bytes), draw.u64(..8))).collect(),
+                (0..FULL_FLIPS).map(|_| (draw.u64(..self.bytes()), draw.u64(..8))).collect(),
             ),
         }
     }
@@ -208,11 +211,10 @@ impl Bench<'_> {
 
     /// The same with a change that must have acted on the file.
     fn damaged(&mut self, change: impl FnOnce(&Path) -> std::io::Result<()>) -> anyhow::Result<Came> {
-        let whole = self.whole.copy.path().join(&self.whole.file);
-        let mut acted = false;
+        let (whole, mut acted) = (self.whole, false);
         let change = |file: &Path| {
             change(file)?;
-            acted = fs::read(file)? != fs::read(whole)?;
+            acted = fs::read(file)? != whole.written;
             Ok(())
         };
         let came = self.with(change, |_, _| Ok(()))?;
@@ -221,14 +223,15 @@ impl Bench<'_> {
 
     /// Cuts so many bytes off the end.
     pub fn cut(&mut self, cut: u64) -> anyhow::Result<Came> {
-        let length = self.whole.bytes.saturating_sub(cut);
+        let length = self.whole.bytes().saturating_sub(cut);
         self.damaged(|file| fs::OpenOptions::new().write(true).open(file)?.set_len(length))
     }
 
     /// Flips a bit.
-    pub fn flip(&mut self, at: u64, bit: u64) -> anyhow::Result<Came> {
+    pub fn flip(&mut self, (at, bit): (u64, u64)) -> anyhow::Result<Came> {
+        let written = &self.whole.written;
         let flip = |file: &Path| {
-            let mut bytes = fs::read(file)?;
+            let mut bytes = written.clone();
             if let Some(byte) = usize::try_from(at).ok().and_then(|at| bytes.get_mut(at)) {
                 *byte ^= 1 << (bit % 8);
             }

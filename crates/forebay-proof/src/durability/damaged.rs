@@ -12,8 +12,9 @@ use forebay::event::lane::Lane;
 const FAULT: u8 = 7;
 const CUT: &str = "durability.tail-cut";
 const FLIP: &str = "durability.flip";
-/// Lines of a log that are shown, and places that are named.
+/// Lines of a log that are shown.
 const LOG_LINES: usize = 3;
+/// Damages that are shown one by one.
 const NOTES_MAX: usize = 3;
 
 /// Runs both, and their controls.
@@ -25,10 +26,8 @@ pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
     let bench = || whole.bench(run);
     let came = in_parts(&cuts, progress, bench, |bench, cut| Ok((*cut, bench.cut(*cut)?)))?;
     let cut = judge_cuts(&came, |cut| whole.cost(cut));
-    let flipped = in_parts(&flips, progress, bench, |bench, (at, bit)| {
-        Ok((whole.around(*at, *bit), bench.flip(*at, *bit)?))
-    })?;
-    let flip = judge_flips(&flipped);
+    let flipped = in_parts(&flips, progress, bench, |bench, flip| Ok((*flip, bench.flip(*flip)?)))?;
+    let flip = judge_flips(&flipped, |flip| whole.around(flip));
     let mut bench = bench()?;
 
     let missing = |connection: &mut forebay::buffer::link::Connection, name: &Name| {
@@ -43,7 +42,7 @@ pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
     let judged = judge_cuts(&[(0, lost)], |_| 0);
     let cut = cut.with(Control::of("the first block of a lane taken out of a whole AOF", &[judged], CUT));
     let lost = bench.with(|_| Ok(()), forget_the_last)?;
-    let judged = judge_flips(&[(String::new(), lost)]);
+    let judged = judge_flips(&[((0, 0), lost)], |_| "a lane's last block".into());
     let flip = flip.with(Control::of(
         "the last block of a lane taken out, and the lane's hash set back as if it had never been",
         &[judged],
@@ -127,14 +126,14 @@ fn last(log: &str) -> String {
     lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
 }
 
-/// Whether a flipped bit is never read without anybody being told.
-fn judge_flips(came: &[(String, Came)]) -> Judged {
+/// Whether a flipped bit, of which what stands around it is shown, is never read without anybody being told.
+fn judge_flips(came: &[((u64, u64), Came)], around: impl Fn((u64, u64)) -> String) -> Judged {
     let statement = "a bit flipped anywhere in an AOF is noticed: the server does not load it, or readers are told of what is \
                      damaged or missing, or a lane's last block and its hash disagree; else every event is there, and so is \
                      what a writer adds";
     let (mut silent, mut told, mut harmless, mut refused, mut untouched, mut log) = (0, 0, 0, 0, 0, None);
     let mut places = Vec::new();
-    for (place, came) in came {
+    for (flip, came) in came {
         match came {
             Came::Refused(said) => {
                 refused += 1;
@@ -149,7 +148,7 @@ fn judge_flips(came: &[(String, Came)]) -> Judged {
                     (0, false) => harmless += 1,
                     (events, false) => {
                         silent += events;
-                        places.push(format!("{place}: {}", counted(events, "event", "events")));
+                        places.push(format!("{}: {}", around(*flip), counted(events, "event", "events")));
                     }
                 }
             }

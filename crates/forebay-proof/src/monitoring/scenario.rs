@@ -46,6 +46,20 @@ fn usual() -> Ground {
     Ground::default()
 }
 
+fn soon_full() -> Ground {
+    Ground { settings: &[("maxmemory", "32mb")], rate: Some(2_000.0), ..usual() }
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "it stands where others may fail")]
+fn end_reading(station: &mut Station) -> anyhow::Result<()> {
+    station.end_reading();
+    Ok(())
+}
+
+fn read_again(station: &mut Station) -> anyhow::Result<()> {
+    station.begin_reading(Duration::ZERO)
+}
+
 #[allow(clippy::unnecessary_wraps, reason = "it stands where others may fail")]
 fn nothing(_: &mut Station) -> anyhow::Result<()> {
     Ok(())
@@ -100,12 +114,9 @@ pub(super) const SHRINKING: Cause = Cause {
     alerts: &["ForebayWritesRefused"],
     also: FILLED,
     is_quick: false,
-    ground: || Ground { settings: &[("maxmemory", "32mb")], rate: Some(2_000.0), ..usual() },
-    act: |station| {
-        station.end_reading();
-        Ok(())
-    },
-    undo: |station| station.begin_reading(Duration::ZERO),
+    ground: soon_full,
+    act: end_reading,
+    undo: read_again,
 };
 
 /// Leaves so much of the room that is left, as a part.
@@ -132,12 +143,9 @@ pub(super) const CAUSES: &[Cause] = &[
         ],
         also: FILLED,
         is_quick: false,
-        ground: || Ground { settings: &[("maxmemory", "32mb")], rate: Some(2_000.0), ..usual() },
-        act: |station| {
-            station.end_reading();
-            Ok(())
-        },
-        undo: |station| station.begin_reading(Duration::ZERO),
+        ground: soon_full,
+        act: end_reading,
+        undo: read_again,
     },
     Cause {
         name: "the reader is killed",
@@ -145,11 +153,8 @@ pub(super) const CAUSES: &[Cause] = &[
         also: &["ForebayEventsTooOld"],
         is_quick: true,
         ground: usual,
-        act: |station| {
-            station.end_reading();
-            Ok(())
-        },
-        undo: |station| station.begin_reading(Duration::ZERO),
+        act: end_reading,
+        undo: read_again,
     },
     Cause {
         name: "the reader is slow",
@@ -173,7 +178,7 @@ pub(super) const CAUSES: &[Cause] = &[
         is_quick: false,
         ground: || Ground { is_read: false, ..usual() },
         act: nothing,
-        undo: |station| station.begin_reading(Duration::ZERO),
+        undo: read_again,
     },
     Cause {
         name: "the writer stops",
@@ -219,11 +224,8 @@ pub(super) const CAUSES: &[Cause] = &[
             overflow: Overflow::TrimOldest,
             ..usual()
         },
-        act: |station| {
-            station.end_reading();
-            Ok(())
-        },
-        undo: |station| station.begin_reading(Duration::ZERO),
+        act: end_reading,
+        undo: read_again,
     },
     Cause {
         name: "a server without persistence is killed and started again",
