@@ -88,14 +88,16 @@ impl Entry {
     }
 }
 
-/// A list of entries as XRANGE, XREAD and XREADGROUP give it: id and fields; fields are none for a pending
-/// entry that is no longer in the stream.
-pub(super) fn list(value: Value) -> Option<Vec<(Id, Option<Vec<Value>>)>> {
+/// What a list gives for an entry: id and fields; fields are none for a pending entry that is no longer in the stream.
+pub(super) type Listed = (Id, Option<Vec<Value>>);
+
+/// A list of entries as XRANGE, XREAD and XREADGROUP give it.
+pub(super) fn list(value: Value) -> Option<Vec<Listed>> {
     let Value::Array(entries) = value else { return None };
     entries.into_iter().map(pair).collect()
 }
 
-fn pair(entry: Value) -> Option<(Id, Option<Vec<Value>>)> {
+fn pair(entry: Value) -> Option<Listed> {
     let Value::Array(pair) = entry else { return None };
     let [Value::BulkString(id), fields]: [Value; 2] = pair.try_into().ok()? else { return None };
     let id = Id::parse(std::str::from_utf8(&id).ok()?)?;

@@ -1,8 +1,8 @@
 //! How a reader tells that blocks are missing, and when it cannot tell.
 
-use redis::{RedisError, Value};
+use redis::RedisError;
 
-use super::entry::{Entry, Id, list};
+use super::entry::{Entry, Id, Listed, list};
 use super::keys::Name;
 use super::place::{Order, Place};
 use super::read_item::Found;
@@ -128,12 +128,7 @@ impl Reader {
     }
 
     /// The first entry of a lane between two ids.
-    fn first_of(
-        &mut self,
-        lane: Lane,
-        from: &str,
-        to: &str,
-    ) -> Result<Option<(Id, Option<Vec<Value>>)>, RedisError> {
+    fn first_of(&mut self, lane: Lane, from: &str, to: &str) -> Result<Option<Listed>, RedisError> {
         let mut command = redis::cmd("XRANGE");
         command.arg(self.name.stream(lane)).arg(from).arg(to).arg("COUNT").arg(1);
         Ok(list(command.query(self.control()?)?).and_then(|mut entries| entries.pop()))
