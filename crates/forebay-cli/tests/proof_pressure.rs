@@ -17,9 +17,9 @@ fn profile(dir: &Path, policy: &str) -> String {
     profile_with(
         dir,
         &[
-            ("2_700_000", "230_000"),
+            ("2_700_000", "115_000"),
             ("hours = 8", "hours = 0.05"),
-            ("\"2gb\"", "\"28mb\""),
+            ("\"2gb\"", "\"14mb\""),
             ("\"noeviction\"", &format!("{policy:?}")),
         ],
     )
