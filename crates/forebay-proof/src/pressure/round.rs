@@ -12,7 +12,7 @@ use super::others;
 use super::read::{Drained, Followed, drain, follow, group};
 use super::recovery;
 use super::seen::{Policy, REFUSED, Seen};
-use super::wait::{STUCK, Still, is_held_back, memory_left, settle, settle_below};
+use super::wait::{STUCK, Still, is_held_back, memory_left, progress, settle, settle_below};
 use super::watch::{Live, Watched, by_lane, evictions, watch};
 use crate::ledger::{Findings, Ledger};
 use crate::progress::Progress;
@@ -277,10 +277,10 @@ impl Scene<'_> {
 
     /// Until the buffer shall be drained: the pushing thread says so. Where it is held back for good, it cannot.
     fn wait_to_drain(&self, live: &Live, monitor: &Monitor) -> anyhow::Result<()> {
-        let mut moved = Still::new(monitor.counts());
+        let mut moved = Still::new(progress(&monitor.counts()));
         while live.opened.get().is_none() {
             anyhow::ensure!(!server::ending(), "interrupted");
-            let stands = moved.at(monitor.counts());
+            let stands = moved.at(progress(&monitor.counts()));
             let is_beyond = live.met.get().is_some_and(|met| met.at.elapsed() > self.pace.beyond);
             if is_beyond && self.policy == Policy::Wait && stands > STUCK / 6 {
                 self.open(live, monitor);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::environment::Ground;
 use super::seen::{LEFT_PERCENT_MAX, SETTLE};
 use super::watch::Live;
-use forebay::buffer::writer::{Monitor, Writer};
+use forebay::buffer::writer::{Counts, Monitor, Writer};
 use forebay_rig::server;
 
 /// How long a run waits without any progress.
@@ -33,6 +33,11 @@ impl<T: PartialEq> Still<T> {
         }
         self.since.elapsed()
     }
+}
+
+/// What shows that a writer goes on: what it takes from its source, and what becomes of it. That it tries again shows nothing.
+pub(super) fn progress(counts: &Counts) -> (u64, u64) {
+    (counts.pushed, counts.acknowledged)
 }
 
 /// Until the server has refused what it was sent, and taken nothing, for a while: at the very limit single blocks still
@@ -89,5 +94,18 @@ pub(super) fn memory_left(ground: &Ground, live: &Live, is_drained: bool) -> (f6
             return (percent, since.elapsed());
         }
         std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_is_refused_again_and_again_makes_no_progress() {
+        let full = Counts { pushed: 9, acknowledged: 4, retries: 1, ..Counts::default() };
+        assert_eq!(progress(&full), progress(&Counts { retries: 7, repeats: 2, ..full }));
+        assert_ne!(progress(&full), progress(&Counts { pushed: 10, ..full }));
+        assert_ne!(progress(&full), progress(&Counts { acknowledged: 9, ..full }));
     }
 }
