@@ -5,7 +5,8 @@ use std::io::{BufRead, BufReader, Read as _};
 use anyhow::Context;
 use clap::Args;
 
-use super::{At, Global, block_id, say};
+use super::{block_id, say};
+use crate::arguments::{At, Global};
 use crate::exit;
 use forebay::buffer::entry::Id;
 use forebay::buffer::group_admin::Groups;

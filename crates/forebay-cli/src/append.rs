@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -16,8 +15,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::looks::Looks;
 use super::overflow::{self, OverflowArgs};
-use super::rejects::Rejects;
-use super::{At, Global, progress, remedy, say};
+use super::rejects::{Rejects, place};
+use super::signal::stop_on_signal;
+use super::{progress, remedy, say};
+use crate::arguments::{At, Global};
 use crate::exit;
 use forebay::block::frame::EVENT_BYTES_MAX;
 use forebay::buffer::batch::Limits;
@@ -328,28 +329,6 @@ impl Read for Patient {
             Err(why) => Err(why.into()),
         }
     }
-}
-
-/// Device and inode of a plain file.
-pub(super) fn place(fd: impl AsFd) -> Option<(u64, u64)> {
-    let meta = File::from(fd.as_fd().try_clone_to_owned().ok()?).metadata().ok()?;
-    meta.is_file().then(|| (meta.dev(), meta.ino()))
-}
-
-/// Set by the first Ctrl-C or SIGTERM, with a remark. A second one ends at once.
-pub(super) fn stop_on_signal(quiet: bool, remark: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Relaxed) {
-            forebay_rig::server::end_all();
-            std::process::exit(exit::INTERRUPTED.into());
-        }
-        if !quiet {
-            say::tell(&format!("forebay: {remark}"));
-        }
-    })?;
-    Ok(stop)
 }
 
 /// Shows counts until the returned flag is set: as a bar on a terminal, and elsewhere a line where the server takes nothing

@@ -6,7 +6,8 @@ use anyhow::Context;
 use clap::{Args, ValueHint};
 
 use super::conclude::{Begun, conclude, width};
-use super::{Global, say};
+use super::say;
+use crate::arguments::Global;
 use crate::exit;
 use forebay::buffer::connect::{Address, Facts};
 use forebay::buffer::keys::Name;

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use super::{Global, say};
+use super::say;
+use crate::arguments::Global;
 use crate::exit;
 use forebay::buffer::secret;
 use forebay_proof::claim::Verdict;

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueHint};
 
-use super::{Global, say};
+use super::say;
+use crate::arguments::Global;
 use crate::exit;
 use forebay_watch::deploy::files::{self, Plan};
 use forebay_watch::deploy::write;

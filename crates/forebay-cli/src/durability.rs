@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::Global;
-use super::proof::{On, Proof, Wanted};
+use super::proof::On;
+use super::wanted::{Proof, Wanted};
+use crate::arguments::Global;
 use forebay_rig::server::external_server::Commands;
 
 /// What survives a kill, a power cut, a full disk, a failing fsync?

@@ -4,7 +4,8 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{At, Global, block_id, say};
+use super::{block_id, say};
+use crate::arguments::{At, Global};
 use crate::exit;
 use forebay::buffer::connect::Address;
 use forebay::buffer::group_admin::{Groups, Skipped};

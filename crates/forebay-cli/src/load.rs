@@ -13,7 +13,8 @@ use indicatif::ProgressBar;
 
 use super::conclude::width;
 use super::place::Place;
-use super::{Global, progress, say};
+use super::{progress, say};
+use crate::arguments::Global;
 use crate::exit;
 use forebay::buffer::writer::{Options, Writer};
 use forebay_proof::report::load::Run;
@@ -188,7 +189,7 @@ impl Load {
             driver::reaches(address).map_err(|why| usage("--url", &why))?;
         }
         // Before there is a server: it and its folder must go however this ends.
-        let stop = super::append::stop_on_signal(
+        let stop = super::signal::stop_on_signal(
             global.quiet,
             "ending with what there is; once more to end at once",
         )?;

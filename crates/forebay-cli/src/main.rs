@@ -1,14 +1,14 @@
 //! The command line: a file a verb, arguments and wiring, no logic.
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use arguments::Global;
 use forebay::buffer::error::Error as BufferError;
 use forebay_proof::verify::Error as VerifyError;
 use forebay_rig::load::driver::Error as LoadError;
@@ -16,6 +16,7 @@ use forebay_rig::server::ServerError;
 
 mod ack;
 mod append;
+mod arguments;
 mod audit;
 mod baseline;
 mod block_id;
@@ -39,11 +40,13 @@ mod rejects;
 mod remedy;
 mod say;
 mod sequence;
+mod signal;
 mod stat;
 mod synth;
 mod throughput;
 mod tune;
 mod verify;
+mod wanted;
 mod watch;
 
 /// A dense, durable buffer for an event stream in Redis or Valkey, and proofs that it holds.
@@ -65,47 +68,6 @@ struct Cli {
     global: Global,
     #[command(subcommand)]
     verb: Verb,
-}
-
-/// Options of every verb.
-#[derive(Args)]
-#[command(next_help_heading = "Options of every verb")]
-pub(crate) struct Global {
-    /// Results as JSON on stdout
-    #[arg(long, global = true)]
-    json: bool,
-    /// No progress, no remarks: results and errors only
-    #[arg(long, short, global = true)]
-    quiet: bool,
-    /// Say more on stderr (-v, -vv)
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
-    verbose: u8,
-    /// Colours
-    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
-    color: Colour,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Colour {
-    Auto,
-    Always,
-    Never,
-}
-
-impl Global {
-    /// Whether stdout gets colours.
-    fn colour(&self) -> bool {
-        match self.color {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
-        }
-    }
-
-    /// Whether to show progress on stderr.
-    fn progress(&self) -> bool {
-        !self.quiet && std::io::stderr().is_terminal()
-    }
 }
 
 #[derive(Subcommand)]
@@ -200,17 +162,12 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         // Whoever read our output has gone (`| head`): not an error of ours, and nobody to tell.
-        Err(error) if is_broken_pipe(&error) => ExitCode::from(exit::OK),
+        Err(error) if say::is_broken_pipe(&error) => ExitCode::from(exit::OK),
         Err(error) => {
             say::tell(&format!("forebay: {}", remedy::with_remedy(&error)));
             ExitCode::from(code_of(&error))
         }
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    kind == Some(std::io::ErrorKind::BrokenPipe)
 }
 
 /// The exit code of an error.
@@ -285,22 +242,4 @@ fn log_to_stderr(verbose: u8, lets_fail: bool) {
         // Else a closed stderr would end the program.
         .log_internal_errors(false);
     tracing_subscriber::registry().with(lines).with(said).init();
-}
-
-/// Where a buffer is.
-#[derive(Args)]
-pub(crate) struct At {
-    /// Server: redis://[user:password@]host[:port][/db], or rediss:// for TLS
-    #[arg(long, env = "FOREBAY_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
-    url: String,
-    /// Buffer on that server
-    #[arg(long, default_value = "events")]
-    buffer: String,
-}
-
-impl At {
-    /// Both, parsed.
-    fn parse(&self) -> anyhow::Result<(forebay::buffer::connect::Address, forebay::buffer::keys::Name)> {
-        Ok((forebay::buffer::connect::Address::parse(&self.url)?, self.buffer.parse()?))
-    }
 }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::{Global, say};
+use super::say;
+use crate::arguments::Global;
 use forebay::buffer::connect::Address;
 use forebay_proof::target;
 use forebay_rig::server::ServerBinary;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::Global;
+use crate::arguments::Global;
 use forebay_proof::progress::Progress;
 
 /// A bar for a known time, with a line of figures.

@@ -1,6 +1,5 @@
 //! What `prove` and every verb for one proof have in common: target, scale, report, exit code.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,19 +12,18 @@ use super::conclude::{Begun, conclude};
 use super::place::Place;
 use super::progress::Bars;
 use super::sequence::Sequence;
-use super::{Global, remedy, say};
+use super::wanted::{Proof, Wanted};
+use super::{remedy, say};
+use crate::arguments::Global;
 use crate::exit;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::buffer::secret;
-use forebay_proof::claim::Claim;
 use forebay_proof::report::units::counted;
 use forebay_proof::report::{Report, Warning};
 use forebay_proof::target::{self, Target};
 use forebay_proof::undo::{self, Settings, Undo};
 use forebay_proof::{Subject, conflict, durability, held};
-use forebay_rig::load::pattern::Pattern;
-use forebay_rig::server::external_server::Commands;
 use forebay_rig::server::{self, external_server};
 
 /// How long an interrupted run may take to remove what it wrote to somebody's server.
@@ -58,81 +56,6 @@ impl From<Scale> for forebay_proof::Scale {
         match scale {
             Scale::Quick => Self::Quick,
             Scale::Full => Self::Full,
-        }
-    }
-}
-
-/// A proof that `prove` can run.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Proof {
-    Audit,
-    Baseline,
-    Capacity,
-    Pressure,
-    Durability,
-    Throughput,
-    Monitoring,
-    /// Not one that is part of `prove`: it asks what could be better.
-    #[value(skip)]
-    Tuning,
-}
-
-impl Proof {
-    /// Every proof, in the order in which they run.
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Audit,
-        Self::Baseline,
-        Self::Capacity,
-        Self::Pressure,
-        Self::Durability,
-        Self::Throughput,
-        Self::Monitoring,
-    ];
-
-    /// Whether it writes to the server.
-    fn writes(self) -> bool {
-        self != Self::Audit
-    }
-}
-
-/// Runs the experiments of a tuning.
-pub(crate) type Tuning<'a> = dyn Fn(&Subject<'_>) -> anyhow::Result<Vec<Claim>> + 'a;
-
-/// What a verb wants of its proofs.
-pub(crate) struct Wanted<'a> {
-    /// In this order.
-    pub(crate) proofs: &'a [Proof],
-    /// Under which patterns the rate must be held.
-    pub(crate) patterns: &'a [Pattern],
-    /// Where the report goes, and what long proofs write as they go.
-    pub(crate) out: Option<&'a Path>,
-    /// Whether somebody's server may be filled to a limit.
-    pub(crate) allow_faults: bool,
-    /// How long a full server is pushed on.
-    pub(crate) beyond: Option<Duration>,
-    /// How long a healthy buffer is watched.
-    pub(crate) healthy_for: Option<Duration>,
-    /// How often each fault is tried.
-    pub(crate) rounds: Option<u64>,
-    /// How somebody's server is killed and started.
-    pub(crate) commands: Option<Commands>,
-    /// What to run where settings are to be tried.
-    pub(crate) tuning: Option<&'a Tuning<'a>>,
-}
-
-impl<'a> Wanted<'a> {
-    /// These proofs, as they are by default.
-    pub(crate) fn of(proofs: &'a [Proof], patterns: &'a [Pattern], out: Option<&'a Path>) -> Self {
-        Self {
-            proofs,
-            patterns,
-            out,
-            allow_faults: false,
-            beyond: None,
-            healthy_for: None,
-            rounds: None,
-            commands: None,
-            tuning: None,
         }
     }
 }

@@ -3,11 +3,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::append::place;
 use super::say;
 use forebay::buffer::line_source::Refused;
 
@@ -67,6 +68,12 @@ impl Rejects {
             Err(anyhow::anyhow!("writing line {line} to --rejects {}: {why}", self.path.display()))
         })
     }
+}
+
+/// Device and inode of a plain file.
+pub(super) fn place(fd: impl AsFd) -> Option<(u64, u64)> {
+    let meta = File::from(fd.as_fd().try_clone_to_owned().ok()?).metadata().ok()?;
+    meta.is_file().then(|| (meta.dev(), meta.ino()))
 }
 
 /// Adds a line. Of one that a full disk takes only a part of, nothing stays.

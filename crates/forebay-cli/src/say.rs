@@ -105,3 +105,9 @@ mod tests {
         assert_eq!(one_line("a\n  b\n\nc\n"), "a; b; c");
     }
 }
+
+/// Whether whoever read our output has gone (`| head`).
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    kind == Some(ErrorKind::BrokenPipe)
+}

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
 
-use super::proof::{On, Proof, Wanted};
-use super::{Global, say};
+use super::proof::On;
+use super::say;
+use super::wanted::{Proof, Wanted};
+use crate::arguments::Global;
 use crate::exit;
 use forebay_proof::Subject;
 use forebay_proof::claim::{Claim, Verdict};

@@ -7,7 +7,8 @@ use clap::{Args, ValueHint};
 
 use super::conclude::width;
 use super::progress::Bars;
-use super::{Global, say};
+use super::say;
+use crate::arguments::Global;
 use crate::exit;
 use forebay::buffer::keys::Name;
 use forebay_proof::report::terminal;

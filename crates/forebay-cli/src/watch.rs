@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
-use super::append::stop_on_signal;
-use super::{At, Global, say};
+use super::say;
+use super::signal::stop_on_signal;
+use crate::arguments::{At, Global};
 use crate::exit;
 use forebay_watch::hostnames::Names;
 use forebay_watch::profile::{self, Profile};

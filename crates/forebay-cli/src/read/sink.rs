@@ -66,6 +66,6 @@ impl<'a> Sink<'a> {
     pub(super) fn is_abandoned(&self, error: Option<&anyhow::Error>) -> bool {
         let Self::Stdout(out) = self else { return false };
         let stdout = out.get_ref();
-        stdout.is_at_most_once() && error.map_or_else(|| stdout.has_no_reader(), super::super::is_broken_pipe)
+        stdout.is_at_most_once() && error.map_or_else(|| stdout.has_no_reader(), say::is_broken_pipe)
     }
 }

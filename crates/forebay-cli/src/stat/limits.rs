@@ -2,16 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{UNKNOWN, bytes, count, or_unknown, percent, rate, span, span_ms};
+use super::figures::{UNKNOWN, WIDTH, bytes, or_unknown};
 use forebay::buffer::limit::{Bound, Full, Kind, Limits};
 use forebay::buffer::stat::Stat as Look;
 use forebay_watch::Subject;
+use forebay_watch::figures::{count, percent, rate, span, span_ms};
 use forebay_watch::forecast::{Forecast, Rates};
 use forebay_watch::look::Seen;
 use forebay_watch::view::View;
-
-/// Columns of a terminal that nobody is surprised by.
-pub(super) const WIDTH: usize = 80;
 
 /// What is said where no limit is known.
 const NO_LIMIT: &str = "unknown: see the limits below";

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::{WIDTH, as_text};
-use crate::append::stop_on_signal;
+use super::text::shown;
+use crate::arguments::Global;
 use crate::exit;
-use crate::{Global, say};
+use crate::say;
+use crate::signal::stop_on_signal;
 use forebay_proof::printable::{self, printable};
-use forebay_watch::figures::span_ms;
-use forebay_watch::view::View;
 use forebay_watch::{Subject, Watch, json};
 
 /// How often it is asked whether there was a look, or it is over.
@@ -77,31 +76,6 @@ fn fitting(text: &str, columns: usize, rows: usize) -> String {
     let kept: Vec<&str> = lines.iter().take_while(fits).copied().collect();
     let more = lines.len() - kept.len();
     format!("{}\n… {more} more lines: in a larger window, or by `forebay stat`\n", kept.join("\n"))
-}
-
-/// The verdict, its reasons, and the figures behind it; where those are old, since when.
-pub(super) fn shown(view: &View, subject: &Subject) -> String {
-    let verdict = &view.verdict;
-    let word = verdict.level.name().to_uppercase();
-    let indented = |first: &str, rest: &str, text: &str| {
-        let options = textwrap::Options::new(WIDTH).initial_indent(first).subsequent_indent(rest);
-        textwrap::fill(text, options) + "\n"
-    };
-    let mut text = indented("", "", &format!("{word}  {}", verdict.text));
-    for why in &verdict.why {
-        text.push_str(&indented("  - ", "    ", why));
-    }
-    let Some((seen, old_since_ms)) = view.shown() else { return text };
-    if seen.stat.lanes.is_empty() {
-        return text;
-    }
-    text.push('\n');
-    if let Some(since_ms) = old_since_ms {
-        let age = span_ms(view.at_ms.saturating_sub(since_ms));
-        text.push_str(&indented("", "", &format!("These figures are {age} old; nothing newer is known.")));
-    }
-    text.push_str(&as_text(view, seen, subject));
-    text
 }
 
 #[cfg(test)]

@@ -1,0 +1,67 @@
+//! Arguments that verbs have in common: how they speak, and where a buffer is.
+
+use std::io::IsTerminal;
+
+use clap::{Args, ValueEnum};
+
+use forebay::buffer::connect::Address;
+use forebay::buffer::keys::Name;
+
+/// Options of every verb.
+#[derive(Args)]
+#[command(next_help_heading = "Options of every verb")]
+pub(crate) struct Global {
+    /// Results as JSON on stdout
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No progress, no remarks: results and errors only
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more on stderr (-v, -vv)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Colours
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    pub(crate) color: Colour,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Global {
+    /// Whether stdout gets colours.
+    pub(crate) fn colour(&self) -> bool {
+        match self.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        }
+    }
+
+    /// Whether to show progress on stderr.
+    pub(crate) fn progress(&self) -> bool {
+        !self.quiet && std::io::stderr().is_terminal()
+    }
+}
+
+/// Where a buffer is.
+#[derive(Args)]
+pub(crate) struct At {
+    /// Server: redis://[user:password@]host[:port][/db], or rediss:// for TLS
+    #[arg(long, env = "FOREBAY_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
+    pub(crate) url: String,
+    /// Buffer on that server
+    #[arg(long, default_value = "events")]
+    pub(crate) buffer: String,
+}
+
+impl At {
+    /// Both, parsed.
+    pub(crate) fn parse(&self) -> anyhow::Result<(Address, Name)> {
+        Ok((Address::parse(&self.url)?, self.buffer.parse()?))
+    }
+}
