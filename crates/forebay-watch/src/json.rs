@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Subject;
 use super::forecast::{Forecast, Point};
+use super::subject::Subject;
 use super::thresholds::Thresholds;
 use super::view::{GONE, View, groups, utilisation};
 use forebay::buffer::connect::Facts;

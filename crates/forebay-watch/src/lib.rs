@@ -26,11 +26,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::profile::Profile;
-use forebay::buffer::connect::Address;
-use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
 use forebay::buffer::status_subscriber::Hearing;
 
@@ -49,6 +46,7 @@ pub mod profile;
 mod runbooks;
 pub mod serve;
 pub mod small_file;
+mod subject;
 pub mod thresholds;
 pub mod verdict;
 pub mod view;
@@ -59,20 +57,7 @@ use look::Looker;
 use probe::Probe;
 use view::View;
 
-/// What to watch.
-#[derive(Clone)]
-pub struct Subject {
-    /// The server.
-    pub address: Address,
-    /// The buffer on it.
-    pub name: Name,
-    /// What it must hold.
-    pub profile: Profile,
-    /// Whether somebody chose that profile: else nobody asked for its hours.
-    pub is_profile_chosen: bool,
-    /// How often to look.
-    pub every: Duration,
-}
+pub use subject::Subject;
 
 /// A watch that goes on until it is dropped.
 pub struct Watch {

@@ -11,7 +11,7 @@ use forebay::buffer::server_stat::ServerStat;
 use forebay::buffer::stat::Stat;
 use forebay::buffer::watching::Watching;
 
-use super::Subject;
+use super::subject::Subject;
 
 /// How long each answer may take before the server counts as one that gives none.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -11,6 +11,10 @@ use forebay::buffer::batch::Limits;
 
 pub mod settings;
 
+pub use settings::redis_bytes;
+
+use settings::as_conf;
+
 /// The profiles built in, the default first.
 const BUILT_IN: [(&str, &str); 3] = [
     ("bluesky-8h", include_str!("../../../profiles/bluesky-8h.toml")),
@@ -224,32 +228,6 @@ impl Profile {
     pub fn conf_settings(&self) -> Vec<(String, String)> {
         self.settings.iter().map(|(name, value)| (name.clone(), as_conf(value))).collect()
     }
-}
-
-fn as_conf(value: &toml::Value) -> String {
-    match value {
-        toml::Value::String(text) => text.clone(),
-        toml::Value::Boolean(true) => "yes".into(),
-        toml::Value::Boolean(false) => "no".into(),
-        other => other.to_string(),
-    }
-}
-
-/// A size as redis.conf writes it: `1k` is 1,000 bytes, `1kb` 1,024.
-pub fn redis_bytes(text: &str) -> Option<u64> {
-    let text = text.trim().to_ascii_lowercase();
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let unit = match &text[split..] {
-        "" | "b" => 1,
-        "k" => 1_000,
-        "kb" => 1 << 10,
-        "m" => 1_000_000,
-        "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
-        _ => return None,
-    };
-    text[..split].parse::<u64>().ok()?.checked_mul(unit)
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ use tokio_stream::wrappers::WatchStream;
 
 use super::connection_limit::Guest;
 use super::hostnames::Names;
-use super::{Shared, Subject, Watch, connection_limit, json, metrics, runbooks};
+use super::{Shared, Watch, connection_limit, json, metrics, runbooks};
+use crate::subject::Subject;
 use forebay::buffer::lock;
 
 /// Pages that may follow at once. The one that has followed for longest makes room for the next: somebody who follows and

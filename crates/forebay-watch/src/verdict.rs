@@ -4,9 +4,9 @@
 use forebay::buffer::connect::Address;
 use forebay::buffer::limit::{Full, Kind};
 
-use super::Subject;
 use super::figures::{percent, span, span_ms};
 use super::look::Seen;
+use super::subject::Subject;
 use super::thresholds::Thresholds;
 use super::view::{View, utilisation};
 use super::warning::Wrong;

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::Subject;
 use super::forecast::{Forecast, History, Point, Rates};
 use super::look::{NotSeen, Seen, now_ms};
 use super::monotonic_counters::Ever;
+use super::subject::Subject;
 use super::verdict::{self, Verdict};
 use super::warning::{Trends, Warnings};
 use forebay::buffer::connect::Facts;

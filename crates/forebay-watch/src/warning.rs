@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::Subject;
 use super::figures::{self, percent, span_ms};
+use super::subject::Subject;
 use super::thresholds::Thresholds;
 use super::verdict::{self, Level};
 use super::view::{GONE, Group, View, groups};

@@ -3,18 +3,16 @@
 
 use askama::Template;
 
-use super::{dashboards, one_line, redis_conf, rules};
+use super::rules::{self, ALERTMANAGER};
+use super::{dashboards, one_line, redis_conf};
 use crate::profile::Profile;
+
+pub use super::rules::RUNBOOKS;
 
 /// Where a container finds the file with the password of Redis.
 const SECRET: &str = "/run/secrets/redis_auth";
 /// Where the watch's container finds a profile that is not built in.
 const PROFILE_FILE: &str = "/etc/forebay/profile.toml";
-/// The runbooks of the watch that compose.yaml starts, as this machine reaches it.
-pub const RUNBOOKS: &str = "http://127.0.0.1:9464/runbooks";
-
-/// Which alerts are reported to whom, and which are not while another one fires.
-pub(super) const ALERTMANAGER: &str = include_str!("../../../../deploy/alertmanager.yml");
 
 /// Files that are the same for every profile, beside [`dashboards::ALL`].
 const AS_THEY_ARE: [(&str, &str); 6] = [

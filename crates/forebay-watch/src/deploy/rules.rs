@@ -8,10 +8,15 @@ use std::time::Duration;
 
 use askama::Template;
 
-use super::files::{ALERTMANAGER, RUNBOOKS};
 use super::one_line;
 use crate::profile::Profile;
 use crate::thresholds::Thresholds;
+
+/// The runbooks of the watch that compose.yaml starts, as this machine reaches it.
+pub const RUNBOOKS: &str = "http://127.0.0.1:9464/runbooks";
+
+/// Which alerts are reported to whom, and which are not while another one fires.
+pub(super) const ALERTMANAGER: &str = include_str!("../../../../deploy/alertmanager.yml");
 
 /// A window is never made shorter: with fewer samples in it `rate` and `deriv` say nothing.
 const WINDOW_MIN: Duration = Duration::from_secs(15);

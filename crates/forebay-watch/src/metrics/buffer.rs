@@ -4,7 +4,7 @@ use super::super::forecast::Rates;
 use super::super::look::Seen;
 use super::super::monotonic_counters::Counts;
 use super::super::view::{View, utilisation};
-use super::{Labels, Sheet};
+use super::sheet::{Labels, Sheet};
 use forebay::buffer::limit::{Bound, Full, Kind};
 use forebay::buffer::stat::{GroupStat, LaneStat};
 use forebay::event::lane::Lane;

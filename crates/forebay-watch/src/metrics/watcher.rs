@@ -1,9 +1,9 @@
 //! What writers say, what the probe found, and how well the watcher itself sees.
 
-use super::super::Subject;
 use super::super::probe::Counted;
 use super::super::view::{GONE, View};
-use super::{Histogram, Labels, Samples, Sheet};
+use super::sheet::{Histogram, Labels, Samples, Sheet};
+use crate::subject::Subject;
 use forebay::buffer::writer_status::{Fates, State};
 use forebay::event::lane::Lane;
 

@@ -9,8 +9,6 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use super::{as_conf, redis_bytes};
-
 /// What the value of a setting looks like.
 #[derive(Debug, Clone, Copy)]
 enum Shape {
@@ -238,6 +236,32 @@ fn is_address(word: &str) -> bool {
 /// Every setting that a profile may have.
 pub fn allowed() -> impl Iterator<Item = &'static str> {
     ALLOWED.iter().map(|(name, _)| *name)
+}
+
+pub(super) fn as_conf(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Boolean(true) => "yes".into(),
+        Value::Boolean(false) => "no".into(),
+        other => other.to_string(),
+    }
+}
+
+/// A size as redis.conf writes it: `1k` is 1,000 bytes, `1kb` 1,024.
+pub fn redis_bytes(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit = match &text[split..] {
+        "" | "b" => 1,
+        "k" => 1_000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    text[..split].parse::<u64>().ok()?.checked_mul(unit)
 }
 
 #[cfg(test)]
