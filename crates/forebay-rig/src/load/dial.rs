@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::connection::{Link, State};
-use super::driver::Error;
+use super::plan::Error;
 use super::traffic::{Look, SWEEP_BELOW, Traffic, plain};
 
 /// How long the first connections may take to come about, all of them; and how often one may fail by then, so that

@@ -7,6 +7,7 @@
 pub mod append;
 pub mod arrivals;
 mod connection;
+mod curve;
 mod dial;
 pub mod driver;
 mod expected_state;
@@ -15,6 +16,7 @@ pub mod latency;
 pub mod outcome;
 pub mod pattern;
 pub mod payload;
+mod plan;
 mod poll;
 pub mod replay;
 pub mod resp;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::arrivals::{Curve, Piece};
+use super::curve::{Curve, Piece};
 
 /// Highest rate that makes sense for one process.
 pub const RATE_MAX: f64 = 2_000_000.0;

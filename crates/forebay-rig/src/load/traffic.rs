@@ -9,9 +9,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::connection::{Door, Link, Sent, State};
-use super::driver::{Error, Plan};
 use super::expected_state::{Answer, Common, Own};
 use super::keyspace::Room;
+use super::plan::{Error, Plan};
 use super::poll::{Poller, Ready};
 use super::resp;
 use super::stats::Books;

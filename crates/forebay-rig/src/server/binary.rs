@@ -168,7 +168,7 @@ fn ask_version(path: &Path) -> io::Result<(bool, String)> {
         let _ = send.send(read.unwrap_or(Ok(0)).map(|_| String::from_utf8_lossy(&printed).into_owned()));
     });
     let printed = receive.recv_timeout(VERSION_LIMIT);
-    let status = super::poll(Duration::from_secs(1), || child.try_wait().transpose());
+    let status = super::wait::poll(Duration::from_secs(1), || child.try_wait().transpose());
     if status.is_none() {
         child.kill()?;
         child.wait()?;

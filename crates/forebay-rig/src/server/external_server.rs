@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{ServerError, ending, poll};
+use super::wait::poll;
+use super::{ServerError, ending};
 use forebay::buffer::secret;
 
 /// How long a command may take.

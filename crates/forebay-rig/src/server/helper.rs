@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::folder::private;
 use super::reap::{self, Held};
-use super::{ServerError, poll, process};
+use super::wait::poll;
+use super::{ServerError, process};
 
 /// How many lines of the log an error shows.
 const LOG_LINES: usize = 15;

@@ -11,8 +11,6 @@
 //! | is killed with SIGKILL, or aborts (Linux) | the kernel kills the server; its folder is removed by the next run ([`clear_left`]) |
 //! | is killed with SIGKILL (elsewhere) | nothing: such a server must be ended by hand |
 
-use std::time::{Duration, Instant};
-
 mod binary;
 mod conf;
 mod door;
@@ -27,6 +25,7 @@ mod ready;
 mod reap;
 mod scratch;
 mod trial;
+mod wait;
 
 pub use binary::{Kind, ServerBinary, Version, identify};
 pub use conf::{Conf, quoted};
@@ -43,21 +42,5 @@ pub fn clear_left() {
     let disks = fault::disk::clear_left();
     for path in disks.into_iter().chain(folder::clear_left(&fault::disk::mounted())) {
         tracing::info!(path = %path.display(), "removed what a killed run had left");
-    }
-}
-
-/// Asks `condition` until it has an answer, with pauses of 1 ms growing to 50 ms; `None` once `limit` has passed.
-fn poll<T>(limit: Duration, mut condition: impl FnMut() -> Option<T>) -> Option<T> {
-    let started = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    loop {
-        if let Some(answer) = condition() {
-            return Some(answer);
-        }
-        if started.elapsed() >= limit {
-            return None;
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
     }
 }

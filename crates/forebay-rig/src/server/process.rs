@@ -15,7 +15,8 @@ use super::fault::network::Proxy;
 use super::folder::private;
 use super::ready::{self, Answer};
 use super::reap::{self, Held, KILL_LIMIT};
-use super::{Conf, Kind, ServerBinary, ServerError, Version, identify, poll};
+use super::wait::poll;
+use super::{Conf, Kind, ServerBinary, ServerError, Version, identify};
 
 /// How long a server may take to answer for the first time.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);

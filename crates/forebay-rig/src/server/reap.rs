@@ -17,8 +17,9 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use super::ServerError;
 use super::folder::{Folder, Purpose};
-use super::{ServerError, poll};
+use super::wait::poll;
 
 /// Ports lie below those that systems give to outgoing connections (Linux from 32768, macOS from 49152). From there, a
 /// client that tries again while its server is down may be given the server's own port, and even connect to itself.

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::folder::private;
 use super::reap::{self, Held};
-use super::{ServerBinary, ServerError, poll, process};
+use super::wait::poll;
+use super::{ServerBinary, ServerError, process};
 
 /// How long a check of a folder's files may take: it reads them once.
 const CHECK_LIMIT: Duration = Duration::from_secs(300);

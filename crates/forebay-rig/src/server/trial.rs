@@ -11,7 +11,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::reap::{self, Held, KILL_LIMIT};
-use super::{ServerBinary, ServerError, poll, process};
+use super::wait::poll;
+use super::{ServerBinary, ServerError, process};
 
 /// What every server says once it has read its settings and made its sockets.
 const READY: &str = "eady to accept connections";

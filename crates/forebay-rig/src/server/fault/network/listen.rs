@@ -3,22 +3,16 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use super::CONNECTIONS_MAX;
-use super::connection::{Connection, carry};
+use super::carry::{builder, carry};
+use super::connection::Connection;
 use super::state::Shared;
 
+/// Connections at a time. One more is closed at once.
+pub const CONNECTIONS_MAX: usize = 256;
 /// How long to wait before the next try where none can be accepted: too many files are open, as a rule.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Stack of a thread. The largest thing on it is a small buffer.
-const STACK_BYTES: usize = 256 << 10;
-
-/// A thread of this proxy, named by its port.
-pub(super) fn builder(shared: &Shared) -> thread::Builder {
-    thread::Builder::new().name(format!("net-{}", shared.port)).stack_size(STACK_BYTES)
-}
 
 /// Starts listening.
 pub(super) fn start(shared: &Arc<Shared>, listener: TcpListener, targets: Vec<SocketAddr>) -> io::Result<()> {

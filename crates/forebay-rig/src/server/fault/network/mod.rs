@@ -3,7 +3,7 @@
 //! It cuts connections in the middle of what passes, leaves questions unanswered, delays, holds everything back, and
 //! refuses. What is decided here holds from the moment the call returns: bytes are handed on under the same lock.
 //!
-//! A connection has a thread for each way in and each way out (`connection.rs`), with a bounded queue between the two
+//! A connection has a thread for each way in and each way out (`carry.rs`), with a bounded queue between the two
 //! (`pipe.rs`), so that what is delayed or held back waits here, as it would in a network, and keeps its order.
 
 use std::collections::VecDeque;
@@ -14,15 +14,16 @@ use std::time::Duration;
 
 use self::state::{Shared, State, Unanswered};
 
+mod carry;
 mod connection;
 mod listen;
 mod pipe;
 mod state;
+mod way;
 
-/// Connections at a time. One more is closed at once.
-pub const CONNECTIONS_MAX: usize = 256;
-/// What is held of one connection one way, each piece counted with its own cost; then no more is read from the sender.
-pub const HELD_BYTES_MAX: usize = 64 << 20;
+pub use listen::CONNECTIONS_MAX;
+pub use pipe::HELD_BYTES_MAX;
+pub use way::Way;
 
 /// Addresses of a target that are tried.
 const TARGETS_MAX: usize = 8;
@@ -30,20 +31,6 @@ const TARGETS_MAX: usize = 8;
 const END_LIMIT: Duration = Duration::from_secs(10);
 /// How long the listening thread may take to be woken.
 const WAKE_LIMIT: Duration = Duration::from_secs(1);
-
-/// Which way bytes go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// From the client to the server.
-    ToServer,
-    /// From the server to the client.
-    ToClient,
-}
-
-impl Way {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::ToServer, Self::ToClient];
-}
 
 /// Why there is no such proxy.
 #[derive(Debug, thiserror::Error)]

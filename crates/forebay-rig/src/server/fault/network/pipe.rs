@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::HELD_BYTES_MAX;
+/// What is held of one connection one way, each piece counted with its own cost; then no more is read from the sender.
+pub const HELD_BYTES_MAX: usize = 64 << 20;
 
 /// What a piece costs beside its bytes, so that many small ones are bounded too.
 const PIECE_COST: usize = 64;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Way;
 use super::connection::Connection;
+use super::way::Way;
 
 /// Questions that get no answer.
 #[derive(Debug, Default)]
