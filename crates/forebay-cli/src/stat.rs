@@ -15,8 +15,8 @@ use limits::Standing;
 use super::say;
 use crate::arguments::{At, Global};
 use crate::exit;
+use forebay::buffer::look;
 use forebay::buffer::server_stat::ServerStat;
-use forebay::buffer::stat::Stat as Look;
 use forebay::buffer::status_subscriber::Heard;
 use forebay_watch::look::Seen;
 use forebay_watch::profile::{self, Profile};
@@ -102,7 +102,7 @@ impl Stat {
 /// Takes a look in. One alone hears no writers.
 fn look(view: &mut View, subject: &Subject) -> anyhow::Result<()> {
     let started = Instant::now();
-    let stat = Look::look(&subject.address, &subject.name)?;
+    let stat = look::look(&subject.address, &subject.name)?;
     let seen = Seen::of(&subject.address, stat, ServerStat::default(), started.elapsed());
     view.take(subject, Ok(seen), Heard::default());
     Ok(())

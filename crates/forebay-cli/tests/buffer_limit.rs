@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use forebay::buffer::limit::{Bound, Full, Kind, Limits, Log, Measured, Memory, Room};
+use forebay::buffer::look;
 use forebay::buffer::measure::Machine;
 use forebay::buffer::stat::Stat;
 use forebay::buffer::writer;
@@ -177,7 +178,7 @@ fn elsewhere() -> Machine {
 fn look(server: &Server) -> Stat {
     // What the server keeps for a writer's connections would count as in use.
     until("the writer's connections are gone", || info(server, "connected_clients") == "1");
-    Stat::look(&address(server), &name()).unwrap()
+    look::look(&address(server), &name()).unwrap()
 }
 
 /// Pushes synthetic events from this one on, at the most so many, until the server takes no more.

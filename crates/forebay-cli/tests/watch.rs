@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use forebay::buffer::connect::Address;
-use forebay::buffer::stat::Stat;
+use forebay::buffer::look;
 use forebay::buffer::writer;
 use forebay::event::lane::Lane;
 use forebay_watch::deploy::rules::rules;
@@ -31,7 +31,7 @@ fn it_shows_what_is_held_by_lane_and_by_group() {
     let given = drain(&mut reader);
     reader.acknowledge(places(&given).into_iter().take(5)).unwrap();
     let watched = Watched::start(&address(&server));
-    let stat = Stat::look(&address(&server), &name()).unwrap();
+    let stat = look::look(&address(&server), &name()).unwrap();
     watched.until("it shows what the server has", |shown| shown["events"].as_u64() == stat.events());
     let likes = r#"{buffer="test",lane="likes"}"#;
     assert_eq!(watched.sample(&format!("forebay_lane_appended_events_total{likes}")), Some(held));

@@ -1,5 +1,6 @@
 //! What a look says of ages and of memory where neither is simple: while ids lie in the future, and after the rate rose.
 
+use forebay::buffer::look;
 use forebay::buffer::stat::{LaneStat, Stat};
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
@@ -12,7 +13,7 @@ use super::support::{
 const DAY_MS: u64 = 86_400_000;
 
 fn look(server: &Server) -> Stat {
-    Stat::look(&address(server), &name()).unwrap()
+    look::look(&address(server), &name()).unwrap()
 }
 
 fn lane(stat: &Stat, lane: Lane) -> &LaneStat {

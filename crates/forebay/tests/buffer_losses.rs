@@ -2,8 +2,8 @@
 //! trimmed before it, and nobody is told of what was trimmed as it should be.
 
 use forebay::buffer::entry::Id;
+use forebay::buffer::look;
 use forebay::buffer::reader::Found;
-use forebay::buffer::stat::Stat;
 use forebay::buffer::writer::Writer;
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
@@ -147,7 +147,7 @@ fn a_lane_that_its_groups_trimmed_raises_no_alarm_in_any_of_them() {
 
 /// Events held, events ever, and what the groups `half` and `new` have not read of them.
 fn counted(server: &Server) -> (Option<u64>, Option<u64>, Option<u64>, Option<u64>) {
-    let stat = Stat::look(&address(server), &name()).unwrap();
+    let stat = look::look(&address(server), &name()).unwrap();
     let unread =
         |group: &str| stat.groups.iter().find(|one| one.group == group).and_then(|group| group.unread_events);
     (stat.events(), stat.total(), unread("half"), unread("new"))

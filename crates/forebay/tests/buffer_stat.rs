@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
+use forebay::buffer::look;
 use forebay::buffer::stat::{GroupStat, LaneStat, Stat};
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
@@ -9,7 +10,7 @@ use forebay_rig::server::Server;
 use crate::support::*;
 
 fn look(server: &Server) -> Stat {
-    Stat::look(&address(server), &name()).unwrap()
+    look::look(&address(server), &name()).unwrap()
 }
 
 fn lane(stat: &Stat, lane: Lane) -> &LaneStat {

@@ -4,12 +4,12 @@
 //! A consumer without a name of its own gets one that no other has. It is struck off when its reader leaves, or by another
 //! reader once it has long been idle; never while it holds blocks: those are taken over first.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use redis::{RedisError, Script, Value};
 
 use super::consumer_group::field;
+use super::consumer_name::OWN;
 use super::entry::{Id, list};
 use super::error_class::{Trouble, trouble};
 use super::keys::Name;
@@ -17,18 +17,8 @@ use super::reader::{Found, Phase, Reader};
 use super::scripts::LEAVE;
 use crate::event::lane::Lane;
 
-/// What names begin with that a consumer was not given by anybody.
-const OWN: &str = "auto:";
-
 /// A consumer of such a name that holds nothing is struck off after so long.
 const IDLE: Duration = Duration::from_secs(3_600);
-
-/// A name for a consumer that no other has: machine, process, and a number for what may share both.
-pub fn own_consumer() -> String {
-    let host = rustix::system::uname();
-    let random = RandomState::new().hash_one(()) as u16;
-    format!("{OWN}{}:{}:{random:04x}", host.nodename().to_string_lossy(), std::process::id())
-}
 
 impl Reader {
     /// Takes over what other consumers left lying, now and then.

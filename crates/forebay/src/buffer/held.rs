@@ -3,26 +3,19 @@
 
 use std::collections::HashSet;
 
-use redis::{RedisError, Value};
-
 use super::entry::Id;
-use super::error::Error;
 use super::read_item::Found;
-use super::reader::Reader;
 use crate::event::lane::Lane;
 
 /// Blocks that a consumer may hold; about 60 MB. A block is up to 512 events.
 const MAX: usize = 1 << 20;
 
-/// Pending blocks that are asked for at once.
-const PAGE: usize = 1_000;
-
 /// What the caller has.
 pub(super) struct Held {
-    blocks: HashSet<(Lane, Id)>,
-    max: usize,
+    pub(super) blocks: HashSet<(Lane, Id)>,
+    pub(super) max: usize,
     /// With so many, the server is asked which of them it still waits for.
-    look_at: usize,
+    pub(super) look_at: usize,
 }
 
 impl Held {
@@ -45,55 +38,5 @@ impl Held {
     /// What the caller is about to be handed.
     pub(super) fn add(&mut self, found: &[Found]) {
         self.blocks.extend(found.iter().filter_map(Found::given));
-    }
-}
-
-impl Reader {
-    /// Lets the caller hold no more unacknowledged blocks than this; [`Self::next`] is an error then.
-    pub fn hold_at_most(&mut self, blocks: usize) {
-        self.held = Held::at_most(blocks);
-    }
-
-    /// How many blocks the caller was handed that this reader does not know to be acknowledged.
-    pub fn held(&self) -> usize {
-        self.held.blocks.len()
-    }
-
-    /// Whether it is time to ask which of them others have acknowledged.
-    pub(super) fn holds_many(&self) -> bool {
-        self.held.blocks.len() >= self.held.look_at.max(1)
-    }
-
-    /// Forgets those that somebody else has acknowledged: `forebay ack`, say.
-    pub(super) fn forget_acknowledged(&mut self) -> Result<(), RedisError> {
-        let Some((group, consumer)) = self.options.group.clone() else { return Ok(()) };
-        let mut pending = HashSet::new();
-        for lane in self.options.lanes.clone() {
-            let mut from = "-".to_owned();
-            loop {
-                let mut command = redis::cmd("XPENDING");
-                command.arg(self.name.stream(lane)).arg(&group).arg(&from).arg("+").arg(PAGE).arg(&consumer);
-                let page: Vec<(String, Value, Value, Value)> = command.query(self.control()?)?;
-                let ids = page.iter().filter_map(|(id, ..)| Id::parse(id)).map(|id| (lane, id));
-                pending.extend(ids.filter(|block| self.held.blocks.contains(block)));
-                let Some((last, ..)) = page.last() else { break };
-                from = format!("({last}");
-            }
-        }
-        let held = pending.len();
-        self.held.blocks = pending;
-        self.held.look_at = (2 * held).clamp(self.held.max / 16, self.held.max);
-        Ok(())
-    }
-
-    /// An error where the caller holds more than it may.
-    pub(super) fn must_not_hold_more(&self) -> Result<(), Error> {
-        let blocks = self.held.blocks.len();
-        match &self.options.group {
-            Some((group, consumer)) if blocks >= self.held.max => {
-                Err(Error::Unacknowledged { group: group.clone(), consumer: consumer.clone(), blocks })
-            }
-            _ => Ok(()),
-        }
     }
 }

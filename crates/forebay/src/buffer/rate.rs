@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::entry::Entry;
-use super::stat::Stat;
 
 /// How far back the rate of the moment looks.
 pub const MINUTE: Duration = Duration::from_secs(60);
@@ -65,16 +64,6 @@ impl Mean {
     pub fn per_second(&self) -> f64 {
         // `over` makes none with a shorter span.
         self.events as f64 * 1_000.0 / self.span_ms.max(SPAN_MS_MIN) as f64
-    }
-}
-
-impl Stat {
-    /// Events a second that came in over the last minute; none where a lane that was ever written cannot tell: one that
-    /// is kept drained holds no block to tell it from.
-    pub fn events_per_second_in(&self) -> Option<f64> {
-        let written = self.lanes.iter().filter(|lane| lane.total != Some(0));
-        let rates = written.map(|lane| lane.events_per_second_in).collect::<Option<Vec<_>>>()?;
-        (!rates.is_empty()).then(|| rates.iter().sum())
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, RedisError};
 
 use super::connect::{Address, limit_answers};
-pub use super::consumers::own_consumer;
+pub use super::consumer_name::own_consumer;
 use super::entry::Id;
 use super::error::{Cause, Error};
 use super::error_class::{Trouble, is_gone, trouble};

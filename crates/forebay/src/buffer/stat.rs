@@ -1,28 +1,20 @@
-//! A look at a buffer that changes nothing: what is held, how old it is, how fast it fills, who is behind.
-//!
-//! Every block says how many events its lane ever had up to it, so counts are two look-ups and a subtraction.
-//! What cannot be known is none, never zero. No command here walks a stream.
+//! What is known of a buffer at one moment, and what follows from it: counts, ages, what its limits are reckoned from. What the
+//! server does not say, or does not let this user read, is unknown.
 
-use super::link::Connection;
-use redis::RedisError;
-
-use super::clock::Clock;
-use super::connect::{Address, Facts};
-use super::entry::{Entry, Id};
-use super::error::Error;
-use super::groups;
+use super::connect::Facts;
+use super::entry::Id;
 pub use super::groups::GroupStat;
-use super::keys::Name;
-use super::losses::Losses;
-use super::measure::Conf;
-use super::permitted_query::{Asker, Block, Refused, Sought};
-use super::rate::{Begin, MINUTE, Mean, has_stopped};
+use super::limit::{Known, Log, Measured};
+use super::measure::{BYTES_PER_EVENT_ASSUMED, Conf, Machine};
 use crate::block::frame::Damage;
 use crate::event::lane::Lane;
 
-/// Nodes of a stream that MEMORY USAGE may visit: the server does nothing else meanwhile, and takes some milliseconds for so
-/// many. It begins with the oldest, and extrapolates: of a lane that has more, a change of the rate shows.
-const MEMORY_SAMPLES_MAX: u64 = 50_000;
+/// Of less, a server's own small things count for too much.
+const DATA_BYTES_MIN: u64 = 4 << 20;
+
+/// So many events that are held have as much to say of their weight as the assumption has: of a few, what a stream and its
+/// groups take anyway counts for too much.
+const FEW: f64 = 2_000.0;
 
 /// A buffer at one moment.
 #[derive(Debug, Clone)]
@@ -78,23 +70,6 @@ pub struct LaneStat {
 }
 
 impl Stat {
-    /// Looks at a buffer.
-    pub fn look(address: &Address, name: &Name) -> Result<Self, Error> {
-        let (mut connection, facts) = address.connect()?;
-        Self::over(&mut connection, name, facts, usize::MAX)
-    }
-
-    /// The same over a connection that is there, with what the server has just said of itself; of each lane no more
-    /// groups than this, the first by name.
-    pub(super) fn over(
-        connection: &mut Connection,
-        name: &Name,
-        facts: Facts,
-        groups_max: usize,
-    ) -> Result<Self, Error> {
-        Looker { asker: Asker::new(connection, name), clock: Clock::default() }.look(facts, groups_max)
-    }
-
     /// Events held in all lanes; none where one cannot tell.
     pub fn events(&self) -> Option<u64> {
         self.sum(|lane| lane.events)
@@ -137,6 +112,82 @@ impl Stat {
     pub fn limit_bytes(&self) -> Option<u64> {
         self.facts.number("maxmemory").filter(|limit| *limit > 0)
     }
+
+    /// Events a second that came in over the last minute; none where a lane that was ever written cannot tell: one that
+    /// is kept drained holds no block to tell it from.
+    pub fn events_per_second_in(&self) -> Option<f64> {
+        let written = self.lanes.iter().filter(|lane| lane.total != Some(0));
+        let rates = written.map(|lane| lane.events_per_second_in).collect::<Option<Vec<_>>>()?;
+        (!rates.is_empty()).then(|| rates.iter().sum())
+    }
+
+    /// What limits are reckoned from, with what the caller knows of the machine.
+    pub fn measured(&self, machine: Machine) -> Measured {
+        let needed = |name: &str| self.facts.number(name).ok_or_else(|| format!("INFO has no {name}"));
+        let or_nothing = |name: &str| self.facts.number(name).unwrap_or(0);
+        let hidden = if self.lanes.iter().any(|lane| !lane.damaged.is_empty()) {
+            "a damaged block hides how many events are held"
+        } else {
+            "how many events are held is unknown"
+        };
+        let events = self.events().ok_or(hidden.to_owned());
+        let blocks = self.lanes.iter().map(|lane| lane.blocks).sum::<Option<u64>>();
+        Measured {
+            bytes_per_event: self.weight().ok_or_else(|| "what an event weighs is unknown".into()),
+            events,
+            blocks: blocks.ok_or_else(|| "in how many blocks events are held is unknown".into()),
+            used_bytes: needed("used_memory"),
+            not_counted_bytes: or_nothing("mem_not_counted_for_evict"),
+            maxmemory_bytes: needed("maxmemory"),
+            data_bytes: needed("used_memory_dataset").or_else(|_| needed("used_memory")),
+            resident_bytes: needed("used_memory_rss")
+                .and_then(|resident| Ok(resident.max(needed("used_memory")?))),
+            largest_copy_bytes: or_nothing("aof_last_cow_size").max(or_nothing("rdb_last_cow_size")),
+            log: needed("aof_enabled").and_then(|enabled| match enabled {
+                0 => Ok(None),
+                _ => Ok(Some(self.log(&needed, machine.free_bytes)?)),
+            }),
+            memory: machine.memory,
+        }
+    }
+
+    fn log(&self, needed: &dyn Fn(&str) -> Known<u64>, free_bytes: Known<u64>) -> Known<Log> {
+        Ok(Log {
+            bytes: needed("aof_current_size")?,
+            base_bytes: needed("aof_base_size")?,
+            growth_percent: self.conf.growth_percent.clone(),
+            rewrite_bytes_min: self.conf.rewrite_bytes_min.clone(),
+            free_bytes,
+        })
+    }
+
+    /// Bytes of memory that a further event is taken to need.
+    pub fn weight(&self) -> Option<f64> {
+        match self.events()? {
+            0 => Some(BYTES_PER_EVENT_ASSUMED),
+            events => {
+                let held = self.bytes_per_event()? * events as f64;
+                Some((held + BYTES_PER_EVENT_ASSUMED * FEW) / (events as f64 + FEW))
+            }
+        }
+    }
+
+    /// Bytes of memory for each event held. Where nothing but this buffer is on the server, what the server counts
+    /// as data, which is exact; else what it reckons from a sample of each stream, which old versions do without
+    /// the allocator's rounding.
+    pub fn bytes_per_event(&self) -> Option<f64> {
+        let events = self.events().filter(|events| *events > 0)? as f64;
+        let keys: u64 = self.facts.databases().map(|(_, keys)| keys).sum();
+        let data = self.facts.number("used_memory_dataset").filter(|bytes| *bytes >= DATA_BYTES_MIN);
+        if let (true, Some(data)) = (keys == self.keys && events >= FEW, data) {
+            return Some(data as f64 / events);
+        }
+        // A lane without a stream takes none.
+        let held = self.lanes.iter().filter(|lane| lane.blocks != Some(0));
+        let bytes: u64 = held.map(|lane| lane.bytes).sum::<Option<u64>>()?;
+        // None where all were read and trimmed between one question and the next.
+        (bytes > 0).then(|| bytes as f64 / events)
+    }
 }
 
 impl LaneStat {
@@ -144,216 +195,4 @@ impl LaneStat {
     pub fn is_empty(&self) -> bool {
         self.events == Some(0) || self.blocks == Some(0)
     }
-}
-
-/// Whether a key is there, as far as the server says.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum There {
-    Yes,
-    No,
-    Unknown,
-}
-
-/// What the hash beside a stream says.
-struct Writer {
-    epoch: u64,
-    total: u64,
-    trimmed: Option<u64>,
-}
-
-/// The look-ups.
-struct Looker<'a> {
-    asker: Asker<'a>,
-    clock: Clock,
-}
-
-impl Looker<'_> {
-    fn look(mut self, facts: Facts, groups_max: usize) -> Result<Stat, Error> {
-        let name = self.asker.name;
-        let failed = |error: RedisError| Error::server(format!("looking at buffer {name}"), &error);
-        self.clock = Clock::read(&mut self.asker, &facts).map_err(failed)?;
-        let conf = Conf::read(&mut self.asker);
-        let (mut lanes, mut groups, mut keys, mut hidden) = (Vec::new(), Vec::new(), 0, Some(0));
-        let mut is_whole = true;
-        for lane in Lane::ALL {
-            let stream = self.is_there(&name.stream(lane), "stream")?;
-            let hash = self.is_there(&name.writer(lane), "hash")?;
-            if stream == There::No && hash == There::No {
-                continue;
-            }
-            let writer = self.writer(lane).map_err(failed)?;
-            let losses = Losses::read(&mut self.asker, lane).map_err(failed)?;
-            let told = writer.as_ref().ok().and_then(Option::as_ref);
-            let looked = self.lane(lane, told, losses.as_ref()).map_err(failed)?;
-            let is_seen = matches!(writer, Ok(Some(_))) || looked.total > Some(0) || looked.blocks > Some(0);
-            if stream == There::Unknown && !is_seen {
-                // The hash outlives a lane that is trimmed empty: without it there is none.
-                is_whole &= writer.is_ok();
-                continue;
-            }
-            keys += u64::from(stream != There::No) + u64::from(hash != There::No);
-            lanes.push(looked);
-            if stream != There::No {
-                let found = groups::look(&mut self.asker, lane, &mut self.clock, losses.as_ref(), groups_max);
-                let found = found.map_err(failed)?;
-                hidden = hidden.zip(found.as_ref()).map(|(most, (_, hidden)): (u64, _)| most.max(*hidden));
-                groups.extend(found.unwrap_or_default().0);
-            }
-        }
-        let refused = self.asker.refused;
-        Ok(Stat {
-            at_ms: self.clock.at_ms,
-            facts,
-            conf,
-            keys,
-            lanes,
-            is_whole,
-            groups,
-            groups_hidden: hidden,
-            refused,
-        })
-    }
-
-    /// Whether a key is there; an error where it holds something else than `expected`.
-    fn is_there(&mut self, key: &str, expected: &str) -> Result<There, Error> {
-        let kind: Result<Option<String>, _> = self.asker.permitted("TYPE", redis::cmd("TYPE").arg(key));
-        match kind.map_err(|error| Error::server(format!("looking at {key}"), &error))?.as_deref() {
-            None => Ok(There::Unknown),
-            Some("none") => Ok(There::No),
-            Some(kind) if kind == expected => Ok(There::Yes),
-            Some(kind) => {
-                Err(Error::WrongType { key: key.into(), why: format!("a {kind}, not a {expected}") })
-            }
-        }
-    }
-
-    /// What the hash beside the stream says, where there is one.
-    fn writer(&mut self, lane: Lane) -> Result<Result<Option<Writer>, Refused>, RedisError> {
-        type Fields = (Option<u64>, Option<u64>, Option<String>);
-        let key = self.asker.name.writer(lane);
-        let fields: Option<Fields> = self
-            .asker
-            .permitted("HMGET", redis::cmd("HMGET").arg(key).arg("epoch").arg("e").arg(Name::TRIMMED))?;
-        let Some((epoch, total, trimmed)) = fields else { return Ok(Err(Refused)) };
-        let Some(epoch) = epoch else { return Ok(Ok(None)) };
-        // Number of the last block dropped, and events ever dropped.
-        let trimmed = trimmed.map_or(Some(0), |text| text.rsplit_once(' ')?.1.parse().ok());
-        Ok(Ok(Some(Writer { epoch, total: total.unwrap_or(0), trimmed })))
-    }
-
-    fn lane(
-        &mut self,
-        lane: Lane,
-        writer: Option<&Writer>,
-        losses: Option<&Losses>,
-    ) -> Result<LaneStat, RedisError> {
-        let key = self.asker.name.stream(lane);
-        let first = self.asker.block(lane, "XRANGE", "-", "+")?;
-        let last = self.asker.block(lane, "XREVRANGE", "+", "-")?;
-        let total = total(&last, writer);
-        let events = match &first {
-            Err(Refused) => None,
-            Ok(None) => Some(0),
-            // Where even the newest block cannot be read, nor the hash, the total is none.
-            Ok(Some((_, oldest))) => total
-                .zip(losses)
-                .zip(oldest.as_ref().ok())
-                .map(|((total, losses), oldest)| losses.held_from(oldest, total)),
-        };
-        let ids_ahead_ms = self.clock.newest_ahead_ms(&mut self.asker, &last)?;
-        let found = |block: &Sought| block.as_ref().ok().and_then(Option::as_ref).cloned();
-        let (first, last) = (found(&first), found(&last));
-        let oldest = first.as_ref().and_then(|(_, first)| first.as_ref().ok());
-        // While any id lies in the future, what was stored before cannot be told from what was stored meanwhile.
-        let is_past = ids_ahead_ms == Some(0);
-        let mut damaged: Vec<_> = [&first, &last].into_iter().flatten().filter_map(damage).collect();
-        // A lane's only block is both.
-        damaged.dedup();
-        let blocks = self.asker.permitted("XLEN", redis::cmd("XLEN").arg(&key))?;
-        let newest_age_ms = self.age(last.as_ref())?;
-        let rate_in = self.rate_in(lane, oldest.filter(|_| is_past), total)?.map(|per_second| {
-            let has_stopped = newest_age_ms.is_some_and(|quiet_ms| has_stopped(per_second, quiet_ms));
-            if has_stopped { 0.0 } else { per_second }
-        });
-        Ok(LaneStat {
-            lane,
-            events,
-            blocks,
-            total,
-            oldest_age_ms: self.age(first.as_ref().filter(|_| is_past))?,
-            newest_age_ms,
-            ids_ahead_ms,
-            events_per_second_in: rate_in,
-            damaged,
-            bytes: self.memory(&key, blocks)?,
-            epoch: writer.map(|writer| writer.epoch),
-            trimmed: writer.and_then(|writer| writer.trimmed),
-        })
-    }
-
-    fn age(&mut self, block: Option<&Block>) -> Result<Option<u64>, RedisError> {
-        block.map_or(Ok(None), |(id, _)| self.clock.age_ms(&mut self.asker, *id))
-    }
-
-    /// Of a lane that has not too many blocks, from all of its nodes.
-    fn memory(&mut self, key: &str, blocks: Option<u64>) -> Result<Option<u64>, RedisError> {
-        const ALL: u64 = 0;
-        let samples =
-            if blocks.is_some_and(|blocks| blocks <= MEMORY_SAMPLES_MAX) { ALL } else { MEMORY_SAMPLES_MAX };
-        let mut usage = redis::cmd("MEMORY");
-        usage.arg("USAGE").arg(key).arg("SAMPLES").arg(samples);
-        // No key takes no bytes.
-        Ok(self.asker.permitted::<Option<u64>>("MEMORY USAGE", &usage)?.map(Option::unwrap_or_default))
-    }
-
-    /// Events a second of the last minute. None where blocks of that minute were trimmed already, or the lane is
-    /// younger than a second: then only two looks can tell.
-    fn rate_in(
-        &mut self,
-        lane: Lane,
-        oldest: Option<&Entry>,
-        total: Option<u64>,
-    ) -> Result<Option<f64>, RedisError> {
-        let (Some(oldest), Some(total), Some(at_ms)) = (oldest, total, self.clock.at_ms) else {
-            return Ok(None);
-        };
-        let mean = match Begin::of(MINUTE, at_ms, oldest) {
-            Begin::At(from_ms) => self.since(lane, (from_ms, at_ms), total)?,
-            Begin::WithOldest if oldest.number == 1 => Mean::since_oldest(oldest, total, at_ms),
-            Begin::WithOldest => None,
-        };
-        Ok(mean.map(|mean| mean.per_second()))
-    }
-
-    /// What came in from one millisecond to another. None where the first block since then cannot be read.
-    fn since(
-        &mut self,
-        lane: Lane,
-        (from_ms, at_ms): (u64, u64),
-        total: u64,
-    ) -> Result<Option<Mean>, RedisError> {
-        let events = match self.asker.block(lane, "XRANGE", &from_ms.to_string(), "+")? {
-            Ok(None) => 0,
-            Ok(Some((_, Ok(since)))) => total.saturating_sub(since.before()),
-            Ok(Some((_, Err(_)))) | Err(Refused) => return Ok(None),
-        };
-        Ok(Mean::over(events, from_ms, at_ms))
-    }
-}
-
-/// Events ever appended to a lane, as its newest block and the hash say: the hash has counted what the newest block
-/// holds, and the block what a hash that was set back has not.
-fn total(last: &Sought, writer: Option<&Writer>) -> Option<u64> {
-    let of_block = match last {
-        Ok(Some((_, Ok(newest)))) => Some(newest.total),
-        // Neither ever was: a stream that is there, and empty, without a hash.
-        Ok(None) => Some(0),
-        Ok(Some((_, Err(_)))) | Err(Refused) => None,
-    };
-    of_block.max(writer.map(|writer| writer.total))
-}
-
-/// A block that cannot be read, with its place.
-fn damage((id, block): &Block) -> Option<(Id, Damage)> {
-    block.as_ref().err().map(|why| (*id, why.clone()))
 }

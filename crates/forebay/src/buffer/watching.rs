@@ -8,6 +8,7 @@ use redis::RedisError;
 use super::connect::{Address, Facts};
 use super::error::Error;
 use super::keys::Name;
+use super::look;
 use super::server_stat::ServerStat;
 use super::stat::Stat;
 
@@ -56,7 +57,7 @@ impl Watching {
         if self.is_info_refused {
             server.refused.insert(0, "INFO".into());
         }
-        Ok((Stat::over(&mut self.connection, name, facts, groups_max)?, server))
+        Ok((look::over(&mut self.connection, name, facts, groups_max)?, server))
     }
 }
 

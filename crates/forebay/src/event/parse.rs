@@ -15,8 +15,8 @@
 
 #![expect(clippy::inline_always, reason = "left as calls, the small steps keep the scanner in memory")]
 
-pub use crate::event::json::Fault;
 use crate::event::json::Scanner;
+pub use crate::event::json_fault::Fault;
 use crate::event::lane::Lane;
 
 /// The largest `time_us`: beyond it, a reader that takes JSON's numbers for doubles would read another time.

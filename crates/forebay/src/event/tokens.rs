@@ -6,7 +6,7 @@
 
 use wide::{CmpEq, CmpLt, i8x16};
 
-use super::json::Fault;
+use super::json_fault::Fault;
 
 /// How many bytes are looked at together.
 pub(super) const BLOCK: usize = 64;

@@ -2,15 +2,19 @@
 //! batch are the caller's: it is given only when the caller says so.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::Shared;
 use crate::block::frame::{Decoder, lines};
 use crate::buffer::counts::lock;
 use crate::buffer::entry::Id;
 use crate::buffer::error::Error;
 use crate::buffer::read_item::Found;
+use crate::buffer::reader;
 use crate::event::lane::Lane;
+
+/// The buffer's reader, which batches acknowledge through.
+pub(super) type Shared = Arc<Mutex<reader::Reader>>;
 
 /// Events of some blocks.
 pub struct Batch {

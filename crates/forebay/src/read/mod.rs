@@ -5,6 +5,7 @@ mod batch;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use self::batch::Shared;
 pub use self::batch::{Batch, Batches, Events, Item};
 use crate::buffer::connect::Address;
 use crate::buffer::counts::lock;
@@ -33,9 +34,6 @@ pub struct Reader {
     /// Nobody else has its name: it is struck off when the reader is closed.
     has_own_name: bool,
 }
-
-/// The buffer's reader, which batches acknowledge through.
-type Shared = Arc<Mutex<reader::Reader>>;
 
 /// Opens a reader: [`Reader::builder`].
 #[derive(Debug, Clone)]
