@@ -77,6 +77,12 @@ fn one_line(text: &str) -> String {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
+/// Whether whoever read our output has gone (`| head`).
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    kind == Some(ErrorKind::BrokenPipe)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,10 +110,4 @@ mod tests {
     fn what_has_several_lines_is_told_in_one() {
         assert_eq!(one_line("a\n  b\n\nc\n"), "a; b; c");
     }
-}
-
-/// Whether whoever read our output has gone (`| head`).
-pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    kind == Some(ErrorKind::BrokenPipe)
 }

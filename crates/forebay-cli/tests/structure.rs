@@ -45,6 +45,33 @@ fn every_file_says_what_it_is_for_and_none_is_long() {
     }
 }
 
+/// Names in ARCHITECTURE.md's map: of files without their ending, and of folders.
+#[test]
+fn every_place_on_the_map_is_there() {
+    let map = std::fs::read_to_string(Path::new(ROOT).join("ARCHITECTURE.md")).unwrap();
+    let (_, map) = map.split_once("## Map").unwrap();
+    let (map, _) = map.split_once("\n## ").unwrap();
+    let mut there: Vec<String> = all().into_iter().flat_map(|(name, _)| stems(&name)).collect();
+    for other in
+        ["crates", "deploy", "templates", "fuzz", "profiles", "results", "tools", "tests", "benches", "*"]
+    {
+        there.push(other.into());
+    }
+    let places = map.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.split('|').nth(1));
+    let names: Vec<String> =
+        places.flat_map(|place| place.split('`').skip(1).step_by(2)).flat_map(stems).collect();
+    assert!(names.len() > 80, "the map is elsewhere now");
+    for name in names {
+        assert!(there.contains(&name) || name.contains(['.', '*']), "{name} is on the map, and nowhere else");
+    }
+}
+
+/// `a/b.rs`: `a`, `b`.
+fn stems(path: &str) -> Vec<String> {
+    let parts = path.split('/').filter(|part| !part.is_empty());
+    parts.map(|part| part.trim_end_matches(".rs").to_owned()).collect()
+}
+
 #[test]
 fn processes_are_started_in_one_place_and_keys_are_named_in_one() {
     let having = |part: &str| -> Vec<String> {

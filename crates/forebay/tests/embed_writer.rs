@@ -5,9 +5,10 @@
 
 use std::time::{Duration, Instant};
 
+use forebay::WriterBuilder;
 use forebay::buffer::error::Error;
 use forebay::buffer::overflow::{Overflow, Spill};
-use forebay::buffer::writer::{Ack, LanePosition, TryPushError, Writer, WriterBuilder};
+use forebay::buffer::writer::{Ack, LanePosition, TryPushError, Writer};
 use forebay::event::lane::Lane;
 use forebay::event::parse::{Event, parse};
 use forebay_rig::server::Server;

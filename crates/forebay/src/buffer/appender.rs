@@ -14,21 +14,19 @@ use super::link::Connection;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use redis::Script;
 
-use super::claim::{Kept, Taken, take};
 use super::compress::Parcel;
-use super::connect::{Address, limit_answers};
-use super::counts::{LaneCounts, Shared};
+use super::connect::limit_answers;
+use super::counts::LaneCounts;
 use super::error::Error;
 use super::fsync::Fsync;
-use super::keys::Name;
+use super::lease::{Lease, Taken, take};
 use super::overflow::{STALL, STALL_FSYNC};
 use super::owner::Claim;
-use super::retry::Setback;
 use super::scripts;
-use super::writer::Ack;
-use crate::event::lane::Lane;
+use super::setback::Setback;
+use super::shared::Shared;
 
-/// First wait after a refusal or a lost connection; doubles up to [`super::retry::BACKOFF_MAX`].
+/// First wait after a refusal or a lost connection; doubles up to [`super::setback::BACKOFF_MAX`].
 pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(5);
 
 /// Bytes of a window, or one block that is larger.
@@ -42,35 +40,6 @@ const FSYNC_WAIT_MS: u64 = 10_000;
 
 /// How long the server may take for each answer when a lane is let go of.
 const RELEASE_MAX: Duration = Duration::from_secs(1);
-
-/// What a lane's thread needs to know.
-pub(super) struct Lease {
-    pub lane: Lane,
-    pub address: Address,
-    pub name: Name,
-    pub in_flight: usize,
-    /// When an append counts.
-    pub ack: Ack,
-    /// How long to go on without a single acknowledgement.
-    pub patience: Duration,
-    /// What the policy lets go on, or drop, while the server takes nothing.
-    pub way_out: WayOut,
-    /// Where the spill of this lane is, where it has one.
-    pub kept: Option<Kept>,
-}
-
-/// What keeps a server that takes nothing from holding the source back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WayOut {
-    /// Nothing.
-    None,
-    /// The spill, as long as its disk takes blocks.
-    Spill,
-    /// New blocks are dropped.
-    Shed,
-    /// Old blocks are dropped, where that helps.
-    Trim,
-}
 
 /// An answer that is still to come.
 pub(super) enum Expected {

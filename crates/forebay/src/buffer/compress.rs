@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TrySendError};
 
-use super::counts::Shared;
 use super::error::Error;
 use super::gate::Passed;
 use super::overflow::Fate;
+use super::shared::Shared;
 use crate::block::frame::{Block, Draft, Encoder};
 use crate::event::lane::Lane;
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, TrySendError};
 
 use super::batch::{Batcher, Limits};
-use super::counts::lock;
 use super::gate::{Gate, Passed};
+use super::mutex::lock;
 use crate::block::frame::Draft;
 use crate::event::lane::Lane;
 use crate::event::parse::Event;

@@ -9,12 +9,13 @@ use redis::{RedisError, Script};
 
 use super::appender::Appender;
 use super::connect::Facts;
-use super::counts::lock;
 use super::entry::Id;
 use super::keys::Name;
+use super::mutex::lock;
 use super::overflow::Fate;
-use super::retry::Setback;
+use super::room::Room;
 use super::scripts;
+use super::setback::Setback;
 use crate::event::lane::Lane;
 
 /// Blocks of a lane that are looked at in one step.
@@ -32,18 +33,6 @@ const VAIN_MAX: u32 = 3;
 
 /// See [`VAIN_MAX`].
 const AGAIN: Duration = Duration::from_secs(10);
-
-/// What all lanes of a writer know of making room.
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    /// Events of each lane that were ever dropped so, where it was asked.
-    ever: [Option<u64>; Lane::ALL.len()],
-    /// Rounds since the server took a block, and when the last one was.
-    vain: u32,
-    last: Option<Instant>,
-    /// Blocks that the server had taken then.
-    answered: u64,
-}
 
 /// A server's memory, as it decides by it whether to take writes.
 struct Memory {

@@ -9,8 +9,8 @@ use super::link::Connection;
 
 use super::connect::{Address, Facts};
 use super::error::Error;
-use super::retry::Setback;
-use super::writer::Ack;
+use super::options::Ack;
+use super::setback::Setback;
 
 /// How the server says that a block is on its disk.
 #[derive(Debug, Clone, PartialEq, Eq)]

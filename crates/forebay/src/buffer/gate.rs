@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::counts::lock;
+use super::mutex::lock;
 
 /// So many bytes and no more are let through at once, or one piece that is larger.
 #[derive(Debug)]

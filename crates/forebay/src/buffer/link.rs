@@ -13,6 +13,7 @@ use redis::{ConnectionAddr, ConnectionInfo, ConnectionLike, ErrorKind, RedisErro
 
 use super::answer;
 pub use super::answer::Budget;
+use super::socket::{Pipe, Socket, left};
 use super::tls::{self, Secure};
 
 /// Bytes read at once.
@@ -247,45 +248,5 @@ impl Write for Stream {
             Self::Plain(socket) => socket.flush(),
             Self::Tls(tls) => tls.flush(),
         }
-    }
-}
-
-/// A socket that nothing goes over once the deadline has passed.
-pub(super) struct Socket {
-    pipe: Pipe,
-    deadline: Instant,
-}
-
-enum Pipe {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-fn left(deadline: Instant) -> std::io::Result<Duration> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(IoKind::TimedOut.into()) } else { Ok(left) }
-}
-
-impl Read for Socket {
-    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        let left = Some(left(self.deadline)?);
-        match &mut self.pipe {
-            Pipe::Tcp(stream) => stream.set_read_timeout(left).and_then(|()| stream.read(to)),
-            Pipe::Unix(stream) => stream.set_read_timeout(left).and_then(|()| stream.read(to)),
-        }
-    }
-}
-
-impl Write for Socket {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let left = Some(left(self.deadline)?);
-        match &mut self.pipe {
-            Pipe::Tcp(stream) => stream.set_write_timeout(left).and_then(|()| stream.write(bytes)),
-            Pipe::Unix(stream) => stream.set_write_timeout(left).and_then(|()| stream.write(bytes)),
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

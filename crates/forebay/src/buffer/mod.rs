@@ -18,7 +18,7 @@ mod answers;
 mod appender;
 pub mod batch;
 pub(crate) mod builder;
-pub(crate) mod claim;
+mod claim;
 mod clock;
 mod compress;
 pub mod connect;
@@ -42,6 +42,7 @@ mod groups;
 mod held;
 mod holding;
 pub mod keys;
+mod lease;
 pub mod limit;
 pub mod line_source;
 #[doc(hidden)]
@@ -49,6 +50,8 @@ pub mod link;
 pub mod look;
 mod losses;
 pub mod measure;
+mod mutex;
+pub(crate) mod options;
 pub mod overflow;
 #[doc(hidden)]
 pub mod owner;
@@ -59,11 +62,16 @@ pub mod rate;
 pub(crate) mod read_item;
 pub mod reader;
 mod resume;
+pub(crate) mod resume_position;
 mod retry;
+mod room;
 pub mod scripts;
 #[doc(hidden)]
 pub mod secret;
 pub mod server_stat;
+mod setback;
+pub(crate) mod shared;
+mod socket;
 mod spill;
 pub mod stat;
 mod status_publisher;
@@ -71,6 +79,7 @@ pub mod status_subscriber;
 mod take;
 mod text;
 mod there;
+mod threads;
 mod tls;
 pub mod watching;
 pub mod writer;
@@ -78,4 +87,4 @@ mod writer_registry;
 pub mod writer_status;
 
 #[doc(hidden)]
-pub use counts::lock;
+pub use mutex::lock;

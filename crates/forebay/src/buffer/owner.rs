@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use redis::Script;
 
 use super::connect::Address;
-use super::counts::lock;
 use super::error::Error;
 use super::error_class::{Trouble, trouble};
 use super::keys::Name;
 use super::link::Connection;
+use super::mutex::lock;
 use super::scripts;
 use super::status_subscriber::{Hearing, WriterHeard};
 use super::text;

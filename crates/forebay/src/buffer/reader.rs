@@ -297,7 +297,7 @@ impl Reader {
             return Err(Error::Lost { url: self.address.to_string(), waited, why, unacknowledged: 0 });
         }
         self.disconnect();
-        std::thread::sleep(super::retry::BACKOFF_MAX.min(self.left));
+        std::thread::sleep(super::setback::BACKOFF_MAX.min(self.left));
         Ok(())
     }
 

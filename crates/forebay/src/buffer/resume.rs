@@ -8,8 +8,8 @@ use redis::{Script, Value};
 
 use super::appender::Appender;
 use super::compress::Parcel;
-use super::retry::Setback;
 use super::scripts;
+use super::setback::Setback;
 use super::spill::Again;
 
 impl Appender {

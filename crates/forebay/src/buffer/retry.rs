@@ -4,55 +4,15 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use redis::{ParsingError, RedisError, Value};
+use redis::Value;
 
-use super::appender::{Appender, WayOut};
+use super::appender::Appender;
 use super::compress::Parcel;
 use super::error::Error;
-use super::error_class::{Trouble, trouble};
+use super::error_class::Trouble;
+use super::lease::WayOut;
 use super::overflow::{Fate, STALL};
-
-/// Longest wait between two tries: how late, at most, the lane takes up again.
-pub(super) const BACKOFF_MAX: Duration = Duration::from_millis(250);
-
-/// Why a round did not end in an acknowledgement.
-#[derive(Debug)]
-pub(super) enum Setback {
-    /// An error of the server or the connection.
-    Trouble(Trouble),
-    /// An earlier block was not stored: send from the front.
-    Gap,
-    /// A newer writer has the lane; its epoch.
-    Fenced(u64),
-    /// The server has a block of this number, and it was never sent.
-    Foreign(u64),
-    /// The server cannot acknowledge after fsync, or no longer.
-    NoFsync(String),
-    /// The server has less than it had acknowledged.
-    LostByServer,
-    /// The lane cannot be taken.
-    Untaken(Error),
-}
-
-impl Setback {
-    pub(super) fn away(why: impl Into<String>) -> Self {
-        Self::Trouble(Trouble::Unknown(why.into()))
-    }
-
-    pub(super) fn refused(why: impl Into<String>) -> Self {
-        Self::Trouble(Trouble::Refused(why.into()))
-    }
-
-    pub(super) fn garbled(error: &ParsingError) -> Self {
-        Self::Trouble(Trouble::Fatal(format!("an answer that does not belong to the append: {error}")))
-    }
-}
-
-impl From<RedisError> for Setback {
-    fn from(error: RedisError) -> Self {
-        Self::Trouble(trouble(&error))
-    }
-}
+use super::setback::{BACKOFF_MAX, Setback};
 
 impl Appender {
     /// Makes the next round send from the window's front again, or fails where that would not help.

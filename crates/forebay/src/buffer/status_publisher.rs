@@ -15,9 +15,9 @@ use super::link::Connection;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::connect::{Address, CROWDED};
-use super::counts::{Monitor, Shared};
 use super::error::Error;
 use super::keys::{ALL_KEYS, Name};
+use super::shared::{Monitor, Shared};
 use super::writer_status::{Fates, Message, State};
 use crate::event::lane::Lane;
 

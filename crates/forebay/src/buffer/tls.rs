@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use redis::RedisResult;
 
-use super::link::Socket;
+use super::socket::Socket;
 
 /// A stream of bytes over TLS.
 pub(super) trait Secure: Read + Write + Send {

@@ -6,27 +6,30 @@
 //! What happens while the server takes nothing is said in [`overflow`](super::overflow).
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 
-pub use super::builder::{Ack, Options, WriterBuilder};
 use super::claim::LaneStarts;
-pub use super::claim::{LanePosition, ResumePosition};
 use super::compress::Packer;
 use super::connect::Address;
-use super::counts::Shared;
-pub use super::counts::{Counts, Monitor};
+pub use super::counts::Counts;
 use super::cutter::{Cutter, Ended};
 use super::error::Error;
 use super::gate::Gate;
 use super::keys::Name;
+pub use super::options::{Ack, Options};
 use super::overflow::Overflow;
 use super::owner::Owner;
 use super::position::{Position, Seq};
+pub use super::resume_position::{LanePosition, ResumePosition};
+use super::setback::BACKOFF_MAX;
+pub use super::shared::Monitor;
+use super::shared::Shared;
 use super::status_publisher::Publisher;
+use super::threads::Threads;
 use crate::block::frame::{EVENT_BYTES_MAX, Encoder};
 use crate::event::lane::Lane;
 use crate::event::parse::{self, Event};
@@ -55,7 +58,7 @@ const PRUNE_EVERY: u64 = 1024;
 pub struct Writer {
     cutter: Arc<Cutter>,
     pub(super) shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Threads,
     publisher: Option<Publisher>,
     keeps_time: bool,
     resumed: ResumePosition,
@@ -89,7 +92,7 @@ impl Writer {
         let mut writer = Self {
             cutter: Arc::new(Cutter::new(options.limits, gate, send)),
             shared,
-            threads: Vec::new(),
+            threads: Threads::default(),
             publisher: None,
             keeps_time: false,
             resumed: lanes.position(),
@@ -98,25 +101,47 @@ impl Writer {
         };
         // First of all, so that whoever looks at the lanes hears whose they are.
         writer.publisher = Some(Publisher::start(address, name, &writer.shared)?);
-        let senders = Lane::ALL.map(|lane| lanes.start(lane, &mut writer));
+        let senders = Lane::ALL.map(|lane| lanes.start(lane, &writer.shared, &mut writer.threads));
         let senders = senders.into_iter().collect::<Result<Vec<_>, _>>()?;
         let encoder = Encoder::new().map_err(|error| Error::system("no zstd context", error))?;
         let sheds = options.overflow == Overflow::Shed;
         let packer = Packer::new(encoder, senders, Arc::clone(&writer.shared), sheds);
-        writer.spawn("forebay-zstd".into(), move || {
+        writer.threads.start("forebay-zstd".into(), move || {
             let _exit = exit;
             packer.run(&receive);
         })?;
         Ok(writer)
     }
 
-    pub(super) fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-        let thread = Builder::new()
-            .name(name)
-            .spawn(work)
-            .map_err(|error| Error::system("no thread could be started", error))?;
-        self.threads.push(thread);
-        Ok(())
+    #[doc(hidden)]
+    /// Opens as [`Self::open`] does, and waits for a server that is there and takes no writes yet (full, loading), as
+    /// long as [`Options::patience`] allows. None where `stop` was set meanwhile.
+    pub fn open_patiently(
+        address: &Address,
+        name: &Name,
+        options: &Options,
+        stop: &AtomicBool,
+    ) -> Result<Option<Self>, Error> {
+        let started = Instant::now();
+        let mut is_told = false;
+        while !stop.load(Relaxed) {
+            let why = match Self::open(address, name, options) {
+                Err(Error::NotNow { why, .. }) => why,
+                // A signal breaks off whatever the system was doing.
+                Err(error) if error.is_by_signal(stop) => break,
+                opened => return opened.map(Some),
+            };
+            let waited = Duration::from_millis(started.elapsed().as_millis() as u64);
+            if waited >= options.patience {
+                return Err(Error::Lost { url: address.to_string(), waited, why, unacknowledged: 0 });
+            }
+            if !is_told {
+                tracing::warn!("held back, {address} takes no writes now: {why}");
+            }
+            is_told = true;
+            std::thread::sleep(BACKOFF_MAX.min(options.patience.saturating_sub(waited)));
+        }
+        Ok(None)
     }
 
     /// Where each lane stood when the writer was opened: how many events of it were ever stored, and the number of its last
@@ -179,7 +204,7 @@ impl Writer {
     fn keep_time(&mut self) -> Result<(), Error> {
         if !self.keeps_time {
             let cutter = Arc::clone(&self.cutter);
-            self.spawn("forebay-timer".into(), move || cutter.keep_time())?;
+            self.threads.start("forebay-timer".into(), move || cutter.keep_time())?;
             self.keeps_time = true;
         }
         Ok(())
@@ -232,10 +257,7 @@ impl Writer {
         let flushed = self.flush();
         self.cutter.end();
         self.shared.close();
-        let mut panicked = false;
-        for thread in std::mem::take(&mut self.threads) {
-            panicked |= thread.join().is_err();
-        }
+        let panicked = self.threads.join();
         if let Some(error) = self.shared.failure() {
             return Err(error);
         }
@@ -268,10 +290,8 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Relaxed);
         self.cutter.end();
-        for thread in std::mem::take(&mut self.threads) {
-            // So that the counts are final. At worst a thread sits out the connection's time-out.
-            let _ = thread.join();
-        }
+        // So that the counts are final. At worst a thread sits out the connection's time-out.
+        self.threads.join();
         if let Some(publisher) = self.publisher.take() {
             let given_up = || Error::System("the writer was given up without being closed".into(), None);
             publisher.end(Err(&self.shared.failure().unwrap_or_else(given_up)));

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::block::frame::{Decoder, lines};
-use crate::buffer::counts::lock;
 use crate::buffer::entry::Id;
 use crate::buffer::error::Error;
+use crate::buffer::lock;
 use crate::buffer::read_item::Found;
 use crate::buffer::reader;
 use crate::event::lane::Lane;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use self::batch::Shared;
 pub use self::batch::{Batch, Batches, Events, Item};
 use crate::buffer::connect::Address;
-use crate::buffer::counts::lock;
 use crate::buffer::error::Error;
+use crate::buffer::lock;
 use crate::buffer::reader::{self, own_consumer};
 use crate::event::lane::Lane;
 

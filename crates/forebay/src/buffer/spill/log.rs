@@ -1,6 +1,7 @@
 //! One lane's spill on disk: blocks are written at its end, read from its front in order, and let go of once they are
 //! acknowledged.
 
+use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -10,9 +11,12 @@ use std::sync::Arc;
 
 use super::folder::{self, Folder};
 use super::record::{self, At, Mark, Missing, Record};
-use super::{Stored, scan};
+use super::scan;
 use crate::block::frame::Block;
 use crate::event::lane::Lane;
+
+/// How far each earlier session of a lane is stored.
+pub(in crate::buffer) type Stored = HashMap<Arc<str>, u64>;
 
 /// A block, its place in the session, and the events that were pushed before it.
 pub(super) type Placed<'a> = (u64, u64, &'a Block);

@@ -23,7 +23,7 @@ mod save;
 mod scan;
 mod unproven;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -31,11 +31,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Select, Sender};
 
 use super::compress::Parcel;
-use super::counts::Shared;
 use super::keys::Name;
 use super::overflow::STALL;
+use super::shared::Shared;
 use crate::event::lane::Lane;
 pub(super) use folder::Folder;
+pub(super) use log::Stored;
 use log::{Item, Log};
 pub(super) use prover::Prover;
 pub(super) use resend::Again;
@@ -46,9 +47,6 @@ const BATCH: usize = 32;
 
 /// How often acknowledgements and the server's standing are looked at.
 const LOOK: Duration = Duration::from_millis(10);
-
-/// How far each earlier session of a lane is stored.
-pub(super) type Stored = HashMap<Arc<str>, u64>;
 
 /// How long the last proof is waited for once everything is acknowledged; after that files stay for the next writer.
 const PROOF_WAIT: Duration = Duration::from_secs(30);

@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use redis::{RedisError, Script};
 
 use crate::buffer::connect::{Address, Facts};
-use crate::buffer::counts::Shared;
 use crate::buffer::fsync::Settings;
 use crate::buffer::keys::Name;
 use crate::buffer::link::Connection;
 use crate::buffer::scripts;
+use crate::buffer::shared::Shared;
 use crate::event::lane::Lane;
 
 /// How often the thread looks whether a proof is waited for.

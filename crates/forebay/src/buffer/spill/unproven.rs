@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
-use crate::buffer::counts::lock;
+use crate::buffer::mutex::lock;
 use crate::event::lane::Lane;
 
 /// Where a block is on the writer's disk.

@@ -1,0 +1,103 @@
+//! What a lane's thread needs to know, what it holds once the lane is taken, and how it takes the lane later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use redis::RedisError;
+
+use super::connect::Address;
+use super::error::Error;
+use super::fsync::Fsync;
+use super::keys::Name;
+use super::link::Connection;
+use super::options::Ack;
+use super::owner::{Claim, Owner};
+use super::setback::Setback;
+use super::spill::{Folder, Stored};
+use crate::event::lane::Lane;
+
+/// What a lane's thread needs to know.
+pub(super) struct Lease {
+    pub lane: Lane,
+    pub address: Address,
+    pub name: Name,
+    pub in_flight: usize,
+    /// When an append counts.
+    pub ack: Ack,
+    /// How long to go on without a single acknowledgement.
+    pub patience: Duration,
+    /// What the policy lets go on, or drop, while the server takes nothing.
+    pub way_out: WayOut,
+    /// Where the spill of this lane is, where it has one.
+    pub kept: Option<Kept>,
+}
+
+/// What keeps a server that takes nothing from holding the source back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WayOut {
+    /// Nothing.
+    None,
+    /// The spill, as long as its disk takes blocks.
+    Spill,
+    /// New blocks are dropped.
+    Shed,
+    /// Old blocks are dropped, where that helps.
+    Trim,
+}
+
+/// A lane that is ours.
+pub(super) struct Taken {
+    pub connection: Connection,
+    /// What must follow the appends on this connection before they count.
+    pub fsync: Fsync,
+    pub claim: Claim,
+}
+
+/// Where a lane's spill is, and who must hear how far it is stored.
+pub(super) struct Kept {
+    pub folder: Arc<Folder>,
+    pub stored: Sender<Stored>,
+}
+
+impl Kept {
+    /// Asks how far the sessions before this one are stored, now that none of them can store more, and lets the server
+    /// forget those that have left nothing.
+    pub(super) fn ask(&self, connection: &mut Connection, lease: &Lease) -> Result<(), Error> {
+        let key = lease.name.writer(lease.lane);
+        let (left, gone): (Vec<_>, Vec<_>) =
+            self.folder.earlier(lease.lane).into_iter().partition(|(_, has_left)| *has_left);
+        let failed =
+            |error: RedisError| Error::server(format!("asking {key} what of the spill is stored"), &error);
+        let mut stored = Stored::new();
+        for (session, _) in left {
+            let field = Name::spilled(&session);
+            let place: Option<u64> =
+                redis::cmd("HGET").arg(&key).arg(field).query(connection).map_err(failed)?;
+            stored.insert(session, place.unwrap_or(0));
+        }
+        let gone: Vec<Arc<str>> = gone.into_iter().map(|(session, _)| session).collect();
+        if !gone.is_empty() {
+            let fields: Vec<String> = gone.iter().map(|session| Name::spilled(session)).collect();
+            redis::cmd("HDEL").arg(&key).arg(fields).query::<u64>(connection).map_err(failed)?;
+            self.folder.forget(lease.lane, &gone);
+        }
+        // Fails only where the stage has ended already.
+        let _ = self.stored.send(stored);
+        Ok(())
+    }
+}
+
+/// Takes a lane that could not be taken when its writer was opened.
+pub(super) fn take(connection: &mut Connection, lease: &Lease, owner: &Owner) -> Result<Claim, Setback> {
+    let claimed = owner.take(connection, (&lease.address, &lease.name), lease.lane);
+    let claimed = claimed.and_then(|claim| {
+        lease.kept.as_ref().map_or(Ok(()), |kept| kept.ask(connection, lease))?;
+        Ok(claim)
+    });
+    claimed.map_err(|error| match error {
+        Error::NotNow { why, .. } => Setback::refused(why),
+        Error::Server { why, .. } => Setback::away(why),
+        error => Setback::Untaken(error),
+    })
+}

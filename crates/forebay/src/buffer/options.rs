@@ -1,0 +1,64 @@
+//! What a writer may be told, and the defaults.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::batch::Limits;
+use super::overflow::{Listener, Overflow};
+
+/// When a block counts as acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ack {
+    /// The server answered.
+    Reply,
+    /// The server answered and the block is on its disk.
+    Fsync,
+}
+
+impl FromStr for Ack {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "reply" => Ok(Self::Reply),
+            "fsync" => Ok(Self::Fsync),
+            _ => Err("reply or fsync".into()),
+        }
+    }
+}
+
+/// How to write. A program makes it by [`Writer::builder`](crate::Writer::builder).
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// When a block is cut.
+    pub limits: Limits,
+    /// When it counts.
+    pub ack: Ack,
+    /// Blocks of a lane under way at once.
+    pub in_flight: usize,
+    /// How long to go on without an acknowledgement before giving up. Where the policy lets the source go on, only the
+    /// time counts in which it is held back all the same.
+    pub patience: Duration,
+    /// What becomes of events while the server takes none.
+    pub overflow: Overflow,
+    /// Hears of every event's fate.
+    pub listener: Option<Listener>,
+    /// Whether to take the buffer from a writer that is there; that one is fenced. Else opening fails where a writer is
+    /// heard, and waits [`SILENCE`](super::owner::SILENCE) where one did not say that it ended.
+    pub takes_over: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            ack: Ack::Reply,
+            in_flight: 16,
+            patience: Duration::from_secs(600),
+            overflow: Overflow::Wait,
+            listener: None,
+            takes_over: false,
+        }
+    }
+}

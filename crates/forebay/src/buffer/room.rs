@@ -1,0 +1,17 @@
+//! What the lanes of a writer know together of making room.
+
+use std::time::Instant;
+
+use crate::event::lane::Lane;
+
+/// What all lanes of a writer know of making room.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// Events of each lane that were ever dropped so, where it was asked.
+    pub ever: [Option<u64>; Lane::ALL.len()],
+    /// Rounds since the server took a block, and when the last one was.
+    pub vain: u32,
+    pub last: Option<Instant>,
+    /// Blocks that the server had taken then.
+    pub answered: u64,
+}
