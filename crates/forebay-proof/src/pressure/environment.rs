@@ -2,8 +2,8 @@
 //! the run.
 
 use super::Run;
-use crate::held::{Held, Settings, set};
-use crate::target::{Target, facts, setting};
+use crate::held::{Held, Settings};
+use crate::target::{Target, facts, set, setting};
 use forebay::buffer::connect::Address;
 use forebay_rig::server::Server;
 

@@ -12,10 +12,10 @@ use super::round::{Harm, Pace, Scene, Stage};
 use super::seen::{Policy, Seen};
 use super::{EVICTIONS, Plan, Run};
 use crate::claim::{Claim, Control, Judged, Judgement};
-use crate::held::set;
 use crate::parallel::by_side;
 use crate::progress::Silent;
 use crate::report::units::counted;
+use crate::target::set;
 use forebay::event::lane::Lane;
 
 /// Limit of a control's server, at the most.
