@@ -5,10 +5,11 @@ use std::process::ExitStatus;
 
 use serde::Serialize;
 
+use super::Error;
 use super::commands::Commands;
-use super::find::{Kind, Source};
+use super::copy::PARTS;
 use super::log::{Foreign, Log, Why};
-use super::{Error, PARTS};
+use super::source::{Kind, Source};
 use forebay::buffer::secret;
 use forebay_rig::server::Kind as Family;
 use forebay_rig::server::{Conf, Scratch, Server, ServerBinary, ServerError, Version};

@@ -2,10 +2,10 @@
 
 use super::super::units::{self, counted};
 use super::{Page, WIDTHS, table};
-use crate::verify::find::{Kind, Source};
 use crate::verify::lane::{Account, End};
 use crate::verify::load::Cut;
 use crate::verify::log::Why;
+use crate::verify::source::{Kind, Source};
 use crate::verify::{Outcome, State};
 
 mod gone;
