@@ -1,6 +1,6 @@
 //! A folder that a server does not load: its last words, and what its user can do.
 
-use super::super::Page;
+use super::super::page::Page;
 use crate::report::shell;
 use crate::report::units::counted;
 use crate::verify::load::Refusal;
