@@ -302,7 +302,7 @@ mod tests {
         #[test]
         fn what_is_written_for_a_server_is_read_back(value in "[ -~]{0,40}") {
             let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(file.path(), super::super::remedy::conf_line("requirepass", &value)).unwrap();
+            std::fs::write(file.path(), super::super::conf_line::conf_line("requirepass", &value)).unwrap();
             let read = read(file.path()).unwrap();
             prop_assert_eq!(read.settings.get("requirepass"), Some(value.as_str()));
         }
