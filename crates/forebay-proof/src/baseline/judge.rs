@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::bench::CONNECTIONS;
 use super::cells::{CONNECTIONS as CONNECTIONS_TRIED, Cell};
-use super::{CONNECTIONS, Measured};
+use super::measured::Measured;
+use super::saturation::Probe;
 use crate::claim::{Axes, Bound, Evidence, Judged, Series, Unit};
 use crate::report::units::{bytes, millis, thousands};
 use forebay_rig::load::outcome::Outcome;
 use forebay_rig::load::work::Kind;
 use forebay_watch::profile::{Load, Profile};
-
-use super::saturation::Probe;
 
 /// The step of the brief that the baseline answers.
 const STEP: u8 = 2;
