@@ -8,6 +8,7 @@
 mod alive;
 mod aof;
 mod approach;
+mod ask;
 mod cell;
 mod clients;
 mod cost;
@@ -21,6 +22,7 @@ mod guard;
 mod inject_fault;
 mod judge;
 mod negative_controls;
+mod not_played;
 mod reload;
 mod round;
 mod table;
@@ -45,8 +47,8 @@ pub use guard::guard;
 use cell::Cell;
 use environment::{Ground, NoGround};
 use guarantee::{Promise, promise};
-use judge::{NotPlayed, Rounds};
-use round::{Plant, Scene, Seen};
+use not_played::NotPlayed;
+use round::{Plant, Rounds, Scene, Seen};
 
 /// Events drawn for a cell: more than a writer that goes flat out can push in one.
 const EVENTS: u64 = 600_000;

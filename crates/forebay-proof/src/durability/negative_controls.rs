@@ -9,7 +9,7 @@ use super::cell::{Appendfsync, Cell, Fault};
 use super::environment::Ground;
 use super::fates::Fates;
 use super::guarantee::{Promise, promise};
-use super::judge::NotPlayed;
+use super::not_played::NotPlayed;
 use super::round::{Plant, Seen};
 use super::{BEFORE, LONG, Run, judge};
 use crate::claim::{Claim, Control, Judged};

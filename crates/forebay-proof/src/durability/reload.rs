@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::Run;
-use super::approach::until_no_fsync;
+use super::ask::until_no_fsync;
 use crate::Scale;
 use crate::capacity::sample::{Layout, put};
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
