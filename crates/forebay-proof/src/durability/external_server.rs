@@ -7,7 +7,7 @@ use super::judge;
 use super::negative_controls::planted;
 use super::not_played::NotPlayed;
 use super::round::{Rounds, names};
-use super::{BEFORE, Run, rounds};
+use super::run::{BEFORE, Run, rounds};
 use crate::claim::{Claim, Evidence, Judged};
 use crate::target;
 use forebay::buffer::connect::Address;
