@@ -312,8 +312,7 @@ fn table(causes: &[Outcome]) -> Evidence {
     });
     Evidence::Table {
         title: format!(
-            "Alerts by cause: seconds until each came to the webhook, and was resolved; the rules' durations are divided by {:.0}",
-            PACE
+            "Alerts by cause: seconds until each came to the webhook, and was resolved; the rules' durations are divided by {PACE:.0}"
         ),
         columns: ["cause", "alert", "fired", "cleared"].map(str::to_owned).into(),
         rows: rows.collect(),
