@@ -9,17 +9,15 @@ pub mod audit;
 pub mod load;
 mod lost;
 mod page;
+mod spark;
 mod table;
 pub mod verify;
 
 use page::{LABEL, Page, WIDTHS, setting};
+use spark::spark;
 
 /// A table of more lines is for the HTML report: nobody finds the next claim behind it.
 const TABLE_LINES_MAX: usize = 60;
-/// Blocks of the one-line chart.
-const SPARK: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// Length of the one-line chart.
-const SPARK_CELLS: usize = 24;
 
 /// The report in lines of at most `width` columns (and never fewer than 32), with ANSI colours
 /// only if `colour`.
@@ -148,22 +146,6 @@ fn decades(values: &[f64]) -> Vec<f64> {
     let lowest = if values.iter().any(|value| *value <= 0.0) { 1.0 } else { 0.0 };
     let height = |value: &f64| if *value > 0.0 { lowest + value.log10() - least.log10() } else { 0.0 };
     values.iter().map(height).collect()
-}
-
-/// The values in one line of blocks, from zero (or the least below it) to the largest.
-fn spark(values: &[f64]) -> String {
-    let top = values.iter().copied().fold(f64::MIN, f64::max);
-    let floor = values.iter().copied().fold(0.0, f64::min);
-    let cells = SPARK_CELLS.min(values.len());
-    (0..cells)
-        .map(|cell| {
-            // The largest of a cell's values, so that no peak goes missing.
-            let part = &values[cell * values.len() / cells..(cell + 1) * values.len() / cells];
-            let peak = part.iter().copied().fold(f64::MIN, f64::max);
-            let level = (peak - floor) / (top - floor) * (SPARK.len() - 1) as f64;
-            SPARK[(level.round() as usize).min(SPARK.len() - 1)]
-        })
-        .collect()
 }
 
 fn how(page: &mut Page, report: &Report) {

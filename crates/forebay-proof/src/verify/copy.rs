@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Error;
+use super::error::Error;
 use super::folder::Folder;
 use super::source::{Kind, Source};
 use crate::progress::Progress;

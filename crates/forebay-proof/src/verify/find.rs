@@ -4,7 +4,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::Error;
+use super::error::Error;
 use super::folder::{self, Folder, Item};
 use super::listing::{self, is_base, is_part};
 use super::manifest::{Manifest, Part};

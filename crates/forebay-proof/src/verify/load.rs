@@ -5,9 +5,9 @@ use std::process::ExitStatus;
 
 use serde::Serialize;
 
-use super::Error;
 use super::commands::Commands;
 use super::copy::PARTS;
+use super::error::Error;
 use super::log::{Foreign, Log, Why};
 use super::source::{Kind, Source};
 use forebay::buffer::secret;

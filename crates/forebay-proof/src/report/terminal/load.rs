@@ -3,7 +3,8 @@
 use super::super::load::{Percentiles, Run};
 use super::super::units::{self, thousands};
 use super::page::{Page, WIDTHS};
-use super::{spark, table};
+use super::spark::spark;
+use super::table;
 
 /// The run in lines of at most `width` columns.
 pub fn render(run: &Run<'_>, width: usize, colour: bool) -> String {
