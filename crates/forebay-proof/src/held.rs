@@ -5,7 +5,7 @@ use crate::printable::told;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::target::setting;
+use super::target::{set, setting};
 pub use super::undo::Settings;
 use super::undo::Undo;
 use forebay::buffer::connect::Address;
@@ -23,15 +23,6 @@ static CHANGED_NOW: Mutex<Vec<String>> = Mutex::new(Vec::new());
 /// What somebody has to set back by hand, should this program end now.
 pub fn changed_now() -> Vec<String> {
     lock(&CHANGED_NOW).clone()
-}
-
-/// Sets one setting of a running server.
-pub fn set(connection: &mut Connection, name: &str, value: &str) -> anyhow::Result<()> {
-    let set: redis::RedisResult<()> = redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query(connection);
-    set.map_err(|error| {
-        let said = error.detail().map_or_else(|| error.to_string(), str::to_owned);
-        anyhow::anyhow!("CONFIG SET {name} {value}: {said}")
-    })
 }
 
 /// Settings of somebody's server that may be changed: dropped, it has those again that it had.

@@ -126,6 +126,15 @@ pub fn setting(connection: &mut Connection, name: &str) -> Option<String> {
     pair.into_iter().nth(1)
 }
 
+/// Sets one setting of a running server.
+pub fn set(connection: &mut Connection, name: &str, value: &str) -> anyhow::Result<()> {
+    let set: redis::RedisResult<()> = redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query(connection);
+    set.map_err(|error| {
+        let said = error.detail().map_or_else(|| error.to_string(), str::to_owned);
+        anyhow::anyhow!("CONFIG SET {name} {value}: {said}")
+    })
+}
+
 /// What the server says of itself now.
 pub fn facts(connection: &mut Connection) -> Result<Facts, Error> {
     facts_of(connection, &[])

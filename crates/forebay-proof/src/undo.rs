@@ -16,8 +16,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use serde::{Deserialize, Serialize};
 
 use super::durability;
-use super::held::set;
-use super::target::{facts_of, setting};
+use super::target::{facts_of, set, setting};
 use crate::report::units::counted;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::{Name, PROOF_KEYS};

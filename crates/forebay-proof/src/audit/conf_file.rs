@@ -1,10 +1,11 @@
 //! Reading a redis.conf as a server of 7.0 or newer does: quoting, includes, directives that add up, and what it would
 //! refuse.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::conf_line::{Line, split};
+use super::conf_together::{self, Whole};
+pub use super::conf_trouble::{Kind, SourceLine, Trouble};
 use super::settings::Settings;
 use super::{conf_acl, directives};
 use forebay::buffer::secret;
@@ -17,26 +18,6 @@ const FILES_MAX: usize = 64;
 const BYTES_MAX: u64 = 16 << 20;
 /// How many troubles are kept.
 const TROUBLES_MAX: usize = 200;
-
-/// A line, as its words would be read by a server.
-#[derive(Clone)]
-pub struct SourceLine {
-    /// The file.
-    pub file: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
-    /// Today's name of its directive.
-    pub name: String,
-    /// Its words, the name as it is written among them. Secrets too: not for showing.
-    pub words: Vec<String>,
-}
-
-impl fmt::Debug for SourceLine {
-    /// Without its words.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file.display(), self.line)
-    }
-}
 
 /// A redis.conf, and what it includes.
 #[derive(Debug, Clone, Default)]
@@ -68,76 +49,10 @@ pub struct ConfError {
     why: String,
 }
 
-/// A line that a server would not understand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
-    /// The file.
-    pub file: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub kind: Kind,
-}
-
-/// What is wrong with a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
-    /// No server has a directive of that name; the name where it is nearly that of one, since anything else may be a
-    /// password.
-    UnknownDirective(Option<String>),
-    /// No server from 6.2 on has it any more.
-    Removed(String),
-    /// It is one of a Sentinel's file.
-    Sentinel,
-    /// A module's setting, and no module is loaded.
-    NoModule,
-    /// The file begins with a byte order mark.
-    ByteOrderMark,
-    /// The value is none that it takes, and why.
-    BadValue(String, String),
-    /// A server takes each of the lines, and not all of them together.
-    Together(String),
-    /// A quote is not closed, or something follows it.
-    Quotes,
-    /// A file that is to be included cannot be read, and why.
-    Include(String, String),
-}
-
 impl ConfError {
     /// What stands in the way.
     pub fn why(&self) -> String {
         format!("{}: {}", self.path.display(), self.why)
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: ", self.file.display(), self.line)?;
-        match &self.kind {
-            Kind::UnknownDirective(Some(name)) => write!(f, "{name}: no such directive"),
-            Kind::UnknownDirective(None) => write!(f, "no directive (not shown: it may be a password)"),
-            Kind::Removed(name) => write!(f, "{name}: removed; no server from 6.2 on has it"),
-            Kind::Sentinel => write!(
-                f,
-                "sentinel: this is the file of a Sentinel, which watches servers and holds no buffer; give that of a server"
-            ),
-            Kind::NoModule => {
-                write!(
-                    f,
-                    "a module's setting (not shown), and no line loadmodule: a server refuses it, or has no use for it"
-                )
-            }
-            Kind::ByteOrderMark => {
-                write!(
-                    f,
-                    "a byte order mark, which a server takes for a part of the first word: save it as UTF-8 without one"
-                )
-            }
-            Kind::BadValue(name, why) => write!(f, "{name}: {why}"),
-            Kind::Together(why) => f.write_str(why),
-            Kind::Quotes => write!(f, "a quote is not closed, or no space follows it"),
-            Kind::Include(path, why) => write!(f, "{}: {why}", secret::text(&format!("include {path}"))),
-        }
     }
 }
 
@@ -152,7 +67,8 @@ pub fn read(path: &Path) -> Result<ConfFile, ConfError> {
     if let Some(saves) = file.saves.take() {
         file.settings.set("save", saves);
     }
-    let together: Vec<Trouble> = super::conf_together::troubles(&file).collect();
+    let whole = Whole { settings: &file.settings, users: &file.users, lines: &file.lines };
+    let together: Vec<Trouble> = conf_together::troubles(&whole).collect();
     file.troubles.extend(together);
     Ok(file)
 }
@@ -386,7 +302,7 @@ mod tests {
         #[test]
         fn what_is_written_for_a_server_is_read_back(value in "[ -~]{0,40}") {
             let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(file.path(), super::super::remedy::conf_line("requirepass", &value)).unwrap();
+            std::fs::write(file.path(), super::super::conf_line::conf_line("requirepass", &value)).unwrap();
             let read = read(file.path()).unwrap();
             prop_assert_eq!(read.settings.get("requirepass"), Some(value.as_str()));
         }

@@ -1,4 +1,6 @@
-//! One line of a redis.conf: its words, as a server splits them.
+//! One line of a redis.conf: its words, as a server splits them, and a setting as such a line.
+
+use forebay_rig::server::Conf;
 
 /// A line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +11,12 @@ pub enum Line {
     Bad,
     /// Its words, without their quotes.
     Words(Vec<String>),
+}
+
+/// A setting as a line of redis.conf; several lines where the server wants them apart, as it does for `save`.
+pub fn conf_line(directive: &str, value: &str) -> String {
+    let text = Conf::from_iter([(directive, value)]).render();
+    text.trim_end().to_owned()
 }
 
 /// Splits a line as `sdssplitargs` of Redis does.

@@ -1,10 +1,21 @@
 //! Lines of a redis.conf that a server takes one by one, and not together.
 
-use super::conf_file::{ConfFile, Kind, Trouble};
+use super::conf_trouble::{Kind, SourceLine, Trouble};
 use super::directives;
+use super::settings::Settings;
+
+/// What the lines of a file come to.
+pub(super) struct Whole<'a> {
+    /// What a server would have.
+    pub settings: &'a Settings,
+    /// The lines that make users.
+    pub users: &'a [String],
+    /// Every line.
+    pub lines: &'a [SourceLine],
+}
 
 /// What is wrong with the file as a whole.
-pub(super) fn troubles(file: &ConfFile) -> impl Iterator<Item = Trouble> {
+pub(super) fn troubles(file: &Whole<'_>) -> impl Iterator<Item = Trouble> {
     [
         acl_twice(file),
         replica_in_a_cluster(file),
@@ -18,31 +29,31 @@ pub(super) fn troubles(file: &ConfFile) -> impl Iterator<Item = Trouble> {
 }
 
 /// The trouble, at the last line of that name.
-fn at(file: &ConfFile, name: &str, kind: Kind) -> Option<Trouble> {
+fn at(file: &Whole<'_>, name: &str, kind: Kind) -> Option<Trouble> {
     let line = file.lines.iter().rev().find(|line| line.name == name)?;
     Some(Trouble { file: line.file.clone(), line: line.line, kind })
 }
 
-fn text<'a>(file: &'a ConfFile, name: &str) -> &'a str {
+fn text<'a>(file: &Whole<'a>, name: &str) -> &'a str {
     file.settings.get(name).unwrap_or_default()
 }
 
-fn is_yes(file: &ConfFile, name: &str) -> bool {
+fn is_yes(file: &Whole<'_>, name: &str) -> bool {
     text(file, name).eq_ignore_ascii_case("yes")
 }
 
 /// A port; 0 where it is none.
-fn port(file: &ConfFile, name: &str) -> u16 {
+fn port(file: &Whole<'_>, name: &str) -> u16 {
     text(file, name).parse().unwrap_or(0)
 }
 
-fn acl_twice(file: &ConfFile) -> Option<Trouble> {
+fn acl_twice(file: &Whole<'_>) -> Option<Trouble> {
     let is_twice = !text(file, "aclfile").is_empty() && !file.users.is_empty();
     let why = "aclfile and lines user in one file: a server takes users from one place alone";
     is_twice.then(|| at(file, "aclfile", Kind::Together(why.into())))?
 }
 
-fn replica_in_a_cluster(file: &ConfFile) -> Option<Trouble> {
+fn replica_in_a_cluster(file: &Whole<'_>) -> Option<Trouble> {
     let master = text(file, "replicaof");
     let is_both =
         is_yes(file, "cluster-enabled") && !master.is_empty() && !master.eq_ignore_ascii_case("no one");
@@ -51,7 +62,7 @@ fn replica_in_a_cluster(file: &ConfFile) -> Option<Trouble> {
 }
 
 /// No port and no socket.
-fn nowhere(file: &ConfFile) -> Option<Trouble> {
+fn nowhere(file: &Whole<'_>) -> Option<Trouble> {
     let has_port = port(file, "port") > 0 || port(file, "tls-port") > 0;
     let is_nowhere = (!has_port || text(file, "bind").is_empty()) && text(file, "unixsocket").is_empty();
     let name = if has_port { "bind" } else { "port" };
@@ -59,14 +70,14 @@ fn nowhere(file: &ConfFile) -> Option<Trouble> {
     is_nowhere.then(|| at(file, name, Kind::Together(why)))?
 }
 
-fn one_port_twice(file: &ConfFile) -> Option<Trouble> {
+fn one_port_twice(file: &Whole<'_>) -> Option<Trouble> {
     let (plain, tls) = (port(file, "port"), port(file, "tls-port"));
     let why = format!("tls-port: {tls} is the plain port too");
     (plain > 0 && plain == tls).then(|| at(file, "tls-port", Kind::Together(why)))?
 }
 
 /// TLS without what it needs.
-fn no_certificate(file: &ConfFile) -> Option<Trouble> {
+fn no_certificate(file: &Whole<'_>) -> Option<Trouble> {
     let asks = |name: &&&str| port(file, name) > 0 || is_yes(file, name);
     let name = ["tls-port", "tls-replication", "tls-cluster"].iter().find(asks)?;
     let has = |name: &str| !text(file, name).is_empty();
@@ -83,7 +94,7 @@ fn no_certificate(file: &ConfFile) -> Option<Trouble> {
     at(file, name, Kind::Together(format!("{name}: needs {lacking}")))
 }
 
-fn no_module(file: &ConfFile) -> Option<Trouble> {
+fn no_module(file: &Whole<'_>) -> Option<Trouble> {
     if file.lines.iter().any(|line| line.name == "loadmodule") {
         return None;
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::rule::Unread;
+use forebay_watch::machine::Unread;
 
 /// Fsyncs that are measured, unless they take longer than [`TIME_MAX`] together.
 const TIMES: usize = 100;

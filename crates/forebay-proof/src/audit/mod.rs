@@ -5,6 +5,7 @@ mod conf_acl;
 pub mod conf_file;
 pub mod conf_line;
 mod conf_together;
+mod conf_trouble;
 mod conf_value;
 pub mod directives;
 pub mod from_file;

@@ -1,6 +1,6 @@
 //! Remedies that can be given where the server is, by a connection that is still there afterwards.
 
-use super::remedy::conf_line;
+use super::conf_line::conf_line;
 use super::rule::Fix;
 use super::seen::Seen;
 

@@ -5,15 +5,10 @@ mod plan;
 use std::fmt::Write as _;
 
 use self::plan::{Step, Weight, plan};
+pub use super::conf_line::conf_line;
 use super::outcome::{Audit, Outcome};
 use super::rule::Fix;
-use forebay_rig::server::{Conf, quoted};
-
-/// A setting as a line of redis.conf; several lines where the server wants them apart, as it does for `save`.
-pub fn conf_line(directive: &str, value: &str) -> String {
-    let text = Conf::from_iter([(directive, value)]).render();
-    text.trim_end().to_owned()
-}
+use forebay_rig::server::quoted;
 
 /// A setting for a running server, as redis-cli takes it at its prompt.
 pub fn config_set(directive: &str, value: &str) -> String {

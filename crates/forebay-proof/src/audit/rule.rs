@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub use forebay_watch::machine::Unread;
 
+use super::conf_line::conf_line;
 use super::seen::Seen;
 use super::version::Versions;
 
@@ -202,7 +203,7 @@ impl Fix {
     pub fn line(&self) -> String {
         match self {
             Self::Set { directive, value } | Self::SetAtStart { directive, value } => {
-                super::remedy::conf_line(directive, value)
+                conf_line(directive, value)
             }
             Self::Command { line } | Self::Shell { line } => line.clone(),
             Self::Do { text } => text.clone(),

@@ -1,6 +1,7 @@
 //! What an audit has seen of a server: its settings, what it says of itself, its users, its keys, its machine.
 //! Each part is there, or the reason why it is not; nothing is assumed.
 
+use super::conf_line::conf_line;
 use super::fsync::Fsync;
 use super::settings::Settings;
 use super::trial::Tried;
@@ -165,6 +166,6 @@ impl Seen {
     /// `name value`, for what a rule says it has read.
     pub fn said(&self, name: &str) -> Read<String> {
         // Save points take a line each.
-        Ok(secret::text(&super::remedy::conf_line(name, self.text(name)?).replace('\n', ", ")))
+        Ok(secret::text(&conf_line(name, self.text(name)?).replace('\n', ", ")))
     }
 }

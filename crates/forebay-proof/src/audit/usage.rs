@@ -4,10 +4,9 @@
 use forebay::buffer::link::Connection;
 use redis::{RedisError, Value};
 
-use super::rule::Unread;
-use super::seen::Read;
 use forebay::buffer::keys::Name;
 use forebay::event::lane::Lane;
+use forebay_watch::machine::{Read, Unread};
 
 /// What is done with a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

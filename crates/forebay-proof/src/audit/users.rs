@@ -1,7 +1,7 @@
 //! Who may log in to a server, and what they may do: ACL rules as the server lists them.
 
-use super::rule::Unread;
 use forebay::buffer::secret;
+use forebay_watch::machine::Unread;
 
 /// Commands that a mistake or an intruder empties or stops a buffer with, and the categories that hold them.
 pub const DANGEROUS: [(&str, &[&str]); 6] = [

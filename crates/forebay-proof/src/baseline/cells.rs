@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Bench;
+use super::bench::{Bench, GRACE};
 use forebay::buffer::writer::{Options, Writer};
 use forebay_rig::load::append;
 use forebay_rig::load::outcome::Outcome;
@@ -49,12 +49,11 @@ pub fn cells(
 
 /// Events through the buffer's own writer.
 pub fn append(bench: &Bench<'_>, duration: Duration) -> anyhow::Result<Cell> {
-    let writer =
-        Writer::open(bench.address, bench.name, &Options { patience: super::GRACE, ..Options::default() })?;
+    let writer = Writer::open(bench.address, bench.name, &Options { patience: GRACE, ..Options::default() })?;
     let plan = append::Plan {
         arrivals: None,
         duration,
-        grace: super::GRACE,
+        grace: GRACE,
         event: &|id, out| out.extend_from_slice(&bench.payloads.payload(id)),
         offered: &mut |_, _| {},
     };

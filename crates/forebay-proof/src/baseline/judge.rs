@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use super::bench::CONNECTIONS;
 use super::cells::{CONNECTIONS as CONNECTIONS_TRIED, Cell};
-use super::{CONNECTIONS, Measured};
+use super::counters::Counters;
+use super::measured::Measured;
+use super::saturation::Probe;
 use crate::claim::{Axes, Bound, Evidence, Judged, Series, Unit};
 use crate::report::units::{bytes, millis, thousands};
 use forebay_rig::load::outcome::Outcome;
 use forebay_rig::load::work::Kind;
 use forebay_watch::profile::{Load, Profile};
-
-use super::saturation::Probe;
 
 /// The step of the brief that the baseline answers.
 const STEP: u8 = 2;
@@ -189,7 +190,7 @@ fn sent(measured: &Measured) -> Vec<(Kind, u64)> {
 }
 
 /// The claim that a server's counters agree with what was sent.
-pub fn difference(counters: &super::Counters, sent: &[(Kind, u64)]) -> Judged {
+pub fn difference(counters: &Counters, sent: &[(Kind, u64)]) -> Judged {
     let of = |kind: &Kind| counters.commands.get(kind).map_or(0, |calls| calls.count);
     let off: u64 = sent.iter().map(|(kind, count)| count.abs_diff(of(kind))).sum();
     let worst = sent.iter().filter(|(kind, count)| of(kind) != *count).map(|(kind, count)| {

@@ -5,9 +5,11 @@
 //! what the server counted itself. The controls are a server that is paused, one kept busy by others, values
 //! overwritten behind the run's back, and commands that somebody else sent.
 
+mod bench;
 mod cells;
 mod counters;
 mod judge;
+mod measured;
 mod negative_controls;
 mod saturation;
 mod values;
@@ -16,29 +18,15 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::claim::Claim;
-use crate::progress::Progress;
 use crate::target::Target;
 use crate::{Scale, Subject};
-use forebay::buffer::connect::Address;
-use forebay::buffer::keys::Name;
-use forebay_rig::load::arrivals::Arrivals;
-use forebay_rig::load::driver;
-use forebay_rig::load::outcome::{Outcome, Second};
-use forebay_rig::load::pattern::Pattern;
+use forebay_rig::load::outcome::Second;
 use forebay_rig::load::payload::{Payloads, Source};
-use forebay_rig::load::stage;
 use forebay_rig::load::work::Work;
 
-use cells::Cell;
+use bench::{Asked, Bench, CONNECTIONS};
 use counters::Counters;
-use saturation::Probe;
-use values::Weight;
-
-/// Connections of everything that is not a cell of its own.
-const CONNECTIONS: usize = 50;
-
-/// How long what is still under way is waited for.
-const GRACE: Duration = Duration::from_secs(2);
+use measured::Measured;
 
 /// The proof of a subject.
 pub struct Run<'a> {
@@ -46,84 +34,11 @@ pub struct Run<'a> {
     pub on: Subject<'a>,
 }
 
-/// Everything that was measured.
-struct Measured {
-    cells: Vec<Cell>,
-    /// The mix at the profile's rate.
-    paced: Outcome,
-    probes: Vec<Probe>,
-    weights: Vec<Weight>,
-    counters: Counters,
-    /// Whether nobody else sends commands to the server.
-    is_own: bool,
-}
-
-/// A server under load.
-#[derive(Clone, Copy)]
-struct Bench<'a> {
-    address: &'a Address,
-    name: &'a Name,
-    payloads: &'a Payloads,
-    seed: u64,
-    progress: &'a dyn Progress,
-}
-
-/// What is asked of it.
-struct Asked<'a> {
-    work: &'a Work,
-    connections: usize,
-    /// None for as fast as answers come.
-    rate: Option<f64>,
-    duration: Duration,
-}
-
-impl Bench<'_> {
-    /// Work over connections, at a rate or as fast as answers come.
-    fn run(
-        &self,
-        work: &Work,
-        connections: usize,
-        rate: Option<f64>,
-        duration: Duration,
-    ) -> anyhow::Result<Outcome> {
-        // A signal ends the server, or the program: either ends this.
-        self.ask(&Asked { work, connections, rate, duration }, &AtomicBool::new(false), &mut |_| {})
-    }
-
-    fn ask(
-        &self,
-        asked: &Asked<'_>,
-        stop: &AtomicBool,
-        each_second: &mut dyn FnMut(&Second),
-    ) -> anyhow::Result<Outcome> {
-        anyhow::ensure!(!forebay_rig::server::ending(), "interrupted");
-        let Asked { work, connections, rate, duration } = *asked;
-        let plan = driver::Plan {
-            address: self.address,
-            name: self.name,
-            work,
-            payloads: self.payloads,
-            arrivals: rate.map(|rate| Arrivals::of(&Pattern::Constant, rate, duration, self.seed)),
-            duration,
-            connections,
-            pipeline: 1,
-            grace: GRACE,
-            seed: self.seed,
-        };
-        Ok(stage::run(&plan, stop, each_second)?)
-    }
-}
-
 impl Run<'_> {
-    fn bench<'a>(&'a self, payloads: &'a Payloads) -> Bench<'a> {
-        let address = self.on.target.address();
-        Bench { address, name: self.on.name, payloads, seed: self.on.seed, progress: self.on.progress }
-    }
-
     /// Runs the proof and its controls.
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         let payloads = Payloads::of(&Source::Events, self.on.seed).map_err(anyhow::Error::msg)?;
-        let bench = self.bench(&payloads);
+        let bench = Bench::of(&self.on, &payloads);
         let load = &self.on.profile.load;
         // No longer than the profile's own time: who asks for a second does not wait for a minute.
         let (cell, paced, probe) = match self.on.scale {
@@ -146,6 +61,6 @@ impl Run<'_> {
         let weights = values::weigh(self.on.binary)?;
         let is_own = matches!(self.on.target, Target::Own(..));
         let measured = Measured { cells, paced, probes, weights, counters, is_own };
-        negative_controls::attach(self, &payloads, judge::claims(&measured, self.on.profile))
+        negative_controls::attach(&self.on, &payloads, judge::claims(&measured, self.on.profile))
     }
 }

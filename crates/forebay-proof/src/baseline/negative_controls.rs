@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use crossbeam_channel::unbounded;
 
+use super::bench::{Asked, Bench, CONNECTIONS};
 use super::cells::cells;
 use super::counters::Counters;
-use super::{Asked, Bench, CONNECTIONS, Run, judge, saturation};
+use super::{judge, saturation};
+use crate::Subject;
 use crate::claim::{Claim, Control, Judged, Judgement};
 use crate::sabotage::{Ticks, busy, busy_rate, crossable, next_second, overwrite, while_busy};
 use crate::target::Target;
@@ -43,12 +45,12 @@ const NOTICED_WITHIN: Duration = Duration::from_secs(20);
 const FOREIGN: u64 = 7;
 
 /// Runs every control and puts it beside its claims.
-pub fn attach(run: &Run<'_>, payloads: &Payloads, claims: Vec<Judged>) -> anyhow::Result<Vec<Claim>> {
-    let Target::Own(server, address) = Target::own(run.on.binary, run.on.profile)? else {
+pub fn attach(on: &Subject<'_>, payloads: &Payloads, claims: Vec<Judged>) -> anyhow::Result<Vec<Claim>> {
+    let Target::Own(server, address) = Target::own(on.binary, on.profile)? else {
         anyhow::bail!("a server of our own is somebody's");
     };
-    let bench = Bench { address: &address, payloads, ..run.bench(payloads) };
-    let load = crossable(&run.on.profile.load);
+    let bench = Bench { address: &address, ..Bench::of(on, payloads) };
+    let load = crossable(&on.profile.load);
     let paused = paused(&bench, &server, &load)?;
     let busy_claims = kept_busy(&bench, &load)?;
     let changed = changed(&bench)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bench, CONNECTIONS};
+use super::bench::{Bench, CONNECTIONS};
 use forebay_rig::load::outcome::Outcome;
 use forebay_rig::load::pattern::RATE_MAX;
 use forebay_rig::load::work::Work;

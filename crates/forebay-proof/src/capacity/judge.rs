@@ -1,6 +1,6 @@
 //! From what was measured to claims. The controls are judged by the same function.
 
-use super::Measured;
+use super::measured::Measured;
 use super::readback::ReadBack;
 use super::sample::Layout;
 use crate::claim::{Axes, Bound, Evidence, Judged, Series, Unit};

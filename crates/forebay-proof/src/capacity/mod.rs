@@ -7,6 +7,7 @@
 
 pub(crate) mod fill;
 mod judge;
+mod measured;
 mod negative_controls;
 mod readback;
 pub(super) mod sample;
@@ -17,51 +18,16 @@ use crate::ledger::Ledger;
 use crate::target::Target;
 use forebay::buffer::batch::Limits;
 use forebay_rig::synth::Synth;
-use forebay_watch::profile::Profile;
 
-use fill::{Filled, Plan, fill};
-use readback::{ReadBack, read_back};
+use fill::{Plan, fill};
+use measured::Measured;
+use readback::read_back;
 use sample::{Layout, Weight, sample, weigh};
 
 /// The proof of a subject.
 pub struct Run<'a> {
     /// What it is about.
     pub on: Subject<'a>,
-}
-
-/// Everything that was measured.
-struct Measured<'a> {
-    profile: &'a Profile,
-    /// `maxmemory` of the target; none where it has no limit.
-    limit_bytes: Option<u64>,
-    /// From the sample, before the fill.
-    weight: Weight,
-    /// The sample's size.
-    sample: u64,
-    weights: Vec<(Layout, Weight)>,
-    filled: Filled,
-    read_back: ReadBack,
-    allocator: String,
-    fragmentation: Option<f64>,
-}
-
-impl Measured<'_> {
-    /// Bytes that the profile allows, and whatever was in use before.
-    fn line_bytes(&self) -> Option<f64> {
-        self.limit_bytes.map(|limit| limit as f64 * self.profile.hold.memory_percent_max / 100.0)
-    }
-
-    /// Events that the server holds once all are in: those that come back. What was acknowledged may be gone by then.
-    fn held(&self) -> u64 {
-        self.read_back.findings.read
-    }
-
-    /// Bytes of `used_memory` for each event that is held; none where none is.
-    fn bytes_per_event(&self) -> Option<f64> {
-        let (first, last) = (self.filled.curve.first()?, self.filled.curve.last()?);
-        let bytes = last.used_bytes.saturating_sub(first.used_bytes);
-        (self.held() > 0).then(|| bytes as f64 / self.held() as f64)
-    }
 }
 
 impl Run<'_> {
@@ -75,7 +41,7 @@ impl Run<'_> {
         let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
         let _keys = self.on.target.keys(self.on.name);
         let measured = self.measure(&events, &make, limits, (weight, sample, weights))?;
-        negative_controls::attach(self, &events, &measured, limits, judge::claims(&measured))
+        negative_controls::attach(&self.on, &events, &measured, limits, judge::claims(&measured))
     }
 
     fn weigh(&self, events: &Synth, sample: u64, limits: Limits) -> anyhow::Result<Vec<(Layout, Weight)>> {

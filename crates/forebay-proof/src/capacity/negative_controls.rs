@@ -5,9 +5,10 @@ use redis::Value;
 
 use super::fill::{Plan, fill};
 use super::judge::{self, PREDICTION_PERCENT_MAX};
+use super::measured::Measured;
 use super::readback::{ReadBack, read_back};
 use super::sample::{Layout, Weight};
-use super::{Measured, Run};
+use crate::Subject;
 use crate::claim::{Claim, Control, Judged, Judgement};
 use crate::ledger::{Findings, Ledger};
 use crate::report::units::{bytes, figure, thousands};
@@ -32,14 +33,14 @@ const DAMAGED_RATE: f64 = 100.0;
 
 /// Runs every control and puts it beside its claims.
 pub(super) fn attach(
-    run: &Run<'_>,
+    on: &Subject<'_>,
     events: &Synth,
     measured: &Measured<'_>,
     limits: Limits,
     claims: Vec<Judged>,
 ) -> anyhow::Result<Vec<Claim>> {
-    let small = too_small(run, events, measured, limits)?;
-    let damaged = damaged(run, events, limits)?;
+    let small = too_small(on, events, measured, limits)?;
+    let damaged = damaged(on, events, limits)?;
     Ok(weighed(claims, &small, &damaged, &wrong_sample(measured)))
 }
 
@@ -85,13 +86,13 @@ impl TooSmall {
 
 /// A limit at a fifth of what is needed: must be refuted, at the count predicted.
 fn too_small(
-    run: &Run<'_>,
+    on: &Subject<'_>,
     events: &Synth,
     measured: &Measured<'_>,
     limits: Limits,
 ) -> anyhow::Result<[Control; 3]> {
-    let TooSmall { profile, limit, predicted } = TooSmall::of(run.on.profile, measured.weight);
-    let (_server, address) = scratch(run.on.binary, limit)?;
+    let TooSmall { profile, limit, predicted } = TooSmall::of(on.profile, measured.weight);
+    let (_server, address) = scratch(on.binary, limit)?;
     let name: Name = "control".parse()?;
     let plan = Plan {
         address: &address,
@@ -102,12 +103,12 @@ fn too_small(
         limits,
         used_bytes_max: None,
     };
-    run.on.progress.begin("control: a limit too small", predicted);
+    on.progress.begin("control: a limit too small", predicted);
     let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
     let mut ledger = Ledger::new(&make);
-    let filled = fill(&plan, &mut ledger, run.on.progress)?;
-    run.on.progress.begin("control: reading it back", filled.counts.acknowledged);
-    let back = read_back(&address, &name, &mut ledger, run.on.progress)?;
+    let filled = fill(&plan, &mut ledger, on.progress)?;
+    on.progress.begin("control: reading it back", filled.counts.acknowledged);
+    let back = read_back(&address, &name, &mut ledger, on.progress)?;
     let outcome = Measured {
         profile: &profile,
         limit_bytes: Some(limit),
@@ -169,9 +170,9 @@ fn wrong_sample(measured: &Measured<'_>) -> Control {
 }
 
 /// A buffer with a block taken out, one stored twice and one with a flipped byte: each must be found.
-fn damaged(run: &Run<'_>, events: &Synth, limits: Limits) -> anyhow::Result<Control> {
-    run.on.progress.begin("control: planted damage", DAMAGED_EVENTS);
-    let (_server, address) = scratch(run.on.binary, 0)?;
+fn damaged(on: &Subject<'_>, events: &Synth, limits: Limits) -> anyhow::Result<Control> {
+    on.progress.begin("control: planted damage", DAMAGED_EVENTS);
+    let (_server, address) = scratch(on.binary, 0)?;
     let name: Name = "control".parse()?;
     let plan = Plan {
         address: &address,
@@ -184,9 +185,9 @@ fn damaged(run: &Run<'_>, events: &Synth, limits: Limits) -> anyhow::Result<Cont
     };
     let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
     let mut ledger = Ledger::new(&make);
-    fill(&plan, &mut ledger, run.on.progress)?;
+    fill(&plan, &mut ledger, on.progress)?;
     let planted = plant(&address, &name)?;
-    let back = read_back(&address, &name, &mut ledger, run.on.progress)?;
+    let back = read_back(&address, &name, &mut ledger, on.progress)?;
     Ok(judged_damage(&planted, &back))
 }
 

@@ -7,8 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::approach::has_no_fsync;
-use super::environment::run_id;
+use super::ask::{has_no_fsync, run_id};
 use crate::target::facts_of;
 use forebay::buffer::connect::Address;
 use forebay::buffer::link::Connection;

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::ask::{has_no_fsync, until_no_fsync};
 use super::cell::Fault;
 use super::environment::Ground;
-use super::judge::NotPlayed;
+use super::not_played::NotPlayed;
 use super::wait::wait;
 use crate::target::facts_of;
 use fastrand::Rng;
@@ -96,23 +97,6 @@ fn reach_rewrite(address: &Address, draw: &mut Rng) -> anyhow::Result<Instant> {
             return Ok(false);
         }
         Ok(has_no_fsync(&facts))
-    })?;
-    Ok(asked)
-}
-
-/// Without an AOF there is no such field.
-pub(super) fn has_no_fsync(facts: &Facts) -> bool {
-    facts.number("aof_pending_bio_fsync").unwrap_or(0) == 0
-}
-
-/// Until the server has no fsync pending, during which it would put its writes off: also a fast disk is slow where the
-/// machine is busy, and that is the cell of the slow fsync. When it was asked that: what it had answered by then, it has
-/// written; by the time of the kill another fsync may have begun.
-pub(super) fn until_no_fsync(address: &Address) -> anyhow::Result<Instant> {
-    let (mut connection, mut asked) = (address.dial()?, Instant::now());
-    wait("no fsync is pending", || {
-        asked = Instant::now();
-        Ok(has_no_fsync(&facts_of(&mut connection, &["persistence"])?))
     })?;
     Ok(asked)
 }

@@ -7,16 +7,15 @@ use std::time::{Duration, Instant};
 
 use forebay::buffer::link::Connection;
 
-use super::Run;
 use super::cell::Fault;
 use super::environment::{Ground, NoGround};
 use super::wait::wait_for;
-use crate::Scale;
 use crate::capacity::fill::{Plan, fill};
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::ledger::Ledger;
 use crate::report::units::{bytes, millis, thousands};
 use crate::target::{Target, facts_of};
+use crate::{Scale, Subject};
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay_rig::load::arrivals::Arrivals;
@@ -88,19 +87,19 @@ struct Rewrite {
 }
 
 /// The claim, and its control.
-pub(super) fn claim(run: &Run<'_>) -> anyhow::Result<Claim> {
-    let payloads = Payloads::of(&Source::Events, run.on.seed).map_err(anyhow::Error::msg)?;
-    let count = match run.on.scale {
-        Scale::Quick => QUICK.min(run.on.profile.hold.events),
-        Scale::Full => run.on.profile.hold.events,
+pub(super) fn claim(on: &Subject<'_>) -> anyhow::Result<Claim> {
+    let payloads = Payloads::of(&Source::Events, on.seed).map_err(anyhow::Error::msg)?;
+    let count = match on.scale {
+        Scale::Quick => QUICK.min(on.profile.hold.events),
+        Scale::Full => on.profile.hold.events,
     };
-    run.on.progress.begin("what persistence costs", WAYS.len() as u64);
+    on.progress.begin("what persistence costs", WAYS.len() as u64);
     let mut costs = Vec::new();
     for way in WAYS {
-        costs.push(cost(run, &payloads, way, count)?);
-        run.on.progress.at(costs.len() as u64);
+        costs.push(cost(on, &payloads, way, count)?);
+        on.progress.at(costs.len() as u64);
     }
-    let settings = run.on.profile.conf_settings();
+    let settings = on.profile.conf_settings();
     let set = settings
         .iter()
         .find(|(name, _)| name == "appendfsync")
@@ -108,21 +107,21 @@ pub(super) fn claim(run: &Run<'_>) -> anyhow::Result<Claim> {
     // As the profile has it, and so that nothing is put off in a rewrite; the rest is for the table.
     let asked = costs.iter().find(|cost| cost.way == ["yes", set, "no"]);
     let outcomes: Vec<&Outcome> = asked.iter().flat_map(|cost| [&cost.plain, &cost.rewriting]).collect();
-    let mut claim = judge(run, set, &outcomes);
+    let mut claim = judge(on, set, &outcomes);
     claim.evidence.extend(tables(&costs, count));
-    Ok(claim.with(control(run, &payloads)?))
+    Ok(claim.with(control(on, &payloads)?))
 }
 
 /// How long operations are sent.
-fn stretch(run: &Run<'_>) -> Duration {
-    let wanted = match run.on.scale {
+fn stretch(on: &Subject<'_>) -> Duration {
+    let wanted = match on.scale {
         Scale::Quick => Duration::from_millis(500),
         Scale::Full => Duration::from_secs(20),
     };
-    wanted.min(run.on.profile.load.duration)
+    wanted.min(on.profile.load.duration)
 }
 
-fn cost(run: &Run<'_>, payloads: &Payloads, way: [&'static str; 3], count: u64) -> anyhow::Result<Cost> {
+fn cost(on: &Subject<'_>, payloads: &Payloads, way: [&'static str; 3], count: u64) -> anyhow::Result<Cost> {
     let [aof, appendfsync, on_rewrite] = way;
     let over = [
         ("appendonly", aof.to_owned()),
@@ -130,22 +129,22 @@ fn cost(run: &Run<'_>, payloads: &Payloads, way: [&'static str; 3], count: u64) 
         ("no-appendfsync-on-rewrite", on_rewrite.to_owned()),
         ("auto-aof-rewrite-percentage", "0".to_owned()),
     ];
-    let target = Target::own_with(run.on.binary, run.on.profile, &over)?;
+    let target = Target::own_with(on.binary, on.profile, &over)?;
     let address = target.address();
     let name: Name = "cost".parse()?;
-    let rate = run.on.profile.load.rate;
-    let events = Synth::network(run.on.seed).with_rate(rate);
-    let limits = run.on.profile.limits().map_err(anyhow::Error::msg)?;
+    let rate = on.profile.load.rate;
+    let events = Synth::network(on.seed).with_rate(rate);
+    let limits = on.profile.limits().map_err(anyhow::Error::msg)?;
     let plan = Plan { address, name: &name, events: &events, count, rate, limits, used_bytes_max: None };
-    let filled = fill(&plan, &mut Ledger::new(&|_, _| {}), run.on.progress)?;
+    let filled = fill(&plan, &mut Ledger::new(&|_, _| {}), on.progress)?;
     anyhow::ensure!(filled.ended.is_none(), "not all events went in: {:?}", filled.ended);
     let mut connection = address.dial()?;
     let aof_bytes = persistence(&mut connection, "aof_current_size")?;
-    let plain = operate(run, address, payloads, GRACE)?;
+    let plain = operate(on, address, payloads, GRACE)?;
     let over = AtomicBool::new(false);
     let (rewriting, rewrite) = std::thread::scope(|scope| {
         let rewriting = scope.spawn(|| rewrites(&mut connection, aof == "yes", &over));
-        let outcome = operate(run, address, payloads, GRACE);
+        let outcome = operate(on, address, payloads, GRACE);
         over.store(true, Relaxed);
         // Proof: it has nothing that panics; if it does, so may we.
         (outcome, rewriting.join().expect("a thread that rewrites"))
@@ -193,45 +192,44 @@ fn persistence(connection: &mut Connection, name: &str) -> anyhow::Result<u64> {
 
 /// Single operations at the profile's rate.
 fn operate(
-    run: &Run<'_>,
+    on: &Subject<'_>,
     address: &Address,
     payloads: &Payloads,
     grace: Duration,
 ) -> anyhow::Result<Outcome> {
     let (work, name) = (Work::mix(), "cost-load".parse::<Name>()?);
-    let duration = stretch(run);
+    let duration = stretch(on);
     let plan = driver::Plan {
         address,
         name: &name,
         work: &work,
         payloads,
-        arrivals: Some(Arrivals::of(&Pattern::Constant, run.on.profile.load.rate, duration, run.on.seed)),
+        arrivals: Some(Arrivals::of(&Pattern::Constant, on.profile.load.rate, duration, on.seed)),
         duration,
         connections: CONNECTIONS,
         pipeline: 1,
         grace,
-        seed: run.on.seed,
+        seed: on.seed,
     };
     Ok(stage::run_whole(&plan)?)
 }
 
 /// The same operations under `always`, on a disk that is slow.
-fn control(run: &Run<'_>, payloads: &Payloads) -> anyhow::Result<Control> {
+fn control(on: &Subject<'_>, payloads: &Payloads) -> anyhow::Result<Control> {
     let what = format!("appendfsync always on a disk whose fsync takes {} ms", SLOW.as_millis());
-    let ground =
-        match Ground::new(run.on.binary, run.on.profile, Fault::FsyncFails, &[("appendfsync", "always")]) {
-            Ok(ground) => ground,
-            Err(NoGround::Disk(error)) => return Ok(Control::not_run(what, error.to_string())),
-            Err(error) => return Err(error.into()),
-        };
+    let ground = match Ground::new(on.binary, on.profile, Fault::FsyncFails, &[("appendfsync", "always")]) {
+        Ok(ground) => ground,
+        Err(NoGround::Disk(error)) => return Ok(Control::not_run(what, error.to_string())),
+        Err(error) => return Err(error.into()),
+    };
     ground.disk()?.slow_fsync(SLOW);
-    let outcome = operate(run, &ground.address, payloads, GRACE_SLOW);
+    let outcome = operate(on, &ground.address, payloads, GRACE_SLOW);
     ground.disk()?.heal_fsync();
-    Ok(Control::of(what, &[judge(run, "always", &[&outcome?])], ID))
+    Ok(Control::of(what, &[judge(on, "always", &[&outcome?])], ID))
 }
 
-fn judge(run: &Run<'_>, appendfsync: &str, outcomes: &[&Outcome]) -> Judged {
-    let load = &run.on.profile.load;
+fn judge(on: &Subject<'_>, appendfsync: &str, outcomes: &[&Outcome]) -> Judged {
+    let load = &on.profile.load;
     let statement = format!(
         "with an AOF and appendfsync {appendfsync}, {} operations/s are answered with p99 under the profile's line, also \
          while the AOF is rewritten",

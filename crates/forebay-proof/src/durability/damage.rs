@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use forebay::buffer::link::Connection;
 
 use super::aof::{copy_all, ends, frames, newest_log};
+use super::cell::Fault;
 use super::clients::{Read, read_all};
 use super::environment::Ground;
-use super::{Run, cell};
-use crate::Scale;
 use crate::ledger::Findings;
 use crate::push::Pusher;
 use crate::workload::Offer;
+use crate::{Scale, Subject};
 use fastrand::Rng;
 use forebay::buffer::keys::Name;
 use forebay::buffer::overflow::{Fate, Told};
@@ -87,18 +87,18 @@ pub(super) struct Bench<'a> {
     ground: Ground,
 }
 
-fn ground(run: &Run<'_>) -> anyhow::Result<Ground> {
+fn ground(on: &Subject<'_>) -> anyhow::Result<Ground> {
     let over = [("appendfsync", "everysec"), ("auto-aof-rewrite-percentage", "0")];
-    Ok(Ground::new(run.on.binary, run.on.profile, cell::Fault::Kill, &over)?)
+    Ok(Ground::new(on.binary, on.profile, Fault::Kill, &over)?)
 }
 
 impl Whole {
     /// Fills a server and ends it.
-    pub fn new(run: &Run<'_>) -> anyhow::Result<Self> {
-        let offer = Offer::draw(run.on.seed, run.on.profile.load.rate, EVENTS + MORE, run.on.progress)?;
-        let mut ground = ground(run)?;
+    pub fn new(on: &Subject<'_>) -> anyhow::Result<Self> {
+        let offer = Offer::draw(on.seed, on.profile.load.rate, EVENTS + MORE, on.progress)?;
+        let mut ground = ground(on)?;
         let name: Name = "whole".parse()?;
-        let limits = run.on.profile.limits().map_err(anyhow::Error::msg)?;
+        let limits = on.profile.limits().map_err(anyhow::Error::msg)?;
         // A cut copy of its AOF may lack that this writer ended.
         let options = Options { limits, takes_over: true, ..Options::default() };
         let writer = Writer::open(&ground.address, &name, &options)?;
@@ -123,8 +123,8 @@ impl Whole {
     }
 
     /// A server to try copies on.
-    pub fn bench(&self, run: &Run<'_>) -> anyhow::Result<Bench<'_>> {
-        Ok(Bench { whole: self, ground: ground(run)? })
+    pub fn bench(&self, on: &Subject<'_>) -> anyhow::Result<Bench<'_>> {
+        Ok(Bench { whole: self, ground: ground(on)? })
     }
 
     /// Events that a cut of so many bytes costs: those of every block whose transaction is no longer whole.

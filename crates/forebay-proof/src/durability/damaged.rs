@@ -1,7 +1,7 @@
 //! From damage to claims, with their controls.
 
-use super::Run;
 use super::damage::{After, Came, TAIL, Whole, wrong};
+use crate::Subject;
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::parallel::in_parts;
 use crate::report::units::{counted, thousands};
@@ -18,12 +18,12 @@ const LOG_LINES: usize = 3;
 const NOTES_MAX: usize = 3;
 
 /// Runs both, and their controls.
-pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
-    let whole = Whole::new(run)?;
-    let (cuts, flips) = whole.places(run.on.scale, run.on.seed);
-    let progress = run.on.progress;
+pub(super) fn claims(on: &Subject<'_>) -> anyhow::Result<Vec<Claim>> {
+    let whole = Whole::new(on)?;
+    let (cuts, flips) = whole.places(on.scale, on.seed);
+    let progress = on.progress;
     progress.begin("damaged AOFs", (cuts.len() + flips.len()) as u64);
-    let bench = || whole.bench(run);
+    let bench = || whole.bench(on);
     let came = in_parts(&cuts, progress, bench, |bench, cut| Ok((*cut, bench.cut(*cut)?)))?;
     let cut = judge_cuts(&came, |cut| whole.cost(cut));
     let flipped = in_parts(&flips, progress, bench, |bench, flip| Ok((*flip, bench.flip(*flip)?)))?;

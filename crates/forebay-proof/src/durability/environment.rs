@@ -9,10 +9,9 @@ use anyhow::Context as _;
 use rustix::process::Signal;
 
 use super::alive::{LastSeen, until_gone};
-use super::approach::until_no_fsync;
+use super::ask::{run_id, until_no_fsync};
 use super::cell::Fault;
-use super::judge::NotPlayed;
-use super::round::early;
+use super::not_played::{NotPlayed, early};
 use super::wait::wait_for;
 use crate::target::{facts_of, setting};
 use forebay::buffer::connect::Address;
@@ -282,14 +281,4 @@ fn standing(address: &Address) -> Standing {
         (Ok(_), Err(_)) => Standing::Loading,
         (Ok(_), Ok(_)) => Standing::Ready,
     }
-}
-
-/// What a server calls this start of it; an error while it loads.
-pub(super) fn run_id(address: &Address) -> anyhow::Result<String> {
-    let (_, facts) = address.connect()?;
-    anyhow::ensure!(
-        facts.get("loading").is_none_or(|loading| loading == "0"),
-        "{address} is loading its data"
-    );
-    facts.get("run_id").map(str::to_owned).with_context(|| format!("{address} does not tell its run_id"))
 }

@@ -3,10 +3,11 @@
 use super::cell::{Appendfsync, Cell, Fault};
 use super::environment::{Ground, Settings};
 use super::guarantee::promise;
-use super::judge::{self, NotPlayed, Rounds};
+use super::judge;
 use super::negative_controls::planted;
-use super::round::names;
-use super::{BEFORE, Run, rounds};
+use super::not_played::NotPlayed;
+use super::round::{Rounds, names};
+use super::run::{BEFORE, Run, rounds};
 use crate::claim::{Claim, Evidence, Judged};
 use crate::target;
 use forebay::buffer::connect::Address;

@@ -3,7 +3,8 @@
 
 use super::cell::{Appendfsync, Cell, Fault};
 use super::guarantee::{Promise, promise};
-use super::{LONG, Run, judge};
+use super::judge;
+use super::run::{LONG, Run};
 use crate::Subject;
 use crate::claim::Judged;
 use crate::parallel;

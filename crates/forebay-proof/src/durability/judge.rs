@@ -7,7 +7,8 @@ use super::alive::PUT_OFF;
 use super::cell::{Appendfsync, Cell, Fault};
 use super::fates::Fates;
 use super::guarantee::{Promise, promise};
-use super::round::Seen;
+use super::not_played::NotPlayed;
+use super::round::{Rounds, Seen};
 use super::table;
 use crate::claim::{Bound, Evidence, Judged, Unit};
 use crate::report::units::{counted, millis, thousands};
@@ -19,20 +20,6 @@ pub(super) mod tests;
 /// The steps of the brief: what survives a restart, and what a fault does.
 const RESTART: u8 = 4;
 const FAULT: u8 = 7;
-
-/// Why a cell has no rounds to judge.
-#[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum NotPlayed {
-    /// It cannot be tried here, or did not come to the fault.
-    #[error("{0}")]
-    Absent(String),
-    /// It did not come to its end: the server did not come back, or a client did not go on.
-    #[error("{0}")]
-    Broken(String),
-}
-
-/// Rounds of a cell, or why there are none.
-pub(super) type Rounds = Result<Vec<Seen>, NotPlayed>;
 
 /// The claim of each cell that makes sense.
 pub(super) fn claims(cells: &[(Cell, Rounds)]) -> Vec<Judged> {

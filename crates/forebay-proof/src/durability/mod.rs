@@ -8,6 +8,7 @@
 mod alive;
 mod aof;
 mod approach;
+mod ask;
 mod cell;
 mod clients;
 mod cost;
@@ -21,52 +22,28 @@ mod guard;
 mod inject_fault;
 mod judge;
 mod negative_controls;
+mod not_played;
 mod reload;
 mod round;
+mod run;
 mod table;
 mod wait;
 mod waitaof;
 
-use std::time::Duration;
-
+use crate::Scale;
 use crate::claim::{Claim, Evidence};
 use crate::parallel;
-use crate::printable::told;
 use crate::target::Target;
-use crate::workload::Offer;
-use crate::{Scale, Subject};
-use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
-use forebay_rig::server::ServerError;
-use forebay_rig::server::external_server::Commands;
 
 pub use guard::guard;
+pub use run::Run;
 
 use cell::Cell;
-use environment::{Ground, NoGround};
 use guarantee::{Promise, promise};
-use judge::{NotPlayed, Rounds};
-use round::{Plant, Scene, Seen};
-
-/// Events drawn for a cell: more than a writer that goes flat out can push in one.
-const EVENTS: u64 = 600_000;
-/// Rounds of a cell at full scale.
-const FULL_ROUNDS: u64 = 50;
-/// How long there is load before the fault, and up to a second more.
-const BEFORE: Duration = Duration::from_millis(600);
-/// The same before a fault that may cost what is younger than something: longer than that, so that more can be lost.
-const LONG: Duration = Duration::from_secs(4);
-
-/// The proof of a subject.
-#[derive(Clone)]
-pub struct Run<'a> {
-    /// What it is about.
-    pub on: Subject<'a>,
-    /// Rounds of each cell; by default one, at full scale fifty.
-    pub rounds: Option<u64>,
-    /// How somebody's server is killed and started, where that is permitted.
-    pub commands: Option<Commands>,
-}
+use not_played::NotPlayed;
+use round::{Rounds, Seen};
+use run::{BEFORE, LONG, rounds};
 
 impl Run<'_> {
     /// Runs the proof and its controls.
@@ -100,7 +77,7 @@ impl Run<'_> {
             first.evidence.push(Evidence::Note { text: text.into() });
         }
         let mut claims = negative_controls::attach(self, &offer, claims)?;
-        claims.extend(damaged::claims(self)?);
+        claims.extend(damaged::claims(&self.on)?);
         claims.push(waitaof::claim(self.on.binary, self.on.profile)?);
         Ok(claims)
     }
@@ -110,85 +87,15 @@ impl Run<'_> {
         if let Target::Given(_) = self.on.target {
             return Ok(Vec::new());
         }
-        let mut claims = reload::claims(self)?;
-        claims.push(cost::claim(self)?);
+        let mut claims = reload::claims(&self.on)?;
+        claims.push(cost::claim(&self.on)?);
         Ok(claims)
-    }
-
-    fn offer(&self) -> anyhow::Result<Offer> {
-        Offer::draw(self.on.seed, self.on.profile.load.rate, EVENTS, self.on.progress)
-    }
-
-    /// A round of a cell on a server of our own; or why it cannot be tried here.
-    fn scene(
-        &self,
-        offer: &Offer,
-        cell: Cell,
-        round: u64,
-        before: Duration,
-        over: &[(&str, &str)],
-        plant: Option<Plant<'_>>,
-    ) -> anyhow::Result<Result<Seen, NotPlayed>> {
-        let ground = Ground::new(self.on.binary, self.on.profile, cell.fault, over);
-        let mut ground = match ground {
-            Ok(ground) => ground,
-            Err(NoGround::Disk(error)) => return Ok(Err(NotPlayed::Absent(error.to_string()))),
-            Err(error) => return Err(error.into()),
-        };
-        self.on_ground(&mut ground, offer, cell, round, before, plant)
-    }
-
-    /// A round of a cell.
-    fn on_ground(
-        &self,
-        ground: &mut Ground,
-        offer: &Offer,
-        cell: Cell,
-        round: u64,
-        before: Duration,
-        plant: Option<Plant<'_>>,
-    ) -> anyhow::Result<Result<Seen, NotPlayed>> {
-        let scene = Scene {
-            cell,
-            offer,
-            limits: self.on.profile.limits().map_err(anyhow::Error::msg)?,
-            rate: self.on.profile.load.rate,
-            before,
-            seed: self.on.seed.wrapping_mul(1_000_003).wrapping_add(round),
-            base: self.on.name,
-            plant,
-        };
-        match scene.play(ground) {
-            Ok(seen) => Ok(Ok(seen)),
-            Err(error) if forebay_rig::server::ending() => Err(error),
-            Err(error) => not_played(error, ground).map(Err),
-        }
-    }
-}
-
-/// Why a round has nothing to judge; or the error, where nothing was tried because of it.
-fn not_played(error: anyhow::Error, ground: &Ground) -> anyhow::Result<NotPlayed> {
-    if let Some(why) = error.downcast_ref::<NotPlayed>() {
-        return Ok(why.clone());
-    }
-    match (error.downcast_ref::<Error>(), error.downcast_ref::<ServerError>()) {
-        (Some(Error::NoFsync(why)), _) => Ok(NotPlayed::Absent(why.clone())),
-        // The command that should have ended it did not.
-        (_, Some(ServerError::Command { line, .. })) if ground.is_killed_by(line) => Err(error),
-        _ => Ok(NotPlayed::Broken(told(&error))),
     }
 }
 
 /// How often somebody's server is killed, at the most: each cell in each round and for its control.
 pub fn kills_max(scale: Scale, wanted: Option<u64>) -> u64 {
     external_server::CELLS_MAX * (rounds(scale, wanted) + 1)
-}
-
-fn rounds(scale: Scale, wanted: Option<u64>) -> u64 {
-    wanted.unwrap_or(match scale {
-        Scale::Quick => 1,
-        Scale::Full => FULL_ROUNDS,
-    })
 }
 
 /// The buffers that the proof fills on a server, besides its own name.

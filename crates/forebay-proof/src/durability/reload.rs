@@ -3,13 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::Run;
-use super::approach::until_no_fsync;
-use crate::Scale;
+use super::ask::until_no_fsync;
 use crate::capacity::sample::{Layout, put};
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::report::units::{millis, thousands};
 use crate::target::{Target, facts_of};
+use crate::{Scale, Subject};
 use forebay::buffer::connect::Address;
 use forebay_rig::server::{Conf, Server, ServerBinary};
 use forebay_rig::synth::Synth;
@@ -41,15 +40,15 @@ struct Loaded {
 }
 
 /// Both claims, and their controls.
-pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
-    let count = match run.on.scale {
-        Scale::Quick => QUICK.min(run.on.profile.hold.events),
-        Scale::Full => run.on.profile.hold.events,
+pub(super) fn claims(on: &Subject<'_>) -> anyhow::Result<Vec<Claim>> {
+    let count = match on.scale {
+        Scale::Quick => QUICK.min(on.profile.hold.events),
+        Scale::Full => on.profile.hold.events,
     };
-    let rate = run.on.profile.load.rate;
-    let blocks = played(run, Layout::Blocks(rate), count)?;
-    let keys = played(run, Layout::KeyAnEvent, count)?;
-    let empty = empty(run)?;
+    let rate = on.profile.load.rate;
+    let blocks = played(on, Layout::Blocks(rate), count)?;
+    let keys = played(on, Layout::KeyAnEvent, count)?;
+    let empty = empty(on)?;
     let mut faster = judge_faster(&blocks, &keys, empty, count);
     let same = judge_faster(&blocks, &blocks, empty, count);
     faster.evidence.push(table(&[&blocks, &keys], count));
@@ -61,16 +60,16 @@ pub(super) fn claims(run: &Run<'_>) -> anyhow::Result<Vec<Claim>> {
 }
 
 /// Fills a server, and starts it again and again.
-fn played(run: &Run<'_>, layout: Layout, count: u64) -> anyhow::Result<Loaded> {
+fn played(on: &Subject<'_>, layout: Layout, count: u64) -> anyhow::Result<Loaded> {
     let over = [("maxmemory", "0"), ("appendonly", "yes"), ("auto-aof-rewrite-percentage", "0")];
     let over = over.map(|(name, value)| (name, value.to_owned()));
-    let Target::Own(mut server, address) = Target::own_with(run.on.binary, run.on.profile, &over)? else {
+    let Target::Own(mut server, address) = Target::own_with(on.binary, on.profile, &over)? else {
         anyhow::bail!("a server of our own is somebody's");
     };
-    let limits = run.on.profile.limits().map_err(anyhow::Error::msg)?;
-    let events = Synth::network(run.on.seed).with_rate(run.on.profile.load.rate);
-    run.on.progress.begin(&format!("loading {} again", layout.name()), count);
-    put(&address, layout, &events, count, limits, run.on.progress)?;
+    let limits = on.profile.limits().map_err(anyhow::Error::msg)?;
+    let events = Synth::network(on.seed).with_rate(on.profile.load.rate);
+    on.progress.begin(&format!("loading {} again", layout.name()), count);
+    put(&address, layout, &events, count, limits, on.progress)?;
     let aof_bytes = facts_of(&mut address.dial()?, &["persistence"])?.number("aof_current_size").unwrap_or(0);
     let keys = held(&address)?;
     until_no_fsync(&address)?;
@@ -82,7 +81,7 @@ fn played(run: &Run<'_>, layout: Layout, count: u64) -> anyhow::Result<Loaded> {
         loaded.ours.push(started.elapsed());
         anyhow::ensure!(held(&address)? == keys, "not every key is back");
         server.kill()?;
-        loaded.by_hand.push(by_hand(run.on.binary, &server, &[], keys)?);
+        loaded.by_hand.push(by_hand(on.binary, &server, &[], keys)?);
         server.restart()?;
         if !matches!(layout, Layout::Blocks(_)) && loaded.ours.len() == 3 {
             break;
@@ -90,7 +89,7 @@ fn played(run: &Run<'_>, layout: Layout, count: u64) -> anyhow::Result<Loaded> {
     }
     if matches!(layout, Layout::Blocks(_)) {
         server.kill()?;
-        loaded.slowed = Some(by_hand(run.on.binary, &server, &[("key-load-delay", LOAD_DELAY)], keys)?);
+        loaded.slowed = Some(by_hand(on.binary, &server, &[("key-load-delay", LOAD_DELAY)], keys)?);
     }
     Ok(loaded)
 }
@@ -110,8 +109,8 @@ fn by_hand(binary: &ServerBinary, of: &Server, over: &[(&str, &str)], keys: u64)
 }
 
 /// How long a server with nothing to load takes, in milliseconds: what starts of either layout have in common.
-fn empty(run: &Run<'_>) -> anyhow::Result<f64> {
-    let Target::Own(mut server, _) = Target::own(run.on.binary, run.on.profile)? else {
+fn empty(on: &Subject<'_>) -> anyhow::Result<f64> {
+    let Target::Own(mut server, _) = Target::own(on.binary, on.profile)? else {
         anyhow::bail!("a server of our own is somebody's");
     };
     let mut starts = Vec::new();

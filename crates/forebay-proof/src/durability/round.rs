@@ -9,14 +9,13 @@ use super::clients::{FLAT, Heard, Read, Signals, THROUGH, WRITERS, Writing, foll
 use super::environment::Ground;
 use super::fates::Fates;
 use super::inject_fault::{Struck, strike};
-use super::judge::NotPlayed;
+use super::not_played::{NotPlayed, early};
 use super::wait::wait;
 use crate::ledger::Ledger;
 use crate::printable::told;
 use crate::workload::Offer;
 use fastrand::Rng;
 use forebay::buffer::batch::Limits;
-use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
 use forebay::buffer::overflow::Told;
@@ -82,6 +81,9 @@ pub(super) struct Seen {
     /// What the server logged about it.
     pub log: Vec<String>,
 }
+
+/// Rounds of a cell, or why there are none.
+pub(super) type Rounds = Result<Vec<Seen>, NotPlayed>;
 
 impl Scene<'_> {
     /// Plays it.
@@ -212,16 +214,6 @@ fn is_whole(heard: &Heard, since: Instant) -> bool {
 pub(super) fn names(base: &Name) -> anyhow::Result<[Name; WRITERS]> {
     let of = |what: &str| format!("{base}.{what}").parse::<Name>();
     Ok([of("through")?, of("held")?, of("flat")?])
-}
-
-/// What went wrong before the fault: it says nothing of what the fault does.
-pub(super) fn early(error: impl Into<anyhow::Error>) -> anyhow::Error {
-    let error = error.into();
-    match error.downcast_ref::<Error>() {
-        // Told by its own name.
-        Some(Error::NoFsync(_)) => error,
-        _ => NotPlayed::Absent(format!("before the fault: {}", told(&error))).into(),
-    }
 }
 
 /// What the server logged that is more than its usual start and end.

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::cell::Cell;
 use super::guarantee::{Promise, promise};
-use super::judge::Rounds;
-use super::round::Seen;
+use super::round::{Rounds, Seen};
 use crate::claim::Evidence;
 use crate::report::units::{counted, millis, thousands};
 use forebay::buffer::writer::Ack;

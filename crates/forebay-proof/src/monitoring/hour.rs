@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::alert_stack::{Every, Programs, Sends, Tower};
-use super::judge::ALERTS;
 use super::receive::Notice;
 use super::rig::{Ground, Station};
-use super::{HEALTHY_LATE, STEADY};
+use super::times::{HEALTHY_LATE, STEADY};
 use crate::Subject;
 use crate::claim::{Bound, Claim, Control, Judged, Unit};
 use crate::report::units::thousands;
 use forebay_rig::server;
 use forebay_watch::deploy::rules::rules;
+
+/// The step of the brief that is about dashboards and alerts.
+pub(super) const ALERTS: u8 = 10;
 
 const ID: &str = "monitoring.healthy-hour";
 

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use super::broken::{DEAF, NOBODY, NOISE, is_deaf_alone};
 use super::heard::{Came, Outcome};
+use super::hour::{self, ALERTS};
 use super::receive::Notice;
 use super::runner::Both;
+use super::times::PACE;
 use crate::claim::{Axes, Bound, Claim, Control, Evidence, Judged, Series, Unit};
 use forebay_watch::deploy::dashboards::Query;
 use forebay_watch::deploy::rules::Rule;
 
-/// Steps of the brief: buffer monitoring, and dashboards and alerts.
+/// The step of the brief that is about buffer monitoring.
 const BUFFER: u8 = 9;
-pub(super) const ALERTS: u8 = 10;
 
 const FIRES: &str = "monitoring.fires";
 const THE_REST: &str = "monitoring.rest";
@@ -66,7 +67,7 @@ pub(super) fn untested(why: &str) -> Vec<Claim> {
         healthy(&calm),
         queries(&[]),
         forecast(&[]),
-        super::hour::untested(why),
+        hour::untested(why),
     ]
     .map(|claim| claim.untested(why).without_control())
     .into()
@@ -311,8 +312,7 @@ fn table(causes: &[Outcome]) -> Evidence {
     });
     Evidence::Table {
         title: format!(
-            "Alerts by cause: seconds until each came to the webhook, and was resolved; the rules' durations are divided by {:.0}",
-            super::PACE
+            "Alerts by cause: seconds until each came to the webhook, and was resolved; the rules' durations are divided by {PACE:.0}"
         ),
         columns: ["cause", "alert", "fired", "cleared"].map(str::to_owned).into(),
         rows: rows.collect(),

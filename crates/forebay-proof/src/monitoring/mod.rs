@@ -15,6 +15,7 @@ mod receive;
 mod rig;
 mod runner;
 mod scenario;
+mod times;
 mod traffic;
 
 use std::time::{Duration, Instant};
@@ -34,21 +35,13 @@ use alert_stack::{Every, Sends, Tower};
 use judge::{Calm, Played};
 use rig::{Ground, Station};
 use scenario::{CAUSES, Cause, FILL, SHRINKING, SHRINKS};
-
-/// How much faster the rules' clock goes than for people: their durations, and the profile's hours, are divided by it.
-const PACE: f64 = 240.0;
+use times::{HEALTHY_LATE, PACE, STEADY};
 
 /// The profile's line for 95 of 100 answers, for the time of the proof.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// How late the healthy station's reader is on purpose: so that there is something to see in the buffer.
-const HEALTHY_LATE: Duration = Duration::from_secs(1);
-
 /// How long a full run watches a healthy buffer at the rules' own pace.
 const HEALTHY_FOR: Duration = Duration::from_secs(3_600);
-
-/// How long a watch, a writer and a reader may take until Prometheus knows of them.
-const STEADY: Duration = Duration::from_secs(60);
 
 /// The proof of a subject.
 pub struct Run<'a> {

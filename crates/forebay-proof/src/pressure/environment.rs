@@ -1,9 +1,9 @@
 //! Where a run takes place: a server of its own, or the one that was given, with a small `maxmemory` for the time of
 //! the run.
 
-use super::Run;
-use crate::held::{Held, Settings, set};
-use crate::target::{Target, facts, setting};
+use crate::Subject;
+use crate::held::{Held, Settings};
+use crate::target::{Target, facts, set, setting};
 use forebay::buffer::connect::Address;
 use forebay_rig::server::Server;
 
@@ -28,10 +28,10 @@ pub(super) struct Ground {
 
 impl Ground {
     /// A fresh server of our own with the profile's settings but for the limit and the eviction policy.
-    pub fn own(run: &Run<'_>, limit: u64, eviction: &str) -> anyhow::Result<Self> {
+    pub fn own(on: &Subject<'_>, limit: u64, eviction: &str) -> anyhow::Result<Self> {
         let changed = [limit.to_string(), eviction.into(), EVICTED.into()];
         let over: Vec<(&str, String)> = CHANGED.into_iter().zip(changed).collect();
-        let Target::Own(server, address) = Target::own_with(run.on.binary, run.on.profile, &over)? else {
+        let Target::Own(server, address) = Target::own_with(on.binary, on.profile, &over)? else {
             anyhow::bail!("a server of our own is somebody's");
         };
         let (_, seen) = address.connect()?;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::environment::Ground;
+use super::judge;
+use super::plan::{QUICK_EVICTING, past};
+use super::policy::{EVICTIONS, Policy};
 use super::round::{Pace, Scene};
-use super::seen::Policy;
-use super::{EVICTIONS, QUICK_EVICTING, Run, judge, past};
 use crate::Subject;
 use crate::capacity::sample::{Layout, weigh};
 use crate::claim::Judged;
@@ -36,7 +37,7 @@ pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Judge
     let offer = Offer::draw(on.seed, rate, drawn, &Silent)?;
     on.progress.begin("guards: a full server", profiles.len() as u64);
     by_side(profiles, on.progress, |profile| {
-        let run = Run { on: Subject { profile, ..*on }, allow_faults: false, beyond: None };
+        let on = Subject { profile, ..*on };
         let eviction = profile.setting("maxmemory-policy").unwrap_or_else(|| EVICTIONS[0].into());
         let scene = Scene {
             policy: Policy::Wait,
@@ -50,7 +51,7 @@ pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Judge
             harm: None,
             progress: &Silent,
         };
-        match Ground::own(&run, limit, &eviction).and_then(|ground| scene.play(&ground)) {
+        match Ground::own(&on, limit, &eviction).and_then(|ground| scene.play(&ground)) {
             Ok(seen) => Ok(judge::kept(Some(&seen), ID, Policy::Wait, "")),
             Err(error) if forebay_rig::server::ending() => Err(error),
             // A client that is thrown out, or a server that ends, loses it too.

@@ -1,14 +1,17 @@
 //! From runs to claims. The controls are judged by the same functions.
 
-use super::seen::{Policy, Seen};
-use super::{EVICTIONS, Plan, liveness, others, table};
+use super::liveness::{self, FULL};
+use super::others;
+use super::plan::Plan;
+use super::policy::{EVICTIONS, Policy};
+use super::seen::Seen;
+use super::table::{self, events};
 use crate::claim::{Bound, Evidence, Judged, Judgement, Unit};
-use crate::report::units::{bytes, counted, thousands};
+use crate::report::units::{bytes, counted};
 use forebay_watch::profile::Profile;
 
-/// The steps of the brief that are answered: what fits, and what happens when nothing more does.
+/// The step of the brief that is about what fits.
 const FITS: u8 = 3;
-pub(super) const FULL: u8 = 6;
 
 /// How far the predicted count may be off, in percent.
 const PREDICTION_PERCENT_MAX: f64 = 5.0;
@@ -31,10 +34,6 @@ pub(super) fn claims(seen: &[Seen], profile: &Profile, plan: Option<&Plan>, abse
     claims.push(liveness::memory(&steady, absent));
     claims.push(liveness::readers(&steady, absent));
     claims
-}
-
-pub(super) fn events(count: u64) -> String {
-    thousands(count as f64, 0)
 }
 
 /// Whether every run went past its limit: what did not shows nothing.

@@ -1,11 +1,14 @@
 //! From runs to claims: whether writer and readers go on, and memory comes back.
 
-use super::judge::{FULL, events};
 use super::read::Followed;
-use super::seen::{LEFT_PERCENT_MAX, SETTLE, Seen};
-use super::table;
+use super::seen::Seen;
+use super::table::{self, events};
+use super::wait::{LEFT_PERCENT_MAX, SETTLE};
 use crate::claim::{Bound, Evidence, Judged, Unit};
 use crate::report::units::{counted, millis};
+
+/// The step of the brief that is about what happens when nothing more fits.
+pub(super) const FULL: u8 = 6;
 
 /// Longest from room on the server to the next acknowledgement, in seconds.
 const RESUME_MAX: f64 = 1.0;

@@ -13,6 +13,8 @@ mod judge;
 mod liveness;
 mod negative_controls;
 mod others;
+mod plan;
+mod policy;
 mod read;
 mod recovery;
 mod round;
@@ -24,43 +26,17 @@ mod watch;
 
 use std::time::Duration;
 
-use super::capacity::sample::{Layout, sample, weigh};
 use crate::claim::Claim;
 use crate::parallel::by_side;
 use crate::progress::Silent;
 use crate::target::Target;
-use crate::workload::Offer;
 use crate::{Scale, Subject};
-use forebay::buffer::batch::Limits;
 
 use environment::{Ground, holds_keys};
 pub use guard::guard;
+use plan::Plan;
+use policy::{EVICTIONS, Policy};
 use round::{Pace, Scene};
-use seen::Policy;
-
-/// Every eviction policy, the one that evicts nothing first.
-const EVICTIONS: [&str; 8] = [
-    "noeviction",
-    "allkeys-lru",
-    "allkeys-lfu",
-    "allkeys-random",
-    "volatile-lru",
-    "volatile-lfu",
-    "volatile-random",
-    "volatile-ttl",
-];
-
-/// Limit of a quick run.
-const QUICK_LIMIT: u64 = 256 << 20;
-
-/// The same where keys are evicted: what goes, goes by the lane, however large that is.
-const QUICK_EVICTING: u64 = 32 << 20;
-
-/// Events of a quick run, at the most, but for what it takes to go beyond the limit.
-const QUICK_EVENTS: u64 = 2_700_000;
-
-/// How far beyond the limit every run goes, as a part of what fits.
-const BEYOND: f64 = 1.1;
 
 /// The proof of a subject.
 pub struct Run<'a> {
@@ -70,23 +46,6 @@ pub struct Run<'a> {
     pub allow_faults: bool,
     /// How long events are pushed at the profile's rate once the limit is met, in each run.
     pub beyond: Option<Duration>,
-}
-
-/// What all runs have in common.
-struct Plan {
-    limit: u64,
-    /// The same where keys are evicted.
-    evicting: u64,
-    limits: Limits,
-    pace: Pace,
-    /// Bytes that an event will weigh, from a sample of so many.
-    per_event: f64,
-    sample: u64,
-    /// The same of another layout, which must be found wrong.
-    wrong: f64,
-    /// Events of a run that goes past the limit, and of one that also offers all of the profile's.
-    events: (u64, u64),
-    offer: Offer,
 }
 
 impl Run<'_> {
@@ -102,7 +61,7 @@ impl Run<'_> {
                 .map(|claim| claim.test_with("forebay pressure --allow-faults").without_control())
                 .collect());
         }
-        let plan = self.plan()?;
+        let plan = Plan::of(&self.on, self.beyond)?;
         let (mut seen, mut skipped) = (Vec::new(), Vec::new());
         // What is evicted does not hang on the pace: on servers of our own such runs need not wait for each other.
         let (alone, beside): (Vec<_>, Vec<_>) = runs(self.on.scale)
@@ -119,7 +78,7 @@ impl Run<'_> {
             }
             let (scene, limit) = self.scene(&plan, policy, eviction);
             seen.push(match given {
-                None => scene.play(&Ground::own(self, limit, eviction)?)?,
+                None => scene.play(&Ground::own(&self.on, limit, eviction)?)?,
                 Some(address) => {
                     let ground = Ground::given(address, limit, eviction)?;
                     let _keys = self.on.target.keys(self.on.name);
@@ -136,14 +95,14 @@ impl Run<'_> {
         }
         seen.extend(by_side(&beside, self.on.progress, |(policy, eviction)| {
             let (scene, limit) = self.scene(&plan, *policy, eviction);
-            Scene { progress: &Silent, ..scene }.play(&Ground::own(self, limit, eviction)?)
+            Scene { progress: &Silent, ..scene }.play(&Ground::own(&self.on, limit, eviction)?)
         })?);
         skipped.dedup();
         let mut claims = judge::claims(&seen, self.on.profile, Some(&plan), NOT_RUN);
         if let Some(limit) = claims.iter_mut().find(|claim| claim.id == "pressure.limit") {
             limit.evidence.extend(others::left_out(&skipped));
         }
-        let mut claims = negative_controls::attach(self, &plan, &seen, claims)?;
+        let mut claims = negative_controls::attach(&self.on, &plan, &seen, claims)?;
         // Of servers that are started here: of somebody's they would say nothing.
         if given.is_none() {
             let settings = settings::run(&self.on)?;
@@ -180,48 +139,6 @@ impl Run<'_> {
             progress: self.on.progress,
         };
         (scene, limit)
-    }
-
-    fn plan(&self) -> anyhow::Result<Plan> {
-        let (profile, scale) = (self.on.profile, self.on.scale);
-        let limits = profile.limits().map_err(anyhow::Error::msg)?;
-        let own = profile.maxmemory().map_err(anyhow::Error::msg)?;
-        let second = Duration::from_secs(1);
-        let (limit, evicting, events, aside, beyond) = match scale {
-            Scale::Quick => {
-                let events = profile.hold.events.min(QUICK_EVENTS);
-                (own.min(QUICK_LIMIT), own.min(QUICK_EVICTING), events, second / 2, second)
-            }
-            Scale::Full => (own, own, profile.hold.events, second * 10, second * 60),
-        };
-        // Blocks are cut as they are at the pace that a full server is pushed at.
-        let events_per_second = profile.load.rate;
-        let drawn = forebay_rig::synth::Synth::network(self.on.seed).with_rate(events_per_second);
-        let weigh = |layout| {
-            weigh(self.on.binary, layout, &drawn, sample(scale), limits, self.on.progress)
-                .map(|weight| weight.per_event)
-        };
-        let (per_event, wrong) = (weigh(Layout::Blocks(events_per_second))?, weigh(Layout::EntryAnEvent)?);
-        let past = past(limit, per_event);
-        let beyond = self.beyond.unwrap_or(beyond);
-        let aside = aside.min(beyond);
-        let pace = Pace { rate: profile.load.rate, before: aside, beyond, after: aside };
-        let paced = (pace.rate * (aside * 2 + beyond).as_secs_f64()) as u64;
-        let events = (past + paced, events.max(past) + paced);
-        let offer = Offer::draw(self.on.seed, events_per_second, events.1 + paced, self.on.progress)?;
-        Ok(Plan { limit, evicting, limits, pace, per_event, sample: sample(scale), wrong, events, offer })
-    }
-}
-
-/// Events that go past a limit, at so many bytes each.
-fn past(limit: u64, per_event: f64) -> u64 {
-    (limit as f64 / per_event * BEYOND) as u64
-}
-
-impl Plan {
-    /// Events that go past a limit, with those that are pushed beyond it at a pace.
-    fn past(&self, limit: u64) -> u64 {
-        past(limit, self.per_event) + (self.pace.rate * self.pace.beyond.as_secs_f64()) as u64
     }
 }
 

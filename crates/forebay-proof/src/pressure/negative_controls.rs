@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use super::environment::Ground;
 use super::judge;
 use super::liveness;
+use super::plan::Plan;
+use super::policy::{EVICTIONS, Policy};
 use super::round::{Harm, Pace, Scene, Stage};
-use super::seen::{Policy, Seen};
-use super::{EVICTIONS, Plan, Run};
+use super::seen::Seen;
+use crate::Subject;
 use crate::claim::{Claim, Control, Judged, Judgement};
-use crate::held::set;
 use crate::parallel::by_side;
 use crate::progress::Silent;
 use crate::report::units::counted;
+use crate::target::set;
 use forebay::event::lane::Lane;
 
 /// Limit of a control's server, at the most.
@@ -32,12 +34,12 @@ const EVICTING: &str = "allkeys-lru";
 
 /// Runs every control and puts it beside its claims.
 pub(super) fn attach(
-    run: &Run<'_>,
+    on: &Subject<'_>,
     plan: &Plan,
     seen: &[Seen],
     claims: Vec<Judged>,
 ) -> anyhow::Result<Vec<Claim>> {
-    let small = Small { run, plan, limit: plan.limit.min(LIMIT_MAX) };
+    let small = Small { on, plan, limit: plan.limit.min(LIMIT_MAX) };
     let own;
     let evicted = if let Some(seen) = seen.iter().find(|seen| evicts(seen)) {
         seen
@@ -53,9 +55,9 @@ pub(super) fn attach(
         (Policy::Wait, small.limit, false, Some(&room_and_a_stranger)),
         (Policy::Wait, OUT_OF_REACH, true, None),
     ];
-    run.on.progress.begin("controls", broken.len() as u64);
+    on.progress.begin("controls", broken.len() as u64);
     let play = |(policy, limit, acks, harm): &Broken<'_>| small.play(*policy, *limit, *acks, *harm);
-    let played = by_side(&broken, run.on.progress, play)?;
+    let played = by_side(&broken, on.progress, play)?;
     let [taken, trimmed, flipped, still, unread, never] = &played[..] else {
         anyhow::bail!("{} controls were played, and six are told of", played.len());
     };
@@ -140,7 +142,7 @@ type Broken<'a> = (Policy, u64, bool, Option<&'a Harm<'a>>);
 
 /// Plays small runs.
 struct Small<'a> {
-    run: &'a Run<'a>,
+    on: &'a Subject<'a>,
     plan: &'a Plan,
     limit: u64,
 }
@@ -162,7 +164,7 @@ impl Small<'_> {
             policy,
             eviction,
             limits: self.plan.limits,
-            name: self.run.on.name,
+            name: self.on.name,
             offer: &self.plan.offer,
             count: enough(self.limit, self.plan.per_event).min(self.plan.events.0),
             pace: short(self.plan.pace),
@@ -170,7 +172,7 @@ impl Small<'_> {
             harm,
             progress: &Silent,
         };
-        scene.play(&Ground::own(self.run, limit, eviction)?)
+        scene.play(&Ground::own(self.on, limit, eviction)?)
     }
 }
 

@@ -6,14 +6,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::EVICTIONS;
 use super::environment::Ground;
 use super::others;
+use super::policy::{EVICTIONS, Policy};
 use super::read::{Drained, Followed, drain, follow, group};
 use super::recovery;
-use super::seen::{Policy, REFUSED, Seen};
+use super::seen::Seen;
 use super::wait::{STUCK, Still, is_held_back, memory_left, progress, settle, settle_below};
-use super::watch::{Live, Watched, by_lane, evictions, watch};
+use super::watch::{Live, REFUSED, Watched, by_lane, evictions, watch};
 use crate::ledger::{Findings, Ledger};
 use crate::progress::Progress;
 use crate::push::{Pusher, Stretch};

@@ -1,13 +1,14 @@
 //! What the runs saw, for people.
 
-use super::EVICTIONS;
-use super::seen::{Policy, Seen};
+use super::policy::{EVICTIONS, Policy};
+use super::seen::Seen;
 use crate::claim::{Axes, Evidence, Series};
 use crate::ledger::Findings;
 use crate::report::units::{millis, thousands};
 use forebay_rig::load::latency::Latency;
 
-fn events(count: u64) -> String {
+/// A count of events.
+pub(super) fn events(count: u64) -> String {
     thousands(count as f64, 0)
 }
 

@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::environment::Ground;
-use super::seen::{LEFT_PERCENT_MAX, SETTLE};
 use super::watch::Live;
 use forebay::buffer::writer::{Counts, Monitor, Writer};
 use forebay_rig::server;
@@ -14,6 +13,12 @@ pub(super) const STUCK: Duration = Duration::from_secs(30);
 
 /// How long nothing was taken from a writer that is held back.
 const HELD_BACK: Duration = Duration::from_millis(50);
+
+/// How long memory is waited for after the last block was acknowledged.
+pub(super) const SETTLE: Duration = Duration::from_secs(5);
+
+/// Share of what the events took that may still be there then, in percent.
+pub(super) const LEFT_PERCENT_MAX: f64 = 10.0;
 
 /// A figure, and since when it is the same.
 pub(super) struct Still<T> {

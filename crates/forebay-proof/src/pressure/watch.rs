@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use super::recovery::Stood;
-use super::seen::REFUSED;
 use crate::target::facts;
 use forebay::buffer::connect::{Address, Facts};
 use forebay::buffer::writer::{Counts, Monitor};
@@ -21,6 +20,9 @@ const KEEP: Duration = Duration::from_millis(50);
 
 /// How long a rewrite may go on after a run.
 const REWRITE: Duration = Duration::from_secs(120);
+
+/// How a limit shows that was met by refusals.
+pub(super) const REFUSED: &str = "writes were refused";
 
 /// The server at one moment.
 #[derive(Debug, Clone, Copy)]

@@ -7,8 +7,9 @@ use askama::Template;
 
 use self::audit::AuditView;
 use super::chart::{self, Figure};
+use super::content::Report;
 use super::standing::Standing;
-use super::{Report, units};
+use super::units;
 use crate::claim::{Claim, Evidence};
 use crate::printable::printable;
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::Report;
+use super::content::Report;
 use crate::claim::Evidence;
 use crate::printable;
 

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::content::{Machine, Target};
 use super::units::{millis, thousands};
-use super::{Machine, Target};
 use forebay_rig::load::latency::Latency;
 use forebay_rig::load::outcome::{Outcome, Second};
 

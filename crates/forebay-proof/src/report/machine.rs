@@ -1,6 +1,6 @@
 //! What machine a run was on.
 
-use super::Machine;
+use super::content::Machine;
 
 impl Machine {
     /// The machine this process runs on; what cannot be told is `unknown`.

@@ -1,7 +1,7 @@
 //! What a run and each of its claims amount to once the controls are weighed in, in words that
 //! the terminal and the page share.
 
-use super::Report;
+use super::content::Report;
 use crate::claim::{Claim, Verdict};
 
 /// A verdict, or the discovery that the check is no evidence: it let something pass that was broken on purpose.

@@ -1,29 +1,23 @@
 //! The report for a terminal: the verdict first, nothing wider than the width, sense without colour.
 
-use textwrap::core::display_width;
-use textwrap::{Options, WordSplitter};
-
+use super::content::Report;
 use super::standing::Standing;
-use super::{Report, chart, units};
+use super::{chart, units};
 use crate::claim::{Axes, Claim, Control, Evidence, Series};
-use crate::printable::{paint, printable};
 
 pub mod audit;
 pub mod load;
 mod lost;
+mod page;
+mod spark;
 mod table;
 pub mod verify;
 
-/// Narrowest and widest that text is set; lines longer than the latter are hard to follow.
-const WIDTHS: (usize, usize) = (32, 100);
-/// Columns that the labels of a claim take (`required`), the indentation counted.
-const LABEL: usize = 12;
+use page::{LABEL, Page, WIDTHS, setting};
+use spark::spark;
+
 /// A table of more lines is for the HTML report: nobody finds the next claim behind it.
 const TABLE_LINES_MAX: usize = 60;
-/// Blocks of the one-line chart.
-const SPARK: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-/// Length of the one-line chart.
-const SPARK_CELLS: usize = 24;
 
 /// The report in lines of at most `width` columns (and never fewer than 32), with ANSI colours
 /// only if `colour`.
@@ -154,22 +148,6 @@ fn decades(values: &[f64]) -> Vec<f64> {
     values.iter().map(height).collect()
 }
 
-/// The values in one line of blocks, from zero (or the least below it) to the largest.
-fn spark(values: &[f64]) -> String {
-    let top = values.iter().copied().fold(f64::MIN, f64::max);
-    let floor = values.iter().copied().fold(0.0, f64::min);
-    let cells = SPARK_CELLS.min(values.len());
-    (0..cells)
-        .map(|cell| {
-            // The largest of a cell's values, so that no peak goes missing.
-            let part = &values[cell * values.len() / cells..(cell + 1) * values.len() / cells];
-            let peak = part.iter().copied().fold(f64::MIN, f64::max);
-            let level = (peak - floor) / (top - floor) * (SPARK.len() - 1) as f64;
-            SPARK[(level.round() as usize).min(SPARK.len() - 1)]
-        })
-        .collect()
-}
-
 fn how(page: &mut Page, report: &Report) {
     let (target, machine) = (&report.target, &report.machine);
     page.section("How it was measured");
@@ -191,73 +169,4 @@ fn how(page: &mut Page, report: &Report) {
     page.field("command", &report.command);
     page.field("started", &format!("{}, took {}", report.started, units::span(report.seconds)));
     page.field("forebay", &format!("{}, report schema {}", report.forebay, report.schema));
-}
-
-/// A setting as `redis.conf` would have it, an empty value made visible.
-fn setting(name: &str, value: &str) -> String {
-    if value.is_empty() { format!("{name} \"\"") } else { format!("{name} {value}") }
-}
-
-/// Lines being written.
-struct Page {
-    out: String,
-    width: usize,
-    colour: bool,
-}
-
-impl Page {
-    fn blank(&mut self) {
-        self.out.push('\n');
-    }
-
-    fn line(&mut self, text: &str) {
-        self.out.push_str(text.trim_end());
-        self.out.push('\n');
-    }
-
-    fn section(&mut self, title: &str) {
-        self.blank();
-        self.wrapped(title, "", "  ");
-    }
-
-    /// A label and its text, the text in a column of its own.
-    fn field(&mut self, label: &str, text: &str) {
-        self.wrapped(text, &format!("  {label:<width$}", width = LABEL - 2), &" ".repeat(LABEL));
-    }
-
-    fn wrapped(&mut self, text: &str, first: &str, rest: &str) {
-        let options = Options::new(self.width)
-            .initial_indent(first)
-            .subsequent_indent(rest)
-            .word_splitter(WordSplitter::NoHyphenation);
-        for line in textwrap::wrap(&clean(text), options) {
-            self.line(&line);
-        }
-    }
-
-    /// The word of a standing and a text after it, in a column that begins at `column` or behind
-    /// the word. Gives the indentation of that column.
-    fn headed(&mut self, standing: Standing, column: usize, text: &str) -> String {
-        let word = standing.word().to_uppercase();
-        let column = column.max(word.len() + 2);
-        let indent = " ".repeat(column);
-        let from = self.out.len();
-        self.wrapped(text, &format!("{word:<column$}"), &indent);
-        if self.colour {
-            let code = match standing {
-                Standing::Proven => "1;32",
-                Standing::Refuted => "1;31",
-                Standing::Untested => "1;33",
-                Standing::ControlNotRefuted => "1;7;31",
-            };
-            // After wrapping, since a code takes no columns.
-            self.out.replace_range(from..from + word.len(), &paint(&word, code));
-        }
-        indent
-    }
-}
-
-/// Text from a server or a profile, as it may stand in a line.
-fn clean(text: &str) -> String {
-    printable(text).replace('\t', " ")
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use forebay_watch::whole_file::{atomically, explain};
 
-use super::{Report, html, json};
+use super::content::Report;
+use super::{html, json};
 
 /// Where `write_all` has put a report.
 #[derive(Debug, Clone, PartialEq, Eq)]

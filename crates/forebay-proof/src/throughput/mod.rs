@@ -60,7 +60,7 @@ impl Run<'_> {
         if self.stop.load(Relaxed) {
             Ok(without_controls(claims))
         } else {
-            negative_controls::attach(self, claims)
+            negative_controls::attach(&self.on, self.stop, claims)
         }
     }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
 
+use super::judge;
 use super::log::Log;
 use super::together::{CONNECTIONS, Held, Plan, hold};
-use super::{Run, judge};
+use crate::Subject;
 use crate::claim::{Claim, Control, Judged};
 use crate::progress::Silent;
 use crate::sabotage::{Ticks, busy, busy_rate, crossable, keep_busy, next_second, overwrite};
@@ -28,17 +29,17 @@ const SECONDS: u64 = 6;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs every control and puts it beside its claims.
-pub fn attach(run: &Run<'_>, claims: Vec<Judged>) -> anyhow::Result<Vec<Claim>> {
-    let mut profile = run.on.profile.clone();
-    profile.load = crossable(&run.on.profile.load);
+pub fn attach(on: &Subject<'_>, stop: &AtomicBool, claims: Vec<Judged>) -> anyhow::Result<Vec<Claim>> {
+    let mut profile = on.profile.clone();
+    profile.load = crossable(&on.profile.load);
     profile.load.duration = Duration::from_secs(SECONDS);
     // So that the scripts hold the server below the rate, whatever that is.
     profile.load.rate = profile.load.rate.max(busy_rate(CONNECTIONS) * 2.0);
-    run.on.progress.begin("controls", 0);
+    on.progress.begin("controls", 0);
     // Each on a server of its own, side by side: what each does to its server refutes its claims whatever the machine does.
     let (slow, paused) = std::thread::scope(|scope| {
-        let slow = scope.spawn(|| held_below(run, &profile));
-        let paused = paused(run, &profile);
+        let slow = scope.spawn(|| held_below(on, stop, &profile));
+        let paused = paused(on, stop, &profile);
         // Proof: it has nothing that panics; if it does, so may we.
         (slow.join().expect("a thread with a control"), paused)
     });
@@ -69,12 +70,13 @@ fn weighed(claims: Vec<Judged>, slow: &[Judged], paused: &[Judged]) -> Vec<Claim
 
 /// A run in which `harm` has its way with the server meanwhile.
 fn harmed(
-    run: &Run<'_>,
+    on: &Subject<'_>,
+    stop: &AtomicBool,
     profile: &Profile,
     harm: impl FnOnce(&Server, &Address, &Name, &Receiver<u64>, &AtomicBool) -> anyhow::Result<()> + Send,
 ) -> anyhow::Result<Vec<Judged>> {
     let name: Name = "control".parse()?;
-    let Target::Own(server, address) = Target::own(run.on.binary, profile)? else {
+    let Target::Own(server, address) = Target::own(on.binary, profile)? else {
         unreachable!("own is our own")
     };
     let (to, ticks) = unbounded();
@@ -89,10 +91,10 @@ fn harmed(
             pattern: &Pattern::Constant,
             duration: profile.load.duration,
             grace: GRACE,
-            seed: run.on.seed,
+            seed: on.seed,
             progress: &listener,
         };
-        let held = hold(&plan, &Log::none(), run.stop);
+        let held = hold(&plan, &Log::none(), stop);
         is_over.store(true, Relaxed);
         // Proof: it has nothing that panics; if it does, so may we.
         harming.join().expect("a thread that harms")?;
@@ -102,8 +104,8 @@ fn harmed(
 }
 
 /// Somebody else's scripts leave no more than a part of the rate.
-fn held_below(run: &Run<'_>, profile: &Profile) -> anyhow::Result<Vec<Judged>> {
-    harmed(run, profile, |_, address, _, ticks, is_over| {
+fn held_below(on: &Subject<'_>, stop: &AtomicBool, profile: &Profile) -> anyhow::Result<Vec<Judged>> {
+    harmed(on, stop, profile, |_, address, _, ticks, is_over| {
         // From the first second on: before it the connections come about.
         next_second(ticks, is_over);
         keep_busy(address, is_over, &bounded(1).0)
@@ -111,8 +113,8 @@ fn held_below(run: &Run<'_>, profile: &Profile) -> anyhow::Result<Vec<Judged>> {
 }
 
 /// Values and a lane are tampered with, and the last second is stood still through.
-fn paused(run: &Run<'_>, profile: &Profile) -> anyhow::Result<Vec<Judged>> {
-    harmed(run, profile, |server, address, name, ticks, is_over| {
+fn paused(on: &Subject<'_>, stop: &AtomicBool, profile: &Profile) -> anyhow::Result<Vec<Judged>> {
+    harmed(on, stop, profile, |server, address, name, ticks, is_over| {
         while let Some(second) = next_second(ticks, is_over) {
             if second == 2 {
                 tamper(address, name)?;

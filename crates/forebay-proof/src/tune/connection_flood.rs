@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::Bench;
+use super::bench::{Bench, TUNING};
 use super::connections::{Crowd, Says};
-use super::judge::TUNING;
 use super::proposal::Worth;
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::printable::told;

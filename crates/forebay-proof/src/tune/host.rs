@@ -1,6 +1,6 @@
 //! What the machine beneath the server should be: the audit's rules on it, as advice. Nothing of it is tried or changed here.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::audit::judge;
 use crate::audit::look::Look;
 use crate::audit::outcome::{Finding, Outcome};

@@ -1,20 +1,19 @@
 //! From experiments to claims and tables.
 
-use super::Bench;
+use super::bench::{Bench, TUNING};
 use super::catalogue::Kind;
+use super::effects::{cells, effect};
 use super::experiment::{Effect, Outcome, Turn};
 use super::guard::Guarded;
 use super::interval::CONFIDENCE;
 use super::metric::Metric;
 use super::negative_controls::{Controls, HELD_BACK, LITTLE, LITTLE_ROUNDS, different};
 use super::proposal::Proposal;
-use super::trial::{Row, Standing, Tried};
+use super::row::{Row, Standing};
+use super::trial::Tried;
 use super::trial_run::{Cut, Work};
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
-use crate::report::units::{counted, thousands};
-
-/// The step of the brief that is answered.
-pub(super) const TUNING: u8 = 5;
+use crate::report::units::counted;
 
 const SAME: &str = "tune.same";
 const LITTLE_ID: &str = "tune.little";
@@ -223,30 +222,6 @@ fn stock(tried: &[Tried]) -> Option<Evidence> {
         columns: ["work", "figure", "as it comes", "tuned", "gain"].map(str::to_owned).into(),
         rows: rows.collect(),
     })
-}
-
-/// `events/s in +4.1 % (1.2 to 7.0)`.
-pub(super) fn effect(effect: &Effect) -> String {
-    format!("{} {}", effect.metric.name(), percents(effect))
-}
-
-/// Its name, both sides, and the gain.
-fn cells(effect: &Effect) -> [String; 4] {
-    let metric = effect.metric;
-    let figure = |value: f64| format!("{}{}", thousands(value, metric.digits()), metric.unit());
-    [metric.name().to_owned(), figure(effect.today), figure(effect.candidate), percents(effect)]
-}
-
-fn percents(effect: &Effect) -> String {
-    let percent = |ratio: f64| (ratio - 1.0) * 100.0;
-    let gain = effect.gain;
-    format!("{:+.1} % ({:+.1} to {:+.1})", percent(gain.mid), percent(gain.low), percent(gain.high))
-}
-
-/// What an outcome gains, for a comment of one line.
-pub(super) fn gains(outcome: &Outcome) -> String {
-    let better = outcome.effects.iter().filter(|effect| effect.turn == Turn::Better);
-    better.map(effect).collect::<Vec<_>>().join(", ")
 }
 
 fn standing(row: &Row) -> String {

@@ -6,12 +6,14 @@
 //! must; and settings known to harm a buffer, none of which may be proposed.
 
 mod apply;
+mod bench;
 mod catalogue;
 mod client;
 mod connection_flood;
 mod connections;
 #[cfg(target_os = "linux")]
 mod cores;
+mod effects;
 mod experiment;
 mod feed;
 mod guard;
@@ -22,12 +24,11 @@ mod metric;
 mod negative_controls;
 mod pool;
 mod proposal;
+mod row;
 mod settings;
 mod trial;
 mod trial_run;
 mod variant;
-
-use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -37,64 +38,17 @@ use crate::{Scale, Subject, pressure};
 use forebay_rig::load::driver;
 use forebay_rig::load::payload::{Payloads, Source};
 use forebay_rig::server;
-use forebay_watch::profile::Profile;
 
 pub use apply::Saved;
+use bench::{Bench, Sizes};
 pub use catalogue::{Candidate, all as candidates};
 use catalogue::{Change, Measured};
-use client::Client;
-use experiment::{Plan, Turn};
+use experiment::Turn;
 use feed::Feed;
-use proposal::Worth;
-use trial_run::Course;
-use variant::Over;
-
 pub use proposal::Proposal;
-use settings::{Settings, hold};
-
-/// Events of a leg.
-const EVENTS: u64 = 16_000;
-
-/// How much is tried.
-struct Sizes {
-    /// Events of a leg.
-    events: u64,
-    /// How long operations are sent in one.
-    stretch: Duration,
-    /// After how many rounds of four legs the answer is looked at.
-    looks: &'static [usize],
-    /// Times that today's settings are held against themselves, and how often a difference may be called; where that happens
-    /// more often, the same of more times.
-    same: &'static [(u64, u64)],
-    /// Times that a side is held back by a little, and how often that must be found.
-    little: (u64, u64),
-}
-
-impl Sizes {
-    /// No more events than the profile holds.
-    fn of(on: &Subject<'_>) -> Self {
-        Self { events: EVENTS.min(on.profile.hold.events), ..Self::of_scale(on.scale) }
-    }
-
-    fn of_scale(scale: Scale) -> Self {
-        match scale {
-            Scale::Quick => Self {
-                events: EVENTS,
-                stretch: Duration::from_millis(120),
-                looks: &[8, 14],
-                same: &[(4, 0), (20, 1)],
-                little: (0, 0),
-            },
-            Scale::Full => Self {
-                stretch: Duration::from_millis(250),
-                looks: &[12, 24, 40, 80],
-                same: &[(40, 2)],
-                little: (10, 9),
-                ..Self::of_scale(Scale::Quick)
-            },
-        }
-    }
-}
+use proposal::Worth;
+use settings::hold;
+use variant::Over;
 
 /// The tuning of a subject.
 pub struct Run<'a> {
@@ -110,16 +64,6 @@ pub struct Tuned {
     pub claims: Vec<Claim>,
     /// What measured better, and lost no proof.
     pub proposal: Proposal,
-}
-
-/// What all experiments have in common.
-struct Bench<'a> {
-    on: Subject<'a>,
-    course: Course<'a>,
-    plan: Plan,
-    /// The server's settings as they are, and the client's.
-    settings: Settings,
-    client: Client,
 }
 
 impl Run<'_> {
@@ -199,7 +143,7 @@ pub fn apply_guarded(on: &Subject<'_>, saved: &Saved) -> anyhow::Result<Vec<Stri
         let (today, other) = trial::arms(&bench, &Over::default(), &changed, bench.client.clone())?;
         let outcome = trial::measure(&bench, Measured::By(work), today, other)?;
         let effects = outcome.effects.iter().filter(|effect| effect.turn == Turn::Worse);
-        worse.extend(effects.map(|effect| format!("{}: {}", work.name(), judge::effect(effect))));
+        worse.extend(effects.map(|effect| format!("{}: {}", work.name(), effects::effect(effect))));
     }
     if worse.is_empty() {
         saved.apply(address)?;
@@ -210,26 +154,6 @@ pub fn apply_guarded(on: &Subject<'_>, saved: &Saved) -> anyhow::Result<Vec<Stri
         held.put_back()?;
     }
     Ok(worse)
-}
-
-impl<'a> Bench<'a> {
-    fn of(on: &Subject<'a>, feed: &'a Feed, payloads: &'a Payloads, sizes: &Sizes) -> anyhow::Result<Self> {
-        let course = Course {
-            feed,
-            payloads,
-            held: on.profile.rate(),
-            load: on.profile.load.rate,
-            stretch: sizes.stretch,
-            seed: on.seed,
-        };
-        Ok(Self {
-            on: *on,
-            course,
-            plan: Plan { looks: sizes.looks.to_vec(), seed: on.seed },
-            settings: settings::all(&mut on.target.address().dial()?)?,
-            client: Client::of(on.profile).map_err(anyhow::Error::msg)?,
-        })
-    }
 }
 
 /// Settings of the server that candidates change.

@@ -1,12 +1,12 @@
 //! The controls: today against itself, and sides that are held back on purpose.
 
+use super::bench::{Bench, Sizes};
 use super::catalogue::Measured;
 use super::experiment::{Outcome, Plan, Turn};
 use super::metric::Metric;
 use super::trial::{arms, measure, measure_by};
 use super::trial_run::{Cut, Work};
 use super::variant::Over;
-use super::{Bench, Sizes};
 use forebay_rig::server;
 
 /// By how much of its time a leg is held back: as much again, which no machine's noise hides.

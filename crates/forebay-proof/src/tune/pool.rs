@@ -1,6 +1,6 @@
 //! Connections in a pool, and requests in flight on one, against throughput and latency: a chart.
 
-use super::Bench;
+use super::bench::Bench;
 use crate::claim::{Axes, Evidence, Series};
 use crate::report::units::{millis, thousands};
 use forebay_rig::load::driver;

@@ -2,16 +2,17 @@
 
 use std::fmt::Write as _;
 
+use super::bench::Bench;
 use super::catalogue::Change;
 use super::client::Client;
+use super::effects::gains;
 use super::experiment::Turn;
 use super::interval::Interval;
-use super::judge::gains;
-use super::trial::{Row, Standing};
+use super::row::{Row, Standing};
 use super::variant::Over;
-use super::{Bench, Profile};
 use forebay::buffer::secret;
 use forebay_rig::server::Conf;
+use forebay_watch::profile::Profile;
 
 /// By what part a larger change must gain more than a smaller one.
 const MORE: f64 = 0.02;

@@ -3,7 +3,8 @@
 use anyhow::Context as _;
 use forebay::buffer::link::Connection;
 
-pub use crate::held::{Held, Settings, set};
+pub use crate::held::{Held, Settings};
+pub use crate::target::set;
 use forebay::buffer::connect::Address;
 use forebay::buffer::secret;
 

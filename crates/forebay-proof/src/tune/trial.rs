@@ -2,13 +2,14 @@
 
 use anyhow::Context as _;
 
-use super::Bench;
+use super::bench::Bench;
 use super::catalogue::{Candidate, Change, Guard, Kind, Measured};
 use super::client::Client;
 use super::connection_flood::BACKLOG;
 use super::experiment::{self, Outcome, Plan, Side, Turn};
 use super::guard::{self, Guarded};
 use super::proposal::Proposal;
+use super::row::{Row, Standing};
 use super::settings::{Held, Settings};
 use super::trial_run::{Cut, Work};
 use super::variant::{self, Arm, Over};
@@ -20,47 +21,6 @@ use forebay_rig::server;
 
 /// Rounds of legs that take their time whatever the server does, at the most.
 const SLOW_ROUNDS_MAX: usize = 40;
-
-/// Where a candidate stands in the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
-    /// Better in something, worse in nothing, and no proof lost.
-    Proposed,
-    /// The same, at a price that no figure here shows.
-    Choice,
-    /// Safer, and no cost of it was seen.
-    Safer,
-    /// It is so today.
-    AsItIs,
-    /// None was seen.
-    NoDifference,
-    /// It was better, and in a second experiment it was not.
-    NotAgain,
-    /// Worse in something.
-    Worse,
-    /// It loses a proof.
-    Rejected(String),
-    /// It could not be tried.
-    Untested(String),
-}
-
-impl Standing {
-    /// Whether people are told to set it, or that they may.
-    pub fn is_offered(&self) -> bool {
-        matches!(self, Self::Proposed | Self::Choice | Self::Safer)
-    }
-}
-
-/// A candidate, and what came of it.
-pub struct Row {
-    pub candidate: &'static Candidate,
-    /// What there is today, and what there would be.
-    pub from: String,
-    pub to: String,
-    pub outcome: Option<Outcome>,
-    pub guard: Guarded,
-    pub standing: Standing,
-}
 
 /// Each against today.
 pub(super) fn all(bench: &Bench<'_>, candidates: &[&'static Candidate]) -> anyhow::Result<Vec<Row>> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use redis::Value;
 
-use super::Error;
+use super::error::Error;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error as BufferError;
 use forebay_rig::server::{Conf, Server, ServerBinary};

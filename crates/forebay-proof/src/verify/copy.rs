@@ -5,12 +5,14 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::find::{Kind, Source};
+use super::error::Error;
 use super::folder::Folder;
-use super::{Error, PARTS};
+use super::source::{Kind, Source};
 use crate::progress::Progress;
 use forebay_rig::server::{self, ServerError};
 
+/// The folder in ours that the parts of an AOF are copied to.
+pub(super) const PARTS: &str = "parts";
 /// Room that is left beside the copy: the server makes a new file or two.
 const RESERVE_BYTES: u64 = 16 << 20;
 /// So many bytes are copied at once: between two such pieces a signal is heeded and progress told.

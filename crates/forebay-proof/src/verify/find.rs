@@ -2,83 +2,16 @@
 //! else that lies there.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde::Serialize;
-
-use super::Error;
+use super::error::Error;
 use super::folder::{self, Folder, Item};
-use super::listing::{self, Listed, Role, is_base, is_part};
+use super::listing::{self, is_base, is_part};
 use super::manifest::{Manifest, Part};
+use super::source::{Kind, OnDisk, Source};
 
 /// More than any manifest has.
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;
-
-/// How the data lie on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A manifest and the files it names (Redis 7 and newer, Valkey).
-    Parts,
-    /// One append-only file (Redis 6.2).
-    Single,
-    /// An RDB file alone.
-    Snapshot,
-}
-
-/// A file and its size.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OnDisk {
-    /// Its name.
-    pub name: String,
-    /// Its size.
-    pub bytes: u64,
-}
-
-/// What was found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Source {
-    /// How the data lie on disk.
-    pub kind: Kind,
-    /// The folder that the files are in.
-    #[serde(serialize_with = "shown")]
-    pub folder: PathBuf,
-    /// The manifest, the append-only file, or the snapshot.
-    pub name: String,
-    /// Every file that a server loads, the manifest included; of an AOF in the order of the manifest.
-    pub files: Vec<OnDisk>,
-    /// What the manifest names and is not there.
-    pub missing: Vec<String>,
-    /// Parts that are there and the manifest does not name: no server loads them.
-    pub unlisted: Vec<String>,
-    /// Why files may have held more than a server makes of them, although it loads them.
-    pub doubts: Vec<String>,
-    /// Everything that lies there, and what it is.
-    pub listing: Vec<Listed>,
-}
-
-impl Source {
-    /// Bytes of all files.
-    pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
-    }
-
-    /// The files that have commands, or may have some behind a snapshot: in the order in which a server loads them.
-    pub fn loaded(&self) -> impl Iterator<Item = &OnDisk> {
-        self.files.iter().filter(|file| self.kind != Kind::Parts || file.name != self.name)
-    }
-
-    /// A snapshot beside an AOF, which no server reads then: the largest.
-    pub fn snapshot_beside(&self) -> Option<&Listed> {
-        let beside = self.listing.iter().filter(|file| file.role == Role::SnapshotBeside);
-        beside.max_by_key(|file| file.bytes)
-    }
-}
-
-/// Of a path that is no UTF-8 what can be shown of it: that is no reason to say nothing.
-pub(super) fn shown<S: serde::Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(&path.display())
-}
 
 /// Looks into a folder, at it and at its subfolders for a manifest; the folder that has the files.
 pub(super) fn find(path: &Path) -> Result<(Source, Folder), Error> {
@@ -141,44 +74,6 @@ fn without_manifest(top: &Folder, below: &[Folder]) -> Result<Source, Error> {
         }
     }
     Err(Error::NoAof { folder: top.path.clone(), seen: listing::names(top) })
-}
-
-impl Source {
-    fn of(kind: Kind, folder: &Path, name: &str, files: Vec<OnDisk>) -> Self {
-        let (missing, unlisted, doubts, listing) = Default::default();
-        Self {
-            kind,
-            folder: folder.to_owned(),
-            name: name.to_owned(),
-            files,
-            missing,
-            unlisted,
-            doubts,
-            listing,
-        }
-    }
-
-    /// A snapshot that an AOF which began with nothing lies beside: the server was started with `appendonly yes` on a folder
-    /// that had only the snapshot, and came up empty.
-    fn begun_beside_a_snapshot(&self) -> Option<String> {
-        let began = self.listing.iter().find(|file| file.role == Role::Base)?.head.as_ref()?;
-        let snapshot = self.snapshot_beside()?;
-        let head = snapshot.head.as_ref().filter(|head| !head.is_empty)?;
-        (began.is_empty && head.created? <= began.created?).then(|| {
-            format!(
-                "{} ({} bytes) is older than this AOF, which began with nothing: a server with an AOF does not read it, and \
-                 what it holds is in no count here",
-                snapshot.name, snapshot.bytes
-            )
-        })
-    }
-
-    /// A source of these files, for tests of what is made of it.
-    #[cfg(test)]
-    pub(super) fn for_test(kind: Kind, name: &str, files: &[(&str, u64)]) -> Self {
-        let files = files.iter().map(|(name, bytes)| OnDisk { name: (*name).into(), bytes: *bytes });
-        Self::of(kind, Path::new("/"), name, files.collect())
-    }
 }
 
 fn in_parts(folder: &Folder, name: &str) -> Result<Source, Error> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Dir, FileType, Mode, OFlags, openat, statat};
 
-use super::Error;
+use super::error::Error;
 
 /// So many files of a folder are looked at; a server's has a dozen.
 const FILES_MAX: usize = 10_000;

@@ -1,91 +1,12 @@
 //! Everything that lies in a folder, by what it is, and whether a server loads it.
 
-use serde::Serialize;
-
-use super::find::{Kind, Source};
 use super::folder::{self, Folder};
 use super::manifest::{Manifest, Part};
 use super::rdb::Head;
+use super::source::{Kind, Listed, Role, Source};
 
 /// So many files are listed.
 const LISTED_MAX: usize = 1_000;
-
-/// A file that lies there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Listed {
-    /// Its name; of one in a subfolder with that before it.
-    pub name: String,
-    /// Its size.
-    pub bytes: u64,
-    /// What it is.
-    pub role: Role,
-    /// Of a snapshot: its format and who wrote it.
-    pub head: Option<Head>,
-}
-
-/// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// The manifest.
-    Manifest,
-    /// What the last rewrite left; the manifest names it.
-    Base,
-    /// Commands since then; the manifest names it.
-    Increment,
-    /// The append-only file.
-    Log,
-    /// The snapshot that is loaded.
-    Snapshot,
-    /// The manifest names it, as replaced by a rewrite: a server deletes it.
-    History,
-    /// The manifest names it, and it is a link or no file: links are not followed.
-    NotAFile,
-    /// A part of an AOF that the manifest does not name.
-    Unlisted,
-    /// A snapshot beside an AOF: a server with an AOF does not read it.
-    SnapshotBeside,
-    /// An append-only file beside what is loaded.
-    LogBeside,
-    /// What a rewrite or a snapshot that had not finished left.
-    Unfinished,
-    /// A link, which is not followed.
-    Link,
-    /// A folder, which is not looked into any further.
-    Folder,
-    /// A pipe, a socket, a device.
-    Special,
-    /// Something else.
-    Other,
-}
-
-impl Role {
-    /// Whether a server reads it when it starts.
-    pub fn is_loaded(self) -> bool {
-        matches!(self, Self::Manifest | Self::Base | Self::Increment | Self::Log | Self::Snapshot)
-    }
-
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Manifest => "the manifest",
-            Self::Base => "base, named by the manifest",
-            Self::Increment => "commands, named by the manifest",
-            Self::Log => "the append-only file",
-            Self::Snapshot => "the snapshot",
-            Self::History => "named by the manifest as replaced: not loaded",
-            Self::NotAFile => "named by the manifest, and a link or no file: not followed, not loaded",
-            Self::Unlisted => "part of an AOF, not named by the manifest: not loaded",
-            Self::SnapshotBeside => "a snapshot: not loaded where there is an AOF",
-            Self::LogBeside => "an append-only file: not loaded",
-            Self::Unfinished => "left by a rewrite or snapshot that did not finish: not loaded",
-            Self::Link => "a link: not followed",
-            Self::Folder => "a folder: not looked into",
-            Self::Special => "no file",
-            Self::Other => "something else",
-        }
-    }
-}
 
 /// Servers write their names in small letters.
 pub(super) fn ends_with(name: &str, end: &str) -> bool {

@@ -6,9 +6,10 @@ use std::process::ExitStatus;
 use serde::Serialize;
 
 use super::commands::Commands;
-use super::find::{Kind, Source};
+use super::copy::PARTS;
+use super::error::Error;
 use super::log::{Foreign, Log, Why};
-use super::{Error, PARTS};
+use super::source::{Kind, Source};
 use forebay::buffer::secret;
 use forebay_rig::server::Kind as Family;
 use forebay_rig::server::{Conf, Scratch, Server, ServerBinary, ServerError, Version};

@@ -5,7 +5,7 @@
 //! parsed a second time: a server reads them, and the [`Reader`] and [`Decoder`] that every reader uses check them. Figures
 //! are of the user's files, never of a copy that a server may have cut.
 //!
-//! Operation: [`find`] what is there, copy what a server loads into a folder of our own, read its commands, load it into a
+//! Operation: find what is there, copy what a server loads into a folder of our own, read its commands, load it into a
 //! server of our own, walk through the lanes there.
 //!
 //! An AOF cannot tell of what it never held: a block that was acknowledged and not yet on the disk leaves no gap, since
@@ -28,26 +28,25 @@ use forebay_rig::server::{Scratch, Server, ServerBinary};
 mod commands;
 mod copy;
 mod error;
-pub mod find;
+mod find;
 mod folder;
 pub mod lane;
-pub mod listing;
+mod listing;
 pub mod load;
 pub mod log;
 mod manifest;
 pub mod rdb;
+pub mod source;
 mod walk;
 
 use commands::Commands;
 pub use error::Error;
-use find::{Kind, Source};
 use lane::Account;
 use load::{Cut, Loaded, Refusal};
 use log::{Emptied, Log, Wanted};
 use rdb::Head;
+use source::{Kind, Source};
 
-/// The folder in ours that the parts of an AOF are copied to.
-const PARTS: &str = "parts";
 /// Buffers that are listed where the one asked for is not there.
 const BUFFERS_MAX: usize = 100;
 /// Keys that one step of the search for them looks at.
@@ -95,7 +94,7 @@ pub struct Outcome {
     /// The server that was asked to load it: `Redis` or `Valkey`, and its version.
     pub server: String,
     /// The folder asked about.
-    #[serde(serialize_with = "find::shown")]
+    #[serde(serialize_with = "source::shown")]
     pub asked: std::path::PathBuf,
     /// What was found in the folder.
     pub source: Source,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use forebay::buffer::link::Connection;
 use redis::{RedisError, Value};
 
-use super::Error;
+use super::error::Error;
 use super::lane::{Account, End, Gap, WriterSays};
 use crate::progress::Progress;
 use forebay::block::frame::Decoder;

@@ -1,5 +1,6 @@
 //! The controls of the audit: faults are planted, and each must be named, and nothing else.
 
+mod compare;
 pub mod machine;
 pub mod seeded_faults;
 mod server;
@@ -7,13 +8,13 @@ mod server;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use compare::compare;
 use seeded_faults::{How, MODEL, PLANTS, Plant};
 
 use super::judge;
 
-use super::outcome::{Audit, Outcome};
+use super::outcome::Outcome;
 use super::rule::Unread;
-use super::rules;
 use super::seen::{FileFaults, Seen};
 use super::settings::Settings;
 use super::trial::Tried;
@@ -192,35 +193,11 @@ fn other(name: &str, value: &str) -> String {
     }
 }
 
-/// Holds the rules that an audit says are broken against those that were.
-fn compare(what: &str, planted: &[&Plant], audit: &Audit) -> Control {
-    let expected: BTreeSet<&str> = planted.iter().map(|plant| plant.rule).collect();
-    // Which version a server is, and how it was built, cannot be planted.
-    let is_planted = |id: &str| !id.starts_with("version.") && id != "memory.allocator";
-    let broken = audit.rules.iter().filter(|finding| finding.is_broken() && is_planted(&finding.id));
-    let found: BTreeSet<&str> = broken.map(|finding| finding.id.as_str()).collect();
-    let list = |ids: Vec<&&str>| ids.into_iter().copied().collect::<Vec<_>>().join(", ");
-    let (missed, wrong) =
-        (list(expected.difference(&found).collect()), list(found.difference(&expected).collect()));
-    let all = expected.len();
-    let named = all - expected.difference(&found).count();
-    let not_named = if missed.is_empty() { String::new() } else { format!("; not named: {missed}") };
-    let beside =
-        if wrong.is_empty() { ", and nothing else".into() } else { format!("; and wrongly: {wrong}") };
-    let measured = format!("{named} of {all} faults were named{not_named}{beside}");
-    Control::when(what, missed.is_empty() && wrong.is_empty(), measured)
-}
-
-/// Whether a plant can be found on this server: its rule is about its version, and its build.
-fn applies(plant: &Plant, facts: &Facts) -> bool {
-    let has_version = rules::find(plant.rule).is_some_and(|rule| rule.versions.have(facts));
-    let is_jemalloc = facts.get("mem_allocator").is_some_and(|name| name.starts_with("jemalloc"));
-    has_version && (plant.rule != "memory.activedefrag" || is_jemalloc)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::compare::applies;
     use super::*;
+    use crate::audit::rules;
 
     fn profile() -> Profile {
         Profile::load("bluesky-8h").unwrap()

@@ -2,8 +2,9 @@
 
 use anyhow::Context;
 
+use super::compare::{applies, compare};
+use super::machine;
 use super::seeded_faults::{How, MODEL, PLANTS, Plant};
-use super::{applies, compare, machine};
 use crate::audit::judge;
 use crate::audit::look::Look;
 use crate::claim::Control;

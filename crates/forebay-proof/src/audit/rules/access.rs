@@ -1,8 +1,8 @@
 //! Rules on access: who can connect, what they may do, and who can listen on the way.
 
-use super::{Rule, no, yes};
+use super::checks::{no, yes};
 use crate::audit::meaning::is_any;
-use crate::audit::rule::{Checked, Fix, Severity, State, Unread};
+use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
 use crate::audit::seen::Seen;
 use crate::audit::version::Versions;
 use forebay::buffer::connect::is_loopback;

@@ -1,7 +1,7 @@
 //! Rules on the buffers of clients: they take from the memory that events are in, and a block must fit into them.
 
-use super::{Rule, size};
-use crate::audit::rule::{Checked, Fix, Severity, State, Unread};
+use super::checks::size;
+use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
 use crate::audit::seen::Seen;
 use crate::audit::version::Versions;
 

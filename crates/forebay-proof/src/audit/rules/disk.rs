@@ -1,7 +1,7 @@
 //! Rules on the disk: what became of the last writes, and whether there is room and speed for the next.
 
-use super::{Rule, size};
-use crate::audit::rule::{Checked, Fix, Severity, State};
+use super::checks::size;
+use crate::audit::rule::{Checked, Fix, Rule, Severity, State};
 use crate::audit::seen::Seen;
 use crate::audit::version::Versions;
 

@@ -1,8 +1,7 @@
 //! Rules on a redis.conf that was read without a server: which lines a server is known to refuse, and what one that was
 //! started on a copy said of them.
 
-use super::Rule;
-use crate::audit::rule::{Checked, Fix, Severity, State, Unread};
+use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
 use crate::audit::seen::{FileFaults, Seen};
 use crate::audit::trial::Place;
 use crate::audit::version::Versions;

@@ -1,7 +1,7 @@
 //! Rules on the machine: what the kernel does to a server that forks, fills memory and must answer at once.
 
-use super::{Rule, size};
-use crate::audit::rule::{Fix, Severity, State};
+use super::checks::size;
+use crate::audit::rule::{Fix, Rule, Severity, State};
 use crate::audit::version::Versions;
 
 /// Clock sources that are read without a call into the kernel.

@@ -1,7 +1,7 @@
 //! Rules on memory: how much a server may hold, what it does when that is full, and what else takes of it.
 
-use super::{Rule, size, yes};
-use crate::audit::rule::{Checked, Fix, Severity, State, Unread};
+use super::checks::{size, yes};
+use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
 use crate::audit::seen::Seen;
 use crate::audit::version::Versions;
 use forebay::buffer::limit::FORK_SHARE;

@@ -2,6 +2,7 @@
 
 mod access;
 mod buffers;
+mod checks;
 mod disk;
 mod file;
 mod host;
@@ -13,11 +14,7 @@ mod replication;
 mod usage;
 mod version;
 
-use std::ops::RangeBounds;
-
 pub(crate) use super::rule::Rule;
-use super::rule::{Checked, Fix, State};
-use super::seen::Seen;
 
 /// Every rule, in the order of reports.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
@@ -42,24 +39,4 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
 /// The rule of that name.
 pub fn find(id: &str) -> Option<&'static Rule> {
     all().find(|rule| rule.id == id)
-}
-
-/// A setting that must be yes.
-fn yes(seen: &Seen, name: &str) -> Checked {
-    Ok(State::of(seen.yes(name)?, seen.said(name)?, || vec![Fix::set(name, "yes")]))
-}
-
-/// A setting that must be no.
-fn no(seen: &Seen, name: &str) -> Checked {
-    Ok(State::of(!seen.yes(name)?, seen.said(name)?, || vec![Fix::set(name, "no")]))
-}
-
-/// A setting that must be a whole number within bounds.
-fn within(seen: &Seen, name: &str, bounds: impl RangeBounds<i64>, fix: &str) -> Checked {
-    Ok(State::of(bounds.contains(&seen.number(name)?), seen.said(name)?, || vec![Fix::set(name, fix)]))
-}
-
-/// A size for people.
-fn size(bytes: u64) -> String {
-    crate::report::units::bytes(bytes as f64)
 }

@@ -1,7 +1,7 @@
 //! Rules on connections: how many there may be, who is turned away, and who is cut off.
 
-use super::{Rule, within};
-use crate::audit::rule::{Fix, Severity, State};
+use super::checks::within;
+use crate::audit::rule::{Fix, Rule, Severity, State};
 use crate::audit::version::Versions;
 
 /// Connections that a writer, a few groups, and whoever watches them need.

@@ -1,7 +1,7 @@
 //! Rules on what can be seen afterwards: without these the bad day leaves no trace.
 
-use super::{Rule, within, yes};
-use crate::audit::rule::{Fix, Severity, State};
+use super::checks::{within, yes};
+use crate::audit::rule::{Fix, Rule, Severity, State};
 use crate::audit::version::Versions;
 
 pub(super) const RULES: &[Rule] = &[

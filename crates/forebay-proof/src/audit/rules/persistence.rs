@@ -1,9 +1,9 @@
 //! Rules on persistence: which settings decide what is left after a restart, a kill or a power cut.
 
-use super::{Rule, no, size, within, yes};
+use super::checks::{no, size, within, yes};
+use crate::audit::conf_line::conf_line;
 use crate::audit::meaning;
-use crate::audit::remedy::conf_line;
-use crate::audit::rule::{Checked, Fix, Severity, State};
+use crate::audit::rule::{Checked, Fix, Rule, Severity, State};
 use crate::audit::seen::Seen;
 use crate::audit::version::Versions;
 

@@ -1,8 +1,8 @@
 //! Rules on other servers: replicas, failover, clusters.
 
-use super::{Rule, size, yes};
+use super::checks::{size, yes};
 use crate::audit::meaning;
-use crate::audit::rule::{Checked, Fix, Severity, State, Unread};
+use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
 use crate::audit::seen::Seen;
 use crate::audit::version::Versions;
 

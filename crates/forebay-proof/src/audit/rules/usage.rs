@@ -1,7 +1,6 @@
 //! Rules on what is done with the database: a buffer wants to be alone with its keys.
 
-use super::Rule;
-use crate::audit::rule::{Fix, Severity, State, Unread};
+use crate::audit::rule::{Fix, Rule, Severity, State, Unread};
 use crate::audit::version::Versions;
 
 pub(super) const RULES: &[Rule] = &[

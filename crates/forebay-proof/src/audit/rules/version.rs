@@ -1,8 +1,7 @@
 //! Rules on versions with known faults that hit a buffer. A distribution may have mended a fault under the old
 //! number; each rule says so where it matters.
 
-use super::Rule;
-use crate::audit::rule::{Checked, Fix, Severity, State};
+use crate::audit::rule::{Checked, Fix, Rule, Severity, State};
 use crate::audit::seen::Seen;
 use crate::audit::version::Versions;
 

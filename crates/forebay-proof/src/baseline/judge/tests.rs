@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::Counters;
 use super::super::counters::Calls;
 use super::*;
 use crate::claim::Judgement;

@@ -72,7 +72,7 @@ fn every_control_is_refuted_on_a_real_server() {
     let profile = Profile::load("bluesky-8h").unwrap();
     on_own_server(&profile, |on| {
         let payloads = Payloads::of(&Source::Events, 7).unwrap();
-        let claims = attach(&Run { on }, &payloads, IDS.map(|id| claim(id, 0.0)).into()).unwrap();
+        let claims = attach(&on, &payloads, IDS.map(|id| claim(id, 0.0)).into()).unwrap();
         assert_eq!(claims.len(), IDS.len());
         assert!(claims.iter().all(|claim| claim.verdict() == Verdict::Proven), "{claims:#?}");
     });

@@ -174,6 +174,6 @@ fn damage_planted_on_a_real_server_is_found() {
     let profile = profile(1_000);
     let events = Synth::network(7).with_rate(DAMAGED_RATE);
     let limits = profile.limits().unwrap();
-    let control = on_own_server(&profile, |on| damaged(&Run { on }, &events, limits).unwrap());
+    let control = on_own_server(&profile, |on| damaged(&on, &events, limits).unwrap());
     assert!(control.is_refuted(), "{control:?}");
 }

@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use super::super::seen::REFUSED;
 use super::super::seen::tests::refused;
-use super::super::watch::Met;
+use super::super::watch::{Met, REFUSED};
 use super::*;
 use crate::ledger::Findings;
 

@@ -21,7 +21,7 @@ use forebay_rig::load::resp;
 use forebay_rig::server::{self, Server};
 use forebay_rig::synth::Synth;
 
-use super::Sizes;
+use super::sizes::Sizes;
 
 /// How long a server may refuse before a writer or reader of an experiment gives up.
 pub const PATIENCE: Duration = Duration::from_secs(1);

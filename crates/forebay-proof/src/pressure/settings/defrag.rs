@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::Outcome;
 use super::bench::{Bench, Own, Tried, look_for};
+use super::outcome::Outcome;
 use super::row::{Advice, Cost, Row, by_memory, mark_default};
 use crate::claim::Evidence;
 use crate::report::units::{bytes, span, thousands};

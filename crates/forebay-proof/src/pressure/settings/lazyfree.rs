@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use forebay::buffer::link::Connection;
 
-use super::Outcome;
 use super::bench::{Bench, Own, Tried, go_on, look_for, wait_for};
+use super::outcome::Outcome;
 use super::row::{Row, by_stall, mark_default};
 use crate::claim::{Evidence, Unit};
 use crate::report::units::{bytes, figure, thousands};

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::Outcome;
 use super::bench::{Bench, LIMIT, Own, PATIENCE, dial, first_line, go_on, log_in, reader, wait_for};
+use super::outcome::Outcome;
 use super::row::{Row, by_connections};
 use crate::claim::{Bound, Control, Evidence, Judged, Unit};
 use crate::report::units::thousands;

@@ -1,8 +1,8 @@
 //! The size of stream nodes: what an event weighs, and what an append costs, by `stream-node-max-bytes` and
 //! `stream-node-max-entries`. Once with blocks, once with an event an entry as people write by hand.
 
-use super::Outcome;
 use super::bench::{Bench, Own, Tried, go_on};
+use super::outcome::Outcome;
 use super::row::{Advice, Cost, Row, by_memory, mark_default};
 use crate::claim::Evidence;
 use crate::memory_probe::Gauge;

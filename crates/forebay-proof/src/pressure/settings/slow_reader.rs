@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
-use super::Outcome;
 use super::bench::{Bench, LIMIT, Own, Tried, look_for};
+use super::outcome::Outcome;
 use super::row::{Advice, Row, by_appends, mark_default};
 use super::slow_client::{ask_until_full_or_dropped, output_of, slow_client};
 use super::slow_seen::{Seen, judge, judged_with_control, measured, room_max, table};

@@ -2,7 +2,7 @@
 
 use textwrap::core::display_width;
 
-use super::{Page, WIDTHS, clean, setting as conf_setting};
+use super::page::{Page, WIDTHS, clean, setting as conf_setting};
 use crate::audit::outcome::{Audit, Finding, Setting};
 use crate::audit::rule::{Fix, Rule, Section, Severity};
 use crate::printable::{DIM, paint};

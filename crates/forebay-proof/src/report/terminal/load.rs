@@ -2,7 +2,9 @@
 
 use super::super::load::{Percentiles, Run};
 use super::super::units::{self, thousands};
-use super::{Page, WIDTHS, spark, table};
+use super::page::{Page, WIDTHS};
+use super::spark::spark;
+use super::table;
 
 /// The run in lines of at most `width` columns.
 pub fn render(run: &Run<'_>, width: usize, colour: bool) -> String {

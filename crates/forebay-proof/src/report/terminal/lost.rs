@@ -1,6 +1,7 @@
 //! What faults cost, allowed or not, as the last thing on the screen: a claim that is proven may allow a loss.
 
-use super::{Page, table};
+use super::page::Page;
+use super::table;
 use crate::claim::Claim;
 use crate::report::units::thousands;
 

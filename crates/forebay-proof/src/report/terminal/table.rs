@@ -2,8 +2,10 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, Width};
+use textwrap::core::display_width;
 
-use super::{clean, display_width, units};
+use super::page::clean;
+use crate::report::units;
 
 /// Columns narrower than this break words into syllables; then a list reads better.
 const NARROWEST: usize = 8;

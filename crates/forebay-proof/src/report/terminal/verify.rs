@@ -1,11 +1,12 @@
 //! What a copied AOF folder holds, for a terminal: the verdict first, then the lanes, then every doubt by its place.
 
 use super::super::units::{self, counted};
-use super::{Page, WIDTHS, table};
-use crate::verify::find::{Kind, Source};
+use super::page::{Page, WIDTHS};
+use super::table;
 use crate::verify::lane::{Account, End};
 use crate::verify::load::Cut;
 use crate::verify::log::Why;
+use crate::verify::source::{Kind, Source};
 use crate::verify::{Outcome, State};
 
 mod gone;

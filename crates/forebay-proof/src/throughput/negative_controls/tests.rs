@@ -32,8 +32,7 @@ fn each_claim_has_the_control_that_is_about_it() {
 fn every_control_is_refuted_on_a_real_server() {
     let profile = Profile::load("bluesky-8h").unwrap();
     on_own_server(&profile, |on| {
-        let run = Run { on, patterns: &[], log: None, stop: &AtomicBool::new(false) };
-        let claims = attach(&run, IDS.map(|id| claim(id, 0.0)).into()).unwrap();
+        let claims = attach(&on, &AtomicBool::new(false), IDS.map(|id| claim(id, 0.0)).into()).unwrap();
         assert_eq!(claims.len(), IDS.len());
         assert!(claims.iter().all(|claim| claim.verdict() == Verdict::Proven), "{claims:#?}");
     });

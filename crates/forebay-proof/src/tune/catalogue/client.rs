@@ -1,7 +1,7 @@
 //! Candidates among the settings of writers, readers and connections.
 
 use super::super::trial_run::{Cut, Work};
-use super::{Candidate, Change, Guard, Kind, Measured};
+use super::candidate::{Candidate, Change, Guard, Kind, Measured};
 use crate::tune::client::Client;
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Candidates among the server's settings.
 
 use super::super::trial_run::{Cut, Work};
-use super::{Candidate, Change, Guard, Kind, Measured};
+use super::candidate::{Candidate, Change, Guard, Kind, Measured};
 
 const LOAD: Measured = Measured::By(Work::Append(Cut::Load));
 const REWRITING: Measured = Measured::By(Work::Rewriting(Cut::Load));

@@ -1,6 +1,7 @@
 //! What is claimed of the tuning's judges: what differs is called, what harms is not proposed, and nothing tried is nothing
 //! shown.
 
+use super::super::effects::gains;
 use super::*;
 use crate::claim::Judgement;
 use crate::tune::catalogue;

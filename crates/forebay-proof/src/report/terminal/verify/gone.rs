@@ -1,6 +1,6 @@
 //! A buffer that is not in an AOF: what in the folder says where it went, and how its user gets the events back.
 
-use super::super::Page;
+use super::super::page::Page;
 use super::refused::unused_name;
 use crate::report::shell;
 use crate::report::units::counted;

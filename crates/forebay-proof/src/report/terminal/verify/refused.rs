@@ -1,11 +1,11 @@
 //! A folder that a server does not load: its last words, and what its user can do.
 
-use super::super::Page;
+use super::super::page::Page;
 use crate::report::shell;
 use crate::report::units::counted;
-use crate::verify::find::{Kind, Source};
 use crate::verify::load::Refusal;
 use crate::verify::log::Why;
+use crate::verify::source::{Kind, Source};
 
 /// In what Valkey 9.1 says of its module for Lua, which asks for a setting and may not here.
 const ASKS: &str = "lua-enable-insecure-api";

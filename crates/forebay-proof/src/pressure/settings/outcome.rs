@@ -1,0 +1,36 @@
+//! What came of the experiments: rows of the table, claims, and the figures behind them.
+
+use super::row::{self, Advice, Row};
+use crate::claim::{Claim, Evidence};
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// A row for each value of each setting.
+    pub rows: Vec<Row>,
+    /// What can be true or false, each with its control.
+    pub claims: Vec<Claim>,
+    /// The figures behind the rows.
+    pub details: Vec<Evidence>,
+}
+
+impl Outcome {
+    /// The table of all settings, the rules that its last column follows, and the figures behind it.
+    pub fn evidence(&self) -> Vec<Evidence> {
+        let mut all = vec![row::table(&self.rows), Evidence::Note { text: row::RULES.into() }];
+        all.extend(self.details.iter().cloned());
+        all
+    }
+
+    /// Settings that are worth changing: name, value, and what was measured.
+    pub fn worth(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let change = self.rows.iter().filter(|row| row.advice == Advice::Change && !row.is_default());
+        change.map(|row| (row.setting.as_str(), row.value.as_str(), row.measured.as_str()))
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.claims.extend(other.claims);
+        self.details.extend(other.details);
+    }
+}
