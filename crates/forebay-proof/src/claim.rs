@@ -4,7 +4,7 @@
 //! A judge makes a [`Judged`] of figures. It becomes a [`Claim`] when the control that the same judge was tried on is put
 //! beside it, and no claim is proven without a control that was refuted: there is no way to build one.
 
-mod bound;
+pub(crate) mod bound;
 mod control;
 mod evidence;
 mod judged;

@@ -1,7 +1,7 @@
 //! Figures as people read them: every number that a renderer prints goes through here.
 //! Bytes are in binary units (KiB, MiB, GiB), as `maxmemory` counts them; never in MB or GB.
 
-use crate::claim::{Bound, Unit};
+use crate::claim::bound::{Bound, Unit};
 
 /// A figure with its unit: `2,700,000 events`, `1.42 GiB`, `21.3 %`.
 pub fn figure(value: f64, unit: Unit) -> String {

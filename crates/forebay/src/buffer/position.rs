@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::writer::Monitor;
+use super::shared::Monitor;
 use crate::event::lane::Lane;
 
 /// The number of an event in one run of a writer: the first that is pushed has 1.

@@ -11,7 +11,7 @@ use super::mutex::lock;
 use super::overflow::{Fate, Listener, Told};
 use super::owner::Owner;
 use super::room::Room;
-use super::spill::Unproven;
+use super::spill::unproven::Unproven;
 use crate::event::lane::Lane;
 
 /// Where a lane stands with its server.

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::writer::Counts;
+use super::counts::Counts;
 use crate::event::lane::Lane;
 
 /// The format that is written and understood.

@@ -21,7 +21,7 @@ mod record;
 mod resend;
 mod save;
 mod scan;
-mod unproven;
+pub(super) mod unproven;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -40,7 +40,8 @@ pub(super) use log::Stored;
 use log::{Item, Log};
 pub(super) use prover::Prover;
 pub(super) use resend::Again;
-pub(super) use unproven::{OnDisk, Unproven};
+pub(super) use unproven::OnDisk;
+use unproven::Unproven;
 
 /// Blocks that go to disk with one fsync, at the most.
 const BATCH: usize = 32;
