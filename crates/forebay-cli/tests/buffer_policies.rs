@@ -54,6 +54,8 @@ impl Full {
 
     /// Puts the limit so many bytes below what is used; a negative number above.
     fn limit(&self, over: i64) {
+        // What connections of the writer before still hold would be room once they are gone.
+        until("nobody but us is connected", || info(&self.server, "connected_clients") == "1");
         let used: i64 = info(&self.server, "used_memory").parse().unwrap();
         tell(&self.server, &format!("CONFIG SET maxmemory {}", used - over));
     }

@@ -41,7 +41,6 @@ use log::{Item, Log};
 pub(super) use prover::Prover;
 pub(super) use resend::Again;
 pub(super) use unproven::OnDisk;
-use unproven::Unproven;
 
 /// Blocks that go to disk with one fsync, at the most.
 const BATCH: usize = 32;
