@@ -52,9 +52,19 @@ fn every_place_on_the_map_is_there() {
     let (_, map) = map.split_once("## Map").unwrap();
     let (map, _) = map.split_once("\n## ").unwrap();
     let mut there: Vec<String> = all().into_iter().flat_map(|(name, _)| stems(&name)).collect();
-    for other in
-        ["crates", "deploy", "templates", "fuzz", "profiles", "results", "tools", "tests", "benches", "*"]
-    {
+    for other in [
+        "crates",
+        "src",
+        "deploy",
+        "templates",
+        "fuzz",
+        "profiles",
+        "results",
+        "tools",
+        "tests",
+        "benches",
+        "*",
+    ] {
         there.push(other.into());
     }
     let places = map.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.split('|').nth(1));
