@@ -1,10 +1,10 @@
 //! The buffer's own figures: all lanes, each lane, each group.
 
-use super::super::forecast::Rates;
-use super::super::look::Seen;
-use super::super::monotonic_counters::Counts;
-use super::super::view::{View, utilisation};
 use super::sheet::{Labels, Sheet};
+use crate::forecast::Rates;
+use crate::look::Seen;
+use crate::monotonic_counters::Counts;
+use crate::view::{View, utilisation};
 use forebay::buffer::limit::{Bound, Full, Kind};
 use forebay::buffer::stat::{GroupStat, LaneStat};
 use forebay::event::lane::Lane;

@@ -1,7 +1,7 @@
 //! The server's figures, and those of the machine beneath it.
 
-use super::super::view::View;
 use super::sheet::{Histogram, Labels, Samples, Sheet};
+use crate::view::View;
 use forebay::buffer::connect::Facts;
 use forebay::buffer::server_stat::CommandLatency;
 

@@ -1,9 +1,9 @@
 //! What writers say, what the probe found, and how well the watcher itself sees.
 
-use super::super::probe::Counted;
-use super::super::view::{GONE, View};
 use super::sheet::{Histogram, Labels, Samples, Sheet};
+use crate::probe::Counted;
 use crate::subject::Subject;
+use crate::view::{GONE, View};
 use forebay::buffer::writer_status::{Fates, State};
 use forebay::event::lane::Lane;
 
