@@ -158,6 +158,9 @@ mod tests {
         let mut unknown = new;
         unknown.info = Err(Unread("INFO is not permitted".into()));
         assert!(matches!(check(within, &unknown), Err(Unread(why)) if why == "INFO is not permitted"));
+        // Whatever its own check would make of it.
+        let sure = Rule { check: |_| Ok(State::Kept("as it should be".into())), ..*within };
+        assert!(matches!(check(&sure, &unknown), Err(Unread(why)) if why == "INFO is not permitted"));
     }
 
     #[test]

@@ -300,6 +300,10 @@ mod tests {
         for control in [of_rules(&seen), of_settings(&profile())] {
             assert!(control.is_refuted(), "{control:?}");
         }
+        let shown = profile().conf_settings().into_iter().filter(|(name, _)| name != "requirepass").count();
+        assert!(
+            shown > 10 && of_settings(&profile()).what.contains(&format!("the profile's {shown} settings"))
+        );
         // What a server has already for the worse shows nothing of it.
         let tried = PLANTS.iter().filter(|plant| plant.together && plant.is_setting()).count();
         let eviction = PLANTS.iter().find(|plant| plant.rule == "memory.eviction").unwrap();

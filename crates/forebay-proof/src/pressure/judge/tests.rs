@@ -240,3 +240,18 @@ fn there_is_a_claim_for_each_policy_and_each_is_of_its_own_run() {
     let none = super::claims(&[], &profile, None, ABSENT);
     assert!(none.iter().all(|claim| claim.judgement() == Judgement::Untested), "{none:?}");
 }
+
+#[test]
+fn which_policy_to_choose_is_told_of_runs_without_eviction_and_losses_of_all() {
+    let claim =
+        limit(&[steady(Policy::Wait), steady(Policy::Shed), run(Policy::Wait, "allkeys-lru")], ABSENT);
+    let rows: Vec<usize> = claim
+        .evidence
+        .iter()
+        .filter_map(|evidence| match evidence {
+            Evidence::Table { rows, .. } => Some(rows.len()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(rows, [2, 3]);
+}

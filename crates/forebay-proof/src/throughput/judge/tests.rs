@@ -237,6 +237,10 @@ fn what_is_gone_by_the_end_fades() {
     let mut dip = [200; 20];
     dip[2..18].fill(100);
     assert_eq!(says(&[held(&dip, 2)], "fading"), Judgement::Holds);
+    // Of a time that no ten divide, what is whole of it.
+    let mut odd = [200; 29];
+    odd[27..].fill(180);
+    assert_eq!(judged(&[held(&odd, 2)], "fading").measured(), Some(10.0));
     let mut slow_end = even();
     slow_end.operations.series[18].p99 = 9.0;
     slow_end.operations.series[19].p99 = 11.0;
