@@ -76,9 +76,9 @@ fn what_is_not_acknowledged_is_counted_at_the_end() {
     let open: u64 = ran.err.split("; ").last().unwrap().split(' ').next().unwrap().parse().unwrap();
     server.restart().unwrap();
     let stored = read_sorted(&server).len() as u64;
-    // The last few were in the pipe when it ended.
+    // Not as they were when the server was gone, which were a few. The last were in the pipe, or not looked at yet.
     let most = taken - stored;
-    assert!(open <= most && open + 50 > most, "{open} of {most}: {}", ran.err);
+    assert!(open <= most && open * 2 > most, "{open} of {most}: {}", ran.err);
 }
 
 #[test]

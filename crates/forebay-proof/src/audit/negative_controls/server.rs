@@ -109,6 +109,27 @@ fn tell(connection: &mut forebay::buffer::link::Connection, line: &str, name: &N
 mod tests {
     use super::*;
 
+    /// By what the server says of itself afterwards.
+    #[test]
+    fn every_kind_of_fault_is_on_the_server_that_is_started() {
+        let binary = ServerBinary::find(None).unwrap();
+        let name: Name = "planted".parse().unwrap();
+        let ask = |faults: &[How], question: [&str; 3]| {
+            let (_server, address) = start(&binary, faults, &name).unwrap();
+            let command = redis::cmd(question[0]).arg(&question[1..]).to_owned();
+            let answer: redis::Value = command.query(&mut address.dial().unwrap()).unwrap();
+            format!("{answer:?}")
+        };
+        let config = ["CONFIG", "GET", "maxmemory"];
+        assert!(!ask(&[], config).contains("12345678"));
+        assert!(ask(&[How::Settings(&[("maxmemory", "12345678")])], config).contains("12345678"));
+        assert!(ask(&[How::Running("maxmemory", "12345678")], config).contains("12345678"));
+        assert!(ask(&[How::Commands(&["CONFIG SET maxmemory 12345678"])], config).contains("12345678"));
+        let user = ["ACL", "GETUSER", "default"];
+        assert!(!ask(&[], user).contains("nopass"));
+        assert!(ask(&[How::DefaultUser("on nopass ~* +@all")], user).contains("nopass"));
+    }
+
     #[test]
     fn an_old_redis_is_not_given_settings_that_came_later() {
         for (kind, version, knows_newer) in [
