@@ -104,7 +104,8 @@ fn somebodys_server_is_filled_only_where_that_is_permitted_and_is_as_before_afte
     assert_eq!(refused.code, 2);
     assert!(refused.err.contains("--allow-faults"), "{}", refused.err);
     let (code, report, _) = pressure("noeviction", &["--url", &url, "--allow-faults"]);
-    assert!([0, 1].contains(&code) && refuted(&report).is_empty(), "{code}: {:?}", refuted(&report));
+    assert!([0, 1].contains(&code), "{code}");
+    assert_eq!(refuted(&report), [""; 0]);
     let uncaught: Vec<&Claim> = report.claims.iter().filter(|claim| claim.missed_its_control()).collect();
     assert!(uncaught.is_empty(), "{uncaught:#?}");
     assert_eq!(losses(&report).len(), 4, "nothing that would evict somebody's keys was tried");

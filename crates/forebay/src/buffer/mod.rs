@@ -8,8 +8,9 @@
 //! Operation: [`writer`] cuts events into blocks ([`batch`]), compresses them on a thread of its own (`compress`) and
 //! hands each to its lane's `appender`, which keeps order and sends again. [`owner`] says who may write. [`overflow`] says
 //! what happens while the server takes nothing; `spill` and `evict_oldest` do it. [`reader`] reads blocks, checks and
-//! acknowledges them, and lets go of what every group is done with. [`stat`] looks without touching, and [`limit`] says
-//! when what it saw is full. Writers publish what became of their events ([`writer_status`]) for [`status_subscriber`].
+//! acknowledges them, and lets go of what every group is done with. [`look`] looks without touching, [`stat`] is what it
+//! saw, and [`limit`] says when that is full. Writers publish what became of their events ([`writer_status`]) for
+//! [`status_subscriber`].
 //!
 //! Nothing here knows of proofs, load, reports or the command line.
 
