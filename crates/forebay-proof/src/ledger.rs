@@ -455,12 +455,13 @@ mod tests {
         let lanes = [(Lane::Likes, 0..5), (Lane::Posts, 5..12)];
         for (lane, indexes) in lanes.clone() {
             indexes.clone().for_each(|index| ledger.offered(lane, index));
-            ledger.told(Told { lane, fate: Fate::Shed, from: 0, events: 1 });
+            ledger.told(Told { lane, fate: Fate::Shed, from: 0, events: 1, retries: 0 });
             ledger.told(Told {
                 lane,
                 fate: Fate::Acknowledged,
                 from: 1,
                 events: indexes.end - indexes.start - 2,
+                retries: 0,
             });
         }
         for (lane, indexes) in lanes {
@@ -509,7 +510,7 @@ mod tests {
     #[test]
     fn what_was_given_up_is_owed_no_more_and_must_not_come_back() {
         let tell = |ledger: &mut Ledger<'_>, fate, from, events| {
-            ledger.told(Told { lane: Lane::Likes, fate, from, events });
+            ledger.told(Told { lane: Lane::Likes, fate, from, events, retries: 0 });
         };
         let ledger = |read: &[u64]| {
             let mut ledger = Ledger::new(&make);

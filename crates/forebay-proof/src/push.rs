@@ -131,7 +131,7 @@ impl Stretch {
     /// How long each block took from when it was due to be cut until its fate was known, and how many blocks have none.
     pub fn latency(&self, told: &[(Told, Instant)], limits: &Limits) -> Latency {
         let (mut latency, mut seen) = (Latency::default(), HashSet::new());
-        for (Told { lane, fate, from, events }, at) in told {
+        for (Told { lane, fate, from, events, .. }, at) in told {
             let dues = &self.due[lane.index()];
             let first =
                 from.checked_sub(self.from[lane.index()]).and_then(|first| usize::try_from(first).ok());

@@ -191,7 +191,7 @@ impl Bench<'_> {
         let mut ledger = offer.ledger(&make);
         let read = read_all(&self.ground.address, name, &mut ledger)?;
         for (lane, events) in offer.by_lane(acknowledged) {
-            ledger.told(Told { lane, fate: Fate::Acknowledged, from: 0, events });
+            ledger.told(Told { lane, fate: Fate::Acknowledged, from: 0, events, retries: 0 });
         }
         Ok((read, ledger.findings()))
     }

@@ -70,7 +70,7 @@ impl Fates {
         };
         for lane in Lane::ALL {
             let lost: Vec<u64> = lost.iter().filter(|(of, _)| *of == lane).map(|(_, place)| *place).collect();
-            fates.add_lane(&lost, lane, &Acknowledged::of(heard, lane), moment);
+            fates.add_lane(&lost, lane, &Acknowledged::of(heard, lane, moment), moment);
         }
         fates
     }
@@ -89,7 +89,7 @@ impl Fates {
         self.silent += silent as u64;
         // The server has written a lane in its order, so what its end takes is one stretch, and whatever follows that was
         // acknowledged by the next process. A hole before it, or after it, is none of the fault's.
-        let is_end = |run: &Range<u64>| acknowledged.when(run.end).is_none_or(|when| when >= moment.gone);
+        let is_end = |run: &Range<u64>| acknowledged.when(run.end).is_none_or(|when| when > moment.gone);
         let excused = |place: &u64| {
             acknowledged.when(*place).is_some_and(|when| (moment.at..moment.back).contains(&when))
         };
@@ -138,14 +138,23 @@ fn runs(places: &[u64]) -> impl Iterator<Item = Range<u64>> {
     places.chunk_by(|one, next| one + 1 == *next).filter_map(|run| Some(*run.first()?..run.last()? + 1))
 }
 
-/// When which events of a lane were acknowledged, by place.
+/// When which events of a lane were acknowledged, by place: when the writer heard of it, or when the server that answered was
+/// gone, where that was sooner.
 struct Acknowledged(Vec<(Range<u64>, Instant)>);
 
 impl Acknowledged {
-    fn of(heard: &[(Told, Instant)], lane: Lane) -> Self {
-        let of_lane = heard.iter().filter(|(told, _)| told.lane == lane && told.fate == Fate::Acknowledged);
+    fn of(heard: &[(Told, Instant)], lane: Lane, moment: Moment) -> Self {
+        let of_lane =
+            || heard.iter().filter(|(told, _)| told.lane == lane && told.fate == Fate::Acknowledged);
+        // A writer that is kept from running hears of an answer after the server that gave it has ended, and another is there.
+        // It came by the connection of those before, which ended with that server.
+        let last_try = of_lane().rfind(|(_, when)| *when < moment.gone).map(|(told, _)| told.retries);
+        let ended = moment.gone < moment.back;
+        let when = |told: &Told, when: Instant| {
+            if ended && last_try == Some(told.retries) { when.min(moment.gone) } else { when }
+        };
         let mut all: Vec<_> =
-            of_lane.map(|(told, when)| (told.from..told.from + told.events, *when)).collect();
+            of_lane().map(|(told, at)| (told.from..told.from + told.events, when(told, *at))).collect();
         all.sort_by_key(|(places, _)| places.start);
         Self(all)
     }
@@ -171,6 +180,11 @@ mod tests {
     /// Ten blocks of ten events, a second apart, of one lane; the fault comes 4.5 s after the first, the server is back 2 s
     /// later. Those of these blocks are lost, and readers were told of those.
     fn fates(lost: &[u64], told: &[u64], gone: f64) -> Fates {
+        fates_where(lost, told, gone, 0.4, 7)
+    }
+
+    /// Where the server took so long to come back, and the first block on a new connection is this.
+    fn fates_where(lost: &[u64], told: &[u64], gone: f64, away: f64, again: u64) -> Fates {
         let started = Instant::now();
         let at = |seconds: f64| started + Duration::from_secs_f64(seconds);
         let make = |index: u64, out: &mut Vec<u8>| out.extend_from_slice(format!("event {index}").as_bytes());
@@ -182,13 +196,14 @@ mod tests {
         let heard: Vec<(Told, Instant)> = (0..10)
             .map(|block| {
                 let from = block * BLOCK;
-                let told = Told { lane: Lane::Likes, fate: Fate::Acknowledged, from, events: BLOCK };
+                let retries = u64::from(block >= again);
+                let told = Told { lane: Lane::Likes, fate: Fate::Acknowledged, from, events: BLOCK, retries };
                 (told, at(block as f64))
             })
             .collect();
         let gaps = told.iter().map(|block| (Lane::Likes, block * BLOCK..(block + 1) * BLOCK)).collect();
         let read = Read { gaps, ..Read::default() };
-        let moment = Moment { at: at(4.5), gone: at(gone), back: at(gone + 0.4) };
+        let moment = Moment { at: at(4.5), gone: at(gone), back: at(gone + away) };
         Fates::of(ledger, &heard, 0, moment, read)
     }
 
@@ -200,6 +215,18 @@ mod tests {
         assert_eq!(late(&[5]), 0, "a hole before what was kept");
         assert_eq!(late(&[7]), 0, "acknowledged after the server was back");
         assert_eq!(late(&[1, 6]), BLOCK, "a hole and the end");
+    }
+
+    #[test]
+    fn what_the_server_that_ended_had_answered_was_not_acknowledged_after_it_however_late_the_writer_hears() {
+        let late_reader = fates_where(&[6, 7, 8], &[], 6.5, 0.4, 9);
+        assert_eq!((late_reader.after, late_reader.late), (0, 3 * BLOCK));
+        let another = fates_where(&[6, 7, 8], &[], 6.5, 0.4, 8);
+        assert_eq!((another.after, another.late), (BLOCK, 2 * BLOCK), "the new server answered for the last");
+        let hole = fates_where(&[6, 7], &[], 6.5, 0.4, 9);
+        assert_eq!(hole.late, 0, "it kept one that came later by the same connection");
+        let none_ended = fates_where(&[6, 7, 8], &[], 6.5, 0.0, 9);
+        assert_eq!(none_ended.after, 2 * BLOCK, "no server has ended: it is the same one");
     }
 
     #[test]

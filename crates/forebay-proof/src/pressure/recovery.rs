@@ -67,7 +67,7 @@ mod tests {
 
     /// An acknowledgement so many milliseconds after `start`.
     fn ack(start: Instant, lane: Lane, millis: u64) -> (Told, Instant) {
-        let told = Told { lane, fate: Fate::Acknowledged, from: 0, events: 1 };
+        let told = Told { lane, fate: Fate::Acknowledged, from: 0, events: 1, retries: 0 };
         (told, start + Duration::from_millis(millis))
     }
 

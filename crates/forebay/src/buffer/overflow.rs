@@ -155,6 +155,9 @@ pub struct Told {
     pub from: u64,
     /// How many.
     pub events: u64,
+    /// [`Counts::retries`](super::counts::Counts::retries) of the lane by then. Under [`Overflow::Wait`] a lane connects again
+    /// only after one was counted: what has the same number was answered on one connection.
+    pub retries: u64,
 }
 
 /// Hears of every event's fate, on the writer's threads: it must not block.

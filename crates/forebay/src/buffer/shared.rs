@@ -126,7 +126,8 @@ impl Shared {
     /// Tells whoever listens.
     pub fn tell(&self, lane: Lane, fate: Fate, from: u64, events: u64) {
         if let Some(Listener(hear)) = &self.listener {
-            hear(Told { lane, fate, from, events });
+            let retries = self.lanes[lane.index()].retries.load(Relaxed);
+            hear(Told { lane, fate, from, events, retries });
         }
     }
 
