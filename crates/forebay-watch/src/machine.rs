@@ -1,6 +1,8 @@
 //! The machine beneath a server, where it is this one: what the kernel says of memory, files, clocks and disks.
 //! Read from `/proc` and `/sys` under a root, so that tests can put another machine there.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +18,16 @@ pub struct Unread(pub String);
 
 /// A part of what was looked at, or why it could not be read.
 pub type Read<T> = Result<T, Unread>;
+
+/// The socket of a line of `/proc/net/tcp`, as a link of a process names it, where it listens on one of the ports.
+fn listening(line: &str, ports: &[u64]) -> Option<String> {
+    const LISTENING: &str = "0A";
+    let mut fields = line.split_whitespace().skip(1);
+    let port = u64::from_str_radix(fields.next()?.rsplit(':').next()?, 16).ok()?;
+    let is_one = fields.nth(1) == Some(LISTENING) && port > 0 && ports.contains(&port);
+    let inode = fields.nth(5).unwrap_or_default();
+    is_one.then(|| format!("socket:[{inode}]"))
+}
 
 /// Magic number of tmpfs.
 pub const TMPFS: u32 = 0x0102_1994;
@@ -138,23 +150,23 @@ impl Host {
     /// Whether a socket that listens on one of the ports is the process's own; none where nobody listens on them as
     /// far as can be seen from here, or where its files cannot be seen.
     fn listens(&self, ports: &[u64]) -> Option<bool> {
-        const LISTENING: &str = "0A";
-        let proc = format!("proc/{}", self.pid);
-        let tables =
-            ["tcp", "tcp6"].map(|table| self.file(&format!("{proc}/net/{table}")).unwrap_or_default());
-        let inode = |line: &str| {
-            let fields: Vec<&str> = line.split_whitespace().collect();
-            let port = u64::from_str_radix(fields.get(1)?.rsplit(':').next()?, 16).ok()?;
-            let is_one = fields.get(3) == Some(&LISTENING) && port > 0 && ports.contains(&port);
-            is_one.then(|| format!("socket:[{}]", fields.get(9).copied().unwrap_or_default()))
-        };
-        let sockets: Vec<String> = tables.iter().flat_map(|table| table.lines()).filter_map(inode).collect();
-        if sockets.is_empty() {
-            return None;
+        let process = self.root.join(format!("proc/{}", self.pid));
+        let mut found = None;
+        for table in
+            ["tcp", "tcp6"].into_iter().filter_map(|table| File::open(process.join("net").join(table)).ok())
+        {
+            // The kernel lists the sockets that listen first. Whoever stops there is spared all that are connected.
+            for line in BufReader::new(table).lines().map_while(Result::ok) {
+                let Some(socket) = listening(&line, ports) else { continue };
+                let files = std::fs::read_dir(process.join("fd")).ok()?;
+                let mut links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+                if links.any(|link| link.as_os_str() == socket.as_str()) {
+                    return Some(true);
+                }
+                found = Some(false);
+            }
         }
-        let files = std::fs::read_dir(self.root.join(proc).join("fd")).ok()?;
-        let links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
-        Some(links.filter_map(|link| Some(link.to_str()?.to_owned())).any(|link| sockets.contains(&link)))
+        found
     }
 
     /// The machine of the server with that process id, if it is the one whose `/proc` lies under `root`: a server in
