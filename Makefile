@@ -41,12 +41,12 @@ help:
 prove: setup
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo run --locked --release --bin forebay -- prove $(ARGS)
 
-# Most tests wait most of the time, for a kill, a deadline or a restart: six at once, on two cores too. Lints and documentation
+# Most tests wait most of the time, for a kill, a deadline or a restart: twelve at once, on two cores too. Lints and documentation
 # are checked beside them, once cargo has let go of its folder; what they say comes last.
 test: setup setup-chromium
 	cargo fmt --check
 	cargo test --locked --workspace --no-run
-	@RUST_TEST_THREADS="$${RUST_TEST_THREADS:-6}" FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" \
+	@RUST_TEST_THREADS="$${RUST_TEST_THREADS:-12}" FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" \
 		cargo test --locked --workspace --no-fail-fast $(ARGS) & tests=$$!; \
 	( nice cargo clippy --locked --workspace --all-targets -- -D warnings && \
 	  RUSTDOCFLAGS='-D warnings' nice cargo doc --locked --workspace --no-deps ) >target/lint.txt 2>&1; lint=$$?; \

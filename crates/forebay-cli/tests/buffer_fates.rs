@@ -148,9 +148,12 @@ fn a_fenced_writer_is_heard_before_its_owner_does_anything_and_once() {
     let fenced = || hearing.look().writers.into_iter().find(|writer| writer.state == State::Fenced);
     until("a writer is heard to be fenced", || fenced().is_some());
     let heard = fenced().unwrap();
+    let since = Instant::now();
     let why = heard.why.as_deref().unwrap_or_default();
     assert!(why.contains("lane likes: fenced") && why.contains("2 events"), "{why}");
     let monitor = writer.monitor();
+    // A message is told from the one before by its age, which is in milliseconds.
+    until("the last message has another age", || since.elapsed() > Duration::from_millis(1));
     assert!(matches!(writer.close(), Err(Error::Fenced { .. })));
     until("the last message is heard", || fenced().unwrap().age > heard.age);
     let heard = hearing.look();

@@ -33,10 +33,10 @@ impl From<Output> for Ran {
 /// Verbs that load a machine with all it has.
 const LOADS: [&str; 7] = ["baseline", "capacity", "durability", "pressure", "prove", "throughput", "tune"];
 
-/// Of those no more than two run at once: what they measured would be the others.
-static TURNS: (Mutex<usize>, Condvar) = (Mutex::new(2), Condvar::new());
+/// Of those no more than three run at once, each of which waits half of its time: what they measured would be the others.
+static TURNS: (Mutex<usize>, Condvar) = (Mutex::new(3), Condvar::new());
 
-/// One of the two, until it is dropped.
+/// One of the three, until it is dropped.
 pub struct Turn;
 
 /// Waits for one, where what is run needs it: a list or a way back is none of those, and whoever kills a server of somebody's

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+/// They take longest, and the harness begins tests by the alphabet.
+#[path = "proofs/mod.rs"]
+mod a_whole_proof;
 mod audit_cases;
 mod audit_conf;
 mod audit_events;
@@ -41,13 +44,6 @@ mod other_user;
 mod own_folders;
 mod page;
 mod profile_settings;
-mod proof_capacity;
-mod proof_durability;
-mod proof_load;
-mod proof_monitoring;
-mod proof_pressure;
-mod proof_pressure_settings;
-mod proof_undo;
 mod report;
 mod report_audit;
 mod report_chart;
@@ -57,7 +53,6 @@ mod structure;
 #[path = "../../forebay/tests/support.rs"]
 mod support;
 mod theirs;
-mod tune;
 mod verify_folder;
 mod verify_program;
 mod verify_support;

@@ -8,9 +8,9 @@ use forebay_proof::claim::{Claim, Control, Evidence, Verdict};
 use forebay_proof::report::terminal;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::cli_support::{profile_with, run};
-use super::support::{tell, until};
-use super::theirs::{Theirs, claim, report};
+use crate::cli_support::{profile_with, run};
+use crate::support::{tell, until};
+use crate::theirs::{Theirs, claim, report};
 
 fn tables(claim: &Claim) -> Vec<&Vec<Vec<String>>> {
     let tables = claim.evidence.iter().filter_map(|evidence| match evidence {

@@ -6,7 +6,7 @@ use std::path::Path;
 use forebay_proof::claim::{Claim, Control, Evidence, Verdict};
 use forebay_proof::report::{Report, json};
 
-use super::cli_support::{Ran, forebay, turn};
+use crate::cli_support::{Ran, forebay, turn};
 
 fn claim<'a>(report: &'a Report, id: &str) -> &'a Claim {
     report.claims.iter().find(|claim| claim.id == id).unwrap_or_else(|| panic!("no claim {id}"))

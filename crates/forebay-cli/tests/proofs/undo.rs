@@ -7,8 +7,8 @@ use std::process::{Child, Stdio};
 
 use forebay_rig::server::Server;
 
-use super::cli_support::{Ran, forebay, holds, profile_with};
-use super::support::{ask, server, tell, until};
+use crate::cli_support::{Ran, forebay, holds, profile_with};
+use crate::support::{ask, server, tell, until};
 
 /// Settings that a pressure run changes, and one that a tuning does.
 const NAMES: [&str; 4] = ["maxmemory", "maxmemory-policy", "notify-keyspace-events", "stream-node-max-bytes"];

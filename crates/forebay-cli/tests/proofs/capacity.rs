@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use forebay_proof::report::{Report, json};
 use forebay_rig::server::{Conf, Server, ServerBinary};
 
-use super::cli_support::{profile_with, turn};
+use crate::cli_support::{profile_with, turn};
 
 /// A profile of `events` events at 938 a second, in `maxmemory` under `policy`.
 fn profile(dir: &Path, events: u64, maxmemory: &str, policy: &str) -> String {

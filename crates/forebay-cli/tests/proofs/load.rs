@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use forebay_proof::report::{Report, json};
 use forebay_rig::server::Server;
 
-use super::cli_support::{profile_with, turn};
+use crate::cli_support::{profile_with, turn};
 use crate::support::{ask, server, until};
 
 /// A profile whose load lasts for `duration` at `rate`, with lines that a slow machine keeps too.
