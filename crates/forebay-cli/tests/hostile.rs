@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::cli_append::peak_kib;
-use super::cli_support::{forebay, interrupt};
+use super::cli_support::{append, forebay, interrupt, run, synthetic};
+use super::support::server;
+use forebay_rig::server::Server;
 
 /// Longest that a verb may go on: three answers, of 15 s each, that do not come; and where it is a run of load, as long as its plan
 /// is, since a server that answers anything at all is asked to the end.
@@ -273,6 +275,54 @@ fn a_look_at_any_server_ends_in_its_time_and_in_little_memory() {
     // What takes its whole time is tried at night.
     let quick: Vec<Ill> = ILLS.into_iter().filter(|ill| !matches!(ill, Ill::Silent | Ill::Drip)).collect();
     all_survive(&quick, &[false, true], &verbs, 8);
+}
+
+/// In front of a server: answers a command itself, always the same, and passes on everything else.
+fn always_answers(server: &Server, command: &'static str, answer: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (port, beyond) = (listener.local_addr().unwrap().port(), server.port());
+    std::thread::spawn(move || {
+        for near in listener.incoming() {
+            let (mut near, far) = (near.unwrap(), TcpStream::connect(("127.0.0.1", beyond)).unwrap());
+            let (mut back, mut from) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut from, &mut back));
+            std::thread::spawn(move || {
+                let (mut asked, mut far) = (vec![0; 64 << 10], far);
+                // One command at a time is on its way on such a connection. At its end the other side hears of it.
+                while let Ok(count @ 1..) = near.read(&mut asked) {
+                    let is_it = String::from_utf8_lossy(&asked[..count]).contains(command);
+                    let passed = if is_it {
+                        near.write_all(answer.as_bytes())
+                    } else {
+                        far.write_all(&asked[..count])
+                    };
+                    if passed.is_err() {
+                        break;
+                    }
+                }
+                let _ = far.shutdown(std::net::Shutdown::Both);
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn a_server_that_gives_the_same_page_again_and_again_is_asked_no_more() {
+    let server = server(&[]);
+    assert_eq!(append(&server, &synthetic(100), &[]).code, 0);
+    let ran = run(&["read", "--quiet", "--group", "g", "--consumer", "c", "--url", &server.url()]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let page = "*1\r\n*4\r\n$3\r\n5-0\r\n$1\r\nc\r\n:1\r\n:1\r\n";
+    for (command, answer, verb) in [
+        ("XAUTOCLAIM", "*3\r\n$3\r\n5-0\r\n*0\r\n*0\r\n", &["read", "--group", "g"][..]),
+        ("XPENDING", page, &["group", "skip", "g"]),
+    ] {
+        let url = format!("redis://127.0.0.1:{}", always_answers(&server, command, answer));
+        let ran = run(&[verb, &["--url", &url]].concat());
+        assert_ne!(ran.code, 0, "{verb:?}");
+        assert!(ran.err.contains(&format!("{command} goes on at 5-0 after 2 pages")), "{}", ran.err);
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::consumer_name::OWN;
 use super::entry::{Id, list};
 use super::error_class::{Trouble, trouble};
 use super::keys::Name;
+use super::pages::Pages;
 use super::reader::{Found, Phase, Reader};
 use super::scripts::LEAVE;
 use crate::event::lane::Lane;
@@ -32,7 +33,7 @@ impl Reader {
         }
         let mut found = Vec::new();
         for at in 0..self.places.len() {
-            let mut from = "0-0".to_owned();
+            let (mut from, mut pages) = ("0-0".to_owned(), Pages::of("XAUTOCLAIM"));
             while found.is_empty() {
                 let mut command = redis::cmd("XAUTOCLAIM");
                 command.arg(self.name.stream(self.places[at].lane)).arg(&group).arg(&consumer);
@@ -50,6 +51,7 @@ impl Reader {
                 if next == "0-0" {
                     break;
                 }
+                pages.on_to(&next)?;
                 from = next;
             }
         }

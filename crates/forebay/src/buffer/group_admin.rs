@@ -13,6 +13,7 @@ use super::error::Error;
 use super::error_class::is_gone;
 use super::keys::Name;
 use super::link::Connection;
+use super::pages::Pages;
 use super::scripts::TRIM;
 use super::there::must_be_there;
 use crate::block::frame::{Damage, Decoder};
@@ -137,14 +138,16 @@ impl Groups {
         let mut decoder = Decoder::new().map_err(|error| Error::system("no zstd context", error))?;
         let mut skips = Skips::default();
         for lane in self.lanes_of(group)? {
-            let mut from = "-".to_owned();
+            let (mut from, mut pages) = ("-".to_owned(), Pages::of("XPENDING"));
             loop {
                 let mut pending = redis::cmd("XPENDING");
                 pending.arg(self.name.stream(lane)).arg(group).arg(&from).arg("+").arg(PAGE);
                 let page: Vec<(String, Value, Value, Value)> = self.ask("looking at", group, &pending)?;
-                let ids: Vec<Id> = page.iter().filter_map(|(id, ..)| Id::parse(id)).collect();
-                let Some(last) = ids.last() else { break };
+                let Some((last, ..)) = page.last() else { break };
+                let further = pages.on_to(last);
+                further.map_err(|error| Error::server(format!("looking at group {group:?}"), &error))?;
                 from = format!("({last}");
+                let ids: Vec<Id> = page.iter().filter_map(|(id, ..)| Id::parse(id)).collect();
                 for id in ids {
                     self.skip_where_damaged(lane, id, group, &mut decoder, &mut skips)?;
                 }

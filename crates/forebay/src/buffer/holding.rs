@@ -7,6 +7,7 @@ use redis::{RedisError, Value};
 use super::entry::Id;
 use super::error::Error;
 use super::held::Held;
+use super::pages::Pages;
 use super::reader::Reader;
 
 /// Pending blocks that are asked for at once.
@@ -33,7 +34,7 @@ impl Reader {
         let Some((group, consumer)) = self.options.group.clone() else { return Ok(()) };
         let mut pending = HashSet::new();
         for lane in self.options.lanes.clone() {
-            let mut from = "-".to_owned();
+            let (mut from, mut pages) = ("-".to_owned(), Pages::of("XPENDING"));
             loop {
                 let mut command = redis::cmd("XPENDING");
                 command.arg(self.name.stream(lane)).arg(&group).arg(&from).arg("+").arg(PAGE).arg(&consumer);
@@ -41,6 +42,7 @@ impl Reader {
                 let ids = page.iter().filter_map(|(id, ..)| Id::parse(id)).map(|id| (lane, id));
                 pending.extend(ids.filter(|block| self.held.blocks.contains(block)));
                 let Some((last, ..)) = page.last() else { break };
+                pages.on_to(last)?;
                 from = format!("({last}");
             }
         }

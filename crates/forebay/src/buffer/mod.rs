@@ -56,6 +56,7 @@ pub(crate) mod options;
 pub mod overflow;
 #[doc(hidden)]
 pub mod owner;
+mod pages;
 mod permitted_query;
 mod place;
 pub mod position;

@@ -119,5 +119,10 @@ fn unexpected(value: &Value) -> RedisError {
         Value::Array(_) => "a list of another shape",
         _ => "something else",
     };
-    RedisError::from((redis::ErrorKind::UnexpectedReturnType, "not what a stream answers", what.into()))
+    strange(what.into())
+}
+
+/// The error of an answer that no stream gives.
+pub(super) fn strange(what: String) -> RedisError {
+    RedisError::from((redis::ErrorKind::UnexpectedReturnType, "not what a stream answers", what))
 }
