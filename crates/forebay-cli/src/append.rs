@@ -32,8 +32,8 @@ use forebay::event::lane::Lane;
 /// Append events from a file or stdin to a buffer: a JSON object a line, with a whole `time_us`
 #[derive(Args)]
 #[command(after_help = "Examples:
-  websocat wss://jetstream.example/subscribe | forebay append
-  forebay append events.ndjson --rejects refused.ndjson
+  websocat wss://jetstream.example/subscribe | forebay append --buffer demo
+  forebay append --buffer demo events.ndjson --rejects refused.ndjson
   zstdcat day.ndjson.zst | forebay append --buffer day --ack fsync
 
 An event is a JSON object on one line with time_us, microseconds since 1970 as
@@ -67,7 +67,7 @@ pub(crate) struct Append {
     /// Add refused lines to this file, as they came, but for those over --max-event
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     rejects: Option<PathBuf>,
-    /// When a block counts: reply (the server answered) or fsync (it is on the server's disk)
+    /// When a block counts: reply (the server answered) or fsync (it is on the server's disk: the disk of one machine)
     #[arg(long, default_value = "reply")]
     ack: Ack,
     /// Largest event
@@ -235,7 +235,8 @@ impl Append {
         if counts.lost_by_server > 0 {
             say::tell(&format!(
                 "forebay: the server came back without {} events that it had acknowledged; \
-                 readers report the place when they reach it. Check appendonly and appendfsync.",
+                 readers report the place when they reach it. Check appendonly and appendfsync, or whether a replica took \
+                 over: --ack fsync is about the disk of one machine.",
                 counts.lost_by_server
             ));
         }

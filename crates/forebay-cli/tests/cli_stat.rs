@@ -205,6 +205,23 @@ fn every_verb_has_help_with_examples_and_shells_have_completions() {
         let ran = run(&[verb, "--help"]);
         let text = String::from_utf8(ran.out).unwrap();
         assert!(ran.code == 0 && text.contains("Examples:"), "{verb}: {text}");
+        // Whoever tries an example shall not write to what may be in production.
+        let (_, examples) = text.split_once("Examples:").unwrap();
+        let writes = |line: &&str| line.contains("forebay append ") && line.starts_with("  ");
+        for line in examples.lines().filter(writes) {
+            assert!(line.contains("--buffer ") || line.contains("--spill DIR"), "{verb}: {line}");
+        }
+    }
+    // What a person must know before the first run.
+    for (verb, word) in [
+        ("verify", "An AOF from elsewhere is a program"),
+        ("append", "the disk of one machine"),
+        ("read", "acknowledge"),
+        ("durability", "--allow-faults"),
+    ] {
+        let text = String::from_utf8(run(&[verb, "--help"]).out).unwrap();
+        let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(one_line.contains(word), "{verb}: {word}");
     }
     for shell in ["bash", "zsh", "fish"] {
         assert!(run(&["completions", shell]).out.len() > 1_000, "{shell}");
