@@ -174,6 +174,14 @@ fn patterns_of_folders_are_not_walked() {
     assert!(said(&audit).contains("any number of files"), "{}", said(&audit));
 }
 
+/// No line that a person would paste may end the connection that the audit came by.
+pub fn assert_cuts_nobody_off(audit: &Audit) {
+    for name in ["bind", "protected-mode", "requirepass", "port", "tls-port", "rename-command", "user "] {
+        let is_set = |line: &&str| line.starts_with(name) || line.contains(&format!("CONFIG SET {name}"));
+        assert_eq!(pasted(audit).lines().find(is_set), None, "{name}");
+    }
+}
+
 /// Every line that a remedy would have a person paste.
 fn pasted(audit: &Audit) -> String {
     let all = remedy::conf(audit) + &remedy::commands(audit, "redis-cli");
@@ -185,10 +193,7 @@ fn no_remedy_that_is_not_a_comment_cuts_off_the_connection_it_came_by() {
     let server = "bind 0.0.0.0\nprotected-mode no\nmaxclients 20\ntimeout 60\n";
     let audit = read(server);
     assert!(finding(&audit, "network.bind").is_broken() && finding(&audit, "network.open").is_broken());
-    for name in ["bind", "protected-mode", "requirepass", "port", "tls-port", "rename-command", "user "] {
-        let is_set = |line: &&str| line.starts_with(name) || line.contains(&format!("CONFIG SET {name}"));
-        assert_eq!(pasted(&audit).lines().find(is_set), None, "{name}");
-    }
+    assert_cuts_nobody_off(&audit);
     assert!(remedy::conf(&audit).contains("# by hand: bind"), "{}", remedy::conf(&audit));
     assert!(pasted(&audit).contains("maxclients 10000"), "more clients cut off nobody");
 }
@@ -208,6 +213,7 @@ fn a_plain_port_beside_tls_is_open() {
     let both = read(&format!("bind 10.0.0.5\nport 6379\ntls-port 6380\nrequirepass pw\n{TLS}"));
     let tls = finding(&both, "network.tls");
     assert!(tls.is_broken() && tls.fixes[0].line().contains("port 0"), "{tls:?}");
+    assert_cuts_nobody_off(&both);
     let alone = read(&format!("bind 10.0.0.5\nport 0\ntls-port 6380\nrequirepass pw\n{TLS}"));
     assert!(!finding(&alone, "network.tls").is_broken());
 }

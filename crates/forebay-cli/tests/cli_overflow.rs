@@ -156,6 +156,29 @@ fn what_became_of_the_events_is_told_too_where_the_writer_ends_with_an_error() {
 }
 
 #[test]
+fn what_was_dropped_to_make_room_is_told_too_where_the_writer_ends_with_an_error() {
+    let server = server(&[]);
+    let (child, mut stdin) = at_work(&server, &["--json", "--overflow", "trim-oldest"]);
+    let used: u64 = info(&server, "used_memory").parse().unwrap();
+    tell(&server, &format!("CONFIG SET maxmemory {}", used + (2 << 20)));
+    stdin.write_all(&synthetic(60_000)).unwrap();
+    tell(&server, "CONFIG SET maxmemory 0");
+    assert_eq!(append(&server, b"", &["--takeover"]).code, 0, "a newer writer takes the lanes");
+    // It hears of that with its next block, or is at its end already.
+    let _ = stdin.write_all(&synthetic(1_000));
+    drop(stdin);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let counts = summary(&ran);
+    let [acknowledged, trimmed] = numbers(&counts, &["acknowledged", "trimmed"])[..] else {
+        panic!("{counts}")
+    };
+    assert!(trimmed > 10_000, "{counts}");
+    assert!(counts["error"].as_str().is_some_and(|why| why.contains("fenced")), "{counts}");
+    assert!(read_sorted(&server).len() as u64 + trimmed >= acknowledged, "{counts}");
+}
+
+#[test]
 fn memory_stays_small_while_the_server_is_full_and_hundreds_of_thousands_of_events_come() {
     const TIMES: usize = 4;
     const EVENTS: u64 = 75_000;

@@ -12,6 +12,7 @@ use forebay_watch::deploy::files::{self, Plan, RUNBOOKS};
 use forebay_watch::deploy::{dashboards, rules};
 use forebay_watch::profile::{self, Profile};
 
+use super::audit_cases::assert_cuts_nobody_off;
 use super::cli_support::{holds, run, said};
 use super::support;
 
@@ -371,6 +372,8 @@ fn the_deployment_passes_its_own_audit_and_no_remedy_cuts_its_clients_off() {
     };
     // What goes between containers of one machine is not encrypted, and the audit says so.
     assert_eq!(wrong(&bind), ["network.tls"]);
+    assert_cuts_nobody_off(&audited(&bind));
+    assert_cuts_nobody_off(&audited("0.0.0.0"));
     assert_eq!(
         wrong("0.0.0.0"),
         ["bind", "network.bind", "network.tls"],

@@ -238,7 +238,7 @@ fn colour_adds_nothing_but_colour() {
 }
 
 #[test]
-fn text_of_a_server_does_not_steer_the_terminal() {
+fn text_of_a_server_steers_neither_the_terminal_nor_the_report() {
     let mut report = sample();
     report.target.version = "7\x1b[2J\u{202e}evil".into();
     report.claims[1].evidence.push(Evidence::Table {
@@ -247,7 +247,10 @@ fn text_of_a_server_does_not_steer_the_terminal() {
         rows: vec![strings(&["b\x07"])],
     });
     let text = terminal::render(&report, 80, false);
-    assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text:?}");
+    for text in [text, html::render(&report)] {
+        assert!(text.contains("evil"), "{text}");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{text:?}");
+    }
 }
 
 /// A claim of three events, of which so many were found.

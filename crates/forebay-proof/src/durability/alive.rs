@@ -85,3 +85,22 @@ fn dial(address: &Address, run: &str) -> Option<Connection> {
     let connection = address.dial().ok()?;
     (run_id(address).ok()? == run).then_some(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is owed until then, where it last answered so many milliseconds after it was last settled.
+    fn owed_for(since_settled: u64) -> Duration {
+        let settled = Instant::now();
+        let alive = settled + Duration::from_millis(since_settled);
+        alive - LastSeen { alive, settled }.owed_until()
+    }
+
+    #[test]
+    fn no_more_is_excused_than_what_came_since_no_fsync_was_pending_and_never_more_than_two_seconds() {
+        assert_eq!(owed_for(0), Duration::ZERO);
+        assert_eq!(owed_for(300), Duration::from_millis(300));
+        assert_eq!(owed_for(30_000), Duration::from_secs(2), "a server that was never seen settled again");
+    }
+}
