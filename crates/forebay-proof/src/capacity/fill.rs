@@ -26,8 +26,9 @@ use forebay_rig::synth::Synth;
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How long a server may refuse before the fill counts as ended: it is full, and stays so.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a server may refuse before the fill counts as ended: it is full, and stays so. A busy machine may
+/// be silent for some seconds.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to fill with.
 #[derive(Clone, Copy)]

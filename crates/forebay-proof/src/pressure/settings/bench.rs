@@ -24,7 +24,7 @@ use forebay_rig::synth::Synth;
 use super::sizes::Sizes;
 
 /// How long a server may refuse before a writer or reader of an experiment gives up.
-pub const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long anything else may take that a server does.
 pub const LIMIT: Duration = Duration::from_secs(20);

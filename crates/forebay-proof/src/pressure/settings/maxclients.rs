@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::bench::{Bench, LIMIT, Own, PATIENCE, dial, first_line, go_on, log_in, reader, wait_for};
+use super::bench::{Bench, LIMIT, Own, dial, first_line, go_on, log_in, reader, wait_for};
 use super::outcome::Outcome;
 use super::row::{Row, by_connections};
 use crate::claim::{Bound, Control, Evidence, Judged, Unit};
@@ -162,6 +162,9 @@ fn asked(socket: &mut TcpStream, address: &Address) -> anyhow::Result<String> {
     Ok(first_line(socket)?)
 }
 
+/// After how long without a block there are no more.
+const NO_MORE: Duration = Duration::from_secs(1);
+
 /// What a new writer and a new reader of another buffer say; none where they come about.
 fn newcomers(bench: &Bench<'_>, own: &Own) -> anyhow::Result<Vec<Option<String>>> {
     let name: Name = "settings-new".parse()?;
@@ -191,7 +194,7 @@ fn read(reader: &mut Reader, count: u64) -> anyhow::Result<u64> {
     loop {
         go_on()?;
         // A reader that was thrown out has read nothing: that it says so is not what is looked at here.
-        let found = reader.next(PATIENCE).unwrap_or_default();
+        let found = reader.next(NO_MORE).unwrap_or_default();
         if found.is_empty() {
             return Ok(events);
         }
