@@ -205,9 +205,11 @@ fn memory_stays_small_while_the_server_is_full_and_hundreds_of_thousands_of_even
     println!("{full} KiB with a full server, {peak} KiB after it had room");
     drop(stdin);
     let ran = Ran::from(child.wait_with_output().unwrap());
-    assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(peak < 200 << 10, "{peak} KiB");
-    assert_eq!(numbers(&summary(&ran), &["accepted", "acknowledged"]), [EVENTS * TIMES as u64; 2]);
+    // A server that is too busy to answer at the end leaves the last of them in the folder, and that is said.
+    let [accepted, left] = numbers(&summary(&ran), &["accepted", "left"])[..] else { panic!("{}", ran.err) };
+    assert_eq!(accepted, EVENTS * TIMES as u64, "{}", ran.err);
+    assert_eq!(ran.code, if left == 0 { 0 } else { 3 }, "{left} left: {}", ran.err);
 }
 
 /// Runs `append` where no file may be larger than so many half KiB, as on a disk that takes no more.
