@@ -207,7 +207,7 @@ fn every_verb_has_help_with_examples_and_shells_have_completions() {
         assert!(ran.code == 0 && text.contains("Examples:"), "{verb}: {text}");
         // Whoever tries an example shall not write to what may be in production.
         let (_, examples) = text.split_once("Examples:").unwrap();
-        let writes = |line: &&str| line.contains("forebay append ") && line.starts_with("  ");
+        let writes = |line: &&str| line.contains("forebay append") && line.starts_with("  ");
         for line in examples.lines().filter(writes) {
             assert!(line.contains("--buffer ") || line.contains("--spill DIR"), "{verb}: {line}");
         }
