@@ -29,6 +29,9 @@ const OUT_OF_REACH: u64 = 1 << 30;
 /// For how long the server holds writes back once there is room.
 const STANDSTILL: Duration = Duration::from_secs(2);
 
+/// When it ends by itself, should nobody end it.
+const STANDSTILL_MAX: Duration = Duration::from_secs(60);
+
 /// A policy that evicts lanes.
 const EVICTING: &str = "allkeys-lru";
 
@@ -271,11 +274,15 @@ fn flip_a_byte_in(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Makes room on a server that takes no writes for a while all the same.
+/// Makes room on a server that takes no writes for a while all the same: from when the room is known, however late that is.
 fn stand_still(stage: &Stage<'_>) -> anyhow::Result<()> {
-    let pause = STANDSTILL.as_millis() as u64;
-    redis::cmd("CLIENT").arg("PAUSE").arg(pause).arg("WRITE").exec(&mut stage.ground.address.dial()?)?;
-    more_room(stage)
+    let mut connection = stage.ground.address.dial()?;
+    let max = STANDSTILL_MAX.as_millis() as u64;
+    redis::cmd("CLIENT").arg("PAUSE").arg(max).arg("WRITE").exec(&mut connection)?;
+    more_room(stage)?;
+    std::thread::sleep(STANDSTILL);
+    redis::cmd("CLIENT").arg("UNPAUSE").exec(&mut connection)?;
+    Ok(())
 }
 
 /// Makes room, and writes an entry that is no block into a lane.
