@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay::event::parse::{Reject, TIME_US_MAX, parse};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -29,7 +29,7 @@ fuzz_target!(|line: &[u8]| {
             assert_eq!(event.bytes, line);
             assert_eq!(value["time_us"].as_u64(), Some(event.time_us));
             let collection = value["commit"]["collection"].as_str().filter(|_| value["kind"] == "commit");
-            assert_eq!(event.lane, Lane::of_collection(collection));
+            assert_eq!(event.lane, jetstream::lane_of(collection));
         }
         Err(Reject::NotAnObject) => assert!(!value.is_object()),
         Err(Reject::NoTime) => assert!(value.get("time_us").is_none()),

@@ -48,8 +48,10 @@ impl Ack {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
         let (address, name) = self.at.parse()?;
         // All of them are read before the first is acknowledged, where they stand on the command line.
-        let given = self.blocks.iter().map(|text| parse(text)).collect::<anyhow::Result<Vec<_>>>()?;
         let mut groups = Groups::open(&address, &name)?;
+        groups.must_have(&self.group)?;
+        let given =
+            self.blocks.iter().map(|text| parse(text, &groups)).collect::<anyhow::Result<Vec<_>>>()?;
         let mut done = Done::default();
         for chunk in given.chunks(AT_ONCE) {
             self.acknowledge(&mut groups, chunk, &mut done)?;
@@ -82,7 +84,7 @@ impl Ack {
             let read = stdin.by_ref().take(LINE_BYTES_MAX).read_line(&mut line).context("reading stdin")?;
             let text = line.trim();
             if !text.is_empty() {
-                blocks.push(parse(text).with_context(|| format!("line {number} of stdin"))?);
+                blocks.push(parse(text, groups).with_context(|| format!("line {number} of stdin"))?);
             }
             if blocks.len() >= AT_ONCE || read == 0 {
                 self.acknowledge(groups, &blocks, done)?;
@@ -102,9 +104,11 @@ impl Ack {
 }
 
 /// An id, alone or in the line that `read --frames` prints.
-fn parse(text: &str) -> anyhow::Result<(Lane, Id)> {
+fn parse(text: &str, groups: &Groups) -> anyhow::Result<(Lane, Id)> {
     let head = text.starts_with('{').then(|| serde_json::from_str::<serde_json::Value>(text).ok()).flatten();
     let id = head.as_ref().and_then(|head| head["block"].as_str()).unwrap_or(text);
-    block_id::parse(id)
-        .with_context(|| format!("{id:?} is not a block's id: they are printed by `forebay read --frames`"))
+    let (lane, id) = block_id::parse(id).with_context(|| {
+        format!("{id:?} is not a block's id: they are printed by `forebay read --frames`")
+    })?;
+    Ok((groups.lane(lane)?, id))
 }

@@ -18,7 +18,7 @@ use super::overflow::{self, OverflowArgs};
 use super::rejects::{Rejects, place};
 use super::signal::stop_on_signal;
 use super::{progress, remedy, say};
-use crate::arguments::{At, Global};
+use crate::arguments::{At, Events, Global};
 use crate::exit;
 use forebay::block::frame::EVENT_BYTES_MAX;
 use forebay::buffer::batch::Limits;
@@ -27,7 +27,7 @@ use forebay::buffer::error::Error;
 use forebay::buffer::line_source::{Ear, FeedError, Input, LOOK, Refused, feed};
 use forebay::buffer::position::Position;
 use forebay::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
-use forebay::event::lane::Lane;
+use forebay_watch::figures::{count, rate};
 
 /// Append events from a file or stdin to a buffer: a JSON object a line, with a whole `time_us`
 #[derive(Args)]
@@ -61,6 +61,8 @@ pub(crate) struct Append {
     file: Option<PathBuf>,
     #[command(flatten)]
     at: At,
+    #[command(flatten)]
+    events: Events,
     /// Pass over the lines before this one
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     from_line: u64,
@@ -92,6 +94,10 @@ pub(crate) struct Append {
 impl Append {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
         let (address, name) = self.at.parse()?;
+        let name = match self.events.stream()? {
+            Some(stream) => name.of(stream),
+            None => name,
+        };
         let max_event = usize::try_from(self.max_event.as_u64())
             .ok()
             .filter(|bytes| (1..=EVENT_BYTES_MAX).contains(bytes))
@@ -118,7 +124,7 @@ impl Append {
         let shown = show(&writer.monitor(), global);
         let is_file = source.place.is_some();
         let input = Input { reader: source.reader, event_bytes_max: max_event, from_line: self.from_line };
-        let mut position = Position::default();
+        let mut position = Position::of(name.lanes());
         let mut ears = Ears { looks: Looks::default(), rejects: &mut rejects, stop: &stop };
         let fed = feed(input, &mut writer, &mut position, &stop, &mut ears);
         let looks = ears.looks;
@@ -209,7 +215,7 @@ impl Append {
     ) -> anyhow::Result<()> {
         let seconds = took.as_secs_f64();
         if global.json {
-            let lanes = Lane::ALL.map(|lane| {
+            let lanes = monitor.lanes().map(|lane| {
                 let counts = monitor.lane(lane);
                 serde_json::json!({
                     "lane": lane.name(), "pushed": counts.pushed, "acknowledged": counts.acknowledged,
@@ -237,7 +243,7 @@ impl Append {
                 "forebay: the server came back without {} events that it had acknowledged; \
                  readers report the place when they reach it. Check appendonly and appendfsync, or whether a replica took \
                  over: --ack fsync is about the disk of one machine.",
-                counts.lost_by_server
+                count(counts.lost_by_server)
             ));
         }
         if global.quiet {
@@ -245,11 +251,12 @@ impl Append {
         }
         let per_event = counts.frame_bytes as f64 / counts.acknowledged.max(1) as f64;
         say::tell(&format!(
-            "{} events acknowledged in {} blocks, {refused} lines refused, {seconds:.1} s \
-             ({:.0} events/s, {per_event:.0} bytes an event compressed)",
-            counts.acknowledged,
-            counts.blocks,
-            counts.acknowledged as f64 / seconds.max(1e-9),
+            "{} events acknowledged in {} blocks, {} lines refused, {seconds:.1} s ({} events/s, {per_event:.0} bytes an event \
+             compressed)",
+            count(counts.acknowledged),
+            count(counts.blocks),
+            count(refused),
+            rate(counts.acknowledged as f64 / seconds.max(1e-9)),
         ));
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Arguments that verbs have in common: how they speak, and where a buffer is.
+//! Arguments that verbs have in common: how they speak, where a buffer is, and what it is of.
 
 use std::io::IsTerminal;
 
@@ -6,6 +6,8 @@ use clap::{Args, ValueEnum};
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
+use forebay::event::stream::Stream;
+use forebay_watch::profile::Profile;
 
 /// Options of every verb.
 #[derive(Args)]
@@ -63,5 +65,20 @@ impl At {
     /// Both, parsed.
     pub(crate) fn parse(&self) -> anyhow::Result<(Address, Name)> {
         Ok((Address::parse(&self.url)?, self.buffer.parse()?))
+    }
+}
+
+/// What the events of a buffer are that may have to be made.
+#[derive(Args)]
+pub(crate) struct Events {
+    /// What the events are, by a profile's [stream]: where the time and the lane stand in a line; else Jetstream's
+    #[arg(long, value_name = "PROFILE")]
+    profile: Option<String>,
+}
+
+impl Events {
+    /// Them, where they are said.
+    pub(crate) fn stream(&self) -> anyhow::Result<Option<Stream>> {
+        self.profile.as_deref().map(|profile| Ok(Profile::load(profile)?.stream())).transpose()
     }
 }

@@ -8,8 +8,8 @@ pub(super) fn shown(lane: Lane, id: Id) -> String {
     format!("{lane}/{id}")
 }
 
-/// Read again.
-pub(super) fn parse(text: &str) -> Option<(Lane, Id)> {
+/// Read again: the name of a lane, and the block.
+pub(super) fn parse(text: &str) -> Option<(&str, Id)> {
     let (lane, id) = text.split_once('/')?;
-    Some((lane.parse().ok()?, Id::parse(id)?))
+    Some((lane, Id::parse(id)?))
 }

@@ -5,11 +5,10 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{block_id, say};
-use crate::arguments::{At, Global};
+use crate::arguments::{At, Events, Global};
 use crate::exit;
-use forebay::buffer::connect::Address;
 use forebay::buffer::group_admin::{Groups, Skipped};
-use forebay::buffer::keys::Name;
+use forebay_watch::figures::count;
 
 /// Make or drop a consumer group, or let go of what it cannot read
 #[derive(Args)]
@@ -27,7 +26,7 @@ pub(crate) struct Group {
 #[derive(Subcommand)]
 enum Verb {
     /// Make a group on every lane, from the oldest block held on, also of a buffer that no writer has made yet
-    Add(Named),
+    Add(Added),
     /// Drop a group that nobody reads as any more, and trim what no other group holds
     Drop(Named),
     /// Acknowledge the blocks that a group was given and that are damaged or gone; each is reported by its place
@@ -43,20 +42,40 @@ struct Named {
     group: String,
 }
 
+#[derive(Args)]
+struct Added {
+    #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
+    events: Events,
+}
+
 impl Group {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
-        let (Verb::Add(named) | Verb::Drop(named) | Verb::Skip(named)) = &self.verb;
-        let place = named.at.parse()?;
-        let mut groups = Groups::open(&place.0, &place.1)?;
         match &self.verb {
-            Verb::Add(_) => add(&mut groups, &named.group, &place, global),
-            Verb::Drop(_) => drop(&mut groups, &named.group, global),
-            Verb::Skip(_) => skip(&mut groups, &named.group, global),
+            Verb::Add(Added { named, events }) => {
+                let stream = events.stream()?;
+                let mut groups = named.open()?;
+                if let Some(stream) = stream {
+                    groups = groups.of(stream)?;
+                }
+                add(&mut groups, named, global)
+            }
+            Verb::Drop(named) => drop(&mut named.open()?, &named.group, global),
+            Verb::Skip(named) => skip(&mut named.open()?, &named.group, global),
         }
     }
 }
 
-fn add(groups: &mut Groups, group: &str, (address, name): &(Address, Name), global: &Global) -> Outcome {
+impl Named {
+    fn open(&self) -> anyhow::Result<Groups> {
+        let (address, name) = self.at.parse()?;
+        Ok(Groups::open(&address, &name)?)
+    }
+}
+
+fn add(groups: &mut Groups, named: &Named, global: &Global) -> Outcome {
+    let ((address, name), group) = (named.at.parse()?, &named.group);
     let lanes = groups.add(group)?;
     let text = match lanes {
         0 => format!("buffer {name} at {address} has group {group} already"),
@@ -68,7 +87,8 @@ fn add(groups: &mut Groups, group: &str, (address, name): &(Address, Name), glob
 fn drop(groups: &mut Groups, group: &str, global: &Global) -> Outcome {
     let (lanes, blocks) = groups.drop_group(group)?;
     let text = format!(
-        "group {group} dropped from {lanes} lanes; {blocks} blocks trimmed that no other group holds"
+        "group {group} dropped from {lanes} lanes; {} blocks trimmed that no other group holds",
+        count(blocks)
     );
     told(global, &json!({ "lanes": lanes, "blocks_trimmed": blocks }), &text).map(|()| exit::OK)
 }
@@ -83,7 +103,11 @@ fn skip(groups: &mut Groups, group: &str, global: &Global) -> Outcome {
         if unknown > 0 { format!(" and those of {unknown} that do not say how many") } else { String::new() };
     text.push(match blocks {
         0 => format!("group {group} was given no damaged block that it has not acknowledged"),
-        _ => format!("group {group}: {blocks} blocks let go; given up: {events} events{beside}"),
+        _ => format!(
+            "group {group}: {} blocks let go; given up: {} events{beside}",
+            count(blocks as u64),
+            count(events)
+        ),
     });
     if skips.newer > 0 {
         text.push(format!("{} blocks of a later format stay: a newer forebay reads them", skips.newer));

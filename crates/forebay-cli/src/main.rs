@@ -214,6 +214,8 @@ fn code_of_buffer(error: &BufferError) -> u8 {
         | BufferError::Taken { .. }
         | BufferError::NoEvent { .. }
         | BufferError::NoBuffer { .. }
+        | BufferError::NoLane { .. }
+        | BufferError::OtherStream { .. }
         | BufferError::NoGroup { .. }
         | BufferError::InUse { .. }
         | BufferError::Unacknowledged { .. }

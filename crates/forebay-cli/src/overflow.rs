@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use super::say;
 use forebay::buffer::overflow::{Overflow, Spill};
 use forebay::buffer::writer::Counts;
+use forebay_watch::figures;
 
 /// The options.
 #[derive(Args)]
@@ -72,7 +73,7 @@ impl OverflowArgs {
             say::tell(&format!(
                 "forebay: {} events wait in {}: the server does not take them. They go first when you append with \
                  --spill {} again.",
-                counts.left,
+                figures::count(counts.left),
                 folder.display(),
                 folder.display()
             ));
@@ -90,7 +91,7 @@ impl OverflowArgs {
             (counts.unreadable, "events of the spill folder could not be read; the damaged file is kept"),
         ] {
             if count > 0 {
-                say::tell(&format!("forebay: {count} {what}"));
+                say::tell(&format!("forebay: {} {what}", figures::count(count)));
             }
         }
         if quiet {
@@ -101,7 +102,7 @@ impl OverflowArgs {
             (counts.spilled, "events went through the spill folder"),
         ] {
             if count > 0 {
-                say::tell(&format!("{count} {what}"));
+                say::tell(&format!("{} {what}", figures::count(count)));
             }
         }
     }

@@ -18,6 +18,7 @@ use crate::exit;
 use forebay::buffer::entry::Id;
 use forebay::buffer::reader::{Found, Options, Reader, own_consumer};
 use forebay::event::lane::Lane;
+use forebay_watch::figures::count;
 
 mod blocks;
 mod exec;
@@ -52,9 +53,9 @@ gives 130.")]
 pub(crate) struct Read {
     #[command(flatten)]
     at: At,
-    /// Only these lanes: posts, likes, reposts, follows, blocks, other
+    /// Only these lanes, as posts,likes; else all of them
     #[arg(long, value_delimiter = ',')]
-    lane: Vec<Lane>,
+    lane: Vec<String>,
     /// Read as a consumer group: each block is given out once
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     group: Option<String>,
@@ -101,7 +102,7 @@ impl Read {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
         let (address, name) = self.at.parse()?;
         let options = Options {
-            lanes: if self.lane.is_empty() { Lane::ALL.to_vec() } else { self.lane.clone() },
+            lanes: self.lane.clone(),
             group: self
                 .group
                 .clone()
@@ -142,6 +143,7 @@ impl Read {
         if !global.quiet {
             let cut = if is_cut { ", interrupted before the end" } else { "" };
             let Tally { events, blocks, faults, .. } = tally;
+            let [events, blocks, faults] = [events, blocks, faults].map(count);
             say::tell(&format!("{events} events from {blocks} blocks, {faults} faults{cut}"));
             if let Some(blocks) = elsewhere.filter(|blocks| *blocks > 0) {
                 say::tell(&format!(
@@ -177,7 +179,8 @@ impl Read {
     ) -> anyhow::Result<Option<String>> {
         let bar = progress::events(global, self.count);
         let wait = if self.follow { Duration::from_secs(1) } else { Duration::ZERO };
-        let mut blocks = Blocks::new(self.count, self.group.is_some() || self.frames, self.frames)?;
+        let mut blocks =
+            Blocks::new(reader.events(), self.count, self.group.is_some() || self.frames, self.frames)?;
         let acknowledges = self.acknowledge.ack || self.acknowledge.exec.is_some();
         if acknowledges {
             // What no group holds any more goes, whether there is something new to read or not.
@@ -197,7 +200,8 @@ impl Read {
                     let events = tally.events - before.0;
                     (tally.events, tally.blocks) = before;
                     return Ok(Some(format!(
-                        "{why}; {events} events are not acknowledged, and are given again"
+                        "{why}; {} events are not acknowledged, and are given again",
+                        count(events)
                     )));
                 }
             };
@@ -227,6 +231,6 @@ fn pass_on(
 fn abandoned(tally: &Tally) -> String {
     format!(
         "whoever read stdout has gone: up to {} events that were acknowledged (--at-most-once) may not have arrived",
-        tally.acknowledged
+        count(tally.acknowledged)
     )
 }

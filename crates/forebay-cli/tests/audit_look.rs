@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use forebay::buffer::connect::Address;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_proof::audit::judge;
 use forebay_proof::audit::look::Look;
 use forebay_proof::audit::negative_controls::{made_up, of_rules};
@@ -39,7 +39,7 @@ fn with_a_buffer() -> (Server, Address) {
     let server = server(&[]);
     let mut ledger = crate::support::Ledger::default();
     let mut writer = open(&address(&server), &options(2, 4));
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         ledger.push(&mut writer, lane).unwrap();
     }
     writer.close().unwrap();
@@ -60,6 +60,7 @@ fn an_audit_gives_only_commands_that_read_and_none_that_walks() {
         "config|get",
         "dbsize",
         "hget",
+        "hmget",
         "info",
         "pttl",
         "type",

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_proof::audit::judge;
 use forebay_proof::audit::look::Look;
 use forebay_proof::audit::negative_controls::seeded_faults::{How, MODEL, PLANTS, Plant};
@@ -114,8 +114,8 @@ fn by_hand(rule: &str, address: &Address) -> bool {
             vec!["ACL".into(), "SETUSER".into(), "default".into(), "-@all".into(), "+ping".into()]
         }
         "replication.role" => vec!["REPLICAOF".into(), "NO".into(), "ONE".into()],
-        "use.other-writers" | "use.no-group" => vec!["DEL".into(), lane(Lane::Likes)],
-        "use.xdel" => vec!["DEL".into(), lane(Lane::Reposts)],
+        "use.other-writers" | "use.no-group" => vec!["DEL".into(), lane(jetstream::LIKES)],
+        "use.xdel" => vec!["DEL".into(), lane(jetstream::REPOSTS)],
         "use.other-keys" => vec!["DEL".into(), "stray".into()],
         _ => return false,
     };

@@ -1,6 +1,7 @@
 //! What is claimed of writers that publish what became of their events: whoever listens hears the same as the writer
 //! counts, also while the server is full, and hears how it ended; a writer that cannot publish writes all the same.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use forebay::buffer::connect::Address;
@@ -9,7 +10,7 @@ use forebay::buffer::overflow::{Overflow, Spill};
 use forebay::buffer::status_subscriber::{Ends, Heard, Hearing, WriterHeard};
 use forebay::buffer::writer::{Counts, Monitor, Options};
 use forebay::buffer::writer_status::{Fates, State};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::Server;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -35,12 +36,12 @@ fn fates(counts: &Counts) -> Fates {
     }
 }
 
-fn fates_of(monitor: &Monitor) -> [Fates; Lane::ALL.len()] {
-    Lane::ALL.map(|lane| fates(&monitor.lane(lane)))
+fn fates_of(monitor: &Monitor) -> BTreeMap<String, Fates> {
+    monitor.lanes().iter().map(|lane| (lane.name().to_owned(), fates(&monitor.lane(lane)))).collect()
 }
 
 fn shed(heard: &Heard) -> u64 {
-    heard.sums.iter().map(|lane| lane.shed).sum()
+    heard.sums.values().map(|lane| lane.shed).sum()
 }
 
 /// The only writer that was heard.
@@ -79,10 +80,10 @@ fn what_is_heard_at_the_end_is_what_the_writers_counted_and_adds_up() {
         counted.push(fates_of(&monitor));
     }
     let heard = hearing.look();
-    for lane in Lane::ALL.map(Lane::index) {
-        let sum: u64 = counted.iter().map(|lanes| lanes[lane].acknowledged).sum();
+    for lane in jetstream::ALL {
+        let sum: u64 = counted.iter().map(|lanes| lanes[lane.name()].acknowledged).sum();
         assert!(sum > 0);
-        assert_eq!(heard.sums[lane].acknowledged, sum);
+        assert_eq!(heard.of(lane).acknowledged, sum);
     }
     assert_eq!(heard.ends, Ends { closed: 2, ..Ends::default() });
     assert_eq!((heard.writers.len(), heard.not_understood), (2, 0));
@@ -129,7 +130,7 @@ fn a_writer_that_a_server_holds_back_which_cannot_save_says_so() {
     std::fs::create_dir(server.dir().join("dump.rdb")).unwrap();
     tell(&server, "BGSAVE");
     until("the snapshot has failed", || info(&server, "rdb_last_bgsave_status") == "err");
-    Ledger::default().push_many(&mut writer, Lane::Likes, 4).unwrap();
+    Ledger::default().push_many(&mut writer, jetstream::LIKES, 4).unwrap();
     let heard = until_heard(&hearing, State::HeldBack);
     assert!(heard.why.as_ref().is_some_and(|why| why.contains("MISCONF")), "{heard:?}");
 }
@@ -140,11 +141,11 @@ fn a_fenced_writer_is_heard_before_its_owner_does_anything_and_once() {
     let hearing = hearing(&address(&server));
     let mut writer = open(&address(&server), &options(2, 4));
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 4).unwrap();
     until("they are stored", || writer.monitor().counts().acknowledged == 4);
     open(&address(&server), &taking_over(2, 4)).close().unwrap();
     until("the newer one's end is heard", || hearing.look().ends.closed == 1);
-    ledger.push_many(&mut writer, Lane::Likes, 2).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 2).unwrap();
     let fenced = || hearing.look().writers.into_iter().find(|writer| writer.state == State::Fenced);
     until("a writer is heard to be fenced", || fenced().is_some());
     let heard = fenced().unwrap();
@@ -172,7 +173,7 @@ fn a_writer_that_gives_up_says_why_and_no_password() {
     let options = Options { patience: Duration::from_millis(300), ..options(2, 4) };
     let mut writer = open(&address, &options);
     tell(&server, "CONFIG SET maxmemory 1");
-    Ledger::default().push_many(&mut writer, Lane::Likes, 2).unwrap();
+    Ledger::default().push_many(&mut writer, jetstream::LIKES, 2).unwrap();
     let heard = until_heard(&hearing, State::Failed);
     let why = heard.why.as_deref().unwrap_or_default();
     assert!(why.contains("gave up") && why.contains("app:***@") && !why.contains("opensesame"), "{why}");
@@ -233,7 +234,7 @@ fn what_was_spilled_and_what_a_server_lost_is_heard_after_it_came_back() {
 }
 
 fn shed_or_spilled(heard: &Heard) -> u64 {
-    heard.sums.iter().map(|lane| lane.shed + lane.spilled).sum()
+    heard.sums.values().map(|lane| lane.shed + lane.spilled).sum()
 }
 
 #[test]
@@ -245,7 +246,7 @@ fn a_user_who_may_not_publish_writes_all_the_same() {
         let url = server.url().replace("redis://", &format!("redis://{user}:pw@"));
         let mut writer = open(&Address::parse(&url).unwrap(), &options(2, 4));
         let mut ledger = Ledger::default();
-        ledger.push_many(&mut writer, Lane::Likes, 100).unwrap();
+        ledger.push_many(&mut writer, jetstream::LIKES, 100).unwrap();
         assert_eq!(writer.close().unwrap().acknowledged, 100);
         // What is refused is told once, and not tried again every second.
         let refused: Vec<redis::Value> = ask(&server, "ACL LOG").unwrap();
@@ -278,13 +279,13 @@ fn lanes_go_first_where_the_server_takes_no_more_clients() {
     let clients = |admin: &mut redis::Connection| -> usize {
         redis::cmd("CLIENT").arg("LIST").query::<String>(admin).unwrap().lines().count()
     };
-    until("the publisher has connected", || clients(&mut admin) == Lane::ALL.len() + 2);
-    let most = Lane::ALL.len() + 1;
+    until("the publisher has connected", || clients(&mut admin) == jetstream::ALL.len() + 2);
+    let most = jetstream::ALL.len() + 1;
     redis::cmd("CONFIG").arg("SET").arg("maxclients").arg(most).exec(&mut admin).unwrap();
     redis::cmd("CLIENT").arg("KILL").arg("TYPE").arg("normal").exec(&mut admin).unwrap();
     // The publisher connects again first: lanes do with their next block.
     until("the publisher is back", || clients(&mut admin) == 2);
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         ledger.push_many(&mut writer, lane, 10).unwrap();
     }
     until("every lane has come through", || writer.monitor().counts().acknowledged == 60);
@@ -314,5 +315,5 @@ fn a_killed_append_is_just_not_heard_any_more() {
     assert!(child.wait().unwrap().success());
     until("the next one's end is heard", || hearing.look().ends.closed == 1);
     let heard = hearing.look();
-    assert_eq!((heard.writers.len(), heard.sums[Lane::Other.index()].acknowledged), (2, 2));
+    assert_eq!((heard.writers.len(), heard.of(jetstream::OTHER).acknowledged), (2, 2));
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use forebay::buffer::overflow::{GivenUp, Overflow, PROMISES, Promise, Spill};
 use forebay::buffer::writer::{Counts, Options, Writer};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
 
@@ -18,7 +19,7 @@ use crate::support::*;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lanes of the events: two, so that one is held up beside another.
-const LANES: [Lane; 2] = [Lane::Likes, Lane::Other];
+const LANES: [Lane; 2] = [jetstream::LIKES, jetstream::OTHER];
 
 /// A server with events of an earlier writer and other keys.
 struct Full {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use forebay::buffer::error::Error;
 use forebay::buffer::owner::SILENCE;
 use forebay::buffer::writer::{Options, Writer};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
 
@@ -24,13 +25,13 @@ fn try_open(server: &Server, options: &Options) -> Result<Writer, Error> {
 fn owners(server: &Server) -> Vec<String> {
     let of =
         |lane: Lane| ask::<Option<String>>(server, &format!("HGET {} writer", name().writer(lane))).unwrap();
-    let mut owners: Vec<String> = Lane::ALL.into_iter().filter_map(of).collect();
+    let mut owners: Vec<String> = jetstream::ALL.into_iter().filter_map(of).collect();
     owners.dedup();
     owners
 }
 
 fn epochs(server: &Server) -> Vec<u64> {
-    Lane::ALL
+    jetstream::ALL
         .into_iter()
         .map(|lane| ask(server, &format!("HGET {} epoch", name().writer(lane))).unwrap())
         .collect()
@@ -38,7 +39,7 @@ fn epochs(server: &Server) -> Vec<u64> {
 
 /// Blocks of all lanes; of one event each.
 fn blocks(server: &Server) -> u64 {
-    Lane::ALL
+    jetstream::ALL
         .into_iter()
         .map(|lane| ask::<u64>(server, &format!("XLEN {}", name().stream(lane))).unwrap())
         .sum()
@@ -56,7 +57,7 @@ fn a_writer_that_is_heard_is_not_taken_over_though_it_is_idle() {
     assert!(!text.contains("--"), "a library knows no options: {text}");
     assert_eq!((owners(&server), epochs(&server)), before, "nothing was taken");
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut older, Lane::Likes, 3).unwrap();
+    ledger.push_many(&mut older, jetstream::LIKES, 3).unwrap();
     assert_eq!(older.close().unwrap().acknowledged, 3);
     assert_holds_exactly(&address(&server), &ledger);
 }
@@ -67,7 +68,7 @@ fn a_writer_that_is_held_back_by_a_full_server_is_heard() {
     let mut older = open(&address(&server), &options(1, 4));
     tell(&server, "CONFIG SET maxmemory 1");
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut older, Lane::Likes, 3).unwrap();
+    ledger.push_many(&mut older, jetstream::LIKES, 3).unwrap();
     until("it is held back", || older.monitor().trouble().is_some());
     let Err(error) = try_open(&server, &options(1, 4)) else { panic!("it was taken over") };
     assert!(matches!(error, Error::Taken { .. }), "{error}");
@@ -90,7 +91,7 @@ fn the_command_line_names_the_ways_out_and_takes_over_where_it_is_told() {
     }
     assert_eq!(append(&["--takeover"]).code, 0);
     let mut older = older;
-    let pushed = Ledger::default().push_many(&mut older, Lane::Likes, 1);
+    let pushed = Ledger::default().push_many(&mut older, jetstream::LIKES, 1);
     let error = pushed.and(older.close().map(drop)).unwrap_err();
     assert!(matches!(error, Error::Fenced { .. }), "{error}");
 }
@@ -101,7 +102,7 @@ fn a_writer_that_ended_in_order_leaves_no_mark_and_is_replaced_at_once() {
     for ends in [true, false] {
         let mut writer = open(&address(&server), &options(1, 4));
         assert_eq!(owners(&server).len(), 1);
-        Ledger::default().push_many(&mut writer, Lane::Likes, 20).unwrap();
+        Ledger::default().push_many(&mut writer, jetstream::LIKES, 20).unwrap();
         if ends {
             writer.close().unwrap();
         } else {
@@ -124,7 +125,7 @@ fn a_killed_writer_is_replaced_without_a_flag_after_a_silence() {
     child.wait().unwrap();
     assert_eq!(owners(&server).len(), 1, "it could not say that it ended");
     let mut writer = open(&address(&server), &options(1, 4));
-    Ledger::default().push_many(&mut writer, Lane::Likes, 3).unwrap();
+    Ledger::default().push_many(&mut writer, jetstream::LIKES, 3).unwrap();
     assert_eq!(writer.close().unwrap().acknowledged, 3);
 }
 
@@ -195,7 +196,7 @@ pub fn two_at_once(rounds: u64) {
         }
         for mut writer in won.into_iter().filter_map(Result::ok) {
             let mut ledger = Ledger { padding: round as usize, ..Ledger::default() };
-            Lane::ALL.into_iter().try_for_each(|lane| ledger.push_many(&mut writer, lane, 2)).unwrap();
+            jetstream::ALL.into_iter().try_for_each(|lane| ledger.push_many(&mut writer, lane, 2)).unwrap();
             assert_eq!(writer.close().unwrap().acknowledged, 12, "round {round}");
         }
         let events = blocks(&server);
@@ -219,8 +220,9 @@ pub fn two_takeovers_at_once(rounds: u64) {
                     let mut writer = opened?;
                     let monitor = writer.monitor();
                     let mut ledger = Ledger::default();
-                    let pushed =
-                        Lane::ALL.into_iter().try_for_each(|lane| ledger.push_many(&mut writer, lane, 2));
+                    let pushed = jetstream::ALL
+                        .into_iter()
+                        .try_for_each(|lane| ledger.push_many(&mut writer, lane, 2));
                     let closed = pushed.and(writer.close().map(drop));
                     closed.map(|()| monitor.counts().acknowledged)
                 })

@@ -1,6 +1,8 @@
 //! What is claimed of `forebay append`: every kind of bad input has an outcome of its own and no neighbour is
 //! lost; bad days lose nothing.
 
+use forebay::event::jetstream;
+use forebay_watch::figures;
 use std::io::Write;
 use std::process::Stdio;
 
@@ -257,7 +259,7 @@ fn memory_stays_bounded_while_the_server_takes_nothing() {
     server.resume().unwrap();
     let stdin = feed.join().unwrap();
     let events = || -> u64 {
-        let lanes = forebay::event::lane::Lane::ALL.into_iter();
+        let lanes = jetstream::ALL.into_iter();
         let ever =
             |lane| super::support::ask(&server, &format!("HGET forebay:events:{{{lane}}}:writer e")).unwrap();
         lanes.map(ever).map(|ever: Option<u64>| ever.unwrap_or(0)).sum()
@@ -382,7 +384,13 @@ fn a_file_that_was_not_read_to_its_end_is_not_taken_for_one_that_was() {
     let ran = super::cli_support::Ran::from(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 130, "{}", ran.err);
     let count = stored(&server);
-    holds(&ran.err, &[&format!("{count} events acknowledged"), "interrupted before the end of the file"]);
+    holds(
+        &ran.err,
+        &[
+            &format!("{} events acknowledged", figures::count(count)),
+            "interrupted before the end of the file",
+        ],
+    );
     // What was taken is a prefix, and all of it is in.
     let read = run(&["read", "--quiet", "--url", &server.url()]).out;
     assert!(content.starts_with(&read) && lines(&read).len() as u64 == count);

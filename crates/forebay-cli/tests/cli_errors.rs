@@ -106,6 +106,7 @@ fn words_that_will_not_do_are_named_with_those_that_will() {
     let server = server(&[]);
     let url = server.url();
     holds(&said(&["append", "--buffer", "a b", "--url", &url], 2), &["\"a b\"", "A-Z"]);
+    assert_eq!(append(&server, b"{\"time_us\":1}\n", &[]).code, 0);
     holds(&said(&["read", "--lane", "lice", "--url", &url], 2), &["lice", "likes"]);
     holds(&said(&["stat", "--profile", "none", "--url", &url], 2), &["none", "bluesky-8h"]);
     holds(&said(&["append", "--ack", "maybe", "--url", &url], 2), &["maybe", "fsync"]);

@@ -1,6 +1,8 @@
 //! What is claimed of `forebay append --overflow`: what became of every event is told, counted and in the exit code; bad
 //! combinations are refused; memory stays bounded with a full server.
 
+use forebay::event::jetstream;
+use forebay_watch::figures;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
@@ -128,7 +130,13 @@ fn events_that_were_shed_or_trimmed_are_told_and_counted_in_the_exit_code() {
     assert_eq!(ran.code, 1, "{}", ran.err);
     let kept = run(&["read", "--quiet", "--url", &server.url()]).out;
     let dropped = 60_001 - lines(&kept).len();
-    holds(&ran.err, &[&format!("{dropped} of the oldest events were dropped to make room (trim-oldest)")]);
+    holds(
+        &ran.err,
+        &[&format!(
+            "{} of the oldest events were dropped to make room (trim-oldest)",
+            figures::count(dropped as u64)
+        )],
+    );
 }
 
 #[test]
@@ -195,7 +203,7 @@ fn memory_stays_small_while_the_server_is_full_and_hundreds_of_thousands_of_even
     // It has read all but what a pipe holds.
     let full = super::cli_append::peak_kib(child.id()).unwrap();
     tell(&server, "CONFIG SET maxmemory 0");
-    let lanes = forebay::event::lane::Lane::ALL;
+    let lanes = jetstream::ALL;
     until("all but the newest blocks are stored", || {
         let ever =
             |lane| super::support::ask(&server, &format!("HGET forebay:events:{{{lane}}}:writer e")).unwrap();

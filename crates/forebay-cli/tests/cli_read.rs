@@ -1,8 +1,10 @@
 //! What is claimed of `forebay read` and `synth`: bytes as they came, in order, groups, and no trace.
 
+use forebay_watch::figures;
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse::parse;
 
@@ -16,8 +18,8 @@ fn what_went_in_comes_out_byte_for_byte_and_by_lane_in_order() {
     assert_eq!(append(&server, &input, &[]).code, 0);
     let all = run(&["read", "--url", &server.url()]);
     assert_eq!((all.code, lines(&all.out)), (0, lines(&input)));
-    assert!(all.err.contains("5000 events"), "{}", all.err);
-    for lane in Lane::ALL {
+    assert!(all.err.contains("5,000 events"), "{}", all.err);
+    for lane in jetstream::ALL {
         let is_of_lane = |line: &&[u8]| parse(line).is_ok_and(|event| event.lane == lane);
         let expected: Vec<&[u8]> = input.split(|byte| *byte == b'\n').filter(is_of_lane).collect();
         assert!(!expected.is_empty(), "{lane}");
@@ -27,7 +29,8 @@ fn what_went_in_comes_out_byte_for_byte_and_by_lane_in_order() {
     let two =
         run(&["read", "--quiet", "--lane", "likes,other", "--lane", "posts", "--url", &server.url()]).out;
     let is_asked = |line: &&[u8]| {
-        parse(line).is_ok_and(|event| [Lane::Likes, Lane::Other, Lane::Posts].contains(&event.lane))
+        parse(line)
+            .is_ok_and(|event| [jetstream::LIKES, jetstream::OTHER, jetstream::POSTS].contains(&event.lane))
     };
     let asked: Vec<&[u8]> = input.split(|byte| *byte == b'\n').filter(is_asked).collect();
     assert_eq!(lines(&two), lines(&asked.join(&b'\n')));
@@ -138,7 +141,10 @@ fn a_read_cut_short_by_ctrl_c_is_not_taken_for_a_whole_one() {
     assert_eq!(child.wait().unwrap().code(), Some(130), "{remark}");
     assert!(remark.contains("interrupted before the end"), "{remark}");
     let count = lines(&read).len();
-    assert!(count < 20_000 && remark.contains(&format!("{count} events")), "{count}: {remark}");
+    assert!(
+        count < 20_000 && remark.contains(&format!("{} events", figures::count(count as u64))),
+        "{count}: {remark}"
+    );
 }
 
 #[test]
@@ -181,7 +187,7 @@ fn two_readers_of_a_group_that_nobody_named_share_it_and_miss_nothing() {
     let readers = [start(), start()];
     until("all is acknowledged", || {
         let held = |lane: &Lane| ask::<u64>(&server, &format!("XLEN forebay:events:{{{lane}}}")).unwrap();
-        Lane::ALL.iter().map(held).sum::<u64>() == 0
+        jetstream::ALL.iter().map(held).sum::<u64>() == 0
     });
     let mut read = Vec::new();
     for (child, file) in readers {

@@ -2,7 +2,7 @@
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::writer::Writer;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::Server;
 use serde_json::json as value;
 
@@ -22,7 +22,7 @@ fn ids(server: &Server) -> Vec<String> {
 fn delete(server: &Server, numbers: std::ops::RangeInclusive<usize>) {
     let ids = ids(server);
     for number in numbers {
-        tell(server, &format!("XDEL {} {}", name().stream(Lane::Likes), ids[number - 1]));
+        tell(server, &format!("XDEL {} {}", name().stream(jetstream::LIKES), ids[number - 1]));
     }
 }
 
@@ -36,15 +36,15 @@ fn what_was_appended_is_there_lane_by_lane() {
     let mut server = durable();
     let mut ledger = Ledger { padding: 50, ..Ledger::default() };
     let mut writer = open(&address(&server), &options(2, 16));
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         ledger.push_many(&mut writer, lane, 2 * (lane.index() as u64 + 1)).unwrap();
     }
     writer.close().unwrap();
-    let epochs = Lane::ALL
+    let epochs = jetstream::ALL
         .map(|lane| -> u64 { ask(&server, &format!("HGET {} epoch", name().writer(lane))).unwrap() });
     let copied = Copied::of(&mut server);
     let outcome = json(copied.path(), 0);
-    for of in Lane::ALL {
+    for of in jetstream::ALL {
         let blocks = of.index() as u64 + 1;
         let first = 1_700_000_000_000_000_u64;
         let expected = value!({
@@ -166,7 +166,7 @@ fn a_byte_flipped_in_a_block_is_named_by_its_entry() {
 #[test]
 fn an_entry_that_is_no_block_is_damage_and_what_stands_around_it_is_counted() {
     let mut server = with_likes(2);
-    let stream = name().stream(Lane::Likes);
+    let stream = name().stream(jetstream::LIKES);
     let id: String = ask(&server, &format!("XADD {stream} * f 1 s x")).unwrap();
     let outcome = json(Copied::of(&mut server).path(), 1);
     let found = lane(&outcome, "likes");
@@ -205,7 +205,11 @@ fn what_a_writer_wrote_down_as_lost_is_a_gap_at_the_front_too() {
     let mut server = with_likes(4);
     delete(&server, 1..=2);
     let mut lost = redis::cmd("HSET");
-    lost.arg(name().writer(Lane::Likes)).arg("lost:2").arg("1 2").exec(&mut connection(&server)).unwrap();
+    lost.arg(name().writer(jetstream::LIKES))
+        .arg("lost:2")
+        .arg("1 2")
+        .exec(&mut connection(&server))
+        .unwrap();
     let outcome = json(Copied::of(&mut server).path(), 1);
     let found = lane(&outcome, "likes");
     assert_eq!((&found["gaps"][0]["from"], &found["gaps"][0]["to"]), (&value!(2), &value!(2)), "{outcome}");
@@ -233,7 +237,7 @@ fn a_lane_that_ends_before_its_writer_lacks_blocks() {
 
 #[test]
 fn a_hash_or_a_stream_that_somebody_deleted_is_told() {
-    let (stream, hash) = (name().stream(Lane::Likes), name().writer(Lane::Likes));
+    let (stream, hash) = (name().stream(jetstream::LIKES), name().writer(jetstream::LIKES));
     for (command, end, said) in [
         (format!("DEL {hash}"), value!({"kind": "no_writer"}), "the writer's hash of likes is not there"),
         (format!("HSET {hash} s x"), value!({"kind": "no_writer"}), "or not numbers"),

@@ -31,6 +31,7 @@ mod cli_overflow;
 mod cli_overflow_left;
 mod cli_read;
 mod cli_stat;
+mod cli_stream;
 mod cli_support;
 mod cli_verify;
 mod cli_verify_refused;

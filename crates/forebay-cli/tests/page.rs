@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use forebay::buffer::reader::{Found, Reader};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay::event::parse::parse;
 use forebay_rig::server::Server;
 use forebay_watch::profile::{self, Profile};
@@ -86,7 +86,7 @@ impl Stage {
         let mut writer = open(&address(&stage.server), &options(1, 16));
         stage.clients.push(Thread::start(move |stop| {
             for number in (0..).take_while(|_| !stop.load(Relaxed)) {
-                for lane in Lane::ALL {
+                for lane in jetstream::ALL {
                     writer.push_at(&parse(&event(lane, number, 100)).unwrap(), Duration::ZERO).unwrap();
                 }
                 std::thread::park_timeout(PACE);
@@ -113,7 +113,8 @@ impl Stage {
 
     /// A group that does not read yet.
     fn group(&self, group: &str) -> Reader {
-        Reader::open(&address(&self.server), &name(), read_options(&Lane::ALL, Some((group, group)))).unwrap()
+        Reader::open(&address(&self.server), &name(), read_options(&jetstream::ALL, Some((group, group))))
+            .unwrap()
     }
 
     fn page(&self) -> Page {
@@ -184,7 +185,7 @@ fn the_page_shows_a_buffer_that_holds_on_a_desk_on_a_phone_and_in_the_dark() {
     // Far above what it takes: a machine that is busy must not fail this.
     assert!(painted_ms < 10_000.0, "{painted_ms} ms");
     stage.read("parquet");
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         until_grown(&mut page, "lanes", lane.name(), "Appended ever");
     }
     page.until("the group has a row", &format!("{} === 6", cell("groups", "parquet", "Lanes")));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use forebay::buffer::connect::Address;
 use forebay::buffer::look;
 use forebay::buffer::writer;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_watch::deploy::rules::rules;
 use forebay_watch::metrics::families;
 use forebay_watch::probe::Counted;
@@ -26,7 +26,7 @@ use super::watch_support::{EVERY, Watched};
 #[test]
 fn it_shows_what_is_held_by_lane_and_by_group() {
     let (server, ledger) = filled(20);
-    let held = ledger.lane(Lane::Likes).len() as f64;
+    let held = ledger.lane(jetstream::LIKES).len() as f64;
     let mut reader = likes(&address(&server), Some(("g\"1\\\n<b>", "c")));
     let given = drain(&mut reader);
     reader.acknowledge(places(&given).into_iter().take(5)).unwrap();
@@ -37,7 +37,10 @@ fn it_shows_what_is_held_by_lane_and_by_group() {
     assert_eq!(watched.sample(&format!("forebay_lane_appended_events_total{likes}")), Some(held));
     assert_eq!(
         watched.sample(&format!("forebay_lane_blocks{likes}")),
-        stat.lanes.iter().find(|lane| lane.lane == Lane::Likes).and_then(|lane| Some(lane.blocks? as f64))
+        stat.lanes
+            .iter()
+            .find(|lane| lane.lane == jetstream::LIKES)
+            .and_then(|lane| Some(lane.blocks? as f64))
     );
     // A name is somebody's input: it comes as text, in quotes.
     let group = r#"{buffer="test",lane="likes",group="g\"1\\\n<b>"}"#;
@@ -63,7 +66,7 @@ fn a_buffer_that_is_not_there_yet_has_no_figures_and_gets_them() {
     }
     let mut ledger = Ledger { padding: 30, ..Ledger::default() };
     let mut writer = open(&address(&server), &options(4, 4));
-    ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 40).unwrap();
     writer.close().unwrap();
     watched.until("it has them", |stat| stat["events"] == 40);
 }
@@ -71,7 +74,7 @@ fn a_buffer_that_is_not_there_yet_has_no_figures_and_gets_them() {
 #[test]
 fn a_buffer_that_goes_back_is_told_of_and_its_counters_stay() {
     let (server, mut ledger) = filled(20);
-    let (stream, hash) = (name().stream(Lane::Likes), name().writer(Lane::Likes));
+    let (stream, hash) = (name().stream(jetstream::LIKES), name().writer(jetstream::LIKES));
     let mut own = connection(&server);
     let drop_oldest = |own: &mut redis::Connection, ever: u64| {
         redis::cmd("HSET").arg(&hash).arg("trimmed").arg(format!("1 {ever}")).exec(own).unwrap();
@@ -258,7 +261,7 @@ fn what_writers_say_is_counted_by_lane_and_fate_also_while_the_server_is_full() 
     let mut writer = open(&address(&server), &shed);
     tell(&server, "CONFIG SET maxmemory 1");
     let mut ledger = Ledger { padding: 30, ..Ledger::default() };
-    ledger.push_many(&mut writer, Lane::Likes, 400).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 400).unwrap();
     watched.until("the writer is heard to be held back", |stat| stat["writers"][0]["state"] == "held back");
     until("what it sheds is heard", || of_shed() > Some(0.0));
     tell(&server, "CONFIG SET maxmemory 0");
@@ -276,7 +279,9 @@ fn a_writer_that_is_fenced_says_so() {
     let mut first = open(&address(&server), &options(4, 2));
     let mut ledger = Ledger { padding: 30, ..Ledger::default() };
     let second = open(&address(&server), &taking_over(4, 2));
-    until("it notices", || ledger.push_many(&mut first, Lane::Likes, 8).is_err() || first.check().is_err());
+    until("it notices", || {
+        ledger.push_many(&mut first, jetstream::LIKES, 8).is_err() || first.check().is_err()
+    });
     drop(first);
     let fenced = || watched.sample(r#"forebay_writer_ends_total{buffer="test",how="fenced"}"#);
     until("it is heard", || fenced() == Some(1.0));

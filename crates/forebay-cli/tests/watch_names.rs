@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use super::cli_support::run;
 use super::support::{address, connection, filled, name, server, until};
 use super::watch_support::Watched;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 
 /// Makes a group by the bytes of its name.
 fn group(own: &mut redis::Connection, group: &[u8]) {
-    let key = name().stream(Lane::Likes);
+    let key = name().stream(jetstream::LIKES);
     redis::cmd("XGROUP").arg("CREATE").arg(key).arg(group).arg("0").exec(own).unwrap();
 }
 

@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::Server;
 use forebay_watch::deploy::rules::rules;
 use forebay_watch::profile::{self, Profile};
@@ -115,7 +115,7 @@ fn all_outputs_say_the_same_of_a_nearly_full_buffer_and_the_alert_fires() {
     let server = server(&[]);
     let mut ledger = Ledger { padding: 100, ..Ledger::default() };
     let mut writer = open(&address(&server), &options(512, 16));
-    ledger.push_many(&mut writer, Lane::Likes, 200_000).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 200_000).unwrap();
     writer.close().unwrap();
     let watched = Watched::start(&address(&server));
     watched.until("it sees the buffer", |stat| stat["events"] == 200_000);
@@ -171,7 +171,7 @@ fn ages_that_nobody_can_tell_are_said_by_all_and_told_by_an_alert_of_their_own()
     drop(likes(&address(&server), Some(("behind", "c"))));
     let ahead_ms =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() + 86_400_000;
-    tell(&server, &format!("XSETID {} {ahead_ms}-0", name().stream(Lane::Likes)));
+    tell(&server, &format!("XSETID {} {ahead_ms}-0", name().stream(jetstream::LIKES)));
     add(&server, &mut ledger, 5);
     let watched = Watched::start(&address(&server));
     let page =

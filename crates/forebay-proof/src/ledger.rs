@@ -13,6 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::report::units::thousands;
 use forebay::buffer::overflow::{Fate, Told};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 
 /// Makes event number `index` again, appending its bytes.
@@ -49,7 +50,7 @@ impl Prints {
 pub struct Ledger<'a> {
     make: &'a Make<'a>,
     prints: Option<&'a Prints>,
-    lanes: [Account; Lane::ALL.len()],
+    lanes: [Account; jetstream::ALL.len()],
     unexpected: u64,
     scratch: Vec<u8>,
     /// How events are hashed where their prints are not known.
@@ -282,7 +283,7 @@ impl<'a> Ledger<'a> {
         let state = self.prints.map_or(&self.state, |prints| &prints.state);
         if self.places.is_none() {
             let (mut places, mut bytes) = (HashMap::new(), Vec::new());
-            for lane in Lane::ALL {
+            for lane in jetstream::ALL {
                 for (place, index) in self.lanes[lane.index()].offered.iter().enumerate() {
                     let known = self.prints.and_then(|prints| prints.at(*index));
                     let print = known.unwrap_or_else(|| {
@@ -301,7 +302,7 @@ impl<'a> Ledger<'a> {
     /// What is lost: the lane, and how many of its events were offered before.
     pub fn lost(&self) -> impl Iterator<Item = (Lane, u64)> {
         let of = |lane: Lane| self.lanes[lane.index()].lost().map(move |place| (lane, place as u64));
-        Lane::ALL.into_iter().flat_map(of)
+        jetstream::ALL.into_iter().flat_map(of)
     }
 
     /// What was found once everything is read.
@@ -367,10 +368,10 @@ mod tests {
     /// A ledger with events 0 to 9 offered to one lane, the first 8 acknowledged, and `read` read.
     fn ledger(read: &[u64]) -> Findings {
         let mut ledger = Ledger::new(&make);
-        (0..10).for_each(|index| ledger.offered(Lane::Likes, index));
-        ledger.acknowledged(Lane::Likes, 8);
+        (0..10).for_each(|index| ledger.offered(jetstream::LIKES, index));
+        ledger.acknowledged(jetstream::LIKES, 8);
         for index in read {
-            ledger.read(Lane::Likes, format!("event {index}").as_bytes());
+            ledger.read(jetstream::LIKES, format!("event {index}").as_bytes());
         }
         ledger.findings()
     }
@@ -432,18 +433,18 @@ mod tests {
         prints.add(vec![prints.of(b"event 0"), prints.of(b"event 1")]);
         let never = |_: u64, _: &mut Vec<u8>| unreachable!("it is known by its hash");
         let mut ledger = Ledger::with_prints(&never, &prints);
-        (0..2).for_each(|index| ledger.offered(Lane::Likes, index));
-        ledger.acknowledged(Lane::Likes, 2);
-        ledger.read(Lane::Likes, b"event 0");
-        ledger.read(Lane::Likes, b"event 1");
+        (0..2).for_each(|index| ledger.offered(jetstream::LIKES, index));
+        ledger.acknowledged(jetstream::LIKES, 2);
+        ledger.read(jetstream::LIKES, b"event 0");
+        ledger.read(jetstream::LIKES, b"event 1");
         let findings = ledger.findings();
         assert_eq!((findings.faults(), findings.read), (0, 2));
         // And what is out of place, or was never offered.
         let mut ledger = Ledger::with_prints(&never, &prints);
-        (0..2).for_each(|index| ledger.offered(Lane::Likes, index));
-        ledger.acknowledged(Lane::Likes, 2);
+        (0..2).for_each(|index| ledger.offered(jetstream::LIKES, index));
+        ledger.acknowledged(jetstream::LIKES, 2);
         for event in [&b"event 1"[..], b"event 0", b"event X"] {
-            ledger.read(Lane::Likes, event);
+            ledger.read(jetstream::LIKES, event);
         }
         let findings = ledger.findings();
         assert_eq!((findings.out_of_order, findings.unexpected, findings.lost()), (1, 1, 0));
@@ -452,7 +453,7 @@ mod tests {
     #[test]
     fn what_was_found_in_each_lane_is_added_up() {
         let mut ledger = Ledger::new(&make);
-        let lanes = [(Lane::Likes, 0..5), (Lane::Posts, 5..12)];
+        let lanes = [(jetstream::LIKES, 0..5), (jetstream::POSTS, 5..12)];
         for (lane, indexes) in lanes.clone() {
             indexes.clone().for_each(|index| ledger.offered(lane, index));
             ledger.told(Told { lane, fate: Fate::Shed, from: 0, events: 1, retries: 0 });
@@ -497,12 +498,12 @@ mod tests {
     #[test]
     fn an_event_with_other_bytes_or_in_another_lane_is_unexpected_and_the_one_offered_is_lost() {
         let mut ledger = Ledger::new(&make);
-        ledger.offered(Lane::Likes, 0);
-        ledger.offered(Lane::Posts, 1);
-        ledger.acknowledged(Lane::Likes, 1);
-        ledger.acknowledged(Lane::Posts, 1);
-        ledger.read(Lane::Likes, b"event O");
-        ledger.read(Lane::Likes, b"event 1");
+        ledger.offered(jetstream::LIKES, 0);
+        ledger.offered(jetstream::POSTS, 1);
+        ledger.acknowledged(jetstream::LIKES, 1);
+        ledger.acknowledged(jetstream::POSTS, 1);
+        ledger.read(jetstream::LIKES, b"event O");
+        ledger.read(jetstream::LIKES, b"event 1");
         let findings = ledger.findings();
         assert_eq!((findings.unexpected, findings.lost()), (2, 2));
     }
@@ -510,17 +511,17 @@ mod tests {
     #[test]
     fn what_was_given_up_is_owed_no_more_and_must_not_come_back() {
         let tell = |ledger: &mut Ledger<'_>, fate, from, events| {
-            ledger.told(Told { lane: Lane::Likes, fate, from, events, retries: 0 });
+            ledger.told(Told { lane: jetstream::LIKES, fate, from, events, retries: 0 });
         };
         let ledger = |read: &[u64]| {
             let mut ledger = Ledger::new(&make);
-            (0..10).for_each(|index| ledger.offered(Lane::Likes, index));
+            (0..10).for_each(|index| ledger.offered(jetstream::LIKES, index));
             tell(&mut ledger, Fate::Trimmed, 0, 2);
             tell(&mut ledger, Fate::Acknowledged, 0, 4);
             tell(&mut ledger, Fate::Shed, 4, 2);
             tell(&mut ledger, Fate::Spilled, 6, 3);
             for index in read {
-                ledger.read(Lane::Likes, format!("event {index}").as_bytes());
+                ledger.read(jetstream::LIKES, format!("event {index}").as_bytes());
             }
             assert!(
                 ledger.places.is_none() || read[0] != 2 || read.len() < 5,

@@ -8,6 +8,7 @@ use forebay::buffer::batch::Limits;
 use forebay::buffer::error::Error;
 use forebay::buffer::overflow::{Fate, Told};
 use forebay::buffer::writer::Writer;
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse;
 use forebay_rig::load::latency::Latency;
@@ -29,14 +30,14 @@ pub(super) struct Pusher<'a> {
     /// The simulated clock.
     clock: Duration,
     /// Events of each lane that were pushed.
-    pub pushed: [u64; Lane::ALL.len()],
+    pub pushed: [u64; jetstream::ALL.len()],
     bytes: Vec<u8>,
 }
 
 /// When the events of a stretch were due.
 pub(super) struct Stretch {
-    from: [u64; Lane::ALL.len()],
-    due: [Vec<Instant>; Lane::ALL.len()],
+    from: [u64; jetstream::ALL.len()],
+    due: [Vec<Instant>; jetstream::ALL.len()],
 }
 
 impl<'a> Pusher<'a> {
@@ -48,7 +49,7 @@ impl<'a> Pusher<'a> {
             count,
             rate,
             clock: Duration::ZERO,
-            pushed: [0; Lane::ALL.len()],
+            pushed: [0; jetstream::ALL.len()],
             bytes: Vec::new(),
         }
     }

@@ -23,7 +23,7 @@ pub(crate) fn open(
     patience: Duration,
 ) -> Result<Reader, Error> {
     let group = group.map(|group| (group.to_owned(), group.to_owned()));
-    let options = Options { lanes: Lane::ALL.to_vec(), ahead: true, group, claim_idle: LONG, patience };
+    let options = Options { lanes: Vec::new(), ahead: true, group, claim_idle: LONG, patience };
     Reader::open(address, name, options)
 }
 

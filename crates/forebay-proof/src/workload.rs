@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::ledger::{Ledger, Make, Prints};
 use crate::parallel::by_side;
 use crate::progress::Progress;
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse;
 use forebay_rig::synth::Synth;
@@ -42,12 +43,12 @@ impl Offer {
     }
 
     /// How many of the first `count` are of each lane.
-    pub fn by_lane(&self, count: u64) -> [(Lane, u64); Lane::ALL.len()] {
+    pub fn by_lane(&self, count: u64) -> [(Lane, u64); jetstream::ALL.len()] {
         let of = |lane: Lane| {
             let first = (0..count).zip(&self.lanes);
             (lane, first.filter(|(_, of)| **of == lane).count() as u64)
         };
-        Lane::ALL.map(of)
+        jetstream::ALL.map(of)
     }
 
     /// A ledger in which every event is offered.

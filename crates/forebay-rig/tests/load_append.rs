@@ -9,7 +9,7 @@ use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::writer::{Options, Writer};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::load::append::{self, Plan};
 use forebay_rig::load::outcome::Outcome;
 
@@ -51,7 +51,7 @@ fn never() -> AtomicBool {
 fn kept(address: &Address) -> u64 {
     let found = contents(address);
     assert!(faults(&found).is_empty());
-    Lane::ALL.into_iter().map(|lane| events_of(lane, &found).len() as u64).sum()
+    jetstream::ALL.into_iter().map(|lane| events_of(lane, &found).len() as u64).sum()
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! What was ever written to a buffer, counted so that it never goes back, and how often the server had less of it than
 //! before: Prometheus takes a counter that falls for one that began anew, and what it fell to for growth.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use forebay::buffer::stat::{LaneStat, Stat};
 use forebay::event::lane::Lane;
 
 /// Counts of all lanes, since a watch began.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Ever {
-    lanes: [Counts; Lane::ALL.len()],
+    lanes: BTreeMap<&'static str, Counts>,
     /// Looks that found a lane with fewer events ever written than an earlier one had, or gone.
     pub setbacks: u64,
     /// When the buffer was last there, in milliseconds since 1970 by the watcher's clock.
@@ -35,14 +37,18 @@ impl Ever {
     /// Takes a look in.
     pub(super) fn take(&mut self, stat: &Stat, at_ms: u64) {
         let mut is_less = false;
-        for lane in Lane::ALL {
-            let found = stat.lanes.iter().find(|found| found.lane == lane);
+        // Those that the buffer has, and those that one of its name had.
+        let has = stat.events.lanes().into_iter().map(Lane::name);
+        let known: BTreeSet<&'static str> = self.lanes.keys().copied().chain(has).collect();
+        for lane in known {
+            let counts = self.lanes.entry(lane).or_default();
+            let found = stat.lanes.iter().find(|found| found.lane.name() == lane);
             if found.is_none() && !stat.is_whole {
                 // Nobody can say whether it is there.
-                self.lanes[lane.index()].hide();
+                counts.hide();
                 continue;
             }
-            is_less |= self.lanes[lane.index()].take(found);
+            is_less |= counts.take(found);
         }
         self.setbacks += u64::from(is_less);
         if !stat.lanes.is_empty() {
@@ -51,8 +57,8 @@ impl Ever {
     }
 
     /// The counts of a lane.
-    pub fn of(&self, lane: Lane) -> &Counts {
-        &self.lanes[lane.index()]
+    pub fn of(&self, lane: Lane) -> Counts {
+        self.lanes.get(lane.name()).copied().unwrap_or_default()
     }
 }
 

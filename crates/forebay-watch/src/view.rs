@@ -13,6 +13,7 @@ use forebay::buffer::connect::Facts;
 use forebay::buffer::entry::Id;
 use forebay::buffer::stat::{GroupStat, Stat};
 use forebay::buffer::status_subscriber::Heard;
+use forebay::event::lane::Lanes;
 
 /// How long a look may take, beyond all its time-outs on a server that answers slowly.
 const OLD: Duration = Duration::from_secs(180);
@@ -50,6 +51,8 @@ pub struct View {
     pub forecast: Option<Forecast>,
     /// What writers say.
     pub heard: Heard,
+    /// The buffer's lanes, before it was seen.
+    expected: Lanes,
     /// What moves, and what does not.
     trends: Trends,
     /// What is wrong, and what was.
@@ -78,6 +81,7 @@ impl View {
             rates: Rates::default(),
             forecast: None,
             heard: Heard::default(),
+            expected: subject.name.lanes(),
             trends: Trends::default(),
             warnings: Warnings::default(),
             verdict: verdict::not_looked(&subject.address),
@@ -93,6 +97,11 @@ impl View {
     pub fn shown(&self) -> Option<(&Seen, Option<u64>)> {
         let kept = || self.kept.as_ref().map(|(seen, at_ms)| (seen, Some(*at_ms)));
         self.seen().map(|seen| (seen, None)).or_else(kept)
+    }
+
+    /// The buffer's lanes, as seen last.
+    pub fn lanes(&self) -> Lanes {
+        self.shown().map_or(self.expected, |(seen, _)| seen.stat.events.lanes())
     }
 
     /// Why nothing was.

@@ -235,7 +235,7 @@ impl Trends {
 
     /// What writers gave up, or what was lost to them.
     fn fates(&mut self, view: &View) -> Vec<Wrong> {
-        let sum = |of: fn(&Fates) -> u64| view.heard.sums.iter().map(of).fold(0, u64::saturating_add);
+        let sum = |of: fn(&Fates) -> u64| view.heard.sums.values().map(of).fold(0, u64::saturating_add);
         let counts: [(&'static str, u64, &str); 4] = [
             ("shed", sum(|fates| fates.shed), "were dropped by a writer (shed)"),
             ("trimmed_unread", sum(|fates| fates.trimmed), "were dropped to make room (trim-oldest)"),

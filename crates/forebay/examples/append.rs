@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::io::BufRead;
 
-use forebay::{Summary, Writer, parse};
+use forebay::{Summary, Writer};
 
 /// Appends every line that is an event; what became of them, and how many lines were none.
 pub fn run(url: &str, buffer: &str, input: impl BufRead) -> Result<(Summary, u64), Box<dyn Error>> {
@@ -13,7 +13,7 @@ pub fn run(url: &str, buffer: &str, input: impl BufRead) -> Result<(Summary, u64
     let mut refused = 0;
     for line in input.split(b'\n') {
         let line = line?;
-        match parse(&line) {
+        match writer.events().parse(&line) {
             Ok(event) => {
                 let number = writer.push(&event)?;
                 if number.get().is_multiple_of(10_000) {

@@ -1,12 +1,12 @@
 //! Events in, and out again.
 
-use forebay::{Ack, Reader, Writer, parse};
+use forebay::{Ack, Reader, Writer};
 
 /// Appends an event, and reads what the group has not had yet.
 pub fn run(url: &str) -> Result<(), Box<dyn std::error::Error>> {
     let mut writer = Writer::builder(url, "demo").ack(Ack::Reply).open()?;
     let line = br#"{"time_us":1700000000000000,"text":"hello"}"#;
-    let number = writer.push(&parse(line)?)?;
+    let number = writer.push(&writer.events().parse(line)?)?;
     println!("event {number} of this run was taken");
     let summary = writer.close()?;
     println!("{} events are acknowledged", summary.acknowledged);

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use forebay::{Overflow, Seq, Spill, Summary, Writer, parse};
+use forebay::{Overflow, Seq, Spill, Summary, Writer};
 
 /// Pushes so many events and waits, at most for so long, until all are safe: on the server, or fsynced in the folder.
 pub fn run(
@@ -21,7 +21,7 @@ pub fn run(
     let mut last = Seq::default();
     for number in 0..events {
         let line = format!("{{\"time_us\":{},\"number\":{number}}}", 1_700_000_000_000_000 + number);
-        last = writer.push(&parse(line.as_bytes())?)?;
+        last = writer.push(&writer.events().parse(line.as_bytes())?)?;
     }
     writer.flush()?;
     let began = std::time::Instant::now();

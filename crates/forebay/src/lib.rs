@@ -5,7 +5,8 @@
 //! were acknowledged to the writer come out again byte for byte and in the order of their lane, through restarts, lost
 //! connections and a full server, unless the server itself loses them; what is missing or damaged is reported by its place.
 //!
-//! An event is one line of JSON with `time_us`, microseconds since 1970. Which lane it goes to, [`parse`] finds in it.
+//! An event is a line. When it was, and which lane it goes to, is said by a [`Stream`]: Jetstream's unless another is given to
+//! [`WriterBuilder::events`], of any JSON by pointers, or of any lines by when each came.
 //!
 //! ```no_run
 #![doc = include_str!("../examples/front.rs")]
@@ -51,6 +52,9 @@ pub use buffer::read_item::Found;
 pub use buffer::resume_position::{LanePosition, ResumePosition};
 pub use buffer::shared::Monitor;
 pub use buffer::writer::{TryPushError, Writer};
-pub use event::lane::Lane;
-pub use event::parse::{Event, Reject, parse};
+pub use event::json_stream::JsonStream;
+pub use event::lane::{BadLanes, Lane, Lanes};
+pub use event::parse::{Event, Reject};
+pub use event::stream::{BadStream, Stream};
+pub use event::unit::Unit;
 pub use read::{Batch, Batches, Events, Item, Reader, ReaderBuilder};

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
 use forebay::block::frame::{Block, CONTENT_BYTES_MAX, Damage, Decoder, Draft, Encoder, lines};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay::event::parse::parse;
 use proptest::prelude::*;
 
@@ -18,7 +18,7 @@ fn encode<'a>(events: impl IntoIterator<Item = &'a [u8]>) -> Block {
 }
 
 fn some_events(count: u64, padding: usize) -> Vec<Vec<u8>> {
-    (0..count).map(|number| event(Lane::ALL[number as usize % 6], number, padding)).collect()
+    (0..count).map(|number| event(jetstream::ALL[number as usize % 6], number, padding)).collect()
 }
 
 fn block(events: &[Vec<u8>]) -> Block {
@@ -119,11 +119,11 @@ fn a_frame_cut_anywhere_is_refused() {
 fn a_frame_with_something_behind_it_gives_no_other_events() {
     let events = some_events(4, 60);
     let block = block(&events);
-    let second = encode([event(Lane::Likes, 99, 10).as_slice()]);
+    let second = encode([event(jetstream::LIKES, 99, 10).as_slice()]);
     for tail in [&b"x"[..], &[0; 100], &second.frame, &block.frame] {
         // A decoder that has opened something large has the room for more than this frame says.
         let mut decoder = Decoder::new().unwrap();
-        let large = encode([event(Lane::Likes, 1, 100_000).as_slice()]);
+        let large = encode([event(jetstream::LIKES, 1, 100_000).as_slice()]);
         decoder.open(&large.frame, 1, (large.time_min, large.time_max)).unwrap();
         let frame = [&block.frame, tail].concat();
         let result = decoder.open(&frame, block.events, (block.time_min, block.time_max));
@@ -178,7 +178,7 @@ fn a_frame_that_does_not_hold_what_its_entry_says_is_refused() {
 
 #[test]
 fn a_sound_frame_of_what_is_no_event_is_refused_with_the_event_s_place() {
-    let good = event(Lane::Likes, 7, 10);
+    let good = event(jetstream::LIKES, 7, 10);
     for bad in [&b"not json"[..], b"{}", b"", b"\xff"] {
         let mut draft = Draft::default();
         draft.push(&good, parse(&good).unwrap().time_us);

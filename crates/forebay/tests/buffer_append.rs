@@ -11,7 +11,7 @@ use forebay::block::frame::{Draft, Encoder};
 use forebay::buffer::error::Error;
 use forebay::buffer::scripts;
 use forebay::buffer::writer::{Ack, Writer};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::{Kind, Server, Version};
 
 use crate::support::*;
@@ -25,8 +25,8 @@ fn append_as(connection: &mut redis::Connection, epoch: u64, number: u64, fsync:
     redis::cmd("EVAL")
         .arg(scripts::APPEND)
         .arg(2)
-        .arg(name().stream(Lane::Likes))
-        .arg(name().writer(Lane::Likes))
+        .arg(name().stream(jetstream::LIKES))
+        .arg(name().writer(jetstream::LIKES))
         .arg(epoch)
         .arg(number)
         .arg(10)
@@ -50,8 +50,8 @@ fn claim_at(connection: &mut redis::Connection, time_ms: u64) -> (u64, u64, u64,
     let (what, epoch, s, e, cursor, _, _): (String, u64, u64, u64, String, String, u64) = redis::cmd("EVAL")
         .arg(scripts::CLAIM)
         .arg(2)
-        .arg(name().stream(Lane::Likes))
-        .arg(name().writer(Lane::Likes))
+        .arg(name().stream(jetstream::LIKES))
+        .arg(name().writer(jetstream::LIKES))
         .arg("first")
         .arg(format!("run {}", RUNS.fetch_add(1, Relaxed)))
         .arg(0)
@@ -65,7 +65,7 @@ fn claim_at(connection: &mut redis::Connection, time_ms: u64) -> (u64, u64, u64,
 }
 
 fn stored(server: &Server) -> u64 {
-    ask(server, &format!("XLEN {}", name().stream(Lane::Likes))).unwrap()
+    ask(server, &format!("XLEN {}", name().stream(jetstream::LIKES))).unwrap()
 }
 
 #[test]
@@ -74,12 +74,12 @@ fn a_block_has_the_fields_of_the_format_in_their_order() {
     let mut writer = open(&address(&server), &options(3, 4));
     let mut ledger = Ledger::default();
     // Two of them make no full block: closing cuts what is left.
-    (0..5).for_each(|_| ledger.push(&mut writer, Lane::Likes).unwrap());
+    (0..5).for_each(|_| ledger.push(&mut writer, jetstream::LIKES).unwrap());
     writer.close().unwrap();
     let entries: Vec<(String, Vec<Vec<u8>>)> =
-        ask(&server, &format!("XRANGE {} - +", name().stream(Lane::Likes))).unwrap();
+        ask(&server, &format!("XRANGE {} - +", name().stream(jetstream::LIKES))).unwrap();
     let mut draft = Draft::default();
-    for event in &ledger.lane(Lane::Likes)[3..] {
+    for event in &ledger.lane(jetstream::LIKES)[3..] {
         draft.push(event, forebay::event::parse::parse(event).unwrap().time_us);
     }
     let block = Encoder::new().unwrap().encode(&draft).unwrap();
@@ -123,7 +123,7 @@ fn an_epoch_is_the_server_s_time_and_never_less_than_the_one_before() {
     assert_eq!([0, 5_000, 5_000, 4_000, 6_000].map(&mut epoch), [1, 5_000, 5_001, 5_002, 6_000]);
     let now = 1_800_000_000_123;
     assert_eq!(epoch(now), now);
-    let kept: u64 = ask(&server, &format!("HGET {} epoch", name().writer(Lane::Likes))).unwrap();
+    let kept: u64 = ask(&server, &format!("HGET {} epoch", name().writer(jetstream::LIKES))).unwrap();
     assert_eq!(kept, now, "all of its digits");
 }
 
@@ -171,19 +171,19 @@ fn a_fenced_writer_stops_and_says_so() {
     let address = address(&server);
     let mut older = open(&address, &options(2, 4));
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut older, Lane::Likes, 6).unwrap();
+    ledger.push_many(&mut older, jetstream::LIKES, 6).unwrap();
     until("the older writer's events are there", || older.monitor().counts().acknowledged == 6);
 
     let mut newer = open(&address, &taking_over(2, 4));
     let mut late = Ledger::default();
     let mut result = Ok(());
     until("the older writer stops", || {
-        result = late.push_many(&mut older, Lane::Likes, 2);
+        result = late.push_many(&mut older, jetstream::LIKES, 2);
         result.is_err()
     });
-    let pushed = late.lane(Lane::Likes).len() as u64;
+    let pushed = late.lane(jetstream::LIKES).len() as u64;
     let fenced = result.unwrap_err();
-    let Error::Fenced { lane: Lane::Likes, mine, theirs, .. } = fenced else {
+    let Error::Fenced { lane: jetstream::LIKES, mine, theirs, .. } = fenced else {
         panic!("something else went wrong: {fenced}")
     };
     assert!(mine < theirs, "{fenced}");
@@ -193,7 +193,7 @@ fn a_fenced_writer_stops_and_says_so() {
     assert!((1..=pushed).contains(&unacknowledged), "{unacknowledged} of {pushed}");
     assert!(fenced.to_string().contains("only one writer"), "{fenced}");
 
-    ledger.push_many(&mut newer, Lane::Likes, 4).unwrap();
+    ledger.push_many(&mut newer, jetstream::LIKES, 4).unwrap();
     newer.close().unwrap();
     assert_holds_exactly(&address, &ledger);
 }
@@ -222,7 +222,7 @@ fn numbers_go_on_after_a_lane_was_trimmed_empty() {
     let address = address(&server);
     let mut ledger = Ledger::default();
     let mut writer = open(&address, &options(2, 4));
-    ledger.push_many(&mut writer, Lane::Likes, 6).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 6).unwrap();
     writer.close().unwrap();
     let mut reader = likes(&address, Some(("g", "one")));
     let found = drain(&mut reader);
@@ -231,12 +231,12 @@ fn numbers_go_on_after_a_lane_was_trimmed_empty() {
     assert_eq!(stored(&server), 0);
 
     let mut writer = open(&address, &options(2, 4));
-    ledger.push_many(&mut writer, Lane::Likes, 2).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 2).unwrap();
     writer.close().unwrap();
     let found = drain(&mut reader);
     assert_eq!((numbers(&found), faults(&found)), (vec![4], vec![]));
     assert_eq!(entries(&found)[0].total, 8);
-    assert_same(Lane::Likes, &events_of(Lane::Likes, &found), &ledger.lane(Lane::Likes)[6..]);
+    assert_same(jetstream::LIKES, &events_of(jetstream::LIKES, &found), &ledger.lane(jetstream::LIKES)[6..]);
 }
 
 #[test]
@@ -247,13 +247,13 @@ fn the_counters_survive_a_restart_and_the_next_writer_goes_on_from_them() {
     let mut epoch_before = 0;
     for round in 1..=3_u64 {
         let mut writer = open(&address, &options(2, 4));
-        ledger.push_many(&mut writer, Lane::Posts, 5).unwrap();
+        ledger.push_many(&mut writer, jetstream::POSTS, 5).unwrap();
         let counts = writer.close().unwrap();
         assert_eq!((counts.acknowledged, counts.blocks, counts.lost_by_server), (5, 3, 0));
         server.kill().unwrap();
         server.restart().unwrap();
         let hash: Vec<u64> =
-            ask(&server, &format!("HMGET {} epoch s e", name().writer(Lane::Posts))).unwrap();
+            ask(&server, &format!("HMGET {} epoch s e", name().writer(jetstream::POSTS))).unwrap();
         assert_eq!(hash[1..], [3 * round, 5 * round]);
         assert!(hash[0] > epoch_before, "{hash:?} after {epoch_before}");
         epoch_before = hash[0];
@@ -267,16 +267,16 @@ fn numbers_are_never_given_twice_where_the_hash_was_deleted_and_the_stream_is_th
     let address = address(&server);
     let mut ledger = Ledger::default();
     let mut writer = open(&address, &options(2, 4));
-    ledger.push_many(&mut writer, Lane::Likes, 6).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 6).unwrap();
     writer.close().unwrap();
-    tell(&server, &format!("DEL {}", name().writer(Lane::Likes)));
+    tell(&server, &format!("DEL {}", name().writer(jetstream::LIKES)));
     let mut writer = open(&address, &options(2, 4));
-    ledger.push_many(&mut writer, Lane::Likes, 2).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 2).unwrap();
     until("the lane goes on", || writer.monitor().counts().acknowledged == 2);
     assert_holds_exactly(&address, &ledger);
     // And under a writer that is at work.
-    tell(&server, &format!("DEL {}", name().writer(Lane::Likes)));
-    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    tell(&server, &format!("DEL {}", name().writer(jetstream::LIKES)));
+    ledger.push_many(&mut writer, jetstream::LIKES, 4).unwrap();
     assert_eq!(writer.close().unwrap().lost_by_server, 0, "the stream has it all");
     assert_holds_exactly(&address, &ledger);
 }
@@ -288,13 +288,13 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
     let mut connection = connection(&server);
     claim(&mut connection);
     (1..=3).for_each(|number| drop(append(&mut connection, 1, number)));
-    tell(&server, &format!("DEL {}", name().writer(Lane::Likes)));
+    tell(&server, &format!("DEL {}", name().writer(jetstream::LIKES)));
     let mut resume = |epoch: u64, s: u64, e: u64| -> (String, u64, u64, u64) {
         redis::cmd("EVAL")
             .arg(scripts::RESUME)
             .arg(2)
-            .arg(name().stream(Lane::Likes))
-            .arg(name().writer(Lane::Likes))
+            .arg(name().stream(jetstream::LIKES))
+            .arg(name().writer(jetstream::LIKES))
             .arg(epoch)
             .arg(s)
             .arg(e)
@@ -328,7 +328,7 @@ fn fsync_is_acknowledged_where_the_server_can_and_refused_in_clear_text_where_no
     let server = server(&[("appendonly", "yes"), ("appendfsync", "always")]);
     let mut ledger = Ledger::default();
     let mut writer = try_open(&server).unwrap();
-    ledger.push_many(&mut writer, Lane::Likes, 20).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 20).unwrap();
     assert_eq!(writer.close().unwrap().acknowledged, 20);
 
     tell(&server, "CONFIG SET no-appendfsync-on-rewrite yes");
@@ -350,7 +350,7 @@ fn fsync_is_acknowledged_where_the_server_can_and_refused_in_clear_text_where_no
         assert!(why.contains(&format!("redis {version} has no WAITAOF")) && why.contains(remedy), "{why}");
     } else {
         let mut writer = try_open(&server).unwrap();
-        ledger.push_many(&mut writer, Lane::Likes, 20).unwrap();
+        ledger.push_many(&mut writer, jetstream::LIKES, 20).unwrap();
         assert_eq!(writer.close().unwrap().acknowledged, 20);
     }
     assert_holds_exactly(&address(&server), &ledger);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use forebay::block::frame::{Decoder, Draft, Encoder, lines};
 use forebay::buffer::batch::{Batcher, Limits};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse::parse;
 use proptest::prelude::*;
@@ -24,13 +25,13 @@ const MS: Duration = Duration::from_millis(1);
 
 #[test]
 fn a_block_is_cut_by_count_by_bytes_and_by_age_on_the_caller_s_clock() {
-    let line = event(Lane::Likes, 1, 100);
+    let line = event(jetstream::LIKES, 1, 100);
     let limits = Limits { events_max: 4, bytes_max: 3 * line.len() + 2, linger: 100 * MS };
     let run = |limits, pushes: &[(usize, u64)]| -> Vec<(u64, usize)> {
-        let (mut batcher, mut cuts) = (Batcher::new(limits), Vec::new());
+        let (mut batcher, mut cuts) = (Batcher::new(limits, jetstream::LANES), Vec::new());
         for &(padding, at_ms) in pushes {
-            let bytes = event(Lane::Likes, 1, padding);
-            batcher.push(Lane::Likes, &bytes, 1, MS * at_ms as u32, &mut |_, draft| {
+            let bytes = event(jetstream::LIKES, 1, padding);
+            batcher.push(jetstream::LIKES, &bytes, 1, MS * at_ms as u32, &mut |_, draft| {
                 cuts.push((draft.events(), draft.len()));
             });
         }
@@ -59,19 +60,20 @@ fn a_block_is_cut_by_count_by_bytes_and_by_age_on_the_caller_s_clock() {
 
 #[test]
 fn the_next_cut_is_told_and_lanes_are_due_on_their_own() {
-    let mut batcher = Batcher::new(Limits { events_max: 9, bytes_max: 1 << 20, linger: 100 * MS });
-    let line = event(Lane::Likes, 1, 10);
+    let mut batcher =
+        Batcher::new(Limits { events_max: 9, bytes_max: 1 << 20, linger: 100 * MS }, jetstream::LANES);
+    let line = event(jetstream::LIKES, 1, 10);
     let mut none = |lane: Lane, _: Draft| panic!("{lane} was cut");
     assert_eq!(batcher.next_due(), None);
-    batcher.push(Lane::Likes, &line, 1, 5 * MS, &mut none);
-    batcher.push(Lane::Posts, &line, 1, 25 * MS, &mut none);
+    batcher.push(jetstream::LIKES, &line, 1, 5 * MS, &mut none);
+    batcher.push(jetstream::POSTS, &line, 1, 25 * MS, &mut none);
     assert_eq!(batcher.next_due(), Some(105 * MS));
     batcher.expire(104 * MS, &mut none);
     let mut cut = Vec::new();
     batcher.expire(105 * MS, &mut |lane, _| cut.push(lane));
-    assert_eq!((cut.as_slice(), batcher.next_due()), ([Lane::Likes].as_slice(), Some(125 * MS)));
+    assert_eq!((cut.as_slice(), batcher.next_due()), ([jetstream::LIKES].as_slice(), Some(125 * MS)));
     batcher.expire(125 * MS, &mut |lane, _| cut.push(lane));
-    assert_eq!((cut.as_slice(), batcher.next_due()), ([Lane::Likes, Lane::Posts].as_slice(), None));
+    assert_eq!((cut.as_slice(), batcher.next_due()), ([jetstream::LIKES, jetstream::POSTS].as_slice(), None));
 }
 
 proptest! {
@@ -84,7 +86,7 @@ proptest! {
         bytes_max in 1_usize..1_500,
         linger_ms in 0_u32..200,
     ) {
-        let mut batcher = Batcher::new(Limits { events_max, bytes_max, linger: MS * linger_ms });
+        let mut batcher = Batcher::new(Limits { events_max, bytes_max, linger: MS * linger_ms }, jetstream::LANES);
         let (mut went_in, mut came_out) = (vec![Vec::new(); 6], vec![Vec::new(); 6]);
         let mut now = Duration::ZERO;
         {
@@ -95,7 +97,7 @@ proptest! {
             };
             for (number, (lane, padding, pause_ms)) in pushes.into_iter().enumerate() {
                 now += MS * pause_ms;
-                let lane = Lane::ALL[lane];
+                let lane = jetstream::ALL[lane];
                 let bytes = event(lane, number as u64, padding);
                 let time_us = parse(&bytes).unwrap().time_us;
                 batcher.push(lane, &bytes, time_us, now, &mut cut);

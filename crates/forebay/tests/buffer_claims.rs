@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use forebay::buffer::error::Error;
 use forebay::buffer::writer::{Ack, Options, Writer};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::Server;
 
 use crate::support::*;
@@ -16,7 +16,7 @@ use crate::support::*;
 fn at_work(server: &Server, blocks: u64) -> (Writer, Ledger) {
     let mut writer = open(&address(server), &options(1, 4));
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, blocks).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, blocks).unwrap();
     until("they are acknowledged", || writer.monitor().counts().acknowledged == blocks);
     (writer, ledger)
 }
@@ -25,7 +25,7 @@ fn at_work(server: &Server, blocks: u64) -> (Writer, Ledger) {
 fn another(server: &Server, blocks: u64) -> Ledger {
     let mut writer = open(&address(server), &taking_over(1, 4));
     let mut ledger = Ledger { padding: 7, ..Ledger::default() };
-    ledger.push_many(&mut writer, Lane::Likes, blocks).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, blocks).unwrap();
     assert_eq!(writer.close().unwrap().acknowledged, blocks);
     ledger
 }
@@ -33,13 +33,13 @@ fn another(server: &Server, blocks: u64) -> Ledger {
 /// A fenced writer has had nothing more acknowledged, and what the newer one had acknowledged is there.
 fn is_fenced(server: &Server, (mut older, mut ledger): (Writer, Ledger), newer: &Ledger) {
     let before = older.monitor().counts().acknowledged;
-    let pushed = ledger.push_many(&mut older, Lane::Likes, 3);
+    let pushed = ledger.push_many(&mut older, jetstream::LIKES, 3);
     let monitor = older.monitor();
     let error = pushed.and(older.close().map(drop)).unwrap_err();
-    assert!(matches!(error, Error::Fenced { lane: Lane::Likes, .. }), "{error}");
+    assert!(matches!(error, Error::Fenced { lane: jetstream::LIKES, .. }), "{error}");
     assert_eq!(monitor.counts().acknowledged, before);
-    let stored = events_of(Lane::Likes, &contents(&address(server)));
-    assert!(newer.lane(Lane::Likes).iter().all(|event| stored.contains(event)));
+    let stored = events_of(jetstream::LIKES, &contents(&address(server)));
+    assert!(newer.lane(jetstream::LIKES).iter().all(|event| stored.contains(event)));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_writer_is_fenced_by_the_next_one_even_after_the_server_lost_everything() {
 
 #[test]
 fn a_writer_is_fenced_by_the_next_one_even_after_somebody_deleted_the_keys() {
-    for keys in [vec![name().writer(Lane::Likes)], name().keys()] {
+    for keys in [vec![name().writer(jetstream::LIKES)], name().keys()] {
         let server = server(&[]);
         let older = at_work(&server, 3);
         tell(&server, &format!("DEL {}", keys.join(" ")));
@@ -68,25 +68,25 @@ fn a_writer_is_fenced_by_the_next_one_even_after_somebody_deleted_the_keys() {
 fn a_clock_that_went_back_fences_one_of_two_writers_and_loses_neither_s_events() {
     for blocks in [0, 2, 6] {
         let mut server = server(&[]);
-        tell(&server, &format!("HSET {} epoch 4000000000000 s 0 e 0", name().writer(Lane::Likes)));
+        tell(&server, &format!("HSET {} epoch 4000000000000 s 0 e 0", name().writer(jetstream::LIKES)));
         let (mut older, mut ledger) = at_work(&server, 3);
         server.kill().unwrap();
         server.restart().unwrap();
         let mut newer = open(&address(&server), &taking_over(1, 4));
         let mut theirs = Ledger { padding: 7, ..Ledger::default() };
-        theirs.push_many(&mut newer, Lane::Likes, blocks).unwrap();
+        theirs.push_many(&mut newer, jetstream::LIKES, blocks).unwrap();
         until("they are acknowledged", || newer.monitor().counts().acknowledged == blocks);
         let monitor = older.monitor();
-        let pushed = ledger.push_many(&mut older, Lane::Likes, 3);
+        let pushed = ledger.push_many(&mut older, jetstream::LIKES, 3);
         let outcome = pushed.and(older.close().map(drop));
         assert!(outcome.is_ok() || matches!(outcome, Err(Error::Fenced { .. })), "{outcome:?}");
-        let stored = events_of(Lane::Likes, &contents(&address(&server)));
+        let stored = events_of(jetstream::LIKES, &contents(&address(&server)));
         let acknowledged = monitor.counts().acknowledged as usize;
         assert_eq!(acknowledged, if outcome.is_ok() { 6 } else { 3 });
-        let kept = &ledger.lane(Lane::Likes)[3..acknowledged];
-        assert!(kept.iter().chain(theirs.lane(Lane::Likes)).all(|event| stored.contains(event)));
+        let kept = &ledger.lane(jetstream::LIKES)[3..acknowledged];
+        assert!(kept.iter().chain(theirs.lane(jetstream::LIKES)).all(|event| stored.contains(event)));
         // One of them has the lane, and the other is told.
-        let pushed = theirs.push_many(&mut newer, Lane::Likes, 1);
+        let pushed = theirs.push_many(&mut newer, jetstream::LIKES, 1);
         let newer = pushed.and(newer.close().map(drop));
         assert_ne!(outcome.is_ok(), newer.is_ok(), "{blocks}: {outcome:?}, {newer:?}");
     }
@@ -104,12 +104,12 @@ fn one_writer_alone_goes_on_after_each_loss_and_counts_what_is_lost_once() {
         }
         server.restart().unwrap();
         let before = writer.monitor().counts().acknowledged;
-        ledger.push_many(&mut writer, Lane::Likes, 2).unwrap();
+        ledger.push_many(&mut writer, jetstream::LIKES, 2).unwrap();
         until("they are acknowledged", || writer.monitor().counts().acknowledged == before + 2);
         assert_eq!(writer.monitor().counts().lost_by_server, lost);
         if before == 3 {
             tell(&server, "SAVE");
-            ledger.push_many(&mut writer, Lane::Likes, 2).unwrap();
+            ledger.push_many(&mut writer, jetstream::LIKES, 2).unwrap();
             until("they are acknowledged", || writer.monitor().counts().acknowledged == before + 4);
         }
     }
@@ -121,11 +121,11 @@ fn one_writer_alone_goes_on_after_each_loss_and_counts_what_is_lost_once() {
 fn a_block_that_was_never_sent_is_not_acknowledged_because_the_server_says_it_has_it() {
     let server = server(&[]);
     let (mut writer, mut ledger) = at_work(&server, 3);
-    tell(&server, &format!("HSET {} s 100 e 100", name().writer(Lane::Likes)));
+    tell(&server, &format!("HSET {} s 100 e 100", name().writer(jetstream::LIKES)));
     let monitor = writer.monitor();
-    let pushed = ledger.push_many(&mut writer, Lane::Likes, 3);
+    let pushed = ledger.push_many(&mut writer, jetstream::LIKES, 3);
     let error = pushed.and(writer.close().map(drop)).unwrap_err();
-    assert!(matches!(error, Error::Foreign { lane: Lane::Likes, number: 4, .. }), "{error}");
+    assert!(matches!(error, Error::Foreign { lane: jetstream::LIKES, number: 4, .. }), "{error}");
     assert!(error.to_string().contains("3 events here are not acknowledged"), "{error}");
     assert_eq!(monitor.counts().acknowledged, 3);
 }
@@ -154,7 +154,7 @@ const NO_NUMBERS: [&str; 9] =
 
 #[test]
 fn an_entry_that_no_writer_wrote_stops_the_next_writer_and_is_named() {
-    let stream = name().stream(Lane::Other);
+    let stream = name().stream(jetstream::OTHER);
     for bad in NO_NUMBERS {
         for (fields, field) in [(format!("s {bad} e 1 c x"), "s"), (format!("s 7 e {bad} c x"), "e")] {
             let server = server(&[]);
@@ -172,15 +172,15 @@ fn an_entry_that_no_writer_wrote_stops_the_next_writer_and_is_named() {
     tell(&server, &format!("DEL {stream}"));
     tell(&server, &format!("XADD {stream} 5-1 s 7 e 9"));
     let mut writer = open(&address(&server), &options(1, 4));
-    Ledger::default().push_many(&mut writer, Lane::Other, 1).unwrap();
+    Ledger::default().push_many(&mut writer, jetstream::OTHER, 1).unwrap();
     assert_eq!(writer.close().unwrap().acknowledged, 1);
-    let hash: Vec<u64> = ask(&server, &format!("HMGET {} s e", name().writer(Lane::Other))).unwrap();
+    let hash: Vec<u64> = ask(&server, &format!("HMGET {} s e", name().writer(jetstream::OTHER))).unwrap();
     assert_eq!(hash, [8, 10]);
 }
 
 #[test]
 fn a_hash_that_no_writer_wrote_stops_the_next_writer_and_is_named() {
-    let hash = name().writer(Lane::Other);
+    let hash = name().writer(jetstream::OTHER);
     for field in ["epoch", "s", "e"] {
         for bad in NO_NUMBERS {
             let server = server(&[]);
@@ -197,7 +197,7 @@ fn a_hash_that_no_writer_wrote_stops_the_next_writer_and_is_named() {
 
 #[test]
 fn what_is_damaged_under_a_writer_at_work_stops_it_and_nothing_more_is_acknowledged() {
-    let (stream, hash) = (name().stream(Lane::Likes), name().writer(Lane::Likes));
+    let (stream, hash) = (name().stream(jetstream::LIKES), name().writer(jetstream::LIKES));
     for damage in [
         vec![format!("HSET {hash} s 1e300")],
         vec![format!("HSET {hash} e 18446744073709551615")],
@@ -211,7 +211,7 @@ fn what_is_damaged_under_a_writer_at_work_stops_it_and_nothing_more_is_acknowled
             tell(&server, command);
         }
         let (monitor, held) = (writer.monitor(), held(&server));
-        let pushed = ledger.push_many(&mut writer, Lane::Likes, 3);
+        let pushed = ledger.push_many(&mut writer, jetstream::LIKES, 3);
         let error = pushed.and(writer.close().map(drop)).unwrap_err();
         assert!(matches!(error, Error::Damaged { .. }), "{damage:?}: {error}");
         assert_eq!((monitor.counts().acknowledged, crate::support::held(&server)), (3, held));
@@ -223,12 +223,12 @@ fn a_server_that_no_longer_syncs_is_found_out_after_a_lost_connection() {
     let server = server(&[("appendonly", "yes"), ("appendfsync", "always")]);
     let mut writer = open(&address(&server), &Options { ack: Ack::Fsync, ..options(1, 4) });
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, 3).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 3).unwrap();
     until("they are acknowledged", || writer.monitor().counts().acknowledged == 3);
     tell(&server, "CONFIG SET appendonly no");
     tell(&server, "CLIENT KILL TYPE normal");
     let monitor = writer.monitor();
-    let pushed = ledger.push_many(&mut writer, Lane::Likes, 3);
+    let pushed = ledger.push_many(&mut writer, jetstream::LIKES, 3);
     let error = pushed.and(writer.close().map(drop)).unwrap_err();
     assert!(matches!(&error, Error::NoFsync(why) if why.contains("appendonly is off")), "{error}");
     assert_eq!((monitor.counts().acknowledged, held(&server)), (3, 3));
@@ -242,10 +242,10 @@ fn a_server_that_loads_its_aof_is_not_taken_for_one_that_has_none() {
     redis::cmd("EVAL").arg(fill).arg(0).exec(&mut connection(&server)).unwrap();
     let mut writer = open(&address(&server), &Options { ack: Ack::Fsync, ..options(1, 4) });
     let (mut ledger, monitor) = (Ledger::default(), writer.monitor());
-    ledger.push_many(&mut writer, Lane::Likes, 3).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 3).unwrap();
     until("they are acknowledged", || monitor.counts().acknowledged == 3);
     server.kill().unwrap();
-    ledger.push_many(&mut writer, Lane::Likes, 3).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 3).unwrap();
     std::thread::scope(|scope| {
         let restart = scope.spawn(|| server.restart().unwrap());
         until("the writer is told so", || monitor.trouble().is_some_and(|why| why.contains("loading")));
@@ -261,7 +261,7 @@ fn patience_is_kept_where_the_server_is_away_and_an_fsync_is_asked_for() {
     let patience = Duration::from_millis(300);
     let mut writer = open(&address(&server), &Options { ack: Ack::Fsync, patience, ..options(1, 4) });
     server.kill().unwrap();
-    let pushed = Ledger::default().push_many(&mut writer, Lane::Likes, 3);
+    let pushed = Ledger::default().push_many(&mut writer, jetstream::LIKES, 3);
     let error = pushed.and(writer.close().map(drop)).unwrap_err();
     assert!(matches!(error, Error::Lost { .. }), "{error}");
 }
@@ -271,11 +271,11 @@ fn what_a_server_lost_is_counted_before_it_has_room_for_more() {
     let server = server(&[]);
     let mut writer = open(&address(&server), &options(1, 4));
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, 5).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 5).unwrap();
     until("they are acknowledged", || writer.monitor().counts().acknowledged == 5);
     tell(&server, "FLUSHALL");
     tell(&server, "CONFIG SET maxmemory 1");
-    ledger.push(&mut writer, Lane::Likes).unwrap();
+    ledger.push(&mut writer, jetstream::LIKES).unwrap();
     until("the loss is counted", || writer.monitor().counts().lost_by_server == 5);
     assert_eq!(held(&server), 0, "nothing more was taken");
     tell(&server, "CONFIG SET maxmemory 0");

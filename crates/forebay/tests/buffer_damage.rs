@@ -8,7 +8,7 @@ use std::time::Duration;
 use forebay::block::frame::{Damage, Decoder};
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::reader::{Found, Options, Reader};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::Server;
 
 use crate::support::*;
@@ -24,12 +24,12 @@ fn a_missing_block_is_told_by_its_place() {
         let mut reader = Reader::open(
             &address(&server),
             &name(),
-            Options { ahead, ..read_options(&[Lane::Likes], group) },
+            Options { ahead, ..read_options(&[jetstream::LIKES], group) },
         )
         .unwrap();
         let found = drain(&mut reader);
         assert_eq!(numbers(&found), [1, 2, 3, 6, 7, 9]);
-        let lane = Lane::Likes;
+        let lane = jetstream::LIKES;
         let missing = [
             Found::Missing { lane, numbers: (4, 5), events: 4, before: ids[5], is_trimmed: false },
             Found::Missing { lane, numbers: (8, 8), events: 2, before: ids[8], is_trimmed: false },
@@ -48,17 +48,17 @@ fn a_block_that_was_given_out_and_is_gone_is_told_by_its_place_and_holds_up_noth
         let ids: Vec<Id> = places(&few(&mut dead)).iter().map(|place| place.1).collect();
         drop(dead);
         delete(&server, ids[1]);
-        let options = Options { claim_idle, ..read_options(&[Lane::Likes], Some(("g", consumer))) };
+        let options = Options { claim_idle, ..read_options(&[jetstream::LIKES], Some(("g", consumer))) };
         let mut reader = Reader::open(&address(&server), &name(), options).unwrap();
         let mut found = Vec::new();
         until("all four are told of", || {
             found.extend(reader.next(Duration::from_millis(5)).unwrap());
             found.len() >= 4
         });
-        let gone = Found::Gone { lane: Lane::Likes, id: ids[1] };
+        let gone = Found::Gone { lane: jetstream::LIKES, id: ids[1] };
         assert_eq!((numbers(&found), faults(&found)), (vec![1, 3, 4], vec![&gone]));
         let mut done = places(&found);
-        done.push((Lane::Likes, ids[1]));
+        done.push((jetstream::LIKES, ids[1]));
         reader.acknowledge(done).unwrap();
         assert_eq!(held(&server), 0);
     }
@@ -70,7 +70,7 @@ type Fields = Vec<(String, Vec<u8>)>;
 fn sound() -> Fields {
     let (server, _) = filled(1);
     let mut entries: Vec<(String, Vec<Vec<u8>>)> =
-        ask(&server, &format!("XRANGE {} - +", name().stream(Lane::Likes))).unwrap();
+        ask(&server, &format!("XRANGE {} - +", name().stream(jetstream::LIKES))).unwrap();
     let pair = |pair: &[Vec<u8>]| (String::from_utf8(pair[0].clone()).unwrap(), pair[1].clone());
     entries.remove(0).1.chunks(2).map(pair).collect()
 }
@@ -81,9 +81,9 @@ fn field<'a>(fields: &'a mut [(String, Vec<u8>)], name: &str) -> &'a mut Vec<u8>
 
 /// What a reader finds where such an entry is all there is.
 fn read_back(server: &Server, fields: &Fields) -> Vec<Found> {
-    tell(server, &format!("DEL {}", name().stream(Lane::Likes)));
+    tell(server, &format!("DEL {}", name().stream(jetstream::LIKES)));
     let mut command = redis::cmd("XADD");
-    command.arg(name().stream(Lane::Likes)).arg("5-1");
+    command.arg(name().stream(jetstream::LIKES)).arg("5-1");
     for (name, value) in fields {
         command.arg(name).arg(value);
     }
@@ -96,7 +96,7 @@ fn an_entry_that_cannot_be_read_is_told_by_its_place_and_with_what_is_wrong() {
     let (server, sound) = (server(&[]), sound());
     let told = |fields: &Fields| {
         let found = read_back(&server, fields);
-        let [Found::Damaged { lane: Lane::Likes, id: Id { ms: 5, seq: 1 }, why }] = &found[..] else {
+        let [Found::Damaged { lane: jetstream::LIKES, id: Id { ms: 5, seq: 1 }, why }] = &found[..] else {
             panic!("{found:?}")
         };
         why.clone()
@@ -140,13 +140,13 @@ fn a_flipped_byte_in_a_stored_frame_is_found_when_the_block_is_opened() {
 #[test]
 fn a_damaged_block_is_told_once_and_not_as_missing_too() {
     let (server, mut ledger) = filled(2);
-    tell(&server, &format!("XADD {} * f 2", name().stream(Lane::Likes)));
+    tell(&server, &format!("XADD {} * f 2", name().stream(jetstream::LIKES)));
     // The writer counts it, as one of a later version would have.
-    tell(&server, &format!("HSET {} s 3 e 6", name().writer(Lane::Likes)));
+    tell(&server, &format!("HSET {} s 3 e 6", name().writer(jetstream::LIKES)));
     add(&server, &mut ledger, 1);
     for group in [None, Some(("g", "one"))] {
         let mut reader =
-            Reader::open(&address(&server), &name(), read_options(&[Lane::Likes], group)).unwrap();
+            Reader::open(&address(&server), &name(), read_options(&[jetstream::LIKES], group)).unwrap();
         let found = drain(&mut reader);
         assert_eq!(numbers(&found), [1, 2, 4]);
         let [Found::Damaged { why: Damage::Newer(2), .. }] = faults(&found)[..] else { panic!("{found:?}") };

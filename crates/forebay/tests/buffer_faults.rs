@@ -9,7 +9,7 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::reader::{Found, Reader};
 use forebay::buffer::writer::{Options, Writer};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::Server;
 use forebay_rig::server::fault::network::Way;
 
@@ -65,7 +65,7 @@ fn what_was_acknowledged_is_there_after_server_and_writer_both_ended() {
         server.restart().unwrap();
         let found = contents(&address);
         assert!(faults(&found).is_empty(), "seed {seed}: {:?}", faults(&found));
-        for lane in Lane::ALL {
+        for lane in jetstream::ALL {
             let (events, pushed) = (events_of(lane, &found), ledger.lane(lane));
             let acknowledged = monitor.lane(lane).acknowledged as usize;
             assert!(
@@ -78,9 +78,12 @@ fn what_was_acknowledged_is_there_after_server_and_writer_both_ended() {
         // One fresh event, by a new writer.
         let mut writer = open(&address, &taking_over(4, 16));
         let mut fresh = Ledger::default();
-        fresh.push_many(&mut writer, Lane::Other, 1).unwrap();
+        fresh.push_many(&mut writer, jetstream::OTHER, 1).unwrap();
         writer.close().unwrap();
-        assert_eq!(events_of(Lane::Other, &contents(&address)).last(), fresh.lane(Lane::Other).last());
+        assert_eq!(
+            events_of(jetstream::OTHER, &contents(&address)).last(),
+            fresh.lane(jetstream::OTHER).last()
+        );
     }
 }
 
@@ -91,26 +94,27 @@ fn a_server_that_lost_acknowledged_blocks_is_found_out_and_the_numbers_go_on() {
     let mut writer = open(&address, &options(2, 4));
     let mut ledger = Ledger::default();
     let mut along = likes(&address, None);
-    ledger.push_many(&mut writer, Lane::Likes, 10).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 10).unwrap();
     until("10 are acknowledged", || writer.monitor().counts().acknowledged == 10);
     assert_eq!(numbers(&along.next(LIMIT).unwrap()), [1, 2, 3, 4]);
     server.kill().unwrap();
     server.restart().unwrap();
-    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 4).unwrap();
     let counts = writer.close().unwrap();
     assert_eq!((counts.pushed, counts.acknowledged, counts.lost_by_server), (14, 14, 10));
 
     let found = contents(&address);
     let before = entries(&found)[0].id;
-    let lost = Found::Missing { lane: Lane::Likes, numbers: (1, 5), events: 10, before, is_trimmed: false };
+    let lost =
+        Found::Missing { lane: jetstream::LIKES, numbers: (1, 5), events: 10, before, is_trimmed: false };
     assert_eq!((numbers(&found), faults(&found)), (vec![6, 7], vec![&lost]));
     assert_eq!(entries(&found)[0].before(), 10);
-    assert_same(Lane::Likes, &events_of(Lane::Likes, &found), &ledger.lane(Lane::Likes)[10..]);
+    assert_same(jetstream::LIKES, &events_of(jetstream::LIKES, &found), &ledger.lane(jetstream::LIKES)[10..]);
     // One who was reading all the while is told what is missing: block 5, which it had not been given.
     let found = drain(&mut along);
     assert_eq!(
         found[0],
-        Found::Missing { lane: Lane::Likes, numbers: (5, 5), events: 2, before, is_trimmed: false }
+        Found::Missing { lane: jetstream::LIKES, numbers: (5, 5), events: 2, before, is_trimmed: false }
     );
     assert_eq!(numbers(&found), [6, 7]);
 }
@@ -122,19 +126,20 @@ fn a_group_goes_on_after_the_server_lost_it_and_is_told_what_is_missing() {
     let mut writer = open(&address, &options(2, 4));
     let mut ledger = Ledger::default();
     let mut reader = likes(&address, Some(("g", "one")));
-    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 4).unwrap();
     until("4 are acknowledged", || writer.monitor().counts().acknowledged == 4);
     let found = drain(&mut reader);
     assert_eq!(numbers(&found), [1, 2]);
-    ledger.push_many(&mut writer, Lane::Likes, 2).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 2).unwrap();
     until("6 are acknowledged", || writer.monitor().counts().acknowledged == 6);
     server.kill().unwrap();
     server.restart().unwrap();
     reader.acknowledge(places(&found)).unwrap();
-    ledger.push_many(&mut writer, Lane::Likes, 2).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 2).unwrap();
     writer.close().unwrap();
     let found = drain(&mut reader);
-    let [Found::Missing { numbers: (3, 3), events: 2, .. }, Found::Block(Lane::Likes, block)] = &found[..]
+    let [Found::Missing { numbers: (3, 3), events: 2, .. }, Found::Block(jetstream::LIKES, block)] =
+        &found[..]
     else {
         panic!("{found:?}")
     };
@@ -216,7 +221,7 @@ fn a_server_that_forgets_the_script_is_taught_it_again() {
 
 /// What may be on its way at most: what waits for the compressor, and in each lane what waits and is in flight.
 fn under_way_max(events_max: u64, in_flight: u64) -> u64 {
-    let (drafts, lanes, ready) = (16 + 2, Lane::ALL.len() as u64, 4 + 1);
+    let (drafts, lanes, ready) = (16 + 2, jetstream::ALL.len() as u64, 4 + 1);
     (drafts + lanes * (ready + in_flight + 1)) * events_max
 }
 
@@ -285,14 +290,14 @@ fn a_full_buffer_can_be_drained_by_a_reader_that_was_restarted() {
     drop(likes(&address, Some(("g", "one"))));
     let mut writer = open(&address, &options(2, 4));
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, 10).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 10).unwrap();
     writer.close().unwrap();
     tell(&server, "CONFIG SET maxmemory 100000");
     let mut reader = likes(&address, Some(("g", "one")));
     let found = drain(&mut reader);
-    assert_same(Lane::Likes, &events_of(Lane::Likes, &found), ledger.lane(Lane::Likes));
+    assert_same(jetstream::LIKES, &events_of(jetstream::LIKES, &found), ledger.lane(jetstream::LIKES));
     reader.acknowledge(places(&found)).unwrap();
-    assert_eq!(ask::<u64>(&server, &format!("XLEN {}", name().stream(Lane::Likes))).unwrap(), 0);
+    assert_eq!(ask::<u64>(&server, &format!("XLEN {}", name().stream(jetstream::LIKES))).unwrap(), 0);
 }
 
 #[test]
@@ -336,10 +341,10 @@ fn patience_ends_in_an_error_that_names_how_many_events_are_not_acknowledged() {
     let patience = Duration::from_millis(300);
     let mut writer = open(&address, &Options { patience, ..options(2, 4) });
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, 10).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 10).unwrap();
     until("10 are acknowledged", || writer.monitor().counts().acknowledged == 10);
     server.kill().unwrap();
-    ledger.push_many(&mut writer, Lane::Likes, 7).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 7).unwrap();
     let error = writer.close().unwrap_err();
     let Error::Lost { unacknowledged: 7, waited, .. } = error else { panic!("{error}") };
     assert!(waited >= patience, "{waited:?}");
@@ -356,19 +361,23 @@ fn a_writer_dropped_while_the_server_is_away_ends_and_takes_nothing_with_it() {
     let address = address(&server);
     let mut writer = open(&address, &options(2, 4));
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, 10).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 10).unwrap();
     until("10 are acknowledged", || writer.monitor().counts().acknowledged == 10);
     server.kill().unwrap();
-    ledger.push_many(&mut writer, Lane::Likes, 10).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 10).unwrap();
     drop(writer);
     server.restart().unwrap();
-    assert_same(Lane::Likes, &events_of(Lane::Likes, &contents(&address)), &ledger.lane(Lane::Likes)[..10]);
+    assert_same(
+        jetstream::LIKES,
+        &events_of(jetstream::LIKES, &contents(&address)),
+        &ledger.lane(jetstream::LIKES)[..10],
+    );
 }
 
 #[test]
 fn a_key_that_holds_something_else_is_named() {
-    let stream = name().stream(Lane::Likes);
-    let hash = name().writer(Lane::Likes);
+    let stream = name().stream(jetstream::LIKES);
+    let hash = name().writer(jetstream::LIKES);
     for key in [&stream, &hash] {
         let server = server(&[]);
         tell(&server, &format!("SET {key} mine"));
@@ -382,10 +391,10 @@ fn a_key_that_holds_something_else_is_named() {
     let address = address(&server);
     let mut writer = open(&address, &options(2, 4));
     tell(&server, &format!("SET {stream} mine"));
-    Ledger::default().push_many(&mut writer, Lane::Likes, 4).unwrap();
+    Ledger::default().push_many(&mut writer, jetstream::LIKES, 4).unwrap();
     let error = writer.close().unwrap_err();
     assert!(matches!(&error, Error::WrongType { key, .. } if key.contains(&stream)), "{error}");
-    let in_group = read_options(&[Lane::Likes], Some(("g", "one")));
+    let in_group = read_options(&[jetstream::LIKES], Some(("g", "one")));
     let error = Reader::open(&address, &name(), in_group).err().unwrap();
     assert!(matches!(&error, Error::WrongType { key, .. } if *key == stream), "{error}");
     let error = likes(&address, None).next(Duration::ZERO).unwrap_err();

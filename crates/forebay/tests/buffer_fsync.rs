@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use forebay::buffer::error::Error;
 use forebay::buffer::writer::{Ack, Monitor, Options};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::fault::disk::Disk;
 use forebay_rig::server::{Server, ServerBinary};
 
@@ -73,10 +73,10 @@ fn what_was_acknowledged_outlives_a_power_cut_though_always_was_taken_back_meanw
         let mut server = on_disk(&binary, &disk, "always");
         let address = address(&server);
         let (ledger, monitor, error) = told(&server, "CONFIG SET appendfsync everysec", 300);
-        let acknowledged = Lane::ALL.map(|lane| monitor.lane(lane).acknowledged as usize);
+        let acknowledged = jetstream::ALL.map(|lane| monitor.lane(lane).acknowledged as usize);
         cut_power(&mut server, &disk);
         let found = contents(&address);
-        for lane in Lane::ALL {
+        for lane in jetstream::ALL {
             let (events, owed) = (events_of(lane, &found), acknowledged[lane.index()]);
             assert!(events.len() >= owed, "{binary:?}, {lane}: {} of {owed} acknowledged", events.len());
             assert_same(lane, &events, &ledger.lane(lane)[..events.len()]);
@@ -147,11 +147,11 @@ fn a_block_whose_answer_was_lost_is_acknowledged_though_the_server_has_filled_up
         let (proxy, near) = proxy(&server);
         let mut writer = open(&near, &options_fsync());
         let mut ledger = Ledger::default();
-        ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+        ledger.push_many(&mut writer, jetstream::LIKES, 4).unwrap();
         until("the first block is acknowledged", || writer.monitor().counts().acknowledged == 4);
         proxy.leave_unanswered(&b"EVALSHA"[..], 1);
         proxy.refuse();
-        ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+        ledger.push_many(&mut writer, jetstream::LIKES, 4).unwrap();
         until("its answer is lost", || proxy.cuts() > 0 && held(&server) == 2);
         tell(&server, "CONFIG SET maxmemory 1");
         proxy.heal();

@@ -8,6 +8,7 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::overflow::{Fate, Listener, Overflow, Told};
 use forebay::buffer::reader::{Found, Reader};
 use forebay::buffer::writer::{Counts, Options};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
 use forebay_rig::server::fault::network::Way;
@@ -76,7 +77,7 @@ fn shed_drops_exactly_what_it_tells_and_counts() {
     assert_eq!((counts.shed, counts.acknowledged + counts.shed), (sum(&told, Fate::Shed), counts.pushed));
     let found = contents(&address(&server));
     assert!(faults(&found).is_empty(), "what was never sent leaves no gap: {:?}", faults(&found));
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         assert_same(lane, &events_of(lane, &found), &without(&ledger, lane, &told, Fate::Shed));
     }
 }
@@ -88,7 +89,7 @@ fn shed_ends_on_a_full_server_with_every_event_counted() {
     let mut writer = open(&address(&server), &options);
     set_full(&server, true);
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, 1_000).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 1_000).unwrap();
     let counts = writer.close().unwrap();
     assert_eq!((counts.acknowledged, counts.shed), (0, 1_000));
     assert_eq!(sum(&told.lock().unwrap(), Fate::Shed), 1_000);
@@ -115,7 +116,7 @@ fn trim(writer_at: &Address, more: u64, harm: impl FnOnce()) -> (Ledger, Counts,
 fn assert_trimmed(server: &Server, ledger: &Ledger, counts: &Counts, told: &[Told]) {
     assert_eq!((counts.trimmed, counts.acknowledged), (sum(told, Fate::Trimmed), counts.pushed));
     let found = contents(&address(server));
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         assert_same(lane, &events_of(lane, &found), &without(ledger, lane, told, Fate::Trimmed));
     }
 }
@@ -124,16 +125,16 @@ fn assert_trimmed(server: &Server, ledger: &Ledger, counts: &Counts, told: &[Tol
 fn trim_oldest_drops_exactly_what_it_tells_and_a_group_is_told_why() {
     let server = server(&[("maxmemory", "6mb")]);
     let at = address(&server);
-    let group = read_options(&Lane::ALL, Some(("late", "one")));
+    let group = read_options(&jetstream::ALL, Some(("late", "one")));
     // So that the group has a place in every lane from which what is missing can be told.
     let mut first = Ledger { padding: 400, ..Ledger::default() };
     let mut writer = open(&at, &options(1, 4));
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         first.push(&mut writer, lane).unwrap();
     }
     writer.close().unwrap();
     let mut reader = Reader::open(&at, &name(), group).unwrap();
-    assert_eq!(drain(&mut reader).len(), Lane::ALL.len());
+    assert_eq!(drain(&mut reader).len(), jetstream::ALL.len());
     let (ledger, counts, told) = trim(&at, 4_000, || {});
     let found = drain(&mut reader);
     let mut missing = 0;
@@ -142,8 +143,8 @@ fn trim_oldest_drops_exactly_what_it_tells_and_a_group_is_told_why() {
         missing += events;
     }
     // The first event of each lane went too, and the group had it already.
-    assert_eq!(missing + Lane::ALL.len() as u64, counts.trimmed);
-    let read: u64 = Lane::ALL.into_iter().map(|lane| events_of(lane, &found).len() as u64).sum();
+    assert_eq!(missing + jetstream::ALL.len() as u64, counts.trimmed);
+    let read: u64 = jetstream::ALL.into_iter().map(|lane| events_of(lane, &found).len() as u64).sum();
     assert_eq!(read + missing, ledger.lanes.iter().map(|events| events.len() as u64).sum::<u64>());
     assert_eq!(sum(&told, Fate::Trimmed), counts.trimmed);
 }

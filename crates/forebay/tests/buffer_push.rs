@@ -9,7 +9,7 @@ use forebay::block::frame::EVENT_BYTES_MAX;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::error::Error;
 use forebay::buffer::writer::{Options, Writer};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay::event::parse::{Event, parse};
 
 use crate::support::*;
@@ -18,7 +18,7 @@ const TIME: u64 = 1_700_000_000_000_000;
 
 /// An event as a caller of the library may make it, whatever its bytes are.
 fn made(bytes: &[u8], time_us: u64) -> Event<'_> {
-    Event { bytes, time_us, lane: Lane::Likes }
+    Event { bytes, time_us, lane: jetstream::LIKES }
 }
 
 fn line(time_us: u64, rest: &str) -> Vec<u8> {
@@ -40,7 +40,7 @@ fn what_would_make_a_block_unreadable_is_refused_and_its_neighbours_are_stored()
     let server = server(&[]);
     let mut writer = open(&address(&server), &options(8, 4));
     let mut ledger = Ledger::default();
-    ledger.push(&mut writer, Lane::Likes).unwrap();
+    ledger.push(&mut writer, jetstream::LIKES).unwrap();
     let good = line(TIME, "");
     for (bytes, time_us, why) in [
         ([&good[..], b"\n"].concat(), TIME, "line end at byte 28"),
@@ -62,7 +62,7 @@ fn what_would_make_a_block_unreadable_is_refused_and_its_neighbours_are_stored()
     }
     let large = line(TIME, &format!(",\"a\":\"{}\"", "x".repeat(EVENT_BYTES_MAX)));
     assert!(refused(&mut writer, &made(&large, TIME)).contains("the most is"));
-    ledger.push(&mut writer, Lane::Likes).unwrap();
+    ledger.push(&mut writer, jetstream::LIKES).unwrap();
     assert_eq!(writer.close().unwrap().acknowledged, 2);
     assert_holds_exactly(&address(&server), &ledger);
 }
@@ -77,7 +77,7 @@ fn blocks_stay_readable_whatever_limits_a_caller_sets() {
     for number in 0..3 {
         let event = line(TIME + number, &format!(",\"a\":\"{}\"", "x".repeat(EVENT_BYTES_MAX - 100)));
         writer.push_at(&made(&event, TIME + number), Duration::ZERO).unwrap();
-        ledger.lanes[Lane::Likes.index()].push(event);
+        ledger.lanes[jetstream::LIKES.index()].push(event);
     }
     assert_eq!(writer.close().unwrap().acknowledged, 3);
     assert_holds_exactly(&address(&server), &ledger);
@@ -105,13 +105,13 @@ fn whatever_push_takes_comes_back_byte_for_byte() {
         match writer.push_at(&made(&bytes, time_us), Duration::ZERO) {
             Ok(_) => {
                 assert_eq!(parse(&bytes).unwrap().time_us, time_us);
-                ledger.lanes[Lane::Likes.index()].push(bytes);
+                ledger.lanes[jetstream::LIKES.index()].push(bytes);
             }
             Err(Error::NoEvent { .. }) => refusals += 1,
             Err(error) => panic!("{error}"),
         }
     }
-    let taken = ledger.lane(Lane::Likes).len() as u64;
+    let taken = ledger.lane(jetstream::LIKES).len() as u64;
     assert!(refusals > 3_000 && taken > 3_000, "{refusals} refused, {taken} taken");
     assert_eq!(writer.close().unwrap().acknowledged, taken);
     assert_holds_exactly(&address(&server), &ledger);

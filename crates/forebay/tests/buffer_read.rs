@@ -11,6 +11,7 @@ use forebay::buffer::entry::Id;
 use forebay::buffer::error::Error;
 use forebay::buffer::group_admin::Groups;
 use forebay::buffer::reader::{self, Found, Options, Reader};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay_rig::server::fault::network::Way;
 
@@ -21,7 +22,9 @@ fn an_empty_buffer_has_nothing_and_that_is_no_error() {
     let server = server(&[]);
     assert_eq!(contents(&address(&server)), []);
     assert_eq!(drain(&mut likes(&address(&server), Some(("g", "one")))), []);
-    assert_eq!(ask::<u64>(&server, "DBSIZE").unwrap(), 1, "the group makes its stream, and nothing else");
+    let made = [name().stream(jetstream::LIKES), name().meta()];
+    let keys: std::collections::BTreeSet<String> = ask(&server, "KEYS *").unwrap();
+    assert_eq!(keys, made.into(), "the group makes its stream, and says what the buffer is");
 }
 
 #[test]
@@ -35,7 +38,7 @@ fn a_reader_without_a_group_leaves_no_trace() {
 
 #[test]
 fn the_signal_that_ends_a_read_breaks_off_a_question_and_not_the_read() {
-    let (server, _) = filled(20);
+    let (mut server, _) = filled(20);
     let mut reader = likes(&address(&server), Some(("g", "one")));
     let (before, found) = (held(&server), reader.next(LIMIT).unwrap());
     let stop = Arc::new(AtomicBool::new(true));
@@ -44,7 +47,7 @@ fn the_signal_that_ends_a_read_breaks_off_a_question_and_not_the_read() {
     reader.acknowledge(places(&found)).unwrap();
     assert_eq!(held(&server), before - found.len() as u64, "what is acknowledged is trimmed");
     // Broken off at each try, it does end.
-    drop(server);
+    server.kill().unwrap();
     let error = reader.acknowledge(places(&found)).unwrap_err();
     assert!(matches!(error, Error::Lost { .. }), "{error}");
 }
@@ -53,7 +56,7 @@ fn the_signal_that_ends_a_read_breaks_off_a_question_and_not_the_read() {
 fn a_wait_ends_when_something_arrives_and_not_before_its_time() {
     for ahead in [false, true] {
         let server = server(&[]);
-        let mut options = read_options(&Lane::ALL, Some(("g", "one")));
+        let mut options = read_options(&jetstream::ALL, Some(("g", "one")));
         options.ahead = ahead;
         let mut reader = Reader::open(&address(&server), &name(), options).unwrap();
         let started = Instant::now();
@@ -68,11 +71,15 @@ fn a_wait_ends_when_something_arrives_and_not_before_its_time() {
             });
             until("the reader waits at the server", || info(&server, "blocked_clients") == "1");
             let mut writer = open(&server_address, &crate::support::options(2, 4));
-            ledger.push_many(&mut writer, Lane::Posts, 2).unwrap();
+            ledger.push_many(&mut writer, jetstream::POSTS, 2).unwrap();
             writer.close().unwrap();
             let (back, found) = waits.join().unwrap();
             reader = back;
-            assert_same(Lane::Posts, &events_of(Lane::Posts, &found), &ledger.lane(Lane::Posts)[2 * round..]);
+            assert_same(
+                jetstream::POSTS,
+                &events_of(jetstream::POSTS, &found),
+                &ledger.lane(jetstream::POSTS)[2 * round..],
+            );
         }
     }
 }
@@ -86,12 +93,12 @@ fn everything_comes_once_and_in_order_whether_asked_for_ahead_or_not() {
     for (group, ahead) in
         [(None, false), (None, true), (Some(("a", "one")), false), (Some(("b", "one")), true)]
     {
-        let mut options = read_options(&Lane::ALL, group);
+        let mut options = read_options(&jetstream::ALL, group);
         options.ahead = ahead;
         let mut reader = Reader::open(&address(&server), &name(), options).unwrap();
         let found = drain(&mut reader);
         assert_eq!(faults(&found), Vec::<&Found>::new());
-        for lane in Lane::ALL {
+        for lane in jetstream::ALL {
             assert_same(lane, &events_of(lane, &found), ledger.lane(lane));
         }
     }
@@ -108,7 +115,7 @@ fn what_a_consumer_did_not_acknowledge_comes_again_when_it_comes_back_under_its_
     let mut reader = likes(&address, Some(("g", "one")));
     let found = drain(&mut reader);
     assert_eq!(numbers(&found), (3..=10).collect::<Vec<_>>());
-    assert_same(Lane::Likes, &events_of(Lane::Likes, &found), &ledger.lane(Lane::Likes)[4..]);
+    assert_same(jetstream::LIKES, &events_of(jetstream::LIKES, &found), &ledger.lane(jetstream::LIKES)[4..]);
     assert_eq!(faults(&found), Vec::<&Found>::new());
 }
 
@@ -134,7 +141,7 @@ fn what_a_dead_consumer_left_lying_is_taken_over_by_another() {
     drop(dead);
     let options = Options {
         claim_idle: Duration::from_millis(1),
-        ..read_options(&[Lane::Likes], Some(("g", "alive")))
+        ..read_options(&[jetstream::LIKES], Some(("g", "alive")))
     };
     let mut alive = Reader::open(&address, &name(), options).unwrap();
     let mut found = Vec::new();
@@ -148,18 +155,20 @@ fn what_a_dead_consumer_left_lying_is_taken_over_by_another() {
     assert_eq!((lying, all), (vec![1, 2, 3, 4], (1..=6).collect()));
     alive.acknowledge(places(&found)).unwrap();
     assert_eq!(held(&server), 0);
-    let mut events = events_of(Lane::Likes, &found);
+    let mut events = events_of(jetstream::LIKES, &found);
     events.sort();
-    let mut pushed = ledger.lane(Lane::Likes).to_vec();
+    let mut pushed = ledger.lane(jetstream::LIKES).to_vec();
     pushed.sort();
-    assert_same(Lane::Likes, &events, &pushed);
+    assert_same(jetstream::LIKES, &events, &pushed);
 }
 
 #[test]
 fn a_slow_consumer_is_not_given_again_what_it_holds_itself() {
     let (server, mut ledger) = filled(6);
-    let options =
-        Options { claim_idle: Duration::from_millis(1), ..read_options(&[Lane::Likes], Some(("g", "slow"))) };
+    let options = Options {
+        claim_idle: Duration::from_millis(1),
+        ..read_options(&[jetstream::LIKES], Some(("g", "slow")))
+    };
     let mut reader = Reader::open(&address(&server), &name(), options).unwrap();
     let mut found = drain(&mut reader);
     add(&server, &mut ledger, 1);
@@ -220,11 +229,11 @@ fn two_consumers_of_a_group_share_a_lane_without_false_alarms() {
     }
     assert_eq!(faults(&found), Vec::<&Found>::new());
     assert_eq!(held(&server), 0);
-    let mut events = events_of(Lane::Likes, &found);
+    let mut events = events_of(jetstream::LIKES, &found);
     events.sort();
-    let mut expected = [ledger.lane(Lane::Likes), pushed.lane(Lane::Likes)].concat();
+    let mut expected = [ledger.lane(jetstream::LIKES), pushed.lane(jetstream::LIKES)].concat();
     expected.sort();
-    assert_same(Lane::Likes, &events, &expected);
+    assert_same(jetstream::LIKES, &events, &expected);
 }
 
 #[test]
@@ -234,7 +243,7 @@ fn a_connection_lost_between_reads_loses_nothing_repeats_nothing_and_raises_no_a
     {
         let (server, mut ledger) = filled(200);
         let (proxy, near) = proxy(&server);
-        let mut options = read_options(&[Lane::Likes], group);
+        let mut options = read_options(&[jetstream::LIKES], group);
         options.ahead = ahead;
         let mut reader = Reader::open(&near, &name(), options).unwrap();
         // The first answer passes; the next, asked for ahead or not, breaks off in the middle.
@@ -247,7 +256,7 @@ fn a_connection_lost_between_reads_loses_nothing_repeats_nothing_and_raises_no_a
         found.extend(drain(&mut reader));
         assert_eq!(faults(&found), Vec::<&Found>::new(), "{group:?}, ahead {ahead}");
         assert_eq!(numbers(&found), (1..=300).collect::<Vec<_>>(), "{group:?}, ahead {ahead}");
-        assert_same(Lane::Likes, &events_of(Lane::Likes, &found), ledger.lane(Lane::Likes));
+        assert_same(jetstream::LIKES, &events_of(jetstream::LIKES, &found), ledger.lane(jetstream::LIKES));
         // And before the answer to an acknowledgement, in the middle of it, and of that to the trim after it.
         for bytes in if group.is_some() { &[0, 2, 6][..] } else { &[] } {
             let before = proxy.cuts();
@@ -264,7 +273,7 @@ fn a_connection_lost_between_reads_loses_nothing_repeats_nothing_and_raises_no_a
 fn what_has_arrived_is_found_at_once_even_where_an_older_answer_is_on_its_way() {
     for group in [None, Some(("g", "one"))] {
         let (server, mut ledger) = filled(4);
-        let options = Options { ahead: true, ..read_options(&[Lane::Likes], group) };
+        let options = Options { ahead: true, ..read_options(&[jetstream::LIKES], group) };
         let mut reader = Reader::open(&address(&server), &name(), options).unwrap();
         few(&mut reader);
         // Answered before this is: the server takes one command after the other.
@@ -284,7 +293,7 @@ fn an_answer_cut_in_the_middle_is_asked_for_again() {
     for group in [None, Some(("g", "one"))] {
         let (server, ledger) = filled(300);
         let (proxy, near) = proxy(&server);
-        let options = Options { ahead: true, ..read_options(&[Lane::Likes], group) };
+        let options = Options { ahead: true, ..read_options(&[jetstream::LIKES], group) };
         let mut reader = Reader::open(&near, &name(), options).unwrap();
         let mut found = Vec::new();
         proxy.cut_after(Way::ToClient, [1_000, 7_000, 12_000, 30_000]);
@@ -294,15 +303,17 @@ fn an_answer_cut_in_the_middle_is_asked_for_again() {
         });
         found.extend(drain(&mut reader));
         assert_eq!(faults(&found), Vec::<&Found>::new());
-        assert_same(Lane::Likes, &events_of(Lane::Likes, &found), ledger.lane(Lane::Likes));
+        assert_same(jetstream::LIKES, &events_of(jetstream::LIKES, &found), ledger.lane(jetstream::LIKES));
     }
 }
 
 #[test]
 fn a_reader_gives_up_after_its_patience() {
     let (mut server, _) = filled(1);
-    let options =
-        Options { patience: Duration::from_millis(300), ..read_options(&[Lane::Likes], Some(("g", "one"))) };
+    let options = Options {
+        patience: Duration::from_millis(300),
+        ..read_options(&[jetstream::LIKES], Some(("g", "one")))
+    };
     let mut reader = Reader::open(&address(&server), &name(), options).unwrap();
     let found = drain(&mut reader);
     server.kill().unwrap();
@@ -319,7 +330,7 @@ fn what_a_dead_consumer_left_is_taken_over_while_a_reader_catches_up() {
     let options = Options {
         claim_idle: Duration::from_millis(1),
         ahead: true,
-        ..read_options(&[Lane::Likes], Some(("g", "alive")))
+        ..read_options(&[jetstream::LIKES], Some(("g", "alive")))
     };
     let mut alive = Reader::open(&address, &name(), options).unwrap();
     alive.ask_for(1);
@@ -358,17 +369,17 @@ fn two_readers_without_a_name_of_their_own_share_a_group_and_see_no_hole() {
     }
     let all: usize = found.iter().map(Vec::len).sum();
     assert_eq!((all, held(&server)), (300, 0));
-    let mut events = events_of(Lane::Likes, &found.concat());
+    let mut events = events_of(jetstream::LIKES, &found.concat());
     events.sort();
-    let mut pushed = ledger.lane(Lane::Likes).to_vec();
+    let mut pushed = ledger.lane(jetstream::LIKES).to_vec();
     pushed.sort();
-    assert_same(Lane::Likes, &events, &pushed);
+    assert_same(jetstream::LIKES, &events, &pushed);
     let [one, other] = readers;
     let [mut one, mut other] = [one, other];
     one.leave();
     other.leave();
     let left: Vec<redis::Value> =
-        ask(&server, &format!("XINFO CONSUMERS {} g", name().stream(Lane::Likes))).unwrap();
+        ask(&server, &format!("XINFO CONSUMERS {} g", name().stream(jetstream::LIKES))).unwrap();
     assert_eq!(left.len(), 0, "{left:?}");
 }
 
@@ -393,7 +404,7 @@ fn blocks_that_a_consumer_had_that_is_gone_are_not_missing() {
             goes.acknowledge(places(&theirs)).unwrap();
             let last = drain(&mut goes);
             goes.acknowledge(places(&last)).unwrap();
-            tell(&server, &format!("XGROUP DELCONSUMER {} g goes", name().stream(Lane::Likes)));
+            tell(&server, &format!("XGROUP DELCONSUMER {} g goes", name().stream(jetstream::LIKES)));
         } else {
             goes.acknowledge(places(&theirs)).unwrap();
             goes.leave();
@@ -448,7 +459,7 @@ fn a_group_at_the_highest_sequence_number_there_is_lets_its_lane_be_trimmed() {
     let (server, _) = filled(6);
     let address = address(&server);
     let ids: Vec<Id> = places(&contents(&address)).iter().map(|place| place.1).collect();
-    let key = name().stream(Lane::Likes);
+    let key = name().stream(jetstream::LIKES);
     let mut reader = likes(&address, Some(("g", "one")));
     let found = drain(&mut reader);
     for last in [format!("{}-{}", ids[2].ms, u64::MAX), format!("{}-{}", u64::MAX, u64::MAX)] {
@@ -470,7 +481,7 @@ fn a_group_at_the_highest_sequence_number_there_is_lets_its_lane_be_trimmed() {
 #[test]
 fn a_reader_without_a_group_goes_on_where_the_server_came_back_with_less_and_an_older_clock() {
     let mut server = server(&[]);
-    let key = name().stream(Lane::Likes);
+    let key = name().stream(jetstream::LIKES);
     let (donor, _) = filled(3);
     let rows: Vec<(String, Vec<Vec<u8>>)> = ask(&donor, &format!("XRANGE {key} - +")).unwrap();
     for (number, (_, fields)) in (1..).zip(rows) {
@@ -491,7 +502,7 @@ fn a_reader_without_a_group_goes_on_where_the_server_came_back_with_less_and_an_
         entries(&found).len() == 2
     });
     assert_eq!(numbers(&found), [1, 2]);
-    let [Found::WentBack { lane: Lane::Likes, read: Id { ms: 99_999_999_999_999, seq: 3 }, .. }] =
+    let [Found::WentBack { lane: jetstream::LIKES, read: Id { ms: 99_999_999_999_999, seq: 3 }, .. }] =
         faults(&found)[..]
     else {
         panic!("{found:?}")

@@ -9,6 +9,7 @@ use std::time::Duration;
 use forebay::buffer::overflow::{Fate, Listener, Overflow, Told};
 use forebay::buffer::reader::Reader;
 use forebay::buffer::writer::{Ack, Options, Writer};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 
 use crate::support::*;
@@ -39,7 +40,7 @@ fn exactly_the_events_that_are_told_as_shed_are_missing_and_each_has_one_fate() 
         let ended = Arc::new(AtomicBool::new(false));
         let reading = {
             let (mut reader, ended) = (
-                Reader::open(&address, &name(), read_options(&Lane::ALL, None)).unwrap(),
+                Reader::open(&address, &name(), read_options(&jetstream::ALL, None)).unwrap(),
                 Arc::clone(&ended),
             );
             std::thread::spawn(move || {
@@ -76,7 +77,7 @@ fn exactly_the_events_that_are_told_as_shed_are_missing_and_each_has_one_fate() 
         assert_eq!((counts.open(), counts.trimmed, counts.spilled), (0, 0, 0), "seed {seed}");
         assert!(faults(&read).is_empty(), "seed {seed}: {:?}", faults(&read));
         let (heard, found) = (heard.lock().unwrap(), contents(&address));
-        for lane in Lane::ALL {
+        for lane in jetstream::ALL {
             let pushed = ledger.lane(lane);
             let (shed, stored) =
                 (places_of(&heard, lane, Fate::Shed), places_of(&heard, lane, Fate::Acknowledged));
@@ -98,18 +99,18 @@ fn a_writer_that_is_closed_while_the_server_is_full_sheds_what_is_left_and_ends(
     let options = Options { overflow: Overflow::Shed, listener: Some(listener), ..options(2, 4) };
     let mut writer = open(&address(&server), &options);
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, 10).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 10).unwrap();
     until("they are stored", || writer.monitor().counts().acknowledged == 10);
     tell(&server, "CONFIG SET maxmemory 1");
-    ledger.push_many(&mut writer, Lane::Likes, 100).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 100).unwrap();
     let counts = writer.close().unwrap();
     assert_eq!((counts.acknowledged, counts.shed, counts.open()), (10, 100, 0));
-    let shed = places_of(&heard.lock().unwrap(), Lane::Likes, Fate::Shed);
+    let shed = places_of(&heard.lock().unwrap(), jetstream::LIKES, Fate::Shed);
     assert_eq!(shed, (10..110).collect::<Vec<_>>());
     assert_same(
-        Lane::Likes,
-        &events_of(Lane::Likes, &contents(&address(&server))),
-        &ledger.lane(Lane::Likes)[..10],
+        jetstream::LIKES,
+        &events_of(jetstream::LIKES, &contents(&address(&server))),
+        &ledger.lane(jetstream::LIKES)[..10],
     );
 }
 
@@ -120,7 +121,7 @@ fn a_server_that_is_slow_and_not_full_holds_the_source_back_and_costs_nothing() 
     let mut writer = Writer::open(&address(&server), &name(), &options).unwrap();
     let mut ledger = Ledger::default();
     // Many more than all queues hold.
-    ledger.push_many(&mut writer, Lane::Likes, 3_000).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 3_000).unwrap();
     let counts = writer.close().unwrap();
     // Unless the machine stood still for as long as makes a server count as away.
     assert_eq!((counts.acknowledged, counts.shed), (3_000, 0));
@@ -147,7 +148,7 @@ fn what_is_stored_and_not_yet_synced_when_the_server_fills_up_is_not_shed() {
     });
     let (_, counts) = source.finish();
     let found = contents(&address(&server));
-    let held: usize = Lane::ALL.iter().map(|lane| events_of(*lane, &found).len()).sum();
+    let held: usize = jetstream::ALL.iter().map(|lane| events_of(*lane, &found).len()).sum();
     assert_eq!((counts.acknowledged + counts.shed, counts.open()), (counts.pushed, 0));
     assert_eq!(held as u64, counts.acknowledged, "{counts:?}");
     assert!(faults(&found).is_empty(), "{:?}", faults(&found));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use forebay::buffer::error::Error;
 use forebay::buffer::overflow::{Overflow, Spill};
 use forebay::buffer::writer::{Options, Writer};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 
 use crate::support::*;
 
@@ -52,14 +52,14 @@ fn a_full_server_holds_nobody_up_and_has_everything_soon_after_it_has_room() {
             until("all is accepted", || source.monitor.counts().accepted == 20_500);
         } else {
             until("every lane is refused", || {
-                Lane::ALL.iter().all(|lane| source.monitor.lane(*lane).retries > 8)
+                jetstream::ALL.iter().all(|lane| source.monitor.lane(*lane).retries > 8)
             });
         }
         let stored = source.monitor.counts().acknowledged;
         assert!(stored < 20_500);
         tell(&server, "CONFIG SET maxmemory 0");
         soon(&format!("{policy}: every lane goes on"), || {
-            Lane::ALL.iter().all(|lane| source.monitor.lane(*lane).acknowledged > 500)
+            jetstream::ALL.iter().all(|lane| source.monitor.lane(*lane).acknowledged > 500)
         });
         source.until_acknowledged(20_500);
         let (ledger, counts) = source.finish();
@@ -118,7 +118,7 @@ fn one_who_is_held_back_by_a_full_folder_gives_up_once_patience_ends_and_says_wh
     let counts = open(&address, &spilling(dir.path())).close().unwrap();
     assert_eq!((counts.recovered, counts.unreadable), (accepted.accepted, 0));
     let found = contents(&address);
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         let events = events_of(lane, &found);
         assert_same(lane, &events, &ledger.lane(lane)[..events.len()]);
     }
@@ -134,10 +134,10 @@ fn a_folder_in_use_one_of_another_buffer_and_one_that_is_none_are_named_with_the
     assert!(text.contains(folder.to_str().unwrap()) && text.contains("another writer uses it"), "{text}");
     // The one that has it goes on: it was not fenced.
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 4).unwrap();
     until("they are stored", || writer.monitor().counts().acknowledged == 4);
     tell(&server, "CONFIG SET maxmemory 1");
-    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 4).unwrap();
     assert_eq!(writer.close().unwrap().accepted, 8);
     let text = refused(&address, "other", &folder).to_string();
     assert!(text.contains("events of buffer test") && text.contains("give another folder"), "{text}");
@@ -159,16 +159,16 @@ fn a_server_that_is_away_when_the_writer_opens_gets_everything_in_order_once_it_
     // Two that never see it, and one that does.
     for _ in 0..2 {
         let mut writer = open(&address, &spilling(dir.path()));
-        ledger.push_many(&mut writer, Lane::Likes, 400).unwrap();
+        ledger.push_many(&mut writer, jetstream::LIKES, 400).unwrap();
         let counts = writer.close().unwrap();
         assert_eq!((counts.accepted, counts.acknowledged), (400, 0));
     }
     let mut writer = open(&address, &spilling(dir.path()));
-    ledger.push_many(&mut writer, Lane::Likes, 100).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 100).unwrap();
     until("they are accepted", || writer.monitor().counts().accepted == 100);
     server.restart().unwrap();
     until("they are stored", || writer.monitor().counts().acknowledged == 100);
-    ledger.push_many(&mut writer, Lane::Likes, 100).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 100).unwrap();
     let counts = writer.close().unwrap();
     assert_eq!((counts.acknowledged, counts.recovered), (200, 800));
     assert_holds_exactly(&address, &ledger);
@@ -250,17 +250,21 @@ fn a_lane_that_is_deleted_while_it_spills_lacks_what_was_deleted_and_that_is_cou
     let address = address(&server);
     let mut writer = open(&address, &spilling(dir.path()));
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 40).unwrap();
     until("they are stored", || writer.monitor().counts().acknowledged == 40);
     tell(&server, "CONFIG SET maxmemory 1");
-    ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 40).unwrap();
     until("they are spilled", || writer.monitor().counts().accepted == 80);
-    tell(&server, &format!("DEL {} {}", name().stream(Lane::Likes), name().writer(Lane::Likes)));
+    tell(&server, &format!("DEL {} {}", name().stream(jetstream::LIKES), name().writer(jetstream::LIKES)));
     tell(&server, "CONFIG SET maxmemory 0");
     until("all is stored", || writer.monitor().counts().acknowledged == 80);
     let counts = writer.close().unwrap();
     assert_eq!((counts.acknowledged, counts.lost_by_server), (80, 40));
-    assert_same(Lane::Likes, &events_of(Lane::Likes, &contents(&address)), &ledger.lane(Lane::Likes)[40..]);
+    assert_same(
+        jetstream::LIKES,
+        &events_of(jetstream::LIKES, &contents(&address)),
+        &ledger.lane(jetstream::LIKES)[40..],
+    );
     assert!(!holds_spill(dir.path()));
 }
 
@@ -276,7 +280,7 @@ fn nobody_else_may_look_into_a_spill_folder_or_its_files() {
     let (address, folder) = (address(&server), dir.path().join("spill"));
     tell(&server, "CONFIG SET maxmemory 1");
     let mut writer = open(&address, &spilling(&folder));
-    Ledger::default().push_many(&mut writer, Lane::Likes, 8).unwrap();
+    Ledger::default().push_many(&mut writer, jetstream::LIKES, 8).unwrap();
     assert_eq!(writer.close().unwrap().accepted, 8);
     assert!(holds_spill(&folder));
     assert_eq!(mode(&folder), 0o700);

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use forebay::buffer::overflow::{Overflow, Spill};
 use forebay::buffer::writer::{Counts, Options, Writer};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::Server;
 
 use crate::support::*;
@@ -48,7 +48,7 @@ impl Left {
         let mut writer = open(&address(&server), &spilling(&folder));
         let mut ledger = Ledger { padding: 20, ..Ledger::default() };
         for block in 1..=BLOCKS {
-            ledger.push(&mut writer, Lane::Likes).unwrap();
+            ledger.push(&mut writer, jetstream::LIKES).unwrap();
             // One by one: what comes together goes to one file.
             until("the block is on disk", || writer.monitor().counts().accepted == block);
         }
@@ -102,9 +102,9 @@ impl Left {
         }
         let found = contents(&address(&self.server));
         assert!(faults(&found).is_empty(), "{:?}", faults(&found));
-        let pushed = self.ledger.lane(Lane::Likes);
+        let pushed = self.ledger.lane(jetstream::LIKES);
         let number = |event: &Vec<u8>| pushed.iter().position(|of| of == event).unwrap() as u64;
-        Some((counts, events_of(Lane::Likes, &found).iter().map(number).collect(), damaged))
+        Some((counts, events_of(jetstream::LIKES, &found).iter().map(number).collect(), damaged))
     }
 
     /// The same on an empty server: exactly `lost` are missing, `unreadable` are counted.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use forebay::buffer::connect::Address;
 use forebay::buffer::overflow::{Fate, Listener, Overflow, Spill, Told};
 use forebay::buffer::writer::{Options, Writer};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse::parse;
 use forebay_rig::server::Server;
@@ -28,7 +29,7 @@ const LIVES: u64 = 200;
 const EACH_MIN: u64 = 30;
 
 /// Lanes that are written to.
-const LANES: [Lane; 2] = [Lane::Posts, Lane::Likes];
+const LANES: [Lane; 2] = [jetstream::POSTS, jetstream::LIKES];
 
 /// Events of a lane that a life may push; the number of an event is its life's times this, and its own.
 const EVENTS: u64 = 250;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use forebay::buffer::overflow::{Overflow, Spill};
 use forebay::buffer::writer::{Counts, Options};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::Server;
 
 use super::support::{
@@ -38,7 +38,7 @@ fn leave(server: &Server, folder: &Path, events: u64) -> Ledger {
     set_full(server, true);
     let mut ledger = Ledger { padding: 30, ..Ledger::default() };
     let mut writer = open(&address(server), &spilling(folder));
-    ledger.push_many(&mut writer, Lane::Likes, events).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, events).unwrap();
     let counts = writer.close().unwrap();
     assert_eq!((counts.acknowledged, counts.accepted, counts.spilled), (0, events, events));
     set_full(server, false);
@@ -66,14 +66,14 @@ fn what_was_left_comes_in_first_the_next_time_in_order_and_leaves_no_trace() {
     let (server, dir) = (server(&[]), tempfile::tempdir().unwrap());
     let mut ledger = leave(&server, dir.path(), 100);
     let mut writer = open(&address(&server), &spilling(dir.path()));
-    ledger.push_many(&mut writer, Lane::Likes, 50).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 50).unwrap();
     let counts = writer.close().unwrap();
     assert_eq!((counts.recovered, counts.acknowledged, counts.unreadable), (100, 50, 0));
     assert_holds_exactly(&address(&server), &ledger);
     assert!(files(dir.path(), "spill").is_empty());
     // The next writer finds nothing to ask about but its own session.
     assert_eq!(bring_in(&server, dir.path()).recovered, 0);
-    assert_eq!(files(dir.path(), "session").len(), Lane::ALL.len());
+    assert_eq!(files(dir.path(), "session").len(), jetstream::ALL.len());
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_block_damaged_while_its_writer_goes_on_is_counted_and_the_writer_ends_well(
     let mut writer = open(&address(&server), &spilling(dir.path()));
     let monitor = writer.monitor();
     set_full(&server, true);
-    ledger.push_many(&mut writer, Lane::Likes, 200).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 200).unwrap();
     until("all is on disk", || monitor.counts().spilled == 200);
     let file = files(dir.path(), "spill").pop().unwrap();
     let mut bytes = std::fs::read(&file).unwrap();
@@ -93,7 +93,7 @@ fn a_block_damaged_while_its_writer_goes_on_is_counted_and_the_writer_ends_well(
     set_full(&server, false);
     until("the rest is on the server", || monitor.counts().acknowledged + BLOCK >= 200);
     // Straight through, after the gap.
-    ledger.push_many(&mut writer, Lane::Likes, 40).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 40).unwrap();
     let counts = writer.close().unwrap();
     assert_eq!((counts.unreadable, counts.acknowledged, counts.accepted), (BLOCK, 240 - BLOCK, 240));
     assert_eq!(counts.left, 0, "nothing waits for another run");
@@ -116,8 +116,8 @@ fn a_file_cut_at_any_byte_loses_only_what_was_cut_off() {
         assert_eq!(counts.recovered % BLOCK, 0, "cut at {length}: whole blocks");
         assert!(counts.recovered >= kept_most && counts.recovered < 3 * BLOCK, "cut at {length}: {counts:?}");
         kept_most = counts.recovered;
-        let found = events_of(Lane::Likes, &contents(&address(&server)));
-        assert_eq!(found, ledger.lane(Lane::Likes)[..counts.recovered as usize], "cut at {length}");
+        let found = events_of(jetstream::LIKES, &contents(&address(&server)));
+        assert_eq!(found, ledger.lane(jetstream::LIKES)[..counts.recovered as usize], "cut at {length}");
     }
     assert_eq!(kept_most, 2 * BLOCK);
 }

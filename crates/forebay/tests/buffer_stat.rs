@@ -4,6 +4,7 @@
 
 use forebay::buffer::look;
 use forebay::buffer::stat::{GroupStat, LaneStat, Stat};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
 
@@ -24,7 +25,7 @@ fn group<'a>(stat: &'a Stat, name: &str) -> &'a GroupStat {
 /// Appends likes in blocks of so many.
 fn append(server: &Server, ledger: &mut Ledger, events: u64, events_max: u64) {
     let mut writer = open(&address(server), &options(events_max, 8));
-    ledger.push_many(&mut writer, Lane::Likes, events).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, events).unwrap();
     writer.close().unwrap();
 }
 
@@ -49,7 +50,7 @@ fn a_groups_count_of_events_still_to_read_is_exact_after_trimming() {
         (likes(&address(&server), Some(("fast", "one"))), likes(&address(&server), Some(("slow", "one"))));
     let check = |read_fast: u64, read_slow: u64, held: u64, total: u64| {
         let stat = look(&server);
-        let lane = lane(&stat, Lane::Likes);
+        let lane = lane(&stat, jetstream::LIKES);
         assert_eq!((lane.events, lane.total, stat.events()), (Some(held), Some(total), Some(held)));
         assert_eq!(group(&stat, "fast").unread_events, Some(total - read_fast));
         assert_eq!(group(&stat, "slow").unread_events, Some(total - read_slow));
@@ -80,14 +81,14 @@ fn every_lane_s_events_blocks_epoch_and_memory_are_told() {
     let server = server(&[("maxmemory", "64mb")]);
     let mut writer = open(&address(&server), &options(10, 8));
     let mut ledger = Ledger { padding: 500, ..Ledger::default() };
-    ledger.push_many(&mut writer, Lane::Posts, 95).unwrap();
-    ledger.push_many(&mut writer, Lane::Follows, 10).unwrap();
+    ledger.push_many(&mut writer, jetstream::POSTS, 95).unwrap();
+    ledger.push_many(&mut writer, jetstream::FOLLOWS, 10).unwrap();
     writer.close().unwrap();
-    let before = lane(&look(&server), Lane::Posts).epoch;
+    let before = lane(&look(&server), jetstream::POSTS).epoch;
     drop(open(&address(&server), &options(10, 8)));
     let stat = look(&server);
-    assert_eq!(stat.lanes.iter().map(|lane| lane.lane).collect::<Vec<_>>(), Lane::ALL);
-    let posts = lane(&stat, Lane::Posts);
+    assert_eq!(stat.lanes.iter().map(|lane| lane.lane).collect::<Vec<_>>(), jetstream::ALL);
+    let posts = lane(&stat, jetstream::POSTS);
     assert_eq!((posts.events, posts.blocks, posts.total), (Some(95), Some(10), Some(95)));
     assert!(before.is_some() && posts.epoch > before, "{:?} after {before:?}", posts.epoch);
     let bytes = posts.bytes.unwrap();
@@ -95,7 +96,7 @@ fn every_lane_s_events_blocks_epoch_and_memory_are_told() {
         (95 * 300..95 * 1_000).contains(&bytes),
         "{bytes} bytes for 95 events of 700 that hardly compress"
     );
-    let likes = lane(&stat, Lane::Likes);
+    let likes = lane(&stat, jetstream::LIKES);
     assert_eq!(
         (likes.events, likes.blocks, likes.oldest_age_ms, likes.bytes),
         (Some(0), Some(0), None, Some(0))
@@ -120,12 +121,12 @@ fn what_is_pending_is_told_by_group_with_its_age() {
     // Since they were given, and so no longer than since they were stored.
     let later = look(&server).at_ms.unwrap();
     assert!(told.pending_age_ms.is_some_and(|age| age <= later - first.ms), "{:?}", told.pending_age_ms);
-    assert_eq!(lane(&stat, Lane::Likes).oldest_age_ms, stat.at_ms.map(|at_ms| at_ms - first.ms));
+    assert_eq!(lane(&stat, jetstream::LIKES).oldest_age_ms, stat.at_ms.map(|at_ms| at_ms - first.ms));
     assert!(told.consumers >= 1);
     reader.acknowledge(places(&found)).unwrap();
     let stat = look(&server);
     assert_eq!((group(&stat, "g").pending_blocks, group(&stat, "g").pending_age_ms), (Some(0), None));
-    assert_eq!(lane(&stat, Lane::Likes).oldest_age_ms, None);
+    assert_eq!(lane(&stat, jetstream::LIKES).oldest_age_ms, None);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use forebay::buffer::overflow::{Fate, Listener, Overflow, Told};
 use forebay::buffer::reader::{Found, Reader};
 use forebay::buffer::scripts;
 use forebay::buffer::writer::{Counts, Options};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
 
@@ -46,7 +47,7 @@ fn assert_lacks_the_trimmed(address: &Address, ledger: &Ledger, counts: &Counts,
     assert_eq!((counts.pushed, counts.open(), counts.shed), (counts.acknowledged, 0, 0));
     let found = contents(address);
     let mut trimmed = 0;
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         let mut gone = 0;
         for told in heard.iter().filter(|told| told.lane == lane && told.fate == Fate::Trimmed) {
             assert_eq!(told.from, gone, "lane {lane}: told in order, and each once");
@@ -67,7 +68,7 @@ fn exactly_the_oldest_events_that_are_told_as_trimmed_are_missing_and_a_reader_i
     let source = Source::start(open(&address, &options), 3, 300);
     let (slow, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let reading = {
-        let mut reader = Reader::open(&address, &name(), read_options(&Lane::ALL, None)).unwrap();
+        let mut reader = Reader::open(&address, &name(), read_options(&jetstream::ALL, None)).unwrap();
         let (slow, ended) = (Arc::clone(&slow), Arc::clone(&ended));
         std::thread::spawn(move || {
             let mut all = Vec::new();
@@ -101,7 +102,7 @@ fn exactly_the_oldest_events_that_are_told_as_trimmed_are_missing_and_a_reader_i
             other => panic!("{other}"),
         }
     }
-    let events: u64 = Lane::ALL.iter().map(|lane| events_of(*lane, &read).len() as u64).sum();
+    let events: u64 = jetstream::ALL.iter().map(|lane| events_of(*lane, &read).len() as u64).sum();
     assert_eq!(events + missing, counts.pushed);
     assert!(missing > 0 && missing <= counts.trimmed, "{missing} of {}", counts.trimmed);
 }
@@ -112,7 +113,7 @@ fn a_group_that_comes_again_is_told_what_was_dropped_meanwhile_and_no_other_grou
     limit(&server);
     let address = address(&server);
     let group = |name: &str| {
-        Reader::open(&address, &crate::support::name(), read_options(&Lane::ALL, Some((name, "one"))))
+        Reader::open(&address, &crate::support::name(), read_options(&jetstream::ALL, Some((name, "one"))))
             .unwrap()
     };
     let (options, heard) = trimming();
@@ -141,7 +142,7 @@ fn a_group_that_comes_again_is_told_what_was_dropped_meanwhile_and_no_other_grou
         })
     };
     read.extend(early.iter().cloned());
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         let pushed = ledger.lane(lane).len() as u64;
         for (found, all) in [(&early, &read), (&waiting, &waiting)] {
             let missing = pushed - events_of(lane, all).len() as u64;
@@ -150,7 +151,7 @@ fn a_group_that_comes_again_is_told_what_was_dropped_meanwhile_and_no_other_grou
         }
         assert_eq!(of_lane(&late, lane), None, "lane {lane}: it was made after that");
     }
-    assert!(of_lane(&early, Lane::Likes).is_some() && of_lane(&waiting, Lane::Likes).is_some());
+    assert!(of_lane(&early, jetstream::LIKES).is_some() && of_lane(&waiting, jetstream::LIKES).is_some());
     assert!(faults(&drain(&mut group("early"))).is_empty(), "told once");
 }
 
@@ -184,7 +185,7 @@ fn a_full_server_without_a_block_of_ours_holds_the_source_back_and_costs_nothing
     // One lane: what another one stores meanwhile would be the oldest.
     let (mut writer, mut ledger) = (open(&address, &options), Ledger::default());
     tell(&server, "CONFIG SET maxmemory 1");
-    ledger.push_many(&mut writer, Lane::Likes, 200).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 200).unwrap();
     until("the server is asked again and again", || writer.monitor().counts().retries > 5);
     assert_eq!(writer.monitor().counts().acknowledged, 0);
     tell(&server, "CONFIG SET maxmemory 0");
@@ -221,10 +222,10 @@ fn an_entry_that_is_no_block_hides_nothing_of_what_is_dropped_with_it() {
     for order in ["fbbb", "bbbf", "bfb", "f"] {
         let server = server(&[]);
         let mut writer = open(&address(&server), &options(1, 4));
-        let (mut ledger, key) = (Ledger::default(), name().stream(Lane::Likes));
+        let (mut ledger, key) = (Ledger::default(), name().stream(jetstream::LIKES));
         let mut blocks = 0;
         let mut push = |blocks: &mut u64| {
-            ledger.push_many(&mut writer, Lane::Likes, 1).unwrap();
+            ledger.push_many(&mut writer, jetstream::LIKES, 1).unwrap();
             *blocks += 1;
             until("it is stored", || writer.monitor().counts().acknowledged == *blocks);
         };
@@ -240,7 +241,7 @@ fn an_entry_that_is_no_block_hides_nothing_of_what_is_dropped_with_it() {
         push(&mut blocks);
         writer.close().unwrap();
         let mut room = redis::cmd("EVAL");
-        room.arg(scripts::ROOM).arg(2).arg(&key).arg(name().writer(Lane::Likes)).arg(&last);
+        room.arg(scripts::ROOM).arg(2).arg(&key).arg(name().writer(jetstream::LIKES)).arg(&last);
         let answer: [u64; 4] = room.query(&mut connection(&server)).unwrap();
         assert_eq!(answer, [1, 0, dropped, dropped], "{order}");
         let found = contents(&address(&server));

@@ -8,14 +8,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use forebay::buffer::reader::{Found, Reader};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 
 use crate::support::*;
 
 /// What readers of the likes are told is missing: first and last block, and events.
 fn told(found: &[Found]) -> Vec<((u64, u64), u64)> {
     let missing = faults(found).into_iter().map(|fault| match fault {
-        Found::Missing { lane: Lane::Likes, numbers, events, is_trimmed: false, .. } => (*numbers, *events),
+        Found::Missing { lane: jetstream::LIKES, numbers, events, is_trimmed: false, .. } => {
+            (*numbers, *events)
+        }
         other => panic!("{other}"),
     });
     missing.collect()
@@ -29,18 +31,22 @@ fn group(name: &str) -> (&str, &str) {
 fn a_lane_that_was_evicted_while_nobody_ran_is_told_by_the_next_writer_and_to_every_reader() {
     for is_read_first in [false, true] {
         let (server, mut ledger) = filled(10);
-        tell(&server, &format!("DEL {}", name().stream(Lane::Likes)));
+        tell(&server, &format!("DEL {}", name().stream(jetstream::LIKES)));
         if is_read_first {
             // Its group makes the stream anew: that must not hide that it was gone.
             assert!(drain(&mut likes(&address(&server), Some(group("early")))).is_empty());
         }
         let mut writer = open(&address(&server), &options(2, 16));
-        ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+        ledger.push_many(&mut writer, jetstream::LIKES, 4).unwrap();
         assert_eq!(writer.close().unwrap().lost_by_server, 20, "read first: {is_read_first}");
         for reader in ["early", "late"] {
             let found = drain(&mut likes(&address(&server), Some(group(reader))));
             assert_eq!(told(&found), [((1, 10), 20)], "{reader}");
-            assert_same(Lane::Likes, &events_of(Lane::Likes, &found), &ledger.lane(Lane::Likes)[20..]);
+            assert_same(
+                jetstream::LIKES,
+                &events_of(jetstream::LIKES, &found),
+                &ledger.lane(jetstream::LIKES)[20..],
+            );
         }
         // Told once: the next writer finds nothing new.
         assert_eq!(open(&address(&server), &options(2, 16)).close().unwrap().lost_by_server, 0);
@@ -52,15 +58,16 @@ fn a_lane_that_is_evicted_under_its_writer_is_told_to_every_reader() {
     let server = server(&[]);
     let mut writer = open(&address(&server), &options(2, 16));
     let mut ledger = Ledger::default();
-    ledger.push_many(&mut writer, Lane::Likes, 8).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 8).unwrap();
     until("they are acknowledged", || writer.monitor().counts().acknowledged == 8);
-    tell(&server, &format!("DEL {}", name().stream(Lane::Likes)));
-    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    tell(&server, &format!("DEL {}", name().stream(jetstream::LIKES)));
+    ledger.push_many(&mut writer, jetstream::LIKES, 4).unwrap();
     writer.close().unwrap();
     let found = drain(&mut likes(&address(&server), Some(group("g"))));
     assert_eq!(told(&found), [((1, 4), 8)]);
-    let found =
-        drain(&mut Reader::open(&address(&server), &name(), read_options(&[Lane::Likes], None)).unwrap());
+    let found = drain(
+        &mut Reader::open(&address(&server), &name(), read_options(&[jetstream::LIKES], None)).unwrap(),
+    );
     assert_eq!(told(&found), [((1, 4), 8)]);
 }
 
@@ -72,13 +79,13 @@ fn of_a_lane_that_was_read_in_part_the_rest_is_told() {
     let read = places(&few(&mut reader));
     reader.acknowledge(read).unwrap();
     drop(reader);
-    tell(&server, &format!("DEL {}", name().stream(Lane::Likes)));
+    tell(&server, &format!("DEL {}", name().stream(jetstream::LIKES)));
     let mut writer = open(&address(&server), &options(2, 16));
-    ledger.push_many(&mut writer, Lane::Likes, 4).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 4).unwrap();
     assert_eq!(writer.close().unwrap().lost_by_server, 12);
     let found = drain(&mut likes(&address(&server), Some(group("g"))));
     assert_eq!(told(&found), [((5, 10), 12)]);
-    assert_same(Lane::Likes, &events_of(Lane::Likes, &found), &ledger.lane(Lane::Likes)[20..]);
+    assert_same(jetstream::LIKES, &events_of(jetstream::LIKES, &found), &ledger.lane(jetstream::LIKES)[20..]);
 }
 
 #[test]
@@ -92,7 +99,7 @@ fn a_lane_that_was_read_to_its_end_has_lost_nothing() {
     assert_eq!((faults(&drain(&mut reader)).len(), held(&server)), (0, 1));
     let found = places(&drain(&mut likes(&address(&server), Some(group("g")))));
     reader.acknowledge(found).unwrap();
-    for lane in [Lane::Posts, Lane::Other, Lane::Likes] {
+    for lane in [jetstream::POSTS, jetstream::OTHER, jetstream::LIKES] {
         // Never written, or all of it acknowledged: nothing can be missing there.
         tell(&server, &format!("DEL {}", name().stream(lane)));
     }
@@ -103,7 +110,7 @@ fn a_lane_that_was_read_to_its_end_has_lost_nothing() {
 #[test]
 fn a_stream_that_comes_and_goes_between_any_two_questions_ends_no_reader() {
     let server = server(&[]);
-    let key = name().stream(Lane::Likes);
+    let key = name().stream(jetstream::LIKES);
     let is_over = AtomicBool::new(false);
     let deleted = AtomicU64::new(0);
     std::thread::scope(|scope| {
@@ -123,8 +130,11 @@ fn a_stream_that_comes_and_goes_between_any_two_questions_ends_no_reader() {
         until("the stream comes and goes", || deleted.load(Relaxed) > 100);
         let read = || {
             for _ in 0..300 {
-                let mut reader =
-                    Reader::open(&address(&server), &name(), read_options(&[Lane::Likes], Some(group("g"))))?;
+                let mut reader = Reader::open(
+                    &address(&server),
+                    &name(),
+                    read_options(&[jetstream::LIKES], Some(group("g"))),
+                )?;
                 reader.next(Duration::ZERO)?;
             }
             Ok::<(), forebay::buffer::error::Error>(())

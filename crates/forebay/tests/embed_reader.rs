@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
+use forebay::event::jetstream;
 use std::time::{Duration, Instant};
 
-use forebay::{Batch, Found, Groups, Item, Lane, Reader, ReaderBuilder};
+use forebay::{Batch, Found, Groups, Item, Reader, ReaderBuilder};
 use forebay_rig::server::Server;
 
 use crate::support::*;
@@ -53,7 +54,7 @@ fn what_is_acknowledged_is_let_go_of_and_what_is_not_comes_again() {
         all.extend(likes(&batch));
         batch.ack().unwrap();
     }
-    assert_same(Lane::Likes, &all, &ledger.lane(Lane::Likes)[of_first as usize..]);
+    assert_same(jetstream::LIKES, &all, &ledger.lane(jetstream::LIKES)[of_first as usize..]);
     assert_eq!(held(&server), 0);
     drop(batches);
     // Two connections a reader.
@@ -72,7 +73,7 @@ fn events_one_by_one_are_acknowledged_by_whole_blocks() {
     let mut read = Vec::new();
     for (number, item) in (1..).zip(&mut events) {
         let Item::Event(lane, event) = item.unwrap() else { panic!("a fault") };
-        assert_eq!(lane, Lane::Likes);
+        assert_eq!(lane, jetstream::LIKES);
         read.push(event);
         if number == 5 {
             break;
@@ -85,11 +86,11 @@ fn events_one_by_one_are_acknowledged_by_whole_blocks() {
         other => panic!("{other:?}"),
     }));
     events.ack().unwrap();
-    assert_same(Lane::Likes, &read, ledger.lane(Lane::Likes));
+    assert_same(jetstream::LIKES, &read, ledger.lane(jetstream::LIKES));
     assert_eq!((held(&server), reader.unacknowledged()), (0, 0));
     reader.close();
     let consumers: Vec<redis::Value> =
-        ask(&server, &format!("XINFO CONSUMERS {} g", name().stream(Lane::Likes))).unwrap();
+        ask(&server, &format!("XINFO CONSUMERS {} g", name().stream(jetstream::LIKES))).unwrap();
     assert!(consumers.is_empty(), "{consumers:?}");
 }
 
@@ -106,7 +107,7 @@ fn damage_and_gaps_come_by_their_place_and_damage_is_let_go_of_only_when_told() 
     blocks.extend(places(&found));
     delete(&server, blocks[2].1);
     // A block of the same place cannot be written again: its successor is replaced at the end of the stream.
-    let stream = name().stream(Lane::Likes);
+    let stream = name().stream(jetstream::LIKES);
     tell(&server, &format!("XADD {stream} * f 1 s 9 n 2 e 18 a 1 z 2 c x d nonsense"));
     let mut reader = builder(&server).group("g").consumer("c").open().unwrap();
     let (mut faults, mut events) = (Vec::new(), 0);
@@ -118,7 +119,7 @@ fn damage_and_gaps_come_by_their_place_and_damage_is_let_go_of_only_when_told() 
     }
     assert_eq!(events, 14);
     assert!(matches!(&faults[0], Found::Missing { numbers: (3, 3), events: 2, .. }), "{faults:?}");
-    assert!(matches!(&faults[1], Found::Damaged { lane: Lane::Likes, .. }), "{faults:?}");
+    assert!(matches!(&faults[1], Found::Damaged { lane: jetstream::LIKES, .. }), "{faults:?}");
     assert_eq!((faults.len(), held(&server)), (2, 1));
     let mut groups = Groups::connect(&server.url(), &name().to_string()).unwrap();
     assert_eq!(groups.groups().unwrap(), ["g"]);
@@ -131,7 +132,7 @@ fn damage_and_gaps_come_by_their_place_and_damage_is_let_go_of_only_when_told() 
 #[test]
 fn a_reader_waits_no_longer_than_it_was_told_and_comes_on_what_is_written_meanwhile() {
     let (server, mut ledger) = filled(1);
-    let mut reader = builder(&server).wait(Duration::from_millis(300)).lanes([Lane::Likes]).open().unwrap();
+    let mut reader = builder(&server).wait(Duration::from_millis(300)).lanes(["likes"]).open().unwrap();
     let began = Instant::now();
     assert_eq!(reader.batches().count(), 1);
     assert!(began.elapsed() >= Duration::from_millis(300) && began.elapsed() < LIMIT / 3);
@@ -144,7 +145,7 @@ fn the_examples_append_consume_and_spill() {
     let (server, folder) = (server(&[]), tempfile::tempdir().unwrap());
     let url = server.url();
     front::run(&url).unwrap();
-    let lines: Vec<Vec<u8>> = (0..3_000).map(|number| event(Lane::Posts, number, 20)).collect();
+    let lines: Vec<Vec<u8>> = (0..3_000).map(|number| event(jetstream::POSTS, number, 20)).collect();
     let input = [lines.join(&b'\n'), b"\nnone\n".to_vec()].concat();
     let (summary, refused) = append::run(&url, "a", &*input).unwrap();
     assert_eq!((summary.acknowledged, refused), (3_000, 1));

@@ -9,6 +9,7 @@ use forebay::WriterBuilder;
 use forebay::buffer::error::Error;
 use forebay::buffer::overflow::{Overflow, Spill};
 use forebay::buffer::writer::{Ack, LanePosition, TryPushError, Writer};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse::{Event, parse};
 use forebay_rig::server::Server;
@@ -31,12 +32,12 @@ fn the_last_events_of_a_quiet_source_go_out_after_linger_without_a_call() {
     let linger = Duration::from_millis(300);
     let mut writer = builder(&server).linger(linger).open().unwrap();
     let began = Instant::now();
-    push(&mut writer, Lane::Likes, 0..3);
+    push(&mut writer, jetstream::LIKES, 0..3);
     let monitor = writer.monitor();
     until("they are acknowledged", || monitor.counts().acknowledged == 3);
     assert!(began.elapsed() >= linger, "{:?}", began.elapsed());
     // And again, once the timer has slept without anything to do.
-    push(&mut writer, Lane::Posts, 0..1);
+    push(&mut writer, jetstream::POSTS, 0..1);
     until("that one too", || monitor.counts().acknowledged == 4);
     assert_eq!((held(&server), writer.acked_through().get()), (1, 4));
     assert_eq!(writer.close().unwrap().blocks, 2);
@@ -47,7 +48,7 @@ fn a_writer_that_is_dropped_ends_its_timer() {
     let server = server(&[]);
     for linger in [Duration::from_millis(1), LIMIT] {
         let mut writer = builder(&server).linger(linger).open().unwrap();
-        push(&mut writer, Lane::Likes, 0..1);
+        push(&mut writer, jetstream::LIKES, 0..1);
         // The timer sleeps by then, for as long as linger says.
         std::thread::sleep(Duration::from_millis(100));
         let began = Instant::now();
@@ -61,20 +62,20 @@ fn every_event_has_the_next_number_and_what_is_settled_is_told_by_it() {
     let server = server(&[]);
     let mut writer = builder(&server).linger(LIMIT).block_events(4).open().unwrap();
     assert_eq!(writer.acked_through().get(), 0);
-    assert_eq!(push(&mut writer, Lane::Likes, 0..2), 2);
-    assert_eq!(push(&mut writer, Lane::Posts, 0..4), 6);
+    assert_eq!(push(&mut writer, jetstream::LIKES, 0..2), 2);
+    assert_eq!(push(&mut writer, jetstream::POSTS, 0..4), 6);
     let monitor = writer.monitor();
     until("the posts are acknowledged", || monitor.counts().acknowledged == 4);
     assert_eq!(writer.acked_through().get(), 0, "the likes before them wait for others");
     // One that is refused has no number.
-    let bad = Event { bytes: b"{\"time_us\":1,\n\"a\":2}", time_us: 1, lane: Lane::Likes };
+    let bad = Event { bytes: b"{\"time_us\":1,\n\"a\":2}", time_us: 1, lane: jetstream::LIKES };
     assert!(matches!(writer.push(&bad), Err(Error::NoEvent { .. })));
     assert!(matches!(writer.try_push(&bad), Err(TryPushError::Failed(Error::NoEvent { .. }))));
-    assert_eq!(push(&mut writer, Lane::Likes, 2..3), 7);
+    assert_eq!(push(&mut writer, jetstream::LIKES, 2..3), 7);
     writer.flush().unwrap();
     until("all are settled", || writer.acked_through().get() == 7);
     // More than are kept numbers of at a time.
-    assert_eq!(push(&mut writer, Lane::Follows, 0..5_000), 5_007);
+    assert_eq!(push(&mut writer, jetstream::FOLLOWS, 0..5_000), 5_007);
     until("nearly all are settled", || writer.acked_through().get() >= 5_000);
     writer.flush().unwrap();
     until("all are settled", || writer.acked_through().get() == 5_007);
@@ -85,13 +86,13 @@ fn every_event_has_the_next_number_and_what_is_settled_is_told_by_it() {
 fn a_full_queue_refuses_at_once_and_what_was_taken_arrives_once_in_order() {
     let server = server(&[]);
     let mut writer = builder(&server).block_events(1).in_flight(1).open().unwrap();
-    push(&mut writer, Lane::Likes, 0..1);
+    push(&mut writer, jetstream::LIKES, 0..1);
     tell(&server, "CONFIG SET maxmemory 1");
     let mut ledger = Ledger { padding: 40, ..Ledger::default() };
-    ledger.lanes[Lane::Likes.index()].push(event(Lane::Likes, 0, 40));
+    ledger.lanes[jetstream::LIKES.index()].push(event(jetstream::LIKES, 0, 40));
     let (mut taken, mut refused, mut slowest) = (1, 0, Duration::ZERO);
     until("it is full", || {
-        let bytes = event(Lane::Likes, taken, 40);
+        let bytes = event(jetstream::LIKES, taken, 40);
         let began = Instant::now();
         let tried = writer.try_push(&parse(&bytes).unwrap());
         slowest = slowest.max(began.elapsed());
@@ -99,7 +100,7 @@ fn a_full_queue_refuses_at_once_and_what_was_taken_arrives_once_in_order() {
             Ok(seq) => {
                 taken += 1;
                 assert_eq!(seq.get(), taken);
-                ledger.lanes[Lane::Likes.index()].push(bytes);
+                ledger.lanes[jetstream::LIKES.index()].push(bytes);
                 refused = 0;
             }
             Err(TryPushError::Full) => refused += 1,
@@ -124,13 +125,13 @@ fn what_was_spilled_is_settled_and_a_position_that_is_not_known_is_not_told() {
     let mut writer = open();
     assert_eq!(writer.resume_position().events(), Some(0));
     tell(&server, "CONFIG SET maxmemory 1");
-    push(&mut writer, Lane::Likes, 0..5);
+    push(&mut writer, jetstream::LIKES, 0..5);
     until("they are on disk", || writer.acked_through().get() == 5);
     assert_eq!((writer.monitor().counts().acknowledged, writer.monitor().counts().left), (0, 5));
     drop(writer);
     let writer = open();
-    assert_eq!(writer.resume_position().lane(Lane::Likes), None, "5 of them are on disk");
-    assert!(writer.resume_position().lane(Lane::Posts).is_some());
+    assert_eq!(writer.resume_position().lane(jetstream::LIKES), None, "5 of them are on disk");
+    assert!(writer.resume_position().lane(jetstream::POSTS).is_some());
     tell(&server, "CONFIG SET maxmemory 0");
     until("they are stored", || writer.monitor().counts().recovered == 5);
     drop(writer);
@@ -140,14 +141,14 @@ fn what_was_spilled_is_settled_and_a_position_that_is_not_known_is_not_told() {
 fn a_writer_says_where_it_goes_on() {
     let server = server(&[]);
     let mut writer = builder(&server).block_events(2).ack(Ack::Reply).open().unwrap();
-    push(&mut writer, Lane::Likes, 0..5);
-    push(&mut writer, Lane::Other, 0..1);
+    push(&mut writer, jetstream::LIKES, 0..5);
+    push(&mut writer, jetstream::OTHER, 0..1);
     writer.close().unwrap();
     let writer = builder(&server).open().unwrap();
     let position = writer.resume_position();
-    let likes = position.lane(Lane::Likes).unwrap();
+    let likes = position.lane(jetstream::LIKES).unwrap();
     assert_eq!((likes.events, likes.block), (5, 3));
-    let LanePosition { events, block, .. } = position.lane(Lane::Posts).unwrap();
+    let LanePosition { events, block, .. } = position.lane(jetstream::POSTS).unwrap();
     assert_eq!((events, block, position.events()), (0, 0, Some(6)));
     writer.close().unwrap();
 }

@@ -12,7 +12,7 @@ use forebay::buffer::error::{Cause, Error};
 use forebay::buffer::keys::{BadName, Name};
 use forebay::buffer::overflow::{Overflow, Spill};
 use forebay::buffer::writer::{Options, Writer};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay::event::parse::parse;
 
 /// The verbs of the command line, as a text would name them.
@@ -55,13 +55,19 @@ fn every_error() -> Vec<Error> {
         Error::Taken { buffer: text(), url: text(), why: text() },
         Error::Unheard { buffer: text(), url: text(), why: text() },
         Error::NoEvent { why: text() },
-        Error::Fenced { lane: Lane::Posts, mine: 1, theirs: 2, unacknowledged: 3 },
-        Error::Foreign { lane: Lane::Posts, key: text(), number: 1, unacknowledged: 2 },
+        Error::Fenced { lane: jetstream::POSTS, mine: 1, theirs: 2, unacknowledged: 3 },
+        Error::Foreign { lane: jetstream::POSTS, key: text(), number: 1, unacknowledged: 2 },
         Error::NotNow { url: text(), why: text() },
         Error::Damaged { why: text() },
         Error::Lost { url: text(), waited: minute, why: text(), unacknowledged: 1 },
         Error::NoFsync(text()),
         Error::NoBuffer { name: text(), url: text(), others: vec![text()] },
+        Error::NoLane { buffer: text(), lane: text(), lanes: forebay::Stream::jetstream().lanes() },
+        Error::OtherStream {
+            buffer: text(),
+            theirs: forebay::Stream::jetstream(),
+            mine: forebay::Stream::lines("log").unwrap(),
+        },
         Error::NoGroup { name: text(), group: text(), others: vec![text()] },
         Error::InUse { group: text(), consumer: text(), idle: minute },
         Error::Unacknowledged { group: text(), consumer: text(), blocks: 1 },

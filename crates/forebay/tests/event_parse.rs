@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse::{Fault, Reject, TIME_US_MAX, parse};
 use proptest::collection::vec;
@@ -112,7 +113,7 @@ fn check(line: &[u8]) -> Result<(), TestCaseError> {
     prop_assert_eq!(found.map(|event| event.time_us), time);
     if let Ok(event) = found {
         let collection = value["commit"]["collection"].as_str();
-        let expected = Lane::of_collection(collection.filter(|_| value["kind"] == "commit"));
+        let expected = jetstream::lane_of(collection.filter(|_| value["kind"] == "commit"));
         prop_assert_eq!(event.lane, expected);
     }
     Ok(())
@@ -234,7 +235,10 @@ fn recorded_events_are_events_and_keep_their_lanes() {
         assert!(parse(line).is_ok(), "{}", String::from_utf8_lossy(line));
     }
     let lanes = EVENTS.map(|line| parse(line.as_bytes()).unwrap().lane);
-    assert_eq!(lanes, [Lane::Likes, Lane::Posts, Lane::Follows, Lane::Other, Lane::Reposts]);
+    assert_eq!(
+        lanes,
+        [jetstream::LIKES, jetstream::POSTS, jetstream::FOLLOWS, jetstream::OTHER, jetstream::REPOSTS]
+    );
 }
 
 /// Each byte of each event changed in turn, to each byte that has a meaning.
@@ -422,21 +426,24 @@ fn time_us_is_a_whole_number_up_to_two_to_the_53() {
 fn the_lane_is_that_of_the_last_commit_and_the_last_kind() {
     let like = r#""commit":{"collection":"app.bsky.feed.like"}"#;
     for (rest, lane) in [
-        (format!(r#""kind":"commit",{like}"#), Lane::Likes),
-        (format!(r#"{like},"kind":"commit""#), Lane::Likes),
-        (format!(r#"{like},"kind":"account","kind":"commit""#), Lane::Likes),
-        (format!(r#"{like},"kind":"commit","kind":"account""#), Lane::Other),
-        (format!(r#"{like},"kind":["commit"]"#), Lane::Other),
-        (format!(r#"{like},"kind":"commit","commit":{{}}"#), Lane::Other),
-        (format!(r#"{like},"kind":"commit","commit":"app.bsky.feed.post""#), Lane::Other),
+        (format!(r#""kind":"commit",{like}"#), jetstream::LIKES),
+        (format!(r#"{like},"kind":"commit""#), jetstream::LIKES),
+        (format!(r#"{like},"kind":"account","kind":"commit""#), jetstream::LIKES),
+        (format!(r#"{like},"kind":"commit","kind":"account""#), jetstream::OTHER),
+        (format!(r#"{like},"kind":["commit"]"#), jetstream::OTHER),
+        (format!(r#"{like},"kind":"commit","commit":{{}}"#), jetstream::OTHER),
+        (format!(r#"{like},"kind":"commit","commit":"app.bsky.feed.post""#), jetstream::OTHER),
         (
             r#""kind":"commit","commit":{"collection":"app.bsky.feed.like","collection":1}"#.into(),
-            Lane::Other,
+            jetstream::OTHER,
         ),
-        (r#""kind":"commit","commit":{"record":{"collection":"app.bsky.feed.like"}}"#.into(), Lane::Other),
-        (r#""kind":"commit","commit":{"collection":"\u0061pp.bsky.graph.block"}"#.into(), Lane::Blocks),
-        (r#""kind":"commit","collection":"app.bsky.feed.like""#.into(), Lane::Other),
-        (like.into(), Lane::Other),
+        (
+            r#""kind":"commit","commit":{"record":{"collection":"app.bsky.feed.like"}}"#.into(),
+            jetstream::OTHER,
+        ),
+        (r#""kind":"commit","commit":{"collection":"\u0061pp.bsky.graph.block"}"#.into(), jetstream::BLOCKS),
+        (r#""kind":"commit","collection":"app.bsky.feed.like""#.into(), jetstream::OTHER),
+        (like.into(), jetstream::OTHER),
     ] {
         let line = format!("{{\"time_us\":1,{rest}}}");
         assert_eq!(parse(line.as_bytes()).map(|event| event.lane), Ok(lane), "{line}");
@@ -513,6 +520,6 @@ fn speed() {
     measure("serde_json", &|line| {
         let outline: Outline = serde_json::from_slice(line).unwrap();
         let commit = outline.commit.filter(|_| outline.kind == "commit");
-        (outline.time_us, Lane::of_collection(commit.map(|commit| commit.collection)))
+        (outline.time_us, jetstream::lane_of(commit.map(|commit| commit.collection)))
     });
 }

@@ -26,6 +26,7 @@ mod buffer_vanished;
 mod dependencies;
 mod embed_program;
 mod embed_reader;
+mod embed_stream;
 mod embed_writer;
 mod errors;
 mod event_parse;

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
-use forebay::{Lane, Reader, Writer, parse};
+use forebay::event::jetstream;
+use forebay::{Lane, Reader, Writer};
 
 use crate::support::server;
 
@@ -19,7 +20,8 @@ impl Sink {
 fn example(url: &str, sink: &mut Sink) -> Result<(), Box<dyn std::error::Error>> {
     // README from here
     let mut writer = Writer::builder(url, "demo").open()?;
-    writer.push(&parse(br#"{"time_us":1764324000000000,"hello":"world"}"#)?)?;
+    let event = writer.events().parse(br#"{"time_us":1764324000000000,"hello":"world"}"#)?;
+    writer.push(&event)?;
     writer.close()?; // returns once the server has every event
 
     let mut reader = Reader::builder(url, "demo").group("g").open()?;
@@ -38,7 +40,7 @@ fn the_example_of_readme_runs_and_is_this_one() {
     let mut sink = Sink::default();
     example(&server.url(), &mut sink).unwrap();
     let event = br#"{"time_us":1764324000000000,"hello":"world"}"#.to_vec();
-    assert_eq!(sink.0, [(Lane::Other, event)]);
+    assert_eq!(sink.0, [(jetstream::OTHER, event)]);
 
     let code = |text: &str, from: &str, to: &str| -> Vec<String> {
         let (_, rest) = text.split_once(from).unwrap();

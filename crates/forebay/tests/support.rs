@@ -18,6 +18,7 @@ use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
 use forebay::buffer::reader::{self, Found, Reader};
 use forebay::buffer::writer::{self, Counts, Monitor, Writer};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse::parse;
 use forebay_rig::server::fault::network::Proxy;
@@ -112,12 +113,12 @@ impl Random {
 /// The event of a lane with this number: a function of both, hard to compress.
 pub fn event(lane: Lane, number: u64, padding: usize) -> Vec<u8> {
     let collection = match lane {
-        Lane::Posts => "app.bsky.feed.post",
-        Lane::Likes => "app.bsky.feed.like",
-        Lane::Reposts => "app.bsky.feed.repost",
-        Lane::Follows => "app.bsky.graph.follow",
-        Lane::Blocks => "app.bsky.graph.block",
-        Lane::Other => "app.bsky.actor.profile",
+        jetstream::POSTS => "app.bsky.feed.post",
+        jetstream::LIKES => "app.bsky.feed.like",
+        jetstream::REPOSTS => "app.bsky.feed.repost",
+        jetstream::FOLLOWS => "app.bsky.graph.follow",
+        jetstream::BLOCKS => "app.bsky.graph.block",
+        _ => "app.bsky.actor.profile",
     };
     let mut random = Random::new(number * 8 + lane.index() as u64);
     let padding: String = (0..padding).map(|_| char::from(b'!' + 4 + random.below(50) as u8)).collect();
@@ -131,7 +132,7 @@ pub fn event(lane: Lane, number: u64, padding: usize) -> Vec<u8> {
 /// Every event pushed, by lane, in order.
 #[derive(Default)]
 pub struct Ledger {
-    pub lanes: [Vec<Vec<u8>>; Lane::ALL.len()],
+    pub lanes: [Vec<Vec<u8>>; jetstream::ALL.len()],
     pub padding: usize,
 }
 
@@ -188,7 +189,7 @@ impl Source {
                 // Looked at before the grant, so that nothing granted before the end is left out.
                 let is_end = until_ended.load(Relaxed);
                 while pushed < until_granted.load(Relaxed) {
-                    let lane = Lane::ALL[random.below(Lane::ALL.len() as u64) as usize];
+                    let lane = jetstream::ALL[random.below(jetstream::ALL.len() as u64) as usize];
                     if let Err(error) = ledger.push(&mut writer, lane) {
                         return (ledger, writer, Some(error));
                     }
@@ -240,12 +241,18 @@ impl Source {
 
 pub fn read_options(lanes: &[Lane], group: Option<(&str, &str)>) -> reader::Options {
     let group = group.map(|(group, consumer)| (group.to_owned(), consumer.to_owned()));
-    reader::Options { lanes: lanes.to_vec(), group, ahead: false, claim_idle: NEVER, patience: LIMIT }
+    reader::Options {
+        lanes: lanes.iter().map(ToString::to_string).collect(),
+        group,
+        ahead: false,
+        claim_idle: NEVER,
+        patience: LIMIT,
+    }
 }
 
 /// A reader of the likes.
 pub fn likes(address: &Address, group: Option<(&str, &str)>) -> Reader {
-    Reader::open(address, &name(), read_options(&[Lane::Likes], group)).unwrap()
+    Reader::open(address, &name(), read_options(&[jetstream::LIKES], group)).unwrap()
 }
 
 /// Everything that a reader finds by now.
@@ -306,14 +313,14 @@ pub fn events_of(lane: Lane, found: &[Found]) -> Vec<Vec<u8>> {
 
 /// Everything in the buffer, without leaving a trace.
 pub fn contents(address: &Address) -> Vec<Found> {
-    drain(&mut Reader::open(address, &name(), read_options(&Lane::ALL, None)).unwrap())
+    drain(&mut Reader::open(address, &name(), read_options(&jetstream::ALL, None)).unwrap())
 }
 
 /// Holds what is in the buffer against the ledger: exactly what was pushed, in order, once, without a hole.
 pub fn assert_holds_exactly(address: &Address, ledger: &Ledger) {
     let found = contents(address);
     assert!(faults(&found).is_empty(), "{:?}", faults(&found));
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         assert_same(lane, &events_of(lane, &found), ledger.lane(lane));
     }
 }
@@ -336,23 +343,23 @@ pub fn filled(blocks: u64) -> (Server, Ledger) {
     let server = server(&[]);
     let mut ledger = Ledger { padding: 50, ..Ledger::default() };
     let mut writer = open(&address(&server), &options(2, 16));
-    ledger.push_many(&mut writer, Lane::Likes, 2 * blocks).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 2 * blocks).unwrap();
     writer.close().unwrap();
     (server, ledger)
 }
 
 pub fn add(server: &Server, ledger: &mut Ledger, blocks: u64) {
     let mut writer = open(&address(server), &options(2, 16));
-    ledger.push_many(&mut writer, Lane::Likes, 2 * blocks).unwrap();
+    ledger.push_many(&mut writer, jetstream::LIKES, 2 * blocks).unwrap();
     writer.close().unwrap();
 }
 
 pub fn held(server: &Server) -> u64 {
-    ask(server, &format!("XLEN {}", name().stream(Lane::Likes))).unwrap()
+    ask(server, &format!("XLEN {}", name().stream(jetstream::LIKES))).unwrap()
 }
 
 pub fn delete(server: &Server, id: Id) {
-    tell(server, &format!("XDEL {} {id}", name().stream(Lane::Likes)));
+    tell(server, &format!("XDEL {} {id}", name().stream(jetstream::LIKES)));
 }
 
 /// The first blocks, as many as one answer has before the reader knows how large they are.

@@ -7,6 +7,7 @@ use forebay::block::frame::{Decoder, lines};
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::reader::Found;
 use forebay::event::lane::Lane;
+use forebay::event::stream::Stream;
 
 /// What was read so far.
 #[derive(Default)]
@@ -30,8 +31,8 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    pub(super) fn new(count: Option<u64>, whole: bool, frames: bool) -> io::Result<Self> {
-        Ok(Self { decoder: Decoder::new()?, count, whole, frames })
+    pub(super) fn new(events: Stream, count: Option<u64>, whole: bool, frames: bool) -> io::Result<Self> {
+        Ok(Self { decoder: Decoder::of(events)?, count, whole, frames })
     }
 
     /// Writes what was found; gives what may be acknowledged once it is safe.

@@ -5,7 +5,7 @@ use forebay::buffer::link::Connection;
 use redis::{RedisError, Value};
 
 use forebay::buffer::keys::Name;
-use forebay::event::lane::Lane;
+use forebay::buffer::meta;
 use forebay_watch::machine::{Read, Unread};
 
 /// What is done with a database.
@@ -46,7 +46,9 @@ impl Usage {
         let mut usage = Self::default();
         let total: u64 = ask(connection, "DBSIZE", &[])?;
 
-        for lane in Lane::ALL {
+        let found = meta::find(connection, name).map_err(|why| Unread(why.to_string()))?;
+        usage.key(connection, &name.meta(), "hash")?;
+        for lane in found.as_ref().unwrap_or(name).lanes() {
             let (stream, writer) = (name.stream(lane), name.writer(lane));
             let is_stream = usage.key(connection, &stream, "stream")?;
             let is_hash = usage.key(connection, &writer, "hash")?;

@@ -14,7 +14,7 @@ pub const DANGEROUS: [(&str, &[&str]); 6] = [
 ];
 
 /// Commands that a buffer is written and read with.
-pub const NEEDED: [&str; 12] = [
+pub const NEEDED: [&str; 13] = [
     "evalsha",
     "script",
     "xadd",
@@ -26,6 +26,7 @@ pub const NEEDED: [&str; 12] = [
     "xinfo",
     "xgroup",
     "hget",
+    "hmget",
     "info",
 ];
 

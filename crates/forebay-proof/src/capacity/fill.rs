@@ -18,7 +18,7 @@ use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
 use forebay::buffer::writer::{Counts, Monitor, Options, Writer};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay::event::parse;
 use forebay_rig::server;
 use forebay_rig::synth::Synth;
@@ -121,7 +121,7 @@ fn push_all(
 }
 
 fn settle(monitor: &Monitor, ledger: &mut Ledger<'_>) {
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         ledger.acknowledged(lane, monitor.lane(lane).acknowledged);
     }
 }

@@ -16,7 +16,7 @@ use crate::target::scratch;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::synth::Synth;
 use forebay_watch::profile::Profile;
 
@@ -227,7 +227,7 @@ struct Planted {
 fn plant(address: &Address, name: &Name) -> anyhow::Result<Planted> {
     let (mut connection, _) = address.connect()?;
     connection.set_budget(Budget::LANE);
-    let key = name.stream(Lane::Likes);
+    let key = name.stream(jetstream::LIKES);
     let entries: Vec<(String, Vec<Vec<u8>>)> =
         redis::cmd("XRANGE").arg(&key).arg("-").arg("+").query(&mut connection)?;
     anyhow::ensure!(entries.len() > 6, "too few blocks to damage");

@@ -8,7 +8,7 @@ use memchr::memmem;
 
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::keys::Name;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 
 /// How a transaction ends in an AOF.
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
@@ -17,7 +17,7 @@ const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 pub(super) fn frames(connection: &mut Connection, name: &Name) -> anyhow::Result<Vec<(Vec<u8>, u64)>> {
     let mut blocks = Vec::new();
     connection.set_budget(Budget::LANE);
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         let entries: Vec<(String, Vec<redis::Value>)> =
             redis::cmd("XRANGE").arg(name.stream(lane)).arg("-").arg("+").query(connection)?;
         for (id, fields) in entries {

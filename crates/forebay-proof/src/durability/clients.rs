@@ -20,6 +20,7 @@ use forebay::buffer::lock;
 use forebay::buffer::overflow::{Fate, Listener, Told};
 use forebay::buffer::reader::{Found, Reader};
 use forebay::buffer::writer::{Ack, Options, Writer};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay_rig::server;
 
@@ -90,7 +91,7 @@ pub(super) struct Writing<'a> {
 impl Writing<'_> {
     /// Writes until it is over; how many events were pushed.
     pub fn write(&self, writer: Writer) -> Result<u64, Error> {
-        let (signals, mut pushed) = (self.signals, [0; Lane::ALL.len()]);
+        let (signals, mut pushed) = (self.signals, [0; jetstream::ALL.len()]);
         let mut pusher = Pusher::new(writer, &self.offer.events, self.offer.count(), self.offer.rate);
         loop {
             let before = signals.end_writers.load(Relaxed);
@@ -134,7 +135,7 @@ impl Writing<'_> {
     }
 
     /// A writer that comes after so many events of each lane.
-    pub fn open(&self, before: [u64; Lane::ALL.len()]) -> Result<Writer, Error> {
+    pub fn open(&self, before: [u64; jetstream::ALL.len()]) -> Result<Writer, Error> {
         let (heard, signals, place) = (Arc::clone(self.heard), Arc::clone(self.signals), self.place);
         let hear = move |told: Told| {
             if told.fate == Fate::Acknowledged {

@@ -19,7 +19,7 @@ use fastrand::Rng;
 use forebay::buffer::keys::Name;
 use forebay::buffer::overflow::{Fate, Told};
 use forebay::buffer::writer::{Options, Writer};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::{Folder, Purpose, ServerError};
 
 /// Events in the AOF, and those that a writer adds where it seems whole.
@@ -262,7 +262,7 @@ pub(super) fn wrong(findings: &Findings) -> u64 {
 
 /// Whether a lane's hash and its last block disagree: in number, events or cursor.
 fn is_at_odds(connection: &mut Connection, name: &Name) -> anyhow::Result<bool> {
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         let hash: [Option<Vec<u8>>; 3] =
             redis::cmd("HMGET").arg(name.writer(lane)).arg(&["s", "e", "c"]).query(connection)?;
         let last: Vec<(String, HashMap<String, Vec<u8>>)> = redis::cmd("XREVRANGE")

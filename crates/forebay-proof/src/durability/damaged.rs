@@ -6,7 +6,7 @@ use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::parallel::in_parts;
 use crate::report::units::{counted, thousands};
 use forebay::buffer::keys::Name;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 
 /// The step of the brief that is answered.
 const FAULT: u8 = 7;
@@ -31,7 +31,7 @@ pub(super) fn claims(on: &Subject<'_>) -> anyhow::Result<Vec<Claim>> {
     let mut bench = bench()?;
 
     let missing = |connection: &mut forebay::buffer::link::Connection, name: &Name| {
-        let (key, oldest) = (name.stream(Lane::Likes), "-");
+        let (key, oldest) = (name.stream(jetstream::LIKES), "-");
         let first: Vec<(String, redis::Value)> =
             redis::cmd("XRANGE").arg(&key).arg(oldest).arg("+").arg("COUNT").arg(1).query(connection)?;
         let id = first.into_iter().next().map(|(id, _)| id).unwrap_or_default();
@@ -53,7 +53,7 @@ pub(super) fn claims(on: &Subject<'_>) -> anyhow::Result<Vec<Claim>> {
 
 /// Takes a lane's last block away so that nothing tells of it.
 fn forget_the_last(connection: &mut forebay::buffer::link::Connection, name: &Name) -> anyhow::Result<()> {
-    let (key, hash) = (name.stream(Lane::Likes), name.writer(Lane::Likes));
+    let (key, hash) = (name.stream(jetstream::LIKES), name.writer(jetstream::LIKES));
     let last: Vec<(String, Vec<String>)> = {
         let raw: Vec<(String, Vec<redis::Value>)> =
             redis::cmd("XREVRANGE").arg(&key).arg("+").arg("-").arg("COUNT").arg(2).query(connection)?;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::clients::Read;
 use crate::ledger::{Findings, Ledger};
 use forebay::buffer::overflow::{Fate, Told};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 
 /// When a fault met the server.
@@ -68,7 +69,7 @@ impl Fates {
             silent: 0,
             read,
         };
-        for lane in Lane::ALL {
+        for lane in jetstream::ALL {
             let lost: Vec<u64> = lost.iter().filter(|(of, _)| *of == lane).map(|(_, place)| *place).collect();
             fates.add_lane(&lost, lane, &Acknowledged::of(heard, lane, moment), moment);
         }
@@ -189,19 +190,20 @@ mod tests {
         let at = |seconds: f64| started + Duration::from_secs_f64(seconds);
         let make = |index: u64, out: &mut Vec<u8>| out.extend_from_slice(format!("event {index}").as_bytes());
         let mut ledger = Ledger::new(&make);
-        (0..10 * BLOCK).for_each(|index| ledger.offered(Lane::Likes, index));
+        (0..10 * BLOCK).for_each(|index| ledger.offered(jetstream::LIKES, index));
         for place in (0..10 * BLOCK).filter(|place| !lost.contains(&(place / BLOCK))) {
-            ledger.read(Lane::Likes, format!("event {place}").as_bytes());
+            ledger.read(jetstream::LIKES, format!("event {place}").as_bytes());
         }
         let heard: Vec<(Told, Instant)> = (0..10)
             .map(|block| {
                 let from = block * BLOCK;
                 let retries = u64::from(block >= again);
-                let told = Told { lane: Lane::Likes, fate: Fate::Acknowledged, from, events: BLOCK, retries };
+                let told =
+                    Told { lane: jetstream::LIKES, fate: Fate::Acknowledged, from, events: BLOCK, retries };
                 (told, at(block as f64))
             })
             .collect();
-        let gaps = told.iter().map(|block| (Lane::Likes, block * BLOCK..(block + 1) * BLOCK)).collect();
+        let gaps = told.iter().map(|block| (jetstream::LIKES, block * BLOCK..(block + 1) * BLOCK)).collect();
         let read = Read { gaps, ..Read::default() };
         let moment = Moment { at: at(4.5), gone: at(gone), back: at(gone + away) };
         Fates::of(ledger, &heard, 0, moment, read)

@@ -19,7 +19,7 @@ use crate::workload::Offer;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::buffer::writer::Ack;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 
 #[cfg(test)]
 mod tests;
@@ -88,7 +88,7 @@ impl Plan {
 
     /// Does it to the likes of a buffer, where that lane has enough of them.
     fn plant(self, address: &Address, name: &Name) -> anyhow::Result<()> {
-        let (mut connection, stream) = (address.dial()?, name.stream(Lane::Likes));
+        let (mut connection, stream) = (address.dial()?, name.stream(jetstream::LIKES));
         connection.set_budget(forebay::buffer::link::Budget::LANE);
         let mut entries: Vec<Entry> =
             redis::cmd("XRANGE").arg(&stream).arg("-").arg("+").query(&mut connection)?;

@@ -19,7 +19,7 @@ use forebay::buffer::batch::Limits;
 use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
 use forebay::buffer::overflow::Told;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server;
 use forebay_rig::server::fault::Acted;
 
@@ -207,7 +207,7 @@ fn is_whole(heard: &Heard, since: Instant) -> bool {
     let heard = lock(heard);
     let at = heard.partition_point(|(_, when)| *when < since);
     let has = |part: &[(Told, Instant)], lane| part.iter().any(|(told, _)| told.lane == lane);
-    Lane::ALL.into_iter().all(|lane| has(&heard[at..], lane) || !has(&heard[..at], lane))
+    jetstream::ALL.into_iter().all(|lane| has(&heard[at..], lane) || !has(&heard[..at], lane))
 }
 
 /// The buffers of a cell, whose names begin with this.

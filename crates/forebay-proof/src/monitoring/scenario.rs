@@ -8,7 +8,7 @@ use super::rig::{Ground, Station};
 use super::traffic;
 use crate::target::facts;
 use forebay::buffer::overflow::Overflow;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::fault::network::Way;
 
 /// Longer than a server waits for an fsync before it calls it delayed: 2 s.
@@ -417,7 +417,7 @@ pub(super) const CAUSES: &[Cause] = &[
         ground: || Ground { is_read: false, ..usual() },
         act: |station| {
             station.end_writing();
-            let key = station.name.stream(Lane::Likes);
+            let key = station.name.stream(jetstream::LIKES);
             let mut connection = station.connection()?;
             Ok(redis::cmd("XADD").arg(key).arg("*").arg("f").arg("nonsense").exec(&mut connection)?)
         },

@@ -18,7 +18,7 @@ use crate::parallel::by_side;
 use crate::progress::Silent;
 use crate::report::units::counted;
 use crate::target::set;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 
 /// Limit of a control's server, at the most.
 const LIMIT_MAX: u64 = 24 << 20;
@@ -243,7 +243,7 @@ fn out_of_reach(seen: &Seen, id: &str) -> Control {
 /// Takes a block out of the middle of a lane.
 fn take_a_block(stage: &Stage<'_>) -> anyhow::Result<()> {
     let mut connection = stage.ground.address.dial()?;
-    let key = stage.name.stream(Lane::Likes);
+    let key = stage.name.stream(jetstream::LIKES);
     let entries: Vec<(String, Vec<Vec<u8>>)> =
         redis::cmd("XREVRANGE").arg(&key).arg("+").arg("-").arg("COUNT").arg(100).query(&mut connection)?;
     let (id, _) = entries.last().ok_or_else(|| anyhow::anyhow!("no block to take out"))?;
@@ -288,7 +288,7 @@ fn stand_still(stage: &Stage<'_>) -> anyhow::Result<()> {
 /// Makes room, and writes an entry that is no block into a lane.
 fn room_and_a_stranger(stage: &Stage<'_>) -> anyhow::Result<()> {
     more_room(stage)?;
-    let key = stage.name.stream(Lane::Likes);
+    let key = stage.name.stream(jetstream::LIKES);
     redis::cmd("XADD")
         .arg(key)
         .arg("*")

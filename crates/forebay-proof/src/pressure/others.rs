@@ -51,22 +51,26 @@ pub(super) fn left_out(skipped: &[&str]) -> Option<Evidence> {
 mod tests {
     use super::*;
     use crate::pressure::seen::tests::refused;
-    use forebay::event::lane::Lane;
+    use forebay::event::jetstream;
 
     #[test]
     fn keys_of_others_are_told_from_the_buffers_own_and_named() {
         let name: Name = "mine".parse().unwrap();
         let other: Name = "mine.not".parse().unwrap();
-        let keys =
-            [name.stream(Lane::Likes), name.writer(Lane::Posts), other.stream(Lane::Likes), "a".into()];
+        let keys = [
+            name.stream(jetstream::LIKES),
+            name.writer(jetstream::POSTS),
+            other.stream(jetstream::LIKES),
+            "a".into(),
+        ];
         let heard: BTreeMap<String, u64> = keys.into_iter().zip([1, 1, 1, 3]).collect();
         let found = evicted(&name, &heard);
-        assert_eq!(found, [("a".to_owned(), 3), (other.stream(Lane::Likes), 1)]);
+        assert_eq!(found, [("a".to_owned(), 3), (other.stream(jetstream::LIKES), 1)]);
 
         let run = |others| Seen { others, ..refused([None, None]) };
         let (one, none) = (run(found), run(Vec::new()));
         assert_eq!(told(&[&none]), None);
-        let expected = format!("4 keys of others were evicted: a, {}", other.stream(Lane::Likes));
+        let expected = format!("4 keys of others were evicted: a, {}", other.stream(jetstream::LIKES));
         assert_eq!(told(&[&none, &one]), Some(expected));
         let many = run((0..8).map(|n| (format!("k{n}"), 1)).collect());
         assert_eq!(

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use forebay::buffer::overflow::{Fate, Told};
 use forebay::buffer::writer::Counts;
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 
 /// Where each lane stood when the drain was about to begin.
 pub(super) struct Stood {
     pub at: Instant,
-    pub lanes: [Counts; Lane::ALL.len()],
+    pub lanes: [Counts; jetstream::ALL.len()],
 }
 
 /// A lane that had events for the server then.
@@ -37,7 +38,7 @@ pub(super) fn lanes(
     stood: &Stood,
     seen: Option<Instant>,
     heard: &[(Told, Instant)],
-    last: &[Counts; Lane::ALL.len()],
+    last: &[Counts; jetstream::ALL.len()],
 ) -> Vec<Held> {
     let room = room(stood, seen, heard);
     let back = |lane: Lane| {
@@ -47,7 +48,7 @@ pub(super) fn lanes(
         });
         first.map(|(_, at)| at.saturating_duration_since(room))
     };
-    let held = Lane::ALL.into_iter().filter(|lane| open(&stood.lanes[lane.index()]) > 0);
+    let held = jetstream::ALL.into_iter().filter(|lane| open(&stood.lanes[lane.index()]) > 0);
     let held = held.map(|lane| Held { lane, back: back(lane) });
     // What was shed since owes nothing.
     held.filter(|held| held.back.is_some() || open(&last[held.lane.index()]) > 0).collect()
@@ -61,8 +62,8 @@ mod tests {
         Counts { pushed, acknowledged, shed, ..Counts::default() }
     }
 
-    fn all(counts: Counts) -> [Counts; Lane::ALL.len()] {
-        [counts; Lane::ALL.len()]
+    fn all(counts: Counts) -> [Counts; jetstream::ALL.len()] {
+        [counts; jetstream::ALL.len()]
     }
 
     /// An acknowledgement so many milliseconds after `start`.
@@ -75,16 +76,17 @@ mod tests {
     fn the_lane_that_sleeps_is_not_hidden_by_one_that_does_not() {
         let start = Instant::now();
         let room = start + Duration::from_millis(100);
-        let heard: Vec<_> = Lane::ALL.map(|lane| ack(start, lane, 120)).into_iter().collect();
+        let heard: Vec<_> = jetstream::ALL.map(|lane| ack(start, lane, 120)).into_iter().collect();
         let stood = Stood { at: start, lanes: all(counts(10, 5, 0)) };
         let done = all(counts(10, 10, 0));
         let held = lanes(&stood, Some(room), &heard, &done);
-        assert_eq!(held.len(), Lane::ALL.len());
+        assert_eq!(held.len(), jetstream::ALL.len());
         assert!(held.iter().all(|held| held.back == Some(Duration::from_millis(20))), "{held:?}");
 
-        let late: Vec<_> = heard.iter().skip(1).copied().chain([ack(start, Lane::Posts, 6_100)]).collect();
+        let late: Vec<_> =
+            heard.iter().skip(1).copied().chain([ack(start, jetstream::POSTS, 6_100)]).collect();
         let held = lanes(&stood, Some(room), &late, &done);
-        assert_eq!(held[0], Held { lane: Lane::Posts, back: Some(Duration::from_secs(6)) });
+        assert_eq!(held[0], Held { lane: jetstream::POSTS, back: Some(Duration::from_secs(6)) });
     }
 
     #[test]
@@ -93,7 +95,11 @@ mod tests {
         let stood = Stood { at: start + Duration::from_millis(10), lanes: all(counts(10, 5, 0)) };
         let seen = Some(start + Duration::from_millis(500));
         // One before the drain counts for nothing.
-        let heard = [ack(start, Lane::Posts, 5), ack(start, Lane::Likes, 20), ack(start, Lane::Posts, 320)];
+        let heard = [
+            ack(start, jetstream::POSTS, 5),
+            ack(start, jetstream::LIKES, 20),
+            ack(start, jetstream::POSTS, 320),
+        ];
         let held = lanes(&stood, seen, &heard, &all(counts(10, 10, 0)));
         assert_eq!(held[0].back, Some(Duration::from_millis(300)), "{held:?}");
         assert_eq!(held[1].back, Some(Duration::ZERO), "{held:?}");
@@ -103,12 +109,12 @@ mod tests {
     fn a_lane_without_an_acknowledgement_never_came_back_unless_it_owed_nothing_any_more() {
         let start = Instant::now();
         let mut stood = Stood { at: start, lanes: all(counts(10, 5, 0)) };
-        stood.lanes[Lane::Other.index()] = counts(5, 5, 0);
+        stood.lanes[jetstream::OTHER.index()] = counts(5, 5, 0);
         let mut last = all(counts(10, 5, 0));
-        last[Lane::Likes.index()] = counts(10, 5, 5);
+        last[jetstream::LIKES.index()] = counts(10, 5, 5);
         let held = lanes(&stood, Some(start), &[], &last);
         let names: Vec<Lane> = held.iter().map(|held| held.lane).collect();
-        assert_eq!(names, [Lane::Posts, Lane::Reposts, Lane::Follows, Lane::Blocks]);
+        assert_eq!(names, [jetstream::POSTS, jetstream::REPOSTS, jetstream::FOLLOWS, jetstream::BLOCKS]);
         assert!(held.iter().all(|held| held.back.is_none()));
         assert!(lanes(&stood, None, &[], &last).iter().all(|held| held.back.is_none()), "no room, no return");
     }

@@ -24,6 +24,7 @@ use forebay::buffer::lock;
 use forebay::buffer::overflow::{Fate, Listener, Told};
 use forebay::buffer::reader::Reader;
 use forebay::buffer::writer::{Monitor, Options, Writer};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay_rig::server::{self, Folder, Purpose};
 
@@ -203,7 +204,7 @@ impl Scene<'_> {
 
     fn by_lane(&self, keys: &BTreeMap<String, u64>) -> Vec<(Lane, u64, u64)> {
         let times = |key: String| keys.get(&key).copied().unwrap_or(0);
-        Lane::ALL
+        jetstream::ALL
             .into_iter()
             .map(|lane| (lane, times(self.name.stream(lane)), times(self.name.writer(lane))))
             .collect()

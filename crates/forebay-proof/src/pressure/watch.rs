@@ -10,7 +10,7 @@ use super::recovery::Stood;
 use crate::target::facts;
 use forebay::buffer::connect::{Address, Facts};
 use forebay::buffer::writer::{Counts, Monitor};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 
 /// How often the server is asked.
 const LOOK: Duration = Duration::from_millis(5);
@@ -154,8 +154,8 @@ pub(super) fn watch(address: &Address, monitor: &Monitor, live: &Live) -> anyhow
 }
 
 /// Every lane's counts.
-pub(super) fn by_lane(monitor: &Monitor) -> [Counts; Lane::ALL.len()] {
-    Lane::ALL.map(|lane| monitor.lane(lane))
+pub(super) fn by_lane(monitor: &Monitor) -> [Counts; jetstream::ALL.len()] {
+    jetstream::ALL.map(|lane| monitor.lane(lane))
 }
 
 fn moment(seen: &Facts, since: Instant) -> Moment {

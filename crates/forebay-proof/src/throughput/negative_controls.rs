@@ -17,7 +17,7 @@ use crate::sabotage::{Ticks, busy, busy_rate, crossable, keep_busy, next_second,
 use crate::target::Target;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::load::pattern::Pattern;
 use forebay_rig::server::Server;
 use forebay_watch::profile::Profile;
@@ -135,7 +135,7 @@ fn paused(on: &Subject<'_>, stop: &AtomicBool, profile: &Profile) -> anyhow::Res
 fn tamper(address: &Address, name: &Name) -> anyhow::Result<()> {
     overwrite(address, name, CONNECTIONS)?;
     let mut foreign = redis::cmd("XADD");
-    foreign.arg(name.stream(Lane::Likes)).arg("*").arg("f").arg("foreign");
+    foreign.arg(name.stream(jetstream::LIKES)).arg("*").arg("f").arg("foreign");
     foreign.exec(&mut address.dial()?)?;
     Ok(())
 }

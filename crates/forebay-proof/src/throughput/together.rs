@@ -13,7 +13,7 @@ use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
 use forebay::buffer::reader::Reader;
 use forebay::buffer::writer::{Monitor, Options, Writer};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::load::arrivals::Arrivals;
 use forebay_rig::load::outcome::Outcome;
 use forebay_rig::load::pattern::Pattern;
@@ -112,7 +112,7 @@ pub fn hold(plan: &Plan<'_>, log: &Log, stop: &AtomicBool) -> anyhow::Result<Hel
     let Read { mut faults, behind } = read;
     faults.extend(error.map(|error| format!("the writer ended: {error}")));
     let mut ledger = lock(&shared.ledger);
-    for lane in Lane::ALL {
+    for lane in jetstream::ALL {
         ledger.acknowledged(lane, monitor.lane(lane).acknowledged);
     }
     let findings = ledger.findings();

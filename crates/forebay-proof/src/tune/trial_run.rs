@@ -16,7 +16,6 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::buffer::reader::{self, Found, Reader};
 use forebay::buffer::writer::{Options, Writer};
-use forebay::event::lane::Lane;
 use forebay_rig::load::arrivals::Arrivals;
 use forebay_rig::load::driver;
 use forebay_rig::load::keyspace::Room;
@@ -157,7 +156,7 @@ impl Course<'_> {
         self.fill(place, client, Cut::Load)?;
         let cpu = cpu_seconds(place.address)?;
         let options = reader::Options {
-            lanes: Lane::ALL.to_vec(),
+            lanes: Vec::new(),
             group: Some((GROUP.into(), GROUP.into())),
             ahead: client.ahead,
             claim_idle: PATIENCE,

@@ -22,8 +22,8 @@ const LISTED_MAX: usize = 100;
 pub(super) struct Wanted<'a> {
     /// Commands that hold data.
     pub data: &'a BTreeSet<String>,
-    /// Keys of the buffer, and its database.
-    pub keys: &'a [String],
+    /// Whether a word is a key of the buffer.
+    pub is_key: &'a dyn Fn(&[u8]) -> bool,
     /// The buffer's database.
     pub database: u64,
 }
@@ -189,7 +189,7 @@ impl Command {
 
     /// Whether it empties the buffer's database, or removes a key of the buffer's.
     fn takes_away(&self, name: &str, wanted: &Wanted<'_>, database: u64) -> bool {
-        let is_key = |word: &Vec<u8>| wanted.keys.iter().any(|key| key.as_bytes() == word.as_slice());
+        let is_key = |word: &Vec<u8>| (wanted.is_key)(word);
         match name {
             "flushall" => true,
             "flushdb" => database == wanted.database,
@@ -324,8 +324,8 @@ mod tests {
             ["multi", "exec", "select", "set", "del", "flushall", "flushdb", "swapdb"]
                 .map(String::from)
                 .into();
-        let keys = ["k".to_owned()];
-        scan(&mut file, "a", 0, &Wanted { data: &data, keys: &keys, database: 0 }).unwrap()
+        let is_key = |word: &[u8]| word == b"k";
+        scan(&mut file, "a", 0, &Wanted { data: &data, is_key: &is_key, database: 0 }).unwrap()
     }
 
     /// Commands as they stand in a file.

@@ -197,8 +197,11 @@ fn logs(
     commands: &Commands,
     question: &Question<'_>,
 ) -> Result<Vec<Log>, Error> {
-    let keys = question.buffer.keys();
-    let wanted = Wanted { data: &commands.data, keys: &keys, database: question.database };
+    // Whatever its lanes are: that is known only once a server has the data.
+    let buffer = |word: &[u8]| Name::of_key(std::str::from_utf8(word).ok()?);
+    let is_key =
+        |word: &[u8]| buffer(word).is_some_and(|name| name.to_string() == question.buffer.to_string());
+    let wanted = Wanted { data: &commands.data, is_key: &is_key, database: question.database };
     let mut logs = Vec::new();
     if source.kind == Kind::Snapshot {
         return Ok(logs);

@@ -14,6 +14,7 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::error::Error as BufferError;
 use forebay::buffer::keys::Name;
+use forebay::buffer::meta;
 use forebay::buffer::reader::{Found, Options, Reader};
 use forebay::event::lane::Lane;
 
@@ -33,18 +34,14 @@ struct Walk {
 pub(super) fn walk(address: &Address, name: &Name, progress: &dyn Progress) -> Result<Vec<Account>, Error> {
     let failed = |error: RedisError| BufferError::server(format!("looking at buffer {name}"), &error);
     let mut connection = address.connect()?.0;
+    let name = &meta::find(&mut connection, name)?.unwrap_or_else(|| name.clone());
     let entries = count(&mut connection, name).map_err(failed)?;
     progress.begin("checking blocks", entries);
-    let options = Options {
-        lanes: Lane::ALL.to_vec(),
-        group: None,
-        ahead: true,
-        claim_idle: PATIENCE,
-        patience: PATIENCE,
-    };
+    let options =
+        Options { lanes: Vec::new(), group: None, ahead: true, claim_idle: PATIENCE, patience: PATIENCE };
     let mut reader = Reader::open(address, name, options)?;
-    let mut decoder = Decoder::new().map_err(Error::Decoder)?;
-    let mut walks = Lane::ALL.map(|lane| Walk { account: Account::new(lane), last: None, unread: 0 });
+    let mut decoder = Decoder::of(name.events()).map_err(Error::Decoder)?;
+    let mut walks = name.lanes().map(|lane| Walk { account: Account::new(lane), last: None, unread: 0 });
     loop {
         let found = reader.next(Duration::ZERO)?;
         if found.is_empty() {
@@ -65,8 +62,8 @@ pub(super) fn walk(address: &Address, name: &Name, progress: &dyn Progress) -> R
 
 /// Entries in all streams.
 fn count(connection: &mut Connection, name: &Name) -> Result<u64, RedisError> {
-    Lane::ALL.iter().try_fold(0_u64, |sum, lane| {
-        let length: u64 = redis::cmd("XLEN").arg(name.stream(*lane)).query(connection)?;
+    name.lanes().iter().try_fold(0_u64, |sum, lane| {
+        let length: u64 = redis::cmd("XLEN").arg(name.stream(lane)).query(connection)?;
         Ok(sum.saturating_add(length))
     })
 }

@@ -18,6 +18,7 @@ use super::work::Kind;
 use forebay::buffer::error::Error;
 use forebay::buffer::lock;
 use forebay::buffer::writer::{Monitor, Writer};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse;
 
@@ -54,7 +55,7 @@ type Pushed = (u64, u64);
 struct Shared {
     /// When events stop to become due, in nanoseconds: the plan's end, or an interruption.
     until: AtomicU64,
-    lanes: Mutex<[VecDeque<Pushed>; Lane::ALL.len()]>,
+    lanes: Mutex<[VecDeque<Pushed>; jetstream::ALL.len()]>,
     is_over: AtomicBool,
 }
 
@@ -82,7 +83,7 @@ pub fn run(
             due: due.map(Iterator::peekable),
             started,
             books: Books::new(paced),
-            seen: [0; Lane::ALL.len()],
+            seen: [0; jetstream::ALL.len()],
         };
         let watcher = scope.spawn(move || watch.run(each_second));
         let mut jitter = Latency::default();
@@ -174,7 +175,7 @@ struct Watch<'a> {
     started: Instant,
     books: Books,
     /// Acknowledged events of each lane by the last look.
-    seen: [u64; Lane::ALL.len()],
+    seen: [u64; jetstream::ALL.len()],
 }
 
 impl Watch<'_> {
@@ -211,9 +212,9 @@ impl Watch<'_> {
         }
         let mut lanes = lock(&self.shared.lanes);
         // In this order: what is acknowledged by now was pushed by now.
-        let acknowledged = Lane::ALL.map(|lane| self.monitor.lane(lane).acknowledged);
+        let acknowledged = jetstream::ALL.map(|lane| self.monitor.lane(lane).acknowledged);
         self.books.sent(Kind::Append, self.monitor.counts().pushed - self.books.outcome.sent);
-        for lane in Lane::ALL {
+        for lane in jetstream::ALL {
             let seen = std::mem::replace(&mut self.seen[lane.index()], acknowledged[lane.index()]);
             for _ in seen..acknowledged[lane.index()] {
                 let Some((due, at)) = lanes[lane.index()].pop_front() else { break };

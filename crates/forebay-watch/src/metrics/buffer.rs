@@ -173,10 +173,10 @@ fn ever(sheet: &mut Sheet, view: &View) {
     let is_seen = view.seen().is_some();
     for (name, help, of) in counters {
         let one = |lane: Lane| {
-            let count = of(view.ever.of(lane)).filter(|_| is_seen);
+            let count = of(&view.ever.of(lane)).filter(|_| is_seen);
             (sheet.labels(&[("lane", lane.name())]), count.map(|count| count as f64))
         };
-        let values = Lane::ALL.into_iter().map(one).collect();
+        let values = view.lanes().iter().map(one).collect();
         sheet.counters(&format!("lane_{name}_total"), help, values);
     }
 }

@@ -56,13 +56,12 @@ fn fates(sheet: &mut Sheet, view: &View) {
         ("unreadable", |fates| fates.unreadable),
         ("lost", |fates| fates.lost),
     ];
-    let sums = &view.heard.sums;
     let of_lanes = |sheet: &Sheet, more: &[(&'static str, &str)], of: Of| -> Vec<(Labels, Option<f64>)> {
         let one = |lane: Lane| {
             let labels: Vec<_> = [("lane", lane.name())].into_iter().chain(more.iter().copied()).collect();
-            (sheet.labels(&labels), Some(of(&sums[lane.index()]) as f64))
+            (sheet.labels(&labels), Some(of(&view.heard.of(lane)) as f64))
         };
-        Lane::ALL.into_iter().map(one).collect()
+        view.lanes().iter().map(one).collect()
     };
     let values = FATES.iter().flat_map(|(fate, of)| of_lanes(sheet, &[("fate", fate)], *of)).collect();
     sheet.counters(

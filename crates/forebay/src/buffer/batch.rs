@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::block::frame::{CONTENT_BYTES_MAX, Draft};
-use crate::event::lane::Lane;
+use crate::event::lane::{Lane, Lanes};
 
 /// When a block is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,8 @@ struct Open {
 /// The blocks in the making, one a lane.
 pub struct Batcher {
     limits: Limits,
-    lanes: [Open; Lane::ALL.len()],
+    of: Lanes,
+    lanes: Vec<Open>,
     /// The earliest `due` of a lane that holds events, or later than that: kept so that a push need not look
     /// at every lane.
     next_due: Duration,
@@ -41,10 +42,10 @@ pub struct Batcher {
 
 impl Batcher {
     /// Nothing in the making.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, of: Lanes) -> Self {
         // A larger block could not be read again.
         let limits = Limits { bytes_max: limits.bytes_max.min(CONTENT_BYTES_MAX), ..limits };
-        Self { limits, lanes: Default::default(), next_due: Duration::MAX }
+        Self { limits, of, lanes: of.defaults(), next_due: Duration::MAX }
     }
 
     /// Adds an event that came at `now`; `cut` receives each block that is complete, oldest first.
@@ -78,7 +79,7 @@ impl Batcher {
             return;
         }
         self.next_due = Duration::MAX;
-        for lane in Lane::ALL {
+        for lane in self.of {
             let open = &mut self.lanes[lane.index()];
             if open.draft.is_empty() {
                 continue;

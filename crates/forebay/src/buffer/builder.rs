@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::connect::Address;
 use super::error::Error;
+use super::keys::Name;
 use super::options::{Ack, Options};
 use super::overflow::{Listener, Overflow, Told};
 use super::writer::Writer;
+use crate::event::stream::Stream;
 
 /// Opens a writer: [`Writer::builder`].
 #[derive(Debug, Clone)]
@@ -16,17 +18,25 @@ pub struct WriterBuilder {
     url: String,
     buffer: String,
     options: Options,
+    events: Option<Stream>,
 }
 
 impl Writer {
     /// A writer of a buffer on the server at a `redis://`, `rediss://` or `unix://` address. The buffer's name is 1 to 64 of
     /// `A-Z a-z 0-9 . _ -`; it is made where it is not there.
     pub fn builder(url: impl Into<String>, buffer: impl Into<String>) -> WriterBuilder {
-        WriterBuilder { url: url.into(), buffer: buffer.into(), options: Options::default() }
+        WriterBuilder { url: url.into(), buffer: buffer.into(), options: Options::default(), events: None }
     }
 }
 
 impl WriterBuilder {
+    /// What the events are: how a line becomes one, and which lanes there are; else Jetstream's. A buffer is of one stream from
+    /// the moment when it is made, and opening a writer of another is an error.
+    pub fn events(mut self, events: Stream) -> Self {
+        self.events = Some(events);
+        self
+    }
+
     /// When a block counts as acknowledged; else once the server answered.
     pub fn ack(mut self, ack: Ack) -> Self {
         self.options.ack = ack;
@@ -79,7 +89,11 @@ impl WriterBuilder {
     /// Opens the writer. A server that is there and takes no writes yet (full, loading) is waited for, as long as patience
     /// allows.
     pub fn open(self) -> Result<Writer, Error> {
-        let (address, name) = (Address::parse(&self.url)?, self.buffer.parse()?);
+        let (address, name) = (Address::parse(&self.url)?, self.buffer.parse::<Name>()?);
+        let name = match self.events {
+            Some(events) => name.of(events),
+            None => name,
+        };
         let opened = Writer::open_patiently(&address, &name, &self.options, &AtomicBool::new(false))?;
         opened.ok_or_else(|| Error::System("opening the writer was broken off".into(), None))
     }

@@ -54,7 +54,7 @@ impl<'a> LaneStarts<'a> {
                 if folder.is_some() =>
             {
                 tracing::warn!("{error}; events go to the spill folder");
-                Lane::ALL.map(|_| Err(error.to_string())).into()
+                name.lanes().map(|_| Err(error.to_string())).into()
             }
             taken => taken?.into_iter().map(Ok).collect(),
         };
@@ -63,8 +63,8 @@ impl<'a> LaneStarts<'a> {
 
     /// Where the lanes stand.
     pub(super) fn position(&self) -> ResumePosition {
-        let mut lanes = [None; Lane::ALL.len()];
-        for (lane, taken) in Lane::ALL.into_iter().zip(&self.taken) {
+        let mut lanes = self.name.lanes().defaults();
+        for (lane, taken) in self.name.lanes().into_iter().zip(&self.taken) {
             let has_left = self.folder.as_ref().is_some_and(|folder| folder.has_left(lane));
             let claim = taken.as_ref().ok().filter(|_| !has_left).map(|taken| taken.claim);
             lanes[lane.index()] = claim.map(|claim| LanePosition { events: claim.events, block: claim.last });
@@ -72,7 +72,7 @@ impl<'a> LaneStarts<'a> {
         ResumePosition { lanes }
     }
 
-    /// Starts the threads of a lane, in the order of [`Lane::ALL`]; where its blocks go.
+    /// Starts the threads of a lane, in the order of the lanes; where its blocks go.
     pub(super) fn start(
         &mut self,
         lane: Lane,
@@ -86,7 +86,7 @@ impl<'a> LaneStarts<'a> {
         let mut kept = None;
         let mut to_lane = send;
         if let Some(folder) = &self.folder {
-            if lane == Lane::ALL[0] {
+            if lane == self.name.lanes().first() {
                 let prover = Prover::new(self.address, self.name, shared);
                 threads.start("forebay-spill-proof".into(), move || prover.run())?;
             }
@@ -129,17 +129,17 @@ impl<'a> LaneStarts<'a> {
 /// Takes every lane of a buffer, or none.
 fn take_all(address: &Address, name: &Name, options: &Options, owner: &Owner) -> Result<Vec<Taken>, Error> {
     let mut connected = Vec::new();
-    for _ in Lane::ALL {
+    for _ in name.lanes() {
         let (mut connection, facts) = address.connect_within(options.patience)?;
         let fsync = Fsync::of(options.ack, address, &mut connection, &facts)?;
         connected.push((connection, fsync));
     }
     let mut lanes = Vec::new();
-    for (lane, (mut connection, fsync)) in Lane::ALL.into_iter().zip(connected) {
+    for (lane, (mut connection, fsync)) in name.lanes().into_iter().zip(connected) {
         match take_one(&mut connection, (address, name), lane, owner) {
             Ok(claim) => lanes.push(Taken { connection, fsync, claim }),
             Err(error) => {
-                for (lane, taken) in Lane::ALL.into_iter().zip(&mut lanes) {
+                for (lane, taken) in name.lanes().into_iter().zip(&mut lanes) {
                     owner.release(&mut taken.connection, name, lane);
                 }
                 return Err(error);

@@ -34,7 +34,7 @@ pub(super) struct Packer {
     /// Whether blocks are dropped while their lane is full and its server takes none.
     sheds: bool,
     /// Events of each lane that went by.
-    passed: [u64; Lane::ALL.len()],
+    passed: Vec<u64>,
 }
 
 impl Packer {
@@ -44,7 +44,8 @@ impl Packer {
         shared: Arc<Shared>,
         sheds: bool,
     ) -> Self {
-        Self { encoder, lanes, shared, sheds, passed: [0; Lane::ALL.len()] }
+        let passed = vec![0; lanes.len()];
+        Self { encoder, lanes, shared, sheds, passed }
     }
 
     /// The thread: until no more drafts come, or the lanes have ended.

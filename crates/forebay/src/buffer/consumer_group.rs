@@ -19,7 +19,7 @@ const TRIM_EVERY: Duration = Duration::from_secs(30);
 impl Reader {
     /// Makes the group on every lane where it is not there.
     pub(super) fn make_groups(&mut self) -> Result<(), Error> {
-        for lane in self.options.lanes.clone() {
+        for lane in self.lanes.clone() {
             self.make_group(lane).map_err(|error| {
                 let key = self.name.stream(lane);
                 if let Trouble::Full(_) = trouble(&error) {
@@ -97,7 +97,7 @@ impl Reader {
     fn acknowledge_once(&mut self, trims_all: bool) -> Result<(), RedisError> {
         let Some((group, _)) = self.options.group.clone() else { return Ok(()) };
         let trim = Script::new(TRIM);
-        for lane in self.options.lanes.clone() {
+        for lane in self.lanes.clone() {
             let ids: Vec<String> =
                 self.to_ack.iter().filter(|(of, _)| *of == lane).map(|(_, id)| id.to_string()).collect();
             let key = self.name.stream(lane);

@@ -133,7 +133,7 @@ impl Reader {
     /// Blocks that other consumers of the group were given and have not acknowledged; none where nobody says.
     pub fn held_by_others(&mut self) -> Option<u64> {
         let mut blocks = 0;
-        for lane in self.options.lanes.clone() {
+        for lane in self.lanes.clone() {
             let rows = self.others(lane).ok()?;
             blocks += rows.iter().map(|row| field::<u64>(row, "pending").unwrap_or(0)).sum::<u64>();
         }
@@ -144,7 +144,7 @@ impl Reader {
     /// one, so it is no failure if that cannot be done.
     pub fn leave(&mut self) {
         let Some((_, consumer)) = self.options.group.clone() else { return };
-        for lane in self.options.lanes.clone() {
+        for lane in self.lanes.clone() {
             if let Err(error) = self.strike_off(lane, &[consumer.clone().into_bytes()]) {
                 tracing::debug!("consumer {consumer} stays on lane {lane}: {error}");
             }
@@ -153,7 +153,7 @@ impl Reader {
 
     /// Strikes off consumers without a name of their own that hold nothing and were not there for long.
     fn strike_off_idle(&mut self) -> Result<(), RedisError> {
-        for lane in self.options.lanes.clone() {
+        for lane in self.lanes.clone() {
             let is_left = |row: &Value| {
                 let idle = field::<u64>(row, "idle").map_or(Duration::ZERO, Duration::from_millis);
                 idle >= IDLE && field::<u64>(row, "pending") == Some(0)

@@ -11,7 +11,7 @@ use super::batch::{Batcher, Limits};
 use super::gate::{Gate, Passed};
 use super::mutex::lock;
 use crate::block::frame::Draft;
-use crate::event::lane::Lane;
+use crate::event::lane::{Lane, Lanes};
 use crate::event::parse::Event;
 
 /// How often the timer looks whether there is room again.
@@ -43,8 +43,8 @@ struct State {
 }
 
 impl Cutter {
-    pub fn new(limits: Limits, gate: Arc<Gate>, to: Sender<Cut>) -> Self {
-        let state = State { batcher: Batcher::new(limits), waiting: VecDeque::new(), to: Some(to) };
+    pub fn new(limits: Limits, lanes: Lanes, gate: Arc<Gate>, to: Sender<Cut>) -> Self {
+        let state = State { batcher: Batcher::new(limits, lanes), waiting: VecDeque::new(), to: Some(to) };
         Self { state: Mutex::new(state), changed: Condvar::new(), gate, since: Instant::now() }
     }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use super::error_class::words;
 use super::keys::BadName;
 use super::text;
-use crate::event::lane::Lane;
+use crate::event::lane::{Lane, Lanes};
+use crate::event::stream::Stream;
 
 /// The system's number for a call that a signal broke off.
 const EINTR: i32 = rustix::io::Errno::INTR.raw_os_error();
@@ -104,6 +105,29 @@ pub enum Error {
         url: String,
         /// What it is, and what to do.
         why: String,
+    },
+    /// The buffer has no such lane.
+    #[error("buffer {buffer} has no lane {lane:?}; its lanes are {lanes}")]
+    NoLane {
+        /// The buffer.
+        buffer: String,
+        /// What was asked for.
+        lane: String,
+        /// Those it has.
+        lanes: Lanes,
+    },
+    /// The buffer was made for other events.
+    #[error(
+        "buffer {buffer} was made for other events than are expected here: for {theirs}, not for {mine}; name another \
+         buffer, or expect those"
+    )]
+    OtherStream {
+        /// The buffer.
+        buffer: String,
+        /// What it was made for.
+        theirs: Stream,
+        /// What was to be appended.
+        mine: Stream,
     },
     /// A key of the buffer's holds something else.
     #[error(

@@ -172,7 +172,7 @@ fn memory(connection: &mut Connection) -> Result<Memory, Setback> {
 /// Bytes that all lanes' streams take.
 fn held(connection: &mut Connection, name: &Name) -> Result<u64, RedisError> {
     let mut ask = redis::pipe();
-    for lane in Lane::ALL {
+    for lane in name.lanes() {
         ask.cmd("MEMORY").arg("USAGE").arg(name.stream(lane)).arg("SAMPLES").arg(0);
     }
     let bytes: Vec<Option<u64>> = ask.query(connection)?;
@@ -184,7 +184,7 @@ fn oldest(connection: &mut Connection, name: &Name) -> Result<Vec<Oldest>, Redis
     let script = Script::new(scripts::OLDEST);
     let mut ask = redis::pipe();
     ask.load_script(&script).ignore();
-    for lane in Lane::ALL {
+    for lane in name.lanes() {
         ask.invoke_script(script.key(name.stream(lane)).key(name.writer(lane)).arg(BLOCKS));
     }
     let answers: Vec<(Vec<String>, u64, u64)> = ask.query(connection)?;
@@ -197,7 +197,7 @@ fn oldest(connection: &mut Connection, name: &Name) -> Result<Vec<Oldest>, Redis
         before,
         ever,
     };
-    Ok(Lane::ALL.into_iter().zip(answers).map(oldest).collect())
+    Ok(name.lanes().into_iter().zip(answers).map(oldest).collect())
 }
 
 /// Drops blocks, in one round trip. Of each lane: whether there were any, events before them, events, and those
@@ -244,6 +244,7 @@ fn choose(mut lanes: Vec<Oldest>, enough: usize) -> Drops {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::jetstream;
 
     fn oldest(lane: Lane, ids: impl IntoIterator<Item = u64>) -> Oldest {
         let blocks = ids.into_iter().map(|ms| (Id { ms, seq: 0 }, 10)).collect();
@@ -256,19 +257,19 @@ mod tests {
 
     #[test]
     fn the_oldest_go_whichever_lane_they_are_in() {
-        let lanes = || vec![oldest(Lane::Likes, [1, 4, 5]), oldest(Lane::Posts, [2, 3, 9])];
-        assert_eq!(chosen(lanes(), 10), [(Lane::Likes, 1, 10)]);
-        assert_eq!(chosen(lanes(), 31), [(Lane::Likes, 4, 20), (Lane::Posts, 3, 20)]);
-        assert_eq!(chosen(lanes(), 1_000), [(Lane::Likes, 5, 30), (Lane::Posts, 9, 30)]);
-        assert!(chosen(vec![oldest(Lane::Likes, [])], 10).is_empty());
+        let lanes = || vec![oldest(jetstream::LIKES, [1, 4, 5]), oldest(jetstream::POSTS, [2, 3, 9])];
+        assert_eq!(chosen(lanes(), 10), [(jetstream::LIKES, 1, 10)]);
+        assert_eq!(chosen(lanes(), 31), [(jetstream::LIKES, 4, 20), (jetstream::POSTS, 3, 20)]);
+        assert_eq!(chosen(lanes(), 1_000), [(jetstream::LIKES, 5, 30), (jetstream::POSTS, 9, 30)]);
+        assert!(chosen(vec![oldest(jetstream::LIKES, [])], 10).is_empty());
     }
 
     #[test]
     fn none_goes_before_one_that_may_be_older() {
-        let lanes = vec![oldest(Lane::Likes, 1..=16), oldest(Lane::Posts, [17])];
+        let lanes = vec![oldest(jetstream::LIKES, 1..=16), oldest(jetstream::POSTS, [17])];
         assert_eq!(
             chosen(lanes, 1_000),
-            [(Lane::Likes, 16, 160)],
+            [(jetstream::LIKES, 16, 160)],
             "the next of the likes may be older than 17"
         );
     }

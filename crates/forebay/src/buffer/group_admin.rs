@@ -13,11 +13,13 @@ use super::error::Error;
 use super::error_class::is_gone;
 use super::keys::Name;
 use super::link::Connection;
+use super::meta;
 use super::pages::Pages;
 use super::scripts::TRIM;
-use super::there::must_be_there;
+use super::there::{self, must_be_there};
 use crate::block::frame::{Damage, Decoder};
 use crate::event::lane::Lane;
+use crate::event::stream::Stream;
 
 /// A group with a consumer that was there more recently is in use: one that waits for blocks asks every second.
 const IN_USE: Duration = Duration::from_secs(10);
@@ -66,17 +68,37 @@ impl Groups {
     /// Connects.
     #[doc(hidden)]
     pub fn open(address: &Address, name: &Name) -> Result<Self, Error> {
-        Ok(Self {
-            connection: address.connect_to_read(ANSWER_TIMEOUT)?,
-            address: address.clone(),
-            name: name.clone(),
-        })
+        let mut connection = address.connect_to_read(ANSWER_TIMEOUT)?;
+        let name = meta::find(&mut connection, name)?.unwrap_or_else(|| name.clone());
+        Ok(Self { connection, address: address.clone(), name })
+    }
+
+    /// The same for a buffer of these events, which [`Self::add`] makes where it is not there; an error where it is of others.
+    pub fn of(mut self, events: Stream) -> Result<Self, Error> {
+        self.name = self.name.of(events);
+        meta::check(&mut self.connection, &self.address.to_string(), &self.name)?;
+        Ok(self)
+    }
+
+    /// What the buffer's events are.
+    pub fn events(&self) -> Stream {
+        self.name.events()
+    }
+
+    /// The lane of that name.
+    pub fn lane(&self, name: &str) -> Result<Lane, Error> {
+        there::lane(&self.name, name)
+    }
+
+    /// An error where the buffer has no such group, or is not there.
+    pub fn must_have(&mut self, group: &str) -> Result<(), Error> {
+        self.lanes_of(group).map(drop)
     }
 
     /// The groups that the buffer has, on whichever lane.
     pub fn groups(&mut self) -> Result<Vec<String>, Error> {
         let mut all = Vec::new();
-        for lane in Lane::ALL {
+        for lane in self.name.lanes() {
             all.extend(self.names(lane)?.iter().map(|name| shown(name)));
         }
         all.sort();
@@ -84,11 +106,12 @@ impl Groups {
         Ok(all)
     }
 
-    /// Makes a group on every lane where it is not there, whether the buffer is there or not: from the first block that is
-    /// held on. On how many lanes it was made.
+    /// Makes a group on every lane where it is not there: from the first block that is held on. A buffer that is not there is
+    /// made: of Jetstream's events, unless others are [said](Self::of). On how many lanes the group was made.
     pub fn add(&mut self, group: &str) -> Result<usize, Error> {
         let mut made = 0;
-        for lane in Lane::ALL {
+        meta::make(&mut self.connection, &self.address.to_string(), &self.name)?;
+        for lane in self.name.lanes() {
             if !self.names(lane)?.iter().any(|name| name == group.as_bytes()) {
                 let created = create_group(&mut self.connection, &self.name, lane, group);
                 created.map_err(|error| self.failed("making", group, &error))?;
@@ -119,7 +142,7 @@ impl Groups {
     pub fn acknowledge(&mut self, group: &str, blocks: &[(Lane, Id)]) -> Result<u64, Error> {
         self.lanes_of(group)?;
         let mut done = 0;
-        for lane in Lane::ALL {
+        for lane in self.name.lanes() {
             let ids: Vec<String> =
                 blocks.iter().filter(|(of, _)| *of == lane).map(|(_, id)| id.to_string()).collect();
             if ids.is_empty() {
@@ -135,7 +158,8 @@ impl Groups {
 
     /// Acknowledges those blocks that a group was given and that cannot be read, or are no longer there.
     pub fn skip_damaged(&mut self, group: &str) -> Result<Skips, Error> {
-        let mut decoder = Decoder::new().map_err(|error| Error::system("no zstd context", error))?;
+        let mut decoder =
+            Decoder::of(self.name.events()).map_err(|error| Error::system("no zstd context", error))?;
         let mut skips = Skips::default();
         for lane in self.lanes_of(group)? {
             let (mut from, mut pages) = ("-".to_owned(), Pages::of("XPENDING"));
@@ -193,7 +217,7 @@ impl Groups {
     /// Lanes that a group is on; an error where it is on none.
     fn lanes_of(&mut self, group: &str) -> Result<Vec<Lane>, Error> {
         let (mut lanes, mut others) = (Vec::new(), Vec::new());
-        for lane in Lane::ALL {
+        for lane in self.name.lanes() {
             let names = self.names(lane)?;
             if names.iter().any(|name| name == group.as_bytes()) {
                 lanes.push(lane);

@@ -33,7 +33,7 @@ impl Reader {
     pub(super) fn forget_acknowledged(&mut self) -> Result<(), RedisError> {
         let Some((group, consumer)) = self.options.group.clone() else { return Ok(()) };
         let mut pending = HashSet::new();
-        for lane in self.options.lanes.clone() {
+        for lane in self.lanes.clone() {
             let (mut from, mut pages) = ("-".to_owned(), Pages::of("XPENDING"));
             loop {
                 let mut command = redis::cmd("XPENDING");

@@ -2,6 +2,7 @@
 //!
 //! | key | type | layout | written by | life |
 //! |---|---|---|---|---|
+//! | `forebay:{<buffer>}` | hash | `layout`, 1; `stream`, what its events are, as JSON; `created`, the server's milliseconds | `meta.lua`, once, and again where the server lost it under a writer | for ever |
 //! | `forebay:<buffer>:{<lane>}` | stream | an entry a block, fields `f s n e a z c d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
 //! | `forebay:<buffer>:load:…` | strings, lists, one stream | as requests make them | the load generator | removed when its run ends |
 //! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept, and events up to the last one lost; `done`, number and events of the last block that every group was done with and that was trimmed, or where the hash was deleted, of what stood before the first block; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; `trimmed:e`, the lane's events up to it; of each group that consumers have left `left:<group>`, the id up to which it had been given blocks by then; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`, `trim.lua`, `leave.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
@@ -19,11 +20,15 @@
 
 use std::fmt;
 
-use crate::event::lane::Lane;
+use crate::event::lane::{Lane, Lanes, is_name as is_lane_name};
+use crate::event::stream::Stream;
 
 /// A buffer's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, so that keys need no escaping anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name(String);
+pub struct Name {
+    name: String,
+    stream: Stream,
+}
 
 /// A name that cannot be a buffer's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,8 +38,8 @@ pub struct BadName(pub String);
 /// Every key and channel of every buffer, and no other: a pattern for ACL rules.
 pub const ALL_KEYS: &str = "forebay:*";
 
-/// Keys that proofs write on somebody's server, and remove afterwards: a pattern.
-pub const PROOF_KEYS: &str = "forebay:proof-*";
+/// Keys that proofs write on somebody's server, and remove afterwards: patterns.
+pub const PROOF_KEYS: [&str; 2] = ["forebay:proof-*", "forebay:{proof-*"];
 
 /// What a user needs to write, read and watch buffers, as ACL rules beside the keys. All channels are taken away first:
 /// Redis 6.2 gives them to every new user, and then refuses a pattern.
@@ -42,9 +47,30 @@ pub const ACL_COMMANDS: &str = "-@all +@read +@stream +@hash +@scripting +@conne
                                 +config|get +publish +subscribe resetchannels &forebay:*";
 
 impl Name {
+    /// The same buffer with events of this stream.
+    #[must_use]
+    pub fn of(self, stream: Stream) -> Self {
+        Self { stream, ..self }
+    }
+
+    /// What its events are, as far as is known: without [`Self::of`] those of Jetstream.
+    pub fn events(&self) -> Stream {
+        self.stream
+    }
+
+    /// Its lanes.
+    pub fn lanes(&self) -> Lanes {
+        self.stream.lanes()
+    }
+
+    /// The hash that says what the buffer is.
+    pub fn meta(&self) -> String {
+        format!("forebay:{{{}}}", self.name)
+    }
+
     /// The stream of a lane.
     pub fn stream(&self, lane: Lane) -> String {
-        format!("forebay:{}:{{{}}}", self.0, lane.name())
+        format!("forebay:{}:{{{}}}", self.name, lane.name())
     }
 
     /// The hash beside a lane's stream.
@@ -54,7 +80,7 @@ impl Name {
 
     /// The channel that writers say on what became of their events.
     pub fn fates(&self) -> String {
-        format!("forebay:{}:fates", self.0)
+        format!("forebay:{}:fates", self.name)
     }
 
     /// The field of that hash that tells of a loss right before a block.
@@ -89,30 +115,34 @@ impl Name {
 
     /// A value that one connection of the load generator sets, gets and deletes.
     pub fn load_value(&self, connection: usize, slot: usize) -> String {
-        format!("forebay:{}:load:value:{connection}:{slot}", self.0)
+        format!("forebay:{}:load:value:{connection}:{slot}", self.name)
     }
 
     /// A list that one connection of the load generator pushes to and pops from.
     pub fn load_list(&self, connection: usize) -> String {
-        format!("forebay:{}:load:list:{connection}", self.0)
+        format!("forebay:{}:load:list:{connection}", self.name)
     }
 
     /// The stream that all connections of the load generator append to and read.
     pub fn load_stream(&self) -> String {
-        format!("forebay:{}:load:stream", self.0)
+        format!("forebay:{}:load:stream", self.name)
     }
 
-    /// The buffer that a key belongs to, where it is a lane's.
+    /// The buffer that a key belongs to, where it is a lane's, or the one that says what the buffer is.
     pub fn of_key(key: &str) -> Option<Self> {
-        let (name, lane) = key.strip_prefix("forebay:")?.split_once(":{")?;
+        let rest = key.strip_prefix("forebay:")?;
+        if let Some(name) = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            return name.parse().ok();
+        }
+        let (name, lane) = rest.split_once(":{")?;
         let lane = lane.strip_suffix(":writer").unwrap_or(lane).strip_suffix('}')?;
-        Lane::ALL.iter().find(|known| known.name() == lane)?;
-        name.parse().ok()
+        if is_lane_name(lane) { name.parse().ok() } else { None }
     }
 
     /// Every key the buffer may have.
     pub fn keys(&self) -> Vec<String> {
-        Lane::ALL.into_iter().flat_map(|lane| [self.stream(lane), self.writer(lane)]).collect()
+        let lanes = self.lanes().into_iter().flat_map(|lane| [self.stream(lane), self.writer(lane)]);
+        lanes.chain([self.meta()]).collect()
     }
 }
 
@@ -122,7 +152,7 @@ impl std::str::FromStr for Name {
     fn from_str(text: &str) -> Result<Self, BadName> {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if (1..=64).contains(&text.len()) && text.bytes().all(good) {
-            Ok(Self(text.into()))
+            Ok(Self { name: text.into(), stream: Stream::jetstream() })
         } else {
             Err(BadName(text.into()))
         }
@@ -131,6 +161,6 @@ impl std::str::FromStr for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }

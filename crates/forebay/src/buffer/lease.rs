@@ -95,9 +95,5 @@ pub(super) fn take(connection: &mut Connection, lease: &Lease, owner: &Owner) ->
         lease.kept.as_ref().map_or(Ok(()), |kept| kept.ask(connection, lease))?;
         Ok(claim)
     });
-    claimed.map_err(|error| match error {
-        Error::NotNow { why, .. } => Setback::refused(why),
-        Error::Server { why, .. } => Setback::away(why),
-        error => Setback::Untaken(error),
-    })
+    claimed.map_err(Setback::from)
 }

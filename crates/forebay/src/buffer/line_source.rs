@@ -11,9 +11,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::error::Error;
 use super::position::Position;
 use super::writer::Writer;
-use crate::event::lane::Lane;
+use crate::event::jetstream::OTHER;
 use crate::event::lines::{Batch, Lines};
-use crate::event::parse;
+use crate::event::stream::Stream;
 
 /// Batches of lines read ahead: 1 MiB at the usual size.
 const AHEAD: usize = 4;
@@ -85,6 +85,7 @@ pub fn feed(
     let (send, batches) = bounded(AHEAD);
     let (give_back, spare) = bounded(AHEAD + 1);
     let lines = Lines::new(input.reader, input.event_bytes_max);
+    let lines = if writer.events().takes_any_line() { lines.with_blank() } else { lines };
     let halt = Arc::new(AtomicBool::new(false));
     let halted = Arc::clone(&halt);
     // Not joined: it may sit in a read that never ends.
@@ -167,12 +168,14 @@ fn push_all(
     if ear.is_over() {
         return Ok(());
     }
+    let events = writer.events();
+    let of_jetstream = events == Stream::jetstream();
     let mut outcome = Ok(());
     for (line, bytes) in batch.lines().filter(|(line, _)| *line >= from_line) {
-        match parse::parse(bytes) {
+        match events.parse(bytes) {
             Ok(event) => {
                 position.push(event.lane, line);
-                if event.lane == Lane::Other {
+                if of_jetstream && event.lane == OTHER {
                     ear.other(line, bytes);
                 }
                 let pushed = writer.push_parsed(&event, now, true);

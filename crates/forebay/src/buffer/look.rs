@@ -14,6 +14,7 @@ use super::keys::Name;
 use super::link::Connection;
 use super::losses::Losses;
 use super::measure::Conf;
+use super::meta;
 use super::permitted_query::{Asker, Block, Refused, Sought};
 use super::rate::{Begin, MINUTE, Mean, has_stopped};
 use super::stat::{LaneStat, Stat};
@@ -38,7 +39,10 @@ pub(super) fn over(
     facts: Facts,
     groups_max: usize,
 ) -> Result<Stat, Error> {
-    Looker { asker: Asker::new(connection, name), clock: Clock::default() }.look(facts, groups_max)
+    let found = meta::find(connection, name)?;
+    let keys = u64::from(found.is_some());
+    let name = found.unwrap_or_else(|| name.clone());
+    Looker { asker: Asker::new(connection, &name), clock: Clock::default() }.look(facts, groups_max, keys)
 }
 
 /// Whether a key is there, as far as the server says.
@@ -63,14 +67,14 @@ struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    fn look(mut self, facts: Facts, groups_max: usize) -> Result<Stat, Error> {
+    fn look(mut self, facts: Facts, groups_max: usize, mut keys: u64) -> Result<Stat, Error> {
         let name = self.asker.name;
         let failed = |error: RedisError| Error::server(format!("looking at buffer {name}"), &error);
         self.clock = Clock::read(&mut self.asker, &facts).map_err(failed)?;
         let conf = Conf::read(&mut self.asker);
-        let (mut lanes, mut groups, mut keys, mut hidden) = (Vec::new(), Vec::new(), 0, Some(0));
+        let (mut lanes, mut groups, mut hidden) = (Vec::new(), Vec::new(), Some(0));
         let mut is_whole = true;
-        for lane in Lane::ALL {
+        for lane in name.lanes() {
             let stream = self.is_there(&name.stream(lane), "stream")?;
             let hash = self.is_there(&name.writer(lane), "hash")?;
             if stream == There::No && hash == There::No {
@@ -100,6 +104,7 @@ impl Looker<'_> {
             at_ms: self.clock.at_ms,
             facts,
             conf,
+            events: name.events(),
             keys,
             lanes,
             is_whole,

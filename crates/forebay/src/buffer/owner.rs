@@ -16,6 +16,7 @@ use super::error::Error;
 use super::error_class::{Trouble, trouble};
 use super::keys::Name;
 use super::link::Connection;
+use super::meta;
 use super::mutex::lock;
 use super::scripts;
 use super::status_subscriber::{Hearing, WriterHeard};
@@ -101,7 +102,11 @@ impl Owner {
             // Held meanwhile: the lanes of one run do not decide it twice.
             let mut epoch = lock(&self.epoch);
             match *epoch {
-                Some(epoch) => epoch,
+                Some(epoch) => {
+                    // The server may have lost it since the first lane was taken.
+                    meta::make(connection, &address.to_string(), name)?;
+                    epoch
+                }
                 None => *epoch.insert(self.admit(connection, (address, name))?),
             }
         };
@@ -131,8 +136,9 @@ impl Owner {
         let (address, name) = of;
         let taken = |why: String| Error::Taken { buffer: name.to_string(), url: address.to_string(), why };
         let look = |connection: &mut Connection| -> Result<Vec<Seen>, Error> {
-            Lane::ALL.into_iter().map(|lane| self.claim(connection, of, lane, &Step::Look)).collect()
+            name.lanes().iter().map(|lane| self.claim(connection, of, lane, &Step::Look)).collect()
         };
+        meta::check(connection, &address.to_string(), name)?;
         let lanes = look(connection)?;
         let mut owners: Vec<&str> =
             lanes.iter().map(|seen| &*seen.writer).filter(|id| !id.is_empty()).collect();
@@ -149,9 +155,11 @@ impl Owner {
                 return Err(taken("it wrote while this one listened".into()));
             }
         }
+        // Not before: a writer that is refused has made nothing.
+        meta::make(connection, &address.to_string(), name)?;
         let floor = lanes.iter().map(|seen| seen.epoch).max().unwrap_or_default() + 1;
         let expected = (!self.takes_over).then_some(&lanes[0]);
-        let first = self.claim(connection, of, Lane::ALL[0], &Step::First(floor, expected))?;
+        let first = self.claim(connection, of, name.lanes().first(), &Step::First(floor, expected))?;
         if first.is_ok {
             Ok(first.epoch)
         } else {

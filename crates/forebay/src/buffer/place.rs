@@ -87,6 +87,7 @@ fn follows((_, number, total): Last, damaged: u64, entry: &Entry) -> Order {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::jetstream;
 
     /// A block of so many events with a number, after so many events.
     fn block(number: u64, events: u64, before: u64) -> Entry {
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_foreign_entry_makes_no_block_of_ours_look_out_of_place() {
-        let mut place = Place::new(Lane::Likes);
+        let mut place = Place::new(jetstream::LIKES);
         assert_eq!(place.order(&block(7, 2, 12)), None, "nothing was read before it");
         place.read(&block(7, 2, 12), None);
         // One that cannot be read at all, and took no number.
@@ -116,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_numbering_that_begins_anew_is_told_once() {
-        let mut place = Place::new(Lane::Likes);
+        let mut place = Place::new(jetstream::LIKES);
         place.read(&block(7, 2, 12), None);
         let order = place.order(&block(1, 2, 0));
         assert!(matches!(order, Some(Order::OutOfPlace { .. })), "{order:?}");

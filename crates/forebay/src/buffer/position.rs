@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::shared::Monitor;
-use crate::event::lane::Lane;
+use crate::event::lane::{Lane, Lanes};
 
 /// The number of an event in one run of a writer: the first that is pushed has 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,11 +32,12 @@ impl std::fmt::Display for Seq {
 
 /// What is open of the lines that were pushed. It holds a number for each event that is not settled, and those are
 /// as many as the writer's queues hold.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Position {
     /// Lines that were looked at: all up to this one.
     read: u64,
-    lanes: [Open; Lane::ALL.len()],
+    of: Lanes,
+    lanes: Vec<Open>,
 }
 
 /// A lane's events that may be open.
@@ -49,6 +50,11 @@ struct Open {
 }
 
 impl Position {
+    /// Nothing was pushed to these lanes yet.
+    pub fn of(lanes: Lanes) -> Self {
+        Self { read: 0, of: lanes, lanes: lanes.defaults() }
+    }
+
     /// Every line up to this one was pushed, or refused.
     pub(super) fn read(&mut self, line: u64) {
         self.read = self.read.max(line);
@@ -63,7 +69,7 @@ impl Position {
     pub fn settled(&mut self, monitor: &Monitor) -> u64 {
         let is_all = monitor.counts().open() == 0;
         let mut settled = self.read;
-        for lane in Lane::ALL {
+        for lane in self.of {
             let open = &mut self.lanes[lane.index()];
             let upto = if is_all { u64::MAX } else { monitor.settled(lane) };
             while open.settled < upto && open.lines.pop_front().is_some() {

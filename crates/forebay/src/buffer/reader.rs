@@ -21,7 +21,6 @@ use super::keys::Name;
 use super::link::Connection;
 use super::place::Place;
 pub use super::read_item::Found;
-use super::there::must_be_there;
 use crate::event::lane::Lane;
 
 /// Bytes of frames to ask for at once, all lanes together, by the mean of the last answer.
@@ -37,8 +36,8 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Which lanes.
-    pub lanes: Vec<Lane>,
+    /// Which lanes, by their names; all where none is named.
+    pub lanes: Vec<String>,
     /// As which group and consumer; none reads without leaving a trace.
     pub group: Option<(String, String)>,
     /// Ask for the next blocks before the caller wants them. Not for callers that may stop in between: what
@@ -63,8 +62,12 @@ pub struct Reader {
     pub(super) address: Address,
     pub(super) name: Name,
     pub(super) options: Options,
+    /// Those that are read.
+    pub(super) lanes: Vec<Lane>,
+    /// Whether what its events are was seen, since the connection was lost: a reader may be there first.
+    pub(super) is_found: bool,
     /// For reads; a second connection acknowledges, so that neither waits for the other's answers.
-    reads: Option<Connection>,
+    pub(super) reads: Option<Connection>,
     pub(super) control: Option<Connection>,
     pub(super) places: Vec<Place>,
     pub(super) phase: Phase,
@@ -75,66 +78,20 @@ pub struct Reader {
     pub(super) claimed_at: Option<Instant>,
     /// With a group: what the caller has.
     pub(super) held: Held,
-    /// The server says that a group is not there: it came back empty, or somebody deleted a stream.
-    groups_gone: bool,
-    /// The connection was lost: without a group, the server may have come back with less than was read.
-    looks_back: bool,
+    /// The server may have come back with less. With a group: it says that the group is not there, since it came back empty or
+    /// somebody deleted a stream. Without: the connection was lost.
+    pub(super) came_back: bool,
     /// What is left of the patience: all of it, but while the server gives no answers.
-    left: Duration,
-    stop: Arc<AtomicBool>,
+    pub(super) left: Duration,
+    pub(super) stop: Arc<AtomicBool>,
     /// A question was broken off since the flag was set, and put once more.
-    broken_off: bool,
+    pub(super) broken_off: bool,
     pub(super) to_ack: Vec<(Lane, Id)>,
     /// When all lanes were trimmed last.
     pub(super) trimmed_at: Option<Instant>,
 }
 
 impl Reader {
-    /// Connects; with a group, makes it where it is not there, from the first block on. A buffer that is not there is one
-    /// without events.
-    pub fn open(address: &Address, name: &Name, options: Options) -> Result<Self, Error> {
-        let mut reader = Self::connect(address, name, options)?;
-        reader.make_groups()?;
-        Ok(reader)
-    }
-
-    /// The same for a buffer that is there; an error where it is not.
-    pub fn open_existing(address: &Address, name: &Name, options: Options) -> Result<Self, Error> {
-        let mut reader = Self::connect(address, name, options)?;
-        if let Some(connection) = &mut reader.control {
-            must_be_there(connection, address, name)?;
-        }
-        reader.make_groups()?;
-        Ok(reader)
-    }
-
-    fn connect(address: &Address, name: &Name, mut options: Options) -> Result<Self, Error> {
-        // Twice in one question, a lane would be given out twice.
-        options.lanes = Lane::ALL.into_iter().filter(|lane| options.lanes.contains(lane)).collect();
-        let places = options.lanes.iter().map(|lane| Place::new(*lane)).collect();
-        Ok(Self {
-            address: address.clone(),
-            name: name.clone(),
-            reads: Some(address.connect_to_read(options.patience)?),
-            control: Some(address.connect_to_read(options.patience)?),
-            places,
-            phase: if options.group.is_some() { Phase::Own } else { Phase::New },
-            asked: None,
-            count: COUNT.0,
-            answer_bytes: ANSWER_BYTES,
-            claimed_at: None,
-            held: Held::new(),
-            groups_gone: false,
-            looks_back: false,
-            left: options.patience,
-            stop: Arc::default(),
-            broken_off: false,
-            to_ack: Vec::new(),
-            trimmed_at: None,
-            options,
-        })
-    }
-
     /// The next blocks, or none when there are none by now (`wait` zero) or within `wait`.
     pub fn next(&mut self, wait: Duration) -> Result<Vec<Found>, Error> {
         let deadline = Instant::now() + wait;
@@ -147,9 +104,10 @@ impl Reader {
                 continue;
             }
             self.must_not_hold_more()?;
-            match self.round(deadline.saturating_duration_since(Instant::now())) {
+            match self.round_of_its_own(deadline.saturating_duration_since(Instant::now())) {
                 Ok(found) => {
                     self.answered();
+                    let found = found?;
                     if found.is_some() || Instant::now() >= deadline {
                         return Ok(found.unwrap_or_default());
                     }
@@ -183,15 +141,36 @@ impl Reader {
         }
     }
 
+    /// A round of a buffer that is of the events that are read here: looked at before a group is made, or something taken for
+    /// what it may not be, and before anything is handed out.
+    fn round_of_its_own(&mut self, wait: Duration) -> Result<Result<Option<Vec<Found>>, Error>, RedisError> {
+        if self.came_back
+            && let Err(other) = self.look_for_it()?
+        {
+            return Ok(Err(other));
+        }
+        let found = self.round(wait)?;
+        match self.look_for_it() {
+            Ok(Err(other)) => Ok(Err(other)),
+            Ok(Ok(())) => Ok(Ok(found)),
+            // What was found is handed out, and it is asked again.
+            Err(_) => {
+                self.control = None;
+                Ok(Ok(found))
+            }
+        }
+    }
+
     /// Questions until one has an answer; none where that is that there is nothing.
     fn round(&mut self, wait: Duration) -> Result<Option<Vec<Found>>, RedisError> {
-        if self.groups_gone {
-            self.options.lanes.clone().into_iter().try_for_each(|lane| self.make_group(lane))?;
-            self.groups_gone = false;
-        }
-        if self.looks_back {
-            let found = self.went_back()?;
-            self.looks_back = false;
+        if self.came_back {
+            let found = if self.options.group.is_some() {
+                self.lanes.clone().into_iter().try_for_each(|lane| self.make_group(lane))?;
+                Vec::new()
+            } else {
+                self.went_back()?
+            };
+            self.came_back = false;
             if !found.is_empty() {
                 return Ok(Some(found));
             }
@@ -274,7 +253,8 @@ impl Reader {
     pub(super) fn recover(&mut self, error: &RedisError, since: Instant) -> Result<(), Error> {
         let why = match trouble(error) {
             _ if is_gone(error) || error.code() == Some("UNBLOCKED") => {
-                self.groups_gone = self.options.group.is_some();
+                self.came_back |= self.options.group.is_some();
+                self.is_found = false;
                 error.to_string()
             }
             Trouble::Unknown(why) | Trouble::Refused(why) | Trouble::Full(why) => why,
@@ -303,7 +283,8 @@ impl Reader {
 
     fn disconnect(&mut self) {
         (self.reads, self.control, self.asked) = (None, None, None);
-        self.looks_back = self.options.group.is_none();
+        self.is_found = false;
+        self.came_back |= self.options.group.is_none();
         self.look_through_own();
     }
 

@@ -8,6 +8,7 @@ use redis::{Script, Value};
 
 use super::appender::Appender;
 use super::compress::Parcel;
+use super::meta;
 use super::scripts;
 use super::setback::Setback;
 use super::spill::Again;
@@ -54,7 +55,10 @@ impl Appender {
         let (name, lane) = (self.lease.name.clone(), self.lease.lane);
         let (epoch, base) = (self.epoch(), self.claim.map_or(0, |claim| claim.last));
         let shared = self.shared.clone();
+        let address = self.lease.address.to_string();
         let connection = self.open_connection()?;
+        // What says which lanes the buffer has may be lost as well, and nobody would find this one.
+        meta::make(connection, &address, &name)?;
         let answer: Value = Script::new(scripts::RESUME)
             .key(name.stream(lane))
             .key(name.writer(lane))

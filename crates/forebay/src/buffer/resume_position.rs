@@ -16,14 +16,14 @@ pub struct LanePosition {
 /// in the buffer yet: that comes with the next layout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResumePosition {
-    pub(super) lanes: [Option<LanePosition>; Lane::ALL.len()],
+    pub(super) lanes: Vec<Option<LanePosition>>,
 }
 
 impl ResumePosition {
     /// One lane; none where it could not be told: with [`Overflow::Spill`](crate::Overflow::Spill), where the server was away, or where an earlier
     /// run has left events of the lane in the folder, which are stored now.
     pub fn lane(&self, lane: Lane) -> Option<LanePosition> {
-        self.lanes[lane.index()]
+        self.lanes.get(lane.index()).copied().flatten()
     }
 
     /// Events of all lanes together; none where one is not known.

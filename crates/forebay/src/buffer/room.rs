@@ -2,16 +2,22 @@
 
 use std::time::Instant;
 
-use crate::event::lane::Lane;
+use crate::event::lane::Lanes;
 
 /// What all lanes of a writer know of making room.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Room {
     /// Events of each lane that were ever dropped so, where it was asked.
-    pub ever: [Option<u64>; Lane::ALL.len()],
+    pub ever: Vec<Option<u64>>,
     /// Rounds since the server took a block, and when the last one was.
     pub vain: u32,
     pub last: Option<Instant>,
     /// Blocks that the server had taken then.
     pub answered: u64,
+}
+
+impl Room {
+    pub fn of(lanes: Lanes) -> Self {
+        Self { ever: lanes.defaults(), vain: 0, last: None, answered: 0 }
+    }
 }

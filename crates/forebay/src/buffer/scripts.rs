@@ -1,5 +1,8 @@
 //! The atomic steps as the server gets them: what they share, then each.
 
+/// Makes a buffer.
+pub const META: &str = include_str!("meta.lua");
+
 /// Looks at a lane, or takes it.
 pub const CLAIM: &str =
     concat!(include_str!("entry.lua"), include_str!("state.lua"), include_str!("claim.lua"));

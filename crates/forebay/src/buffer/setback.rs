@@ -48,3 +48,14 @@ impl From<RedisError> for Setback {
         Self::Trouble(trouble(&error))
     }
 }
+
+/// Of taking a lane, or the buffer itself.
+impl From<Error> for Setback {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotNow { why, .. } => Self::refused(why),
+            Error::Server { why, .. } => Self::away(why),
+            error => Self::Untaken(error),
+        }
+    }
+}

@@ -12,7 +12,7 @@ use super::overflow::{Fate, Listener, Told};
 use super::owner::Owner;
 use super::room::Room;
 use super::spill::unproven::Unproven;
-use crate::event::lane::Lane;
+use crate::event::lane::{Lane, Lanes};
 
 /// Where a lane stands with its server.
 #[derive(Debug, Default)]
@@ -30,15 +30,16 @@ pub(super) struct Standing {
 pub(super) struct Shared {
     /// What the lanes are held by.
     pub owner: Owner,
-    pub lanes: [LaneCounts; Lane::ALL.len()],
+    pub all: Lanes,
+    pub lanes: Vec<LaneCounts>,
     /// Told to end without finishing.
     pub stopped: AtomicBool,
     /// No more events come: since when.
     closing: Mutex<Option<Instant>>,
     failure: Mutex<Option<Error>>,
-    standing: [Mutex<Standing>; Lane::ALL.len()],
+    standing: Vec<Mutex<Standing>>,
     /// Lanes whose spill has all that is left, and whose server takes nothing.
-    left: [AtomicBool; Lane::ALL.len()],
+    left: Vec<AtomicBool>,
     /// Held while somebody makes room.
     pub room: Mutex<Room>,
     /// What was spilled and acknowledged, and is not proven to be on the server's disk.
@@ -47,17 +48,18 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(owner: Owner, listener: Option<Listener>) -> Self {
+    pub fn new(all: Lanes, owner: Owner, listener: Option<Listener>) -> Self {
         Self {
             owner,
-            lanes: Default::default(),
+            all,
+            lanes: all.defaults(),
             stopped: AtomicBool::default(),
             closing: Mutex::default(),
             failure: Mutex::default(),
-            standing: Default::default(),
-            left: Default::default(),
-            room: Mutex::default(),
-            unproven: Unproven::default(),
+            standing: all.defaults(),
+            left: all.defaults(),
+            room: Mutex::new(Room::of(all)),
+            unproven: Unproven::of(all),
             listener,
         }
     }
@@ -133,7 +135,7 @@ impl Shared {
 
     /// Events taken from the source that no acknowledgement covers, and no file.
     pub fn unacknowledged(&self) -> u64 {
-        Lane::ALL.into_iter().map(|lane| self.counts(lane)).map(|counts| counts.open()).sum()
+        self.all.iter().map(|lane| self.counts(lane)).map(|counts| counts.open()).sum()
     }
 
     /// The first error, with what is not acknowledged by now.
@@ -182,7 +184,12 @@ impl Monitor {
 
     /// All lanes together.
     pub fn counts(&self) -> Counts {
-        Lane::ALL.into_iter().map(|lane| self.lane(lane)).fold(Counts::default(), Counts::and)
+        self.0.all.iter().map(|lane| self.lane(lane)).fold(Counts::default(), Counts::and)
+    }
+
+    /// The buffer's lanes.
+    pub fn lanes(&self) -> Lanes {
+        self.0.all
     }
 
     /// One lane. Its acknowledged events are the first so many that were pushed to it and not shed: acknowledgements
@@ -199,7 +206,7 @@ impl Monitor {
 
     /// Why nothing moves, where something holds a lane up.
     pub fn trouble(&self) -> Option<String> {
-        Lane::ALL.into_iter().find_map(|lane| {
+        self.0.all.iter().find_map(|lane| {
             let standing = self.0.standing(lane);
             standing.disk.as_ref().map(|(_, why)| why.clone()).or_else(|| standing.trouble.clone())
         })

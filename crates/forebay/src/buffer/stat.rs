@@ -8,6 +8,7 @@ use super::limit::{Known, Log, Measured};
 use super::measure::{BYTES_PER_EVENT_ASSUMED, Conf, Machine};
 use crate::block::frame::Damage;
 use crate::event::lane::Lane;
+use crate::event::stream::Stream;
 
 /// Of less, a server's own small things count for too much.
 const DATA_BYTES_MIN: u64 = 4 << 20;
@@ -25,6 +26,8 @@ pub struct Stat {
     pub facts: Facts,
     /// Settings that its limits hang on.
     pub conf: Conf,
+    /// What the buffer's events are.
+    pub events: Stream,
     /// Keys of the buffer on the server.
     pub keys: u64,
     /// Every lane that was ever written, in order.

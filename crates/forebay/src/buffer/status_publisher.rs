@@ -6,6 +6,7 @@
 //! A thread and a connection of its own, so that no block waits for it. A server that is away, or that does not
 //! permit it, changes nothing for the writer.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread::Builder;
@@ -97,7 +98,7 @@ struct Voice {
 impl Voice {
     fn run(mut self, end: &Receiver<Said>) {
         // Whoever hears this one knows that nothing was before it.
-        self.publish(&(State::Writing, None), &[Fates::default(); Lane::ALL.len()]);
+        self.publish(&(State::Writing, None), self.of_lanes(|_| Fates::default()));
         let mut has_failed = false;
         loop {
             // A writer that has failed is told at once, whenever its owner notices; what its other lanes came to
@@ -112,16 +113,20 @@ impl Voice {
                 Err(RecvTimeoutError::Timeout) => {
                     let said = self.standing();
                     has_failed = said.0.is_end();
-                    self.publish(&said, &self.counts());
+                    self.publish(&said, self.counts());
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn counts(&self) -> [Fates; Lane::ALL.len()] {
+    fn counts(&self) -> BTreeMap<String, Fates> {
         let monitor = Monitor::of(&self.shared);
-        Lane::ALL.map(|lane| Fates::of(&monitor.lane(lane)))
+        self.of_lanes(|lane| Fates::of(&monitor.lane(lane)))
+    }
+
+    fn of_lanes(&self, of: impl Fn(Lane) -> Fates) -> BTreeMap<String, Fates> {
+        self.shared.all.iter().map(|lane| (lane.name().to_owned(), of(lane))).collect()
     }
 
     fn standing(&self) -> Said {
@@ -135,13 +140,13 @@ impl Voice {
     /// On another connection where this one is gone: nothing comes after it that would make up for it.
     fn publish_last(&mut self, said: &Said) {
         let had_connection = self.connection.is_some();
-        self.publish(said, &self.counts());
+        self.publish(said, self.counts());
         if had_connection && self.connection.is_none() {
-            self.publish(said, &self.counts());
+            self.publish(said, self.counts());
         }
     }
 
-    fn publish(&mut self, (state, why): &Said, lanes: &[Fates; Lane::ALL.len()]) {
+    fn publish(&mut self, (state, why): &Said, lanes: BTreeMap<String, Fates>) {
         // Lanes go first where the server takes no more clients.
         if *state == State::HeldBack && why.as_ref().is_some_and(|why| why.contains(CROWDED)) {
             self.connection = None;
@@ -152,7 +157,7 @@ impl Voice {
             age: self.began.elapsed(),
             state: *state,
             why: why.clone(),
-            lanes: *lanes,
+            lanes,
         };
         let line = message.line();
         if self.connection.is_none() {

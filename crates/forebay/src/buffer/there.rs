@@ -6,6 +6,7 @@ use super::connect::Address;
 use super::error::Error;
 use super::keys::{ALL_KEYS, Name};
 use super::link::Connection;
+use crate::event::lane::Lane;
 
 /// How far to look for other buffers: steps of SCAN, and keys a step. A server may hold millions of others.
 const STEPS: usize = 50;
@@ -24,11 +25,24 @@ pub(super) fn must_be_there(
     match redis::cmd("EXISTS").arg(name.keys()).query::<u64>(connection) {
         Ok(0) => {
             let others = others(connection);
+            if others.contains(&name.to_string()) {
+                let why = format!(
+                    "key {:?} is gone, which says what the lanes of buffer {name} are; a writer of it makes it again",
+                    name.meta()
+                );
+                return Err(Error::Damaged { why });
+            }
             Err(Error::NoBuffer { name: name.to_string(), url: address.to_string(), others })
         }
         Err(error) if error.code().is_none() && !error.is_io_error() => Err(Error::server("EXISTS", &error)),
         _ => Ok(()),
     }
+}
+
+/// The lane of that name, or an error that names those the buffer has.
+pub fn lane(of: &Name, name: &str) -> Result<Lane, Error> {
+    let none = || Error::NoLane { buffer: of.to_string(), lane: name.into(), lanes: of.lanes() };
+    of.lanes().find(name).ok_or_else(none)
 }
 
 /// Buffers on the server, as far as a short look finds them.

@@ -31,8 +31,8 @@ use super::shared::Shared;
 use super::status_publisher::Publisher;
 use super::threads::Threads;
 use crate::block::frame::{EVENT_BYTES_MAX, Encoder};
-use crate::event::lane::Lane;
-use crate::event::parse::{self, Event};
+use crate::event::parse::{Event, TIME_US_MAX};
+use crate::event::stream::Stream;
 
 /// Drafts that may wait for the compressor, and bytes of theirs: 4 MiB at the default block size.
 const DRAFTS_MAX: usize = 16;
@@ -65,6 +65,8 @@ pub struct Writer {
     /// Events that were pushed, and which of them are settled.
     pushed: u64,
     position: Position,
+    /// What the buffer's events are.
+    events: Stream,
 }
 
 /// Why an event was not taken at once.
@@ -85,23 +87,25 @@ impl Writer {
     /// reason to fail: its lanes are taken once it does. Nothing is dropped before the lanes are taken.
     #[doc(hidden)]
     pub fn open(address: &Address, name: &Name, options: &Options) -> Result<Self, Error> {
-        let shared = Arc::new(Shared::new(Owner::new(options.takes_over), options.listener.clone()));
+        let shared =
+            Arc::new(Shared::new(name.lanes(), Owner::new(options.takes_over), options.listener.clone()));
         let mut lanes = LaneStarts::of(address, name, options, &shared)?;
         let (gate, exit) = Gate::new(DRAFT_BYTES_MAX);
         let (send, receive) = bounded(DRAFTS_MAX);
         let mut writer = Self {
-            cutter: Arc::new(Cutter::new(options.limits, gate, send)),
+            cutter: Arc::new(Cutter::new(options.limits, name.lanes(), gate, send)),
             shared,
             threads: Threads::default(),
             publisher: None,
             keeps_time: false,
             resumed: lanes.position(),
             pushed: 0,
-            position: Position::default(),
+            position: Position::of(name.lanes()),
+            events: name.events(),
         };
         // First of all, so that whoever looks at the lanes hears whose they are.
         writer.publisher = Some(Publisher::start(address, name, &writer.shared)?);
-        let senders = Lane::ALL.map(|lane| lanes.start(lane, &writer.shared, &mut writer.threads));
+        let senders = name.lanes().map(|lane| lanes.start(lane, &writer.shared, &mut writer.threads));
         let senders = senders.into_iter().collect::<Result<Vec<_>, _>>()?;
         let encoder = Encoder::new().map_err(|error| Error::system("no zstd context", error))?;
         let sheds = options.overflow == Overflow::Shed;
@@ -160,7 +164,7 @@ impl Writer {
 
     /// The same without waiting: [`TryPushError::Full`] where the queues are full.
     pub fn try_push(&mut self, event: &Event<'_>) -> Result<Seq, TryPushError> {
-        readable(event).map_err(|why| Error::NoEvent { why })?;
+        self.readable(event).map_err(|why| Error::NoEvent { why })?;
         self.keep_time()?;
         if !self.cutter.has_room().map_err(|Ended| self.ended())? {
             return Err(TryPushError::Full);
@@ -180,8 +184,34 @@ impl Writer {
     /// [`Self::push`] is used with a writer.
     #[doc(hidden)]
     pub fn push_at(&mut self, event: &Event<'_>, now: Duration) -> Result<Seq, Error> {
-        readable(event).map_err(|why| Error::NoEvent { why })?;
+        self.readable(event).map_err(|why| Error::NoEvent { why })?;
         self.take(event, now, true)
+    }
+
+    /// Whether readers will take the event for what it is: a block is opened as lines, each of them parsed, and their times
+    /// compared with the block's.
+    fn readable(&self, event: &Event<'_>) -> Result<(), String> {
+        let Event { bytes, time_us, lane } = event;
+        if bytes.len() > EVENT_BYTES_MAX {
+            return Err(format!("it has {} bytes, and the most is {EVENT_BYTES_MAX}", bytes.len()));
+        }
+        if let Some(at) = memchr::memchr(b'\n', bytes) {
+            return Err(format!("there is a line end at byte {at}, and an event is one line"));
+        }
+        let lanes = self.events.lanes();
+        if !lanes.has(*lane) {
+            return Err(format!("it is of lane {lane}, and the buffer's lanes are {lanes}"));
+        }
+        if !self.events.takes_any_line() {
+            let parsed = self.events.parse(bytes).map_err(|why| why.to_string())?;
+            if self.events.has_times() && parsed.time_us != *time_us {
+                return Err(format!("its time is given as {time_us} where it says {}", parsed.time_us));
+            }
+        }
+        if *time_us > TIME_US_MAX {
+            return Err(format!("its time is {time_us}, and the latest is {TIME_US_MAX}"));
+        }
+        Ok(())
     }
 
     fn take(&mut self, event: &Event<'_>, now: Duration, waits: bool) -> Result<Seq, Error> {
@@ -194,7 +224,7 @@ impl Writer {
         self.push_parsed(event, now, waits).map(|()| Seq::new(self.pushed))
     }
 
-    /// Takes what [`parse::parse`] has just made of a line.
+    /// Takes what [`Self::events`] has just made of a line.
     pub(crate) fn push_parsed(&mut self, event: &Event<'_>, now: Duration, waits: bool) -> Result<(), Error> {
         self.shared.lanes[event.lane.index()].pushed.fetch_add(1, Relaxed);
         self.cutter.push(event, now, waits).map_err(|Ended| self.ended())
@@ -237,6 +267,11 @@ impl Writer {
         self.shared.failure().map_or(Ok(()), Err)
     }
 
+    /// What the buffer's events are: how a line becomes one.
+    pub fn events(&self) -> Stream {
+        self.events
+    }
+
     /// A look at the counts that outlives the writer.
     pub fn monitor(&self) -> Monitor {
         Monitor::of(&self.shared)
@@ -268,22 +303,6 @@ impl Writer {
         }
         Ok(counts)
     }
-}
-
-/// Whether readers will take the event for what it is: a block is opened as lines, each of them parsed, and their times
-/// compared with the block's.
-fn readable(event: &Event<'_>) -> Result<(), String> {
-    if event.bytes.len() > EVENT_BYTES_MAX {
-        return Err(format!("it has {} bytes, and the most is {EVENT_BYTES_MAX}", event.bytes.len()));
-    }
-    if let Some(at) = memchr::memchr(b'\n', event.bytes) {
-        return Err(format!("there is a line end at byte {at}, and an event is one line"));
-    }
-    let parsed = parse::parse(event.bytes).map_err(|why| why.to_string())?;
-    if parsed.time_us != event.time_us {
-        return Err(format!("its time is given as {} where it says {}", event.time_us, parsed.time_us));
-    }
-    Ok(())
 }
 
 impl Drop for Writer {

@@ -1,13 +1,16 @@
 //! What was heard of writers: the last message of each, and what became of events since the listener began.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use super::writer_status::{Fates, Message, State};
-use crate::event::lane::Lane;
+use crate::event::lane::{LANES_MAX, Lane};
 
 /// Writers that are kept: each is up to a kilobyte.
 pub const WRITERS_MAX: usize = 1_024;
+
+/// Names of lanes that counts are kept of: more than a buffer has, since one may be made anew with others.
+const NAMES_MAX: usize = 8 * LANES_MAX;
 
 /// A writer speaks every second; one that says nothing for so long is gone.
 const SPEAKS: Duration = Duration::from_secs(5);
@@ -25,8 +28,8 @@ pub struct Heard {
     pub why_not: Option<String>,
     /// Every writer that is kept, by id: those heard last, at most [`WRITERS_MAX`].
     pub writers: Vec<WriterHeard>,
-    /// What became of events since the listener began, in the order of [`Lane::ALL`].
-    pub sums: [Fates; Lane::ALL.len()],
+    /// What became of events since the listener began, by lane.
+    pub sums: BTreeMap<String, Fates>,
     /// Writers whose end was heard.
     pub ends: Ends,
     /// Messages that no writer of this version publishes.
@@ -34,6 +37,13 @@ pub struct Heard {
     /// How often a writer was forgotten that still spoke, since more do than are kept: what became of its events between two
     /// of its messages is then not in the sums.
     pub forgotten: u64,
+}
+
+impl Heard {
+    /// What became of a lane's events since the listener began.
+    pub fn of(&self, lane: Lane) -> Fates {
+        self.sums.get(lane.name()).copied().unwrap_or_default()
+    }
 }
 
 /// The last that was heard of a writer.
@@ -75,7 +85,7 @@ pub(super) struct Book {
     /// Whether there is a subscription, or why not.
     pub subscribed: Result<(), String>,
     writers: HashMap<String, Last>,
-    sums: [Fates; Lane::ALL.len()],
+    sums: BTreeMap<String, Fates>,
     ends: Ends,
     not_understood: u64,
     forgotten: u64,
@@ -89,7 +99,7 @@ impl Book {
         Self {
             subscribed: Err("not connected yet".into()),
             writers: HashMap::new(),
-            sums: [Fates::default(); Lane::ALL.len()],
+            sums: BTreeMap::new(),
             ends: Ends::default(),
             not_understood: 0,
             forgotten: 0,
@@ -110,20 +120,31 @@ impl Book {
         }
         let is_older = now.checked_sub(message.age).is_none_or(|began| began < self.since + DELAY_MAX);
         let before = match known {
-            Some(known) => known.lanes,
-            None if is_older => message.lanes,
-            None => [Fates::default(); Lane::ALL.len()],
+            Some(known) => known.lanes.clone(),
+            None if is_older => message.lanes.clone(),
+            None => BTreeMap::new(),
         };
         let (is_known, has_ended) = (known.is_some(), known.is_some_and(|known| known.state.is_end()));
         if !has_ended {
             self.end(message.state);
         }
-        for (index, before) in before.into_iter().enumerate() {
+        // Lanes that this one does not have stand as they were.
+        for (name, lane) in &before {
+            if message.lanes.len() < LANES_MAX {
+                message.lanes.entry(name.clone()).or_insert(*lane);
+            }
+        }
+        for (name, lane) in &mut message.lanes {
+            let before = before.get(name).copied().unwrap_or_default();
             // A count that went back is no count: what was there before stands.
-            let lane = message.lanes[index].with(before, u64::max);
+            *lane = lane.with(before, u64::max);
             let new = lane.with(before, u64::saturating_sub);
-            self.sums[index] = self.sums[index].with(new, u64::saturating_add);
-            message.lanes[index] = lane;
+            if !self.sums.contains_key(name) && self.sums.len() >= NAMES_MAX {
+                self.not_understood += 1;
+                continue;
+            }
+            let sum = self.sums.entry(name.clone()).or_default();
+            *sum = sum.with(new, u64::saturating_add);
         }
         if !is_known && self.writers.len() >= WRITERS_MAX {
             self.drop_one(now);
@@ -159,7 +180,7 @@ impl Book {
             is_subscribed: self.subscribed.is_ok(),
             why_not: self.subscribed.clone().err(),
             writers,
-            sums: self.sums,
+            sums: self.sums.clone(),
             ends: self.ends,
             not_understood: self.not_understood,
             forgotten: self.forgotten,
@@ -176,7 +197,7 @@ impl Last {
             age: *age,
             state: *state,
             why: why.clone(),
-            totals: lanes.iter().fold(Fates::default(), |sum, lane| sum.with(*lane, u64::saturating_add)),
+            totals: lanes.values().fold(Fates::default(), |sum, lane| sum.with(*lane, u64::saturating_add)),
         }
     }
 }

@@ -19,12 +19,13 @@
 //!
 //! Must stay: names, and what the counts count. Fields may be added; whoever reads passes over those it does not know.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::counts::Counts;
-use crate::event::lane::Lane;
+use crate::event::lane::{LANES_MAX, is_name};
 
 /// The format that is written and understood.
 const VERSION: u64 = 1;
@@ -161,7 +162,7 @@ pub(super) struct Message {
     pub age: Duration,
     pub state: State,
     pub why: Option<String>,
-    pub lanes: [Fates; Lane::ALL.len()],
+    pub lanes: BTreeMap<String, Fates>,
 }
 
 impl Message {
@@ -177,9 +178,12 @@ impl Message {
         if number("v")? != VERSION || id.len() != ID_DIGITS || !id.bytes().all(is_digit) {
             return None;
         }
-        let mut lanes = [Fates::default(); Lane::ALL.len()];
+        let mut lanes = BTreeMap::new();
         for (lane, fates) in line.get("lanes")?.as_object()? {
-            lanes[lane.parse::<Lane>().ok()?.index()] = Fates::read(fates)?;
+            if !is_name(lane) || lanes.len() >= LANES_MAX {
+                return None;
+            }
+            lanes.insert(lane.clone(), Fates::read(fates)?);
         }
         let why = match line.get("why") {
             None | Some(Value::Null) => None,
@@ -192,14 +196,14 @@ impl Message {
 
     /// The message as one line.
     pub fn line(&self) -> String {
-        let lanes = Lane::ALL.map(|lane| (lane.name().to_owned(), self.lanes[lane.index()].written()));
+        let lanes = self.lanes.iter().map(|(lane, fates)| (lane.clone(), fates.written()));
         json!({
             "v": VERSION,
             "id": self.id,
             "age_ms": self.age.as_millis() as u64,
             "state": self.state.name(),
             "why": self.why.as_deref().map(shortened),
-            "lanes": Map::from_iter(lanes),
+            "lanes": lanes.collect::<Map<_, _>>(),
         })
         .to_string()
     }

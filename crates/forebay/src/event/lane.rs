@@ -1,72 +1,232 @@
-//! Lanes: the streams that events are kept apart in.
+//! Lanes: the streams that a buffer's events are kept apart in. Their names and their order are the buffer's own.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The stream an event belongs to. The order is the order of every table and of `Lane::ALL`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Lane {
-    /// `app.bsky.feed.post`
-    Posts,
-    /// `app.bsky.feed.like`
-    Likes,
-    /// `app.bsky.feed.repost`
-    Reposts,
-    /// `app.bsky.graph.follow`
-    Follows,
-    /// `app.bsky.graph.block`
-    Blocks,
-    /// Every other collection, and events that are not commits.
-    Other,
+/// Lanes that a buffer may have: each has a thread and a connection of its own in a writer.
+pub const LANES_MAX: usize = 32;
+
+/// Longest name, in bytes.
+const NAME_MAX: usize = 64;
+
+/// Different names that one process may come to know: they are kept for as long as it runs.
+const NAMES_MAX: usize = 4_096;
+
+/// The stream that an event belongs to: a name, and its place among the lanes of its buffer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Lane {
+    index: usize,
+    name: &'static str,
 }
 
 impl Lane {
-    /// Every lane, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Posts, Self::Likes, Self::Reposts, Self::Follows, Self::Blocks, Self::Other];
-
-    /// The lane of a commit to `collection`; `None` is an event that is no commit.
-    pub fn of_collection(collection: Option<&str>) -> Self {
-        match collection {
-            Some("app.bsky.feed.post") => Self::Posts,
-            Some("app.bsky.feed.like") => Self::Likes,
-            Some("app.bsky.feed.repost") => Self::Reposts,
-            Some("app.bsky.graph.follow") => Self::Follows,
-            Some("app.bsky.graph.block") => Self::Blocks,
-            _ => Self::Other,
-        }
-    }
-
     /// Its name in keys, options and output.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Posts => "posts",
-            Self::Likes => "likes",
-            Self::Reposts => "reposts",
-            Self::Follows => "follows",
-            Self::Blocks => "blocks",
-            Self::Other => "other",
-        }
+        self.name
     }
 
-    /// Its place in `ALL`.
+    /// Its place among the lanes of its buffer, from 0.
     pub fn index(self) -> usize {
-        self as usize
+        self.index
+    }
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
     }
 }
 
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.name)
     }
 }
 
-impl std::str::FromStr for Lane {
-    type Err = String;
+/// The lanes of a buffer, in the order of every table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lanes(&'static [Lane]);
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|lane| lane.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("no lane is called {text:?}; the lanes are {names}")
-        })
+/// Names that cannot be those of a buffer's lanes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadLanes {
+    /// There must be one at least.
+    #[error("there is no lane: a buffer has 1 to {LANES_MAX}")]
+    None,
+    /// More than [`LANES_MAX`].
+    #[error("there are {0} lanes: a buffer has 1 to {LANES_MAX}")]
+    TooMany(usize),
+    /// One that keys cannot have.
+    #[error("lane name {0:?} will not do: use 1 to {NAME_MAX} of A-Z a-z 0-9 _ -")]
+    Name(String),
+    /// Two lanes with one name.
+    #[error("two lanes are called {0:?}")]
+    Twice(String),
+    /// The process has come to know too many.
+    #[error("this process knows {NAMES_MAX} names of lanes, and keeps no more")]
+    Known,
+}
+
+/// Names and lists that were asked for, once each: a lane is copied everywhere, and its name is not.
+static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+static LISTS: Mutex<Vec<&'static [Lane]>> = Mutex::new(Vec::new());
+
+impl Lanes {
+    /// Lanes of these names, in this order.
+    pub fn new<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Result<Self, BadLanes> {
+        let names: Vec<N> = names.into_iter().collect();
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        check(&names)?;
+        let named = |(index, name): (usize, &&str)| Ok(Lane { index, name: known(name)? });
+        let lanes = names.iter().enumerate().map(named).collect::<Result<Vec<_>, _>>()?;
+        let mut lists = lock(&LISTS);
+        if let Some(list) = lists.iter().find(|list| ***list == *lanes) {
+            return Ok(Self(list));
+        }
+        if lists.len() >= NAMES_MAX {
+            return Err(BadLanes::Known);
+        }
+        let list: &'static [Lane] = lanes.leak();
+        lists.push(list);
+        Ok(Self(list))
+    }
+
+    /// Lanes whose names are written in the source.
+    pub(super) const fn known(lanes: &'static [Lane]) -> Self {
+        Self(lanes)
+    }
+
+    /// How many.
+    #[expect(clippy::len_without_is_empty, reason = "there is one at least")]
+    pub fn len(self) -> usize {
+        self.0.len()
+    }
+
+    /// The first of them.
+    pub fn first(self) -> Lane {
+        self.0[0]
+    }
+
+    /// The lane of that name.
+    pub fn find(self, name: &str) -> Option<Lane> {
+        self.0.iter().copied().find(|lane| lane.name == name)
+    }
+
+    /// Whether a lane is one of them.
+    pub fn has(self, lane: Lane) -> bool {
+        self.0.get(lane.index) == Some(&lane)
+    }
+
+    /// One by one.
+    pub fn iter(self) -> std::iter::Copied<std::slice::Iter<'static, Lane>> {
+        self.0.iter().copied()
+    }
+
+    /// Something of each, by [`Lane::index`].
+    pub fn map<T>(self, of: impl FnMut(Lane) -> T) -> Vec<T> {
+        self.iter().map(of).collect()
+    }
+
+    /// A default of each, by [`Lane::index`].
+    pub fn defaults<T: Default>(self) -> Vec<T> {
+        self.map(|_| T::default())
+    }
+}
+
+impl IntoIterator for Lanes {
+    type Item = Lane;
+    type IntoIter = std::iter::Copied<std::slice::Iter<'static, Lane>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0).finish()
+    }
+}
+
+/// Their names, as a person lists them.
+impl fmt::Display for Lanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, lane) in self.iter().enumerate() {
+            write!(f, "{}{lane}", if index == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+/// A lane whose name is written in the source.
+pub(super) const fn named(index: usize, name: &'static str) -> Lane {
+    Lane { index, name }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a lane may be called so.
+pub(crate) fn is_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+    (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(good)
+}
+
+fn check(names: &[&str]) -> Result<(), BadLanes> {
+    if names.is_empty() {
+        return Err(BadLanes::None);
+    }
+    if names.len() > LANES_MAX {
+        return Err(BadLanes::TooMany(names.len()));
+    }
+    for (index, name) in names.iter().enumerate() {
+        if !is_name(name) {
+            return Err(BadLanes::Name((*name).into()));
+        }
+        if names[..index].contains(name) {
+            return Err(BadLanes::Twice((*name).into()));
+        }
+    }
+    Ok(())
+}
+
+fn known(name: &str) -> Result<&'static str, BadLanes> {
+    let mut names = lock(&NAMES);
+    if let Some(known) = names.get(name) {
+        return Ok(known);
+    }
+    if names.len() >= NAMES_MAX {
+        return Err(BadLanes::Known);
+    }
+    let known: &'static str = String::from(name).leak();
+    names.insert(known);
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_of_the_same_names_are_the_same_and_those_in_another_order_are_not() {
+        let (one, two) = (Lanes::new(["a", "b"]).unwrap(), Lanes::new(["a".to_owned(), "b".into()]).unwrap());
+        assert_eq!(one, two);
+        assert_eq!(one.find("b").map(Lane::index), Some(1));
+        assert_ne!(one, Lanes::new(["b", "a"]).unwrap());
+        assert_eq!(one.to_string(), "a, b");
+    }
+
+    #[test]
+    fn names_that_keys_cannot_have_are_refused() {
+        assert_eq!(Lanes::new::<&str>([]), Err(BadLanes::None));
+        for name in ["", "a b", "a.b", "a}", "ä", &"x".repeat(65)] {
+            assert_eq!(Lanes::new([name]), Err(BadLanes::Name(name.into())));
+        }
+        assert_eq!(Lanes::new(["a", "a"]), Err(BadLanes::Twice("a".into())));
+        let many = (0..33).map(|number| number.to_string());
+        assert_eq!(Lanes::new(many), Err(BadLanes::TooMany(33)));
     }
 }

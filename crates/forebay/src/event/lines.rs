@@ -1,8 +1,8 @@
 //! Cuts a stream of bytes into batches of whole lines, in bounded memory.
 //!
 //! A line ends at a line feed; one carriage return before it belongs to the line end, not to the line, and so does
-//! one that ends the stream. The last line counts even without a line end. Lines of white space only are passed over,
-//! but numbered like all others. A line over the limit is never held whole: its bytes are counted and dropped, and
+//! one that ends the stream. The last line counts even without a line end. Lines of white space only are passed over, but
+//! numbered like all others; [`Lines::with_blank`] has them too. A line over the limit is never held whole: its bytes are counted and dropped, and
 //! the batch in which it ends reports it. All other bytes pass as they are, zero bytes and broken UTF-8 included:
 //! what is an event is decided elsewhere.
 //!
@@ -24,6 +24,7 @@ pub const BATCH_BYTES: usize = 256 << 10;
 pub struct Lines<R> {
     reader: R,
     max_line: usize,
+    keeps_blank: bool,
     /// The number of the line that is read next, or is being read.
     line: u64,
     /// The start of that line, as far as it was read. At most `max_line + 1` bytes, of which the last may turn out
@@ -72,14 +73,15 @@ pub struct Batch {
     first_line: u64,
     last_line: u64,
     max_line: usize,
+    keeps_blank: bool,
     oversize: Vec<Oversize>,
 }
 
 impl Batch {
-    /// The lines that are neither blank nor over the limit, each with its number, from 1.
+    /// The lines that are not over the limit, nor blank where those are passed over, each with its number, from 1.
     pub fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         numbered(&self.buffer[..self.end], self.first_line)
-            .filter(|(_, line)| line.len() <= self.max_line && !is_blank(line))
+            .filter(|(_, line)| line.len() <= self.max_line && (self.keeps_blank || !is_blank(line)))
     }
 
     /// The lines over the limit that end in this batch, in order.
@@ -101,7 +103,13 @@ impl Batch {
 impl<R: Read> Lines<R> {
     /// Lines of `reader`, of at most `max_line` bytes without their line ends.
     pub fn new(reader: R, max_line: usize) -> Self {
-        Self { reader, max_line, line: 1, begun: Vec::new(), dropped: None, ended: false }
+        Self { reader, max_line, keeps_blank: false, line: 1, begun: Vec::new(), dropped: None, ended: false }
+    }
+
+    /// Blank lines are lines like all others.
+    #[must_use]
+    pub fn with_blank(self) -> Self {
+        Self { keeps_blank: true, ..self }
     }
 
     /// The next lines, as soon as there are any; `None` at the end of the stream. `buffer` is the memory to use: that
@@ -180,7 +188,15 @@ impl<R: Read> Lines<R> {
         // The last line of a stream may have no line end.
         let last_line =
             if bytes.last().is_some_and(|last| *last != b'\n') { self.line } else { self.line - 1 };
-        Batch { buffer, end, first_line, last_line, max_line: self.max_line, oversize }
+        Batch {
+            buffer,
+            end,
+            first_line,
+            last_line,
+            max_line: self.max_line,
+            keeps_blank: self.keeps_blank,
+            oversize,
+        }
     }
 }
 

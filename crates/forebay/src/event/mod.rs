@@ -1,8 +1,13 @@
 //! What an event is: one JSON message of the source, kept byte for byte.
 
+pub mod jetstream;
 mod json;
 mod json_fault;
+pub mod json_stream;
 pub mod lane;
 pub mod lines;
 pub mod parse;
+mod rfc3339;
+pub mod stream;
 mod tokens;
+pub mod unit;

@@ -2,7 +2,7 @@
 //!
 //! An event is one complete JSON object in UTF-8 whose `time_us` is a whole number from 0 to 2^53. Its bytes are
 //! kept as they came; nothing is copied or printed again. Keys may come in any order and may be written with
-//! escapes. `kind` "commit" with a string `commit.collection` gives the lane; all else is [`Lane::Other`].
+//! escapes. `kind` "commit" with a string `commit.collection` gives the lane; all else is [`OTHER`].
 //!
 //! Keys that come twice: `time_us` twice is refused, because readers would disagree about when the event was. Of
 //! `kind`, `commit` and `collection` the last counts, as it does for `JSON.parse`, Go and `serde_json::Value`.
@@ -15,6 +15,7 @@
 
 #![expect(clippy::inline_always, reason = "left as calls, the small steps keep the scanner in memory")]
 
+use crate::event::jetstream::{self, OTHER};
 use crate::event::json::Scanner;
 pub use crate::event::json_fault::Fault;
 use crate::event::lane::Lane;
@@ -81,6 +82,23 @@ pub enum Reject {
     /// It has a fraction or an exponent, even if its value is whole.
     #[error("time_us is not written as a whole number")]
     TimeNotWhole,
+    /// Not JSON, of a stream that is read by a JSON library.
+    #[error("not JSON from byte {offset} on")]
+    NotJsonFrom {
+        /// Where.
+        offset: usize,
+    },
+    /// Nothing where the stream says that the time stands.
+    #[error("there is nothing at {0}, where its time should be")]
+    NoTimeAt(&'static str),
+    /// No time where the stream says that it stands.
+    #[error("what is at {at} is no time ({unit})")]
+    NotATime {
+        /// The JSON pointer.
+        at: &'static str,
+        /// What it should be in.
+        unit: &'static str,
+    },
     /// Above [`TIME_US_MAX`].
     #[error("time_us is beyond 2^53")]
     TimeTooLarge,
@@ -98,7 +116,7 @@ struct Found<'a> {
 /// Reads one line, without its line end, as an event.
 pub fn parse(line: &[u8]) -> Result<Event<'_>, Reject> {
     let mut scanner = Scanner::new(line);
-    let mut found = Found { time: &[], time_twice: false, is_commit: false, collection: Lane::Other };
+    let mut found = Found { time: &[], time_twice: false, is_commit: false, collection: OTHER };
     let read = read_event(&mut scanner, &mut found);
     if (scanner.beyond_ascii() || read.is_err())
         && let Err(error) = std::str::from_utf8(line)
@@ -110,7 +128,7 @@ pub fn parse(line: &[u8]) -> Result<Event<'_>, Reject> {
         Ok(false) => return Err(Reject::NotAnObject),
         Err(fault) => return Err(reject(line, fault, scanner.offset())),
     }
-    let lane = if found.is_commit { found.collection } else { Lane::Other };
+    let lane = if found.is_commit { found.collection } else { OTHER };
     if found.time_twice {
         return Err(Reject::TimeTwice);
     }
@@ -178,7 +196,7 @@ impl Member {
 /// The lane that the value of `commit` names.
 #[inline(always)]
 fn read_commit(scanner: &mut Scanner) -> Result<Lane, Fault> {
-    let mut lane = Lane::Other;
+    let mut lane = OTHER;
     if scanner.peek()? != b'{' {
         scanner.skip_value(1)?;
         return Ok(lane);
@@ -186,8 +204,8 @@ fn read_commit(scanner: &mut Scanner) -> Result<Lane, Fault> {
     let mut more = scanner.open_object()?;
     while more {
         if scanner.key()?.with(|key| key == b"collection") {
-            let named = read_text(scanner, 2, |name| Lane::of_collection(std::str::from_utf8(name).ok()))?;
-            lane = named.unwrap_or(Lane::Other);
+            let named = read_text(scanner, 2, |name| jetstream::lane_of(std::str::from_utf8(name).ok()))?;
+            lane = named.unwrap_or(OTHER);
         } else {
             scanner.skip_value(2)?;
         }

@@ -96,7 +96,10 @@ impl Batches {
     fn opened(&mut self, found: Vec<Found>) -> Result<Batch, Error> {
         let decoder = match &mut self.decoder {
             Some(decoder) => decoder,
-            none => none.insert(Decoder::new().map_err(|error| Error::system("no zstd context", error))?),
+            none => {
+                let decoder = Decoder::of(lock(&self.reader).events());
+                none.insert(decoder.map_err(|error| Error::system("no zstd context", error))?)
+            }
         };
         Ok(Batch::of(found, decoder, &self.reader))
     }

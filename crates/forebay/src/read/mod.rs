@@ -9,9 +9,10 @@ use self::batch::Shared;
 pub use self::batch::{Batch, Batches, Events, Item};
 use crate::buffer::connect::Address;
 use crate::buffer::error::Error;
+use crate::buffer::keys::Name;
 use crate::buffer::lock;
 use crate::buffer::reader::{self, own_consumer};
-use crate::event::lane::Lane;
+use crate::event::stream::Stream;
 
 /// Bytes of compressed blocks that are asked for at once; opened, they are some times as many.
 const BATCH_BYTES: usize = 1 << 20;
@@ -43,7 +44,8 @@ pub struct ReaderBuilder {
     buffer: String,
     group: Option<String>,
     consumer: Option<String>,
-    lanes: Vec<Lane>,
+    lanes: Vec<String>,
+    events: Stream,
     wait: Duration,
     batch_bytes: usize,
     claim_idle: Duration,
@@ -58,7 +60,8 @@ impl Reader {
             buffer: buffer.into(),
             group: None,
             consumer: None,
-            lanes: Lane::ALL.to_vec(),
+            lanes: Vec::new(),
+            events: Stream::jetstream(),
             wait: Duration::from_secs(1),
             batch_bytes: BATCH_BYTES,
             claim_idle: Duration::from_secs(60),
@@ -106,9 +109,15 @@ impl ReaderBuilder {
         self
     }
 
-    /// Which lanes; else all.
-    pub fn lanes(mut self, lanes: impl IntoIterator<Item = Lane>) -> Self {
-        self.lanes = lanes.into_iter().collect();
+    /// Which lanes, by their names; else all.
+    pub fn lanes<N: Into<String>>(mut self, lanes: impl IntoIterator<Item = N>) -> Self {
+        self.lanes = lanes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What the events are of a buffer that nobody has made yet; else Jetstream's. One that is there says it itself.
+    pub fn events(mut self, events: Stream) -> Self {
+        self.events = events;
         self
     }
 
@@ -139,7 +148,8 @@ impl ReaderBuilder {
 
     /// Connects. A buffer that is not there is one without events.
     pub fn open(self) -> Result<Reader, Error> {
-        let (address, name) = (Address::parse(&self.url)?, self.buffer.parse()?);
+        let name: Name = self.buffer.parse()?;
+        let (address, name) = (Address::parse(&self.url)?, name.of(self.events));
         let has_own_name = self.group.is_some() && self.consumer.is_none();
         let consumer = self.consumer;
         let group = self.group.map(|group| (group, consumer.unwrap_or_else(own_consumer)));

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use forebay::{Reader, Writer, parse};
+use forebay::{Reader, Writer};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("resumes at {first}");
         for number in first..first + arguments[3].parse::<u64>()? {
             let event = format!(r#"{{"time_us":{},"number":{number}}}"#, 1_700_000_000_000_000 + number);
-            if writer.push(&parse(event.as_bytes())?)?.get().is_multiple_of(1_000) {
+            if writer.push(&writer.events().parse(event.as_bytes())?)?.get().is_multiple_of(1_000) {
                 println!("acknowledged {}", writer.acked_through());
             }
         }

@@ -10,7 +10,7 @@ use crate::audit::look::Look;
 use crate::claim::Control;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::server::{Conf, Kind, Server, ServerBinary};
 use forebay_watch::profile::Profile;
 
@@ -93,9 +93,9 @@ fn knows(kind: Kind, version: (u32, u32), name: &str) -> bool {
 
 fn tell(connection: &mut forebay::buffer::link::Connection, line: &str, name: &Name) -> anyhow::Result<()> {
     let mut words = line.split(' ').map(|word| match word {
-        "{likes}" => name.stream(Lane::Likes),
-        "{posts}" => name.stream(Lane::Posts),
-        "{reposts}" => name.stream(Lane::Reposts),
+        "{likes}" => name.stream(jetstream::LIKES),
+        "{posts}" => name.stream(jetstream::POSTS),
+        "{reposts}" => name.stream(jetstream::REPOSTS),
         word => word.into(),
     });
     let mut command = redis::cmd(&words.next().unwrap_or_default());

@@ -4,6 +4,7 @@ use super::super::clients::Read;
 use super::*;
 use crate::claim::ControlOutcome;
 use crate::ledger::Findings;
+use forebay::event::jetstream;
 
 /// A block with its number, two events, and a frame.
 fn block(number: u64, frame: &[u8]) -> Entry {
@@ -62,7 +63,7 @@ fn a_plan_is_carried_out_on_a_real_lane_that_has_enough_blocks() {
     let profile = forebay_watch::profile::Profile::load("bluesky-8h").unwrap();
     crate::on_own_server(&profile, |on| {
         let crate::target::Target::Own(_, address) = on.target else { panic!("a server of our own") };
-        let (mut connection, key) = (address.dial().unwrap(), on.name.stream(Lane::Likes));
+        let (mut connection, key) = (address.dial().unwrap(), on.name.stream(jetstream::LIKES));
         let mut left_of = |blocks: u64| -> u64 {
             redis::cmd("DEL").arg(&key).exec(&mut connection).unwrap();
             for number in 1..=blocks {

@@ -1,5 +1,6 @@
 //! A run as it may have come out, for tests of what is made of it.
 
+use forebay::event::jetstream;
 use std::time::Instant;
 
 use super::super::policy::EVICTIONS;
@@ -22,7 +23,7 @@ pub fn refused(back: [Option<u64>; 2]) -> Seen {
         evictions: Vec::new(),
         others: Vec::new(),
         latency: [None, None, None],
-        held: Lane::ALL.into_iter().zip(back).map(held).collect(),
+        held: jetstream::ALL.into_iter().zip(back).map(held).collect(),
         refused_for: None,
         left: (0.0, Duration::ZERO),
         failure: None,

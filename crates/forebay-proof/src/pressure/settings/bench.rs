@@ -15,6 +15,7 @@ use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
 use forebay::buffer::reader::{self, Found, Reader};
 use forebay::buffer::writer::{self, Counts, Writer};
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse;
 use forebay_rig::load::resp;
@@ -171,7 +172,7 @@ impl Own {
     /// Reads, acknowledges and so trims lanes as a group does, until `enough` blocks of each are gone; the events that
     /// went.
     pub fn drain(&mut self, lanes: &[Lane], enough: impl Fn(u64) -> u64) -> anyhow::Result<u64> {
-        let mut left = [0; Lane::ALL.len()];
+        let mut left = [0; jetstream::ALL.len()];
         for lane in lanes {
             let length = redis::cmd("XLEN").arg(self.name.stream(*lane)).query(&mut self.admin)?;
             left[lane.index()] = enough(length);
@@ -200,7 +201,7 @@ impl Own {
 
     /// Events that stand in the buffer, by reading them.
     pub fn held(&self) -> anyhow::Result<u64> {
-        let mut reader = self.reader(&Lane::ALL, None)?;
+        let mut reader = self.reader(&jetstream::ALL, None)?;
         let mut events = 0;
         loop {
             go_on()?;
@@ -220,8 +221,13 @@ impl Own {
 pub fn reader(address: &Address, name: &Name, lanes: &[Lane], group: Option<&str>) -> Result<Reader, Error> {
     let group = group.map(|group| (group.to_owned(), "one".to_owned()));
     let claim_idle = Duration::from_secs(3_600);
-    let options =
-        reader::Options { lanes: lanes.to_vec(), group, ahead: false, claim_idle, patience: PATIENCE };
+    let options = reader::Options {
+        lanes: lanes.iter().map(ToString::to_string).collect(),
+        group,
+        ahead: false,
+        claim_idle,
+        patience: PATIENCE,
+    };
     Reader::open(address, name, options)
 }
 

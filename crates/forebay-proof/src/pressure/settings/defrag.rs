@@ -10,6 +10,7 @@ use super::row::{Advice, Cost, Row, by_memory, mark_default};
 use crate::claim::Evidence;
 use crate::report::units::{bytes, span, thousands};
 use forebay::buffer::connect::Facts;
+use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 
 const SETTING: &str = "activedefrag";
@@ -18,7 +19,7 @@ const SETTING: &str = "activedefrag";
 const IGNORE: (&str, &str) = ("active-defrag-ignore-bytes", "1048576");
 
 /// The lane whose reader is late.
-const LATE: Lane = Lane::Posts;
+const LATE: Lane = jetstream::POSTS;
 
 /// Resident memory is back once no more than this part lies over what is used, and so many bytes.
 const BACK: (f64, u64) = (1.1, 1 << 20);
@@ -119,7 +120,7 @@ fn next_moment(own: &mut Own) -> anyhow::Result<Moment> {
 
 /// Fills and drains.
 fn cycles(bench: &Bench<'_>, mut own: Own, value: &'static str) -> anyhow::Result<Trial> {
-    let lanes: Vec<Lane> = Lane::ALL.into_iter().filter(|lane| *lane != LATE).collect();
+    let lanes: Vec<Lane> = jetstream::ALL.into_iter().filter(|lane| *lane != LATE).collect();
     let empty = next_moment(&mut own)?;
     own.reset_counts()?;
     let (mut rows, mut full, mut end) = (Vec::new(), empty, empty);

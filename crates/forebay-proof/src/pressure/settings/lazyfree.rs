@@ -16,7 +16,7 @@ use crate::claim::{Evidence, Unit};
 use crate::report::units::{bytes, figure, thousands};
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 
 /// PINGs that must have been answered before a lane is given up, and afterwards.
 const PINGS: u64 = 20;
@@ -125,7 +125,7 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 impl Lanes {
     /// The largest lane of a filled server.
     fn of(own: &mut Own) -> anyhow::Result<Self> {
-        let lane = Lane::Likes;
+        let lane = jetstream::LIKES;
         let other: Name = "settings-copy".parse()?;
         let (source, copy) = (own.name.stream(lane), other.stream(lane));
         let ask = |own: &mut Own, words: &[&str]| -> anyhow::Result<u64> {

@@ -15,7 +15,7 @@ use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
 use forebay::buffer::reader::{Found, Reader};
 use forebay::buffer::writer::Writer;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 
 const SETTING: &str = "maxclients";
 
@@ -99,7 +99,7 @@ fn at_limit(bench: &Bench<'_>, broken: Broken) -> anyhow::Result<Seen> {
     let before = connected(&mut own)?;
     let mut writer = bench.writer(&own.address, &own.name)?;
     let with_writer = connected(&mut own)?;
-    let mut reader = own.reader(&Lane::ALL, Some("pressure"))?;
+    let mut reader = own.reader(&jetstream::ALL, Some("pressure"))?;
     let with_reader = connected(&mut own)?;
     seen.needs = (with_writer - before, with_reader - with_writer);
     let mut others = (0..OTHERS).map(|_| greet(&own.address, false)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -169,7 +169,7 @@ const NO_MORE: Duration = Duration::from_secs(1);
 fn newcomers(bench: &Bench<'_>, own: &Own) -> anyhow::Result<Vec<Option<String>>> {
     let name: Name = "settings-new".parse()?;
     let writer = bench.writer(&own.address, &name).err();
-    let reader = reader(&own.address, &name, &Lane::ALL, None).err();
+    let reader = reader(&own.address, &name, &jetstream::ALL, None).err();
     Ok([writer, reader].map(|error| error.map(|error| error.to_string())).to_vec())
 }
 

@@ -7,7 +7,7 @@ use super::row::{Advice, Cost, Row, by_memory, mark_default};
 use crate::claim::Evidence;
 use crate::memory_probe::Gauge;
 use crate::report::units::thousands;
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 
 /// What is tried, the server's defaults among them.
 const VALUES: [(&str, &[&str]); 2] = [
@@ -87,7 +87,7 @@ fn blocks(bench: &Bench<'_>, setting: &'static str, value: &str) -> anyhow::Resu
     let events = bench.fill(&own, 0..bench.sizes.events)?.acknowledged;
     let full = gauge.settled(events)?.used_bytes;
     let micros = own.micros("evalsha")?;
-    let gone = own.drain(&Lane::ALL, |blocks| blocks / 2)?;
+    let gone = own.drain(&jetstream::ALL, |blocks| blocks / 2)?;
     let drained = gauge.settled(events)?.used_bytes;
     let each = |bytes: u64, events: u64| bytes.saturating_sub(empty) as f64 / events as f64;
     let cost = Cost {

@@ -8,7 +8,7 @@ use super::outcome::Outcome;
 use super::row::{Advice, Row, by_appends, mark_default};
 use super::slow_client::{ask_until_full_or_dropped, output_of, slow_client};
 use super::slow_seen::{Seen, judge, judged_with_control, measured, room_max, table};
-use forebay::event::lane::Lane;
+use forebay::event::jetstream;
 use forebay_rig::load::resp;
 
 /// Of clients that are neither replicas nor subscribers; as CONFIG SET takes it, CONFIG GET gives other classes too.
@@ -89,7 +89,7 @@ fn normal(classes: &str) -> String {
 fn set(bench: &Bench<'_>) -> anyhow::Result<Stage> {
     let mut own = bench.start()?;
     let events = bench.fill(&own, 0..bench.sizes.events)?.acknowledged;
-    let key = own.name.stream(Lane::Likes);
+    let key = own.name.stream(jetstream::LIKES);
     let mut usage = redis::cmd("MEMORY");
     let lane_bytes: u64 = usage.arg("USAGE").arg(&key).arg("SAMPLES").arg(0).query(&mut own.admin)?;
     anyhow::ensure!(lane_bytes > 0, "the lane that is asked for is empty");

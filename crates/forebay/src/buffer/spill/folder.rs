@@ -6,11 +6,11 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `<lane>-<session>.session` | says that the server may have a field about this session of a writer |
+//! | `<lane>-<session>.session` | says that the server may have a field about this session of a writer, and of what events it was |
 //! | `<lane>-<session>-<number>.spill` | blocks of a session, see `record.rs` |
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,13 +26,17 @@ use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
 use crate::buffer::overflow::Spill;
 use crate::buffer::text;
-use crate::event::lane::Lane;
+use crate::event::lane::{Lane, Lanes};
+use crate::event::stream::Stream;
 
 /// Bytes of a file, about, but for a folder that may hold little.
 const FILE_BYTES: u64 = 16 << 20;
 
 /// Bytes of a file's head that say whose it is: the longest name has 64.
 const HEAD_BYTES_MAX: u64 = 128;
+
+/// Bytes of a marker, at the most.
+const MARKER_BYTES_MAX: u64 = 64 << 10;
 
 /// How long a lock that is held is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
@@ -71,25 +75,33 @@ impl Folder {
         DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
         let lock = File::open(&path).map_err(failed)?;
         take(&lock).map_err(failed)?;
-        let (mut files, mut markers) = (Vec::new(), Vec::new());
+        let (lanes, mut files, mut markers, mut events_of) =
+            (buffer.lanes(), Vec::new(), Vec::new(), Vec::new());
         for entry in std::fs::read_dir(&path).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
-            if let Some(marker) = marker_of(&path) {
+            if let Some(marker) = marker_of(&path, lanes) {
+                events_of.push((marker.clone(), path.clone()));
                 markers.push(marker);
             }
-            if let Some(found) = Found::at(path)? {
+            if let Some(found) = Found::at(path, lanes)? {
                 found.check(&spill.folder, buffer)?;
                 files.push(found);
+            }
+        }
+        for ((lane, session), marker) in events_of {
+            if files.iter().any(|file: &Found| file.lane == lane && file.session == session) {
+                must_be_of_these_events(&marker, &spill.folder, buffer)?;
             }
         }
         files.sort_by(|a, b| (&a.session, a.number).cmp(&(&b.session, b.number)));
         let newest = files.iter().map(|file| &file.session).chain(markers.iter().map(|(_, session)| session));
         let session = session_after(newest.max().map(|session| &**session));
         let used = AtomicU64::new(files.iter().map(|file| file.bytes).sum());
-        let (buffer, bytes_max) = (buffer.to_string(), spill.bytes_max);
+        let (events, buffer, bytes_max) = (buffer.events(), buffer.to_string(), spill.bytes_max);
         let folder = Self { path: path.clone(), buffer, session, bytes_max, used, files, markers, lock };
-        for lane in Lane::ALL {
-            create(&folder.marker(lane, &folder.session)).map_err(failed)?;
+        for lane in lanes {
+            let mut marker = create(&folder.marker(lane, &folder.session)).map_err(failed)?;
+            marker.write_all(events.text().as_bytes()).and_then(|()| marker.sync_all()).map_err(failed)?;
         }
         folder.sync().map_err(failed)?;
         Ok(folder)
@@ -215,14 +227,21 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 
 impl Found {
     /// The file, where its name is one of a spill file.
-    fn at(path: PathBuf) -> Result<Option<Self>, Error> {
+    fn at(path: PathBuf, lanes: Lanes) -> Result<Option<Self>, Error> {
         let parse = || {
             let name = path.file_name()?.to_str()?.strip_suffix(".spill")?;
-            let (lane, rest) = name.split_once('-')?;
-            let (session, number) = rest.split_once('-')?;
-            Some((lane_of(lane)?, session_of(session)?, number.parse::<u64>().ok()?))
+            let (rest, number) = name.rsplit_once('-')?;
+            let (lane, session) = rest.rsplit_once('-')?;
+            Some((lane, session_of(session)?, number.parse::<u64>().ok()?))
         };
         let Some((lane, session, number)) = parse() else { return Ok(None) };
+        let folder = path.parent().unwrap_or(&path);
+        let Some(lane) = lanes.find(lane) else {
+            let why = format!(
+                "it holds events of lane {lane}, and the buffer has {lanes}; append what it holds with its own stream"
+            );
+            return Err(Error::Spill { folder: folder.into(), why, source: None });
+        };
         let bytes = open(&path).and_then(|file| Ok(file.metadata()?.len()));
         let bytes = bytes.map_err(|why| Error::spill(path.parent().unwrap_or(&path), why))?;
         Ok(Some(Self { lane, session, number, path, bytes }))
@@ -244,13 +263,28 @@ impl Found {
     }
 }
 
-fn marker_of(path: &Path) -> Option<(Lane, Arc<str>)> {
-    let (lane, session) = path.file_name()?.to_str()?.strip_suffix(".session")?.split_once('-')?;
-    Some((lane_of(lane)?, session_of(session)?))
+/// An error where a marker says that the blocks of its session are of other events: they would be damaged in this buffer.
+fn must_be_of_these_events(marker: &Path, folder: &Path, buffer: &Name) -> Result<(), Error> {
+    let mut text = String::new();
+    let read = open(marker).and_then(|file| file.take(MARKER_BYTES_MAX).read_to_string(&mut text));
+    read.map_err(|why| Error::spill(folder, why))?;
+    match Stream::of_text(&text) {
+        Ok(theirs) if theirs != buffer.events() => Err(Error::Spill {
+            folder: folder.into(),
+            why: format!(
+                "it holds blocks of other events than these: of {theirs}, not of {}; append those first, or give another folder",
+                buffer.events()
+            ),
+            source: None,
+        }),
+        // One that a power cut shortened says nothing.
+        _ => Ok(()),
+    }
 }
 
-fn lane_of(name: &str) -> Option<Lane> {
-    Lane::ALL.into_iter().find(|lane| lane.name() == name)
+fn marker_of(path: &Path, lanes: Lanes) -> Option<(Lane, Arc<str>)> {
+    let (lane, session) = path.file_name()?.to_str()?.strip_suffix(".session")?.rsplit_once('-')?;
+    Some((lanes.find(lane)?, session_of(session)?))
 }
 
 fn session_of(text: &str) -> Option<Arc<str>> {

@@ -22,7 +22,6 @@ use crate::buffer::keys::Name;
 use crate::buffer::link::Connection;
 use crate::buffer::scripts;
 use crate::buffer::shared::Shared;
-use crate::event::lane::Lane;
 
 /// How often the thread looks whether a proof is waited for.
 const TICK: Duration = Duration::from_millis(5);
@@ -101,7 +100,7 @@ impl Prover {
     /// Until every lane has ended.
     pub fn run(mut self) {
         let mut due = Instant::now();
-        while !Lane::ALL.into_iter().all(|lane| self.shared.is_over(lane)) {
+        while !self.name.lanes().iter().all(|lane| self.shared.is_over(lane)) {
             std::thread::sleep(TICK);
             if !self.shared.unproven.is_waited_for() {
                 (self.connection, self.step) = (None, Step::None);
@@ -163,7 +162,7 @@ impl Prover {
     }
 
     fn see(&mut self) -> Result<Seen, RedisError> {
-        let standing = Lane::ALL.map(|lane| self.shared.unproven.standing(lane));
+        let standing = self.name.lanes().map(|lane| self.shared.unproven.standing(lane));
         let connection = self.connection()?;
         let (before, info, after): (Time, String, Time) =
             redis::pipe().cmd("TIME").cmd("INFO").cmd("TIME").query(connection)?;
@@ -209,10 +208,10 @@ impl Prover {
     }
 
     /// Whether the server still has what it acknowledged. A lane of which it has less is taken up again.
-    fn has_all(&mut self, standing: [(u64, u64); Lane::ALL.len()]) -> Result<bool, RedisError> {
+    fn has_all(&mut self, standing: Vec<(u64, u64)>) -> Result<bool, RedisError> {
         let mut has_all = true;
         for (lane, (epoch, number)) in
-            Lane::ALL.into_iter().zip(standing).filter(|(_, (epoch, _))| *epoch > 0)
+            self.name.lanes().into_iter().zip(standing).filter(|(_, (epoch, _))| *epoch > 0)
         {
             let key = self.name.writer(lane);
             let found: (Option<u64>, Option<u64>) =
@@ -228,7 +227,7 @@ impl Prover {
 
     /// Writes what changes nothing to a lane of ours: the last block again, which is a repeat. False where none was written.
     fn write(&mut self) -> Result<bool, RedisError> {
-        let ours = Lane::ALL.into_iter().map(|lane| (lane, self.shared.unproven.standing(lane)));
+        let ours = self.name.lanes().into_iter().map(|lane| (lane, self.shared.unproven.standing(lane)));
         let Some((lane, (epoch, number))) = ours.into_iter().find(|(_, (_, number))| *number > 0) else {
             return Ok(false);
         };

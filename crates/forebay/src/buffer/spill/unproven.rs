@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Instant;
 
 use crate::buffer::mutex::lock;
-use crate::event::lane::Lane;
+use crate::event::lane::{Lane, Lanes};
 
 /// Where a block is on the writer's disk.
 #[derive(Debug, Clone)]
@@ -39,14 +39,18 @@ struct OfLane {
 }
 
 /// All lanes'.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::buffer) struct Unproven {
-    lanes: [OfLane; Lane::ALL.len()],
+    lanes: Vec<OfLane>,
     /// What was acknowledged before that moment needs no file any more.
     proven: Mutex<Option<Instant>>,
 }
 
 impl Unproven {
+    pub fn of(lanes: Lanes) -> Self {
+        Self { lanes: lanes.defaults(), proven: Mutex::default() }
+    }
+
     /// A block that is handed to the lane, or was, is on disk.
     pub fn keep(&self, lane: Lane, index: u64, block: OnDisk) {
         lock(&self.lanes[lane.index()].blocks).insert(index, block);

@@ -1,0 +1,70 @@
+//! A profile's `[stream]`: what the events are, and which lanes they go to.
+
+use serde::Deserialize;
+
+use forebay::event::stream::{BadStream, Stream};
+use forebay::event::unit::Unit;
+
+/// What the events are, and which lanes they go to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamTable {
+    preset: Option<String>,
+    /// A JSON pointer, or `arrival`.
+    time: Option<String>,
+    unit: Option<String>,
+    /// A JSON pointer.
+    lane: Option<String>,
+    /// What stands there, and the lane of it.
+    #[serde(default)]
+    lanes: toml::Table,
+    /// The lane of all else.
+    default: Option<String>,
+}
+
+impl StreamTable {
+    /// As a stream; what is wrong, where it is none.
+    pub(super) fn stream(&self) -> Result<Stream, String> {
+        let is_empty = self.time.is_none() && self.unit.is_none() && self.lane.is_none();
+        let is_plain = is_empty && self.lanes.is_empty() && self.default.is_none();
+        match self.preset.as_deref() {
+            Some("jetstream") | None if is_plain => return Ok(Stream::jetstream()),
+            Some("jetstream") => return Err("stream: a preset has everything; leave the rest out".into()),
+            Some(preset) => {
+                return Err(format!("stream.preset {preset:?} is not there; there is \"jetstream\""));
+            }
+            None => {}
+        }
+        let wrong = |why: BadStream| format!("stream: {why}");
+        let default = self.default.as_deref().unwrap_or("events");
+        let mut stream = Stream::json().default_lane(default);
+        match (self.time.as_deref(), self.unit.as_deref()) {
+            (Some("arrival"), None) if self.lane.is_none() && self.lanes.is_empty() => {
+                return Stream::lines(default).map_err(wrong);
+            }
+            (Some("arrival"), None) => {}
+            (Some("arrival"), Some(_)) => {
+                return Err("stream.unit is of a time that stands in the line".into());
+            }
+            (Some(at), unit) => {
+                let unit = unit.ok_or("stream.unit is missing: \"us\", \"ms\", \"s\" or \"rfc3339\"")?;
+                let known = Unit::named(unit);
+                let unit =
+                    known.ok_or_else(|| format!("stream.unit {unit:?} is none of us, ms, s, rfc3339"))?;
+                stream = stream.time(at, unit);
+            }
+            (None, _) => {
+                return Err("stream.time is missing: a JSON pointer as \"/ts\", or \"arrival\"".into());
+            }
+        }
+        if let Some(at) = &self.lane {
+            stream = stream.lane(at);
+        }
+        for (value, lane) in &self.lanes {
+            let lane =
+                lane.as_str().ok_or_else(|| format!("stream.lanes.{value} is not the name of a lane"))?;
+            stream = stream.route(value, lane);
+        }
+        stream.build().map_err(wrong)
+    }
+}

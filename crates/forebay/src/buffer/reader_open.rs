@@ -1,0 +1,101 @@
+//! How a reader is opened, and how it finds out what its buffer is.
+
+use std::sync::Arc;
+
+use redis::RedisError;
+
+use super::connect::Address;
+use super::error::Error;
+use super::held::Held;
+use super::keys::Name;
+use super::meta;
+use super::place::Place;
+use super::reader::{ANSWER_BYTES, COUNT, Options, Phase, Reader};
+use super::there::{self, must_be_there};
+use crate::event::lane::Lane;
+use crate::event::stream::Stream;
+
+impl Reader {
+    /// Connects; with a group, makes it where it is not there, from the first block on. A buffer that is not there is one
+    /// without events.
+    pub fn open(address: &Address, name: &Name, options: Options) -> Result<Self, Error> {
+        Self::connect(address, name, options, false)?.with_group()
+    }
+
+    /// The same for a buffer that is there; an error where it is not.
+    pub fn open_existing(address: &Address, name: &Name, options: Options) -> Result<Self, Error> {
+        Self::connect(address, name, options, true)?.with_group()
+    }
+
+    fn connect(address: &Address, name: &Name, options: Options, is_to_be: bool) -> Result<Self, Error> {
+        let reads = address.connect_to_read(options.patience)?;
+        let mut control = address.connect_to_read(options.patience)?;
+        let found = meta::find_by_now(&mut control, name)?;
+        let is_found = found.is_some();
+        if is_to_be && !is_found {
+            must_be_there(&mut control, address, name)?;
+        }
+        let name = found.unwrap_or_else(|| name.clone());
+        let wanted =
+            options.lanes.iter().map(|lane| there::lane(&name, lane)).collect::<Result<Vec<_>, _>>()?;
+        // Twice in one question, a lane would be given out twice.
+        let lanes: Vec<Lane> =
+            name.lanes().iter().filter(|lane| wanted.is_empty() || wanted.contains(lane)).collect();
+        Ok(Self {
+            address: address.clone(),
+            name,
+            is_found,
+            reads: Some(reads),
+            control: Some(control),
+            places: lanes.iter().map(|lane| Place::new(*lane)).collect(),
+            lanes,
+            phase: if options.group.is_some() { Phase::Own } else { Phase::New },
+            asked: None,
+            count: COUNT.0,
+            answer_bytes: ANSWER_BYTES,
+            claimed_at: None,
+            held: Held::new(),
+            came_back: false,
+            left: options.patience,
+            stop: Arc::default(),
+            broken_off: false,
+            to_ack: Vec::new(),
+            trimmed_at: None,
+            options,
+        })
+    }
+
+    /// Makes the group, and the buffer that it is of.
+    fn with_group(mut self) -> Result<Self, Error> {
+        if self.options.group.is_some()
+            && let Some(control) = &mut self.control
+        {
+            meta::make(control, &self.address.to_string(), &self.name)?;
+            self.is_found = true;
+        }
+        self.make_groups()?;
+        Ok(self)
+    }
+
+    /// Looks what the buffer is by now, where that is not known, or not any more: an error where it is one of other events
+    /// than are read here.
+    pub(super) fn look_for_it(&mut self) -> Result<Result<(), Error>, RedisError> {
+        if self.is_found {
+            return Ok(Ok(()));
+        }
+        let name = self.name.clone();
+        let found = match meta::asked(self.control()?, &name) {
+            // It is not to be known.
+            Err(error) if error.code() == Some("NOPERM") => return Ok(Ok(())),
+            found => found?,
+        };
+        let checked = meta::must_be(&name, found);
+        self.is_found = matches!(checked, Ok(true));
+        Ok(checked.map(drop))
+    }
+
+    /// What the buffer's events are.
+    pub fn events(&self) -> Stream {
+        self.name.events()
+    }
+}
