@@ -18,7 +18,8 @@ pub(super) struct Offer {
     pub events: Synth,
     /// Events a second that they are cut into blocks at.
     pub rate: f64,
-    lanes: Vec<Lane>,
+    /// Of each, by its place.
+    lanes: Vec<u8>,
     prints: Prints,
 }
 
@@ -46,7 +47,7 @@ impl Offer {
     pub fn by_lane(&self, count: u64) -> [(Lane, u64); jetstream::ALL.len()] {
         let of = |lane: Lane| {
             let first = (0..count).zip(&self.lanes);
-            (lane, first.filter(|(_, of)| **of == lane).count() as u64)
+            (lane, first.filter(|(_, of)| usize::from(**of) == lane.index()).count() as u64)
         };
         jetstream::ALL.map(of)
     }
@@ -55,14 +56,14 @@ impl Offer {
     pub fn ledger<'a>(&'a self, make: &'a Make<'a>) -> Ledger<'a> {
         let mut ledger = Ledger::with_prints(make, &self.prints);
         for (index, lane) in (0..).zip(&self.lanes) {
-            ledger.offered(*lane, index);
+            ledger.offered(jetstream::ALL[usize::from(*lane)], index);
         }
         ledger
     }
 }
 
 /// The lanes of some events, and what they look like.
-fn draw(events: &Synth, prints: &Prints, which: Range<u64>) -> anyhow::Result<(Vec<Lane>, Vec<u64>)> {
+fn draw(events: &Synth, prints: &Prints, which: Range<u64>) -> anyhow::Result<(Vec<u8>, Vec<u64>)> {
     anyhow::ensure!(!forebay_rig::server::ending(), "interrupted");
     let (mut lanes, mut seen, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
     for index in which {
@@ -70,7 +71,7 @@ fn draw(events: &Synth, prints: &Prints, which: Range<u64>) -> anyhow::Result<(V
         events.write_event(index, &mut bytes);
         let event = parse::parse(&bytes)
             .map_err(|why| anyhow::anyhow!("synthetic event {index} is no event: {why}"))?;
-        lanes.push(event.lane);
+        lanes.push(event.lane.index() as u8);
         seen.push(prints.of(&bytes));
     }
     Ok((lanes, seen))

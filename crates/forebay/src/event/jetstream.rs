@@ -1,19 +1,28 @@
 //! The preset for the Bluesky network's Jetstream: its lanes. Nothing else in the library knows of Bluesky.
 
-use super::lane::{Lane, Lanes, named};
+use super::lane::{Lane, Lanes, Named};
+
+static NAMED: [Named; 6] = [
+    Named { index: 0, name: "posts" },
+    Named { index: 1, name: "likes" },
+    Named { index: 2, name: "reposts" },
+    Named { index: 3, name: "follows" },
+    Named { index: 4, name: "blocks" },
+    Named { index: 5, name: "other" },
+];
 
 /// `app.bsky.feed.post`
-pub const POSTS: Lane = named(0, "posts");
+pub const POSTS: Lane = Lane::known(&NAMED[0]);
 /// `app.bsky.feed.like`
-pub const LIKES: Lane = named(1, "likes");
+pub const LIKES: Lane = Lane::known(&NAMED[1]);
 /// `app.bsky.feed.repost`
-pub const REPOSTS: Lane = named(2, "reposts");
+pub const REPOSTS: Lane = Lane::known(&NAMED[2]);
 /// `app.bsky.graph.follow`
-pub const FOLLOWS: Lane = named(3, "follows");
+pub const FOLLOWS: Lane = Lane::known(&NAMED[3]);
 /// `app.bsky.graph.block`
-pub const BLOCKS: Lane = named(4, "blocks");
+pub const BLOCKS: Lane = Lane::known(&NAMED[4]);
 /// Every other collection, and events that are not commits.
-pub const OTHER: Lane = named(5, "other");
+pub const OTHER: Lane = Lane::known(&NAMED[5]);
 
 /// All of them, in order.
 pub const ALL: [Lane; 6] = [POSTS, LIKES, REPOSTS, FOLLOWS, BLOCKS, OTHER];

@@ -13,34 +13,44 @@ const NAME_MAX: usize = 64;
 /// Different names that one process may come to know: they are kept for as long as it runs.
 const NAMES_MAX: usize = 4_096;
 
-/// The stream that an event belongs to: a name, and its place among the lanes of its buffer.
+/// The stream that an event belongs to: a name, and its place among the lanes of its buffer. As large as a pointer: it stands
+/// beside every block that is held.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Lane {
-    index: usize,
-    name: &'static str,
+pub struct Lane(&'static Named);
+
+/// What a lane is.
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Named {
+    pub index: usize,
+    pub name: &'static str,
 }
 
 impl Lane {
     /// Its name in keys, options and output.
     pub fn name(self) -> &'static str {
-        self.name
+        self.0.name
     }
 
     /// Its place among the lanes of its buffer, from 0.
     pub fn index(self) -> usize {
-        self.index
+        self.0.index
+    }
+
+    /// One whose name is written in the source.
+    pub(super) const fn known(named: &'static Named) -> Self {
+        Self(named)
     }
 }
 
 impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
+        f.write_str(self.name())
     }
 }
 
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
+        f.write_str(self.name())
     }
 }
 
@@ -79,14 +89,17 @@ impl Lanes {
         let names: Vec<N> = names.into_iter().collect();
         let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
         check(&names)?;
-        let named = |(index, name): (usize, &&str)| Ok(Lane { index, name: known(name)? });
-        let lanes = names.iter().enumerate().map(named).collect::<Result<Vec<_>, _>>()?;
         let mut lists = lock(&LISTS);
-        if let Some(list) = lists.iter().find(|list| ***list == *lanes) {
+        let is_it = |list: &&&[Lane]| list.iter().map(|lane| lane.name()).eq(names.iter().copied());
+        if let Some(list) = lists.iter().find(is_it) {
             return Ok(Self(list));
         }
         if lists.len() >= NAMES_MAX {
             return Err(BadLanes::Known);
+        }
+        let mut lanes = Vec::new();
+        for (index, name) in names.iter().enumerate() {
+            lanes.push(Lane(Box::leak(Box::new(Named { index, name: known(name)? }))));
         }
         let list: &'static [Lane] = lanes.leak();
         lists.push(list);
@@ -111,12 +124,12 @@ impl Lanes {
 
     /// The lane of that name.
     pub fn find(self, name: &str) -> Option<Lane> {
-        self.0.iter().copied().find(|lane| lane.name == name)
+        self.iter().find(|lane| lane.name() == name)
     }
 
     /// Whether a lane is one of them.
     pub fn has(self, lane: Lane) -> bool {
-        self.0.get(lane.index) == Some(&lane)
+        self.0.get(lane.index()) == Some(&lane)
     }
 
     /// One by one.
@@ -158,11 +171,6 @@ impl fmt::Display for Lanes {
         }
         Ok(())
     }
-}
-
-/// A lane whose name is written in the source.
-pub(super) const fn named(index: usize, name: &'static str) -> Lane {
-    Lane { index, name }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -217,6 +225,11 @@ mod tests {
         assert_eq!(one.find("b").map(Lane::index), Some(1));
         assert_ne!(one, Lanes::new(["b", "a"]).unwrap());
         assert_eq!(one.to_string(), "a, b");
+    }
+
+    #[test]
+    fn a_lane_takes_no_more_than_a_pointer() {
+        assert_eq!(size_of::<Lane>(), size_of::<usize>());
     }
 
     #[test]
