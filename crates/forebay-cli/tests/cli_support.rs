@@ -80,8 +80,10 @@ pub fn append(server: &Server, input: &[u8], more: &[&str]) -> Ran {
     let input = input.to_vec();
     // On a thread: stderr may fill while the input is still being written.
     let feed = std::thread::spawn(move || stdin.write_all(&input));
-    let ran = child.wait_with_output().unwrap().into();
-    feed.join().unwrap().unwrap();
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    // One that refuses to begin does not read to the end.
+    let fed = feed.join().unwrap();
+    assert!(fed.is_ok() || ran.code != 0, "{fed:?}: {}", ran.err);
     ran
 }
 
