@@ -4,8 +4,8 @@ use forebay_proof::report::json;
 use forebay_rig::server::{Conf, Server, ServerBinary};
 use forebay_watch::profile::Profile;
 
-use crate::cli_support::run;
-use crate::support::server;
+use crate::cli_support::{holds, run};
+use crate::support::{server, tell};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -134,7 +134,7 @@ fn the_user_that_is_advised_can_write_and_read_and_nothing_else() {
     use forebay::buffer::status_subscriber::Hearing;
     let server = server(&[]);
     let rules = format!("on >pw ~{ALL_KEYS} {ACL_COMMANDS}");
-    super::support::tell(&server, &format!("ACL SETUSER app {rules}"));
+    tell(&server, &format!("ACL SETUSER app {rules}"));
     let url = server.url().replace("redis://", "redis://app:pw@");
     let event = br#"{"time_us":1,"kind":"commit"}"#;
     let dir = tempfile::tempdir().unwrap();
@@ -172,7 +172,7 @@ fn the_remedies_of_a_server_with_events_and_no_aof_lose_none_of_them() {
     conf.set("save", "").set("appendonly", "no");
     let mut server = Server::start(&ServerBinary::find(None).unwrap(), &conf).unwrap();
     for number in 0..100 {
-        super::support::tell(&server, &format!("SET key{number} 1"));
+        tell(&server, &format!("SET key{number} 1"));
     }
     let script = text(&run(&["audit", "--fix-commands", "--url", &server.url()]).out);
     // What it asks, one argument a line, instead of a redis-cli that may not be there.
@@ -213,10 +213,20 @@ fn the_remedies_of_a_server_with_events_and_no_aof_lose_none_of_them() {
 #[test]
 fn a_server_that_wants_a_login_is_no_server_that_was_audited() {
     let server = server(&[]);
-    super::support::tell(&server, "CONFIG SET requirepass secret");
+    tell(&server, "CONFIG SET requirepass secret");
     let ran = run(&["audit", "--url", &server.url()]);
     assert!(ran.code == 3 && ran.out.is_empty() && ran.err.contains("password"), "{}", ran.err);
     let with = server.url().replace("redis://", "redis://:secret@");
     let ran = run(&["audit", "--url", &with]);
     assert!(ran.code == 1 && !text(&ran.out).contains("secret"), "{}", ran.err);
+}
+
+#[test]
+fn keys_that_a_killed_proof_left_are_named_where_this_machine_has_no_file_of_it() {
+    let server = server(&[]);
+    for key in ["forebay:proof-1:{likes}", "forebay:{proof-1}", "forebay:{my-proof-1}", "theirs:proof-1"] {
+        tell(&server, &format!("SET {key} left"));
+    }
+    let ran = run(&["audit", "--url", &server.url()]);
+    holds(&ran.err, &["UNLINK forebay:proof-1:{likes} forebay:{proof-1}\n"]);
 }

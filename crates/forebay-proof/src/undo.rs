@@ -19,7 +19,7 @@ use super::durability;
 use super::target::{facts_of, set, setting};
 use crate::report::units::counted;
 use forebay::buffer::connect::Address;
-use forebay::buffer::keys::{Name, PROOF_KEYS};
+use forebay::buffer::keys::{ALL_KEYS, Name, PROOF_KEYS};
 use forebay_rig::server::quoted;
 
 /// Settings by name, as CONFIG GET shows them.
@@ -139,22 +139,21 @@ pub fn left(address: &Address) -> anyhow::Result<Vec<Left>> {
 
 /// Keys of proofs on a server, of whichever machine's: as far as a bounded walk finds them, and at most so many as are shown.
 pub fn proof_keys(address: &Address) -> anyhow::Result<Vec<String>> {
-    let (mut connection, mut found) = (address.dial()?, Vec::new());
+    let (mut connection, mut cursor, mut found) = (address.dial()?, 0_u64, Vec::new());
     // Whoever else writes such keys shall not write to a terminal by their names.
     let is_plain =
         |key: &String| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:{}-".contains(&byte));
-    for pattern in PROOF_KEYS {
-        let mut cursor = 0_u64;
-        for _ in 0..SCANS_MAX {
-            let (next, keys): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
-                .arg(cursor)
-                .arg(&["MATCH", pattern, "COUNT", "1000"])
-                .query(&mut connection)?;
-            found.extend(keys.into_iter().filter_map(|key| String::from_utf8(key).ok()).filter(is_plain));
-            cursor = next;
-            if cursor == 0 || found.len() >= KEYS_MAX {
-                break;
-            }
+    let is_proofs = |key: &String| PROOF_KEYS.iter().any(|begin| key.starts_with(begin));
+    for _ in 0..SCANS_MAX {
+        let (next, keys): (u64, Vec<Vec<u8>>) = redis::cmd("SCAN")
+            .arg(cursor)
+            .arg(&["MATCH", ALL_KEYS, "COUNT", "1000"])
+            .query(&mut connection)?;
+        let keys = keys.into_iter().filter_map(|key| String::from_utf8(key).ok());
+        found.extend(keys.filter(is_proofs).filter(is_plain));
+        cursor = next;
+        if cursor == 0 || found.len() >= KEYS_MAX {
+            break;
         }
     }
     found.sort();

@@ -38,8 +38,8 @@ pub struct BadName(pub String);
 /// Every key and channel of every buffer, and no other: a pattern for ACL rules.
 pub const ALL_KEYS: &str = "forebay:*";
 
-/// Keys that proofs write on somebody's server, and remove afterwards: patterns.
-pub const PROOF_KEYS: [&str; 2] = ["forebay:proof-*", "forebay:{proof-*"];
+/// What keys begin with that proofs write on somebody's server, and remove afterwards.
+pub const PROOF_KEYS: [&str; 2] = ["forebay:proof-", "forebay:{proof-"];
 
 /// What a user needs to write, read and watch buffers, as ACL rules beside the keys. All channels are taken away first:
 /// Redis 6.2 gives them to every new user, and then refuses a pattern.
