@@ -79,6 +79,6 @@ pub(crate) struct Events {
 impl Events {
     /// Them, where they are said.
     pub(crate) fn stream(&self) -> anyhow::Result<Option<Stream>> {
-        self.profile.as_deref().map(|profile| Ok(Profile::load(profile)?.stream())).transpose()
+        self.profile.as_deref().map(|profile| Ok(Profile::load(profile)?.stream)).transpose()
     }
 }

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use crate::small_file;
 use forebay::buffer::batch::Limits;
 use forebay::event::stream::Stream;
-use stream::StreamTable;
 
 pub mod settings;
 mod stream;
@@ -52,8 +51,8 @@ pub struct Profile {
     /// When the writer cuts a block.
     pub blocks: Blocks,
     /// What the events are; Jetstream's where nothing is said.
-    #[serde(default)]
-    pub stream: StreamTable,
+    #[serde(default = "Stream::jetstream", deserialize_with = "stream::read")]
+    pub stream: Stream,
     /// The server's settings, in order.
     pub settings: toml::Table,
 }
@@ -167,14 +166,7 @@ impl Profile {
         BUILT_IN.iter().filter_map(|(name, _)| Self::load(name).ok()).collect()
     }
 
-    /// What the events are.
-    pub fn stream(&self) -> Stream {
-        // Proof: it was read when the profile was.
-        self.stream.stream().expect("a stream that was read before")
-    }
-
     fn check(&self) -> Result<(), String> {
-        self.stream.stream()?;
         let positive = |name: &str, value: f64| {
             if value.is_finite() && value > 0.0 { Ok(()) } else { Err(format!("{name} must be above 0")) }
         };

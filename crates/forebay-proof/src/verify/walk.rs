@@ -14,7 +14,6 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::error::Error as BufferError;
 use forebay::buffer::keys::Name;
-use forebay::buffer::meta;
 use forebay::buffer::reader::{Found, Options, Reader};
 use forebay::event::lane::Lane;
 
@@ -34,12 +33,12 @@ struct Walk {
 pub(super) fn walk(address: &Address, name: &Name, progress: &dyn Progress) -> Result<Vec<Account>, Error> {
     let failed = |error: RedisError| BufferError::server(format!("looking at buffer {name}"), &error);
     let mut connection = address.connect()?.0;
-    let name = &meta::find(&mut connection, name)?.unwrap_or_else(|| name.clone());
-    let entries = count(&mut connection, name).map_err(failed)?;
-    progress.begin("checking blocks", entries);
     let options =
         Options { lanes: Vec::new(), group: None, ahead: true, claim_idle: PATIENCE, patience: PATIENCE };
     let mut reader = Reader::open(address, name, options)?;
+    let name = &name.clone().of(reader.events());
+    let entries = count(&mut connection, name).map_err(failed)?;
+    progress.begin("checking blocks", entries);
     let mut decoder = Decoder::of(name.events()).map_err(Error::Decoder)?;
     let mut walks = name.lanes().map(|lane| Walk { account: Account::new(lane), last: None, unread: 0 });
     loop {

@@ -1,14 +1,15 @@
 //! A profile's `[stream]`: what the events are, and which lanes they go to.
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use forebay::event::stream::{BadStream, Stream};
 use forebay::event::unit::Unit;
 
-/// What the events are, and which lanes they go to.
-#[derive(Debug, Clone, Default, Deserialize)]
+/// The table, as it is written.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StreamTable {
+struct StreamTable {
     preset: Option<String>,
     /// A JSON pointer, or `arrival`.
     time: Option<String>,
@@ -22,9 +23,14 @@ pub struct StreamTable {
     default: Option<String>,
 }
 
+/// Reads it as a stream.
+pub(super) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Stream, D::Error> {
+    StreamTable::deserialize(from)?.stream().map_err(D::Error::custom)
+}
+
 impl StreamTable {
     /// As a stream; what is wrong, where it is none.
-    pub(super) fn stream(&self) -> Result<Stream, String> {
+    fn stream(&self) -> Result<Stream, String> {
         let is_empty = self.time.is_none() && self.unit.is_none() && self.lane.is_none();
         let is_plain = is_empty && self.lanes.is_empty() && self.default.is_none();
         match self.preset.as_deref() {

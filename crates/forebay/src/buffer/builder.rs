@@ -18,14 +18,19 @@ pub struct WriterBuilder {
     url: String,
     buffer: String,
     options: Options,
-    events: Option<Stream>,
+    events: Stream,
 }
 
 impl Writer {
     /// A writer of a buffer on the server at a `redis://`, `rediss://` or `unix://` address. The buffer's name is 1 to 64 of
     /// `A-Z a-z 0-9 . _ -`; it is made where it is not there.
     pub fn builder(url: impl Into<String>, buffer: impl Into<String>) -> WriterBuilder {
-        WriterBuilder { url: url.into(), buffer: buffer.into(), options: Options::default(), events: None }
+        WriterBuilder {
+            url: url.into(),
+            buffer: buffer.into(),
+            options: Options::default(),
+            events: Stream::jetstream(),
+        }
     }
 }
 
@@ -33,7 +38,7 @@ impl WriterBuilder {
     /// What the events are: how a line becomes one, and which lanes there are; else Jetstream's. A buffer is of one stream from
     /// the moment when it is made, and opening a writer of another is an error.
     pub fn events(mut self, events: Stream) -> Self {
-        self.events = Some(events);
+        self.events = events;
         self
     }
 
@@ -89,11 +94,7 @@ impl WriterBuilder {
     /// Opens the writer. A server that is there and takes no writes yet (full, loading) is waited for, as long as patience
     /// allows.
     pub fn open(self) -> Result<Writer, Error> {
-        let (address, name) = (Address::parse(&self.url)?, self.buffer.parse::<Name>()?);
-        let name = match self.events {
-            Some(events) => name.of(events),
-            None => name,
-        };
+        let (address, name) = (Address::parse(&self.url)?, self.buffer.parse::<Name>()?.of(self.events));
         let opened = Writer::open_patiently(&address, &name, &self.options, &AtomicBool::new(false))?;
         opened.ok_or_else(|| Error::System("opening the writer was broken off".into(), None))
     }

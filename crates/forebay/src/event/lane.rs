@@ -97,10 +97,9 @@ impl Lanes {
         if lists.len() >= NAMES_MAX {
             return Err(BadLanes::Known);
         }
-        let mut lanes = Vec::new();
-        for (index, name) in names.iter().enumerate() {
-            lanes.push(Lane(Box::leak(Box::new(Named { index, name: known(name)? }))));
-        }
+        let named = |(index, name): (usize, &&str)| Ok(Named { index, name: known(name)? });
+        let named = names.iter().enumerate().map(named).collect::<Result<Vec<_>, _>>()?;
+        let lanes: Vec<Lane> = named.leak().iter().map(Lane::known).collect();
         let list: &'static [Lane] = lanes.leak();
         lists.push(list);
         Ok(Self(list))

@@ -148,8 +148,7 @@ impl ReaderBuilder {
 
     /// Connects. A buffer that is not there is one without events.
     pub fn open(self) -> Result<Reader, Error> {
-        let name: Name = self.buffer.parse()?;
-        let (address, name) = (Address::parse(&self.url)?, name.of(self.events));
+        let (address, name) = (Address::parse(&self.url)?, self.buffer.parse::<Name>()?.of(self.events));
         let has_own_name = self.group.is_some() && self.consumer.is_none();
         let consumer = self.consumer;
         let group = self.group.map(|group| (group, consumer.unwrap_or_else(own_consumer)));

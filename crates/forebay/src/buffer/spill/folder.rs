@@ -75,12 +75,10 @@ impl Folder {
         DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(failed)?;
         let lock = File::open(&path).map_err(failed)?;
         take(&lock).map_err(failed)?;
-        let (lanes, mut files, mut markers, mut events_of) =
-            (buffer.lanes(), Vec::new(), Vec::new(), Vec::new());
+        let (lanes, mut files, mut markers) = (buffer.lanes(), Vec::new(), Vec::new());
         for entry in std::fs::read_dir(&path).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             if let Some(marker) = marker_of(&path, lanes) {
-                events_of.push((marker.clone(), path.clone()));
                 markers.push(marker);
             }
             if let Some(found) = Found::at(path, lanes)? {
@@ -88,9 +86,9 @@ impl Folder {
                 files.push(found);
             }
         }
-        for ((lane, session), marker) in events_of {
-            if files.iter().any(|file: &Found| file.lane == lane && file.session == session) {
-                must_be_of_these_events(&marker, &spill.folder, buffer)?;
+        for (lane, session) in &markers {
+            if files.iter().any(|file: &Found| file.lane == *lane && file.session == *session) {
+                must_be_of_these_events(&marker_at(&path, *lane, session), &spill.folder, buffer)?;
             }
         }
         files.sort_by(|a, b| (&a.session, a.number).cmp(&(&b.session, b.number)));
@@ -184,8 +182,12 @@ impl Folder {
     }
 
     fn marker(&self, lane: Lane, session: &str) -> PathBuf {
-        self.path.join(format!("{lane}-{session}.session"))
+        marker_at(&self.path, lane, session)
     }
+}
+
+fn marker_at(folder: &Path, lane: Lane, session: &str) -> PathBuf {
+    folder.join(format!("{lane}-{session}.session"))
 }
 
 /// Takes the folder's lock. A program that this process begins has its files too until it is under way, and so the lock of
