@@ -8,8 +8,12 @@ use crate::target::facts;
 use forebay::buffer::connect::{Address, Facts};
 use forebay::buffer::error::Error;
 
-/// How long the server may take to notice that connections are gone.
+/// How long the server may take to notice that connections are gone, and to write what waits for its log: while an fsync is
+/// under way, `everysec` holds that back for 2 s.
 const SETTLE: Duration = Duration::from_secs(5);
+
+/// What a server keeps of the log's buffer once all of it is written, at the most.
+const LOG_BUFFER_MAX: u64 = 16 << 10;
 
 /// Memory at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -41,13 +45,16 @@ impl Gauge {
         Ok(point(&facts(&mut self.connection)?, events))
     }
 
-    /// Memory once the connections that came since are gone, and their buffers with them. On a server that
-    /// others use too they may never go; then the figure holds their buffers.
+    /// Memory once the connections that came since are gone, and their buffers with them, and what was to go to the log is
+    /// written: on a slow disk megabytes of it wait. On a server that others use too that may never be; then the figure
+    /// holds those buffers.
     pub fn settled(&mut self, events: u64) -> Result<Point, Error> {
         let deadline = Instant::now() + SETTLE;
         loop {
             let seen = facts(&mut self.connection)?;
-            if seen.number("connected_clients").unwrap_or(0) <= self.clients || Instant::now() >= deadline {
+            let is_settled = seen.number("connected_clients").unwrap_or(0) <= self.clients
+                && seen.number("mem_aof_buffer").unwrap_or(0) <= LOG_BUFFER_MAX;
+            if is_settled || Instant::now() >= deadline {
                 return Ok(point(&seen, events));
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -58,4 +65,39 @@ impl Gauge {
 fn point(facts: &Facts, events: u64) -> Point {
     let field = |name| facts.number(name).unwrap_or(0);
     Point { events, used_bytes: field("used_memory"), rss_bytes: field("used_memory_rss") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use forebay_rig::server::fault::disk::Disk;
+    use forebay_rig::server::{Server, ServerBinary};
+
+    #[test]
+    fn what_waits_for_a_slow_disk_to_be_written_to_the_log_does_not_count() {
+        let disk = Disk::mount(64 << 20).unwrap();
+        let dir = disk.path().to_str().unwrap();
+        let conf = [("dir", dir), ("save", ""), ("appendonly", "yes"), ("appendfsync", "everysec")];
+        let server = Server::start(&ServerBinary::find(None).unwrap(), &conf.into_iter().collect()).unwrap();
+        let address = Address::parse(&server.url()).unwrap();
+        let mut gauge = Gauge::open(&address).unwrap();
+        let mut connection = address.dial().unwrap();
+        disk.slow_fsync(Duration::from_secs(1));
+        let value = vec![b'x'; 64 << 10];
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut set = || redis::cmd("SET").arg("one").arg(&value).exec(&mut connection).unwrap();
+        // One key, so that nothing else grows; and it waits behind an fsync that is under way.
+        while gauge.look(0).unwrap().used_bytes < 4 << 20 {
+            assert!(Instant::now() < deadline, "nothing waits for the log");
+            if disk.under_way() == 0 {
+                set();
+                std::thread::sleep(Duration::from_millis(5));
+            } else {
+                (0..64).for_each(|_| set());
+            }
+        }
+        drop(connection);
+        let settled = gauge.settled(0).unwrap().used_bytes;
+        assert!(settled < 3 << 20, "{settled} bytes with what waits for the log");
+    }
 }
