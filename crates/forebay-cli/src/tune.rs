@@ -18,7 +18,8 @@ use forebay_proof::tune::{Run, Saved, Tuned, apply_guarded, candidates};
 /// Which settings are worth changing, by experiments; none that loses a proof
 #[derive(Args)]
 #[command(after_help = "Examples:
-  forebay tune                           every candidate on servers of its own
+  forebay tune                           every candidate on servers of its own,
+                                         and memory settings, by fill and drain
   forebay tune --out tuned               with a report, redis.conf and blocks.toml
   forebay tune --only stream-node-64k,read-ahead
   forebay tune --url redis://127.0.0.1:6380 --allow-load

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use crate::ledger::Ledger;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::error::Error;
 use forebay::buffer::overflow::{Fate, Told};
@@ -62,9 +63,15 @@ impl<'a> Pusher<'a> {
                 sleep_until(started + Duration::from_secs_f64((self.next - first) as f64 / rate));
             }
             self.clock += Duration::from_secs_f64(1.0 / self.rate);
-            self.push()?;
+            self.push(None)?;
         }
         Ok(())
+    }
+
+    /// Pushes the next event as fast as it is taken. The ledger hears of it first: what fails may be stored all the same.
+    pub fn offer(&mut self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
+        self.clock += Duration::from_secs_f64(1.0 / self.rate);
+        self.push(Some(ledger)).map(drop)
     }
 
     /// Pushes an event at its time, `rate` a second, for so long, until `until`, or until all are pushed.
@@ -81,7 +88,7 @@ impl<'a> Pusher<'a> {
                 break;
             }
             self.pass_until(started, base, at)?;
-            let lane = self.push()?;
+            let lane = self.push(None)?;
             stretch.due[lane.index()].push(started + at);
         }
         // What is begun is cut at its time too: the next stretch has another clock.
@@ -104,7 +111,7 @@ impl<'a> Pusher<'a> {
         }
     }
 
-    fn push(&mut self) -> Result<Lane, Error> {
+    fn push(&mut self, ledger: Option<&mut Ledger<'_>>) -> Result<Lane, Error> {
         if server::ending() {
             return Err(Error::System("interrupted".into(), None));
         }
@@ -114,6 +121,9 @@ impl<'a> Pusher<'a> {
             Error::System(format!("synthetic event {} is no event: {why}", self.next), None)
         })?;
         let lane = event.lane;
+        if let Some(ledger) = ledger {
+            ledger.offered(lane, self.next);
+        }
         self.writer.push_at(&event, self.clock)?;
         self.next += 1;
         self.pushed[lane.index()] += 1;
@@ -150,5 +160,33 @@ impl Stretch {
             }
         }
         latency
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::scratch;
+    use forebay::buffer::writer::Options;
+    use forebay_rig::server::ServerBinary;
+
+    #[test]
+    fn the_ledger_has_heard_of_an_event_that_could_not_be_pushed() {
+        let (server, address) = scratch(&ServerBinary::find(None).unwrap(), 0).unwrap();
+        let options = Options { patience: Duration::from_millis(50), ..Options::default() };
+        let writer = Writer::open(&address, &"offered".parse().unwrap(), &options).unwrap();
+        let events = Synth::network(7);
+        let mut pusher = Pusher::new(writer, &events, u64::MAX, 100.0);
+        let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
+        let mut ledger = Ledger::new(&make);
+        pusher.offer(&mut ledger).unwrap();
+        drop(server);
+        let error = loop {
+            if let Err(error) = pusher.offer(&mut ledger) {
+                break error;
+            }
+        };
+        assert!(matches!(error, Error::Lost { .. }), "{error}");
+        assert_eq!(ledger.findings().offered, pusher.next + 1, "it may be stored all the same");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ledger::Ledger;
 use forebay::block::frame::{Decoder, lines};
 use forebay::buffer::connect::Address;
-use forebay::buffer::entry::Id;
+use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
 use forebay::buffer::reader::{Found, Options, Reader};
@@ -22,9 +22,33 @@ pub(crate) fn open(
     group: Option<&str>,
     patience: Duration,
 ) -> Result<Reader, Error> {
+    Reader::open(address, name, Options { ahead: true, ..options(&[], group, patience) })
+}
+
+/// The same of these lanes, without asking ahead: nothing is pending in its group but what it was given.
+pub(crate) fn open_lanes(
+    address: &Address,
+    name: &Name,
+    lanes: &[Lane],
+    group: Option<&str>,
+    patience: Duration,
+) -> Result<Reader, Error> {
+    Reader::open(address, name, options(lanes, group, patience))
+}
+
+fn options(lanes: &[Lane], group: Option<&str>, patience: Duration) -> Options {
+    let lanes = lanes.iter().map(ToString::to_string).collect();
     let group = group.map(|group| (group.to_owned(), group.to_owned()));
-    let options = Options { lanes: Vec::new(), ahead: true, group, claim_idle: LONG, patience };
-    Reader::open(address, name, options)
+    Options { lanes, ahead: false, group, claim_idle: LONG, patience }
+}
+
+/// The blocks of an answer; an error where there is anything else in it.
+pub(crate) fn blocks(found: Vec<Found>) -> anyhow::Result<Vec<(Lane, Entry)>> {
+    let block = |item| match item {
+        Found::Block(lane, entry) => Ok((lane, entry)),
+        other => Err(anyhow::anyhow!("while reading: {other}")),
+    };
+    found.into_iter().map(block).collect()
 }
 
 /// Blocks that were read so far.

@@ -32,15 +32,7 @@ impl Target {
         profile: &Profile,
         settings: &[(&str, String)],
     ) -> anyhow::Result<Self> {
-        let mut conf = Conf::new();
-        for (name, value) in profile.conf_settings() {
-            conf.set(name, value);
-        }
-        for (name, value) in settings {
-            conf.set(name, value);
-        }
-        let server = Server::start(binary, &conf)?;
-        let address = Address::parse(&server.url())?;
+        let (server, address) = start(binary, profile, settings)?;
         Ok(Self::Own(server, address))
     }
 
@@ -145,6 +137,24 @@ pub fn facts_of(connection: &mut Connection, sections: &[&str]) -> Result<Facts,
     let info: String =
         redis::cmd("INFO").arg(sections).query(connection).map_err(|error| Error::server("INFO", &error))?;
     Ok(Facts::of(&info))
+}
+
+/// A server of our own with the profile's settings, and these in place of some of them.
+pub fn start(
+    binary: &ServerBinary,
+    profile: &Profile,
+    settings: &[(&str, String)],
+) -> anyhow::Result<(Server, Address)> {
+    let mut conf = Conf::new();
+    for (name, value) in profile.conf_settings() {
+        conf.set(name, value);
+    }
+    for (name, value) in settings {
+        conf.set(name, value);
+    }
+    let server = Server::start(binary, &conf)?;
+    let address = Address::parse(&server.url())?;
+    Ok((server, address))
 }
 
 /// A server for a side experiment: no persistence, `maxmemory` as given (0: none), never evicting.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::ledger::{Ledger, Make, Prints};
 use crate::parallel::by_side;
 use crate::progress::Progress;
+use crate::wait::go_on;
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse;
@@ -64,7 +65,7 @@ impl Offer {
 
 /// The lanes of some events, and what they look like.
 fn draw(events: &Synth, prints: &Prints, which: Range<u64>) -> anyhow::Result<(Vec<u8>, Vec<u64>)> {
-    anyhow::ensure!(!forebay_rig::server::ending(), "interrupted");
+    go_on()?;
     let (mut lanes, mut seen, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
     for index in which {
         bytes.clear();

@@ -1,63 +1,25 @@
-//! What is claimed of the experiments on memory settings: every setting has its rows, the claims are right, what is broken
+//! What is claimed of the experiments on limits on clients: every setting has its rows, the claims are right, what is broken
 //! is refuted, and what a server does not know is untested.
 
 use std::net::TcpListener;
-use std::time::Duration;
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::reader::Reader;
 use forebay::buffer::writer::Writer;
 use forebay::event::jetstream;
-use forebay_proof::claim::{Evidence, Verdict};
-use forebay_proof::pressure::settings::row::Advice;
-use forebay_proof::pressure::settings::{Outcome, Sizes, run_sized};
-use forebay_proof::progress::Silent;
-use forebay_proof::target::{Target, own_name};
-use forebay_proof::{Scale, Subject};
-use forebay_rig::server::ServerBinary;
-use forebay_watch::profile::{DEFAULT, Profile};
+use forebay_proof::claim::{Claim, Verdict};
+use forebay_proof::pressure::clients::{Sizes, claims, evidence, run_sized};
+use forebay_proof::server_setting::{Advice, Outcome};
 
+use super::settings::{assert_every_setting_has_its_rows, on_a_server};
 use crate::support::{address, name, options, read_options, server, until};
 
-const SMALL: Sizes = Sizes {
-    events: 12_000,
-    plain_events: 2_000,
-    cycles: 2,
-    settle: Duration::from_secs(1),
-    tries: 1,
-    appended: 500,
-    room_bytes: 12 << 20,
-};
-
-fn run(sizes: Sizes) -> Outcome {
-    let (profile, binary) = (Profile::load(DEFAULT).unwrap(), ServerBinary::find(None).unwrap());
-    let (target, name) = (Target::own(&binary, &profile).unwrap(), own_name("settings").unwrap());
-    let on = Subject {
-        profile: &profile,
-        target: &target,
-        binary: &binary,
-        name: &name,
-        seed: 1,
-        scale: Scale::Quick,
-        progress: &Silent,
-    };
-    run_sized(&on, sizes).unwrap()
-}
+const SMALL: Sizes = Sizes { events: 12_000, appended: 500, room_bytes: 12 << 20 };
 
 /// Every setting that is tried, and how many values of it beside the default.
-const TRIED: [(&str, usize); 10] = [
-    ("activedefrag", 1),
-    ("stream-node-max-bytes", 5),
-    ("stream-node-max-entries", 2),
-    ("lazyfree-lazy-user-del", 1),
-    ("lazyfree-lazy-server-del", 1),
-    ("lazyfree-lazy-expire", 1),
-    ("lazyfree-lazy-eviction", 1),
-    ("maxclients", 0),
-    ("client-output-buffer-limit", 1),
-    ("maxmemory-clients", 1),
-];
+const TRIED: [(&str, usize); 3] =
+    [("maxclients", 0), ("client-output-buffer-limit", 1), ("maxmemory-clients", 1)];
 
 /// Every claim, and what must be seen of the control: its broken cause, in figures.
 const CLAIMED: [(&str, &str); 10] = [
@@ -73,43 +35,10 @@ const CLAIMED: [(&str, &str); 10] = [
     ("pressure.maxmemory-clients.room", " MiB: "),
 ];
 
-fn assert_every_setting_has_its_rows(outcome: &Outcome) {
-    for (setting, others) in TRIED {
-        let rows: Vec<_> = outcome.rows.iter().filter(|row| row.setting == setting).collect();
-        if let [row] = rows[..]
-            && others > 0
-        {
-            assert!(row.advice.words().contains("this server does not know it"), "{row:?}");
-            continue;
-        }
-        assert_eq!(rows.len(), others + 1, "{setting}: {rows:?}");
-        assert_eq!(rows.iter().filter(|row| row.value.ends_with(" (default)")).count(), 1, "{rows:?}");
-        for row in rows {
-            match &row.advice {
-                Advice::Untested(why) => assert!(why.len() > 10 && row.measured == "-", "{row:?}"),
-                _ => assert!(row.measured.chars().any(|c| c.is_ascii_digit()), "{row:?}"),
-            }
-        }
-    }
-    let known: usize =
-        outcome.rows.iter().filter(|row| TRIED.iter().any(|(name, _)| row.setting == *name)).count();
-    assert_eq!(known, outcome.rows.len(), "a row of no setting: {:?}", outcome.rows);
-    let evidence = outcome.evidence();
-    let Evidence::Table { columns, rows, .. } = &evidence[0] else { panic!("{evidence:?}") };
-    assert_eq!((columns.len(), rows.len()), (4, outcome.rows.len()));
-    assert!(matches!(&evidence[1], Evidence::Note { text } if text.contains("change where")), "{evidence:?}");
-    assert_eq!(evidence.len(), 7, "a table for each experiment");
-    for table in &evidence {
-        if let Evidence::Table { title, columns, rows } = table {
-            assert!(!rows.is_empty() && rows.iter().all(|row| row.len() == columns.len()), "{title}");
-        }
-    }
-}
-
-fn assert_claims_hold_and_fail_where_the_cause_is_broken(outcome: &Outcome) {
-    let ids: Vec<&str> = outcome.claims.iter().map(|claim| claim.id.as_str()).collect();
+fn assert_claims_hold_and_fail_where_the_cause_is_broken(outcome: &Outcome, claims: &[Claim]) {
+    let ids: Vec<&str> = claims.iter().map(|claim| claim.id.as_str()).collect();
     assert_eq!(ids, CLAIMED.map(|(id, _)| id));
-    for (claim, (_, broken)) in outcome.claims.iter().zip(CLAIMED) {
+    for (claim, (_, broken)) in claims.iter().zip(CLAIMED) {
         if claim.verdict() == Verdict::Untested {
             assert!(
                 claim.why.contains("does not know") && claim.id.contains("maxmemory-clients"),
@@ -129,10 +58,13 @@ fn assert_claims_hold_and_fail_where_the_cause_is_broken(outcome: &Outcome) {
 }
 
 #[test]
-fn every_setting_is_measured_and_every_claim_fails_where_its_cause_is_broken() {
-    let outcome = run(SMALL);
-    assert_every_setting_has_its_rows(&outcome);
-    assert_claims_hold_and_fail_where_the_cause_is_broken(&outcome);
+fn every_limit_is_tried_and_every_claim_fails_where_its_cause_is_broken() {
+    let outcome = on_a_server(|on| run_sized(on, SMALL).unwrap());
+    let tables = evidence(&outcome);
+    assert_every_setting_has_its_rows(&outcome, &TRIED, &tables, 2);
+    let claims = claims(outcome.clone());
+    assert_eq!(claims[0].evidence, tables, "they stand beside the first claim");
+    assert_claims_hold_and_fail_where_the_cause_is_broken(&outcome, &claims);
 }
 
 #[test]

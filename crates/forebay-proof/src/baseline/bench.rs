@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::Subject;
 use crate::progress::Progress;
+use crate::wait::go_on;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay_rig::load::arrivals::Arrivals;
@@ -64,7 +65,7 @@ impl<'a> Bench<'a> {
         stop: &AtomicBool,
         each_second: &mut dyn FnMut(&Second),
     ) -> anyhow::Result<Outcome> {
-        anyhow::ensure!(!forebay_rig::server::ending(), "interrupted");
+        go_on()?;
         let Asked { work, connections, rate, duration } = *asked;
         let plan = driver::Plan {
             address: self.address,

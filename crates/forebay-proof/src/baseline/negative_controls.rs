@@ -14,7 +14,7 @@ use super::{judge, saturation};
 use crate::Subject;
 use crate::claim::{Claim, Control, Judged, Judgement};
 use crate::sabotage::{Ticks, busy, busy_rate, crossable, next_second, overwrite, while_busy};
-use crate::target::Target;
+use crate::target::start;
 use forebay_rig::load::outcome::{Outcome, Second};
 use forebay_rig::load::payload::Payloads;
 use forebay_rig::load::work::{Kind, Work};
@@ -46,9 +46,7 @@ const FOREIGN: u64 = 7;
 
 /// Runs every control and puts it beside its claims.
 pub fn attach(on: &Subject<'_>, payloads: &Payloads, claims: Vec<Judged>) -> anyhow::Result<Vec<Claim>> {
-    let Target::Own(server, address) = Target::own(on.binary, on.profile)? else {
-        anyhow::bail!("a server of our own is somebody's");
-    };
+    let (server, address) = start(on.binary, on.profile, &[])?;
     let bench = Bench { address: &address, ..Bench::of(on, payloads) };
     let load = crossable(&on.profile.load);
     let paused = paused(&bench, &server, &load)?;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crate::ledger::Ledger;
 use crate::memory_probe::{Gauge, Point};
 use crate::progress::Progress;
+use crate::push::Pusher;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
@@ -19,8 +20,6 @@ use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
 use forebay::buffer::writer::{Counts, Monitor, Options, Writer};
 use forebay::event::jetstream;
-use forebay::event::parse;
-use forebay_rig::server;
 use forebay_rig::synth::Synth;
 
 /// How often memory is looked at.
@@ -97,27 +96,19 @@ pub fn fill(plan: &Plan<'_>, ledger: &mut Ledger<'_>, progress: &dyn Progress) -
 /// False where `over` was set before all were pushed.
 fn push_all(
     plan: &Plan<'_>,
-    mut writer: Writer,
+    writer: Writer,
     ledger: &mut Ledger<'_>,
     over: &AtomicBool,
 ) -> Result<bool, Error> {
-    let mut bytes = Vec::new();
-    for index in 0..plan.count {
+    let mut pusher = Pusher::new(writer, plan.events, plan.count, plan.rate);
+    while pusher.next < pusher.count {
         if over.load(Relaxed) {
-            writer.close()?;
+            pusher.writer.close()?;
             return Ok(false);
         }
-        if server::ending() {
-            return Err(Error::System("interrupted".into(), None));
-        }
-        bytes.clear();
-        plan.events.write_event(index, &mut bytes);
-        let event = parse::parse(&bytes)
-            .map_err(|why| Error::System(format!("synthetic event {index} is no event: {why}"), None))?;
-        ledger.offered(event.lane, index);
-        writer.push_at(&event, Duration::from_secs_f64(index as f64 / plan.rate))?;
+        pusher.offer(ledger)?;
     }
-    writer.close().map(|_| true)
+    pusher.writer.close().map(|_| true)
 }
 
 fn settle(monitor: &Monitor, ledger: &mut Ledger<'_>) {

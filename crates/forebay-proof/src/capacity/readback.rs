@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use crate::ledger::{Findings, Ledger};
 use crate::progress::Progress;
 use crate::reading::{self, Reading};
+use crate::wait::go_on;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
-use forebay_rig::server;
 
 /// How long the server may give no answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ pub fn read_back(
         if found.is_empty() {
             break;
         }
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         let taken = reading.take(found, ledger);
         faults.extend(taken.others.iter().map(ToString::to_string));
         progress.at(reading.events);

@@ -6,10 +6,10 @@ use super::ask::{has_no_fsync, until_no_fsync};
 use super::cell::Fault;
 use super::environment::Ground;
 use super::not_played::NotPlayed;
-use super::wait::wait;
-use crate::target::facts_of;
+use crate::rewrite;
+use crate::wait::wait;
 use fastrand::Rng;
-use forebay::buffer::connect::{Address, Facts};
+use forebay::buffer::connect::Address;
 use forebay::buffer::link::Connection;
 
 /// How long an fsync takes where it is slow. The server puts writes off for two seconds at the most.
@@ -32,14 +32,14 @@ pub(super) fn approach(fault: Fault, ground: &Ground, draw: &mut Rng) -> anyhow:
     match fault {
         Fault::KillInRewrite => return Ok(Some(reach_rewrite(&ground.address, draw)?)),
         Fault::PowerCutInRewrite => {
-            begin_rewrite(&mut slow_rewrites(&ground.address, KEY_DELAY)?)?;
+            rewrite::begin_writing(&mut slow_rewrites(&ground.address, KEY_DELAY)?)?;
             pass(draw, REWRITE_MAX);
         }
         Fault::PowerCutInLongRewrite => {
             let mut connection = slow_rewrites(&ground.address, KEY_DELAY_LONG)?;
-            begin_rewrite(&mut connection)?;
+            rewrite::begin_writing(&mut connection)?;
             std::thread::sleep(LONG_REWRITE);
-            let lasts = rewrites(&facts_of(&mut connection, &["persistence"])?);
+            let lasts = rewrite::is_writing(&rewrite::persistence(&mut connection)?);
             came_in_time(lasts, "the rewrite was over before the power was cut")?;
         }
         Fault::KillInSlowFsync => {
@@ -72,28 +72,18 @@ fn slow_rewrites(address: &Address, micros: u64) -> anyhow::Result<Connection> {
     Ok(connection)
 }
 
-/// Begins a rewrite, and waits until it is under way.
-fn begin_rewrite(connection: &mut Connection) -> anyhow::Result<()> {
-    redis::cmd("BGREWRITEAOF").exec(connection)?;
-    wait("a rewrite is under way", || Ok(rewrites(&facts_of(connection, &["persistence"])?)))
-}
-
-fn rewrites(facts: &Facts) -> bool {
-    facts.number("aof_rewrite_in_progress") == Some(1)
-}
-
 /// Until a rewrite has been under way for a while and still is, and no fsync is pending; with another one where it was
 /// over before that.
 fn reach_rewrite(address: &Address, draw: &mut Rng) -> anyhow::Result<Instant> {
     let mut connection = slow_rewrites(address, KEY_DELAY)?;
-    begin_rewrite(&mut connection)?;
+    rewrite::begin_writing(&mut connection)?;
     pass(draw, KILL_MAX);
     let mut asked = Instant::now();
     wait("a rewrite is under way and no fsync is pending", || {
         asked = Instant::now();
-        let facts = facts_of(&mut connection, &["persistence"])?;
-        if !rewrites(&facts) {
-            begin_rewrite(&mut connection)?;
+        let facts = rewrite::persistence(&mut connection)?;
+        if !rewrite::is_writing(&facts) {
+            rewrite::begin_writing(&mut connection)?;
             return Ok(false);
         }
         Ok(has_no_fsync(&facts))

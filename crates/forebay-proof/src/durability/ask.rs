@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use super::wait::wait;
 use crate::target::facts_of;
+use crate::wait::wait;
 use forebay::buffer::connect::{Address, Facts};
 
 /// What a server calls this start of it; an error while it loads.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::ledger::Ledger;
 use crate::push::Pusher;
 use crate::reading::{self, Block, Reading};
+use crate::wait::go_on;
 use crate::workload::Offer;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
@@ -212,7 +213,7 @@ pub(super) fn follow(
 ) -> anyhow::Result<Read> {
     let (mut read, mut reading, mut ends) = (Read::default(), Reading::new()?, 0);
     loop {
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         // Asked first, so that what is found is no older than the last event.
         let is_written = signals.written.load(Relaxed);
         let found = reader.next(LOOK)?;
@@ -235,7 +236,7 @@ pub(super) fn follow(
 pub(super) fn read_all(address: &Address, name: &Name, ledger: &mut Ledger<'_>) -> anyhow::Result<Read> {
     let (mut read, mut reading, mut reader) = (Read::default(), Reading::new()?, open(address, name, false)?);
     loop {
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         let found = reader.next(Duration::ZERO)?;
         if found.is_empty() {
             return Ok(read);

@@ -9,12 +9,12 @@ use forebay::buffer::link::Connection;
 
 use super::cell::Fault;
 use super::environment::{Ground, NoGround};
-use super::wait::wait_for;
 use crate::capacity::fill::{Plan, fill};
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::ledger::Ledger;
 use crate::report::units::{bytes, millis, thousands};
-use crate::target::{Target, facts_of};
+use crate::rewrite;
+use crate::target::start;
 use crate::{Scale, Subject};
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
@@ -40,8 +40,6 @@ const WAYS: [[&str; 3]; 5] = [
 ];
 /// Connections of the operations.
 const CONNECTIONS: usize = 20;
-/// How long a rewrite may take.
-const REWRITE: Duration = Duration::from_secs(120);
 /// Events at quick scale.
 const QUICK: u64 = 100_000;
 /// How long an fsync takes in the control.
@@ -129,8 +127,8 @@ fn cost(on: &Subject<'_>, payloads: &Payloads, way: [&'static str; 3], count: u6
         ("no-appendfsync-on-rewrite", on_rewrite.to_owned()),
         ("auto-aof-rewrite-percentage", "0".to_owned()),
     ];
-    let target = Target::own_with(on.binary, on.profile, &over)?;
-    let address = target.address();
+    let (_server, address) = start(on.binary, on.profile, &over)?;
+    let address = &address;
     let name: Name = "cost".parse()?;
     let rate = on.profile.load.rate;
     let events = Synth::network(on.seed).with_rate(rate);
@@ -168,12 +166,7 @@ fn rewrites(
     let mut first = None;
     while has_aof && (first.is_none() || !over.load(Relaxed)) {
         let started = Instant::now();
-        redis::cmd("BGREWRITEAOF").exec(connection)?;
-        wait_for(REWRITE, "the rewrite of the AOF is over", || {
-            let facts = facts_of(connection, &["persistence"])?;
-            let is = |name: &str| facts.number(name) == Some(1);
-            Ok(!is("aof_rewrite_in_progress") && !is("aof_rewrite_scheduled"))
-        })?;
+        rewrite::whole(connection)?;
         let time = started.elapsed();
         if first.is_none() {
             first = Some(Rewrite {
@@ -187,7 +180,7 @@ fn rewrites(
 }
 
 fn persistence(connection: &mut Connection, name: &str) -> anyhow::Result<u64> {
-    Ok(facts_of(connection, &["persistence"])?.number(name).unwrap_or(0))
+    Ok(rewrite::persistence(connection)?.number(name).unwrap_or(0))
 }
 
 /// Single operations at the profile's rate.

@@ -13,6 +13,7 @@ use super::clients::{Read, read_all};
 use super::environment::Ground;
 use crate::ledger::Findings;
 use crate::push::Pusher;
+use crate::wait::go_on;
 use crate::workload::Offer;
 use crate::{Scale, Subject};
 use fastrand::Rng;
@@ -165,7 +166,7 @@ impl Bench<'_> {
         change: impl FnOnce(&Path) -> std::io::Result<()>,
         after: impl FnOnce(&mut Connection, &Name) -> anyhow::Result<()>,
     ) -> anyhow::Result<Came> {
-        anyhow::ensure!(!forebay_rig::server::ending(), "interrupted");
+        go_on()?;
         let server = self.ground.server()?;
         if server.is_running() {
             server.kill()?;

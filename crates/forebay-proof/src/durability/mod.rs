@@ -27,7 +27,6 @@ mod reload;
 mod round;
 mod run;
 mod table;
-mod wait;
 mod waitaof;
 
 use crate::Scale;

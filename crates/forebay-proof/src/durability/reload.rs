@@ -7,7 +7,7 @@ use super::ask::until_no_fsync;
 use crate::capacity::sample::{Layout, put};
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::report::units::{millis, thousands};
-use crate::target::{Target, facts_of};
+use crate::target::{facts_of, start};
 use crate::{Scale, Subject};
 use forebay::buffer::connect::Address;
 use forebay_rig::server::{Conf, Server, ServerBinary};
@@ -63,9 +63,7 @@ pub(super) fn claims(on: &Subject<'_>) -> anyhow::Result<Vec<Claim>> {
 fn played(on: &Subject<'_>, layout: Layout, count: u64) -> anyhow::Result<Loaded> {
     let over = [("maxmemory", "0"), ("appendonly", "yes"), ("auto-aof-rewrite-percentage", "0")];
     let over = over.map(|(name, value)| (name, value.to_owned()));
-    let Target::Own(mut server, address) = Target::own_with(on.binary, on.profile, &over)? else {
-        anyhow::bail!("a server of our own is somebody's");
-    };
+    let (mut server, address) = start(on.binary, on.profile, &over)?;
     let limits = on.profile.limits().map_err(anyhow::Error::msg)?;
     let events = Synth::network(on.seed).with_rate(on.profile.load.rate);
     on.progress.begin(&format!("loading {} again", layout.name()), count);
@@ -110,9 +108,7 @@ fn by_hand(binary: &ServerBinary, of: &Server, over: &[(&str, &str)], keys: u64)
 
 /// How long a server with nothing to load takes, in milliseconds: what starts of either layout have in common.
 fn empty(on: &Subject<'_>) -> anyhow::Result<f64> {
-    let Target::Own(mut server, _) = Target::own(on.binary, on.profile)? else {
-        anyhow::bail!("a server of our own is somebody's");
-    };
+    let (mut server, _) = start(on.binary, on.profile, &[])?;
     let mut starts = Vec::new();
     for _ in 0..STARTS {
         server.kill()?;

@@ -10,9 +10,9 @@ use super::environment::Ground;
 use super::fates::Fates;
 use super::inject_fault::{Struck, strike};
 use super::not_played::{NotPlayed, early};
-use super::wait::wait;
 use crate::ledger::Ledger;
 use crate::printable::told;
+use crate::wait::{go_on, wait};
 use crate::workload::Offer;
 use fastrand::Rng;
 use forebay::buffer::batch::Limits;
@@ -20,7 +20,6 @@ use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
 use forebay::buffer::overflow::Told;
 use forebay::event::jetstream;
-use forebay_rig::server;
 use forebay_rig::server::fault::Acted;
 
 /// Events that each writer has acknowledged before the fault, at the least.
@@ -125,7 +124,7 @@ impl Scene<'_> {
             signals.written.store(true, Relaxed);
             (course, reading.join().expect("a thread that reads"))
         });
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         let Course { struck, again, helped } = course?;
         let through = through.unwrap_or_else(|error| {
             failures.push(told(&error));
@@ -197,7 +196,7 @@ impl Scene<'_> {
             let _ =
                 wait("every lane has had an event again", || Ok(heard.iter().all(|of| is_whole(of, since))));
         }
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         Ok(Course { struck, again, helped })
     }
 }

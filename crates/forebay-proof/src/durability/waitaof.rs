@@ -10,9 +10,9 @@ use forebay::buffer::link::Connection;
 
 use super::cell::Fault;
 use super::environment::{Ground, NoGround};
-use super::wait::wait;
 use crate::claim::{Bound, Claim, Control, Judged, Unit};
 use crate::report::units::counted;
+use crate::wait::wait;
 use forebay::buffer::error::Error;
 use forebay::buffer::fsync;
 use forebay::buffer::keys::Name;

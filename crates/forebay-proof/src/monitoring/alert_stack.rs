@@ -1,19 +1,22 @@
 //! A real Prometheus and a real Alertmanager over all stations, with short intervals, and the webhook that they tell.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Deserialize;
 
 use super::receive::Receiver;
-use forebay_rig::server::{self, Helper};
+use crate::wait::look_every;
+use forebay_rig::server::Helper;
 use forebay_watch::deploy::rules::{Rule, to_yaml};
 
 /// How long each program may take until it is ready.
 const READY: Duration = Duration::from_secs(60);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(10);
+/// Between two times that a query is asked whose answer is waited for.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The programs.
 #[derive(Debug, Clone)]
@@ -136,17 +139,13 @@ impl Tower {
 
     /// Waits until a query has an answer.
     pub fn wait_for(&self, expr: &str, limit: Duration) -> anyhow::Result<()> {
-        let started = Instant::now();
-        while self.series(expr)? == 0 {
-            anyhow::ensure!(!server::ending(), "interrupted");
-            anyhow::ensure!(
-                started.elapsed() < limit,
+        let seen = look_every(LOOK, limit, || Ok((self.series(expr)? > 0).then_some(())))?;
+        seen.with_context(|| {
+            format!(
                 "waited {limit:?} in vain until Prometheus has an answer to {expr}; its log ends: {}",
                 self.prometheus.log()
-            );
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        Ok(())
+            )
+        })
     }
 }
 

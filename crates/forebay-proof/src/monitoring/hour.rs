@@ -13,7 +13,7 @@ use super::times::{HEALTHY_LATE, STEADY};
 use crate::Subject;
 use crate::claim::{Bound, Claim, Control, Judged, Unit};
 use crate::report::units::thousands;
-use forebay_rig::server;
+use crate::wait::go_on;
 use forebay_watch::deploy::rules::rules;
 
 /// The step of the brief that is about dashboards and alerts.
@@ -53,7 +53,7 @@ pub(super) fn run(on: &Subject<'_>, programs: &Programs, length: Duration) -> an
     deserted.end_reading();
     let started = Instant::now();
     while started.elapsed() < length {
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         on.progress.at(started.elapsed().as_secs());
         std::thread::sleep(PAUSE);
     }

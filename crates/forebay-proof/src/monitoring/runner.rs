@@ -10,9 +10,9 @@ use super::receive::Notice;
 use super::rig::Station;
 use super::scenario::{Cause, FILL, SHRINKS, shrink};
 use crate::progress::Progress;
+use crate::wait::look_every;
 use forebay::buffer::limit::Full;
 use forebay::buffer::writer_status::State;
-use forebay_rig::server;
 use forebay_watch::deploy::dashboards::{Query, queries as panels};
 
 /// How long alerts may take to come, and to be resolved.
@@ -111,17 +111,7 @@ fn one(
 
 /// Waits until a condition holds, or for as long as alerts may take; whether it held.
 fn wait(mut holds: impl FnMut() -> bool) -> anyhow::Result<bool> {
-    let started = Instant::now();
-    loop {
-        anyhow::ensure!(!server::ending(), "interrupted");
-        if holds() {
-            return Ok(true);
-        }
-        if started.elapsed() >= LIMIT {
-            return Ok(false);
-        }
-        std::thread::sleep(PAUSE);
-    }
+    Ok(look_every(PAUSE, LIMIT, || Ok(holds().then_some(())))?.is_some())
 }
 
 /// Notes what the watch says of when the buffer is full, and when it was.

@@ -3,7 +3,7 @@
 
 use crate::Subject;
 use crate::held::{Held, Settings};
-use crate::target::{Target, facts, set, setting};
+use crate::target::{facts, set, setting, start};
 use forebay::buffer::connect::Address;
 use forebay_rig::server::Server;
 
@@ -31,9 +31,7 @@ impl Ground {
     pub fn own(on: &Subject<'_>, limit: u64, eviction: &str) -> anyhow::Result<Self> {
         let changed = [limit.to_string(), eviction.into(), EVICTED.into()];
         let over: Vec<(&str, String)> = CHANGED.into_iter().zip(changed).collect();
-        let Target::Own(server, address) = Target::own_with(on.binary, on.profile, &over)? else {
-            anyhow::bail!("a server of our own is somebody's");
-        };
+        let (server, address) = start(on.binary, on.profile, &over)?;
         let (_, seen) = address.connect()?;
         let empty = seen.number("used_memory").unwrap_or(0);
         Ok(Self { address, limit, empty, _server: Some(server), _held: None })

@@ -7,6 +7,7 @@
 //! by a block taken out behind the writer's back, by a damaged spill file, and runs whose memory or writer does not
 //! come back.
 
+pub mod clients;
 mod environment;
 mod guard;
 mod judge;
@@ -19,7 +20,6 @@ mod read;
 mod recovery;
 mod round;
 mod seen;
-pub mod settings;
 mod table;
 mod wait;
 mod watch;
@@ -105,12 +105,7 @@ impl Run<'_> {
         let mut claims = negative_controls::attach(&self.on, &plan, &seen, claims)?;
         // Of servers that are started here: of somebody's they would say nothing.
         if given.is_none() {
-            let settings = settings::run(&self.on)?;
-            let evidence = settings.evidence();
-            if let Some(memory) = claims.iter_mut().find(|claim| claim.id == "pressure.memory") {
-                memory.evidence.extend(evidence);
-            }
-            claims.extend(settings.claims);
+            claims.extend(clients::claims(clients::run(&self.on)?));
         }
         Ok(claims)
     }

@@ -7,6 +7,7 @@ use super::watch::Live;
 use crate::ledger::Ledger;
 use crate::progress::Progress;
 use crate::reading::{self, Reading};
+use crate::wait::go_on;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
@@ -135,7 +136,7 @@ pub(super) fn drain(
 ) -> anyhow::Result<Drained> {
     let (mut drained, mut reading, started) = (Drained::default(), Reading::new()?, Instant::now());
     loop {
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         // Asked first, so that what is found is no older than the last event.
         let is_written = live.written.load(Relaxed);
         let found = reader.next(LOOK)?;

@@ -17,6 +17,7 @@ use super::watch::{Live, REFUSED, Watched, by_lane, evictions, watch};
 use crate::ledger::{Findings, Ledger};
 use crate::progress::Progress;
 use crate::push::{Pusher, Stretch};
+use crate::wait::go_on;
 use crate::workload::Offer;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::keys::Name;
@@ -113,7 +114,7 @@ impl Scene<'_> {
         let mut ledger = self.offer.ledger(&make);
         let stage = Stage { ground, live: &live, name: self.name, folder: &folder };
         let brought = self.together(&stage, writer, reader, &heard, &mut ledger);
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         let heard = std::mem::take(&mut *lock(&heard));
         for (told, _) in &heard {
             ledger.told(*told);
@@ -280,7 +281,7 @@ impl Scene<'_> {
     fn wait_to_drain(&self, live: &Live, monitor: &Monitor) -> anyhow::Result<()> {
         let mut moved = Still::new(progress(&monitor.counts()));
         while live.opened.get().is_none() {
-            anyhow::ensure!(!server::ending(), "interrupted");
+            go_on()?;
             let stands = moved.at(progress(&monitor.counts()));
             let is_beyond = live.met.get().is_some_and(|met| met.at.elapsed() > self.pace.beyond);
             if is_beyond && self.policy == Policy::Wait && stands > STUCK / 6 {

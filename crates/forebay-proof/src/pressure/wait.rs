@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::environment::Ground;
 use super::watch::Live;
+use crate::wait::go_on;
 use forebay::buffer::writer::{Counts, Monitor, Writer};
 use forebay_rig::server;
 
@@ -61,7 +62,7 @@ pub(super) fn settle(writer: &Writer, monitor: &Monitor) -> anyhow::Result<()> {
             return Ok(());
         }
         writer.check()?;
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         anyhow::ensure!(
             moved.at(counts.acknowledged) < STUCK,
             "no block was acknowledged for {STUCK:?} though a group drains the buffer: {}",
@@ -76,7 +77,7 @@ pub(super) fn settle_below(live: &Live, share: f64) -> anyhow::Result<()> {
     let mut least = live.share();
     let mut moved = Still::new(least);
     while live.share() >= share {
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         least = least.min(live.share());
         anyhow::ensure!(
             moved.at(least) < STUCK,

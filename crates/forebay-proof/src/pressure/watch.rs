@@ -6,8 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
+
 use super::recovery::Stood;
+use crate::rewrite::{REWRITE, is_under_way};
 use crate::target::facts;
+use crate::wait::look_every;
 use forebay::buffer::connect::{Address, Facts};
 use forebay::buffer::writer::{Counts, Monitor};
 use forebay::event::jetstream;
@@ -17,9 +21,6 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// How often what it says is kept.
 const KEEP: Duration = Duration::from_millis(50);
-
-/// How long a rewrite may go on after a run.
-const REWRITE: Duration = Duration::from_secs(120);
 
 /// How a limit shows that was met by refusals.
 pub(super) const REFUSED: &str = "writes were refused";
@@ -194,17 +195,12 @@ fn oom(seen: &Facts) -> Option<u64> {
 
 /// The server once no rewrite is under way.
 fn rewritten(connection: &mut forebay::buffer::link::Connection) -> anyhow::Result<Facts> {
-    let deadline = Instant::now() + REWRITE;
-    loop {
+    let seen = look_every(LOOK, REWRITE, || {
         let seen = facts(connection)?;
-        let busy = ["aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress"];
-        if busy.iter().all(|field| seen.number(field).unwrap_or(0) == 0) {
-            return Ok(seen);
-        }
-        anyhow::ensure!(!forebay_rig::server::ending(), "interrupted");
-        anyhow::ensure!(Instant::now() < deadline, "the server's rewrite did not end within {REWRITE:?}");
-        std::thread::sleep(LOOK);
-    }
+        let is_busy = is_under_way(&seen) || seen.number("rdb_bgsave_in_progress") == Some(1);
+        Ok((!is_busy).then_some(seen))
+    })?;
+    seen.with_context(|| format!("the server's rewrite did not end within {REWRITE:?}"))
 }
 
 /// Hears of every evicted key until the run is over: how often each was.

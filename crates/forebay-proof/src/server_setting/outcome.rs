@@ -4,7 +4,7 @@ use super::row::{self, Advice, Row};
 use crate::claim::{Claim, Evidence};
 
 /// What came of it.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Outcome {
     /// A row for each value of each setting.
     pub rows: Vec<Row>,
@@ -16,8 +16,8 @@ pub struct Outcome {
 
 impl Outcome {
     /// The table of all settings, the rules that its last column follows, and the figures behind it.
-    pub fn evidence(&self) -> Vec<Evidence> {
-        let mut all = vec![row::table(&self.rows), Evidence::Note { text: row::RULES.into() }];
+    pub fn evidence(&self, title: &str, rules: &str) -> Vec<Evidence> {
+        let mut all = vec![row::table(title, &self.rows), Evidence::Note { text: rules.into() }];
         all.extend(self.details.iter().cloned());
         all
     }
@@ -28,7 +28,8 @@ impl Outcome {
         change.map(|row| (row.setting.as_str(), row.value.as_str(), row.measured.as_str()))
     }
 
-    pub(super) fn add(&mut self, other: Self) {
+    /// Adds what came of another experiment.
+    pub fn add(&mut self, other: Self) {
         self.rows.extend(other.rows);
         self.claims.extend(other.claims);
         self.details.extend(other.details);

@@ -14,7 +14,7 @@ use crate::Subject;
 use crate::claim::{Claim, Control, Judged};
 use crate::progress::Silent;
 use crate::sabotage::{Ticks, busy, busy_rate, crossable, keep_busy, next_second, overwrite};
-use crate::target::Target;
+use crate::target::start;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::event::jetstream;
@@ -76,9 +76,7 @@ fn harmed(
     harm: impl FnOnce(&Server, &Address, &Name, &Receiver<u64>, &AtomicBool) -> anyhow::Result<()> + Send,
 ) -> anyhow::Result<Vec<Judged>> {
     let name: Name = "control".parse()?;
-    let Target::Own(server, address) = Target::own(on.binary, profile)? else {
-        unreachable!("own is our own")
-    };
+    let (server, address) = start(on.binary, profile, &[])?;
     let (to, ticks) = unbounded();
     let listener = Ticks { to, listener: &Silent };
     let is_over = AtomicBool::new(false);

@@ -9,7 +9,7 @@ use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::printable::told;
 use crate::report::units::{bytes, millis, thousands};
 use crate::sabotage;
-use crate::target::{Target, facts_of};
+use crate::target::{self, Target, facts_of};
 use forebay::buffer::connect::Address;
 use forebay_rig::load::arrivals::Arrivals;
 use forebay_rig::load::driver;
@@ -165,9 +165,7 @@ fn judge_by(line: f64, cases: &[Case]) -> Judged {
 
 /// The same on a server of our own that is kept busy.
 fn control(bench: &Bench<'_>) -> anyhow::Result<Control> {
-    let Target::Own(_server, address) = Target::own(bench.on.binary, bench.on.profile)? else {
-        anyhow::bail!("a server of our own is somebody's");
-    };
+    let (_server, address) = target::start(bench.on.binary, bench.on.profile, &[])?;
     let outcome = sabotage::while_busy(&address, || operate(bench, &address, bench.client.connections))?;
     let line = sabotage::crossable(&bench.on.profile.load).p99_max.as_secs_f64() * 1e3;
     let cases = [Case { what: "at work", outcome, per_client: None }];
@@ -263,8 +261,5 @@ fn worth(bench: &Bench<'_>, last: &[f64]) -> Option<Worth> {
 }
 
 fn start(bench: &Bench<'_>, name: &str, value: &str) -> anyhow::Result<(Server, Address)> {
-    match Target::own_with(bench.on.binary, bench.on.profile, &[(name, value.to_owned())])? {
-        Target::Own(server, address) => Ok((server, address)),
-        Target::Given(_) => anyhow::bail!("a server of our own is somebody's"),
-    }
+    target::start(bench.on.binary, bench.on.profile, &[(name, value.to_owned())])
 }

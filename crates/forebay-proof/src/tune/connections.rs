@@ -9,9 +9,9 @@ use anyhow::Context as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
 
+use crate::wait::go_on;
 use forebay::buffer::connect::{Address, Place};
 use forebay_rig::load::resp;
-use forebay_rig::server;
 
 /// What each says once it is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl Crowd {
 
     /// Those of `open` on which something happened.
     fn ready(&self, open: &[usize], wants: impl Fn(usize) -> PollFlags) -> anyhow::Result<Vec<usize>> {
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         let mut wanted: Vec<PollFd<'_>> = open
             .iter()
             .map(|at| PollFd::from_borrowed_fd(self.members[*at].socket.as_fd(), wants(*at)))

@@ -20,6 +20,7 @@ mod guard;
 mod host;
 mod interval;
 mod judge;
+pub mod memory;
 mod metric;
 mod negative_controls;
 mod pool;
@@ -33,11 +34,12 @@ mod variant;
 use anyhow::Context as _;
 
 use crate::claim::Claim;
+use crate::pressure::clients;
 use crate::target::Target;
-use crate::{Scale, Subject, pressure};
+use crate::wait::go_on;
+use crate::{Scale, Subject};
 use forebay_rig::load::driver;
 use forebay_rig::load::payload::{Payloads, Source};
-use forebay_rig::server;
 
 pub use apply::Saved;
 use bench::{Bench, Sizes};
@@ -89,12 +91,14 @@ impl Run<'_> {
             None
         };
         let is_own = matches!(on.target, Target::Own(..));
-        // They take half a minute, and `forebay pressure` has them too.
-        let is_full = whole && is_own && on.scale == Scale::Full;
-        let memory = if is_full { Some(pressure::settings::run(&on)?) } else { None };
+        let is_whole = whole && is_own;
+        let memory = if is_whole { Some(memory::run(&on)?) } else { None };
+        // `forebay pressure` has them at any scale.
+        let clients = if is_whole && on.scale == Scale::Full { Some(clients::run(&on)?) } else { None };
         let mut proposal = Proposal::of(&bench, &rows);
         proposal.add(&rows, storm.iter().filter_map(|storm| storm.worth.clone()));
-        proposal.add(&rows, memory.iter().flat_map(|memory| memory.worth().map(Worth::of)));
+        let settings = || memory.iter().chain(&clients);
+        proposal.add(&rows, settings().flat_map(|settings| settings.worth().map(Worth::of)));
         let together = trial::together(&bench, &proposal).context("trying what is proposed together")?;
         let stock = if whole {
             trial::against_stock(&bench, &proposal).context("against a server as it comes")?
@@ -109,7 +113,8 @@ impl Run<'_> {
         if let Some(first) = claims.first_mut().filter(|_| whole) {
             first.evidence.push(host::evidence(&bench)?);
             first.evidence.extend(pool::evidence(&bench)?);
-            first.evidence.extend(memory.iter().flat_map(pressure::settings::Outcome::evidence));
+            first.evidence.extend(memory.iter().flat_map(memory::evidence));
+            first.evidence.extend(clients.iter().flat_map(clients::evidence));
         }
         held.map_or(Ok(()), |held| held.put_back())?;
         Ok(Tuned { claims, proposal })
@@ -148,7 +153,7 @@ pub fn apply_guarded(on: &Subject<'_>, saved: &Saved) -> anyhow::Result<Vec<Stri
     if worse.is_empty() {
         saved.apply(address)?;
         // Whoever has interrupted it wants nothing of it.
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         held.leave();
     } else {
         held.put_back()?;

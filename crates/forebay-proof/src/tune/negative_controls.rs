@@ -7,7 +7,7 @@ use super::metric::Metric;
 use super::trial::{arms, measure, measure_by};
 use super::trial_run::{Cut, Work};
 use super::variant::Over;
-use forebay_rig::server;
+use crate::wait::go_on;
 
 /// By how much of its time a leg is held back: as much again, which no machine's noise hides.
 pub const HELD_BACK: f64 = 1.0;
@@ -86,7 +86,7 @@ pub(super) fn different(outcomes: &[Outcome]) -> u64 {
 
 /// A candidate that differs in nothing but that it is held back by a part of its time, or today by as much below 0.
 fn held_back(bench: &Bench<'_>, plan: &Plan, part: f64) -> anyhow::Result<Outcome> {
-    anyhow::ensure!(!server::ending(), "interrupted");
+    go_on()?;
     let (mut today, mut other) = arms(bench, &Over::default(), &Over::default(), bench.client.clone())?;
     today.client.held_back = (-part).max(0.0);
     other.client.held_back = part.max(0.0);

@@ -3,11 +3,11 @@
 use super::bench::Bench;
 use crate::claim::{Axes, Evidence, Series};
 use crate::report::units::{millis, thousands};
+use crate::wait::go_on;
 use forebay_rig::load::driver;
 use forebay_rig::load::outcome::Outcome;
 use forebay_rig::load::stage;
 use forebay_rig::load::work::Work;
-use forebay_rig::server;
 
 /// Connections, each with one request in flight; and requests in flight on one connection.
 const SIZES: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -25,7 +25,7 @@ pub(super) fn evidence(bench: &Bench<'_>) -> anyhow::Result<Vec<Evidence>> {
 }
 
 fn run(bench: &Bench<'_>, connections: usize, pipeline: usize) -> anyhow::Result<Outcome> {
-    anyhow::ensure!(!server::ending(), "interrupted");
+    go_on()?;
     let (address, name, work) = (bench.on.target.address(), bench.on.name, Work::mix());
     let plan = driver::Plan {
         address,

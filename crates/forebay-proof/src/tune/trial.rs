@@ -16,6 +16,7 @@ use super::variant::{self, Arm, Over};
 use crate::Subject;
 use crate::printable::told;
 use crate::target::Target;
+use crate::wait::go_on;
 use forebay::buffer::connect::Address;
 use forebay_rig::server;
 
@@ -27,7 +28,7 @@ pub(super) fn all(bench: &Bench<'_>, candidates: &[&'static Candidate]) -> anyho
     bench.on.progress.begin("settings, each against today's", candidates.len() as u64);
     let mut rows = Vec::new();
     for candidate in candidates {
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         rows.push(one(bench, candidate).with_context(|| format!("trying {}", candidate.id))?);
         bench.on.progress.at(rows.len() as u64);
     }

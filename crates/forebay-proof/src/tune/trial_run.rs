@@ -5,16 +5,18 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use forebay::buffer::link::Connection;
 
 use super::client::Client;
 use super::feed::Feed;
 use super::metric::Metric;
 use crate::memory_probe::Gauge;
+use crate::reading;
+use crate::rewrite;
 use crate::target::facts_of;
+use crate::wait::go_on;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
-use forebay::buffer::reader::{self, Found, Reader};
+use forebay::buffer::reader::{self, Reader};
 use forebay::buffer::writer::{Options, Writer};
 use forebay_rig::load::arrivals::Arrivals;
 use forebay_rig::load::driver;
@@ -31,8 +33,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(5);
 /// The group that drains.
 const GROUP: &str = "tune";
-/// How long a rewrite may take to begin or to end.
-const REWRITE: Duration = Duration::from_secs(60);
 /// Between two looks at a rewrite.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -96,7 +96,7 @@ pub type Figures = Vec<(Metric, f64)>;
 impl Course<'_> {
     /// Runs a leg; the buffer is empty before and after it.
     pub fn leg(&self, work: Work, place: &Place<'_>, client: &Client) -> anyhow::Result<Figures> {
-        anyhow::ensure!(!server::ending(), "interrupted");
+        go_on()?;
         match work {
             Work::Append(cut) => self.append(place, client, cut),
             Work::Rewriting(cut) => rewriting(place, || self.append(place, client, cut)),
@@ -173,13 +173,9 @@ impl Course<'_> {
                 "{events} of {} events came within {PATIENCE:?}",
                 self.feed.count()
             );
-            let mut done = Vec::with_capacity(found.len());
-            for item in found {
-                let Found::Block(lane, entry) = item else { anyhow::bail!("while draining: {item}") };
-                events += entry.events;
-                done.push((lane, entry.id));
-            }
-            reader.acknowledge(done)?;
+            let blocks = reading::blocks(found)?;
+            events += blocks.iter().map(|(_, entry)| entry.events).sum::<u64>();
+            reader.acknowledge(blocks.iter().map(|(lane, entry)| (*lane, entry.id)))?;
         }
         hold_back(started, client);
         let took = started.elapsed();
@@ -258,16 +254,17 @@ fn dataset(address: &Address) -> anyhow::Result<u64> {
 /// Works while the AOF is rewritten again and again.
 fn rewriting<T>(place: &Place<'_>, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     let (over, mut connection) = (AtomicBool::new(false), place.address.dial()?);
-    begin_rewrite(&mut connection)?;
+    rewrite::begin(&mut connection)?;
     std::thread::scope(|scope| {
         let rewriting = scope.spawn(|| -> anyhow::Result<()> {
             while !over.load(Relaxed) {
-                if !is_rewriting(&mut connection)? {
-                    begin_rewrite(&mut connection)?;
+                if !rewrite::is_under_way(&rewrite::persistence(&mut connection)?) {
+                    rewrite::begin(&mut connection)?;
                 }
                 std::thread::sleep(PAUSE);
             }
-            wait_for_end(&mut connection)
+            // So that none goes on in the next leg's time.
+            rewrite::until_over(&mut connection)
         });
         let outcome = {
             let _over = Over(&over);
@@ -286,35 +283,4 @@ impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.store(true, Relaxed);
     }
-}
-
-/// Begins one; over before anybody looks, where there is little to write.
-fn begin_rewrite(connection: &mut Connection) -> anyhow::Result<()> {
-    match redis::cmd("BGREWRITEAOF").exec(connection) {
-        // One has begun by itself.
-        Err(error) if error.to_string().contains("already in progress") => Ok(()),
-        begun => begun.context("BGREWRITEAOF"),
-    }
-}
-
-fn is_rewriting(connection: &mut Connection) -> anyhow::Result<bool> {
-    let facts = facts_of(connection, &["persistence"])?;
-    Ok(["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().any(|name| facts.number(name) == Some(1)))
-}
-
-/// Has the AOF written anew, and waits until it is.
-pub fn rewrite(connection: &mut Connection) -> anyhow::Result<()> {
-    begin_rewrite(connection)?;
-    wait_for_end(connection)
-}
-
-/// So that none goes on in the next leg's time.
-fn wait_for_end(connection: &mut Connection) -> anyhow::Result<()> {
-    let started = Instant::now();
-    while is_rewriting(connection)? {
-        anyhow::ensure!(!server::ending(), "interrupted");
-        anyhow::ensure!(started.elapsed() < REWRITE, "a rewrite of the AOF was not over within {REWRITE:?}");
-        std::thread::sleep(PAUSE);
-    }
-    Ok(())
 }

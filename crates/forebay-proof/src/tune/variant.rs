@@ -9,9 +9,10 @@ use super::client::Client;
 use super::cores::Cores;
 use super::metric::Metric;
 use super::settings::{self, Held, Settings};
-use super::trial_run::{self, Course, Figures, Place, Work};
+use super::trial_run::{Course, Figures, Place, Work};
 use crate::Subject;
-use crate::target::Target;
+use crate::rewrite;
+use crate::target::start;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay_rig::server::Server;
@@ -65,9 +66,7 @@ impl Arm {
     pub fn own(on: &Subject<'_>, over: &Over, client: Client) -> anyhow::Result<Self> {
         let at_start: Vec<(&str, String)> =
             over.at_start.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        let Target::Own(server, address) = Target::own_with(on.binary, on.profile, &at_start)? else {
-            anyhow::bail!("a server of our own is somebody's");
-        };
+        let (server, address) = start(on.binary, on.profile, &at_start)?;
         let mut connection = address.dial()?;
         for (name, value) in &over.live {
             settings::set(&mut connection, name, value)?;
@@ -130,7 +129,7 @@ impl Arm {
     /// Fills the buffer with more than a leg's events, and has the AOF written anew as the server's settings want it.
     pub fn fill(&self, course: &Course<'_>) -> anyhow::Result<()> {
         course.fill_much(&self.place(), &self.client, FILLS)?;
-        trial_run::rewrite(&mut self.connection()?)
+        rewrite::whole(&mut self.connection()?)
     }
 
     /// Kills the server and starts it again; how long it loaded, by its own account: whoever asks from outside looks every few

@@ -5,16 +5,22 @@ use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::bench::{Bench, LIMIT, Own, dial, first_line, go_on, log_in, reader, wait_for};
-use super::outcome::Outcome;
-use super::row::{Row, by_connections};
+use anyhow::Context as _;
+
+use super::advice::by_connections;
+use super::bare::{dial, first_line, log_in};
+use super::sizes::Bench;
 use crate::claim::{Bound, Control, Evidence, Judged, Unit};
+use crate::own_server::{LIMIT, OwnServer, reader};
+use crate::push::Pusher;
+use crate::reading;
 use crate::report::units::thousands;
+use crate::server_setting::{Outcome, Row};
+use crate::wait::{go_on, look_for, wait_for};
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
-use forebay::buffer::reader::{Found, Reader};
-use forebay::buffer::writer::Writer;
+use forebay::buffer::reader::Reader;
 use forebay::event::jetstream;
 
 const SETTING: &str = "maxclients";
@@ -97,9 +103,10 @@ fn at_limit(bench: &Bench<'_>, broken: Broken) -> anyhow::Result<Seen> {
     let mut own = bench.start()?;
     let mut seen = Seen { pushed: bench.sizes.appended, ..Seen::default() };
     let before = connected(&mut own)?;
-    let mut writer = bench.writer(&own.address, &own.name)?;
+    let writer = bench.writer(&own.address, &own.name)?;
+    let mut pusher = Pusher::new(writer, &bench.events, seen.pushed, bench.on.profile.rates.network);
     let with_writer = connected(&mut own)?;
-    let mut reader = own.reader(&jetstream::ALL, Some("pressure"))?;
+    let mut reader = reader(&own.address, &own.name, &jetstream::ALL, Some("pressure"))?;
     let with_reader = connected(&mut own)?;
     seen.needs = (with_writer - before, with_reader - with_writer);
     let mut others = (0..OTHERS).map(|_| greet(&own.address, false)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -121,20 +128,20 @@ fn at_limit(bench: &Bench<'_>, broken: Broken) -> anyhow::Result<Seen> {
         seen.newcomers.push(greet(&own.address, true)?.1);
     }
     seen.told = newcomers(bench, &own)?;
-    seen.ended = go_through(bench, &mut writer, seen.pushed)?;
+    seen.ended = go_through(&mut pusher)?;
     seen.read = read(&mut reader, seen.pushed)?;
     if broken == Broken::Leaving {
         seen.afterwards = newcomers(bench, &own)?;
         return Ok(seen);
     }
-    drop((writer, reader));
+    drop((pusher, reader));
     others.clear();
-    wait_for("the server notices that everybody has left", || Ok((connected(&mut own)? == 1).then_some(())))?;
+    wait_for(LIMIT, "the server notices that everybody has left", || Ok(connected(&mut own)? == 1))?;
     seen.afterwards = newcomers(bench, &own)?;
     Ok(seen)
 }
 
-fn connected(own: &mut Own) -> Result<u64, Error> {
+fn connected(own: &mut OwnServer) -> Result<u64, Error> {
     own.number("clients", "connected_clients")
 }
 
@@ -166,7 +173,7 @@ fn asked(socket: &mut TcpStream, address: &Address) -> anyhow::Result<String> {
 const NO_MORE: Duration = Duration::from_secs(1);
 
 /// What a new writer and a new reader of another buffer say; none where they come about.
-fn newcomers(bench: &Bench<'_>, own: &Own) -> anyhow::Result<Vec<Option<String>>> {
+fn newcomers(bench: &Bench<'_>, own: &OwnServer) -> anyhow::Result<Vec<Option<String>>> {
     let name: Name = "settings-new".parse()?;
     let writer = bench.writer(&own.address, &name).err();
     let reader = reader(&own.address, &name, &jetstream::ALL, None).err();
@@ -174,17 +181,19 @@ fn newcomers(bench: &Bench<'_>, own: &Own) -> anyhow::Result<Vec<Option<String>>
 }
 
 /// Pushes events and waits until they are acknowledged; why they were not.
-fn go_through(bench: &Bench<'_>, writer: &mut Writer, count: u64) -> anyhow::Result<Option<String>> {
-    let pushed = bench.push(writer, 0..count, bench.on.profile.rates.network).and_then(|()| writer.flush());
-    if let Err(error) = pushed {
+fn go_through(pusher: &mut Pusher<'_>) -> anyhow::Result<Option<String>> {
+    if let Err(error) = pusher.bulk(None, || false).and_then(|()| pusher.writer.flush()) {
         return Ok(Some(error.to_string()));
     }
-    let monitor = writer.monitor();
-    wait_for("a writer's events are acknowledged, or it gives up", || {
-        if let Err(error) = writer.check() {
+    let monitor = pusher.writer.monitor();
+    let ended = look_for(LIMIT, || {
+        if let Err(error) = pusher.writer.check() {
             return Ok(Some(Some(error.to_string())));
         }
-        Ok((monitor.counts().acknowledged >= count).then_some(None))
+        Ok((monitor.counts().acknowledged >= pusher.count).then_some(None))
+    })?;
+    ended.with_context(|| {
+        format!("a writer's events were not acknowledged within {LIMIT:?}, nor did it give up")
     })
 }
 
@@ -198,12 +207,9 @@ fn read(reader: &mut Reader, count: u64) -> anyhow::Result<u64> {
         if found.is_empty() {
             return Ok(events);
         }
-        let mut done = Vec::new();
-        for item in found {
-            let Found::Block(lane, entry) = item else { anyhow::bail!("while reading: {item}") };
-            events += entry.events;
-            done.push((lane, entry.id));
-        }
+        let blocks = reading::blocks(found)?;
+        events += blocks.iter().map(|(_, entry)| entry.events).sum::<u64>();
+        let done = blocks.iter().map(|(lane, entry)| (*lane, entry.id));
         if reader.acknowledge(done).is_err() || events >= count {
             return Ok(events);
         }

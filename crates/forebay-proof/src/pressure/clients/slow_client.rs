@@ -3,14 +3,16 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use super::bench::{LIMIT, Own, dial, go_on, log_in, wait_for};
+use super::bare::{dial, log_in};
+use crate::own_server::{LIMIT, OwnServer};
+use crate::wait::{go_on, wait_for};
 use forebay_rig::load::resp;
 
 /// Bytes of answers that the system's own buffers may still take from the server: it is full without them too.
 const TAKEN_LATER: u64 = 2 << 20;
 
 /// A bare client and its number.
-pub fn slow_client(own: &Own) -> anyhow::Result<(TcpStream, u64)> {
+pub fn slow_client(own: &OwnServer) -> anyhow::Result<(TcpStream, u64)> {
     let mut socket = dial(&own.address)?;
     socket.set_read_timeout(Some(LIMIT))?;
     if let Some(refusal) = log_in(&mut socket, &own.address)? {
@@ -44,13 +46,13 @@ pub struct Took {
 /// Puts a request so many times at the most, and reads no answer, until the server is full or has dropped the client. One
 /// after the other, with a look between: of a client that is dropped while many are answered at once nothing is seen.
 pub fn ask_until_full_or_dropped(
-    own: &mut Own,
+    own: &mut OwnServer,
     socket: &mut TcpStream,
     id: u64,
     (request, asks_max): (&[u8], u64),
 ) -> anyhow::Result<Took> {
     let (mut took, mut asks, before) = (Took::default(), 0, answered(own)?);
-    wait_for("the server is full, or drops the client that does not read", || {
+    wait_for(LIMIT, "the server is full, or drops the client that does not read", || {
         // Asked first: what was answered by then is seen.
         let is_answered = answered(own)? >= before + asks;
         let facts = own.facts("memory")?;
@@ -61,20 +63,20 @@ pub fn ask_until_full_or_dropped(
             took.used_max = took.used_max.max(number("used_memory"));
         }
         if held.is_none() || number("used_memory") >= number("maxmemory") + TAKEN_LATER {
-            return Ok(Some(()));
+            return Ok(true);
         }
         if is_answered && asks < asks_max {
             // Should the server have dropped the client, it cannot be sent.
             let _ = socket.write_all(request);
             asks += 1;
         }
-        Ok(None)
+        Ok(false)
     })?;
     Ok(took)
 }
 
 /// How many XRANGE the server has answered.
-fn answered(own: &mut Own) -> anyhow::Result<u64> {
+fn answered(own: &mut OwnServer) -> anyhow::Result<u64> {
     let facts = own.facts("commandstats")?;
     let calls = facts.get("cmdstat_xrange").and_then(|stat| stat.strip_prefix("calls=")?.split(',').next());
     Ok(calls.and_then(|calls| calls.parse().ok()).unwrap_or(0))
@@ -82,7 +84,7 @@ fn answered(own: &mut Own) -> anyhow::Result<u64> {
 
 /// Bytes of answers that a client has not read; none where it is not connected. `mem_clients_normal` of INFO has them too,
 /// but only once the server has come round to that client.
-pub fn output_of(own: &mut Own, id: u64) -> anyhow::Result<Option<u64>> {
+pub fn output_of(own: &mut OwnServer, id: u64) -> anyhow::Result<Option<u64>> {
     let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut own.admin)?;
     let id = format!("id={id}");
     let Some(line) = list.lines().find(|line| line.split(' ').next() == Some(&id)) else { return Ok(None) };

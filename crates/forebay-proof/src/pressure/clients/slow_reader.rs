@@ -3,11 +3,13 @@
 
 use std::time::Instant;
 
-use super::bench::{Bench, LIMIT, Own, Tried, look_for};
-use super::outcome::Outcome;
-use super::row::{Advice, Row, by_appends, mark_default};
+use super::advice::by_appends;
+use super::sizes::Bench;
 use super::slow_client::{ask_until_full_or_dropped, output_of, slow_client};
 use super::slow_seen::{Seen, judge, judged_with_control, measured, room_max, table};
+use crate::own_server::{LIMIT, OwnServer, Tried};
+use crate::server_setting::{Advice, Outcome, Row, mark_default};
+use crate::wait::look_for;
 use forebay::event::jetstream;
 use forebay_rig::load::resp;
 
@@ -29,7 +31,7 @@ const ASKED_BEYOND: u64 = 24 << 20;
 
 /// A filled server with little room.
 struct Stage {
-    own: Own,
+    own: OwnServer,
     /// XRANGE of one lane, and how often it is put at the most: then the answers do not fit.
     request: Vec<u8>,
     asks: u64,

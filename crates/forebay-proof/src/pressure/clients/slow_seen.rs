@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::bench::LIMIT;
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
+use crate::own_server::LIMIT;
 use crate::report::units::{bytes, figure, thousands};
 
 /// The step of the brief that pressure answers.

@@ -4,11 +4,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::bench::{Bench, Own, Tried, look_for};
-use super::outcome::Outcome;
-use super::row::{Advice, Cost, Row, by_memory, mark_default};
+use super::advice::{Cost, by_memory};
+use super::sizes::Bench;
 use crate::claim::Evidence;
+use crate::own_server::{OwnServer, Tried};
 use crate::report::units::{bytes, span, thousands};
+use crate::server_setting::{Advice, Outcome, Row, mark_default};
+use crate::wait::look_for;
 use forebay::buffer::connect::Facts;
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
@@ -68,7 +70,7 @@ impl Moment {
 /// A server with one value.
 struct Trial {
     value: &'static str,
-    own: Own,
+    own: OwnServer,
     empty: Moment,
     full: Moment,
     end: Moment,
@@ -96,7 +98,7 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     Ok(Outcome { rows, claims: Vec::new(), details: vec![table(&trials, bench.sizes.cycles)] })
 }
 
-fn prepare(own: &mut Own, value: &str) -> Tried {
+fn prepare(own: &mut OwnServer, value: &str) -> Tried {
     let set = own.try_setting(SETTING, value);
     match (&set, value) {
         (Tried::Set, "yes") => own.try_setting(IGNORE.0, IGNORE.1),
@@ -108,7 +110,7 @@ fn prepare(own: &mut Own, value: &str) -> Tried {
 
 /// Memory as the server sees it from now on: it looks at its allocator ten times a second, and INFO gives what it saw
 /// then.
-fn next_moment(own: &mut Own) -> anyhow::Result<Moment> {
+fn next_moment(own: &mut OwnServer) -> anyhow::Result<Moment> {
     let last = Moment::of(&own.facts("memory")?);
     let seen = look_for(LOOKED_WITHIN, || {
         let now = Moment::of(&own.facts("memory")?);
@@ -119,7 +121,7 @@ fn next_moment(own: &mut Own) -> anyhow::Result<Moment> {
 }
 
 /// Fills and drains.
-fn cycles(bench: &Bench<'_>, mut own: Own, value: &'static str) -> anyhow::Result<Trial> {
+fn cycles(bench: &Bench<'_>, mut own: OwnServer, value: &'static str) -> anyhow::Result<Trial> {
     let lanes: Vec<Lane> = jetstream::ALL.into_iter().filter(|lane| *lane != LATE).collect();
     let empty = next_moment(&mut own)?;
     own.reset_counts()?;

@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 
 use forebay::buffer::link::Connection;
 
-use super::bench::{Bench, Own, Tried, go_on, look_for, wait_for};
-use super::outcome::Outcome;
-use super::row::{Row, by_stall, mark_default};
+use super::advice::by_stall;
+use super::sizes::Bench;
 use crate::claim::{Evidence, Unit};
+use crate::own_server::{LIMIT, OwnServer, Tried};
 use crate::report::units::{bytes, figure, thousands};
+use crate::server_setting::{Outcome, Row, mark_default};
+use crate::wait::{go_on, look_for, wait_for};
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::event::jetstream;
@@ -124,11 +126,11 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
 
 impl Lanes {
     /// The largest lane of a filled server.
-    fn of(own: &mut Own) -> anyhow::Result<Self> {
+    fn of(own: &mut OwnServer) -> anyhow::Result<Self> {
         let lane = jetstream::LIKES;
         let other: Name = "settings-copy".parse()?;
         let (source, copy) = (own.name.stream(lane), other.stream(lane));
-        let ask = |own: &mut Own, words: &[&str]| -> anyhow::Result<u64> {
+        let ask = |own: &mut OwnServer, words: &[&str]| -> anyhow::Result<u64> {
             Ok(redis::cmd(words[0]).arg(&words[1..]).query(&mut own.admin)?)
         };
         let bytes = ask(own, &["MEMORY", "USAGE", &source, "SAMPLES", "0"])?;
@@ -140,7 +142,7 @@ impl Lanes {
 }
 
 /// The shortest of so many tries: what else this machine does makes a stall longer, never shorter.
-fn stall(own: &mut Own, lanes: &Lanes, way: Way, tries: u32) -> anyhow::Result<Stall> {
+fn stall(own: &mut OwnServer, lanes: &Lanes, way: Way, tries: u32) -> anyhow::Result<Stall> {
     let mut best: Option<Stall> = None;
     for _ in 0..tries.max(1) {
         let seen = stall_once(own, lanes, way)?;
@@ -149,7 +151,7 @@ fn stall(own: &mut Own, lanes: &Lanes, way: Way, tries: u32) -> anyhow::Result<S
     best.ok_or_else(|| anyhow::anyhow!("no try was made"))
 }
 
-fn stall_once(own: &mut Own, lanes: &Lanes, way: Way) -> anyhow::Result<Stall> {
+fn stall_once(own: &mut OwnServer, lanes: &Lanes, way: Way) -> anyhow::Result<Stall> {
     let before = own.used()?;
     let copied: u64 = redis::cmd("COPY").arg(&lanes.source).arg(&lanes.copy).query(&mut own.admin)?;
     anyhow::ensure!(copied == 1, "{} was not copied", lanes.source);
@@ -172,7 +174,7 @@ fn stall_once(own: &mut Own, lanes: &Lanes, way: Way) -> anyhow::Result<Stall> {
 }
 
 /// What must be there before the moment counts.
-fn prepare(own: &mut Own, lanes: &Lanes, way: Way) -> anyhow::Result<()> {
+fn prepare(own: &mut OwnServer, lanes: &Lanes, way: Way) -> anyhow::Result<()> {
     match way {
         Way::Rename => redis::cmd("SET").arg(&lanes.small).arg("").query(&mut own.admin)?,
         Way::Evict => {
@@ -186,16 +188,14 @@ fn prepare(own: &mut Own, lanes: &Lanes, way: Way) -> anyhow::Result<()> {
 
 /// Gives the copy up and waits until its memory is back.
 fn give_up(
-    own: &mut Own,
+    own: &mut OwnServer,
     lanes: &Lanes,
     way: Way,
     bytes: u64,
     (pings, longest): (&AtomicU64, &AtomicU64),
 ) -> anyhow::Result<Stall> {
     let answered = |count: u64| {
-        wait_for("a connection that only sends PINGs has answers", || {
-            Ok((pings.load(Relaxed) >= count).then_some(()))
-        })
+        wait_for(LIMIT, "a connection that only sends PINGs has answers", || Ok(pings.load(Relaxed) >= count))
     };
     answered(PINGS)?;
     let full = own.used()?;

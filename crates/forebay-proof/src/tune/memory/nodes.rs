@@ -1,12 +1,14 @@
 //! The size of stream nodes: what an event weighs, and what an append costs, by `stream-node-max-bytes` and
 //! `stream-node-max-entries`. Once with blocks, once with an event an entry as people write by hand.
 
-use super::bench::{Bench, Own, Tried, go_on};
-use super::outcome::Outcome;
-use super::row::{Advice, Cost, Row, by_memory, mark_default};
+use super::advice::{Cost, by_memory};
+use super::sizes::Bench;
 use crate::claim::Evidence;
 use crate::memory_probe::Gauge;
+use crate::own_server::{OwnServer, Tried};
 use crate::report::units::thousands;
+use crate::server_setting::{Advice, Outcome, Row, mark_default};
+use crate::wait::go_on;
 use forebay::event::jetstream;
 
 /// What is tried, the server's defaults among them.
@@ -118,7 +120,7 @@ fn entries(bench: &Bench<'_>, setting: &'static str, value: &str) -> anyhow::Res
     Ok(Ok(Weighed { setting, value: value.into(), layout: "XADD an event", cost }))
 }
 
-fn add(bench: &Bench<'_>, own: &mut Own, key: &str, count: u64) -> anyhow::Result<()> {
+fn add(bench: &Bench<'_>, own: &mut OwnServer, key: &str, count: u64) -> anyhow::Result<()> {
     let mut bytes = Vec::new();
     for from in (0..count).step_by(PIPELINE as usize) {
         go_on()?;
