@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read as _};
 use anyhow::Context;
 use clap::Args;
 
-use super::{block_id, say};
+use super::{block_id, output};
 use crate::arguments::{At, Global};
 use crate::exit;
 use forebay::buffer::entry::Id;
@@ -62,7 +62,7 @@ impl Ack {
         let Done { asked, acknowledged } = done;
         if global.json {
             let json = serde_json::json!({ "blocks": asked, "acknowledged": acknowledged });
-            say::document(&format!("{json}\n")).context(say::STDOUT)?;
+            output::document(&format!("{json}\n")).context(output::STDOUT)?;
         } else if !global.quiet {
             let rest = match asked - acknowledged {
                 0 => String::new(),
@@ -70,7 +70,7 @@ impl Ack {
                     format!("; {rest} were not pending: acknowledged before, or never given to the group")
                 }
             };
-            say::tell(&format!("{acknowledged} blocks acknowledged{rest}"));
+            output::tell(&format!("{acknowledged} blocks acknowledged{rest}"));
         }
         Ok(exit::OK)
     }

@@ -13,11 +13,11 @@ use anyhow::Context;
 use clap::{Args, ValueHint};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::looks::Looks;
+use super::input_form::Looks;
 use super::overflow::{self, OverflowArgs};
 use super::rejects::{Rejects, place};
 use super::signal::stop_on_signal;
-use super::{progress, remedy, say};
+use super::{output, progress, remedy};
 use crate::arguments::{At, Events, Global};
 use crate::exit;
 use forebay::block::frame::EVENT_BYTES_MAX;
@@ -152,7 +152,7 @@ impl Append {
         let told = self.report(global, &monitor, &came, error.as_ref());
         // Where not all of the input is settled, it is the source's to send again from there.
         if !global.quiet && (error.is_some() || is_cut || rejects.failed_at().is_some() || broken.is_some()) {
-            say::tell(&match settled {
+            output::tell(&match settled {
                 0 => {
                     "forebay: nothing of the input is settled: append it again from its first line".to_owned()
                 }
@@ -165,14 +165,14 @@ impl Append {
         // The error goes before whatever telling it comes to.
         error.map_or(told, Err)?;
         if !global.quiet {
-            looks.remarks().iter().for_each(|remark| say::tell(remark));
+            looks.remarks().iter().for_each(|remark| output::tell(remark));
         }
         rejects.finish()?;
         if let Some(error) = broken {
             return Err(anyhow::Error::from(error).context("reading the input"));
         }
         if is_cut && !global.quiet {
-            say::tell("forebay: interrupted before the end of the file");
+            output::tell("forebay: interrupted before the end of the file");
         }
         Ok(if is_cut {
             exit::INTERRUPTED
@@ -235,11 +235,11 @@ impl Append {
                 "settled_through_line": settled,
                 "error": error.map(remedy::with_remedy),
             });
-            return say::document(&format!("{summary}\n")).context(say::STDOUT);
+            return output::document(&format!("{summary}\n")).context(output::STDOUT);
         }
         self.overflow.tell(&counts, global.quiet);
         if counts.lost_by_server > 0 {
-            say::tell(&format!(
+            output::tell(&format!(
                 "forebay: the server came back without {} events that it had acknowledged; \
                  readers report the place when they reach it. Check appendonly and appendfsync, or whether a replica took \
                  over: --ack fsync is about the disk of one machine.",
@@ -250,7 +250,7 @@ impl Append {
             return Ok(());
         }
         let per_event = counts.frame_bytes as f64 / counts.acknowledged.max(1) as f64;
-        say::tell(&format!(
+        output::tell(&format!(
             "{} events acknowledged in {} blocks, {} lines refused, {seconds:.1} s ({} events/s, {per_event:.0} bytes an event \
              compressed)",
             count(counts.acknowledged),
@@ -292,7 +292,7 @@ fn warn_of_eviction(address: &Address) {
     let Ok((_, facts)) = address.connect() else { return };
     let policy = facts.get("maxmemory_policy").unwrap_or_default();
     if policy.starts_with("allkeys") && facts.number("maxmemory").is_some_and(|limit| limit > 0) {
-        say::tell(&format!(
+        output::tell(&format!(
             "forebay: maxmemory-policy is {policy}: a full server drops whole lanes that it has acknowledged, and nobody is \
              told; CONFIG SET maxmemory-policy noeviction"
         ));
@@ -356,7 +356,7 @@ fn show(monitor: &Monitor, global: &Global) -> Arc<AtomicBool> {
                 bar.set_position(counts.acknowledged);
                 bar.set_message(trouble.map_or(String::new(), |why| standing(&counts, &why)));
             } else if let Some(line) = troubled.line(&counts, trouble.as_deref()) {
-                say::tell(&format!("forebay: {line}"));
+                output::tell(&format!("forebay: {line}"));
             }
             std::thread::sleep(Duration::from_millis(100));
         }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Args, ValueHint};
 
 use super::conclude::{Begun, conclude, width};
-use super::say;
+use super::output;
 use crate::arguments::Global;
 use crate::exit;
 use forebay::buffer::connect::{Address, Facts};
@@ -14,7 +14,7 @@ use forebay::buffer::keys::Name;
 use forebay::buffer::secret;
 use forebay_proof::audit::look::Look;
 use forebay_proof::audit::rule::Rule;
-use forebay_proof::audit::seen::Seen;
+use forebay_proof::audit::snapshot::Seen;
 use forebay_proof::audit::{claims, from_file, judge, negative_controls, remedy, rules, trial};
 use forebay_proof::report::{Target, junit, terminal};
 use forebay_proof::{conflict, undo};
@@ -104,7 +104,7 @@ impl Audit {
             } else {
                 remedy::commands(&audit, &self.redis_cli(&seen)?)
             };
-            say::result(&text).context("writing the remedies")?;
+            output::result(&text).context("writing the remedies")?;
             return Ok(exit::OK);
         }
         let mut report = begun.report(&profile, target);
@@ -169,14 +169,14 @@ impl Audit {
 fn tell_left(address: &Address) {
     for left in undo::left(address).unwrap_or_default() {
         let words = left.words();
-        say::tell(&format!(
+        output::tell(&format!(
             "forebay: {address}: {words}; `forebay pressure --url {address} --restore` sets it back"
         ));
     }
     let keys = undo::proof_keys(address).unwrap_or_default();
     if !keys.is_empty() {
         let keys = keys.join(" ");
-        say::tell(&format!(
+        output::tell(&format!(
             "forebay: {address}: keys of a proof are there; where none is under way, one was killed: UNLINK {keys}"
         ));
     }
@@ -194,7 +194,7 @@ fn listed(global: &Global) -> anyhow::Result<u8> {
     } else {
         terminal::audit::list(rules::all(), width())
     };
-    say::result(&text).context("writing the rules")?;
+    output::result(&text).context("writing the rules")?;
     Ok(exit::OK)
 }
 
@@ -210,7 +210,7 @@ fn explained(id: &str, global: &Global) -> anyhow::Result<u8> {
     } else {
         terminal::audit::explain(rule, width(), global.colour())
     };
-    say::result(&text).context("writing the rule")?;
+    output::result(&text).context("writing the rule")?;
     Ok(exit::OK)
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use super::say;
+use super::output;
 use crate::arguments::Global;
 use crate::exit;
 use forebay::buffer::secret;
@@ -55,15 +55,15 @@ impl Begun {
 /// Prints a report, writes it to a folder where one is given, and says the exit code.
 pub(crate) fn conclude(report: &Report, global: &Global, out: Option<&Path>) -> anyhow::Result<u8> {
     if global.json {
-        say::document(&(forebay_proof::report::json::to_string(report) + "\n"))
+        output::document(&(forebay_proof::report::json::to_string(report) + "\n"))
             .context("writing the result")?;
     } else {
-        say::result(&terminal::render(report, width(), global.colour())).context("writing the result")?;
+        output::result(&terminal::render(report, width(), global.colour())).context("writing the result")?;
     }
     if let Some(out) = out {
         let written = write_all(report, out).context("writing the report")?;
         if !global.quiet {
-            say::tell(&format!("report: {} and {}", written.html.display(), written.json.display()));
+            output::tell(&format!("report: {} and {}", written.html.display(), written.json.display()));
         }
     }
     Ok(if report.control_missed() {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueHint};
 
-use super::say;
+use super::output;
 use crate::arguments::Global;
 use crate::exit;
 use forebay_watch::deploy::files::{self, Plan};
@@ -70,7 +70,7 @@ impl Deploy {
                 text
             })
         };
-        say::result(&text).context(say::STDOUT)?;
+        output::result(&text).context(output::STDOUT)?;
         Ok(exit::OK)
     }
 }

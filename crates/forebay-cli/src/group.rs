@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{block_id, say};
+use super::{block_id, output};
 use crate::arguments::{At, Events, Global};
 use crate::exit;
 use forebay::buffer::group_admin::{Groups, Skipped};
@@ -137,6 +137,6 @@ fn as_json(skipped: &Skipped) -> serde_json::Value {
 
 /// The result on stdout, as JSON or as text.
 fn told(global: &Global, json: &serde_json::Value, text: &str) -> anyhow::Result<()> {
-    if global.json { say::document(&format!("{json}\n")) } else { say::result(&format!("{text}\n")) }
-        .context(say::STDOUT)
+    if global.json { output::document(&format!("{json}\n")) } else { output::result(&format!("{text}\n")) }
+        .context(output::STDOUT)
 }

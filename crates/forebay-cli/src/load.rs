@@ -12,8 +12,8 @@ use clap::{Args, ValueHint};
 use indicatif::ProgressBar;
 
 use super::conclude::width;
-use super::place::Place;
-use super::{progress, say};
+use super::profile_target::Place;
+use super::{output, progress};
 use crate::arguments::Global;
 use crate::exit;
 use forebay::buffer::writer::{Options, Writer};
@@ -236,7 +236,7 @@ impl Load {
                 };
                 let (outcome, error) = append::run(plan, writer, &stop, &mut each_second);
                 if let Some(error) = error {
-                    say::tell(&format!("forebay: the writer ended: {error}"));
+                    output::tell(&format!("forebay: the writer ended: {error}"));
                 }
                 outcome
             }
@@ -286,11 +286,11 @@ impl Load {
             outcome,
         };
         if global.json {
-            say::document(&run.json())
+            output::document(&run.json())
         } else {
-            say::result(&terminal::load::render(&run, width(), global.colour()))
+            output::result(&terminal::load::render(&run, width(), global.colour()))
         }
-        .context(say::STDOUT)?;
+        .context(output::STDOUT)?;
         if let Some(prefix) = &self.hgrm {
             for (name, latency) in [("response", outcome.response()), ("service", outcome.service())] {
                 let mut path = prefix.clone().into_os_string();

@@ -26,19 +26,20 @@ mod deploy;
 mod durability;
 mod exit;
 mod group;
+mod input_form;
 mod load;
-mod looks;
 mod monitoring;
+mod output;
 mod overflow;
-mod place;
 mod pressure;
+mod profile_target;
 mod progress;
 mod proof;
+mod proof_request;
 mod prove;
 mod read;
 mod rejects;
 mod remedy;
-mod say;
 mod sequence;
 mod signal;
 mod stat;
@@ -46,7 +47,6 @@ mod synth;
 mod throughput;
 mod tune;
 mod verify;
-mod wanted;
 mod watch;
 
 /// A dense, durable buffer for an event stream in Redis or Valkey, and proofs that it holds.
@@ -123,7 +123,7 @@ fn main() -> ExitCode {
         if !error.use_stderr() {
             error.exit();
         }
-        say::raw(&error.render().to_string());
+        output::raw(&error.render().to_string());
         std::process::exit(exit::USAGE.into());
     });
     log_to_stderr(cli.global.verbose, cli.verb.lets_fail());
@@ -152,7 +152,7 @@ fn main() -> ExitCode {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "forebay", &mut script);
             let written = std::io::Write::write_all(&mut std::io::stdout(), &script);
-            written.context(say::STDOUT).map(|()| exit::OK)
+            written.context(output::STDOUT).map(|()| exit::OK)
         }
     };
     // After a signal any outcome is only a consequence: the handler cleans up and ends the program.
@@ -162,9 +162,9 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         // Whoever read our output has gone (`| head`): not an error of ours, and nobody to tell.
-        Err(error) if say::is_broken_pipe(&error) => ExitCode::from(exit::OK),
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::from(exit::OK),
         Err(error) => {
-            say::tell(&format!("forebay: {}", remedy::with_remedy(&error)));
+            output::tell(&format!("forebay: {}", remedy::with_remedy(&error)));
             ExitCode::from(code_of(&error))
         }
     }
@@ -237,7 +237,7 @@ fn log_to_stderr(verbose: u8, lets_fail: bool) {
     let buffer = if lets_fail && verbose == 0 { LevelFilter::ERROR } else { level };
     let said = Targets::new().with_default(level).with_target("forebay::buffer", buffer);
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(|| say::Log)
+        .with_writer(|| output::Log)
         .with_ansi(false)
         .without_time()
         .with_target(false)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::say;
+use super::output;
 use forebay::buffer::overflow::{Overflow, Spill};
 use forebay::buffer::writer::Counts;
 use forebay_watch::figures;
@@ -70,7 +70,7 @@ impl OverflowArgs {
     pub(super) fn tell(&self, counts: &Counts, quiet: bool) {
         if counts.left > 0 {
             let folder = self.spill.as_deref().unwrap_or(Path::new(""));
-            say::tell(&format!(
+            output::tell(&format!(
                 "forebay: {} events wait in {}: the server does not take them. They go first when you append with \
                  --spill {} again.",
                 figures::count(counts.left),
@@ -80,7 +80,7 @@ impl OverflowArgs {
         }
         if counts.earlier_bytes > 0 {
             let size = bytesize::ByteSize::b(counts.earlier_bytes).display().iec();
-            say::tell(&format!(
+            output::tell(&format!(
                 "forebay: {size} of earlier runs' events still wait in {}: the server does not take them",
                 self.spill.as_deref().unwrap_or(Path::new("")).display()
             ));
@@ -91,7 +91,7 @@ impl OverflowArgs {
             (counts.unreadable, "events of the spill folder could not be read; the damaged file is kept"),
         ] {
             if count > 0 {
-                say::tell(&format!("forebay: {} {what}", figures::count(count)));
+                output::tell(&format!("forebay: {} {what}", figures::count(count)));
             }
         }
         if quiet {
@@ -102,7 +102,7 @@ impl OverflowArgs {
             (counts.spilled, "events went through the spill folder"),
         ] {
             if count > 0 {
-                say::tell(&format!("{} {what}", figures::count(count)));
+                output::tell(&format!("{} {what}", figures::count(count)));
             }
         }
     }

@@ -9,11 +9,11 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use super::conclude::{Begun, conclude};
-use super::place::Place;
+use super::profile_target::Place;
 use super::progress::Bars;
+use super::proof_request::{Proof, Wanted};
 use super::sequence::Sequence;
-use super::wanted::{Proof, Wanted};
-use super::{remedy, say};
+use super::{output, remedy};
 use crate::arguments::Global;
 use crate::exit;
 use forebay::buffer::connect::Address;
@@ -23,7 +23,7 @@ use forebay_proof::report::units::counted;
 use forebay_proof::report::{Report, Warning};
 use forebay_proof::target::{self, Target};
 use forebay_proof::undo::{self, Settings, Undo};
-use forebay_proof::{Subject, conflict, durability, held};
+use forebay_proof::{Subject, conflict, durability, settings_guard};
 use forebay_rig::server::{self, external_server};
 
 /// How long an interrupted run may take to remove what it wrote to somebody's server.
@@ -83,14 +83,14 @@ impl On {
         let left = undo::left(&address)?;
         if left.is_empty() && !global.quiet {
             let folder = undo::folder()?;
-            say::tell(&format!(
+            output::tell(&format!(
                 "forebay: nothing to set back on {address}, by the files in {}",
                 folder.display()
             ));
         }
         for left in left {
             for line in left.restore(&address)? {
-                say::result(&format!("{line}\n"))?;
+                output::result(&format!("{line}\n"))?;
             }
         }
         Ok(exit::OK)
@@ -125,10 +125,10 @@ impl On {
         let ends_itself = move || {
             let ends = heard.load(Relaxed) && !flag.swap(true, Relaxed);
             if ends && !quiet {
-                say::tell("forebay: ending with a report of what was seen; once more to end at once");
+                output::tell("forebay: ending with a report of what was seen; once more to end at once");
             }
             if !ends && !quiet {
-                say::tell("forebay: interrupted, no report");
+                output::tell("forebay: interrupted, no report");
             }
             ends
         };
@@ -152,25 +152,27 @@ impl On {
                 if writes {
                     // Keys alone: a run that cannot say where they are still removes them.
                     undo = Undo::write(&address, std::slice::from_ref(&name), &Settings::new())
-                        .inspect_err(|error| say::tell(&format!("forebay: {}", remedy::with_remedy(error))))
+                        .inspect_err(|error| {
+                            output::tell(&format!("forebay: {}", remedy::with_remedy(error)));
+                        })
                         .ok();
                     Place::announce(&address, &what, global);
                     if fills && wanted.allow_faults && !global.quiet {
-                        say::tell(&format!(
+                        output::tell(&format!(
                             "forebay: filling {address} to a limit: maxmemory, maxmemory-policy and \
                              notify-keyspace-events are changed for the runs, and set back; {}",
                             way_back()?
                         ));
                     }
                     if wanted.tuning.is_some() && !global.quiet {
-                        say::tell(&format!(
+                        output::tell(&format!(
                             "forebay: {address} gets settings to be tried, for a leg at a time, and those it had in between \
                              and afterwards; {}",
                             way_back()?
                         ));
                     }
                     if let (Some(commands), false) = (&wanted.commands, global.quiet) {
-                        say::tell(&format!(
+                        output::tell(&format!(
                             "forebay: {address} is {commands}, up to {}",
                             counted(durability::kills_max(self.scale.into(), wanted.rounds), "time", "times")
                         ));
@@ -222,7 +224,7 @@ fn refuse_left(address: &Address) -> anyhow::Result<()> {
     for left in undo::left(address)? {
         let remedy = format!("`forebay pressure --url {address} --restore` sets it back");
         anyhow::ensure!(!left.has_settings(), "{address} is not as it was: {}; {remedy}", left.words());
-        say::tell(&format!("forebay: {address}: {}; {remedy}", left.words()));
+        output::tell(&format!("forebay: {address}: {}; {remedy}", left.words()));
     }
     Ok(())
 }
@@ -248,22 +250,25 @@ fn permitted(wanted: &Wanted<'_>, given: Option<&Address>) -> anyhow::Result<()>
 fn bring_back() {
     match external_server::start_again() {
         Some(Ok(command)) => {
-            say::tell(&format!("forebay: the server was down; started by `{}`", secret::command(&command)));
+            output::tell(&format!(
+                "forebay: the server was down; started by `{}`",
+                secret::command(&command)
+            ));
         }
-        Some(Err(error)) => say::tell(&format!("forebay: the server is down: {error}")),
+        Some(Err(error)) => output::tell(&format!("forebay: the server is down: {error}")),
         None => {}
     }
 }
 
 /// Removes what a run that does not end leaves on somebody's server, and says what it cannot set back.
 fn leave(address: &Address, name: &Name) {
-    for what in held::changed_now() {
-        say::tell(&format!("forebay: {what}"));
+    for what in settings_guard::changed_now() {
+        output::tell(&format!("forebay: {what}"));
     }
     let buffers = durability::buffers(name).unwrap_or_default();
     for name in buffers.iter().chain([name]) {
         if let Err(why) = target::try_to_remove(address, name) {
-            say::tell(&format!("forebay: {why}"));
+            output::tell(&format!("forebay: {why}"));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::proof::On;
-use super::wanted::{Proof, Wanted};
+use super::proof_request::{Proof, Wanted};
 use crate::arguments::Global;
 use forebay_rig::load::pattern::Pattern;
 

@@ -12,7 +12,7 @@ use self::exec::Exec;
 use self::sink::Sink;
 use self::stdout::Stdout;
 use super::signal::stop_on_signal;
-use super::{progress, say};
+use super::{output, progress};
 use crate::arguments::{At, Global};
 use crate::exit;
 use forebay::buffer::entry::Id;
@@ -138,15 +138,15 @@ impl Read {
         // The end of `--follow` is a signal; any other read was cut short by it.
         let is_cut = !self.follow && stop.load(Relaxed) && !self.is_enough(&tally);
         if let Some(why) = &failed {
-            say::tell(&format!("forebay: {why}"));
+            output::tell(&format!("forebay: {why}"));
         }
         if !global.quiet {
             let cut = if is_cut { ", interrupted before the end" } else { "" };
             let Tally { events, blocks, faults, .. } = tally;
             let [events, blocks, faults] = [events, blocks, faults].map(count);
-            say::tell(&format!("{events} events from {blocks} blocks, {faults} faults{cut}"));
+            output::tell(&format!("{events} events from {blocks} blocks, {faults} faults{cut}"));
             if let Some(blocks) = elsewhere.filter(|blocks| *blocks > 0) {
-                say::tell(&format!(
+                output::tell(&format!(
                     "forebay: {blocks} blocks are with other consumers of the group, who have not acknowledged them: \
                      they are given to another one after {} (--claim-idle)",
                     self.claim_idle

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-use super::say;
+use super::output;
 use forebay::buffer::line_source::Refused;
 
 /// Refused lines that are told of one by one; the rest is only counted.
@@ -45,10 +45,10 @@ impl Rejects {
     pub fn take(&mut self, refused: &Refused<'_>) -> bool {
         self.count += 1;
         if !self.quiet && self.count <= TOLD_MAX {
-            say::tell(&format!("forebay: line {} refused: {}", refused.line, refused.why));
+            output::tell(&format!("forebay: line {} refused: {}", refused.line, refused.why));
         }
         if !self.quiet && self.count == TOLD_MAX + 1 {
-            say::tell("forebay: further refused lines are counted, not shown (--rejects FILE keeps them)");
+            output::tell("forebay: further refused lines are counted, not shown (--rejects FILE keeps them)");
         }
         if let (Some(file), Some(bytes), None) = (self.file.as_mut(), refused.bytes, &self.failed) {
             self.failed = keep(file, bytes).err().map(|why| (refused.line, why));

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::progress::Bars;
-use super::wanted::{Proof, Wanted};
+use super::proof_request::{Proof, Wanted};
 use forebay_proof::audit::look::Look;
 use forebay_proof::audit::{claims, judge, negative_controls};
 use forebay_proof::claim::Claim;

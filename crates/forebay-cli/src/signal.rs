@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::{exit, say};
+use super::{exit, output};
 
 /// Set by the first Ctrl-C or SIGTERM, with a remark. A second one ends at once.
 pub(super) fn stop_on_signal(quiet: bool, remark: &'static str) -> anyhow::Result<Arc<AtomicBool>> {
@@ -16,7 +16,7 @@ pub(super) fn stop_on_signal(quiet: bool, remark: &'static str) -> anyhow::Resul
             std::process::exit(exit::INTERRUPTED.into());
         }
         if !quiet {
-            say::tell(&format!("forebay: {remark}"));
+            output::tell(&format!("forebay: {remark}"));
         }
     })?;
     Ok(stop)

@@ -12,7 +12,7 @@ use clap::Args;
 
 use limits::Standing;
 
-use super::say;
+use super::output;
 use crate::arguments::{At, Global};
 use crate::exit;
 use forebay::buffer::look;
@@ -90,11 +90,11 @@ impl Stat {
             );
         }
         if global.json {
-            say::document(&format!("{}\n", as_json(&view, seen, &subject)))
+            output::document(&format!("{}\n", as_json(&view, seen, &subject)))
         } else {
-            say::result(&text::shown(&view, &subject))
+            output::result(&text::shown(&view, &subject))
         }
-        .context(say::STDOUT)?;
+        .context(output::STDOUT)?;
         Ok(exit::OK)
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 
-use super::say;
+use super::output;
 use crate::exit;
 use forebay_rig::synth::Synth as Events;
 
@@ -50,16 +50,16 @@ impl Synth {
             if let Some(rate) = self.rate {
                 let due = Duration::try_from_secs_f64(index as f64 / rate).unwrap_or(Duration::MAX);
                 if let Some(early) = due.checked_sub(started.elapsed()) {
-                    out.flush().context(say::STDOUT)?;
+                    out.flush().context(output::STDOUT)?;
                     std::thread::sleep(early);
                 }
             }
             line.clear();
             events.write_event(self.first.saturating_add(index), &mut line);
             line.push(b'\n');
-            out.write_all(&line).context(say::STDOUT)?;
+            out.write_all(&line).context(output::STDOUT)?;
         }
-        out.flush().context(say::STDOUT)?;
+        out.flush().context(output::STDOUT)?;
         Ok(exit::OK)
     }
 }

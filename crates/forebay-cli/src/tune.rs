@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
 
+use super::output;
 use super::proof::On;
-use super::say;
-use super::wanted::{Proof, Wanted};
+use super::proof_request::{Proof, Wanted};
 use crate::arguments::Global;
 use crate::exit;
 use forebay_proof::Subject;
@@ -100,13 +100,13 @@ impl Tune {
         let address = self.on.address()?.context("--rollback needs the server: --url names it")?;
         let left = saved.roll_back(&address)?;
         for change in &saved.changed {
-            say::result(&format!("{} {} (was {})\n", change.name, change.from, change.to))?;
+            output::result(&format!("{} {} (was {})\n", change.name, change.from, change.to))?;
         }
         for other in &left {
-            say::tell(&format!("forebay: not of our making: {other}"));
+            output::tell(&format!("forebay: not of our making: {other}"));
         }
         if left.is_empty() && !global.quiet {
-            say::tell(&format!("forebay: every setting of {address} is what it was"));
+            output::tell(&format!("forebay: every setting of {address} is what it was"));
         }
         Ok(if left.is_empty() { exit::OK } else { exit::REFUTED })
     }
@@ -118,32 +118,35 @@ fn apply(on: &Subject<'_>, found: &Tuned, claims: &[Claim], file: &Path) -> anyh
     let against =
         claims.iter().find(|claim| claim.verdict() == Verdict::Refuted || claim.missed_its_control());
     if let Some(claim) = against {
-        say::tell(&format!("forebay: nothing is applied: {} was refuted, or its control was not", claim.id));
+        output::tell(&format!(
+            "forebay: nothing is applied: {} was refuted, or its control was not",
+            claim.id
+        ));
         return Ok(false);
     }
     let saved = Saved::of(address, found.proposal.live())?;
     if saved.changed.is_empty() {
-        say::tell(&format!("forebay: nothing to apply: {address} stays as it is"));
+        output::tell(&format!("forebay: nothing to apply: {address} stays as it is"));
         return Ok(true);
     }
     for change in &saved.changed {
-        say::tell(&format!("forebay: {address}: {} from {} to {}", change.name, change.from, change.to));
+        output::tell(&format!("forebay: {address}: {} from {} to {}", change.name, change.from, change.to));
     }
     saved.write(file)?;
     let worse = apply_guarded(on, &saved)?;
     if worse.is_empty() {
         let back = format!("forebay tune --url {address} --rollback {}", file.display());
-        say::tell(&format!("forebay: set; `{back}` sets it back"));
+        output::tell(&format!("forebay: set; `{back}` sets it back"));
         return Ok(true);
     }
     std::fs::remove_file(file).with_context(|| format!("removing {}", file.display()))?;
-    say::tell(&format!("forebay: found worse, and set back: {}", worse.join(", ")));
+    output::tell(&format!("forebay: found worse, and set back: {}", worse.join(", ")));
     Ok(false)
 }
 
 fn list() -> anyhow::Result<u8> {
     for candidate in candidates() {
-        say::result(&format!(
+        output::result(&format!(
             "{}\n  {}\n  hope: {}\n  cost: {}\n",
             candidate.id,
             candidate.words(),

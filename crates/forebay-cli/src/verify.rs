@@ -6,8 +6,8 @@ use anyhow::Context;
 use clap::{Args, ValueHint};
 
 use super::conclude::width;
+use super::output;
 use super::progress::Bars;
-use super::say;
 use crate::arguments::Global;
 use crate::exit;
 use forebay::buffer::keys::Name;
@@ -65,7 +65,7 @@ impl Verify {
             || false,
             move || {
                 if !quiet {
-                    say::tell("forebay: interrupted, nothing is known");
+                    output::tell("forebay: interrupted, nothing is known");
                 }
             },
         )?;
@@ -83,11 +83,11 @@ impl Verify {
         bars.clear();
         let outcome = outcome?;
         if global.json {
-            say::document(&(serde_json::to_string_pretty(&outcome)? + "\n"))
+            output::document(&(serde_json::to_string_pretty(&outcome)? + "\n"))
         } else {
-            say::result(&terminal::verify::render(&outcome, width()))
+            output::result(&terminal::verify::render(&outcome, width()))
         }
-        .context(say::STDOUT)?;
+        .context(output::STDOUT)?;
         Ok(if outcome.state == State::Sound { exit::OK } else { exit::REFUTED })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
-use super::say;
+use super::output;
 use super::signal::stop_on_signal;
 use crate::arguments::{At, Global};
 use crate::exit;
@@ -77,13 +77,13 @@ impl WatchVerb {
         })
         .context("starting to watch")?;
         if !global.quiet {
-            say::tell(&format!("forebay: watching buffer {name} at {address}"));
-            say::tell(&format!(
+            output::tell(&format!("forebay: watching buffer {name} at {address}"));
+            output::tell(&format!(
                 "forebay: page at http://{at}/, metrics at http://{at}/metrics; Ctrl-C ends it"
             ));
         }
         if !at.ip().is_loopback() && !global.quiet {
-            say::tell("forebay: whoever can reach this address can read it: there is no password");
+            output::tell("forebay: whoever can reach this address can read it: there is no password");
         }
         served.run(watch.shared(), || stop.load(Relaxed));
         Ok(exit::OK)

@@ -15,7 +15,7 @@ use forebay_proof::audit::negative_controls::{machine, made_up, on_a_server, sta
 use forebay_proof::audit::outcome::{Audit, Finding, Outcome};
 use forebay_proof::audit::rule::{Fix, Severity};
 use forebay_proof::audit::rules;
-use forebay_proof::audit::seen::{Read, Seen};
+use forebay_proof::audit::snapshot::{Read, Seen};
 use forebay_rig::server::{Server, ServerBinary};
 use forebay_watch::machine::Host;
 use forebay_watch::profile::Profile;

@@ -2,7 +2,7 @@
 
 use forebay_proof::claim::Verdict;
 
-use super::theirs::{Theirs, claim, report};
+use super::external_server::{Theirs, claim, report};
 
 /// Runs of each.
 const RUNS: u32 = 20;

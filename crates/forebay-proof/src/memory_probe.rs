@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 use crate::target::facts;
 use forebay::buffer::connect::{Address, Facts};

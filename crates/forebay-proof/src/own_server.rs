@@ -4,10 +4,10 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
+use crate::proof_reader;
 use crate::push::Pusher;
-use crate::reading;
 use crate::target::{facts_of, scratch, setting};
 use crate::wait::go_on;
 use forebay::buffer::batch::Limits;
@@ -87,7 +87,7 @@ impl OwnServer {
             );
             go_on()?;
             let mut done = Vec::new();
-            for (lane, entry) in reading::blocks(reader.next(Duration::ZERO)?)? {
+            for (lane, entry) in proof_reader::blocks(reader.next(Duration::ZERO)?)? {
                 if left[lane.index()] > 0 {
                     left[lane.index()] -= 1;
                     events += entry.events;
@@ -105,7 +105,7 @@ impl OwnServer {
         let mut events = 0;
         loop {
             go_on()?;
-            let blocks = reading::blocks(reader.next(Duration::ZERO)?)?;
+            let blocks = proof_reader::blocks(reader.next(Duration::ZERO)?)?;
             if blocks.is_empty() {
                 return Ok(events);
             }
@@ -176,7 +176,7 @@ pub fn writer(address: &Address, name: &Name, limits: Limits) -> Result<Writer, 
 
 /// A reader of some buffer that soon gives up.
 pub fn reader(address: &Address, name: &Name, lanes: &[Lane], group: Option<&str>) -> Result<Reader, Error> {
-    reading::open_lanes(address, name, lanes, group, PATIENCE)
+    proof_reader::open_lanes(address, name, lanes, group, PATIENCE)
 }
 
 /// An error's text as the server gave it, on one line.

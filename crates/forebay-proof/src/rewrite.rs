@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use forebay::buffer::connect::Facts;
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 use crate::target::facts_of;
 use crate::wait::{wait, wait_for};

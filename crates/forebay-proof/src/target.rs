@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 use crate::report;
 use forebay::buffer::connect::{Address, Facts};

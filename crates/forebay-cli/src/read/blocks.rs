@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::{block_id, say};
+use crate::{block_id, output};
 use forebay::block::frame::{Decoder, lines};
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::reader::Found;
@@ -106,5 +106,5 @@ impl Blocks {
 
 fn tell(tally: &mut Tally, fault: &Found) {
     tally.faults += 1;
-    say::tell(&format!("forebay: {fault}"));
+    output::tell(&format!("forebay: {fault}"));
 }

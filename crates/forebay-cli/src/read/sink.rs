@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::exec::Exec;
 use super::stdout::Stdout;
-use crate::say;
+use crate::output;
 
 /// Bytes that are gathered before they are written.
 const WRITE_BYTES: usize = 256 << 10;
@@ -43,14 +43,14 @@ impl<'a> Sink<'a> {
 
     /// What writing there is called where it fails.
     pub(super) fn doing(&self) -> &'static str {
-        if matches!(self, Self::Stdout(_)) { say::STDOUT } else { BATCH }
+        if matches!(self, Self::Stdout(_)) { output::STDOUT } else { BATCH }
     }
 
     /// Delivers the batch; what follows from its having arrived may be done after that. Else why it has not.
     pub(super) fn deliver(&mut self, events: u64) -> anyhow::Result<Result<(), String>> {
         match self {
             Self::Stdout(out) => {
-                out.flush().context(say::STDOUT)?;
+                out.flush().context(output::STDOUT)?;
                 out.get_mut().settle().context("fsync of the file on stdout")?;
                 Ok(Ok(()))
             }
@@ -66,6 +66,6 @@ impl<'a> Sink<'a> {
     pub(super) fn is_abandoned(&self, error: Option<&anyhow::Error>) -> bool {
         let Self::Stdout(out) = self else { return false };
         let stdout = out.get_ref();
-        stdout.is_at_most_once() && error.map_or_else(|| stdout.has_no_reader(), say::is_broken_pipe)
+        stdout.is_at_most_once() && error.map_or_else(|| stdout.has_no_reader(), output::is_broken_pipe)
     }
 }

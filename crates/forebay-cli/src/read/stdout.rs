@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::say;
+use crate::output;
 use forebay_proof::printable::printable;
 
 /// Our own stdout, as the system shows it by name.
@@ -92,7 +92,7 @@ impl Stdout {
     pub(super) fn settle(&mut self) -> io::Result<()> {
         if self.kind == Kind::New {
             if !sync_folder(&self.file) {
-                say::tell(
+                output::tell(
                     "forebay: the folder of stdout's file cannot be fsynced here: a power cut may take a new file's name",
                 );
             }

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use super::text::shown;
 use crate::arguments::Global;
 use crate::exit;
-use crate::say;
+use crate::output;
 use crate::signal::stop_on_signal;
 use forebay_proof::printable::{self, printable};
 use forebay_watch::{Subject, Watch, json};
@@ -50,7 +50,7 @@ pub(super) fn run(subject: Subject, global: &Global) -> anyhow::Result<u8> {
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             // Whoever read it has gone: nobody is left to watch for.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => break,
-            written => written.context(say::STDOUT)?,
+            written => written.context(output::STDOUT)?,
         }
     }
     Ok(exit::OK)

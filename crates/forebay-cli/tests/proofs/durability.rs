@@ -9,8 +9,8 @@ use forebay_proof::report::terminal;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cli_support::{profile_with, run};
+use crate::external_server::{Theirs, claim, report};
 use crate::support::{tell, until};
-use crate::theirs::{Theirs, claim, report};
 
 fn tables(claim: &Claim) -> Vec<&Vec<Vec<String>>> {
     let tables = claim.evidence.iter().filter_map(|evidence| match evidence {

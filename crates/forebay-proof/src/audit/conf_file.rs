@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::conf_conflicts::{self, Whole};
+pub use super::conf_fault::{Kind, SourceLine, Trouble};
 use super::conf_line::{Line, split};
-use super::conf_together::{self, Whole};
-pub use super::conf_trouble::{Kind, SourceLine, Trouble};
 use super::settings::Settings;
 use super::{conf_acl, directives};
 use forebay::buffer::secret;
@@ -68,7 +68,7 @@ pub fn read(path: &Path) -> Result<ConfFile, ConfError> {
         file.settings.set("save", saves);
     }
     let whole = Whole { settings: &file.settings, users: &file.users, lines: &file.lines };
-    let together: Vec<Trouble> = conf_together::troubles(&whole).collect();
+    let together: Vec<Trouble> = conf_conflicts::troubles(&whole).collect();
     file.troubles.extend(together);
     Ok(file)
 }
@@ -286,25 +286,4 @@ fn is_pattern(path: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn any_bytes_come_to_an_end(bytes in prop::collection::vec(any::<u8>(), 0..300), line in "[a-z]{0,9}|save|bind|user|include") {
-            let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(file.path(), [line.as_bytes(), b" ", &bytes].concat()).unwrap();
-            prop_assert!(read(file.path()).is_ok());
-        }
-
-        #[test]
-        fn what_is_written_for_a_server_is_read_back(value in "[ -~]{0,40}") {
-            let file = tempfile::NamedTempFile::new().unwrap();
-            std::fs::write(file.path(), super::super::conf_line::conf_line("requirepass", &value)).unwrap();
-            let read = read(file.path()).unwrap();
-            prop_assert_eq!(read.settings.get("requirepass"), Some(value.as_str()));
-        }
-    }
-}
+mod tests;

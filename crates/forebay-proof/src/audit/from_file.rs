@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::conf_file::{self, ConfError, Kind};
 use super::rule::Unread;
-use super::seen::{FileFaults, Read, Seen};
+use super::snapshot::{FileFaults, Read, Seen};
 use super::trial::{self, Tried};
 use super::users::{DANGEROUS, MENDING, NEEDED, Users};
 use forebay_rig::server::ServerBinary;

@@ -5,7 +5,7 @@ use super::outcome::{Audit, Finding, Outcome, Setting};
 use super::possible::possible;
 use super::rule::{Checked, Fix, Rule, Severity, State, Unread};
 use super::rules;
-use super::seen::Seen;
+use super::snapshot::Seen;
 use super::version::Versions;
 use forebay::buffer::secret;
 

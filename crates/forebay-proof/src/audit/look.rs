@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 use redis::Value;
 
 use super::conf_file;
 use super::fsync::Fsync;
 use super::rule::Unread;
-use super::seen::{Read, Seen};
 use super::settings::Settings;
+use super::snapshot::{Read, Seen};
 use super::usage::{Usage, refused};
 use super::users::{DANGEROUS, MENDING, NEEDED, Users};
 use forebay::buffer::connect::{Address, Facts};

@@ -2,10 +2,10 @@
 
 pub mod claims;
 mod conf_acl;
+mod conf_conflicts;
+mod conf_fault;
 pub mod conf_file;
 pub mod conf_line;
-mod conf_together;
-mod conf_trouble;
 mod conf_value;
 pub mod directives;
 pub mod from_file;
@@ -19,8 +19,8 @@ mod possible;
 pub mod remedy;
 pub mod rule;
 pub mod rules;
-pub mod seen;
 pub mod settings;
+pub mod snapshot;
 pub mod trial;
 pub mod usage;
 pub mod users;

@@ -2,7 +2,7 @@
 
 use super::conf_line::conf_line;
 use super::rule::Fix;
-use super::seen::Seen;
+use super::snapshot::Seen;
 
 /// Settings that may cut off the connection they come by, or every client that comes next.
 const LOCKS: [&str; 14] = [

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub use forebay_watch::machine::Unread;
 
 use super::conf_line::conf_line;
-use super::seen::Seen;
+use super::snapshot::Seen;
 use super::version::Versions;
 
 /// What breaking a rule does to a buffer.

@@ -1,7 +1,7 @@
 //! What is done with a database: the buffer's keys as they are, and others beside them. No command here walks keys
 //! or entries.
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 use redis::{RedisError, Value};
 
 use forebay::buffer::keys::Name;

@@ -1,6 +1,6 @@
 //! The controls: runs on something known to be broken, judged by the same claims, which must refute them.
 
-use forebay::buffer::link::{Budget, Connection};
+use forebay::buffer::connection::{Budget, Connection};
 use redis::Value;
 
 use super::fill::{Plan, fill};

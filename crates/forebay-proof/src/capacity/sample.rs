@@ -1,6 +1,6 @@
 //! What an event weighs, by layout and by rate: each measured on a server of its own with a sample.
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 use super::fill::{Plan, fill};
 use crate::Scale;

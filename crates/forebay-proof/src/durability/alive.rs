@@ -7,10 +7,10 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::ask::{has_no_fsync, run_id};
+use super::server_state::{has_no_fsync, run_id};
 use crate::target::facts_of;
 use forebay::buffer::connect::Address;
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 /// How long a server puts writes off while an fsync is pending (`aof.c`, `flushAppendOnlyFile`). What it acknowledged
 /// earlier than that before its end, it had written, or tried to.

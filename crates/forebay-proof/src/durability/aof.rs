@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use forebay::buffer::link::{Budget, Connection};
+use forebay::buffer::connection::{Budget, Connection};
 use memchr::memmem;
 
 use forebay::buffer::entry::{Entry, Id};

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::ask::{has_no_fsync, until_no_fsync};
 use super::cell::Fault;
 use super::environment::Ground;
-use super::not_played::NotPlayed;
+use super::not_run::NotPlayed;
+use super::server_state::{has_no_fsync, until_no_fsync};
 use crate::rewrite;
 use crate::wait::wait;
 use fastrand::Rng;
 use forebay::buffer::connect::Address;
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 /// How long an fsync takes where it is slow. The server puts writes off for two seconds at the most.
 pub(super) const SLOW: Duration = Duration::from_millis(3_500);

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::ledger::Ledger;
+use crate::proof_reader::{self, Block, Reading};
 use crate::push::Pusher;
-use crate::reading::{self, Block, Reading};
 use crate::wait::go_on;
 use crate::workload::Offer;
 use forebay::buffer::batch::Limits;
@@ -200,7 +200,7 @@ impl Read {
 
 /// A reader of a cell: with a group from the first block on, or without one.
 pub(super) fn open(address: &Address, name: &Name, has_group: bool) -> Result<Reader, Error> {
-    reading::open(address, name, has_group.then_some(GROUP), PATIENCE)
+    proof_reader::open(address, name, has_group.then_some(GROUP), PATIENCE)
 }
 
 /// Reads and acknowledges with a group until nothing more comes.

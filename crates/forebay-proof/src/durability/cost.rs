@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 use super::cell::Fault;
 use super::environment::{Ground, NoGround};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 use super::aof::{copy_all, ends, frames, newest_log};
 use super::cell::Fault;

@@ -30,7 +30,7 @@ pub(super) fn claims(on: &Subject<'_>) -> anyhow::Result<Vec<Claim>> {
     let flip = judge_flips(&flipped, |flip| whole.around(flip));
     let mut bench = bench()?;
 
-    let missing = |connection: &mut forebay::buffer::link::Connection, name: &Name| {
+    let missing = |connection: &mut forebay::buffer::connection::Connection, name: &Name| {
         let (key, oldest) = (name.stream(jetstream::LIKES), "-");
         let first: Vec<(String, redis::Value)> =
             redis::cmd("XRANGE").arg(&key).arg(oldest).arg("+").arg("COUNT").arg(1).query(connection)?;
@@ -52,7 +52,10 @@ pub(super) fn claims(on: &Subject<'_>) -> anyhow::Result<Vec<Claim>> {
 }
 
 /// Takes a lane's last block away so that nothing tells of it.
-fn forget_the_last(connection: &mut forebay::buffer::link::Connection, name: &Name) -> anyhow::Result<()> {
+fn forget_the_last(
+    connection: &mut forebay::buffer::connection::Connection,
+    name: &Name,
+) -> anyhow::Result<()> {
     let (key, hash) = (name.stream(jetstream::LIKES), name.writer(jetstream::LIKES));
     let last: Vec<(String, Vec<String>)> = {
         let raw: Vec<(String, Vec<redis::Value>)> =

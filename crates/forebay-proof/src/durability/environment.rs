@@ -9,9 +9,9 @@ use anyhow::Context as _;
 use rustix::process::Signal;
 
 use super::alive::{LastSeen, until_gone};
-use super::ask::{run_id, until_no_fsync};
 use super::cell::Fault;
-use super::not_played::{NotPlayed, early};
+use super::not_run::{NotPlayed, early};
+use super::server_state::{run_id, until_no_fsync};
 use crate::target::{facts_of, setting};
 use crate::wait::wait_for;
 use forebay::buffer::connect::Address;

@@ -5,7 +5,7 @@ use super::environment::{Ground, Settings};
 use super::guarantee::promise;
 use super::judge;
 use super::negative_controls::planted;
-use super::not_played::NotPlayed;
+use super::not_run::NotPlayed;
 use super::round::{Rounds, names};
 use super::run::{BEFORE, Run, rounds};
 use crate::claim::{Claim, Evidence, Judged};

@@ -12,7 +12,7 @@ use super::approach::approach;
 use super::cell::{Appendfsync, Cell, Fault};
 use super::clients::{Signals, WRITERS};
 use super::environment::Ground;
-use super::fates::Moment;
+use super::event_fates::Moment;
 use crate::target::{self, facts_of};
 use crate::wait::wait;
 use fastrand::Rng;

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use super::alive::PUT_OFF;
 use super::cell::{Appendfsync, Cell, Fault};
-use super::fates::Fates;
+use super::event_fates::Fates;
 use super::guarantee::{Promise, promise};
-use super::not_played::NotPlayed;
+use super::not_run::NotPlayed;
 use super::round::{Rounds, Seen};
 use super::table;
 use crate::claim::{Bound, Evidence, Judged, Unit};

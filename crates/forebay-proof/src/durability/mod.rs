@@ -8,24 +8,24 @@
 mod alive;
 mod aof;
 mod approach;
-mod ask;
 mod cell;
 mod clients;
 mod cost;
 mod damage;
 mod damaged;
 mod environment;
+mod event_fates;
 mod external_server;
-mod fates;
 mod guarantee;
 mod guard;
 mod inject_fault;
 mod judge;
 mod negative_controls;
-mod not_played;
+mod not_run;
 mod reload;
 mod round;
 mod run;
+mod server_state;
 mod table;
 mod waitaof;
 
@@ -40,7 +40,7 @@ pub use run::Run;
 
 use cell::Cell;
 use guarantee::{Promise, promise};
-use not_played::NotPlayed;
+use not_run::NotPlayed;
 use round::{Rounds, Seen};
 use run::{BEFORE, LONG, rounds};
 

@@ -7,10 +7,10 @@ use redis::Value;
 
 use super::cell::{Appendfsync, Cell, Fault};
 use super::environment::Ground;
-use super::fates::Fates;
+use super::event_fates::Fates;
 use super::guarantee::{Promise, promise};
 use super::judge;
-use super::not_played::NotPlayed;
+use super::not_run::NotPlayed;
 use super::round::{Plant, Seen};
 use super::run::{BEFORE, LONG, Run};
 use crate::claim::{Claim, Control, Judged};
@@ -89,7 +89,7 @@ impl Plan {
     /// Does it to the likes of a buffer, where that lane has enough of them.
     fn plant(self, address: &Address, name: &Name) -> anyhow::Result<()> {
         let (mut connection, stream) = (address.dial()?, name.stream(jetstream::LIKES));
-        connection.set_budget(forebay::buffer::link::Budget::LANE);
+        connection.set_budget(forebay::buffer::connection::Budget::LANE);
         let mut entries: Vec<Entry> =
             redis::cmd("XRANGE").arg(&stream).arg("-").arg("+").query(&mut connection)?;
         if entries.len() < BLOCKS_MIN {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::ask::until_no_fsync;
+use super::server_state::until_no_fsync;
 use crate::capacity::sample::{Layout, put};
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::report::units::{millis, thousands};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cell::Cell;
 use super::environment::{Ground, NoGround};
-use super::not_played::NotPlayed;
+use super::not_run::NotPlayed;
 use super::round::{Plant, Scene, Seen};
 use crate::printable::told;
 use crate::workload::Offer;

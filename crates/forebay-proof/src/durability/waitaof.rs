@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 use super::cell::Fault;
 use super::environment::{Ground, NoGround};

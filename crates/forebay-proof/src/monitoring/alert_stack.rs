@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Deserialize;
 
-use super::receive::Receiver;
+use super::webhook::Receiver;
 use crate::wait::look_every;
 use forebay_rig::server::Helper;
 use forebay_watch::deploy::rules::{Rule, to_yaml};

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::broken::{DEAF, NOBODY, NOISE, is_deaf_alone};
-use super::heard::{Came, Outcome};
-use super::hour::{self, ALERTS};
-use super::receive::Notice;
+use super::control_stack::{DEAF, NOBODY, NOISE, is_deaf_alone};
+use super::quiet_hours::{self, ALERTS};
+use super::received_alerts::{Came, Outcome};
 use super::runner::Both;
 use super::times::PACE;
+use super::webhook::Notice;
 use crate::claim::{Axes, Bound, Claim, Control, Evidence, Judged, Series, Unit};
 use forebay_watch::deploy::dashboards::Query;
 use forebay_watch::deploy::rules::Rule;
@@ -67,7 +67,7 @@ pub(super) fn untested(why: &str) -> Vec<Claim> {
         healthy(&calm),
         queries(&[]),
         forecast(&[]),
-        hour::untested(why),
+        quiet_hours::untested(why),
     ]
     .map(|claim| claim.untested(why).without_control())
     .into()

@@ -7,23 +7,23 @@
 //! told is judged as the rest is, and must be refuted.
 
 mod alert_stack;
-mod broken;
-mod heard;
-mod hour;
+mod control_stack;
 mod judge;
-mod receive;
+mod quiet_hours;
+mod received_alerts;
 mod rig;
 mod runner;
 mod scenario;
 mod times;
 mod traffic;
+mod webhook;
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 pub use alert_stack::Programs;
-pub use hour::AT_LEAST as HEALTHY_AT_LEAST;
+pub use quiet_hours::AT_LEAST as HEALTHY_AT_LEAST;
 
 use crate::claim::Claim;
 use crate::target::Target;
@@ -93,7 +93,8 @@ impl Run<'_> {
         let targets: Vec<String> =
             stations.iter().map(|(_, station)| station.instance()).chain([healthy.instance()]).collect();
         let tower = Tower::start(&programs, &rules, &targets, Every::Second, Sends::All)?;
-        let broken = Tower::start(&programs, &broken::rules(&rules), &targets, Every::Second, Sends::Firing)?;
+        let broken =
+            Tower::start(&programs, &control_stack::rules(&rules), &targets, Every::Second, Sends::Firing)?;
         for (tower, target) in
             [&tower, &broken].into_iter().flat_map(|tower| targets.iter().map(move |target| (tower, target)))
         {
@@ -118,7 +119,7 @@ impl Run<'_> {
             causes,
             left_out,
             queries: runner::queries(&tower)?,
-            nobody: tower.series(broken::NOBODY)?,
+            nobody: tower.series(control_stack::NOBODY)?,
             calm: [calm(&tower), calm(&broken)],
             of_none: tower.receiver.of_none(),
             rules,
@@ -133,8 +134,8 @@ impl Run<'_> {
     fn hour(&self, programs: &Programs) -> anyhow::Result<Claim> {
         let whole = (self.on.scale == Scale::Full).then_some(HEALTHY_FOR);
         match self.healthy_for.or(whole) {
-            Some(length) => hour::run(&self.on, programs, length),
-            None => Ok(hour::untested("it takes an hour").without_control()),
+            Some(length) => quiet_hours::run(&self.on, programs, length),
+            None => Ok(quiet_hours::untested("it takes an hour").without_control()),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 use super::traffic::{self, Client, Writes};
 use crate::Subject;

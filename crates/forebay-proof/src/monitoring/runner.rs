@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::alert_stack::Tower;
-use super::heard::{Heard, first, is_calm};
-use super::receive::Notice;
+use super::received_alerts::{Heard, first, is_calm};
 use super::rig::Station;
 use super::scenario::{Cause, FILL, SHRINKS, shrink};
+use super::webhook::Notice;
 use crate::progress::Progress;
 use crate::wait::look_every;
 use forebay::buffer::limit::Full;

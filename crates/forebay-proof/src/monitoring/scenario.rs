@@ -485,7 +485,7 @@ pub(super) const CAUSES: &[Cause] = &[
 
 /// Values beside the buffer, as many and as large as said.
 fn fill(
-    connection: &mut forebay::buffer::link::Connection,
+    connection: &mut forebay::buffer::connection::Connection,
     station: &Station,
     count: u64,
     bytes: usize,
@@ -503,7 +503,7 @@ fn fill(
 
 /// Takes three of four of them away, so that every page that they were on is still in use.
 fn thin(
-    connection: &mut forebay::buffer::link::Connection,
+    connection: &mut forebay::buffer::connection::Connection,
     station: &Station,
     count: u64,
 ) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 //! the run.
 
 use crate::Subject;
-use crate::held::{Held, Settings};
+use crate::settings_guard::{Held, Settings};
 use crate::target::{facts, set, setting, start};
 use forebay::buffer::connect::Address;
 use forebay_rig::server::Server;

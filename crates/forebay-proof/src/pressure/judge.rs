@@ -1,10 +1,10 @@
 //! From runs to claims. The controls are judged by the same functions.
 
+use super::foreign_keys;
 use super::liveness::{self, FULL};
-use super::others;
 use super::plan::Plan;
 use super::policy::{EVICTIONS, Policy};
-use super::seen::Seen;
+use super::run_result::Seen;
 use super::table::{self, events};
 use crate::claim::{Bound, Evidence, Judged, Judgement, Unit};
 use crate::report::units::{bytes, counted};
@@ -223,9 +223,9 @@ pub(super) fn judge_all(
 
 /// With what befell keys of others in these runs: never without a word.
 fn with_others(mut claim: Judged, runs: &[&Seen]) -> Judged {
-    if let Some(told) = others::told(runs) {
+    if let Some(told) = foreign_keys::told(runs) {
         claim.why = format!("{}; {told}", claim.why);
-        claim.evidence.push(others::note(&told));
+        claim.evidence.push(foreign_keys::note(&told));
     }
     claim
 }

@@ -1,7 +1,7 @@
 //! From runs to claims: whether writer and readers go on, and memory comes back.
 
 use super::read::Followed;
-use super::seen::Seen;
+use super::run_result::Seen;
 use super::table::{self, events};
 use super::wait::{LEFT_PERCENT_MAX, SETTLE};
 use crate::claim::{Bound, Evidence, Judged, Unit};
@@ -126,7 +126,7 @@ pub(super) fn readers(runs: &[&Seen], absent: &str) -> Judged {
 
 #[cfg(test)]
 mod tests {
-    use super::super::seen::tests::refused as seen;
+    use super::super::run_result::tests::refused as seen;
     use super::*;
     use crate::claim::Judgement;
 

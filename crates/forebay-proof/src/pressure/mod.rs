@@ -9,17 +9,17 @@
 
 pub mod clients;
 mod environment;
+mod foreign_keys;
 mod guard;
 mod judge;
 mod liveness;
 mod negative_controls;
-mod others;
 mod plan;
 mod policy;
 mod read;
 mod recovery;
 mod round;
-mod seen;
+mod run_result;
 mod table;
 mod wait;
 mod watch;
@@ -83,7 +83,7 @@ impl Run<'_> {
                     let ground = Ground::given(address, limit, eviction)?;
                     let _keys = self.on.target.keys(self.on.name);
                     let run = scene.play(&ground)?;
-                    if let Some(told) = others::told(&[&run]) {
+                    if let Some(told) = foreign_keys::told(&[&run]) {
                         tracing::warn!("under {eviction} {told}");
                     }
                     run
@@ -100,7 +100,7 @@ impl Run<'_> {
         skipped.dedup();
         let mut claims = judge::claims(&seen, self.on.profile, Some(&plan), NOT_RUN);
         if let Some(limit) = claims.iter_mut().find(|claim| claim.id == "pressure.limit") {
-            limit.evidence.extend(others::left_out(&skipped));
+            limit.evidence.extend(foreign_keys::left_out(&skipped));
         }
         let mut claims = negative_controls::attach(&self.on, &plan, &seen, claims)?;
         // Of servers that are started here: of somebody's they would say nothing.

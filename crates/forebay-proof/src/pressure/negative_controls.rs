@@ -11,7 +11,7 @@ use super::liveness;
 use super::plan::Plan;
 use super::policy::{EVICTIONS, Policy};
 use super::round::{Harm, Pace, Scene, Stage};
-use super::seen::Seen;
+use super::run_result::Seen;
 use crate::Subject;
 use crate::claim::{Claim, Control, Judged, Judgement};
 use crate::parallel::by_side;

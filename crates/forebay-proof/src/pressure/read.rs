@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::watch::Live;
 use crate::ledger::Ledger;
 use crate::progress::Progress;
-use crate::reading::{self, Reading};
+use crate::proof_reader::{self, Reading};
 use crate::wait::go_on;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
@@ -88,7 +88,7 @@ fn try_to_follow(
     is_trimmed: bool,
     followed: &mut Followed,
 ) -> Result<(), Error> {
-    let mut reader = reading::open(address, name, None, PATIENCE)?;
+    let mut reader = proof_reader::open(address, name, None, PATIENCE)?;
     while (live.opened.get().is_none() || !is_trimmed) && !live.over.load(Relaxed) && !server::ending() {
         let asked = Instant::now();
         let found = reader.next(Duration::ZERO)?;
@@ -115,7 +115,7 @@ fn try_to_follow(
 
 /// The group that drains, made before the first event: as one whose reader is away.
 pub(super) fn group(address: &Address, name: &Name) -> Result<Reader, Error> {
-    reading::open(address, name, Some(GROUP), PATIENCE)
+    proof_reader::open(address, name, Some(GROUP), PATIENCE)
 }
 
 /// What the drain came upon.

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::environment::Ground;
-use super::others;
+use super::foreign_keys;
 use super::policy::{EVICTIONS, Policy};
 use super::read::{Drained, Followed, drain, follow, group};
 use super::recovery;
-use super::seen::Seen;
+use super::run_result::Seen;
 use super::wait::{STUCK, Still, is_held_back, memory_left, progress, settle, settle_below};
 use super::watch::{Live, REFUSED, Watched, by_lane, evictions, watch};
 use crate::ledger::{Findings, Ledger};
@@ -144,7 +144,7 @@ impl Scene<'_> {
             // Not by the reader's own account: it may have ended before.
             followed: Followed { owed: live.owed.get().copied().unwrap_or(0), ..brought.followed },
             watched: brought.watched?,
-            others: others::evicted(self.name, &evictions),
+            others: foreign_keys::evicted(self.name, &evictions),
             evictions: self.by_lane(&evictions),
             latency: brought.stretches.map(|stretch| Some(stretch?.latency(&heard, &self.limits))),
             left: brought.left,

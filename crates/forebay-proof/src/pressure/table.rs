@@ -1,7 +1,7 @@
 //! What the runs saw, for people.
 
 use super::policy::{EVICTIONS, Policy};
-use super::seen::Seen;
+use super::run_result::Seen;
 use crate::claim::{Axes, Evidence, Series};
 use crate::ledger::Findings;
 use crate::report::units::{millis, thousands};

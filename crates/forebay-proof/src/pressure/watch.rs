@@ -194,7 +194,7 @@ fn oom(seen: &Facts) -> Option<u64> {
 }
 
 /// The server once no rewrite is under way.
-fn rewritten(connection: &mut forebay::buffer::link::Connection) -> anyhow::Result<Facts> {
+fn rewritten(connection: &mut forebay::buffer::connection::Connection) -> anyhow::Result<Facts> {
     let seen = look_every(LOOK, REWRITE, || {
         let seen = facts(connection)?;
         let is_busy = is_under_way(&seen) || seen.number("rdb_bgsave_in_progress") == Some(1);

@@ -7,7 +7,7 @@ use crate::claim::{Axes, Claim, Control, Evidence, Series};
 
 pub mod audit;
 pub mod load;
-mod lost;
+mod losses;
 mod page;
 mod spark;
 mod table;
@@ -46,7 +46,7 @@ pub fn render(report: &Report, width: usize, colour: bool) -> String {
         }
     }
     how(&mut page, report);
-    lost::render(&mut page, &report.claims);
+    losses::render(&mut page, &report.claims);
     page.out
 }
 

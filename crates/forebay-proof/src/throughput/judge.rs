@@ -1,6 +1,6 @@
 //! From what was held to claims. The controls are judged by the same function.
 
-use super::together::Held;
+use super::combined_load::Held;
 use crate::claim::{Axes, Bound, Evidence, Judged, Series, Unit};
 use crate::report::units::{counted, span, thousands};
 use forebay_rig::load::latency::Latency;

@@ -5,10 +5,10 @@
 //! show is untested; what failed in a short run is refuted all the same. The controls are a server held below the rate
 //! by somebody else's scripts, and one that is paused, with answers and blocks changed behind the proof's back.
 
+mod combined_load;
 mod judge;
 mod log;
 mod negative_controls;
-mod together;
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -19,8 +19,8 @@ use crate::claim::{Claim, Judged};
 use crate::{Scale, Subject};
 use forebay_rig::load::pattern::Pattern;
 
+use combined_load::{GRACE, Held, Plan, hold};
 use log::Log;
-use together::{GRACE, Held, Plan, hold};
 
 /// How long a quick run takes, all patterns together.
 const QUICK: Duration = Duration::from_secs(10);

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
 
+use super::combined_load::{CONNECTIONS, Held, Plan, hold};
 use super::judge;
 use super::log::Log;
-use super::together::{CONNECTIONS, Held, Plan, hold};
 use crate::Subject;
 use crate::claim::{Claim, Control, Judged};
 use crate::progress::Silent;

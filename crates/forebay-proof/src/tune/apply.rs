@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::settings::{self, Settings};

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::experiment::Plan;
-use super::feed::Feed;
 use super::settings::{self, Settings};
+use super::trial_events::Feed;
 use super::trial_run::Course;
 use crate::{Scale, Subject};
 use forebay_rig::load::payload::Payloads;

@@ -15,7 +15,6 @@ mod connections;
 mod cores;
 mod effects;
 mod experiment;
-mod feed;
 mod guard;
 mod host;
 mod interval;
@@ -28,6 +27,7 @@ mod proposal;
 mod row;
 mod settings;
 mod trial;
+mod trial_events;
 mod trial_run;
 mod variant;
 
@@ -46,10 +46,10 @@ use bench::{Bench, Sizes};
 pub use catalogue::{Candidate, all as candidates};
 use catalogue::{Change, Measured};
 use experiment::Turn;
-use feed::Feed;
 pub use proposal::Proposal;
 use proposal::Worth;
 use settings::hold;
+use trial_events::Feed;
 use variant::Over;
 
 /// The tuning of a subject.

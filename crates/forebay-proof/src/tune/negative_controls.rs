@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use crate::on_own_server;
     use crate::tune::experiment::{Side, run as experiment};
-    use crate::tune::feed::Feed;
+    use crate::tune::trial_events::Feed;
     use forebay_rig::load::payload::{Payloads, Source};
     use forebay_watch::profile::Profile;
 

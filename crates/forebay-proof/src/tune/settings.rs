@@ -1,9 +1,9 @@
 //! A server's settings: read whole, compared, and held where they are somebody's.
 
 use anyhow::Context as _;
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
-pub use crate::held::{Held, Settings};
+pub use crate::settings_guard::{Held, Settings};
 pub use crate::target::set;
 use forebay::buffer::connect::Address;
 use forebay::buffer::secret;

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::client::Client;
-use super::feed::Feed;
 use super::metric::Metric;
+use super::trial_events::Feed;
 use crate::memory_probe::Gauge;
-use crate::reading;
+use crate::proof_reader;
 use crate::rewrite;
 use crate::target::facts_of;
 use crate::wait::go_on;
@@ -173,7 +173,7 @@ impl Course<'_> {
                 "{events} of {} events came within {PATIENCE:?}",
                 self.feed.count()
             );
-            let blocks = reading::blocks(found)?;
+            let blocks = proof_reader::blocks(found)?;
             events += blocks.iter().map(|(_, entry)| entry.events).sum::<u64>();
             reader.acknowledge(blocks.iter().map(|(lane, entry)| (*lane, entry.id)))?;
         }

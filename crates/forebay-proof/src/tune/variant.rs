@@ -2,7 +2,7 @@
 //! each leg begins with the settings of its side.
 
 use anyhow::Context as _;
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 use super::client::Client;
 #[cfg(target_os = "linux")]

@@ -16,7 +16,7 @@
 
 use std::path::Path;
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 use serde::Serialize;
 
 use crate::progress::Progress;
@@ -31,13 +31,13 @@ mod error;
 mod find;
 mod folder;
 pub mod lane;
+mod lane_check;
 mod listing;
 pub mod load;
 pub mod log;
 mod manifest;
 pub mod rdb;
 pub mod source;
-mod walk;
 
 use commands::Commands;
 pub use error::Error;
@@ -181,7 +181,7 @@ pub fn verify(question: &Question<'_>) -> Result<Outcome, Error> {
     let address = Address::parse(&server.url_of(question.database))?;
     let (mut connection, facts) = address.connect()?;
     if is_there(&mut connection, question.buffer)? {
-        outcome.lanes = walk::walk(&address, question.buffer, question.progress)?;
+        outcome.lanes = lane_check::walk(&address, question.buffer, question.progress)?;
     } else {
         let databases: Vec<u64> = facts.databases().map(|(database, _)| database).collect();
         outcome.buffers = buffers(&server, databases)?;

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::driver;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::folder::private;
-use super::reap::{self, Held};
+use super::process_registry::{self, Held};
 use super::wait::poll;
 use super::{ServerError, process};
 
@@ -26,8 +26,8 @@ pub struct Helper {
 impl Helper {
     /// A place for one: nothing runs yet.
     pub fn reserve(path: &Path) -> Result<Self, ServerError> {
-        let held = reap::reserve()?;
-        let folder = held.folder_path().inspect_err(|_| reap::release(&held))?;
+        let held = process_registry::reserve()?;
+        let folder = held.folder_path().inspect_err(|_| process_registry::release(&held))?;
         Ok(Self { path: path.into(), held, folder })
     }
 
@@ -62,7 +62,7 @@ impl Helper {
         let mut command = Command::new(&self.path);
         command.args(arguments.into_iter().map(Into::into)).current_dir(&self.folder).stdin(Stdio::null());
         command.stderr(log.try_clone().map_err(failed)?).stdout(log);
-        reap::spawn(&self.held, command)?;
+        process_registry::spawn(&self.held, command)?;
         let outcome = poll(limit, || match self.held.ended() {
             Ok(Some(status)) => {
                 Some(Err(ServerError::ExitedEarly { path: self.path.clone(), status, log: self.log() }))
@@ -88,6 +88,6 @@ impl Helper {
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        reap::release(&self.held);
+        process_registry::release(&self.held);
     }
 }

@@ -13,16 +13,16 @@
 
 mod binary;
 mod conf;
-mod door;
 mod error;
 pub mod external_server;
 pub mod fault;
 mod folder;
 mod helper;
 mod mark;
+mod private_address;
 mod process;
+mod process_registry;
 mod ready;
-mod reap;
 mod scratch;
 mod trial;
 mod wait;
@@ -33,7 +33,7 @@ pub use error::ServerError;
 pub use folder::{Folder, Purpose};
 pub use helper::Helper;
 pub use process::Server;
-pub use reap::{end_all, ending, install_signal_handler};
+pub use process_registry::{end_all, ending, install_signal_handler};
 pub use scratch::Scratch;
 pub use trial::{Start, Trial};
 

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
-use super::door::Door;
 use super::fault::network::Proxy;
 use super::folder::private;
+use super::private_address::Door;
+use super::process_registry::{self, Held, KILL_LIMIT};
 use super::ready::{self, Answer};
-use super::reap::{self, Held, KILL_LIMIT};
 use super::wait::poll;
 use super::{Conf, Kind, ServerBinary, ServerError, Version, identify};
 
@@ -86,8 +86,9 @@ impl Server {
     }
 
     fn start_once(binary: &ServerBinary, conf: &Conf, on_socket: bool) -> Result<Self, ServerError> {
-        let held = reap::reserve()?;
-        let (folder, door) = Self::place(&held, conf, on_socket).inspect_err(|_| reap::release(&held))?;
+        let held = process_registry::reserve()?;
+        let (folder, door) =
+            Self::place(&held, conf, on_socket).inspect_err(|_| process_registry::release(&held))?;
         // From here on an early return drops `server`, which ends what there is and removes the folder.
         let data = conf.get("dir").map_or_else(|| folder.clone(), PathBuf::from);
         let identity = (binary.kind, binary.version);
@@ -121,7 +122,7 @@ impl Server {
 
     /// Starts the process and waits until it is ready.
     fn launch(&mut self) -> Result<(), ServerError> {
-        if reap::ending() {
+        if process_registry::ending() {
             return Err(ServerError::Ending);
         }
         let path = self.log_path();
@@ -131,7 +132,7 @@ impl Server {
         let mut command = Command::new(&self.binary.path);
         command.arg(self.conf_path()).stdin(Stdio::null());
         command.stderr(log.try_clone().map_err(failed)?).stdout(log);
-        self.pid = reap::spawn(&self.held, command)?;
+        self.pid = process_registry::spawn(&self.held, command)?;
         let info = self.wait_until_ready()?;
         self.identity = identify(&info).unwrap_or(self.identity);
         Ok(())
@@ -170,7 +171,7 @@ impl Server {
             }
             (started.elapsed() >= limit).then(|| Err(self.not_ready(limit, &reason)))
         });
-        if reap::ending() {
+        if process_registry::ending() {
             return Err(ServerError::Ending);
         }
         outcome.unwrap_or_else(|| Err(self.not_ready(LOAD_LIMIT, &reason)))
@@ -328,7 +329,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        reap::release(&self.held);
+        process_registry::release(&self.held);
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::door::Door;
+use super::private_address::Door;
 
 /// How long one question may take. A loading server answers between two pieces of its file.
 const QUESTION_LIMIT: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::folder::private;
-use super::reap::{self, Held};
+use super::process_registry::{self, Held};
 use super::wait::poll;
 use super::{ServerBinary, ServerError, process};
 
@@ -27,8 +27,8 @@ impl Scratch {
     /// Makes one in the temporary folder.
     pub fn new() -> Result<Self, ServerError> {
         // The port that comes with it is not used.
-        let held = reap::reserve()?;
-        let path = held.folder_path().inspect_err(|_| reap::release(&held))?;
+        let held = process_registry::reserve()?;
+        let path = held.folder_path().inspect_err(|_| process_registry::release(&held))?;
         Ok(Self { held, path })
     }
 
@@ -46,7 +46,7 @@ impl Scratch {
         let mut command = Command::new(&binary.path);
         command.arg0(CHECKER).arg(file).stdin(Stdio::null());
         command.stderr(log.try_clone().map_err(failed)?).stdout(log);
-        reap::spawn(&self.held, command)?;
+        process_registry::spawn(&self.held, command)?;
         if poll(CHECK_LIMIT, || self.held.ended().transpose()).is_none() {
             // What cannot be killed now is tried again when the folder goes.
             let _ = self.held.signal(rustix::process::Signal::KILL);
@@ -58,6 +58,6 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        reap::release(&self.held);
+        process_registry::release(&self.held);
     }
 }

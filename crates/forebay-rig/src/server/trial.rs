@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::reap::{self, Held, KILL_LIMIT};
+use super::process_registry::{self, Held, KILL_LIMIT};
 use super::wait::poll;
 use super::{ServerBinary, ServerError, process};
 
@@ -47,8 +47,8 @@ pub struct Trial {
 impl Trial {
     /// Makes the folder.
     pub fn new() -> Result<Self, ServerError> {
-        let held = reap::reserve()?;
-        let folder = held.folder_path().inspect_err(|_| reap::release(&held))?;
+        let held = process_registry::reserve()?;
+        let folder = held.folder_path().inspect_err(|_| process_registry::release(&held))?;
         Ok(Self { held, folder })
     }
 
@@ -67,7 +67,7 @@ impl Trial {
         let mut command = Command::new(&binary.path);
         command.arg(&file).current_dir(&self.folder).env_clear().stdin(Stdio::null());
         command.stderr(out.try_clone().map_err(failed(&log))?).stdout(out);
-        let pid = reap::spawn(&self.held, command)?;
+        let pid = process_registry::spawn(&self.held, command)?;
         let said = || process::tail(&log, 0, usize::MAX).unwrap_or_default();
         let seen = poll(limit, || match self.held.ended() {
             Ok(None) => said().contains(READY).then_some(Ok(Start::Ready)),
@@ -88,7 +88,7 @@ impl Trial {
 
 impl Drop for Trial {
     fn drop(&mut self) {
-        reap::release(&self.held);
+        process_registry::release(&self.held);
     }
 }
 

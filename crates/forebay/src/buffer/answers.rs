@@ -10,7 +10,7 @@ use super::compress::Parcel;
 use super::connect::limit_answers;
 use super::fsync::Fsync;
 use super::overflow::Fate;
-use super::setback::Setback;
+use super::round_failure::Setback;
 
 impl Appender {
     /// Reads one answer and acts on it.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::link::Connection;
+use super::connection::Connection;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use redis::Script;
 
@@ -19,14 +19,14 @@ use super::connect::limit_answers;
 use super::counts::LaneCounts;
 use super::error::Error;
 use super::fsync::Fsync;
-use super::lease::{Lease, Taken, take};
+use super::lane_settings::{Lease, Taken, take};
 use super::overflow::{STALL, STALL_FSYNC};
 use super::owner::Claim;
+use super::round_failure::Setback;
 use super::scripts;
-use super::setback::Setback;
 use super::shared::Shared;
 
-/// First wait after a refusal or a lost connection; doubles up to [`super::setback::BACKOFF_MAX`].
+/// First wait after a refusal or a lost connection; doubles up to [`super::round_failure::BACKOFF_MAX`].
 pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(5);
 
 /// Bytes of a window, or one block that is larger.

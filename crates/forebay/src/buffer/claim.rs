@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::link::Connection;
+use super::connection::Connection;
 use crossbeam_channel::{Sender, bounded};
 use redis::Script;
 
@@ -14,7 +14,7 @@ use super::connect::Address;
 use super::error::Error;
 use super::fsync::Fsync;
 use super::keys::Name;
-use super::lease::{Kept, Lease, Taken, WayOut};
+use super::lane_settings::{Kept, Lease, Taken, WayOut};
 use super::options::Options;
 use super::overflow::Overflow;
 use super::owner::{Claim, Owner};

@@ -8,8 +8,8 @@ use redis::io::tcp::TcpSettings;
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError};
 
 use super::answer::Budget;
+use super::connection::Connection;
 use super::error::{Cause, Error};
-use super::link::Connection;
 use super::secret;
 use super::tls;
 

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use redis::{FromRedisValue, RedisError, Script, Value};
 
+use super::connection::Connection;
 use super::entry::Id;
 use super::error::{Cause, Error};
 use super::error_class::{Trouble, is_gone, trouble};
 use super::keys::Name;
-use super::link::Connection;
 use super::reader::Reader;
 use super::scripts::TRIM;
 use crate::event::lane::Lane;

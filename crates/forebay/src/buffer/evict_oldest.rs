@@ -4,18 +4,18 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::link::Connection;
+use super::connection::Connection;
 use redis::{RedisError, Script};
 
 use super::appender::Appender;
 use super::connect::Facts;
 use super::entry::Id;
+use super::eviction_state::Room;
 use super::keys::Name;
 use super::mutex::lock;
 use super::overflow::Fate;
-use super::room::Room;
+use super::round_failure::Setback;
 use super::scripts;
-use super::setback::Setback;
 use crate::event::lane::Lane;
 
 /// Blocks of a lane that are looked at in one step.

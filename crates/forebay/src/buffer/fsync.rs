@@ -5,12 +5,12 @@
 //! if the server says before and after it that this is so, and that nobody has set anything between (it counts
 //! CONFIG SET; Redis 6.2 does not, so a change that is taken back within one window goes unseen there).
 
-use super::link::Connection;
+use super::connection::Connection;
 
 use super::connect::{Address, Facts};
 use super::error::Error;
 use super::options::Ack;
-use super::setback::Setback;
+use super::round_failure::Setback;
 
 /// How the server says that a block is on its disk.
 #[derive(Debug, Clone, PartialEq, Eq)]

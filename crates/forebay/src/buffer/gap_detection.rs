@@ -4,9 +4,9 @@ use redis::RedisError;
 
 use super::entry::{Entry, Id, Listed, list};
 use super::keys::Name;
-use super::place::{Order, Place};
 use super::read_item::Found;
 use super::reader::Reader;
+use super::reader_place::{Order, Place};
 use crate::event::lane::Lane;
 
 impl Reader {

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use redis::{FromRedisValue, RedisError, Script, Value};
 
+use super::buffer_exists::{self, must_be_there};
 use super::connect::{ANSWER_TIMEOUT, Address};
+use super::connection::Connection;
 use super::consumer_group::{create_group, field};
 use super::display_name::shown;
 use super::entry::{Entry, Id, list};
 use super::error::Error;
 use super::error_class::is_gone;
 use super::keys::Name;
-use super::link::Connection;
 use super::meta;
 use super::pages::Pages;
 use super::scripts::TRIM;
-use super::there::{self, must_be_there};
 use crate::block::frame::{Damage, Decoder};
 use crate::event::lane::Lane;
 use crate::event::stream::Stream;
@@ -87,7 +87,7 @@ impl Groups {
 
     /// The lane of that name.
     pub fn lane(&self, name: &str) -> Result<Lane, Error> {
-        there::lane(&self.name, name)
+        buffer_exists::lane(&self.name, name)
     }
 
     /// An error where the buffer has no such group, or is not there.

@@ -7,11 +7,11 @@ use redis::RedisError;
 
 use super::clock::Clock;
 use super::connect::{Address, Facts};
+use super::connection::Connection;
 use super::entry::{Entry, Id};
 use super::error::Error;
 use super::groups;
 use super::keys::Name;
-use super::link::Connection;
 use super::losses::Losses;
 use super::measure::Conf;
 use super::meta;

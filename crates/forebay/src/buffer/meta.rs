@@ -2,10 +2,10 @@
 
 use redis::{RedisError, Script};
 
+use super::connection::Connection;
 use super::error::Error;
 use super::error_class::{Trouble, trouble};
 use super::keys::Name;
-use super::link::Connection;
 use super::scripts;
 use crate::event::stream::{FIELD, Stream};
 

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use redis::Script;
 
 use super::connect::Address;
+use super::connection::Connection;
 use super::error::Error;
 use super::error_class::{Trouble, trouble};
 use super::keys::Name;
-use super::link::Connection;
 use super::meta;
 use super::mutex::lock;
 use super::scripts;

@@ -4,7 +4,7 @@
 use redis::RedisError;
 
 use super::entry::Id;
-use super::take::strange;
+use super::read_answer::strange;
 
 /// Pages that one list may have: at twenty thousand answers a second, a minute of them.
 const MAX: u32 = 1 << 20;

@@ -1,6 +1,6 @@
 //! Questions to a server that change nothing, and what it refuses to answer this user.
 
-use super::link::Connection;
+use super::connection::Connection;
 use redis::{Cmd, FromRedisValue, RedisError, Value};
 
 use super::answer::Budget;

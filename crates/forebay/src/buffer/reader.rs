@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 use redis::{Cmd, RedisError};
 
 use super::connect::{Address, limit_answers};
+use super::connection::Connection;
 pub use super::consumer_name::own_consumer;
 use super::entry::Id;
 use super::error::{Cause, Error};
 use super::error_class::{Trouble, is_gone, trouble};
-use super::held::Held;
 use super::keys::Name;
-use super::link::Connection;
-use super::place::Place;
 pub use super::read_item::Found;
+use super::reader_place::Place;
+use super::unacknowledged::Held;
 use crate::event::lane::Lane;
 
 /// Bytes of frames to ask for at once, all lanes together, by the mean of the last answer.
@@ -277,7 +277,7 @@ impl Reader {
             return Err(Error::Lost { url: self.address.to_string(), waited, why, unacknowledged: 0 });
         }
         self.disconnect();
-        std::thread::sleep(super::setback::BACKOFF_MAX.min(self.left));
+        std::thread::sleep(super::round_failure::BACKOFF_MAX.min(self.left));
         Ok(())
     }
 

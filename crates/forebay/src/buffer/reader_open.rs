@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use redis::RedisError;
 
+use super::buffer_exists::{self, must_be_there};
 use super::connect::Address;
 use super::error::Error;
-use super::held::Held;
 use super::keys::Name;
 use super::meta;
-use super::place::Place;
 use super::reader::{ANSWER_BYTES, COUNT, Options, Phase, Reader};
-use super::there::{self, must_be_there};
+use super::reader_place::Place;
+use super::unacknowledged::Held;
 use crate::event::lane::Lane;
 use crate::event::stream::Stream;
 
@@ -36,8 +36,11 @@ impl Reader {
             must_be_there(&mut control, address, name)?;
         }
         let name = found.unwrap_or_else(|| name.clone());
-        let wanted =
-            options.lanes.iter().map(|lane| there::lane(&name, lane)).collect::<Result<Vec<_>, _>>()?;
+        let wanted = options
+            .lanes
+            .iter()
+            .map(|lane| buffer_exists::lane(&name, lane))
+            .collect::<Result<Vec<_>, _>>()?;
         // Twice in one question, a lane would be given out twice.
         let lanes: Vec<Lane> =
             name.lanes().iter().filter(|lane| wanted.is_empty() || wanted.contains(lane)).collect();

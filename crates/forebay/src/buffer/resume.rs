@@ -9,8 +9,8 @@ use redis::{Script, Value};
 use super::appender::Appender;
 use super::compress::Parcel;
 use super::meta;
+use super::round_failure::Setback;
 use super::scripts;
-use super::setback::Setback;
 use super::spill::Again;
 
 impl Appender {

@@ -10,9 +10,9 @@ use super::appender::Appender;
 use super::compress::Parcel;
 use super::error::Error;
 use super::error_class::Trouble;
-use super::lease::WayOut;
+use super::lane_settings::WayOut;
 use super::overflow::{Fate, STALL};
-use super::setback::{BACKOFF_MAX, Setback};
+use super::round_failure::{BACKOFF_MAX, Setback};
 
 impl Appender {
     /// Makes the next round send from the window's front again, or fails where that would not help.

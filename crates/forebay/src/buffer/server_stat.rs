@@ -1,6 +1,6 @@
 //! What a server says of itself beside INFO's usual sections: how long its commands take, and how much it found slow.
 
-use super::link::Connection;
+use super::connection::Connection;
 use redis::{ErrorKind, RedisError, Value};
 
 use super::connect::Facts;

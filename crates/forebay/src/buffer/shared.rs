@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::counts::{Counts, LaneCounts};
 use super::error::Error;
+use super::eviction_state::Room;
 use super::mutex::lock;
 use super::overflow::{Fate, Listener, Told};
 use super::owner::Owner;
-use super::room::Room;
 use super::spill::unproven::Unproven;
 use crate::event::lane::{Lane, Lanes};
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use super::link::Connection;
+use super::connection::Connection;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::connect::{Address, CROWDED};

@@ -10,8 +10,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 use redis::{Msg, RedisError};
 
 use super::connect::Address;
+use super::connection::Connection;
 use super::keys::{ALL_KEYS, Name};
-use super::link::Connection;
 use super::mutex::lock;
 use super::writer_registry::Book;
 pub use super::writer_registry::{Ends, Heard, WRITERS_MAX, WriterHeard};

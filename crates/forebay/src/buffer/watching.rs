@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::link::Connection;
+use super::connection::Connection;
 use redis::RedisError;
 
 use super::connect::{Address, Facts};

@@ -25,7 +25,7 @@ use super::overflow::Overflow;
 use super::owner::Owner;
 use super::position::{Position, Seq};
 pub use super::resume_position::{LanePosition, ResumePosition};
-use super::setback::BACKOFF_MAX;
+use super::round_failure::BACKOFF_MAX;
 pub use super::shared::Monitor;
 use super::shared::Shared;
 use super::status_publisher::Publisher;

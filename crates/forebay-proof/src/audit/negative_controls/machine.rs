@@ -6,7 +6,7 @@ use std::path::Path;
 use super::seeded_faults::How;
 use crate::audit::fsync::Fsync;
 use crate::audit::rule::Unread;
-use crate::audit::seen::Read;
+use crate::audit::snapshot::Read;
 use forebay_watch::machine::{Disk, Host};
 
 /// Process of the server on that machine, and when it began.

@@ -91,7 +91,11 @@ fn knows(kind: Kind, version: (u32, u32), name: &str) -> bool {
     !(is_old && NEWER.contains(&name))
 }
 
-fn tell(connection: &mut forebay::buffer::link::Connection, line: &str, name: &Name) -> anyhow::Result<()> {
+fn tell(
+    connection: &mut forebay::buffer::connection::Connection,
+    line: &str,
+    name: &Name,
+) -> anyhow::Result<()> {
     let mut words = line.split(' ').map(|word| match word {
         "{likes}" => name.stream(jetstream::LIKES),
         "{posts}" => name.stream(jetstream::POSTS),

@@ -3,7 +3,7 @@
 use super::checks::{no, yes};
 use crate::audit::meaning::is_any;
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
-use crate::audit::seen::Seen;
+use crate::audit::snapshot::Seen;
 use crate::audit::version::Versions;
 use forebay::buffer::connect::is_loopback;
 use forebay::buffer::keys::{ACL_COMMANDS, ALL_KEYS};

@@ -2,7 +2,7 @@
 
 use super::checks::size;
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
-use crate::audit::seen::Seen;
+use crate::audit::snapshot::Seen;
 use crate::audit::version::Versions;
 
 /// The largest event that `forebay append` takes unless told otherwise: one block may hold it alone, incompressible.

@@ -3,7 +3,7 @@
 use std::ops::RangeBounds;
 
 use crate::audit::rule::{Checked, Fix, State};
-use crate::audit::seen::Seen;
+use crate::audit::snapshot::Seen;
 
 /// A setting that must be yes.
 pub(super) fn yes(seen: &Seen, name: &str) -> Checked {

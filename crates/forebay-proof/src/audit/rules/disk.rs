@@ -2,7 +2,7 @@
 
 use super::checks::size;
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State};
-use crate::audit::seen::Seen;
+use crate::audit::snapshot::Seen;
 use crate::audit::version::Versions;
 
 /// From here on an fsync holds writers up for longer than the profile's linger does.

@@ -2,7 +2,7 @@
 //! started on a copy said of them.
 
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
-use crate::audit::seen::{FileFaults, Seen};
+use crate::audit::snapshot::{FileFaults, Seen};
 use crate::audit::trial::Place;
 use crate::audit::version::Versions;
 

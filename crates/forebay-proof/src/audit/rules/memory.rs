@@ -2,7 +2,7 @@
 
 use super::checks::{size, yes};
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
-use crate::audit::seen::Seen;
+use crate::audit::snapshot::Seen;
 use crate::audit::version::Versions;
 use forebay::buffer::limit::FORK_SHARE;
 

@@ -4,7 +4,7 @@ use super::checks::{no, size, within, yes};
 use crate::audit::conf_line::conf_line;
 use crate::audit::meaning;
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State};
-use crate::audit::seen::Seen;
+use crate::audit::snapshot::Seen;
 use crate::audit::version::Versions;
 
 /// From which growth on a rewrite comes too late (in percent), and below which it never ends.

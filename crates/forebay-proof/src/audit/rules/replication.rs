@@ -3,7 +3,7 @@
 use super::checks::{size, yes};
 use crate::audit::meaning;
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
-use crate::audit::seen::Seen;
+use crate::audit::snapshot::Seen;
 use crate::audit::version::Versions;
 
 /// How long a replica may be away and still catch up from the backlog, in seconds.

@@ -2,7 +2,7 @@
 //! number; each rule says so where it matters.
 
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State};
-use crate::audit::seen::Seen;
+use crate::audit::snapshot::Seen;
 use crate::audit::version::Versions;
 
 pub(super) const RULES: &[Rule] = &[

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::super::heard::Heard;
+use super::super::received_alerts::Heard;
 use super::super::scenario::{CAUSES, Cause, FILL};
 use super::*;
 use crate::claim::{Judgement, Verdict};

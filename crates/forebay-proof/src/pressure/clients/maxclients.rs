@@ -12,8 +12,8 @@ use super::bare::{dial, first_line, log_in};
 use super::sizes::Bench;
 use crate::claim::{Bound, Control, Evidence, Judged, Unit};
 use crate::own_server::{LIMIT, OwnServer, reader};
+use crate::proof_reader;
 use crate::push::Pusher;
-use crate::reading;
 use crate::report::units::thousands;
 use crate::server_setting::{Outcome, Row};
 use crate::wait::{go_on, look_for, wait_for};
@@ -207,7 +207,7 @@ fn read(reader: &mut Reader, count: u64) -> anyhow::Result<u64> {
         if found.is_empty() {
             return Ok(events);
         }
-        let blocks = reading::blocks(found)?;
+        let blocks = proof_reader::blocks(found)?;
         events += blocks.iter().map(|(_, entry)| entry.events).sum::<u64>();
         let done = blocks.iter().map(|(lane, entry)| (*lane, entry.id));
         if reader.acknowledge(done).is_err() || events >= count {

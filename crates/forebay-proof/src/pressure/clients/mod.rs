@@ -21,8 +21,8 @@ mod bare;
 mod maxclients;
 mod sizes;
 mod slow_client;
+mod slow_client_result;
 mod slow_reader;
-mod slow_seen;
 
 type Experiment = fn(&Bench<'_>) -> anyhow::Result<Outcome>;
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::advice::by_appends;
 use super::sizes::Bench;
 use super::slow_client::{ask_until_full_or_dropped, output_of, slow_client};
-use super::slow_seen::{Seen, judge, judged_with_control, measured, room_max, table};
+use super::slow_client_result::{Seen, judge, judged_with_control, measured, room_max, table};
 use crate::own_server::{LIMIT, OwnServer, Tried};
 use crate::server_setting::{Advice, Outcome, Row, mark_default};
 use crate::wait::look_for;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::super::seen::tests::refused;
+use super::super::run_result::tests::refused;
 use super::super::watch::{Met, REFUSED};
 use super::*;
 use crate::ledger::Findings;

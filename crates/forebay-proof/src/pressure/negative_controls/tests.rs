@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::super::seen::tests::refused;
+use super::super::run_result::tests::refused;
 use super::*;
 use crate::claim::{ControlOutcome, Verdict};
 use crate::ledger::Findings;

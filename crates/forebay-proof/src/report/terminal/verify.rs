@@ -9,7 +9,7 @@ use crate::verify::log::Why;
 use crate::verify::source::{Kind, Source};
 use crate::verify::{Outcome, State};
 
-mod gone;
+mod missing_buffer;
 mod refused;
 
 /// Gaps, and damaged entries, that are shown of a lane.
@@ -37,7 +37,7 @@ pub fn render(outcome: &Outcome, width: usize) -> String {
     }
     if outcome.state == State::NoBuffer {
         others(&mut page, outcome);
-        gone::render(&mut page, outcome);
+        missing_buffer::render(&mut page, outcome);
     } else if let Some((log, emptied)) = outcome.emptied() {
         let place = format!("{}, byte {}", log.file, emptied.offset);
         page.field(

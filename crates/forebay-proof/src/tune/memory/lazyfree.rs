@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 
 use super::advice::by_stall;
 use super::sizes::Bench;

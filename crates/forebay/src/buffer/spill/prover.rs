@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use redis::{RedisError, Script};
 
 use crate::buffer::connect::{Address, Facts};
+use crate::buffer::connection::Connection;
 use crate::buffer::fsync::Settings;
 use crate::buffer::keys::Name;
-use crate::buffer::link::Connection;
 use crate::buffer::scripts;
 use crate::buffer::shared::Shared;
 

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::direction::Way;
 use super::pipe::Pipe;
-use super::way::Way;
 
 #[derive(Debug)]
 pub(super) struct Connection {

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::carry::{builder, carry};
 use super::connection::Connection;
+use super::forward::{builder, carry};
 use super::state::Shared;
 
 /// Connections at a time. One more is closed at once.

@@ -14,16 +14,16 @@ use std::time::Duration;
 
 use self::state::{Shared, State, Unanswered};
 
-mod carry;
 mod connection;
+mod direction;
+mod forward;
 mod listen;
 mod pipe;
 mod state;
-mod way;
 
+pub use direction::Way;
 pub use listen::CONNECTIONS_MAX;
 pub use pipe::HELD_BYTES_MAX;
-pub use way::Way;
 
 /// Addresses of a target that are tried.
 const TARGETS_MAX: usize = 8;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::connection::Connection;
-use super::way::Way;
+use super::direction::Way;
 
 /// Questions that get no answer.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use forebay::buffer::writer_status::{Fates, State};
 use forebay::event::jetstream;
 use forebay_rig::server::Server;
 
-use crate::buffer_fates::{hearing, only};
+use crate::buffer_writer_status::{hearing, only};
 use crate::support::*;
 
 /// A message of a writer with so many events acknowledged in each lane.

@@ -9,7 +9,7 @@ use super::target::{set, setting};
 pub use super::undo::Settings;
 use super::undo::Undo;
 use forebay::buffer::connect::Address;
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 use forebay::buffer::lock;
 use forebay_rig::server::quoted;
 

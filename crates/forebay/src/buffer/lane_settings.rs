@@ -7,13 +7,13 @@ use crossbeam_channel::Sender;
 use redis::RedisError;
 
 use super::connect::Address;
+use super::connection::Connection;
 use super::error::Error;
 use super::fsync::Fsync;
 use super::keys::Name;
-use super::link::Connection;
 use super::options::Ack;
 use super::owner::{Claim, Owner};
-use super::setback::Setback;
+use super::round_failure::Setback;
 use super::spill::{Folder, Stored};
 use crate::event::lane::Lane;
 

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::receive::Notice;
 use super::scenario::Cause;
+use super::webhook::Notice;
 use forebay_watch::deploy::rules::Rule;
 
 /// What was heard.

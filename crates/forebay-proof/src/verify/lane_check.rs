@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use forebay::buffer::link::Connection;
+use forebay::buffer::connection::Connection;
 use redis::{RedisError, Value};
 
 use super::error::Error;

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::alert_stack::{Every, Programs, Sends, Tower};
-use super::receive::Notice;
 use super::rig::{Ground, Station};
 use super::times::{HEALTHY_LATE, STEADY};
+use super::webhook::Notice;
 use crate::Subject;
 use crate::claim::{Bound, Claim, Control, Judged, Unit};
 use crate::report::units::thousands;

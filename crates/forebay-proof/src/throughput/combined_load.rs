@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::ledger::{Findings, Ledger};
 use crate::progress::Progress;
-use crate::reading::{self, Reading};
+use crate::proof_reader::{self, Reading};
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
@@ -89,7 +89,7 @@ pub fn hold(plan: &Plan<'_>, log: &Log, stop: &AtomicBool) -> anyhow::Result<Hel
     let options = Options { limits, patience: plan.grace.max(GRACE), ..Options::default() };
     let writer = Writer::open(plan.address, plan.name, &options)?;
     let monitor = writer.monitor();
-    let reader = reading::open(plan.address, plan.name, Some("throughput"), GRACE)?;
+    let reader = proof_reader::open(plan.address, plan.name, Some("throughput"), GRACE)?;
     let arrivals = Arrivals::of(plan.pattern, load.rate, plan.duration, plan.seed);
     plan.progress.begin(&format!("throughput: {}", plan.pattern.name()), plan.duration.as_secs());
     let (operations, written, read) = std::thread::scope(|scope| {

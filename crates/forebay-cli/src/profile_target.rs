@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::say;
+use super::output;
 use crate::arguments::Global;
 use forebay::buffer::connect::Address;
 use forebay_proof::target;
@@ -63,7 +63,7 @@ impl Place {
     /// Says what is about to be written to somebody's server.
     pub(super) fn announce(address: &Address, writes: &str, global: &Global) {
         if !global.quiet {
-            say::tell(&format!("forebay: writing to {address} {writes}, removed afterwards"));
+            output::tell(&format!("forebay: writing to {address} {writes}, removed afterwards"));
         }
     }
 

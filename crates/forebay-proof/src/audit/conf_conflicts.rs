@@ -1,6 +1,6 @@
 //! Lines of a redis.conf that a server takes one by one, and not together.
 
-use super::conf_trouble::{Kind, SourceLine, Trouble};
+use super::conf_fault::{Kind, SourceLine, Trouble};
 use super::directives;
 use super::settings::Settings;
 

@@ -1,7 +1,7 @@
 //! What the controls are judged by: a second Prometheus and Alertmanager beside the first, over the same stations. One rule
 //! is deaf, another fires for no cause, and nothing is said to be resolved.
 
-use super::heard::Outcome;
+use super::received_alerts::Outcome;
 use forebay_watch::deploy::rules::Rule;
 
 /// The rule that is deaf: that of a cause which is tried in every run.

@@ -6,9 +6,9 @@ use redis::{RedisError, Value};
 
 use super::entry::Id;
 use super::error::Error;
-use super::held::Held;
 use super::pages::Pages;
 use super::reader::Reader;
+use super::unacknowledged::Held;
 
 /// Pending blocks that are asked for at once.
 const PAGE: usize = 1_000;

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::connect::Address;
+use super::connection::Connection;
 use super::error::Error;
 use super::keys::{ALL_KEYS, Name};
-use super::link::Connection;
 use crate::event::lane::Lane;
 
 /// How far to look for other buffers: steps of SCAN, and keys a step. A server may hold millions of others.

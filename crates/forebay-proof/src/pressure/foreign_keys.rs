@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::seen::Seen;
+use super::run_result::Seen;
 use crate::claim::Evidence;
 use crate::report::units::{counted, thousands};
 use forebay::buffer::keys::Name;
@@ -50,7 +50,7 @@ pub(super) fn left_out(skipped: &[&str]) -> Option<Evidence> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pressure::seen::tests::refused;
+    use crate::pressure::run_result::tests::refused;
     use forebay::event::jetstream;
 
     #[test]

@@ -12,9 +12,9 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
 use super::connection::Connection;
+use super::direction::Way;
 use super::pipe::{Content, Next, Queue};
 use super::state::{Shared, State};
-use super::way::Way;
 
 /// How long a server may take to accept a connection, all its addresses together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
