@@ -13,7 +13,7 @@ use anyhow::Context;
 use clap::{Args, ValueHint};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::input_form::Looks;
+use super::input_form::InputForm;
 use super::overflow::{self, OverflowArgs};
 use super::rejects::{Rejects, place};
 use super::signal::stop_on_signal;
@@ -24,7 +24,7 @@ use forebay::block::frame::EVENT_BYTES_MAX;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
-use forebay::buffer::line_source::{Ear, FeedError, Input, LOOK, Refused, feed};
+use forebay::buffer::line_source::{Input, LOOK, LineListener, LineSourceError, Refused, append_lines};
 use forebay::buffer::position::Position;
 use forebay::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
 use forebay_watch::figures::{count, rate};
@@ -125,14 +125,14 @@ impl Append {
         let is_file = source.place.is_some();
         let input = Input { reader: source.reader, event_bytes_max: max_event, from_line: self.from_line };
         let mut position = Position::of(name.lanes());
-        let mut ears = Ears { looks: Looks::default(), rejects: &mut rejects, stop: &stop };
-        let fed = feed(input, &mut writer, &mut position, &stop, &mut ears);
+        let mut ears = Ears { looks: InputForm::default(), rejects: &mut rejects, stop: &stop };
+        let fed = append_lines(input, &mut writer, &mut position, &stop, &mut ears);
         let looks = ears.looks;
         // A file has an end of its own, where a pipe may be meant to end so.
         let is_cut = is_file && stop.load(Relaxed) && rejects.failed_at().is_none() && !looks.is_foreign();
         let broken = match fed {
             // What was taken before the source broke is still owed.
-            Err(FeedError::Source(error)) => Some(error),
+            Err(LineSourceError::Source(error)) => Some(error),
             // Closing says the same error, with what is not acknowledged in the end.
             _ => None,
         };
@@ -144,7 +144,7 @@ impl Append {
         let took = started.elapsed();
         let error = closed.err().map(|error| counted(error, &counts));
         let settled = position.settled(&monitor).min(rejects.failed_at().map_or(u64::MAX, |line| line - 1));
-        let came = Came { counts, settled, refused: rejects.count, took };
+        let came = AppendOutcome { counts, settled, refused: rejects.count, took };
         // Of an input that holds no event there is nothing to report but what it is.
         if error.is_none() {
             looks.finish()?;
@@ -210,7 +210,7 @@ impl Append {
         &self,
         global: &Global,
         monitor: &Monitor,
-        &Came { counts, settled, refused, took }: &Came,
+        &AppendOutcome { counts, settled, refused, took }: &AppendOutcome,
         error: Option<&anyhow::Error>,
     ) -> anyhow::Result<()> {
         let seconds = took.as_secs_f64();
@@ -264,12 +264,12 @@ impl Append {
 
 /// What `append` makes of lines that it looks at.
 struct Ears<'a> {
-    looks: Looks,
+    looks: InputForm,
     rejects: &'a mut Rejects,
     stop: &'a AtomicBool,
 }
 
-impl Ear for Ears<'_> {
+impl LineListener for Ears<'_> {
     fn refused(&mut self, line: &Refused<'_>) {
         // A line that is kept nowhere is not to be followed by more, nor one of a file that has none.
         if self.looks.refused(line) || !self.rejects.take(line) {
@@ -309,7 +309,7 @@ fn counted(mut error: Error, counts: &Counts) -> anyhow::Error {
 }
 
 /// What a run came to.
-struct Came {
+struct AppendOutcome {
     counts: Counts,
     /// The last line of the input up to which everything is settled.
     settled: u64,

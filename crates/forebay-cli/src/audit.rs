@@ -14,7 +14,7 @@ use forebay::buffer::keys::Name;
 use forebay::buffer::secret;
 use forebay_proof::audit::look::Look;
 use forebay_proof::audit::rule::Rule;
-use forebay_proof::audit::snapshot::Seen;
+use forebay_proof::audit::snapshot::AuditSnapshot;
 use forebay_proof::audit::{claims, from_file, judge, negative_controls, remedy, rules, trial};
 use forebay_proof::report::{Target, junit, terminal};
 use forebay_proof::{conflict, undo};
@@ -117,7 +117,7 @@ impl Audit {
     }
 
     /// How redis-cli is called for the server that was asked, or that a file would make.
-    fn redis_cli(&self, seen: &Seen) -> anyhow::Result<String> {
+    fn redis_cli(&self, seen: &AuditSnapshot) -> anyhow::Result<String> {
         Ok(match &self.conf {
             Some(_) => format!("redis-cli -p {}", seen.number("port").unwrap_or(6379)),
             None => Address::parse(&self.url)?
@@ -129,7 +129,7 @@ impl Audit {
         })
     }
 
-    fn of_server(&self, profile: &Profile) -> anyhow::Result<(Target, Seen)> {
+    fn of_server(&self, profile: &Profile) -> anyhow::Result<(Target, AuditSnapshot)> {
         let (address, buffer) = (Address::parse(&self.url)?, self.buffer.parse::<Name>()?);
         let look = Look { profile, buffer: &buffer, probe_disk: self.probe_disk, is_own: false };
         let seen = look.at(&address)?;
@@ -146,7 +146,7 @@ impl Audit {
         Ok((target, seen))
     }
 
-    fn of_file(&self, path: &Path, profile: &Profile) -> anyhow::Result<(Target, Seen)> {
+    fn of_file(&self, path: &Path, profile: &Profile) -> anyhow::Result<(Target, AuditSnapshot)> {
         let seen = if self.tries {
             let binary = ServerBinary::find(self.server_bin.as_deref())?;
             from_file::look_and_try(path, profile, &binary, trial::LIMIT)?
@@ -183,7 +183,7 @@ fn tell_left(address: &Address) {
 }
 
 /// The profile's settings as they were seen.
-fn settings(profile: &Profile, seen: &Seen) -> Vec<(String, String)> {
+fn settings(profile: &Profile, seen: &AuditSnapshot) -> Vec<(String, String)> {
     let value = |name: &str| secret::text(seen.text(name).unwrap_or("not readable"));
     profile.conf_settings().into_iter().map(|(name, _)| (name.clone(), value(&name))).collect()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::proof::On;
-use super::proof_request::{Proof, Wanted};
+use super::proof_request::{Proof, ProofRequest};
 use crate::arguments::Global;
 
 /// How fast is the server, and up to which rate?
@@ -24,6 +24,6 @@ pub(crate) struct Baseline {
 
 impl Baseline {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
-        self.on.conclude(&Wanted::of(&[Proof::Baseline], &[], self.out.as_deref()), global)
+        self.on.conclude(&ProofRequest::of(&[Proof::Baseline], &[], self.out.as_deref()), global)
     }
 }

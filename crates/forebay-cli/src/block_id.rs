@@ -4,7 +4,7 @@ use forebay::buffer::entry::Id;
 use forebay::event::lane::Lane;
 
 /// As text.
-pub(super) fn shown(lane: Lane, id: Id) -> String {
+pub(super) fn block_id_text(lane: Lane, id: Id) -> String {
     format!("{lane}/{id}")
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::proof::On;
-use super::proof_request::{Proof, Wanted};
+use super::proof_request::{Proof, ProofRequest};
 use crate::arguments::Global;
 
 /// Do the profile's events fit, and come back the same?
@@ -24,6 +24,6 @@ pub(crate) struct Capacity {
 
 impl Capacity {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
-        self.on.conclude(&Wanted::of(&[Proof::Capacity], &[], self.out.as_deref()), global)
+        self.on.conclude(&ProofRequest::of(&[Proof::Capacity], &[], self.out.as_deref()), global)
     }
 }

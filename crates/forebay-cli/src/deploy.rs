@@ -9,7 +9,7 @@ use clap::{Args, ValueHint};
 use super::output;
 use crate::arguments::Global;
 use crate::exit;
-use forebay_watch::deploy::files::{self, Plan};
+use forebay_watch::deploy::files::{self, DeployPlan};
 use forebay_watch::deploy::write;
 use forebay_watch::profile::{self, Profile};
 
@@ -55,7 +55,8 @@ impl Deploy {
         let profile = Profile::load(&self.profile)?;
         let built_in = Profile::built_in().iter().any(|known| known.name == self.profile);
         let text = if built_in { None } else { Some(Profile::text(&self.profile)?) };
-        let plan = Plan { profile: &profile, profile_text: text.as_deref(), runbooks: &self.runbook_url };
+        let plan =
+            DeployPlan { profile: &profile, profile_text: text.as_deref(), runbooks: &self.runbook_url };
         let made = files::all(&plan)?;
         let states = write::all(&made, &self.out, self.force)?;
         let files = made.iter().zip(states);

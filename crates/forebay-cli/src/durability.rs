@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::proof::On;
-use super::proof_request::{Proof, Wanted};
+use super::proof_request::{Proof, ProofRequest};
 use crate::arguments::Global;
 use forebay_rig::server::external_server::Commands;
 
@@ -55,11 +55,11 @@ impl Durability {
              servers of Forebay's own are killed"
         );
         let commands = self.kill_cmd.clone().zip(self.start_cmd.clone());
-        let wanted = Wanted {
+        let wanted = ProofRequest {
             rounds: self.rounds,
             allow_faults: self.allow_faults,
             commands: commands.map(|(kill, start)| Commands { kill, start }),
-            ..Wanted::of(&[Proof::Durability], &[], self.out.as_deref())
+            ..ProofRequest::of(&[Proof::Durability], &[], self.out.as_deref())
         };
         self.on.conclude(&wanted, global)
     }

@@ -120,7 +120,7 @@ fn skip(groups: &mut Groups, group: &str, global: &Global) -> Outcome {
 type Outcome = anyhow::Result<u8>;
 
 fn line(skipped: &Skipped) -> String {
-    let id = block_id::shown(skipped.lane, skipped.id);
+    let id = block_id::block_id_text(skipped.lane, skipped.id);
     match &skipped.why {
         Some(why) => format!("{id}  damaged: {why}"),
         None => format!("{id}  no longer in the stream"),
@@ -129,7 +129,7 @@ fn line(skipped: &Skipped) -> String {
 
 fn as_json(skipped: &Skipped) -> serde_json::Value {
     json!({
-        "block": block_id::shown(skipped.lane, skipped.id),
+        "block": block_id::block_id_text(skipped.lane, skipped.id),
         "why": skipped.why.as_ref().map(ToString::to_string),
         "events": skipped.events,
     })

@@ -6,39 +6,42 @@ use serde_json::Value;
 use forebay::buffer::line_source::Refused;
 
 /// What a line, or the whole of the input, is instead of events. A command makes lines of them.
-struct Kind {
+struct FormProblem {
     what: &'static str,
     remedy: &'static str,
 }
 
 /// The first bytes of files that are packed.
-const PACKED: [(&[u8], Kind); 5] = [
-    (b"\x1f\x8b", Kind { what: "a gzip file", remedy: "unpack it first: zcat FILE | forebay append" }),
+const PACKED: [(&[u8], FormProblem); 5] = [
+    (b"\x1f\x8b", FormProblem { what: "a gzip file", remedy: "unpack it first: zcat FILE | forebay append" }),
     (
         b"\x28\xb5\x2f\xfd",
-        Kind { what: "a zstd file", remedy: "unpack it first: zstdcat FILE | forebay append" },
+        FormProblem { what: "a zstd file", remedy: "unpack it first: zstdcat FILE | forebay append" },
     ),
-    (b"\xfd7zXZ", Kind { what: "an xz file", remedy: "unpack it first: xzcat FILE | forebay append" }),
-    (b"BZh", Kind { what: "a bzip2 file", remedy: "unpack it first: bzcat FILE | forebay append" }),
-    (b"PK\x03\x04", Kind { what: "a zip file", remedy: "unpack it first: unzip -p FILE | forebay append" }),
+    (b"\xfd7zXZ", FormProblem { what: "an xz file", remedy: "unpack it first: xzcat FILE | forebay append" }),
+    (b"BZh", FormProblem { what: "a bzip2 file", remedy: "unpack it first: bzcat FILE | forebay append" }),
+    (
+        b"PK\x03\x04",
+        FormProblem { what: "a zip file", remedy: "unpack it first: unzip -p FILE | forebay append" },
+    ),
 ];
 
-const ARRAY: Kind = Kind {
+const ARRAY: FormProblem = FormProblem {
     what: "one JSON array over several lines",
     remedy: "make a line of each element: jq -c '.[]' FILE | forebay append",
 };
 
 /// Lines that hold events in another form: what stands in them, and what it is.
-const FORMS: [(&[u8], Kind); 3] = [
+const FORMS: [(&[u8], FormProblem); 3] = [
     (
         b"}\r{",
-        Kind {
+        FormProblem {
             what: "several objects, with carriage returns alone between them",
             remedy: "tr '\\r' '\\n' makes lines of them",
         },
     ),
-    (b"\x1e", Kind { what: "record separators (RFC 7464)", remedy: "tr -d '\\036' leaves the lines" }),
-    (b"}{", Kind { what: "several objects in one line", remedy: "jq -c . makes a line of each" }),
+    (b"\x1e", FormProblem { what: "record separators (RFC 7464)", remedy: "tr -d '\\036' leaves the lines" }),
+    (b"}{", FormProblem { what: "several objects in one line", remedy: "jq -c . makes a line of each" }),
 ];
 
 /// Longest part of an event that is shown, in characters.
@@ -46,16 +49,16 @@ const SHOWN: usize = 160;
 
 /// What was seen of an input.
 #[derive(Default)]
-pub(super) struct Looks {
-    whole: Option<&'static Kind>,
+pub(super) struct InputForm {
+    whole: Option<&'static FormProblem>,
     /// The first line of another form.
-    form: Option<(u64, &'static Kind)>,
+    form: Option<(u64, &'static FormProblem)>,
     /// Events of the old layout, and the first of them.
     old: u64,
     old_first: Option<(u64, String)>,
 }
 
-impl Looks {
+impl InputForm {
     /// Looks at a refused line. True where nothing in the whole input can be an event.
     pub fn refused(&mut self, refused: &Refused<'_>) -> bool {
         let Some(bytes) = refused.bytes else { return self.whole.is_some() };
@@ -93,14 +96,14 @@ impl Looks {
 
     /// The error of an input that holds no line of events at all.
     pub fn finish(&self) -> anyhow::Result<()> {
-        self.whole.map_or(Ok(()), |Kind { what, remedy }| {
+        self.whole.map_or(Ok(()), |FormProblem { what, remedy }| {
             Err(anyhow::anyhow!("the input is {what}, not lines of events, and none was appended; {remedy}"))
         })
     }
 
     /// What is worth saying at the end, a line each.
     pub fn remarks(&self) -> Vec<String> {
-        let form = self.form.map(|(line, Kind { what, remedy })| {
+        let form = self.form.map(|(line, FormProblem { what, remedy })| {
             format!("forebay: line {line} holds {what}: {remedy}, before forebay append")
         });
         let old = self.old_first.as_ref().map(|(line, event)| {

@@ -12,12 +12,12 @@ use clap::{Args, ValueHint};
 use indicatif::ProgressBar;
 
 use super::conclude::width;
-use super::profile_target::Place;
+use super::profile_target::ProfileTarget;
 use super::{output, progress};
 use crate::arguments::Global;
 use crate::exit;
 use forebay::buffer::writer::{Options, Writer};
-use forebay_proof::report::load::Run;
+use forebay_proof::report::load::LoadRun;
 use forebay_proof::report::{self, Machine, terminal};
 use forebay_proof::target::{self, Target};
 use forebay_rig::load::arrivals::Arrivals;
@@ -72,7 +72,7 @@ pub(crate) struct Load {
     rate: Option<f64>,
     /// How they come
     #[arg(long, value_name = "PATTERN", default_value = "constant")]
-    pattern: How,
+    pattern: ArrivalSource,
     /// For how long
     #[arg(long, short, value_name = "TIME", default_value = "10s", value_parser = duration)]
     duration: Duration,
@@ -86,7 +86,7 @@ pub(crate) struct Load {
     #[arg(long, value_name = "WHAT", default_value = "events")]
     payload: Source,
     #[command(flatten)]
-    place: Place,
+    place: ProfileTarget,
     /// Seed of payloads, of the mix, of poisson
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -100,12 +100,12 @@ pub(crate) struct Load {
 
 /// A pattern, or the times of a file.
 #[derive(Clone)]
-enum How {
+enum ArrivalSource {
     Pattern(Pattern),
     Replay(PathBuf),
 }
 
-impl FromStr for How {
+impl FromStr for ArrivalSource {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -117,7 +117,7 @@ impl FromStr for How {
     }
 }
 
-impl fmt::Display for How {
+impl fmt::Display for ArrivalSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pattern(pattern) => pattern.fmt(f),
@@ -195,18 +195,18 @@ impl Load {
         )?;
         let target = match given {
             Some(address) => {
-                Place::announce(&address, &what, global);
+                ProfileTarget::announce(&address, &what, global);
                 Target::Given(address)
             }
             None => Target::own(&self.place.binary()?, &profile)?,
         };
         // Now: afterwards it may be gone, and what was seen of it must be told all the same.
         let described = target.describe(&profile)?;
-        let mut live = Live::begin(self, global, takes)?;
+        let mut live = LoadProgress::begin(self, global, takes)?;
         let mut each_second = |second: &Second| live.second(second);
         let outcome = match &self.op {
             Op::Raw(work) => {
-                let plan = driver::Plan {
+                let plan = driver::LoadPlan {
                     address: target.address(),
                     name: &name,
                     work,
@@ -227,7 +227,7 @@ impl Load {
                     &name,
                     &Options { patience: GRACE, ..Options::default() },
                 )?;
-                let plan = append::Plan {
+                let plan = append::AppendPlan {
                     arrivals,
                     duration: takes,
                     grace: GRACE,
@@ -249,14 +249,14 @@ impl Load {
     /// When requests are due, and how long that takes.
     fn arrivals(&self) -> anyhow::Result<(Option<Arrivals>, Duration)> {
         match &self.pattern {
-            How::Pattern(Pattern::Saturate) => {
+            ArrivalSource::Pattern(Pattern::Saturate) => {
                 anyhow::ensure!(
                     self.rate.is_none(),
                     "--pattern saturate has no --rate: it goes as fast as answers come"
                 );
                 Ok((None, self.duration))
             }
-            How::Pattern(pattern) => {
+            ArrivalSource::Pattern(pattern) => {
                 let rate = self.rate.unwrap_or(RATE);
                 anyhow::ensure!(
                     rate * pattern.peak() <= RATE_MAX,
@@ -265,7 +265,7 @@ impl Load {
                 );
                 Ok((Some(Arrivals::of(pattern, rate, self.duration, self.seed)), self.duration))
             }
-            How::Replay(file) => {
+            ArrivalSource::Replay(file) => {
                 let (arrivals, takes) = replay::read(file, self.rate, self.duration)
                     .map_err(|why| usage("--pattern replay", &why))?;
                 Ok((Some(arrivals), takes))
@@ -275,7 +275,7 @@ impl Load {
 
     /// Prints what came of it, and says the exit code.
     fn tell(&self, outcome: &Outcome, target: report::Target, global: &Global) -> anyhow::Result<u8> {
-        let run = Run {
+        let run = LoadRun {
             op: self.op.to_string(),
             pattern: self.pattern.to_string(),
             payload: self.payload.to_string(),
@@ -314,13 +314,13 @@ fn usage(option: &str, why: &str) -> anyhow::Error {
 }
 
 /// What is seen while it runs: a line on the terminal, and the file of seconds.
-struct Live {
+struct LoadProgress {
     bar: ProgressBar,
     csv: Option<(PathBuf, BufWriter<File>)>,
     failed: Option<std::io::Error>,
 }
 
-impl Live {
+impl LoadProgress {
     fn begin(load: &Load, global: &Global, takes: Duration) -> anyhow::Result<Self> {
         let csv = load.csv.as_ref().map(|path| {
             let file = File::create(path).with_context(|| format!("writing {}", path.display()))?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::proof::On;
-use super::proof_request::{Proof, Wanted};
+use super::proof_request::{Proof, ProofRequest};
 use crate::arguments::Global;
 use forebay_proof::monitoring;
 
@@ -46,7 +46,8 @@ impl Monitoring {
             humantime::format_duration(healthy_for.unwrap_or_default()),
             monitoring::HEALTHY_AT_LEAST.as_secs() / 60
         );
-        let wanted = Wanted { healthy_for, ..Wanted::of(&[Proof::Monitoring], &[], self.out.as_deref()) };
+        let wanted =
+            ProofRequest { healthy_for, ..ProofRequest::of(&[Proof::Monitoring], &[], self.out.as_deref()) };
         self.on.conclude(&wanted, global)
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::proof::On;
-use super::proof_request::{Proof, Wanted};
+use super::proof_request::{Proof, ProofRequest};
 use crate::arguments::Global;
 
 /// What happens when the buffer is full, under each overflow and eviction policy?
@@ -41,10 +41,10 @@ pub(crate) struct Pressure {
 
 impl Pressure {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
-        let wanted = Wanted {
+        let wanted = ProofRequest {
             allow_faults: self.allow_faults,
             beyond: self.beyond.map(Into::into),
-            ..Wanted::of(&[Proof::Pressure], &[], self.out.as_deref())
+            ..ProofRequest::of(&[Proof::Pressure], &[], self.out.as_deref())
         };
         self.on.conclude(&wanted, global)
     }

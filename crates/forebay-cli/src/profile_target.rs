@@ -13,7 +13,7 @@ use forebay_watch::profile::{self, Profile};
 
 /// Under which profile, and on which server.
 #[derive(Args)]
-pub(crate) struct Place {
+pub(crate) struct ProfileTarget {
     /// What must hold: a built-in profile (bluesky-8h, met-001, full-network) or a TOML file
     #[arg(long, default_value = profile::DEFAULT)]
     profile: String,
@@ -29,7 +29,7 @@ pub(crate) struct Place {
     server_bin: Option<PathBuf>,
 }
 
-impl Place {
+impl ProfileTarget {
     /// What must hold.
     pub(super) fn profile(&self) -> anyhow::Result<Profile> {
         Ok(Profile::load(&self.profile)?)

@@ -9,9 +9,9 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use super::conclude::{Begun, conclude};
-use super::profile_target::Place;
+use super::profile_target::ProfileTarget;
 use super::progress::Bars;
-use super::proof_request::{Proof, Wanted};
+use super::proof_request::{Proof, ProofRequest};
 use super::sequence::Sequence;
 use super::{output, remedy};
 use crate::arguments::Global;
@@ -33,7 +33,7 @@ const CLEAN_UP: Duration = Duration::from_secs(20);
 #[derive(Args)]
 pub(crate) struct On {
     #[command(flatten)]
-    place: Place,
+    place: ProfileTarget,
     /// How much: quick takes seconds to minutes; full takes larger samples and runs for the profile's time
     #[arg(long, value_enum, default_value_t = Scale::Quick)]
     scale: Scale,
@@ -62,7 +62,7 @@ impl From<Scale> for forebay_proof::Scale {
 
 impl On {
     /// Runs proofs, makes a report of them, prints and writes it, and says the exit code.
-    pub(crate) fn conclude(&self, wanted: &Wanted<'_>, global: &Global) -> anyhow::Result<u8> {
+    pub(crate) fn conclude(&self, wanted: &ProofRequest<'_>, global: &Global) -> anyhow::Result<u8> {
         if self.restore {
             return self.restore(global);
         }
@@ -101,7 +101,12 @@ impl On {
         self.place.is_given()
     }
 
-    fn run(&self, wanted: &Wanted<'_>, stop: &Arc<AtomicBool>, global: &Global) -> anyhow::Result<Report> {
+    fn run(
+        &self,
+        wanted: &ProofRequest<'_>,
+        stop: &Arc<AtomicBool>,
+        global: &Global,
+    ) -> anyhow::Result<Report> {
         let proofs = wanted.proofs;
         let begun = Begun::now();
         let profile = self.place.profile()?;
@@ -156,7 +161,7 @@ impl On {
                             output::tell(&format!("forebay: {}", remedy::with_remedy(error)));
                         })
                         .ok();
-                    Place::announce(&address, &what, global);
+                    ProfileTarget::announce(&address, &what, global);
                     if fills && wanted.allow_faults && !global.quiet {
                         output::tell(&format!(
                             "forebay: filling {address} to a limit: maxmemory, maxmemory-policy and \
@@ -230,7 +235,7 @@ fn refuse_left(address: &Address) -> anyhow::Result<()> {
 }
 
 /// Refuses what would befall somebody's server without a permission of its own.
-fn permitted(wanted: &Wanted<'_>, given: Option<&Address>) -> anyhow::Result<()> {
+fn permitted(wanted: &ProofRequest<'_>, given: Option<&Address>) -> anyhow::Result<()> {
     let Some(address) = given else { return Ok(()) };
     match wanted.proofs {
         [Proof::Pressure] if !wanted.allow_faults => anyhow::bail!(

@@ -47,7 +47,7 @@ impl Proof {
 pub(crate) type Tuning<'a> = dyn Fn(&Subject<'_>) -> anyhow::Result<Vec<Claim>> + 'a;
 
 /// What a verb wants of its proofs.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct ProofRequest<'a> {
     /// In this order.
     pub(crate) proofs: &'a [Proof],
     /// Under which patterns the rate must be held.
@@ -68,7 +68,7 @@ pub(crate) struct Wanted<'a> {
     pub(crate) tuning: Option<&'a Tuning<'a>>,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> ProofRequest<'a> {
     /// These proofs, as they are by default.
     pub(crate) fn of(proofs: &'a [Proof], patterns: &'a [Pattern], out: Option<&'a Path>) -> Self {
         Self {

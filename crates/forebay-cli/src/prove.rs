@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::proof::On;
-use super::proof_request::{Proof, Wanted};
+use super::proof_request::{Proof, ProofRequest};
 use crate::arguments::Global;
 use forebay_rig::load::pattern::Pattern;
 
@@ -38,8 +38,10 @@ impl Prove {
         let wanted = |proof: &Proof| self.only.is_empty() || self.only.contains(proof);
         let proofs: Vec<Proof> = Proof::ALL.into_iter().filter(wanted).collect();
         let patterns = Pattern::paced();
-        let wanted =
-            Wanted { allow_faults: self.allow_faults, ..Wanted::of(&proofs, &patterns, Some(&self.out)) };
+        let wanted = ProofRequest {
+            allow_faults: self.allow_faults,
+            ..ProofRequest::of(&proofs, &patterns, Some(&self.out))
+        };
         self.on.conclude(&wanted, global)
     }
 }

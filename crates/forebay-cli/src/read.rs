@@ -16,7 +16,7 @@ use super::{output, progress};
 use crate::arguments::{At, Global};
 use crate::exit;
 use forebay::buffer::entry::Id;
-use forebay::buffer::reader::{Found, Options, Reader, own_consumer};
+use forebay::buffer::reader::{Options, ReadItem, Reader, own_consumer};
 use forebay::event::lane::Lane;
 use forebay_watch::figures::count;
 
@@ -220,7 +220,7 @@ impl Read {
 fn pass_on(
     sink: &mut Sink<'_>,
     blocks: &mut Blocks,
-    found: Vec<Found>,
+    found: Vec<ReadItem>,
     tally: &mut Tally,
 ) -> anyhow::Result<Result<Vec<(Lane, Id)>, String>> {
     let (doing, before) = (sink.doing(), tally.events);

@@ -1,14 +1,14 @@
 //! What to do about an error of the library, with the flag of the command line that does it: the library knows of none.
 
 use forebay::buffer::error::Error as BufferError;
-use forebay::buffer::line_source::FeedError;
-use forebay_proof::printable::told;
+use forebay::buffer::line_source::LineSourceError;
+use forebay_proof::printable::error_chain;
 use forebay_proof::verify::Error as VerifyError;
 use forebay_rig::load::driver::Error as LoadError;
 
 /// An error with all that it comes of, and the way out.
 pub(super) fn with_remedy(error: &anyhow::Error) -> String {
-    let text = told(error);
+    let text = error_chain(error);
     match of_buffer(error).and_then(remedy) {
         Some(remedy) => format!("{text}; {remedy}"),
         None => text,
@@ -17,7 +17,7 @@ pub(super) fn with_remedy(error: &anyhow::Error) -> String {
 
 /// The library's error that an error of the program is about.
 pub(super) fn of_buffer(error: &anyhow::Error) -> Option<&BufferError> {
-    if let Some(FeedError::Buffer(error)) = error.downcast_ref::<FeedError>() {
+    if let Some(LineSourceError::Buffer(error)) = error.downcast_ref::<LineSourceError>() {
         return Some(error);
     }
     if let Some(VerifyError::Buffer(error)) = error.downcast_ref::<VerifyError>() {
@@ -65,7 +65,7 @@ mod tests {
         let text = with_remedy(&anyhow::Error::from(error()).context("3 events are not acknowledged"));
         assert!(text.starts_with("3 events are not acknowledged: buffer b at u has a writer"), "{text}");
         assert!(text.contains("--takeover"), "{text}");
-        assert!(with_remedy(&FeedError::Buffer(error()).into()).contains("--takeover"));
+        assert!(with_remedy(&LineSourceError::Buffer(error()).into()).contains("--takeover"));
         let refused = std::io::Error::other("refused by the system");
         let error = BufferError::Connect {
             url: "u".into(),

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::progress::Bars;
-use super::proof_request::{Proof, Wanted};
+use super::proof_request::{Proof, ProofRequest};
 use forebay_proof::audit::look::Look;
 use forebay_proof::audit::{claims, judge, negative_controls};
 use forebay_proof::claim::Claim;
@@ -16,7 +16,7 @@ use forebay_proof::{Subject, baseline, capacity, durability, monitoring, pressur
 /// What to run, on what.
 pub(super) struct Sequence<'a> {
     pub(super) on: Subject<'a>,
-    pub(super) wanted: &'a Wanted<'a>,
+    pub(super) wanted: &'a ProofRequest<'a>,
     /// Set by a signal.
     pub(super) stop: &'a AtomicBool,
     /// Set while a proof runs that ends with what it has seen.
@@ -31,7 +31,8 @@ impl Sequence<'_> {
     /// Runs every proof that is wanted, or those until a signal.
     pub(super) fn run(&self, report: &mut Report) -> anyhow::Result<()> {
         let (on, wanted) = (self.on, self.wanted);
-        let durable = durability::Run { on, rounds: wanted.rounds, commands: wanted.commands.clone() };
+        let durable =
+            durability::DurabilityRun { on, rounds: wanted.rounds, commands: wanted.commands.clone() };
         let is_own = matches!(on.target, Target::Own(..));
         let mut faults = None;
         for proof in wanted.proofs {
@@ -41,15 +42,16 @@ impl Sequence<'_> {
             self.is_heard.store(*proof == Proof::Throughput, Relaxed);
             let claims = match proof {
                 Proof::Audit => audit(&on, report).map(|()| Vec::new()),
-                Proof::Baseline => baseline::Run { on }.run(),
+                Proof::Baseline => baseline::BaselineRun { on }.run(),
                 Proof::Capacity if is_own && wanted.proofs.contains(&Proof::Durability) => {
                     let (claims, beside) = capacity_and_faults(on, &durable);
                     faults = Some(beside);
                     claims
                 }
-                Proof::Capacity => capacity::Run { on }.run(),
+                Proof::Capacity => capacity::CapacityRun { on }.run(),
                 Proof::Pressure => {
-                    pressure::Run { on, allow_faults: wanted.allow_faults, beyond: wanted.beyond }.run()
+                    pressure::PressureRun { on, allow_faults: wanted.allow_faults, beyond: wanted.beyond }
+                        .run()
                 }
                 Proof::Durability => match faults.take() {
                     None => durable.run(),
@@ -62,7 +64,7 @@ impl Sequence<'_> {
                 Proof::Tuning => wanted.tuning.map_or_else(|| Ok(Vec::new()), |tuning| tuning(&on)),
                 Proof::Monitoring => {
                     let is_whole = wanted.proofs == [Proof::Monitoring];
-                    monitoring::Run { on, is_whole, healthy_for: wanted.healthy_for }.run()
+                    monitoring::MonitoringRun { on, is_whole, healthy_for: wanted.healthy_for }.run()
                 }
             };
             self.is_heard.store(false, Relaxed);
@@ -73,8 +75,8 @@ impl Sequence<'_> {
     }
 
     fn throughput(&self, before: &Report) -> Claims {
-        let Wanted { patterns, out, .. } = *self.wanted;
-        let run = throughput::Run { on: self.on, patterns, log: out, stop: self.stop };
+        let ProofRequest { patterns, out, .. } = *self.wanted;
+        let run = throughput::ThroughputRun { on: self.on, patterns, log: out, stop: self.stop };
         run.run(&mut |claims| {
             // What a run of hours has so far; the last report is written when all is done.
             let Some(out) = out else { return };
@@ -94,11 +96,11 @@ impl Sequence<'_> {
 
 /// Two proofs at once, on servers of their own: neither is held against how fast anything is, but for the two seconds within
 /// which a server fsyncs.
-fn capacity_and_faults(on: Subject<'_>, durable: &durability::Run<'_>) -> (Claims, Claims) {
-    let silent = durability::Run { on: Subject { progress: &Silent, ..on }, ..durable.clone() };
+fn capacity_and_faults(on: Subject<'_>, durable: &durability::DurabilityRun<'_>) -> (Claims, Claims) {
+    let silent = durability::DurabilityRun { on: Subject { progress: &Silent, ..on }, ..durable.clone() };
     std::thread::scope(|scope| {
         let beside = scope.spawn(move || silent.faults());
-        let claims = capacity::Run { on }.run();
+        let claims = capacity::CapacityRun { on }.run();
         // Proof: it has nothing that panics; if it does, so may we.
         (claims, beside.join().expect("a thread that lets faults happen"))
     })

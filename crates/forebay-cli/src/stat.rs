@@ -17,8 +17,8 @@ use crate::arguments::{At, Global};
 use crate::exit;
 use forebay::buffer::look;
 use forebay::buffer::server_stat::ServerStat;
-use forebay::buffer::status_subscriber::Heard;
-use forebay_watch::look::Seen;
+use forebay::buffer::status_subscriber::WritersSnapshot;
+use forebay_watch::look::WatchSnapshot;
 use forebay_watch::profile::{self, Profile};
 use forebay_watch::view::View;
 use forebay_watch::{Subject, json};
@@ -92,7 +92,7 @@ impl Stat {
         if global.json {
             output::document(&format!("{}\n", as_json(&view, seen, &subject)))
         } else {
-            output::result(&text::shown(&view, &subject))
+            output::result(&text::stat_text(&view, &subject))
         }
         .context(output::STDOUT)?;
         Ok(exit::OK)
@@ -103,12 +103,12 @@ impl Stat {
 fn look(view: &mut View, subject: &Subject) -> anyhow::Result<()> {
     let started = Instant::now();
     let stat = look::look(&subject.address, &subject.name)?;
-    let seen = Seen::of(&subject.address, stat, ServerStat::default(), started.elapsed());
-    view.take(subject, Ok(seen), Heard::default());
+    let seen = WatchSnapshot::of(&subject.address, stat, ServerStat::default(), started.elapsed());
+    view.take(subject, Ok(seen), WritersSnapshot::default());
     Ok(())
 }
 
-fn as_json(view: &View, seen: &Seen, subject: &Subject) -> serde_json::Value {
+fn as_json(view: &View, seen: &WatchSnapshot, subject: &Subject) -> serde_json::Value {
     let (now, rates) = (&seen.stat, view.rates);
     let standing = Standing::of(view, seen, subject);
     let lanes = now.lanes.iter().map(|lane| {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::proof::On;
-use super::proof_request::{Proof, Wanted};
+use super::proof_request::{Proof, ProofRequest};
 use crate::arguments::Global;
 use forebay_rig::load::pattern::Pattern;
 
@@ -54,6 +54,6 @@ impl Throughput {
             );
         }
         let patterns = if self.pattern.is_empty() { &all[..] } else { &self.pattern };
-        self.on.conclude(&Wanted::of(&[Proof::Throughput], patterns, self.out.as_deref()), global)
+        self.on.conclude(&ProofRequest::of(&[Proof::Throughput], patterns, self.out.as_deref()), global)
     }
 }

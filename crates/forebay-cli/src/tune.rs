@@ -8,12 +8,12 @@ use clap::{Args, ValueHint};
 
 use super::output;
 use super::proof::On;
-use super::proof_request::{Proof, Wanted};
+use super::proof_request::{Proof, ProofRequest};
 use crate::arguments::Global;
 use crate::exit;
 use forebay_proof::Subject;
 use forebay_proof::claim::{Claim, Verdict};
-use forebay_proof::tune::{Run, Saved, Tuned, apply_guarded, candidates};
+use forebay_proof::tune::{Saved, TuneRun, Tuned, apply_guarded, candidates};
 
 /// Which settings are worth changing, by experiments; none that loses a proof
 #[derive(Args)]
@@ -77,7 +77,7 @@ impl Tune {
         }
         let (tuned, applied) = (RefCell::new(None), Cell::new(true));
         let tuning = |on: &Subject<'_>| {
-            let mut found = Run { on: *on, only: &self.only }.run()?;
+            let mut found = TuneRun { on: *on, only: &self.only }.run()?;
             let claims = std::mem::take(&mut found.claims);
             if let Some(saved) = &self.saved {
                 applied.set(apply(on, &found, &claims, saved)?);
@@ -85,8 +85,10 @@ impl Tune {
             *tuned.borrow_mut() = Some((found, on.profile.clone()));
             Ok(claims)
         };
-        let wanted =
-            Wanted { tuning: Some(&tuning), ..Wanted::of(&[Proof::Tuning], &[], self.out.as_deref()) };
+        let wanted = ProofRequest {
+            tuning: Some(&tuning),
+            ..ProofRequest::of(&[Proof::Tuning], &[], self.out.as_deref())
+        };
         let code = self.on.conclude(&wanted, global)?;
         if let (Some(out), Some((found, profile))) = (&self.out, tuned.borrow().as_ref()) {
             write(&out.join("redis.conf"), &found.proposal.redis_conf(profile))?;

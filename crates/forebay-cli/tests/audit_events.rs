@@ -9,10 +9,10 @@ use forebay_rig::server::Server;
 
 use crate::audit_rules::{apply, ask, binary, finding, name, seen};
 use crate::support::until;
-use forebay_proof::audit::negative_controls::seeded_faults::How;
+use forebay_proof::audit::negative_controls::seeded_faults::FaultSource;
 use forebay_proof::audit::negative_controls::start;
 
-fn model(how: &[How]) -> (Server, Address) {
+fn model(how: &[FaultSource]) -> (Server, Address) {
     start(&binary(), how, &name()).unwrap()
 }
 
@@ -34,7 +34,7 @@ fn found_and_mended(address: &Address, rule: &str) {
 
 #[test]
 fn keys_that_were_evicted_are_told_of_until_the_counter_is_reset() {
-    let (_server, address) = model(&[How::Settings(&[
+    let (_server, address) = model(&[FaultSource::Settings(&[
         ("maxmemory-policy", "allkeys-lru"),
         ("maxmemory", "4mb"),
         ("appendonly", "no"),
@@ -50,7 +50,7 @@ fn keys_that_were_evicted_are_told_of_until_the_counter_is_reset() {
 
 #[test]
 fn clients_that_were_turned_away_are_told_of() {
-    let (_server, address) = model(&[How::Settings(&[("maxclients", "10")])]);
+    let (_server, address) = model(&[FaultSource::Settings(&[("maxclients", "10")])]);
     let held: Vec<_> = (0..10).map_while(|_| address.dial().ok()).collect();
     assert!(address.dial().is_err());
     drop(held);
@@ -91,7 +91,8 @@ fn a_rewrite_that_failed_is_told_of_until_one_succeeds() {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_aof_that_cannot_be_written_is_told_of_until_it_can() {
-    let (_server, address) = model(&[How::Settings(&[("appendonly", "no"), ("appendfsync", "everysec")])]);
+    let (_server, address) =
+        model(&[FaultSource::Settings(&[("appendonly", "no"), ("appendfsync", "everysec")])]);
     let dir = dir(&address).join("appendonlydir");
     if seen(&address).text("appenddirname").is_err() {
         return;
@@ -115,7 +116,7 @@ fn an_aof_that_cannot_be_written_is_told_of_until_it_can() {
 fn what_replicas_need_is_asked_for_once_there_is_one() {
     let small = "normal 256mb 64mb 60 slave 1mb 1mb 60 pubsub 32mb 8mb 60";
     let how = [("repl-backlog-size", "1mb"), ("appendonly", "no"), ("client-output-buffer-limit", small)];
-    let (master, address) = model(&[How::Settings(Box::leak(Box::new(how)))]);
+    let (master, address) = model(&[FaultSource::Settings(Box::leak(Box::new(how)))]);
     let rules = ["backlog", "min-replicas", "empty-restart", "output-buffer"]
         .map(|rule| format!("replication.{rule}"));
     for rule in &rules {

@@ -10,12 +10,12 @@ use forebay::buffer::keys::Name;
 use forebay::event::jetstream;
 use forebay_proof::audit::judge;
 use forebay_proof::audit::look::Look;
-use forebay_proof::audit::negative_controls::seeded_faults::{How, MODEL, PLANTS, Plant};
+use forebay_proof::audit::negative_controls::seeded_faults::{FaultSource, MODEL, PLANTS, SeededFault};
 use forebay_proof::audit::negative_controls::{machine, made_up, on_a_server, start};
 use forebay_proof::audit::outcome::{Audit, Finding, Outcome};
 use forebay_proof::audit::rule::{Fix, Severity};
 use forebay_proof::audit::rules;
-use forebay_proof::audit::snapshot::{Read, Seen};
+use forebay_proof::audit::snapshot::{AuditSnapshot, Read};
 use forebay_rig::server::{Server, ServerBinary};
 use forebay_watch::machine::Host;
 use forebay_watch::profile::Profile;
@@ -37,7 +37,7 @@ static HEALTHY: LazyLock<Read<Host>> =
     LazyLock::new(|| machine::host(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("healthy"), &[]));
 
 /// What an audit sees of a server, on a healthy machine.
-pub fn seen(address: &Address) -> Seen {
+pub fn seen(address: &Address) -> AuditSnapshot {
     let (profile, name) = (profile(), name());
     let look = Look { profile: &profile, buffer: &name, probe_disk: false, is_own: false };
     let mut seen = look.at(address).unwrap();
@@ -46,11 +46,11 @@ pub fn seen(address: &Address) -> Seen {
     seen
 }
 
-fn audit(seen: &Seen) -> Audit {
+fn audit(seen: &AuditSnapshot) -> Audit {
     judge::audit(seen, "test", false)
 }
 
-pub fn finding(seen: &Seen, id: &str) -> Finding {
+pub fn finding(seen: &AuditSnapshot, id: &str) -> Finding {
     audit(seen).rules.into_iter().find(|finding| finding.id == id).unwrap()
 }
 
@@ -82,7 +82,7 @@ pub fn apply(address: &Address, fixes: &[Fix]) -> Vec<(&'static str, &'static st
 }
 
 /// Plants that a server on loopback can be given.
-fn on_a_real_server(plant: &Plant) -> bool {
+fn on_a_real_server(plant: &SeededFault) -> bool {
     // The bus of a cluster node takes a port 10,000 above its own, which may be none.
     if plant.rule == "replication.cluster" {
         return false;
@@ -90,8 +90,8 @@ fn on_a_real_server(plant: &Plant) -> bool {
     let is_open_to_all =
         |pairs: &[(&str, &str)]| pairs.iter().any(|(name, value)| *name == "bind" && *value != "127.0.0.1");
     plant.how.iter().all(|how| match how {
-        How::Settings(pairs) => !is_open_to_all(pairs),
-        How::Commands(_) | How::DefaultUser(_) | How::Running(..) => true,
+        FaultSource::Settings(pairs) => !is_open_to_all(pairs),
+        FaultSource::Commands(_) | FaultSource::DefaultUser(_) | FaultSource::Running(..) => true,
         _ => false,
     })
 }
@@ -170,7 +170,12 @@ fn a_rule_finds_its_fault_on_a_real_server_and_its_remedy_silences_it() {
 }
 
 /// Applies what a finding says, and looks again.
-fn silence(binary: &ServerBinary, plant: &Plant, found: &Finding, (server, address): (Server, Address)) {
+fn silence(
+    binary: &ServerBinary,
+    plant: &SeededFault,
+    found: &Finding,
+    (server, address): (Server, Address),
+) {
     let at_start = apply(&address, &found.fixes);
     let is_by_hand = by_hand(plant.rule, &address);
     let words_only = found.fixes.iter().all(|fix| matches!(fix, Fix::Do { .. }));
@@ -178,7 +183,8 @@ fn silence(binary: &ServerBinary, plant: &Plant, found: &Finding, (server, addre
         (server, address)
     } else {
         drop(server);
-        let how: Vec<How> = plant.how.iter().copied().chain([How::Settings(at_start.leak())]).collect();
+        let how: Vec<FaultSource> =
+            plant.how.iter().copied().chain([FaultSource::Settings(at_start.leak())]).collect();
         start(binary, &how, &name()).unwrap()
     };
     // The keys of a command are taken from the file by hand: such a server is another.
@@ -294,8 +300,8 @@ fn every_rule_is_whole_and_has_a_name_of_its_own() {
 /// What an attack found: each is held here.
 #[test]
 fn what_looks_safe_and_is_not_is_found() {
-    use How::{DefaultUser, Says, Settings};
-    let broken = |rule: &str, how: &[How]| {
+    use FaultSource::{DefaultUser, Says, Settings};
+    let broken = |rule: &str, how: &[FaultSource]| {
         let root = tempfile::tempdir().unwrap();
         finding(&made_up(&profile(), root.path(), how), rule)
     };
@@ -334,7 +340,7 @@ fn a_profile_that_would_stop_the_buffer_is_not_set_without_a_word() {
     let mut profile = profile();
     profile.settings.insert("maxmemory".into(), toml::Value::String("10mb".into()));
     let root = tempfile::tempdir().unwrap();
-    let mut seen = made_up(&profile, root.path(), &[How::Says(&[("db3", "keys=1,expires=0")])]);
+    let mut seen = made_up(&profile, root.path(), &[FaultSource::Says(&[("db3", "keys=1,expires=0")])]);
     seen.settings.as_mut().unwrap().set("databases", "16");
     let audit = audit(&seen);
     for (name, says) in [("maxmemory", "drain the buffer"), ("databases", "database 3")] {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use forebay::buffer::limit::{Bound, Full, Kind, Limits, Log, Measured, Memory, Room};
+use forebay::buffer::limit::{Bound, Full, Headroom, LimitKind, Limits, Log, Measured, Memory};
 use forebay::buffer::look;
 use forebay::buffer::measure::Machine;
 use forebay::buffer::stat::Stat;
@@ -43,11 +43,11 @@ fn log(free_bytes: u64, growth_percent: u64) -> Log {
     }
 }
 
-fn bound(limits: &Limits, of: Kind) -> Bound {
+fn bound(limits: &Limits, of: LimitKind) -> Bound {
     limits.all.iter().find(|(kind, _)| *kind == of).unwrap().1.clone()
 }
 
-fn events(measured: &Measured, of: Kind) -> u64 {
+fn events(measured: &Measured, of: LimitKind) -> u64 {
     match bound(&Limits::of(measured), of) {
         Bound::At(room) => room.events,
         other => panic!("{other:?}"),
@@ -57,11 +57,11 @@ fn events(measured: &Measured, of: Kind) -> u64 {
 #[test]
 fn maxmemory_leaves_what_the_server_does_not_count_and_others_use() {
     let limits = Limits::of(&measured());
-    let room = Room { used_bytes: 200_000, limit_bytes: 1_000_000, events: 8_000 };
-    assert_eq!(limits.first(), Some((Kind::Maxmemory, room)));
+    let room = Headroom { used_bytes: 200_000, limit_bytes: 1_000_000, events: 8_000 };
+    assert_eq!(limits.first(), Some((LimitKind::Maxmemory, room)));
     assert_eq!(limits.events_at_limit(), Some(9_000));
     assert_eq!(limits.full(80.0), Full::In(100.0));
-    assert_eq!(events(&Measured { not_counted_bytes: 50_000, ..measured() }, Kind::Maxmemory), 8_500);
+    assert_eq!(events(&Measured { not_counted_bytes: 50_000, ..measured() }, LimitKind::Maxmemory), 8_500);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn what_is_unknown_is_no_limit_and_is_told_by_name() {
     }
     for weight in [Ok(0.0), Ok(f64::NAN), Err("no event is held".to_owned())] {
         let limits = Limits::of(&Measured { bytes_per_event: weight, ..measured() });
-        assert!(matches!(bound(&limits, Kind::Maxmemory), Bound::Unknown(_)), "{limits:?}");
+        assert!(matches!(bound(&limits, LimitKind::Maxmemory), Bound::Unknown(_)), "{limits:?}");
     }
     let hidden = Limits::of(&Measured { events: Err("a damaged block".into()), ..measured() });
     assert!(hidden.events_at_limit().is_none() && hidden.full(80.0) == Full::In(100.0));
@@ -106,7 +106,7 @@ fn what_is_unknown_is_no_limit_and_is_told_by_name() {
 #[test]
 fn the_disk_needs_room_for_the_log_and_a_rewrite_of_all_that_is_held() {
     let with = |log: Log| Measured { log: Ok(Some(log)), ..measured() };
-    let disk = |free, growth| events(&with(log(free, growth)), Kind::Disk);
+    let disk = |free, growth| events(&with(log(free, growth)), LimitKind::Disk);
     // An event takes 100 bytes and a tenth of a block's 400: 140 in the log, 100 in its rewrite.
     assert_eq!(disk(100_000 + 240 * 50, 100), 50, "log and rewrite");
     assert_eq!(disk(140 * 50, 0), 50, "no rewrite comes by itself");
@@ -118,21 +118,21 @@ fn the_disk_needs_room_for_the_log_and_a_rewrite_of_all_that_is_held() {
     assert_eq!(disk(1_000_000, 100), 714 + left as u64);
     // A rewrite long overdue gives back what was read since.
     let overdue = Log { bytes: 5_000_000, ..log(340_000, 100) };
-    assert_eq!(events(&with(overdue), Kind::Disk), (5_340_000 - 200_000) / 240);
+    assert_eq!(events(&with(overdue), LimitKind::Disk), (5_340_000 - 200_000) / 240);
     // One that is overdue and does not fit gives back nothing.
     let stuck = Log { bytes: 5_000_000, ..log(99_999, 100) };
-    assert_eq!(events(&with(stuck), Kind::Disk), 0);
+    assert_eq!(events(&with(stuck), LimitKind::Disk), 0);
     // One that is not due before the disk is full gives back nothing.
     let late = Log { rewrite_bytes_min: Ok(10_000_000), ..log(340_000, 100) };
-    assert_eq!(events(&with(late), Kind::Disk), 1_000);
-    let Bound::At(room) = bound(&Limits::of(&with(log(1_000_000, 100))), Kind::Disk) else { panic!() };
+    assert_eq!(events(&with(late), LimitKind::Disk), 1_000);
+    let Bound::At(room) = bound(&Limits::of(&with(log(1_000_000, 100))), LimitKind::Disk) else { panic!() };
     assert_eq!((room.used_bytes, room.limit_bytes), (200_000, 1_100_000));
 }
 
 #[test]
 fn a_log_or_disk_that_is_not_known_is_unknown() {
     let unknown = |log: Result<Option<Log>, String>| {
-        matches!(bound(&Limits::of(&Measured { log, ..measured() }), Kind::Disk), Bound::Unknown(_))
+        matches!(bound(&Limits::of(&Measured { log, ..measured() }), LimitKind::Disk), Bound::Unknown(_))
     };
     let why = || "not told".to_owned();
     assert!(unknown(Err(why())));
@@ -145,7 +145,7 @@ fn a_log_or_disk_that_is_not_known_is_unknown() {
 fn memory_keeps_room_for_what_a_fork_copies_and_for_other_programs() {
     let memory = |limit_bytes, available_bytes, largest_copy_bytes| {
         let memory = Ok(Memory { limit_bytes, available_bytes });
-        events(&Measured { memory, largest_copy_bytes, ..measured() }, Kind::Memory)
+        events(&Measured { memory, largest_copy_bytes, ..measured() }, LimitKind::Memory)
     };
     // 400,000 are resident; a quarter of what is resident by then may be copied.
     assert_eq!(memory(1_000_000, 9_000_000, 0), (600_000 - 100_000) / 125);
@@ -163,10 +163,10 @@ fn the_limit_that_is_met_first_binds() {
         ..measured()
     };
     let first = |measured: &Measured| Limits::of(measured).first().unwrap().0;
-    assert_eq!(first(&all(1 << 40, 1 << 40)), Kind::Maxmemory);
-    assert_eq!(first(&all(1_000, 1 << 40)), Kind::Disk);
-    assert_eq!(first(&all(1 << 40, 101_000)), Kind::Memory);
-    assert_eq!(first(&Measured { maxmemory_bytes: Ok(0), ..all(2_000_000, 2_000_000) }), Kind::Disk);
+    assert_eq!(first(&all(1 << 40, 1 << 40)), LimitKind::Maxmemory);
+    assert_eq!(first(&all(1_000, 1 << 40)), LimitKind::Disk);
+    assert_eq!(first(&all(1 << 40, 101_000)), LimitKind::Memory);
+    assert_eq!(first(&Measured { maxmemory_bytes: Ok(0), ..all(2_000_000, 2_000_000) }), LimitKind::Disk);
 }
 
 /// What is known where the server runs elsewhere.
@@ -271,7 +271,7 @@ fn a_small_disk_binds_and_holds_what_was_told() {
     };
     let limits = || Limits::of(&look(&server).measured(machine()));
     let (told, taken) = told_and_taken(&server, 16, || written() > 10 << 20, machine);
-    assert_eq!(limits().first().unwrap().0, Kind::Disk);
+    assert_eq!(limits().first().unwrap().0, LimitKind::Disk);
     // An event is reckoned to take in the log what it takes in memory, and 25 bytes: a little too much, never too little.
     println!("{told} told, {taken} taken");
     assert!(told <= taken && told as f64 >= 0.7 * taken as f64, "{told} told, {taken} taken");

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use forebay::buffer::overflow::{GivenUp, Overflow, PROMISES, Promise, Spill};
+use forebay::buffer::overflow::{GivenUp, Overflow, PROMISES, PolicyGuarantee, Spill};
 use forebay::buffer::writer::{Counts, Options, Writer};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
@@ -61,7 +61,7 @@ impl Full {
         tell(&self.server, &format!("CONFIG SET maxmemory {}", used - over));
     }
 
-    fn overflow(&self, promise: &Promise) -> Overflow {
+    fn overflow(&self, promise: &PolicyGuarantee) -> Overflow {
         match promise.policy {
             "wait" => Overflow::Wait,
             "shed" => Overflow::Shed,
@@ -72,7 +72,7 @@ impl Full {
     }
 
     /// A writer that pushes until it is told to end or fails; what came of it.
-    fn write(&self, promise: &Promise, ledger: &mut Ledger, events: u64) -> Came {
+    fn write(&self, promise: &PolicyGuarantee, ledger: &mut Ledger, events: u64) -> Came {
         let options = Options {
             overflow: self.overflow(promise),
             patience: PATIENCE,
@@ -112,12 +112,12 @@ impl Full {
     }
 }
 
-fn promise(policy: &str) -> &'static Promise {
+fn promise(policy: &str) -> &'static PolicyGuarantee {
     PROMISES.iter().find(|promise| promise.policy == policy).unwrap()
 }
 
 /// Every event of the writer and of the one before it has exactly one fate.
-fn account(full: &Full, promise: &Promise, came: &Came, room_needed: bool) {
+fn account(full: &Full, promise: &PolicyGuarantee, came: &Came, room_needed: bool) {
     let Came { counts, error, stored } = came;
     let returned = counts.open();
     let told = format!("{}: {came:?}", promise.policy);
@@ -138,7 +138,7 @@ fn account(full: &Full, promise: &Promise, came: &Came, room_needed: bool) {
 
 /// One policy on a server that is full of other keys, by more than the buffer holds: only those who hold the keys can
 /// make room.
-pub fn full_of_others(promise: &Promise, seed: u64) -> String {
+pub fn full_of_others(promise: &PolicyGuarantee, seed: u64) -> String {
     let full = Full::new(seed);
     full.limit(6_000_000);
     let mut later = Ledger { padding: 301, ..Ledger::default() };
@@ -164,7 +164,7 @@ pub fn full_of_others(promise: &Promise, seed: u64) -> String {
 }
 
 /// The same where the server is over its limit by less than the buffer holds: only `trim-oldest` makes room.
-pub fn full_with_others(promise: &Promise, seed: u64) {
+pub fn full_with_others(promise: &PolicyGuarantee, seed: u64) {
     let full = Full::new(seed);
     full.limit(20_000 + Random::new(seed).below(60_000).cast_signed());
     let mut later = Ledger { padding: 301, ..Ledger::default() };

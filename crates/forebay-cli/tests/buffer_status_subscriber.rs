@@ -7,8 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use forebay::buffer::connect::Address;
-use forebay::buffer::status_subscriber::{Ends, Heard, Hearing, WRITERS_MAX};
-use forebay::buffer::writer_status::{Fates, State};
+use forebay::buffer::status_subscriber::{Ends, StatusSubscriber, WRITERS_MAX, WritersSnapshot};
+use forebay::buffer::writer_status::{FateCounts, WriterState};
 use forebay::event::jetstream;
 use forebay_rig::server::Server;
 
@@ -39,21 +39,24 @@ fn first(id: u64) -> String {
 fn publish(server: &Server, messages: &[impl AsRef<[u8]>]) {
     let mut connection = connection(server);
     for message in messages {
-        let heard: u64 =
-            redis::cmd("PUBLISH").arg(name().fates()).arg(message.as_ref()).query(&mut connection).unwrap();
+        let heard: u64 = redis::cmd("PUBLISH")
+            .arg(name().status_channel())
+            .arg(message.as_ref())
+            .query(&mut connection)
+            .unwrap();
         assert_eq!(heard, 1, "somebody listens");
     }
 }
 
 /// Waits until the last of what was published is heard, and looks: publishes one more that is not understood, as the last
 /// of so many.
-fn after(server: &Server, hearing: &Hearing, not_understood: u64) -> Heard {
+fn after(server: &Server, hearing: &StatusSubscriber, not_understood: u64) -> WritersSnapshot {
     publish(server, &["the end"]);
     until("the last message is heard", || hearing.look().not_understood >= not_understood);
     hearing.look()
 }
 
-fn acknowledged(heard: &Heard) -> u64 {
+fn acknowledged(heard: &WritersSnapshot) -> u64 {
     let sums = jetstream::ALL.map(|lane| heard.of(lane).acknowledged);
     assert!(sums.iter().all(|sum| *sum == sums[0]), "{sums:?}");
     sums[0]
@@ -72,13 +75,13 @@ fn a_listener_that_begins_late_counts_only_what_comes_then() {
     let hearing = hearing(&address);
     until("the writer is heard", || !hearing.look().writers.is_empty());
     let heard = hearing.look();
-    assert!(heard.sums.values().all(|fates| *fates == Fates::default()), "{heard:?}");
+    assert!(heard.sums.values().all(|fates| *fates == FateCounts::default()), "{heard:?}");
     assert_eq!(only(&heard).totals.acknowledged, 100);
     ledger.push_many(&mut writer, jetstream::LIKES, 20).unwrap();
     writer.close().unwrap();
     until("its end is heard", || [&hearing, &early].iter().all(|hearing| hearing.look().ends.closed == 1));
     let heard = hearing.look();
-    assert_eq!(heard.of(jetstream::LIKES), Fates { acknowledged: 20, ..Fates::default() });
+    assert_eq!(heard.of(jetstream::LIKES), FateCounts { acknowledged: 20, ..FateCounts::default() });
     assert_eq!(only(&heard).totals.acknowledged, 120);
     assert_eq!(early.look().of(jetstream::LIKES).acknowledged, 120);
 }
@@ -119,7 +122,7 @@ fn what_is_no_message_of_a_writer_is_counted_and_passed_over() {
     let heard = after(&server, &hearing, unknown + 1);
     let why = only(&heard).why.clone().unwrap();
     assert!(why.starts_with(" [2Jä") && why.chars().count() == 512, "{why}");
-    assert_eq!((only(&heard).state, acknowledged(&heard)), (State::Writing, 7));
+    assert_eq!((only(&heard).state, acknowledged(&heard)), (WriterState::Writing, 7));
     publish(&server, &[message(2, u64::MAX, "writing", 5), message(2, u64::MAX, "writing", u64::MAX)]);
     publish(&server, &[first(3), message(3, 0, "writing", u64::MAX)]);
     assert_eq!(acknowledged(&after(&server, &hearing, unknown + 2)), u64::MAX);
@@ -133,7 +136,7 @@ fn counts_never_go_back_and_what_was_overtaken_changes_nothing() {
     // One that a connection given up had still on its way.
     publish(&server, &[message(1, 8_000, "held back", 20)]);
     let heard = after(&server, &hearing, 1);
-    assert_eq!((acknowledged(&heard), only(&heard).state), (30, State::Closed));
+    assert_eq!((acknowledged(&heard), only(&heard).state), (30, WriterState::Closed));
     publish(&server, &[message(1, 10_000, "closed", 4)]);
     let heard = after(&server, &hearing, 2);
     assert_eq!((acknowledged(&heard), only(&heard).totals.acknowledged), (30, 180));
@@ -186,7 +189,7 @@ fn a_user_who_may_not_listen_is_told_and_hears_once_permitted() {
     let server = server(&[]);
     tell(&server, "ACL SETUSER deaf on >opensesame resetchannels -@all +@connection +subscribe");
     let url = server.url().replace("redis://", "redis://deaf:opensesame@");
-    let hearing = Hearing::start(&Address::parse(&url).unwrap(), &name());
+    let hearing = StatusSubscriber::start(&Address::parse(&url).unwrap(), &name());
     until("it is refused", || {
         hearing
             .look()
@@ -211,7 +214,8 @@ fn a_network_that_swallows_everything_is_noticed_and_got_over() {
     until("it is noticed", || !hearing.look().is_subscribed);
     proxy.heal();
     until("it listens again", || hearing.look().is_subscribed);
-    let listeners = || ask::<(String, u64)>(&server, &format!("PUBSUB NUMSUB {}", name().fates())).unwrap().1;
+    let listeners =
+        || ask::<(String, u64)>(&server, &format!("PUBSUB NUMSUB {}", name().status_channel())).unwrap().1;
     until("the old connection is gone", || listeners() == 1);
     publish(&server, &[message(1, 9_000, "writing", 8)]);
     assert_eq!(acknowledged(&after(&server, &hearing, 1)), 8);
@@ -224,10 +228,10 @@ fn a_network_that_swallows_everything_is_noticed_and_got_over() {
 fn a_message_that_comes_in_pieces_is_heard_whole() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = Address::parse(&format!("redis://{}", listener.local_addr().unwrap())).unwrap();
-    let hearing = Hearing::start(&address, &name());
+    let hearing = StatusSubscriber::start(&address, &name());
     let (mut socket, _) = listener.accept().unwrap();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
-    asked(&mut socket, &name().fates());
+    asked(&mut socket, &name().status_channel());
     socket.write_all(b"*3\r\n$9\r\nsubscribe\r\n$1\r\nx\r\n:1\r\n").unwrap();
     let mut wire = String::new();
     for number in 1..=3 {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::overflow::{Overflow, Spill};
-use forebay::buffer::status_subscriber::{Ends, Heard, Hearing, WriterHeard};
+use forebay::buffer::status_subscriber::{Ends, StatusSubscriber, WriterSnapshot, WritersSnapshot};
 use forebay::buffer::writer::{Counts, Monitor, Options};
-use forebay::buffer::writer_status::{Fates, State};
+use forebay::buffer::writer_status::{FateCounts, WriterState};
 use forebay::event::jetstream;
 use forebay_rig::server::Server;
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,14 +17,14 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::cli_support::at_work;
 use crate::support::*;
 
-pub fn hearing(address: &Address) -> Hearing {
-    let hearing = Hearing::start(address, &name());
+pub fn hearing(address: &Address) -> StatusSubscriber {
+    let hearing = StatusSubscriber::start(address, &name());
     until("it listens", || hearing.look().is_subscribed);
     hearing
 }
 
-fn fates(counts: &Counts) -> Fates {
-    Fates {
+fn fates(counts: &Counts) -> FateCounts {
+    FateCounts {
         acknowledged: counts.acknowledged,
         spilled: counts.spilled,
         recovered: counts.recovered,
@@ -36,22 +36,22 @@ fn fates(counts: &Counts) -> Fates {
     }
 }
 
-fn fates_of(monitor: &Monitor) -> BTreeMap<String, Fates> {
+fn fates_of(monitor: &Monitor) -> BTreeMap<String, FateCounts> {
     monitor.lanes().iter().map(|lane| (lane.name().to_owned(), fates(&monitor.lane(lane)))).collect()
 }
 
-fn shed(heard: &Heard) -> u64 {
+fn shed(heard: &WritersSnapshot) -> u64 {
     heard.sums.values().map(|lane| lane.shed).sum()
 }
 
 /// The only writer that was heard.
-pub fn only(heard: &Heard) -> &WriterHeard {
+pub fn only(heard: &WritersSnapshot) -> &WriterSnapshot {
     assert_eq!(heard.writers.len(), 1, "{heard:?}");
     &heard.writers[0]
 }
 
 /// Waits until the only writer was heard to stand so.
-fn until_heard(hearing: &Hearing, state: State) -> WriterHeard {
+fn until_heard(hearing: &StatusSubscriber, state: WriterState) -> WriterSnapshot {
     until(&format!("a writer is heard {state:?}"), || {
         hearing.look().writers.first().is_some_and(|writer| writer.state == state)
     });
@@ -69,14 +69,14 @@ fn what_is_heard_at_the_end_is_what_the_writers_counted_and_adds_up() {
         source.grant(2_000);
         source.until_acknowledged(1_000);
         until("it is heard while it writes", || {
-            hearing.look().writers.iter().any(|writer| writer.state == State::Writing)
+            hearing.look().writers.iter().any(|writer| writer.state == WriterState::Writing)
         });
         let monitor = source.monitor.clone();
         let (_, counts) = source.finish();
         until("its end is heard", || hearing.look().ends.closed == run as u64 + 1);
         let heard = hearing.look();
         let closed = heard.writers.iter().filter(|writer| writer.totals == fates(&counts));
-        assert!(closed.into_iter().any(|writer| writer.state == State::Closed && writer.why.is_none()));
+        assert!(closed.into_iter().any(|writer| writer.state == WriterState::Closed && writer.why.is_none()));
         counted.push(fates_of(&monitor));
     }
     let heard = hearing.look();
@@ -106,7 +106,7 @@ fn what_is_shed_is_heard_while_the_server_refuses_writes() {
         source.grant(20);
         shed(&early.look()) > 1_000
     });
-    let writer = until_heard(&early, State::HeldBack);
+    let writer = until_heard(&early, WriterState::HeldBack);
     assert!(writer.why.as_ref().is_some_and(|why| why.contains("OOM")), "{writer:?}");
     // Also by one that comes to a full server.
     let late = hearing(&address);
@@ -116,7 +116,7 @@ fn what_is_shed_is_heard_while_the_server_refuses_writes() {
     });
     assert!(ask::<String>(&server, "SET other 1").unwrap_err().to_string().contains("OOM"));
     let (_, counts) = source.finish();
-    until_heard(&early, State::Closed);
+    until_heard(&early, WriterState::Closed);
     assert!(ask::<String>(&server, "SET other 1").is_err(), "the server took writes meanwhile");
     assert_eq!(early.look().sums, fates_of(&monitor));
     assert!(counts.shed > shed(&late.look()));
@@ -131,7 +131,7 @@ fn a_writer_that_a_server_holds_back_which_cannot_save_says_so() {
     tell(&server, "BGSAVE");
     until("the snapshot has failed", || info(&server, "rdb_last_bgsave_status") == "err");
     Ledger::default().push_many(&mut writer, jetstream::LIKES, 4).unwrap();
-    let heard = until_heard(&hearing, State::HeldBack);
+    let heard = until_heard(&hearing, WriterState::HeldBack);
     assert!(heard.why.as_ref().is_some_and(|why| why.contains("MISCONF")), "{heard:?}");
 }
 
@@ -146,7 +146,7 @@ fn a_fenced_writer_is_heard_before_its_owner_does_anything_and_once() {
     open(&address(&server), &taking_over(2, 4)).close().unwrap();
     until("the newer one's end is heard", || hearing.look().ends.closed == 1);
     ledger.push_many(&mut writer, jetstream::LIKES, 2).unwrap();
-    let fenced = || hearing.look().writers.into_iter().find(|writer| writer.state == State::Fenced);
+    let fenced = || hearing.look().writers.into_iter().find(|writer| writer.state == WriterState::Fenced);
     until("a writer is heard to be fenced", || fenced().is_some());
     let heard = fenced().unwrap();
     let since = Instant::now();
@@ -174,7 +174,7 @@ fn a_writer_that_gives_up_says_why_and_no_password() {
     let mut writer = open(&address, &options);
     tell(&server, "CONFIG SET maxmemory 1");
     Ledger::default().push_many(&mut writer, jetstream::LIKES, 2).unwrap();
-    let heard = until_heard(&hearing, State::Failed);
+    let heard = until_heard(&hearing, WriterState::Failed);
     let why = heard.why.as_deref().unwrap_or_default();
     assert!(why.contains("gave up") && why.contains("app:***@") && !why.contains("opensesame"), "{why}");
     assert_eq!(hearing.look().ends, Ends { failed: 1, ..Ends::default() });
@@ -185,7 +185,7 @@ fn a_writer_that_is_given_up_is_heard_as_failed() {
     let server = server(&[]);
     let hearing = hearing(&address(&server));
     drop(open(&address(&server), &options(2, 4)));
-    let heard = until_heard(&hearing, State::Failed);
+    let heard = until_heard(&hearing, WriterState::Failed);
     assert!(heard.why.as_ref().is_some_and(|why| why.contains("without being closed")), "{heard:?}");
 }
 
@@ -195,10 +195,10 @@ fn an_end_is_heard_though_the_connection_was_cut_right_before() {
     let hearing = hearing(&address(&server));
     let (proxy, near) = proxy(&server);
     let writer = open(&near, &options(2, 4));
-    until_heard(&hearing, State::Writing);
+    until_heard(&hearing, WriterState::Writing);
     proxy.cut_all();
     writer.close().unwrap();
-    until_heard(&hearing, State::Closed);
+    until_heard(&hearing, WriterState::Closed);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn what_was_spilled_and_what_a_server_lost_is_heard_after_it_came_back() {
     let monitor = source.monitor.clone();
     source.grant(500);
     until("they are stored", || monitor.counts().acknowledged > 400);
-    until_heard(&hearing, State::Writing);
+    until_heard(&hearing, WriterState::Writing);
     server.kill().unwrap();
     until("much is spilled", || {
         source.grant(10);
@@ -228,12 +228,12 @@ fn what_was_spilled_and_what_a_server_lost_is_heard_after_it_came_back() {
     // Nobody hears an end but those who listen by then.
     until("it is heard again", || shed_or_spilled(&hearing.look()) > 1_000);
     let (_, counts) = source.finish();
-    until_heard(&hearing, State::Closed);
+    until_heard(&hearing, WriterState::Closed);
     assert!(counts.lost_by_server > 400, "{counts:?}");
     assert_eq!(hearing.look().sums, fates_of(&monitor));
 }
 
-fn shed_or_spilled(heard: &Heard) -> u64 {
+fn shed_or_spilled(heard: &WritersSnapshot) -> u64 {
     heard.sums.values().map(|lane| lane.shed + lane.spilled).sum()
 }
 
@@ -298,17 +298,17 @@ fn start_appending(server: &Server) -> (std::process::Child, std::process::Child
 #[test]
 fn a_killed_append_is_just_not_heard_any_more() {
     let server = server(&[]);
-    let hearing = Hearing::start(&address(&server), &"events".parse().unwrap());
+    let hearing = StatusSubscriber::start(&address(&server), &"events".parse().unwrap());
     until("it listens", || hearing.look().is_subscribed);
     let (mut child, stdin) = start_appending(&server);
-    let writer = until_heard(&hearing, State::Writing);
+    let writer = until_heard(&hearing, WriterState::Writing);
     until("it is heard again", || only(&hearing.look()).age > writer.age);
     kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
     child.wait().unwrap();
     drop(stdin);
     until("it is not heard any more", || only(&hearing.look()).heard_ago > Duration::from_secs(3));
     let heard = hearing.look();
-    assert_eq!((only(&heard).state, heard.ends), (State::Writing, Ends::default()));
+    assert_eq!((only(&heard).state, heard.ends), (WriterState::Writing, Ends::default()));
     // The next one counts beside it.
     let (mut child, stdin) = start_appending(&server);
     drop(stdin);

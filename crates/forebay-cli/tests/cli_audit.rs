@@ -131,7 +131,7 @@ fn a_server_that_is_not_there_and_a_file_that_is_not_there_are_errors_of_their_o
 fn the_user_that_is_advised_can_write_and_read_and_nothing_else() {
     use forebay::buffer::connect::Address;
     use forebay::buffer::keys::{ACL_COMMANDS, ALL_KEYS};
-    use forebay::buffer::status_subscriber::Hearing;
+    use forebay::buffer::status_subscriber::StatusSubscriber;
     let server = server(&[]);
     let rules = format!("on >pw ~{ALL_KEYS} {ACL_COMMANDS}");
     tell(&server, &format!("ACL SETUSER app {rules}"));
@@ -140,7 +140,7 @@ fn the_user_that_is_advised_can_write_and_read_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("events");
     std::fs::write(&input, event).unwrap();
-    let hearing = Hearing::start(&Address::parse(&url).unwrap(), &"events".parse().unwrap());
+    let hearing = StatusSubscriber::start(&Address::parse(&url).unwrap(), &"events".parse().unwrap());
     super::support::until("it listens", || hearing.look().is_subscribed);
     let appended = run(&["append", input.to_str().unwrap(), "--url", &url]);
     assert_eq!(appended.code, 0, "{}", appended.err);

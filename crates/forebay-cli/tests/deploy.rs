@@ -8,7 +8,7 @@ use std::process::Command;
 
 use forebay_proof::audit::{from_file, judge};
 use forebay_rig::server::ServerBinary;
-use forebay_watch::deploy::files::{self, Plan, RUNBOOKS};
+use forebay_watch::deploy::files::{self, DeployPlan, RUNBOOKS};
 use forebay_watch::deploy::{dashboards, rules};
 use forebay_watch::profile::{self, Profile};
 
@@ -30,7 +30,7 @@ fn default() -> Profile {
 
 /// Every file of the default profile.
 fn made() -> Vec<files::File> {
-    files::all(&Plan { profile: &default(), profile_text: None, runbooks: RUNBOOKS }).unwrap()
+    files::all(&DeployPlan { profile: &default(), profile_text: None, runbooks: RUNBOOKS }).unwrap()
 }
 
 /// A program of Prometheus: from the folder that `FOREBAY_PROMETHEUS` names, else where `make setup` has put it,

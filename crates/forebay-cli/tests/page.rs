@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use forebay::buffer::reader::{Found, Reader};
+use forebay::buffer::reader::{ReadItem, Reader};
 use forebay::event::jetstream;
 use forebay::event::parse::parse;
 use forebay_rig::server::Server;
@@ -102,8 +102,8 @@ impl Stage {
             reader.stop_on(&stop);
             while !stop.load(Relaxed) {
                 let found = reader.next(EVERY).unwrap();
-                let place = |found: &Found| match found {
-                    Found::Block(lane, entry) => Some((*lane, entry.id)),
+                let place = |found: &ReadItem| match found {
+                    ReadItem::Block(lane, entry) => Some((*lane, entry.id)),
                     _ => None,
                 };
                 reader.acknowledge(found.iter().filter_map(place)).unwrap();

@@ -297,8 +297,8 @@ fn zeros_at_the_end_are_told_as_what_a_power_cut_leaves() {
 fn writer() -> String {
     let binary = ServerBinary::find(None).unwrap();
     match binary.kind {
-        forebay_rig::server::Kind::Redis => "Redis 99.8.7".into(),
-        forebay_rig::server::Kind::Valkey => format!("Valkey {}", binary.version),
+        forebay_rig::server::ServerKind::Redis => "Redis 99.8.7".into(),
+        forebay_rig::server::ServerKind::Valkey => format!("Valkey {}", binary.version),
     }
 }
 

@@ -68,7 +68,8 @@ fn many_writers_at_once_are_all_counted() {
     let watched = Watched::start(&address(&server));
     watched.until_it_listens();
     let mut own = connection(&server);
-    let mut say = |text: &str| redis::cmd("PUBLISH").arg(name().fates()).arg(text).exec(&mut own).unwrap();
+    let mut say =
+        |text: &str| redis::cmd("PUBLISH").arg(name().status_channel()).arg(text).exec(&mut own).unwrap();
     for round in 0..=3 {
         for id in 0..WRITERS {
             say(&message(id, round, round));
@@ -92,7 +93,7 @@ fn more_writers_than_can_be_told_apart_are_told_of_and_never_count_twice() {
     let mut pipe = redis::pipe();
     for round in 0..=3 {
         for id in 0..WRITERS {
-            pipe.cmd("PUBLISH").arg(name().fates()).arg(message(id, round, round)).ignore();
+            pipe.cmd("PUBLISH").arg(name().status_channel()).arg(message(id, round, round)).ignore();
         }
     }
     pipe.exec(&mut own).unwrap();

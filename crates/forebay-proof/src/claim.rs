@@ -63,12 +63,12 @@ pub struct Claim {
     pub lost_worst: Option<u64>,
     /// What the reader may want to see.
     pub evidence: Vec<Evidence>,
-    found: Found,
+    found: ClaimOutcome,
 }
 
 /// What was found, with what each verdict cannot be without.
 #[derive(Debug, Clone, PartialEq)]
-enum Found {
+enum ClaimOutcome {
     Proven { measured: f64, control: RefutedControl },
     Refuted { measured: Option<f64>, control: Option<Control> },
     Untested { control: Option<Control>, test_with: String },
@@ -81,9 +81,11 @@ impl Claim {
         let measured = judged.measured.filter(|figure| figure.is_finite());
         let found = match (judgement, measured, control.map(Control::refuted)) {
             (Judgement::Refuted, measured, control) => {
-                Found::Refuted { measured, control: control.map(Control::of_either) }
+                ClaimOutcome::Refuted { measured, control: control.map(Control::of_either) }
             }
-            (Judgement::Holds, Some(measured), Some(Ok(control))) => Found::Proven { measured, control },
+            (Judgement::Holds, Some(measured), Some(Ok(control))) => {
+                ClaimOutcome::Proven { measured, control }
+            }
             (judgement, _, control) => {
                 let control = control.map(Control::of_either);
                 if judgement == Judgement::Holds {
@@ -93,7 +95,7 @@ impl Claim {
                         outcome.words()
                     );
                 }
-                Found::Untested { control, test_with }
+                ClaimOutcome::Untested { control, test_with }
             }
         };
         let Judged { id, step, statement, bound, required, unit, lost_worst, evidence, .. } = judged;
@@ -103,34 +105,36 @@ impl Claim {
     /// What it turned out to be.
     pub fn verdict(&self) -> Verdict {
         match self.found {
-            Found::Proven { .. } => Verdict::Proven,
-            Found::Refuted { .. } => Verdict::Refuted,
-            Found::Untested { .. } => Verdict::Untested,
+            ClaimOutcome::Proven { .. } => Verdict::Proven,
+            ClaimOutcome::Refuted { .. } => Verdict::Refuted,
+            ClaimOutcome::Untested { .. } => Verdict::Untested,
         }
     }
 
     /// The figure found; none where it is untested, or where the run did not get that far.
     pub fn measured(&self) -> Option<f64> {
         match &self.found {
-            Found::Proven { measured, .. } => Some(*measured),
-            Found::Refuted { measured, .. } => *measured,
-            Found::Untested { .. } => None,
+            ClaimOutcome::Proven { measured, .. } => Some(*measured),
+            ClaimOutcome::Refuted { measured, .. } => *measured,
+            ClaimOutcome::Untested { .. } => None,
         }
     }
 
     /// The run on something known to be broken; every proven claim has one that was refuted.
     pub fn control(&self) -> Option<&Control> {
         match &self.found {
-            Found::Proven { control, .. } => Some(control.get()),
-            Found::Refuted { control, .. } | Found::Untested { control, .. } => control.as_ref(),
+            ClaimOutcome::Proven { control, .. } => Some(control.get()),
+            ClaimOutcome::Refuted { control, .. } | ClaimOutcome::Untested { control, .. } => {
+                control.as_ref()
+            }
         }
     }
 
     /// Of what is untested: the command that would test it, or what that needs.
     pub fn test_with(&self) -> Option<&str> {
         match &self.found {
-            Found::Untested { test_with, .. } => Some(test_with),
-            Found::Proven { .. } | Found::Refuted { .. } => None,
+            ClaimOutcome::Untested { test_with, .. } => Some(test_with),
+            ClaimOutcome::Proven { .. } | ClaimOutcome::Refuted { .. } => None,
         }
     }
 
@@ -203,12 +207,12 @@ impl TryFrom<Written> for Claim {
                 let control = control
                     .refuted()
                     .map_err(|_| format!("{id} is proven, and its control was not refuted"))?;
-                Found::Proven { measured, control }
+                ClaimOutcome::Proven { measured, control }
             }
             (Verdict::Proven, ..) => return Err(format!("{id} is proven without a figure or a control")),
-            (Verdict::Refuted, measured, control) => Found::Refuted { measured, control },
+            (Verdict::Refuted, measured, control) => ClaimOutcome::Refuted { measured, control },
             (Verdict::Untested, _, control) => {
-                Found::Untested { control, test_with: written.test_with.unwrap_or_default() }
+                ClaimOutcome::Untested { control, test_with: written.test_with.unwrap_or_default() }
             }
         };
         Ok(Self { id, step, statement, bound, required, unit, why, lost_worst, evidence, found })

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use crate::report::units::thousands;
-use forebay::buffer::overflow::{Fate, Told};
+use forebay::buffer::overflow::{Fate, FateReport};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 
@@ -50,7 +50,7 @@ impl Prints {
 pub struct Ledger<'a> {
     make: &'a Make<'a>,
     prints: Option<&'a Prints>,
-    lanes: [Account; jetstream::ALL.len()],
+    lanes: [LaneLedger; jetstream::ALL.len()],
     unexpected: u64,
     scratch: Vec<u8>,
     /// How events are hashed where their prints are not known.
@@ -73,7 +73,7 @@ enum Owed {
 
 /// A lane's events in the order in which they were offered.
 #[derive(Default)]
-struct Account {
+struct LaneLedger {
     offered: Vec<u64>,
     /// As far as anything is owed.
     owed: Vec<Owed>,
@@ -213,7 +213,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// A writer that began with an empty lane said what became of some events.
-    pub fn told(&mut self, told: Told) {
+    pub fn told(&mut self, told: FateReport) {
         let owed = match told.fate {
             Fate::Acknowledged | Fate::Spilled => Owed::Back,
             Fate::Shed | Fate::Trimmed => Owed::Gone,
@@ -315,7 +315,7 @@ impl<'a> Ledger<'a> {
     }
 }
 
-impl Account {
+impl LaneLedger {
     fn owed(&self, place: usize) -> Owed {
         self.owed.get(place).copied().unwrap_or(Owed::Open)
     }

@@ -27,12 +27,12 @@ pub struct Point {
 }
 
 /// Looks at memory. Opened before whatever is to be weighed, so that it knows which connections were there.
-pub struct Gauge {
+pub struct MemoryProbe {
     connection: Connection,
     clients: u64,
 }
 
-impl Gauge {
+impl MemoryProbe {
     /// Connects, and counts the connections there are.
     pub fn open(address: &Address) -> Result<Self, Error> {
         let (mut connection, _) = address.connect()?;
@@ -80,7 +80,7 @@ mod tests {
         let conf = [("dir", dir), ("save", ""), ("appendonly", "yes"), ("appendfsync", "everysec")];
         let server = Server::start(&ServerBinary::find(None).unwrap(), &conf.into_iter().collect()).unwrap();
         let address = Address::parse(&server.url()).unwrap();
-        let mut gauge = Gauge::open(&address).unwrap();
+        let mut gauge = MemoryProbe::open(&address).unwrap();
         let mut connection = address.dial().unwrap();
         disk.slow_fsync(Duration::from_secs(1));
         let value = vec![b'x'; 64 << 10];

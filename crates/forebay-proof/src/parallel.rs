@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::printable::told;
+use crate::printable::error_chain;
 use crate::progress::Progress;
 use forebay::buffer::lock;
 
@@ -38,7 +38,7 @@ pub(super) fn in_parts<J: Sync, T: Send, O>(
                     let Some(job) = jobs.get(at) else { return };
                     let outcome = match &mut mine {
                         Ok(own) => play(own, job),
-                        Err(error) => Err(anyhow::anyhow!("{}", told(error))),
+                        Err(error) => Err(anyhow::anyhow!("{}", error_chain(error))),
                     };
                     if outcome.is_err() {
                         next.store(jobs.len(), Relaxed);

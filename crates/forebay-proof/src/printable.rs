@@ -17,7 +17,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// An error and what it comes of, each said once: the text of an error of the library has its cause in it.
-pub fn told(error: &anyhow::Error) -> String {
+pub fn error_chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {

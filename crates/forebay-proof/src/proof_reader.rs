@@ -8,7 +8,7 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
-use forebay::buffer::reader::{Found, Options, Reader};
+use forebay::buffer::reader::{Options, ReadItem, Reader};
 use forebay::event::lane::Lane;
 
 /// Longer than any run: what another consumer holds is never taken over.
@@ -43,16 +43,16 @@ fn options(lanes: &[Lane], group: Option<&str>, patience: Duration) -> Options {
 }
 
 /// The blocks of an answer; an error where there is anything else in it.
-pub(crate) fn blocks(found: Vec<Found>) -> anyhow::Result<Vec<(Lane, Entry)>> {
+pub(crate) fn blocks(found: Vec<ReadItem>) -> anyhow::Result<Vec<(Lane, Entry)>> {
     let block = |item| match item {
-        Found::Block(lane, entry) => Ok((lane, entry)),
+        ReadItem::Block(lane, entry) => Ok((lane, entry)),
         other => Err(anyhow::anyhow!("while reading: {other}")),
     };
     found.into_iter().map(block).collect()
 }
 
 /// Blocks that were read so far.
-pub(crate) struct Reading {
+pub(crate) struct ProofReader {
     decoder: Decoder,
     /// Events of all blocks that could be opened.
     pub events: u64,
@@ -68,22 +68,22 @@ pub(crate) struct Block {
 
 /// What came of an answer.
 #[derive(Default)]
-pub(crate) struct Taken {
+pub(crate) struct RecordedBlocks {
     pub blocks: Vec<Block>,
     /// Everything else, in its order; a block that cannot be opened is a damaged one.
-    pub others: Vec<Found>,
+    pub others: Vec<ReadItem>,
 }
 
-impl Reading {
+impl ProofReader {
     pub fn new() -> anyhow::Result<Self> {
         Ok(Self { decoder: Decoder::new()?, events: 0 })
     }
 
     /// Takes an answer into the ledger.
-    pub fn take(&mut self, found: Vec<Found>, ledger: &mut Ledger<'_>) -> Taken {
-        let mut taken = Taken::default();
+    pub fn take(&mut self, found: Vec<ReadItem>, ledger: &mut Ledger<'_>) -> RecordedBlocks {
+        let mut taken = RecordedBlocks::default();
         for item in found {
-            let Found::Block(lane, entry) = item else {
+            let ReadItem::Block(lane, entry) = item else {
                 taken.others.push(item);
                 continue;
             };
@@ -95,14 +95,14 @@ impl Reading {
                     self.events += entry.events;
                     taken.blocks.push(Block { lane, id: entry.id, first });
                 }
-                Err(why) => taken.others.push(Found::Damaged { lane, id: entry.id, why }),
+                Err(why) => taken.others.push(ReadItem::Damaged { lane, id: entry.id, why }),
             }
         }
         taken
     }
 }
 
-impl Taken {
+impl RecordedBlocks {
     /// Where its blocks stand, for an acknowledgement.
     pub fn places(&self) -> impl Iterator<Item = (Lane, Id)> {
         self.blocks.iter().map(|block| (block.lane, block.id))

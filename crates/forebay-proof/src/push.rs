@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::ledger::Ledger;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::error::Error;
-use forebay::buffer::overflow::{Fate, Told};
+use forebay::buffer::overflow::{Fate, FateReport};
 use forebay::buffer::writer::Writer;
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
@@ -140,9 +140,9 @@ fn sleep_until(at: Instant) {
 
 impl Stretch {
     /// How long each block took from when it was due to be cut until its fate was known, and how many blocks have none.
-    pub fn latency(&self, told: &[(Told, Instant)], limits: &Limits) -> Latency {
+    pub fn latency(&self, told: &[(FateReport, Instant)], limits: &Limits) -> Latency {
         let (mut latency, mut seen) = (Latency::default(), HashSet::new());
-        for (Told { lane, fate, from, events, .. }, at) in told {
+        for (FateReport { lane, fate, from, events, .. }, at) in told {
             let dues = &self.due[lane.index()];
             let first =
                 from.checked_sub(self.from[lane.index()]).and_then(|first| usize::try_from(first).ok());

@@ -1,7 +1,7 @@
 //! Settings of somebody's server that a run changes: what they were is on disk before the first change, they are set back
 //! however the run ends, and whoever ends the program in between is told what to set back by hand.
 
-use crate::printable::told;
+use crate::printable::error_chain;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub fn changed_now() -> Vec<String> {
 }
 
 /// Settings of somebody's server that may be changed: dropped, it has those again that it had.
-pub struct Held {
+pub struct SettingsGuard {
     address: Address,
     before: Settings,
     told: String,
@@ -34,7 +34,7 @@ pub struct Held {
     undo: Option<Undo>,
 }
 
-impl Held {
+impl SettingsGuard {
     /// Holds on to what these are, on disk too.
     pub fn of(address: &Address, before: Settings) -> anyhow::Result<Self> {
         let undo = Undo::write(address, &[], &before)?;
@@ -61,7 +61,7 @@ impl Held {
             if setting(&mut connection, name).as_ref() != Some(value)
                 && let Err(error) = set(&mut connection, name, value)
             {
-                failed.push(told(&error));
+                failed.push(error_chain(&error));
             }
         }
         anyhow::ensure!(
@@ -89,7 +89,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for SettingsGuard {
     fn drop(&mut self) {
         match self.put_back() {
             Ok(()) => {
@@ -98,7 +98,7 @@ impl Drop for Held {
                 }
             }
             // Its file stays, for the next run.
-            Err(error) => tracing::error!("{}", told(&error)),
+            Err(error) => tracing::error!("{}", error_chain(&error)),
         }
         lock(&CHANGED_NOW).retain(|other| *other != self.told);
     }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddrV4, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use forebay_rig::server::fault::network::{CONNECTIONS_MAX, HELD_BYTES_MAX, NetworkError, Proxy, Way};
+use forebay_rig::server::fault::network::{CONNECTIONS_MAX, Direction, HELD_BYTES_MAX, NetworkError, Proxy};
 use rustix::net;
 
 use crate::support::{
@@ -53,7 +53,7 @@ impl Net {
     }
 
     /// Waits until no more is taken, as far as one can see: it is more than half, since pieces have a cost of their own.
-    fn until_full(&self, way: Way) {
+    fn until_full(&self, way: Direction) {
         until("no more is taken", || {
             let held = self.proxy.held_bytes(way);
             std::thread::sleep(Duration::from_millis(300));
@@ -61,7 +61,7 @@ impl Net {
         });
     }
 
-    fn until_held(&self, way: Way, bytes: usize) {
+    fn until_held(&self, way: Direction, bytes: usize) {
         until(&format!("{bytes} bytes are held {way:?}"), || self.proxy.held_bytes(way) == bytes as u64);
     }
 }
@@ -74,8 +74,8 @@ fn patient(stream: TcpStream) -> TcpStream {
 }
 
 /// The ends in the order in which bytes go.
-fn ends(way: Way, (client, server): (TcpStream, TcpStream)) -> (TcpStream, TcpStream) {
-    if way == Way::ToServer { (client, server) } else { (server, client) }
+fn ends(way: Direction, (client, server): (TcpStream, TcpStream)) -> (TcpStream, TcpStream) {
+    if way == Direction::ToServer { (client, server) } else { (server, client) }
 }
 
 fn noise(bytes: usize, seed: u64) -> Vec<u8> {
@@ -140,7 +140,7 @@ fn everything_passes_in_order_both_ways_at_once_and_each_end_on_its_own() {
 
 #[test]
 fn a_connection_is_cut_after_exactly_so_many_bytes_again_and_again() {
-    for way in Way::ALL {
+    for way in Direction::ALL {
         let net = Net::new();
         let counts = [0, 1, 1_000, 40_000, 3];
         net.proxy.cut_after(way, counts);
@@ -169,7 +169,7 @@ fn a_connection_is_cut_after_exactly_so_many_bytes_again_and_again() {
 
 #[test]
 fn a_cut_in_the_middle_of_one_piece_lets_its_first_part_pass_to_a_reader_who_has_more_to_say() {
-    for way in Way::ALL {
+    for way in Direction::ALL {
         let net = Net::new();
         // More than fits into the sockets, so that some of it is on its way when the cut comes.
         let bytes = 300_001;
@@ -197,7 +197,7 @@ fn a_cut_in_the_middle_of_one_piece_lets_its_first_part_pass_to_a_reader_who_has
 fn a_cut_that_is_due_falls_on_whichever_connection_has_the_byte() {
     let net = Net::new();
     let ((first, first_end), (second, second_end)) = (net.connect(), net.connect());
-    net.proxy.cut_after(Way::ToServer, [10]);
+    net.proxy.cut_after(Direction::ToServer, [10]);
     write(&first, b"123456");
     assert_eq!(read(&first_end, 6), b"123456");
     write(&second, b"abcdef");
@@ -248,7 +248,7 @@ fn a_question_gets_no_answer_so_many_times_though_the_server_has_it() {
 fn nothing_passes_sooner_than_its_delay_and_order_holds() {
     const DELAY: Duration = Duration::from_millis(60);
     let net = Net::new();
-    for way in Way::ALL {
+    for way in Direction::ALL {
         net.proxy.delay(way, DELAY);
         let (from, to) = ends(way, net.connect());
         let (tell, told) = std::sync::mpsc::channel();
@@ -278,7 +278,7 @@ fn nothing_passes_sooner_than_its_delay_and_order_holds() {
 
 #[test]
 fn a_delay_holds_many_pieces_at_a_time_and_one_way_and_is_switched_while_connections_live() {
-    for way in Way::ALL {
+    for way in Direction::ALL {
         let net = Net::new();
         let (from, to) = ends(way, net.connect());
         assert_passes(&from, &to);
@@ -308,8 +308,8 @@ fn what_is_held_is_bounded_and_the_sender_waits() {
     let times = (HELD_BYTES_MAX >> 20) + 64;
     std::thread::scope(|scope| {
         scope.spawn(|| (0..times).for_each(|_| write(&client, &sent)));
-        net.until_full(Way::ToServer);
-        assert!(net.proxy.held_bytes(Way::ToServer) < HELD_BYTES_MAX as u64 + (64 << 10));
+        net.until_full(Direction::ToServer);
+        assert!(net.proxy.held_bytes(Direction::ToServer) < HELD_BYTES_MAX as u64 + (64 << 10));
         net.proxy.heal();
         for part in 0..times {
             assert!(read(&server, sent.len()) == sent, "MiB {part}");
@@ -326,8 +326,8 @@ fn a_black_hole_takes_everything_and_gives_it_back_when_it_heals() {
     let (there, back) = (noise(700_000, 6), noise(900_000, 7));
     there.chunks(100_000).for_each(|piece| write(&client, piece));
     back.chunks(100_000).for_each(|piece| write(&server, piece));
-    net.until_held(Way::ToServer, there.len());
-    net.until_held(Way::ToClient, back.len());
+    net.until_held(Direction::ToServer, there.len());
+    net.until_held(Direction::ToClient, back.len());
     // Nor does the end of one side pass, and connections made now are accepted and taken nowhere.
     client.shutdown(Shutdown::Write).unwrap();
     let late = net.dial();
@@ -337,7 +337,7 @@ fn a_black_hole_takes_everything_and_gives_it_back_when_it_heals() {
         assert_silent(stream);
     }
     assert!(net.arrived().is_none());
-    assert_eq!(net.proxy.held_bytes(Way::ToServer), there.len() as u64);
+    assert_eq!(net.proxy.held_bytes(Direction::ToServer), there.len() as u64);
 
     net.proxy.heal();
     assert!(read_to_end(&server) == there);
@@ -354,7 +354,7 @@ fn a_client_that_gives_up_in_a_black_hole_has_what_it_sent_passed_on_and_then_it
     let (client, server) = net.connect();
     net.proxy.black_hole();
     write(&client, b"last words");
-    net.until_held(Way::ToServer, 10);
+    net.until_held(Direction::ToServer, 10);
     drop(client);
     assert_silent(&server);
     net.proxy.heal();
@@ -363,7 +363,7 @@ fn a_client_that_gives_up_in_a_black_hole_has_what_it_sent_passed_on_and_then_it
 
 #[test]
 fn a_sender_who_waits_for_room_is_told_that_the_receiver_is_gone() {
-    for way in Way::ALL {
+    for way in Direction::ALL {
         let net = Net::new();
         let (from, to) = ends(way, net.connect());
         std::thread::scope(|scope| {
@@ -399,7 +399,7 @@ fn new_connections_are_refused_and_old_ones_stay() {
 fn healing_ends_what_has_not_happened_yet() {
     let net = Net::new();
     let (client, server) = net.connect();
-    for way in Way::ALL {
+    for way in Direction::ALL {
         net.proxy.cut_after(way, [2, 2]);
         net.proxy.delay(way, NEVER);
     }
@@ -436,15 +436,15 @@ fn its_end_closes_the_port_and_every_connection_and_leaves_no_thread() {
     until("nobody reads and both sockets are full", || {
         let mut to = &stuck;
         while to.write(&[0; 1 << 14]).is_ok() {}
-        net.proxy.held_bytes(Way::ToServer) > 1 << 20
+        net.proxy.held_bytes(Direction::ToServer) > 1 << 20
     });
     let (cut, cut_end) = net.connect();
-    net.proxy.cut_after(Way::ToClient, [0]);
+    net.proxy.cut_after(Direction::ToClient, [0]);
     write(&cut_end, b"one");
     until("one is cut", || net.proxy.cuts() == 1);
-    net.proxy.delay(Way::ToClient, NEVER);
+    net.proxy.delay(Direction::ToClient, NEVER);
     write(&idle_end, b"delayed");
-    net.until_held(Way::ToClient, 7);
+    net.until_held(Direction::ToClient, 7);
     net.proxy.black_hole();
     let late = net.dial();
     until("four are connected", || net.proxy.connections() == 4);
@@ -522,13 +522,13 @@ fn a_writer_survives_all_that_a_network_can_do_and_nothing_is_lost() {
 
     proxy.black_hole();
     grant(500);
-    until("it is held", || proxy.held_bytes(Way::ToServer) > 0);
+    until("it is held", || proxy.held_bytes(Direction::ToServer) > 0);
     let before = source.monitor.counts().acknowledged;
     assert_eq!(before, 500, "nothing is acknowledged that has not passed");
     proxy.heal();
     source.until_acknowledged(grant(500));
 
-    for way in Way::ALL {
+    for way in Direction::ALL {
         proxy.delay(way, Duration::from_millis(20));
     }
     source.until_acknowledged(grant(500));
@@ -553,8 +553,8 @@ fn an_answer_takes_at_least_both_delays() {
     let mut client = near.dial().unwrap();
     let mut own = connection(&server);
     redis::cmd("SET").arg("key").arg("value").exec(&mut own).unwrap();
-    proxy.delay(Way::ToServer, Duration::from_millis(80));
-    proxy.delay(Way::ToClient, Duration::from_millis(120));
+    proxy.delay(Direction::ToServer, Duration::from_millis(80));
+    proxy.delay(Direction::ToClient, Duration::from_millis(120));
     for _ in 0..3 {
         let started = Instant::now();
         let value: String = redis::cmd("GET").arg("key").query(&mut client).unwrap();

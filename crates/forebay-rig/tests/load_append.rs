@@ -10,15 +10,15 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::writer::{Options, Writer};
 use forebay::event::jetstream;
-use forebay_rig::load::append::{self, Plan};
+use forebay_rig::load::append::{self, AppendPlan};
 use forebay_rig::load::outcome::Outcome;
 
-use super::load_support::{LONG, PAYLOADS, Run, assert_adds_up, told};
+use super::load_support::{LONG, PAYLOADS, TestLoad, assert_adds_up, told};
 use super::support::*;
 
 /// Pushes events as a run says. Blocks are cut as they usually are.
 fn push(
-    run: &Run,
+    run: &TestLoad,
     address: &Address,
     patience: Duration,
     stop: &AtomicBool,
@@ -26,7 +26,7 @@ fn push(
     let options = Options { limits: Limits::default(), patience, ..options(1, 16) };
     let writer = Writer::open(address, &name(), &options).unwrap();
     let mut offered = 0;
-    let plan = Plan {
+    let plan = AppendPlan {
         arrivals: run.arrivals(),
         duration: run.lasts,
         grace: run.grace,
@@ -59,7 +59,7 @@ fn every_event_that_was_due_is_acknowledged_and_in_the_buffer() {
     for rate in [Some(1_000.0), Some(2.0), None] {
         let server = server(&[]);
         let address = address(&server);
-        let run = Run { rate, ..Run::millis("set", 700) };
+        let run = TestLoad { rate, ..TestLoad::millis("set", 700) };
         let (outcome, error, offered) = push(&run, &address, LIMIT, &never());
         assert!(
             error.is_none() && outcome.is_right() && !outcome.interrupted,
@@ -80,7 +80,7 @@ fn every_event_that_was_due_is_acknowledged_and_in_the_buffer() {
 #[test]
 fn a_pause_of_the_server_is_in_the_latency_of_every_event_that_was_due_in_it() {
     let server = server(&[]);
-    let run = Run::millis("set", 1_500);
+    let run = TestLoad::millis("set", 1_500);
     let (outcome, error, _) = std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(300));
@@ -102,7 +102,7 @@ fn a_server_that_is_lost_gives_an_error_and_what_was_seen_until_then() {
     for rate in [Some(1_000.0), Some(200_000.0), None] {
         let mut server = server(&[]);
         let address = address(&server);
-        let run = Run { rate, grace: Duration::from_secs(1), ..Run::millis("set", 3_000) };
+        let run = TestLoad { rate, grace: Duration::from_secs(1), ..TestLoad::millis("set", 3_000) };
         let (outcome, error, _) = std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(500));
@@ -123,7 +123,7 @@ fn a_server_that_is_lost_gives_an_error_and_what_was_seen_until_then() {
 fn a_stop_ends_it_soon_and_only_what_was_due_by_then_is_owed() {
     let server = server(&[]);
     let address = address(&server);
-    let run = Run::of("set", LONG);
+    let run = TestLoad::of("set", LONG);
     let stop = never();
     let started = Instant::now();
     let (outcome, error, offered) = std::thread::scope(|scope| {

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use forebay::buffer::connect::Address;
 use forebay_rig::load::driver::Error;
-use forebay_rig::load::keyspace::Room;
+use forebay_rig::load::keyspace::Keyspace;
 use forebay_rig::load::outcome::Outcome;
 use forebay_rig::load::stage::Stage;
 
-use super::load_support::{LONG, Manner, PAYLOADS, Run, assert_all_right, fake, say, told};
+use super::load_support::{LONG, Manner, PAYLOADS, TestLoad, assert_all_right, fake, say, told};
 use super::support::*;
 
 /// What a connection that the server does not want any more may look like.
@@ -37,8 +37,8 @@ fn with_password(server: &forebay_rig::server::Server, password: &str) -> Addres
 fn connections_that_are_one_too_many_are_counted_and_the_others_go_on() {
     let server = server(&[("maxclients", "20")]);
     let (address, name) = (address(&server), name());
-    let run = Run { connections: 50, ..Run::of("mix", Duration::from_millis(2_500)) };
-    let stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
+    let run = TestLoad { connections: 50, ..TestLoad::of("mix", Duration::from_millis(2_500)) };
+    let stage = Stage::set(&address, &name, &run.work, Keyspace::of(&PAYLOADS, run.connections)).unwrap();
     let outcome = run.on(&address);
     assert!(outcome.errors.keys().all(|kind| CLOSED.contains(&kind.as_str())), "{}", told(&outcome));
     assert!(outcome.errors.contains_key("maxclients"), "{}", told(&outcome));
@@ -57,8 +57,8 @@ fn connections_that_are_one_too_many_are_counted_and_the_others_go_on() {
 fn refuses(begin: &[&str], end: &[&str], kind: &str) {
     let server = server(&[]);
     let (address, name) = (address(&server), name());
-    let run = Run::of("mix", LONG);
-    let _stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
+    let run = TestLoad::of("mix", LONG);
+    let _stage = Stage::set(&address, &name, &run.work, Keyspace::of(&PAYLOADS, run.connections)).unwrap();
     let tell_all = |commands: &[&str]| {
         for command in commands {
             tell(&server, command);
@@ -101,7 +101,7 @@ fn a_server_that_has_become_a_replica_is_told_from_one_that_answers_wrongly() {
 fn without_the_password_every_request_fails_and_with_a_wrong_one_every_login_too() {
     let server = server(&[]);
     tell(&server, "CONFIG SET requirepass right");
-    let run = Run::millis("set", 300);
+    let run = TestLoad::millis("set", 300);
     let outcome = run.on(&address(&server));
     assert_eq!((errors(&outcome), outcome.failed()), (vec!["NOAUTH"], 300), "{}", told(&outcome));
     assert_eq!((outcome.connection_failures, outcome.right), (0, 0), "{}", told(&outcome));
@@ -112,10 +112,12 @@ fn without_the_password_every_request_fails_and_with_a_wrong_one_every_login_too
     assert_eq!((outcome.failed(), outcome.connection_failures), (300, 4), "{}", told(&outcome));
 
     let (address, name) = (with_password(&server, "right"), name());
-    let stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
+    let stage = Stage::set(&address, &name, &run.work, Keyspace::of(&PAYLOADS, run.connections)).unwrap();
     assert_all_right(&run.on(&address));
     drop(stage);
-    assert!(Stage::set(&with_password(&server, "wrong"), &name, &run.work, Room::of(&PAYLOADS, 1)).is_err());
+    assert!(
+        Stage::set(&with_password(&server, "wrong"), &name, &run.work, Keyspace::of(&PAYLOADS, 1)).is_err()
+    );
 }
 
 #[test]
@@ -129,7 +131,7 @@ fn errors_that_a_server_answers_with_are_counted_by_their_first_word() {
         ),
     ];
     for (manner, kind) in cases {
-        let outcome = Run::millis("set", 200).on(&fake(manner));
+        let outcome = TestLoad::millis("set", 200).on(&fake(manner));
         assert_eq!((errors(&outcome), outcome.errors[kind]), (vec![kind], 200), "{}", told(&outcome));
         assert_eq!((outcome.reconnects, outcome.is_right()), (0, false), "{}", told(&outcome));
     }
@@ -138,7 +140,7 @@ fn errors_that_a_server_answers_with_are_counted_by_their_first_word() {
 #[test]
 fn a_connection_that_ends_in_the_middle_of_an_answer_loses_what_was_under_way_and_is_made_again() {
     for pipeline in [1, 8] {
-        let run = Run { pipeline, rate: Some(40.0), ..Run::millis("set", 500) };
+        let run = TestLoad { pipeline, rate: Some(40.0), ..TestLoad::millis("set", 500) };
         let outcome = run.on(&fake(|stream| {
             say(stream, b"$100\r\nhalf of it");
             false
@@ -163,7 +165,7 @@ fn what_is_no_answer_closes_the_connection_whatever_size_it_announces() {
         |stream| say(stream, &b"*1\r\n".repeat(10_000)),
     ];
     for (number, manner) in manners.into_iter().enumerate() {
-        let run = Run { rate: Some(40.0), ..Run::millis("set", 200) };
+        let run = TestLoad { rate: Some(40.0), ..TestLoad::millis("set", 200) };
         let outcome = run.on(&fake(manner));
         assert!(outcome.errors["what came is not RESP"] > 0, "{number}: {}", told(&outcome));
         assert_eq!((outcome.failed(), outcome.due), (8, 8), "{number}: {}", told(&outcome));
@@ -183,12 +185,12 @@ fn an_answer_that_is_none_to_what_was_asked_is_wrong_however_well_formed() {
         |stream| say(stream, &[&b"*100000\r\n"[..], &b":1\r\n".repeat(100_000)].concat()),
     ];
     for manner in manners {
-        let outcome = Run { rate: Some(100.0), ..Run::millis("set", 200) }.on(&fake(manner));
+        let outcome = TestLoad { rate: Some(100.0), ..TestLoad::millis("set", 200) }.on(&fake(manner));
         assert_eq!((outcome.wrong, outcome.due), (20, 20), "{}", told(&outcome));
         assert_eq!(outcome.examples.len(), 5, "{}", told(&outcome));
     }
     // Two answers to one request: the second belongs to nothing.
-    let outcome = Run::millis("set", 200).on(&fake(|stream| say(stream, b"+OK\r\n+OK\r\n")));
+    let outcome = TestLoad::millis("set", 200).on(&fake(|stream| say(stream, b"+OK\r\n+OK\r\n")));
     assert!(outcome.wrong == 0 && outcome.connection_failures > 0, "{}", told(&outcome));
     assert!(outcome.errors.contains_key("an answer to nothing"), "{}", told(&outcome));
 }
@@ -216,7 +218,7 @@ fn requests_that_are_never_answered_are_counted_with_the_time_they_waited() {
         },
     ];
     for (number, manner) in manners.into_iter().enumerate() {
-        let run = Run { grace: Duration::from_millis(400), pipeline: 2, ..Run::millis("set", 300) };
+        let run = TestLoad { grace: Duration::from_millis(400), pipeline: 2, ..TestLoad::millis("set", 300) };
         let outcome = run.on(&fake(manner));
         let what = format!("{number}: {}", told(&outcome));
         // Four connections with two each, and the others wait for them.
@@ -229,7 +231,7 @@ fn requests_that_are_never_answered_are_counted_with_the_time_they_waited() {
         let why = outcome.shortfall().unwrap();
         assert!(why.contains("8 never answered") && why.contains("292 never sent"), "{why}");
         // Without times the answers owed are all there is to tell it by.
-        let outcome = Run { rate: None, ..run }.on(&fake(manner));
+        let outcome = TestLoad { rate: None, ..run }.on(&fake(manner));
         assert_eq!((outcome.due, outcome.unanswered), (8, 8), "{number}: {}", told(&outcome));
         assert!(!outcome.is_right() && outcome.response().max() >= 699.0, "{number}: {}", told(&outcome));
     }
@@ -238,8 +240,12 @@ fn requests_that_are_never_answered_are_counted_with_the_time_they_waited() {
 /// An answer that stays within every limit but the one of all of it together.
 #[test]
 fn an_answer_without_end_is_given_up() {
-    let run =
-        Run { grace: Duration::from_secs(60), connections: 1, rate: Some(1.0), ..Run::millis("set", 200) };
+    let run = TestLoad {
+        grace: Duration::from_secs(60),
+        connections: 1,
+        rate: Some(1.0),
+        ..TestLoad::millis("set", 200)
+    };
     let outcome = run.on(&fake(|stream| {
         say(stream, b"*1048576\r\n");
         let piece = [&b"$4096\r\n"[..], &[b'x'; 4096], b"\r\n"].concat().repeat(16);
@@ -253,8 +259,8 @@ fn an_answer_without_end_is_given_up() {
 fn a_server_that_is_killed_and_comes_back_is_found_again_and_has_all_that_it_acknowledged() {
     let mut server = server(&[("appendonly", "yes"), ("appendfsync", "always")]);
     let (address, name) = (address(&server), name());
-    let run = Run { pipeline: 2, ..Run::of("mix", LONG) };
-    let _stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
+    let run = TestLoad { pipeline: 2, ..TestLoad::of("mix", LONG) };
+    let _stage = Stage::set(&address, &name, &run.work, Keyspace::of(&PAYLOADS, run.connections)).unwrap();
     let (mut right, is_back) = (0, AtomicBool::new(false));
     let outcome = run.meanwhile(
         &address,
@@ -289,7 +295,7 @@ fn a_server_that_is_killed_and_comes_back_is_found_again_and_has_all_that_it_ack
 fn a_server_that_comes_back_empty_has_lost_what_it_acknowledged() {
     let mut server = server(&[]);
     let address = address(&server);
-    let run = Run { rate: Some(4_000.0), ..Run::of("get", LONG) };
+    let run = TestLoad { rate: Some(4_000.0), ..TestLoad::of("get", LONG) };
     let outcome = run.meanwhile(
         &address,
         || {
@@ -312,19 +318,20 @@ fn where_nobody_listens_no_run_begins() {
     let port = listener.local_addr().unwrap().port();
     drop(listener);
     let address = Address::parse(&format!("redis://127.0.0.1:{port}")).unwrap();
-    let run = Run::millis("set", 100);
+    let run = TestLoad::millis("set", 100);
     match run.try_on(&address, &AtomicBool::new(false), &mut |_| {}) {
         Err(Error::NoServer(why)) => {
             assert!(why.contains(&port.to_string()) && why.contains("connection refused"), "{why}");
         }
         other => panic!("{other:?}"),
     }
-    assert!(Stage::set(&address, &name(), &run.work, Room::of(&PAYLOADS, 1)).is_err());
+    assert!(Stage::set(&address, &name(), &run.work, Keyspace::of(&PAYLOADS, 1)).is_err());
 }
 
 #[test]
 fn where_the_server_speaks_tls_another_way_is_named() {
     let address = Address::parse("rediss://127.0.0.1:1").unwrap();
-    let error = Run::millis("set", 100).try_on(&address, &AtomicBool::new(false), &mut |_| {}).unwrap_err();
+    let error =
+        TestLoad::millis("set", 100).try_on(&address, &AtomicBool::new(false), &mut |_| {}).unwrap_err();
     assert!(error.to_string().contains("redis:// or unix://"), "{error}");
 }

@@ -5,31 +5,31 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use forebay_rig::load::keyspace::Room;
+use forebay_rig::load::keyspace::Keyspace;
 use forebay_rig::load::outcome::Outcome;
 use forebay_rig::load::stage::{Stage, allow_connections};
-use forebay_rig::load::work::Kind;
+use forebay_rig::load::work::OperationKind;
 use forebay_rig::server::Server;
 
-use super::load_support::{LONG, PAYLOADS, Run, assert_adds_up, assert_all_right, told};
+use super::load_support::{LONG, PAYLOADS, TestLoad, assert_adds_up, assert_all_right, told};
 use super::support::*;
 
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// How often the server says that it was asked each kind.
-fn calls(server: &Server) -> Vec<(Kind, u64)> {
+fn calls(server: &Server) -> Vec<(OperationKind, u64)> {
     let stats: String = ask(server, "INFO commandstats").unwrap();
-    let calls = |kind: Kind| {
+    let calls = |kind: OperationKind| {
         let head = format!("cmdstat_{}:calls=", kind.name().to_lowercase());
         let line = stats.lines().find_map(|line| line.strip_prefix(&head));
         line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
     };
-    Kind::ALL.into_iter().map(|kind| (kind, calls(kind))).collect()
+    OperationKind::ALL.into_iter().map(|kind| (kind, calls(kind))).collect()
 }
 
-fn sent(outcome: &Outcome) -> Vec<(Kind, u64)> {
+fn sent(outcome: &Outcome) -> Vec<(OperationKind, u64)> {
     let sent = |kind| outcome.kinds.get(&kind).map_or(0, |figures| figures.sent);
-    Kind::ALL.into_iter().map(|kind| (kind, sent(kind))).collect()
+    OperationKind::ALL.into_iter().map(|kind| (kind, sent(kind))).collect()
 }
 
 fn keys(server: &Server) -> u64 {
@@ -53,8 +53,9 @@ fn every_command_is_answered_rightly_counted_as_the_server_counts_it_and_removed
         for (connections, pipeline) in [(1, 1), (1, 16), (20, 1), (20, 16)] {
             for rate in [Some(8_000.0), None] {
                 let how = format!("{work}, {connections} connections, {pipeline} deep, at {rate:?}");
-                let run = Run { rate, connections, pipeline, ..Run::millis(work, 150) };
-                let stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, connections)).unwrap();
+                let run = TestLoad { rate, connections, pipeline, ..TestLoad::millis(work, 150) };
+                let stage =
+                    Stage::set(&address, &name, &run.work, Keyspace::of(&PAYLOADS, connections)).unwrap();
                 tell(&server, "CONFIG RESETSTAT");
                 let outcome = run.on(&address);
                 assert_eq!(calls(&server), sent(&outcome), "{how}");
@@ -62,13 +63,15 @@ fn every_command_is_answered_rightly_counted_as_the_server_counts_it_and_removed
                 if rate.is_some() {
                     assert_eq!(outcome.due, 1_200, "{how}");
                 }
-                let wanted = Kind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(work));
+                let wanted =
+                    OperationKind::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(work));
                 // A machine that is busy with something else may not get beyond what the first GET needs.
                 let is_long = rate.is_some() || outcome.sent > 2_000;
                 let is_right = |kind| outcome.kinds.get(&kind).is_some_and(|figures| figures.right > 0);
                 assert!(!is_long || wanted.is_none_or(is_right), "{how}");
                 if run.work.reads_stream() {
-                    let acknowledged = outcome.kinds.get(&Kind::Xack).map_or(0, |figures| figures.right);
+                    let acknowledged =
+                        outcome.kinds.get(&OperationKind::Xack).map_or(0, |figures| figures.right);
                     let (read, pending) = read_and_pending(&server);
                     assert_eq!(read - pending, acknowledged, "{how}");
                     assert!(!is_long || acknowledged > 0, "{how}");
@@ -90,12 +93,12 @@ fn every_command_is_answered_rightly_counted_as_the_server_counts_it_and_removed
 fn a_pause_of_the_server_is_in_the_latency_of_every_request_that_was_due_in_it() {
     const CONNECTIONS: usize = 10;
     let server = server(&[]);
-    let run = Run { connections: CONNECTIONS, ..Run::millis("mix", 1_500) };
+    let run = TestLoad { connections: CONNECTIONS, ..TestLoad::millis("mix", 1_500) };
     let name = name();
     let address = address(&server);
     // More pauses than ours make the closed loop notice more. A calm run comes sooner or later.
     let is_calm = |_| {
-        let stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, CONNECTIONS)).unwrap();
+        let stage = Stage::set(&address, &name, &run.work, Keyspace::of(&PAYLOADS, CONNECTIONS)).unwrap();
         let outcome = std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(Duration::from_millis(300));
@@ -137,7 +140,7 @@ fn a_key(server: &Server, head: &str) -> String {
 /// Runs until a second with a wrong answer is over; what was meddled with, and what came of it.
 fn meddled(work: &str, ready_at: u64, meddle: impl Fn(&Server) -> String + Sync) -> (String, Outcome) {
     let server = server(&[]);
-    let run = Run { rate: Some(4_000.0), ..Run::of(work, LONG) };
+    let run = TestLoad { rate: Some(4_000.0), ..TestLoad::of(work, LONG) };
     let address = address(&server);
     let mut key = String::new();
     let outcome = run.meanwhile(
@@ -193,7 +196,7 @@ fn a_value_that_somebody_else_deleted_is_missed() {
 fn a_list_that_somebody_else_popped_from_is_noticed() {
     // Twenty connections have a list each, and one of those goes wrong.
     let server = server(&[]);
-    let run = Run { rate: Some(2_000.0), connections: 20, ..Run::of("lpush=3,rpop=1", LONG) };
+    let run = TestLoad { rate: Some(2_000.0), connections: 20, ..TestLoad::of("lpush=3,rpop=1", LONG) };
     let mut key = String::new();
     let outcome = run.meanwhile(
         &address(&server),
@@ -215,8 +218,8 @@ type Fields = Vec<(String, Vec<u8>)>;
 fn each_entry_of_the_stream_that_is_not_the_loads_is_wrong_once() {
     let server = server(&[]);
     let (address, name) = (address(&server), name());
-    let run = Run { rate: Some(2_000.0), ..Run::of("xreadgroup", LONG) };
-    let _stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
+    let run = TestLoad { rate: Some(2_000.0), ..TestLoad::of("xreadgroup", LONG) };
+    let _stage = Stage::set(&address, &name, &run.work, Keyspace::of(&PAYLOADS, run.connections)).unwrap();
     let stream = name.load_stream();
     let mut seen = 0;
     let mut quiet = 0;
@@ -250,7 +253,11 @@ fn each_entry_of_the_stream_that_is_not_the_loads_is_wrong_once() {
     );
     assert_eq!((outcome.wrong, outcome.failed()), (6, 0), "{}", told(&outcome));
     let (read, pending) = read_and_pending(&server);
-    assert_eq!(outcome.kinds[&Kind::Xack].right, read - pending, "they are acknowledged all the same");
+    assert_eq!(
+        outcome.kinds[&OperationKind::Xack].right,
+        read - pending,
+        "they are acknowledged all the same"
+    );
 }
 
 #[test]
@@ -258,8 +265,9 @@ fn a_run_that_is_stopped_ends_soon_and_owes_only_what_was_due_by_then() {
     let server = server(&[]);
     let address = address(&server);
     for rate in [Some(1_000.0), Some(2.0), None] {
-        let run = Run { rate, ..Run::of("mix", LONG) };
-        let stage = Stage::set(&address, &name(), &run.work, Room::of(&PAYLOADS, run.connections)).map(drop);
+        let run = TestLoad { rate, ..TestLoad::of("mix", LONG) };
+        let stage =
+            Stage::set(&address, &name(), &run.work, Keyspace::of(&PAYLOADS, run.connections)).map(drop);
         stage.unwrap();
         let stop = AtomicBool::new(false);
         let started = Instant::now();
@@ -283,7 +291,7 @@ fn a_run_that_is_stopped_ends_soon_and_owes_only_what_was_due_by_then() {
 #[test]
 fn a_run_that_is_stopped_while_the_server_is_silent_ends_all_the_same() {
     let server = server(&[]);
-    let run = Run { connections: 3, ..Run::of("set", LONG) };
+    let run = TestLoad { connections: 3, ..TestLoad::of("set", LONG) };
     let stop = AtomicBool::new(false);
     let started = Instant::now();
     let outcome = std::thread::scope(|scope| {
@@ -308,8 +316,8 @@ fn a_thousand_connections_all_carry_requests() {
     allow_connections(1_000).unwrap();
     let server = server(&[]);
     let (address, name) = (address(&server), name());
-    let run = Run { rate: Some(4_000.0), connections: 1_000, ..Run::millis("mix", 1_500) };
-    let stage = Stage::set(&address, &name, &run.work, Room::of(&PAYLOADS, run.connections)).unwrap();
+    let run = TestLoad { rate: Some(4_000.0), connections: 1_000, ..TestLoad::millis("mix", 1_500) };
+    let stage = Stage::set(&address, &name, &run.work, Keyspace::of(&PAYLOADS, run.connections)).unwrap();
     let mut most = 0;
     let stop = AtomicBool::new(false);
     let outcome =

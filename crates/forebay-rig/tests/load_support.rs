@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use forebay::buffer::connect::Address;
 use forebay_rig::load::arrivals::Arrivals;
-use forebay_rig::load::driver::{self, Error, Plan};
+use forebay_rig::load::driver::{self, Error, LoadPlan};
 use forebay_rig::load::outcome::{Outcome, Second};
 use forebay_rig::load::pattern::Pattern;
 use forebay_rig::load::payload::{Payloads, Source};
@@ -27,7 +27,7 @@ pub static PAYLOADS: LazyLock<Payloads> = LazyLock::new(|| Payloads::of(&Source:
 
 /// A run; usually 1,000 requests a second.
 #[derive(Clone)]
-pub struct Run {
+pub struct TestLoad {
     pub work: Work,
     /// None for as fast as answers allow.
     pub rate: Option<f64>,
@@ -37,7 +37,7 @@ pub struct Run {
     pub pipeline: usize,
 }
 
-impl Run {
+impl TestLoad {
     pub fn of(work: &str, lasts: Duration) -> Self {
         Self {
             work: work.parse().unwrap(),
@@ -64,7 +64,7 @@ impl Run {
         each_second: &mut dyn FnMut(&Second),
     ) -> Result<Outcome, Error> {
         let name = name();
-        let plan = Plan {
+        let plan = LoadPlan {
             address,
             name: &name,
             work: &self.work,

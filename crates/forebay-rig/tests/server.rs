@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use forebay_rig::server::{
-    Conf, Kind, Server, ServerBinary, ServerError, Version, identify, install_signal_handler,
+    Conf, Server, ServerBinary, ServerError, ServerKind, Version, identify, install_signal_handler,
 };
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
@@ -439,5 +439,8 @@ fn after_the_end_of_all_servers_none_is_started() {
 
 #[test]
 fn kinds_print_as_people_write_them() {
-    assert_eq!((Kind::Redis.to_string(), Kind::Valkey.to_string()), ("Redis".into(), "Valkey".into()));
+    assert_eq!(
+        (ServerKind::Redis.to_string(), ServerKind::Valkey.to_string()),
+        ("Redis".into(), "Valkey".into())
+    );
 }

@@ -34,7 +34,7 @@ const HEAD_MAX: Duration = Duration::from_secs(12);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection, and what answers on it.
-struct Held {
+struct OpenConnection {
     guest: Arc<Guest>,
     task: AbortHandle,
 }
@@ -52,7 +52,7 @@ pub(super) struct Guest {
 
 /// Answers until it is dropped, which ends nothing that is under way.
 pub(super) async fn serve(listener: &TcpListener, router: &Router, names: &Names) -> Infallible {
-    let mut held: Vec<Held> = Vec::new();
+    let mut held: Vec<OpenConnection> = Vec::new();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -73,12 +73,12 @@ pub(super) async fn serve(listener: &TcpListener, router: &Router, names: &Names
         let task = tokio::spawn(answering).abort_handle();
         // Nobody else sets it.
         let _ = guest.task.set(task.clone());
-        held.push(Held { guest, task });
+        held.push(OpenConnection { guest, task });
     }
 }
 
 /// Closes the connection that has asked nothing for longest, of those that follow none; whether there is one.
-fn make_room(held: &mut Vec<Held>) -> bool {
+fn make_room(held: &mut Vec<OpenConnection>) -> bool {
     let idle = held.iter().enumerate().filter(|(_, one)| !one.guest.follows.load(Relaxed));
     let Some((at, _)) = idle.min_by_key(|(_, one)| one.guest.rank()) else { return false };
     held.swap_remove(at).task.abort();

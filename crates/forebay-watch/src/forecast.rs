@@ -169,7 +169,7 @@ impl Forecast {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use forebay::buffer::limit::{Bound, Kind, Room};
+    use forebay::buffer::limit::{Bound, Headroom, LimitKind};
 
     fn point(at_s: u64, appended: u64, events: u64) -> Point {
         Point { at_ms: at_s * 1_000, appended: Some(appended), events: Some(events), ..Point::default() }
@@ -177,10 +177,14 @@ mod tests {
 
     fn limits(events: u64) -> Limits {
         let absent = || Bound::Absent("not here".into());
-        let room = Room { used_bytes: 1, limit_bytes: 2, events };
+        let room = Headroom { used_bytes: 1, limit_bytes: 2, events };
         Limits {
             events: Ok(100),
-            all: [(Kind::Maxmemory, Bound::At(room)), (Kind::Disk, absent()), (Kind::Memory, absent())],
+            all: [
+                (LimitKind::Maxmemory, Bound::At(room)),
+                (LimitKind::Disk, absent()),
+                (LimitKind::Memory, absent()),
+            ],
         }
     }
 

@@ -7,9 +7,9 @@ use super::subject::Subject;
 use super::thresholds::Thresholds;
 use super::view::{GONE, View, groups, utilisation};
 use forebay::buffer::connect::Facts;
-use forebay::buffer::limit::{Bound, Full, Kind};
+use forebay::buffer::limit::{Bound, Full, LimitKind};
 use forebay::buffer::stat::{LaneStat, Stat};
-use forebay::buffer::status_subscriber::WriterHeard;
+use forebay::buffer::status_subscriber::WriterSnapshot;
 
 /// `/api/stat`.
 pub fn stat(view: &View, subject: &Subject) -> Value {
@@ -147,7 +147,7 @@ fn full(view: &View) -> Value {
     });
     json!({
         "utilisation": utilisation(seen), "events_at_limit": seen.limits.events_at_limit(),
-        "limit": first.map(Kind::name), "then": first.map(|kind| kind.then(policy)),
+        "limit": first.map(LimitKind::name), "then": first.map(|kind| kind.then(policy)),
         "net_s": time(net), "in_s": time(unread), "peak_s": time(peak),
         "bytes_per_event": seen.weight.map(|weight| weight.bytes_per_event),
         "is_weight_assumed": seen.weight.map(|weight| weight.is_assumed()),
@@ -162,7 +162,7 @@ fn time(full: &Full) -> Value {
     }
 }
 
-fn limit((kind, bound): &(Kind, Bound)) -> Value {
+fn limit((kind, bound): &(LimitKind, Bound)) -> Value {
     let name = kind.name();
     match bound {
         Bound::At(room) => json!({
@@ -185,15 +185,15 @@ fn lane(lane: &LaneStat) -> Value {
 }
 
 /// Writers that are told one by one: those heard last, by id.
-fn told(writers: &[WriterHeard]) -> Vec<&WriterHeard> {
-    let mut told: Vec<&WriterHeard> = writers.iter().collect();
+fn told(writers: &[WriterSnapshot]) -> Vec<&WriterSnapshot> {
+    let mut told: Vec<&WriterSnapshot> = writers.iter().collect();
     told.sort_by_key(|writer| writer.heard_ago);
     told.truncate(WRITERS_TOLD);
     told.sort_by(|a, b| a.id.cmp(&b.id));
     told
 }
 
-fn writer(writer: &WriterHeard) -> Value {
+fn writer(writer: &WriterSnapshot) -> Value {
     let state = match writer.state {
         state if !state.is_end() && writer.heard_ago >= GONE => "gone",
         state => state.name(),

@@ -29,7 +29,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use forebay::buffer::lock;
-use forebay::buffer::status_subscriber::Hearing;
+use forebay::buffer::status_subscriber::StatusSubscriber;
 
 mod connection_limit;
 pub mod deploy;
@@ -70,7 +70,7 @@ pub struct Shared {
     subject: Subject,
     view: Mutex<View>,
     probe: Probe,
-    hearing: Hearing,
+    hearing: StatusSubscriber,
     /// The JSON of each look, for those who follow.
     news: tokio::sync::watch::Sender<Arc<str>>,
     is_over: AtomicBool,
@@ -82,7 +82,7 @@ impl Watch {
         let shared = Arc::new(Shared {
             view: Mutex::new(View::new(&subject)),
             probe: Probe::new(&subject.profile),
-            hearing: Hearing::start(&subject.address, &subject.name),
+            hearing: StatusSubscriber::start(&subject.address, &subject.name),
             news: tokio::sync::watch::Sender::new(Arc::from("")),
             is_over: AtomicBool::new(false),
             subject,

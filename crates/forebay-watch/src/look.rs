@@ -21,7 +21,7 @@ pub const GROUPS_MAX: usize = 100;
 
 /// What a look saw.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct WatchSnapshot {
     /// The buffer, and what the server says of itself.
     pub stat: Stat,
     /// More of that.
@@ -35,12 +35,12 @@ pub struct Seen {
     /// Seconds that the server's clock is ahead of the watcher's; none where it does not say.
     pub clock_offset_s: Option<f64>,
     /// What limits reckon an event to weigh.
-    pub weight: Option<Weight>,
+    pub weight: Option<EventWeight>,
 }
 
 /// Why a look saw no buffer.
 #[derive(Debug, Clone)]
-pub struct NotSeen {
+pub struct LookFailure {
     /// What failed.
     pub why: String,
     /// What the server said of itself, where it answered that much: one that loads does.
@@ -51,13 +51,13 @@ pub struct NotSeen {
 pub(super) struct Looker<'a> {
     subject: &'a Subject,
     connection: Option<Watching>,
-    weight: Option<Weight>,
+    weight: Option<EventWeight>,
 }
 
 /// What an event weighed when most were held: a buffer that is kept drained has none to weigh, or a few, beside which what
 /// takes memory anyway counts for too much.
 #[derive(Debug, Clone, Copy)]
-pub struct Weight {
+pub struct EventWeight {
     /// Bytes of memory.
     pub bytes_per_event: f64,
     events: u64,
@@ -70,7 +70,7 @@ const WEIGHED_MIN: u64 = 2_000;
 /// After so long half as many events are enough to weigh them anew: what comes in changes.
 const FADES: Duration = Duration::from_secs(3_600);
 
-impl Weight {
+impl EventWeight {
     /// Whether too few were ever held to weigh them.
     pub fn is_assumed(&self) -> bool {
         self.events < WEIGHED_MIN
@@ -85,7 +85,7 @@ impl Weight {
     }
 }
 
-impl Seen {
+impl WatchSnapshot {
     /// One look on its own, as it was taken.
     pub fn of(address: &Address, stat: Stat, server: ServerStat, took: Duration) -> Self {
         let mut weight = None;
@@ -98,16 +98,16 @@ impl Seen {
         stat: Stat,
         server: ServerStat,
         took: Duration,
-        weight: &mut Option<Weight>,
+        weight: &mut Option<EventWeight>,
     ) -> Self {
         let machine = machine::machine_of(address, &stat);
         let mut measured = stat.measured(machine.clone());
-        let now = stat.weight().zip(stat.events()).map(|(bytes_per_event, events)| Weight {
+        let now = stat.weight().zip(stat.events()).map(|(bytes_per_event, events)| EventWeight {
             bytes_per_event,
             events,
             weighed: Instant::now(),
         });
-        *weight = Weight::of(*weight, now);
+        *weight = EventWeight::of(*weight, now);
         if let Some(weight) = weight {
             measured.bytes_per_event = Ok(weight.bytes_per_event);
         }
@@ -133,17 +133,17 @@ impl<'a> Looker<'a> {
     }
 
     /// Looks, or says why that is not possible now.
-    pub fn look(&mut self) -> Result<Seen, NotSeen> {
+    pub fn look(&mut self) -> Result<WatchSnapshot, LookFailure> {
         let mut said = None;
         let seen = self.try_look(&mut said);
         if seen.is_err() {
             // Whatever is still to come on it would be taken for the answer to something else.
             self.connection = None;
         }
-        seen.map_err(|error| NotSeen { why: error.to_string(), facts: said })
+        seen.map_err(|error| LookFailure { why: error.to_string(), facts: said })
     }
 
-    fn try_look(&mut self, said: &mut Option<Facts>) -> Result<Seen, Error> {
+    fn try_look(&mut self, said: &mut Option<Facts>) -> Result<WatchSnapshot, Error> {
         let Subject { address, name, .. } = self.subject;
         let connection = match &mut self.connection {
             Some(connection) => connection,
@@ -153,7 +153,7 @@ impl<'a> Looker<'a> {
         let facts = connection.facts(address)?;
         let (stat, server) = connection.look(name, said.insert(facts).clone(), GROUPS_MAX)?;
         let took = started.elapsed();
-        Ok(Seen::weighed(address, stat, server, took, &mut self.weight))
+        Ok(WatchSnapshot::weighed(address, stat, server, took, &mut self.weight))
     }
 }
 
@@ -171,13 +171,17 @@ mod tests {
     fn an_event_weighs_what_it_did_when_most_were_held() {
         let began = Instant::now();
         let of = |bytes_per_event: f64, events: u64, minutes: u64| {
-            Some(Weight { bytes_per_event, events, weighed: began + Duration::from_secs(60 * minutes) })
+            Some(EventWeight { bytes_per_event, events, weighed: began + Duration::from_secs(60 * minutes) })
         };
-        let bytes = |weight: Option<Weight>| weight.map(|weight| weight.bytes_per_event);
-        let many = Weight::of(None, of(150.0, 1_000_000, 0));
-        assert_eq!(bytes(Weight::of(many, of(9_000.0, 40, 1))), Some(150.0), "nearly drained");
-        assert_eq!(bytes(Weight::of(many, None)), Some(150.0), "drained");
-        assert_eq!(bytes(Weight::of(many, of(170.0, 1_200_000, 1))), Some(170.0));
-        assert_eq!(bytes(Weight::of(many, of(300.0, 600_000, 61))), Some(300.0), "what comes in is another");
+        let bytes = |weight: Option<EventWeight>| weight.map(|weight| weight.bytes_per_event);
+        let many = EventWeight::of(None, of(150.0, 1_000_000, 0));
+        assert_eq!(bytes(EventWeight::of(many, of(9_000.0, 40, 1))), Some(150.0), "nearly drained");
+        assert_eq!(bytes(EventWeight::of(many, None)), Some(150.0), "drained");
+        assert_eq!(bytes(EventWeight::of(many, of(170.0, 1_200_000, 1))), Some(170.0));
+        assert_eq!(
+            bytes(EventWeight::of(many, of(300.0, 600_000, 61))),
+            Some(300.0),
+            "what comes in is another"
+        );
     }
 }

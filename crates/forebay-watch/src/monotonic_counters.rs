@@ -8,7 +8,7 @@ use forebay::event::lane::Lane;
 
 /// Counts of all lanes, since a watch began.
 #[derive(Debug, Clone, Default)]
-pub struct Ever {
+pub struct MonotonicCounters {
     lanes: BTreeMap<&'static str, Counts>,
     /// Looks that found a lane with fewer events ever written than an earlier one had, or gone.
     pub setbacks: u64,
@@ -33,7 +33,7 @@ struct Count {
     is_known: bool,
 }
 
-impl Ever {
+impl MonotonicCounters {
     /// Takes a look in.
     pub(super) fn take(&mut self, stat: &Stat, at_ms: u64) {
         let mut is_less = false;

@@ -2,10 +2,10 @@
 //! terminal, metrics and programs.
 
 use forebay::buffer::connect::Address;
-use forebay::buffer::limit::{Full, Kind};
+use forebay::buffer::limit::{Full, LimitKind};
 
 use super::figures::{percent, span, span_ms};
-use super::look::Seen;
+use super::look::WatchSnapshot;
 use super::subject::Subject;
 use super::thresholds::Thresholds;
 use super::view::{View, utilisation};
@@ -99,7 +99,7 @@ fn standing(view: &View, subject: &Subject, wrong: &[Wrong]) -> Vec<(Level, Stri
 }
 
 /// How long it holds if the readers go away: what a buffer is there for.
-fn holds(view: &View, seen: &Seen) -> (Level, String) {
+fn holds(view: &View, seen: &WatchSnapshot) -> (Level, String) {
     if seen.limits.first().is_none() {
         return (Level::Unknown, "how long it holds is unknown: this buffer has no known limit".into());
     }
@@ -116,7 +116,7 @@ fn holds(view: &View, seen: &Seen) -> (Level, String) {
 }
 
 /// What is wrong with the room that is left: how full it is, and how soon it will be, in one sentence.
-pub(super) fn room(view: &View, seen: &Seen, lines: &Thresholds) -> Option<(Level, String)> {
+pub(super) fn room(view: &View, seen: &WatchSnapshot, lines: &Thresholds) -> Option<(Level, String)> {
     let (kind, _) = seen.limits.first()?;
     let then = kind.then(seen.facts().get("maxmemory_policy").unwrap_or("unknown"));
     let net = &view.forecast.as_ref()?.net;
@@ -136,7 +136,7 @@ pub(super) fn room(view: &View, seen: &Seen, lines: &Thresholds) -> Option<(Leve
 }
 
 /// How full, and how soon: what is true of both.
-fn filled(is_filled: bool, used: f64, kind: Kind, net: &Full) -> String {
+fn filled(is_filled: bool, used: f64, kind: LimitKind, net: &Full) -> String {
     let soon = match net {
         Full::In(seconds) => format!("full in {} as it fills now", span(*seconds)),
         Full::NotFilling => "not filling now".into(),
@@ -150,7 +150,7 @@ fn filled(is_filled: bool, used: f64, kind: Kind, net: &Full) -> String {
 }
 
 /// Whether less fits than the profile asks for, where somebody asked.
-pub(super) fn short(view: &View, seen: &Seen, subject: &Subject) -> Option<(Level, String)> {
+pub(super) fn short(view: &View, seen: &WatchSnapshot, subject: &Subject) -> Option<(Level, String)> {
     let hours = subject.profile.hold.hours;
     let Full::In(seconds) = view.forecast.as_ref()?.unread else { return None };
     let held_s = seen.stat.oldest_age_ms().unwrap_or(0) as f64 / 1_000.0;

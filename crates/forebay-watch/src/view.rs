@@ -4,15 +4,15 @@
 use std::time::{Duration, Instant};
 
 use super::forecast::{Forecast, History, Point, Rates};
-use super::look::{NotSeen, Seen, now_ms};
-use super::monotonic_counters::Ever;
+use super::look::{LookFailure, WatchSnapshot, now_ms};
+use super::monotonic_counters::MonotonicCounters;
 use super::subject::Subject;
 use super::verdict::{self, Verdict};
 use super::warning::{Trends, Warnings};
 use forebay::buffer::connect::Facts;
 use forebay::buffer::entry::Id;
 use forebay::buffer::stat::{GroupStat, Stat};
-use forebay::buffer::status_subscriber::Heard;
+use forebay::buffer::status_subscriber::WritersSnapshot;
 use forebay::event::lane::Lanes;
 
 /// How long a look may take, beyond all its time-outs on a server that answers slowly.
@@ -24,9 +24,9 @@ pub const GONE: Duration = Duration::from_secs(5);
 /// All of it.
 pub struct View {
     /// What the last look saw; none before the first.
-    pub last: Option<Result<Seen, NotSeen>>,
+    pub last: Option<Result<WatchSnapshot, LookFailure>>,
     /// What the last look saw that saw anything, while later ones do not, and when that was.
-    kept: Option<(Seen, u64)>,
+    kept: Option<(WatchSnapshot, u64)>,
     /// When that was, by the watcher's clock.
     pub at_ms: u64,
     looked: Instant,
@@ -42,7 +42,7 @@ pub struct View {
     pub restarts: u64,
     run_id: Option<String>,
     /// What was ever written, and how often the server had less of it.
-    pub ever: Ever,
+    pub ever: MonotonicCounters,
     /// An hour of looks.
     pub history: History,
     /// Rates of the last minutes.
@@ -50,7 +50,7 @@ pub struct View {
     /// When the buffer is full at that; none where it was not seen.
     pub forecast: Option<Forecast>,
     /// What writers say.
-    pub heard: Heard,
+    pub heard: WritersSnapshot,
     /// The buffer's lanes, before it was seen.
     expected: Lanes,
     /// What moves, and what does not.
@@ -76,11 +76,11 @@ impl View {
             looks: (0, 0),
             restarts: 0,
             run_id: None,
-            ever: Ever::default(),
+            ever: MonotonicCounters::default(),
             history: History::default(),
             rates: Rates::default(),
             forecast: None,
-            heard: Heard::default(),
+            heard: WritersSnapshot::default(),
             expected: subject.name.lanes(),
             trends: Trends::default(),
             warnings: Warnings::default(),
@@ -89,12 +89,12 @@ impl View {
     }
 
     /// What was seen, if anything was.
-    pub fn seen(&self) -> Option<&Seen> {
+    pub fn seen(&self) -> Option<&WatchSnapshot> {
         self.last.as_ref().filter(|_| !self.is_old())?.as_ref().ok()
     }
 
     /// What was seen last, now or before, and since when it is old: what is shown while nothing is seen.
-    pub fn shown(&self) -> Option<(&Seen, Option<u64>)> {
+    pub fn shown(&self) -> Option<(&WatchSnapshot, Option<u64>)> {
         let kept = || self.kept.as_ref().map(|(seen, at_ms)| (seen, Some(*at_ms)));
         self.seen().map(|seen| (seen, None)).or_else(kept)
     }
@@ -105,7 +105,7 @@ impl View {
     }
 
     /// Why nothing was.
-    pub fn not_seen(&self) -> Option<&NotSeen> {
+    pub fn not_seen(&self) -> Option<&LookFailure> {
         self.last.as_ref()?.as_ref().err()
     }
 
@@ -138,7 +138,12 @@ impl View {
     }
 
     /// Takes a look in.
-    pub fn take(&mut self, subject: &Subject, looked: Result<Seen, NotSeen>, heard: Heard) {
+    pub fn take(
+        &mut self,
+        subject: &Subject,
+        looked: Result<WatchSnapshot, LookFailure>,
+        heard: WritersSnapshot,
+    ) {
         let before_ms = self.at_ms;
         (self.at_ms, self.looked, self.heard) = (now_ms(), Instant::now(), heard);
         if let Ok(seen) = &looked {
@@ -171,7 +176,7 @@ impl View {
         self.verdict = verdict::of(self, subject, &wrong);
     }
 
-    fn take_seen(&mut self, subject: &Subject, seen: &Seen) {
+    fn take_seen(&mut self, subject: &Subject, seen: &WatchSnapshot) {
         self.looks.0 += 1;
         (self.last_good, self.down_since_ms) = (Some(self.looked), None);
         let stat = &seen.stat;
@@ -195,7 +200,7 @@ impl View {
 }
 
 /// Events held, of those held when the first limit is met.
-pub fn utilisation(seen: &Seen) -> Option<f64> {
+pub fn utilisation(seen: &WatchSnapshot) -> Option<f64> {
     let (held, at) = (seen.stat.events()?, seen.limits.events_at_limit()?);
     (at > 0).then(|| held as f64 / at as f64)
 }

@@ -8,9 +8,9 @@ use super::thresholds::Thresholds;
 use super::verdict::{self, Level};
 use super::view::{GONE, Group, View, groups};
 use forebay::buffer::entry::Id;
-use forebay::buffer::limit::{Bound, Kind};
+use forebay::buffer::limit::{Bound, LimitKind};
 use forebay::buffer::status_subscriber::WRITERS_MAX;
-use forebay::buffer::writer_status::{Fates, State};
+use forebay::buffer::writer_status::{FateCounts, WriterState};
 
 /// Warnings that are kept.
 const KEPT: usize = 20;
@@ -79,13 +79,13 @@ impl Warnings {
 /// What only more than one look can tell.
 #[derive(Debug, Default)]
 pub(super) struct Trends {
-    groups: HashMap<String, Stands>,
+    groups: HashMap<String, StandingWarning>,
     counters: HashMap<&'static str, Moved>,
 }
 
 /// Where a group stands, and since when.
 #[derive(Debug, Default)]
-struct Stands {
+struct StandingWarning {
     given: Vec<Option<Id>>,
     since_ms: u64,
     /// Since when events wait for it besides: one that has all may well stand still.
@@ -198,7 +198,11 @@ impl Trends {
         self.groups.retain(|name, _| groups.iter().any(|group| group.name == *name));
         let mut wrong = Vec::new();
         for group in groups {
-            let began = Stands { since_ms: view.at_ms, waiting_ms: view.at_ms, ..Stands::default() };
+            let began = StandingWarning {
+                since_ms: view.at_ms,
+                waiting_ms: view.at_ms,
+                ..StandingWarning::default()
+            };
             let stands = self.groups.entry(group.name.clone()).or_insert(began);
             // Not events appended less those unread: a look reads these one after the other, while more come in.
             if stands.given != group.given {
@@ -235,7 +239,7 @@ impl Trends {
 
     /// What writers gave up, or what was lost to them.
     fn fates(&mut self, view: &View) -> Vec<Wrong> {
-        let sum = |of: fn(&Fates) -> u64| view.heard.sums.values().map(of).fold(0, u64::saturating_add);
+        let sum = |of: fn(&FateCounts) -> u64| view.heard.sums.values().map(of).fold(0, u64::saturating_add);
         let counts: [(&'static str, u64, &str); 4] = [
             ("shed", sum(|fates| fates.shed), "were dropped by a writer (shed)"),
             ("trimmed_unread", sum(|fates| fates.trimmed), "were dropped to make room (trim-oldest)"),
@@ -266,14 +270,14 @@ fn writers(view: &View) -> Vec<Wrong> {
     for writer in &view.heard.writers {
         let (id, why) = (&writer.id, writer.why.as_deref().unwrap_or("no reason given"));
         let (level, text) = match writer.state {
-            State::Fenced => (Level::Warn, format!("writer {id} is fenced: {why}")),
-            State::Failed => (Level::Bad, format!("writer {id} failed: {why}")),
-            State::HeldBack => (Level::Bad, format!("writer {id} is held back: {why}")),
+            WriterState::Fenced => (Level::Warn, format!("writer {id} is fenced: {why}")),
+            WriterState::Failed => (Level::Bad, format!("writer {id} failed: {why}")),
+            WriterState::HeldBack => (Level::Bad, format!("writer {id} is held back: {why}")),
             // It is heard through the server: while that is away, silence says nothing about it.
-            State::Writing if writer.heard_ago >= GONE && view.seen().is_some() => {
+            WriterState::Writing if writer.heard_ago >= GONE && view.seen().is_some() => {
                 (Level::Warn, format!("writer {id} is gone without a word"))
             }
-            State::Writing | State::Closed => continue,
+            WriterState::Writing | WriterState::Closed => continue,
         };
         // What is over is told for a while, not for ever.
         if writer.heard_ago.as_millis() as u64 <= TOLD_MS {
@@ -347,7 +351,7 @@ fn near(view: &View, lines: &Thresholds) -> Vec<Wrong> {
         wrong.push(("connections".into(), Level::Warn, text));
     }
     let disk = seen.limits.all.iter().find_map(|(kind, bound)| match bound {
-        Bound::At(room) if *kind == Kind::Disk => room.ratio(),
+        Bound::At(room) if *kind == LimitKind::Disk => room.ratio(),
         _ => None,
     });
     if let Some(share) = disk.filter(|share| *share > lines.disk) {

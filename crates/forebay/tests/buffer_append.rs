@@ -12,7 +12,7 @@ use forebay::buffer::error::Error;
 use forebay::buffer::scripts;
 use forebay::buffer::writer::{Ack, Writer};
 use forebay::event::jetstream;
-use forebay_rig::server::{Kind, Server, Version};
+use forebay_rig::server::{Server, ServerKind, Version};
 
 use crate::support::*;
 
@@ -339,13 +339,13 @@ fn fsync_is_acknowledged_where_the_server_can_and_refused_in_clear_text_where_no
     let (kind, version) = server.identity();
     let (v, remedy) = (Version::new, "CONFIG SET appendfsync always, or acknowledge by the reply");
     let is_early = match kind {
-        Kind::Redis => (v(7, 4, 0)..=v(7, 4, 1)).contains(&version),
-        Kind::Valkey => (v(8, 0, 0)..=v(9, 1, 2)).contains(&version),
+        ServerKind::Redis => (v(7, 4, 0)..=v(7, 4, 1)).contains(&version),
+        ServerKind::Valkey => (v(8, 0, 0)..=v(9, 1, 2)).contains(&version),
     };
     if is_early {
         let why = refused(&server);
         assert!(why.contains("redis#13793") && why.contains(remedy), "{why}");
-    } else if kind == Kind::Redis && version < v(7, 2, 0) {
+    } else if kind == ServerKind::Redis && version < v(7, 2, 0) {
         let why = refused(&server);
         assert!(why.contains(&format!("redis {version} has no WAITAOF")) && why.contains(remedy), "{why}");
     } else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use forebay::block::frame::{Damage, Decoder};
 use forebay::buffer::entry::{Entry, Id};
-use forebay::buffer::reader::{Found, Options, Reader};
+use forebay::buffer::reader::{Options, ReadItem, Reader};
 use forebay::event::jetstream;
 use forebay_rig::server::Server;
 
@@ -31,8 +31,8 @@ fn a_missing_block_is_told_by_its_place() {
         assert_eq!(numbers(&found), [1, 2, 3, 6, 7, 9]);
         let lane = jetstream::LIKES;
         let missing = [
-            Found::Missing { lane, numbers: (4, 5), events: 4, before: ids[5], is_trimmed: false },
-            Found::Missing { lane, numbers: (8, 8), events: 2, before: ids[8], is_trimmed: false },
+            ReadItem::Missing { lane, numbers: (4, 5), events: 4, before: ids[5], is_trimmed: false },
+            ReadItem::Missing { lane, numbers: (8, 8), events: 2, before: ids[8], is_trimmed: false },
         ];
         assert_eq!(faults(&found), missing.iter().collect::<Vec<_>>());
         assert_eq!((&found[3], &found[6]), (&missing[0], &missing[1]), "not where they should stand");
@@ -55,7 +55,7 @@ fn a_block_that_was_given_out_and_is_gone_is_told_by_its_place_and_holds_up_noth
             found.extend(reader.next(Duration::from_millis(5)).unwrap());
             found.len() >= 4
         });
-        let gone = Found::Gone { lane: jetstream::LIKES, id: ids[1] };
+        let gone = ReadItem::Gone { lane: jetstream::LIKES, id: ids[1] };
         assert_eq!((numbers(&found), faults(&found)), (vec![1, 3, 4], vec![&gone]));
         let mut done = places(&found);
         done.push((jetstream::LIKES, ids[1]));
@@ -80,7 +80,7 @@ fn field<'a>(fields: &'a mut [(String, Vec<u8>)], name: &str) -> &'a mut Vec<u8>
 }
 
 /// What a reader finds where such an entry is all there is.
-fn read_back(server: &Server, fields: &Fields) -> Vec<Found> {
+fn read_back(server: &Server, fields: &Fields) -> Vec<ReadItem> {
     tell(server, &format!("DEL {}", name().stream(jetstream::LIKES)));
     let mut command = redis::cmd("XADD");
     command.arg(name().stream(jetstream::LIKES)).arg("5-1");
@@ -96,7 +96,7 @@ fn an_entry_that_cannot_be_read_is_told_by_its_place_and_with_what_is_wrong() {
     let (server, sound) = (server(&[]), sound());
     let told = |fields: &Fields| {
         let found = read_back(&server, fields);
-        let [Found::Damaged { lane: jetstream::LIKES, id: Id { ms: 5, seq: 1 }, why }] = &found[..] else {
+        let [ReadItem::Damaged { lane: jetstream::LIKES, id: Id { ms: 5, seq: 1 }, why }] = &found[..] else {
             panic!("{found:?}")
         };
         why.clone()
@@ -132,7 +132,7 @@ fn a_flipped_byte_in_a_stored_frame_is_found_when_the_block_is_opened() {
     let middle = frame.len() / 2;
     frame[middle] ^= 0x10;
     let found = read_back(&server(&[]), &fields);
-    let [Found::Block(_, Entry { frame, events, times, .. })] = &found[..] else { panic!("{found:?}") };
+    let [ReadItem::Block(_, Entry { frame, events, times, .. })] = &found[..] else { panic!("{found:?}") };
     let why = Decoder::new().unwrap().open(frame, *events, *times).unwrap_err();
     assert!(matches!(why, Damage::Frame(_)), "{why}");
 }
@@ -149,6 +149,8 @@ fn a_damaged_block_is_told_once_and_not_as_missing_too() {
             Reader::open(&address(&server), &name(), read_options(&[jetstream::LIKES], group)).unwrap();
         let found = drain(&mut reader);
         assert_eq!(numbers(&found), [1, 2, 4]);
-        let [Found::Damaged { why: Damage::Newer(2), .. }] = faults(&found)[..] else { panic!("{found:?}") };
+        let [ReadItem::Damaged { why: Damage::Newer(2), .. }] = faults(&found)[..] else {
+            panic!("{found:?}")
+        };
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
-use forebay::buffer::reader::{Found, Reader};
+use forebay::buffer::reader::{ReadItem, Reader};
 use forebay::buffer::writer::{Options, Writer};
 use forebay::event::jetstream;
 use forebay_rig::server::Server;
-use forebay_rig::server::fault::network::Way;
+use forebay_rig::server::fault::network::Direction;
 
 use crate::support::*;
 
@@ -106,7 +106,7 @@ fn a_server_that_lost_acknowledged_blocks_is_found_out_and_the_numbers_go_on() {
     let found = contents(&address);
     let before = entries(&found)[0].id;
     let lost =
-        Found::Missing { lane: jetstream::LIKES, numbers: (1, 5), events: 10, before, is_trimmed: false };
+        ReadItem::Missing { lane: jetstream::LIKES, numbers: (1, 5), events: 10, before, is_trimmed: false };
     assert_eq!((numbers(&found), faults(&found)), (vec![6, 7], vec![&lost]));
     assert_eq!(entries(&found)[0].before(), 10);
     assert_same(jetstream::LIKES, &events_of(jetstream::LIKES, &found), &ledger.lane(jetstream::LIKES)[10..]);
@@ -114,7 +114,7 @@ fn a_server_that_lost_acknowledged_blocks_is_found_out_and_the_numbers_go_on() {
     let found = drain(&mut along);
     assert_eq!(
         found[0],
-        Found::Missing { lane: jetstream::LIKES, numbers: (5, 5), events: 2, before, is_trimmed: false }
+        ReadItem::Missing { lane: jetstream::LIKES, numbers: (5, 5), events: 2, before, is_trimmed: false }
     );
     assert_eq!(numbers(&found), [6, 7]);
 }
@@ -138,7 +138,7 @@ fn a_group_goes_on_after_the_server_lost_it_and_is_told_what_is_missing() {
     ledger.push_many(&mut writer, jetstream::LIKES, 2).unwrap();
     writer.close().unwrap();
     let found = drain(&mut reader);
-    let [Found::Missing { numbers: (3, 3), events: 2, .. }, Found::Block(jetstream::LIKES, block)] =
+    let [ReadItem::Missing { numbers: (3, 3), events: 2, .. }, ReadItem::Block(jetstream::LIKES, block)] =
         &found[..]
     else {
         panic!("{found:?}")
@@ -154,7 +154,7 @@ fn a_connection_cut_anywhere_loses_nothing_and_repeats_nothing() {
     let source = Source::start(open(&near, &options(3, 8)), 7, 300);
     let mut random = Random::new(7);
     for round in 0..24 {
-        let way = if round % 2 == 0 { Way::ToServer } else { Way::ToClient };
+        let way = if round % 2 == 0 { Direction::ToServer } else { Direction::ToClient };
         let bytes = random.below(if round % 2 == 0 { 30_000 } else { 600 });
         proxy.cut_after(way, [bytes]);
         source.grant(200);

@@ -5,7 +5,7 @@ use forebay::buffer::entry::Id;
 use forebay::buffer::limit::Limits;
 use forebay::buffer::look;
 use forebay::buffer::measure::Machine;
-use forebay::buffer::reader::Found;
+use forebay::buffer::reader::ReadItem;
 use forebay::buffer::writer::Writer;
 use forebay::event::jetstream;
 use forebay_rig::server::Server;
@@ -20,16 +20,16 @@ fn push(writer: &mut Writer, ledger: &mut Ledger, blocks: u64) {
 }
 
 /// A run of a consumer that reads what is there, acknowledges it and ends.
-fn job(server: &Server, group: &str) -> Vec<Found> {
+fn job(server: &Server, group: &str) -> Vec<ReadItem> {
     let mut reader = likes(&address(server), Some((group, "job")));
     let found = drain(&mut reader);
     reader.acknowledge(places(&found)).unwrap();
     found
 }
 
-fn missing(found: &[Found]) -> Vec<(u64, u64, u64)> {
-    let told = |fault: &&Found| match fault {
-        Found::Missing { numbers, events, .. } => (numbers.0, numbers.1, *events),
+fn missing(found: &[ReadItem]) -> Vec<(u64, u64, u64)> {
+    let told = |fault: &&ReadItem| match fault {
+        ReadItem::Missing { numbers, events, .. } => (numbers.0, numbers.1, *events),
         other => panic!("{other:?}"),
     };
     faults(found).iter().map(told).collect()
@@ -55,7 +55,7 @@ fn a_group_is_told_what_a_server_lost_between_two_of_its_runs() {
         let lost = if is_saved { (5, 6, 2) } else { (1, 6, 6) };
         let found = job(&server, "g");
         assert_eq!((numbers(&found), missing(&found)), (vec![7, 8], vec![lost]));
-        assert!(matches!(found[0], Found::Missing { .. }), "it is told of before the next block");
+        assert!(matches!(found[0], ReadItem::Missing { .. }), "it is told of before the next block");
         // Once.
         push(&mut writer, &mut ledger, 2);
         let found = job(&server, "g");

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use forebay::buffer::connect::Address;
-use forebay::buffer::overflow::{Fate, Listener, Overflow, Told};
-use forebay::buffer::reader::{Found, Reader};
+use forebay::buffer::overflow::{Fate, FateReport, Listener, Overflow};
+use forebay::buffer::reader::{ReadItem, Reader};
 use forebay::buffer::writer::{Counts, Options};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay_rig::server::Server;
-use forebay_rig::server::fault::network::Way;
+use forebay_rig::server::fault::network::Direction;
 
 use super::support::{
     Ledger, Source, address, assert_same, contents, drain, events_of, faults, name, open, options, proxy,
@@ -19,8 +19,8 @@ use super::support::{
 };
 
 /// Options of a writer with small blocks, and what it will tell.
-fn told_options(overflow: Overflow) -> (Options, Arc<Mutex<Vec<Told>>>) {
-    let told: Arc<Mutex<Vec<Told>>> = Arc::default();
+fn told_options(overflow: Overflow) -> (Options, Arc<Mutex<Vec<FateReport>>>) {
+    let told: Arc<Mutex<Vec<FateReport>>> = Arc::default();
     let ear = Arc::clone(&told);
     let listener = Some(Listener(Arc::new(move |fate| ear.lock().unwrap().push(fate))));
     (Options { overflow, listener, ..options(4, 4) }, told)
@@ -31,7 +31,7 @@ fn set_full(server: &Server, is_full: bool) {
 }
 
 /// Events of a lane that were not told this fate.
-fn without(ledger: &Ledger, lane: Lane, told: &[Told], fate: Fate) -> Vec<Vec<u8>> {
+fn without(ledger: &Ledger, lane: Lane, told: &[FateReport], fate: Fate) -> Vec<Vec<u8>> {
     let events = ledger.lane(lane);
     let mut is_gone = vec![false; events.len()];
     for told in told.iter().filter(|told| told.lane == lane && told.fate == fate) {
@@ -45,7 +45,7 @@ fn without(ledger: &Ledger, lane: Lane, told: &[Told], fate: Fate) -> Vec<Vec<u8
     events.iter().zip(is_gone).filter(|(_, is_gone)| !is_gone).map(|(event, _)| event.clone()).collect()
 }
 
-fn sum(told: &[Told], fate: Fate) -> u64 {
+fn sum(told: &[FateReport], fate: Fate) -> u64 {
     told.iter().filter(|told| told.fate == fate).map(|told| told.events).sum()
 }
 
@@ -98,7 +98,7 @@ fn shed_ends_on_a_full_server_with_every_event_counted() {
 }
 
 /// Fills a server of so much memory until events were dropped, and then some.
-fn trim(writer_at: &Address, more: u64, harm: impl FnOnce()) -> (Ledger, Counts, Vec<Told>) {
+fn trim(writer_at: &Address, more: u64, harm: impl FnOnce()) -> (Ledger, Counts, Vec<FateReport>) {
     let (options, told) = told_options(Overflow::TrimOldest);
     let source = Source::start(open(writer_at, &options), 11, 400);
     harm();
@@ -113,7 +113,7 @@ fn trim(writer_at: &Address, more: u64, harm: impl FnOnce()) -> (Ledger, Counts,
 }
 
 /// Holds what is left against what was told.
-fn assert_trimmed(server: &Server, ledger: &Ledger, counts: &Counts, told: &[Told]) {
+fn assert_trimmed(server: &Server, ledger: &Ledger, counts: &Counts, told: &[FateReport]) {
     assert_eq!((counts.trimmed, counts.acknowledged), (sum(told, Fate::Trimmed), counts.pushed));
     let found = contents(&address(server));
     for lane in jetstream::ALL {
@@ -139,7 +139,7 @@ fn trim_oldest_drops_exactly_what_it_tells_and_a_group_is_told_why() {
     let found = drain(&mut reader);
     let mut missing = 0;
     for fault in faults(&found) {
-        let Found::Missing { events, is_trimmed: true, .. } = fault else { panic!("{fault}") };
+        let ReadItem::Missing { events, is_trimmed: true, .. } = fault else { panic!("{fault}") };
         missing += events;
     }
     // The first event of each lane went too, and the group had it already.
@@ -154,7 +154,7 @@ fn trim_oldest_counts_exactly_though_answers_are_lost() {
     let server = server(&[("maxmemory", "6mb")]);
     let (proxy, near) = proxy(&server);
     // Answers are small: so many cuts that some fall into those that tell what was dropped.
-    let cut = || proxy.cut_after(Way::ToClient, vec![4_001; 30]);
+    let cut = || proxy.cut_after(Direction::ToClient, vec![4_001; 30]);
     let (ledger, counts, told) = trim(&near, 4_000, cut);
     assert!(proxy.cuts() > 10, "{} cuts", proxy.cuts());
     assert_trimmed(&server, &ledger, &counts, &told);

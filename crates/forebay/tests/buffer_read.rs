@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use forebay::buffer::entry::Id;
 use forebay::buffer::error::Error;
 use forebay::buffer::group_admin::Groups;
-use forebay::buffer::reader::{self, Found, Options, Reader};
+use forebay::buffer::reader::{self, Options, ReadItem, Reader};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
-use forebay_rig::server::fault::network::Way;
+use forebay_rig::server::fault::network::Direction;
 
 use crate::support::*;
 
@@ -97,7 +97,7 @@ fn everything_comes_once_and_in_order_whether_asked_for_ahead_or_not() {
         options.ahead = ahead;
         let mut reader = Reader::open(&address(&server), &name(), options).unwrap();
         let found = drain(&mut reader);
-        assert_eq!(faults(&found), Vec::<&Found>::new());
+        assert_eq!(faults(&found), Vec::<&ReadItem>::new());
         for lane in jetstream::ALL {
             assert_same(lane, &events_of(lane, &found), ledger.lane(lane));
         }
@@ -116,7 +116,7 @@ fn what_a_consumer_did_not_acknowledge_comes_again_when_it_comes_back_under_its_
     let found = drain(&mut reader);
     assert_eq!(numbers(&found), (3..=10).collect::<Vec<_>>());
     assert_same(jetstream::LIKES, &events_of(jetstream::LIKES, &found), &ledger.lane(jetstream::LIKES)[4..]);
-    assert_eq!(faults(&found), Vec::<&Found>::new());
+    assert_eq!(faults(&found), Vec::<&ReadItem>::new());
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn what_a_dead_consumer_left_lying_is_taken_over_by_another() {
         found.extend(alive.next(Duration::from_millis(5)).unwrap());
         found.len() >= 6
     });
-    assert_eq!(faults(&found), Vec::<&Found>::new());
+    assert_eq!(faults(&found), Vec::<&ReadItem>::new());
     let mut all = numbers(&found);
     all.sort_unstable();
     assert_eq!((lying, all), (vec![1, 2, 3, 4], (1..=6).collect()));
@@ -227,7 +227,7 @@ fn two_consumers_of_a_group_share_a_lane_without_false_alarms() {
         consumer.acknowledge(places(&new).into_iter().chain(held_back)).unwrap();
         found.extend(new);
     }
-    assert_eq!(faults(&found), Vec::<&Found>::new());
+    assert_eq!(faults(&found), Vec::<&ReadItem>::new());
     assert_eq!(held(&server), 0);
     let mut events = events_of(jetstream::LIKES, &found);
     events.sort();
@@ -247,20 +247,20 @@ fn a_connection_lost_between_reads_loses_nothing_repeats_nothing_and_raises_no_a
         options.ahead = ahead;
         let mut reader = Reader::open(&near, &name(), options).unwrap();
         // The first answer passes; the next, asked for ahead or not, breaks off in the middle.
-        proxy.cut_after(Way::ToClient, [20_000]);
+        proxy.cut_after(Direction::ToClient, [20_000]);
         let mut found = few(&mut reader);
         if ahead {
             until("it is cut", || proxy.cuts() == 1);
         }
         add(&server, &mut ledger, 100);
         found.extend(drain(&mut reader));
-        assert_eq!(faults(&found), Vec::<&Found>::new(), "{group:?}, ahead {ahead}");
+        assert_eq!(faults(&found), Vec::<&ReadItem>::new(), "{group:?}, ahead {ahead}");
         assert_eq!(numbers(&found), (1..=300).collect::<Vec<_>>(), "{group:?}, ahead {ahead}");
         assert_same(jetstream::LIKES, &events_of(jetstream::LIKES, &found), ledger.lane(jetstream::LIKES));
         // And before the answer to an acknowledgement, in the middle of it, and of that to the trim after it.
         for bytes in if group.is_some() { &[0, 2, 6][..] } else { &[] } {
             let before = proxy.cuts();
-            proxy.cut_after(Way::ToClient, [*bytes]);
+            proxy.cut_after(Direction::ToClient, [*bytes]);
             reader.acknowledge(places(&found)).unwrap();
             assert_eq!(proxy.cuts(), before + 1, "after {bytes} bytes");
         }
@@ -296,13 +296,13 @@ fn an_answer_cut_in_the_middle_is_asked_for_again() {
         let options = Options { ahead: true, ..read_options(&[jetstream::LIKES], group) };
         let mut reader = Reader::open(&near, &name(), options).unwrap();
         let mut found = Vec::new();
-        proxy.cut_after(Way::ToClient, [1_000, 7_000, 12_000, 30_000]);
+        proxy.cut_after(Direction::ToClient, [1_000, 7_000, 12_000, 30_000]);
         until("it is cut four times", || {
             found.extend(reader.next(Duration::ZERO).unwrap());
             proxy.cuts() == 4
         });
         found.extend(drain(&mut reader));
-        assert_eq!(faults(&found), Vec::<&Found>::new());
+        assert_eq!(faults(&found), Vec::<&ReadItem>::new());
         assert_same(jetstream::LIKES, &events_of(jetstream::LIKES, &found), ledger.lane(jetstream::LIKES));
     }
 }
@@ -344,7 +344,7 @@ fn what_a_dead_consumer_left_is_taken_over_while_a_reader_catches_up() {
         assert!(!numbers(&more).contains(&2_000), "it had caught up before");
         found.extend(more);
     }
-    assert_eq!(faults(&found), Vec::<&Found>::new());
+    assert_eq!(faults(&found), Vec::<&ReadItem>::new());
 }
 
 #[test]
@@ -399,7 +399,7 @@ fn blocks_that_a_consumer_had_that_is_gone_are_not_missing() {
         if by_hand {
             // Seen by the one that stays.
             add(&server, &mut ledger, 1);
-            assert_eq!(faults(&stays.next(LIMIT).unwrap()), Vec::<&Found>::new());
+            assert_eq!(faults(&stays.next(LIMIT).unwrap()), Vec::<&ReadItem>::new());
             add(&server, &mut ledger, 1);
             goes.acknowledge(places(&theirs)).unwrap();
             let last = drain(&mut goes);
@@ -412,7 +412,7 @@ fn blocks_that_a_consumer_had_that_is_gone_are_not_missing() {
         add(&server, &mut ledger, 1);
         let found = drain(&mut stays);
         assert!(!found.is_empty());
-        assert_eq!(faults(&found), Vec::<&Found>::new(), "by hand: {by_hand}");
+        assert_eq!(faults(&found), Vec::<&ReadItem>::new(), "by hand: {by_hand}");
     }
 }
 
@@ -465,10 +465,10 @@ fn a_group_at_the_highest_sequence_number_there_is_lets_its_lane_be_trimmed() {
     for last in [format!("{}-{}", ids[2].ms, u64::MAX), format!("{}-{}", u64::MAX, u64::MAX)] {
         tell(&server, &format!("XGROUP CREATE {key} strange {last}"));
         let up_to = found.iter().take_while(|item| match item {
-            Found::Block(_, entry) => entry.id.ms <= ids[2].ms,
+            ReadItem::Block(_, entry) => entry.id.ms <= ids[2].ms,
             _ => false,
         });
-        let done: Vec<Found> =
+        let done: Vec<ReadItem> =
             if last.starts_with(&u64::MAX.to_string()) { found.clone() } else { up_to.cloned().collect() };
         reader.acknowledge(places(&done)).unwrap();
         assert_eq!(held(&server), 6 - done.len() as u64, "{last}");
@@ -502,7 +502,7 @@ fn a_reader_without_a_group_goes_on_where_the_server_came_back_with_less_and_an_
         entries(&found).len() == 2
     });
     assert_eq!(numbers(&found), [1, 2]);
-    let [Found::WentBack { lane: jetstream::LIKES, read: Id { ms: 99_999_999_999_999, seq: 3 }, .. }] =
+    let [ReadItem::WentBack { lane: jetstream::LIKES, read: Id { ms: 99_999_999_999_999, seq: 3 }, .. }] =
         faults(&found)[..]
     else {
         panic!("{found:?}")

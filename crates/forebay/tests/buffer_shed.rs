@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use forebay::buffer::overflow::{Fate, Listener, Overflow, Told};
+use forebay::buffer::overflow::{Fate, FateReport, Listener, Overflow};
 use forebay::buffer::reader::Reader;
 use forebay::buffer::writer::{Ack, Options, Writer};
 use forebay::event::jetstream;
@@ -15,14 +15,14 @@ use forebay::event::lane::Lane;
 use crate::support::*;
 
 /// What a writer tells, and the way to hear it.
-fn heard() -> (Arc<Mutex<Vec<Told>>>, Listener) {
+fn heard() -> (Arc<Mutex<Vec<FateReport>>>, Listener) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&heard);
     (heard, Listener(Arc::new(move |fate| told.lock().unwrap().push(fate))))
 }
 
 /// The events of a lane that were told to have had this fate, in the order of their places.
-fn places_of(heard: &[Told], lane: Lane, fate: Fate) -> Vec<u64> {
+fn places_of(heard: &[FateReport], lane: Lane, fate: Fate) -> Vec<u64> {
     let of = heard.iter().filter(|told| told.lane == lane && told.fate == fate);
     let mut places: Vec<u64> = of.flat_map(|told| told.from..told.from + told.events).collect();
     places.sort_unstable();

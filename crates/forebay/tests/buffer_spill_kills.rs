@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use forebay::buffer::connect::Address;
-use forebay::buffer::overflow::{Fate, Listener, Overflow, Spill, Told};
+use forebay::buffer::overflow::{Fate, FateReport, Listener, Overflow, Spill};
 use forebay::buffer::writer::{Options, Writer};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
@@ -63,7 +63,7 @@ fn a_life_of_a_writer() {
         std::process::exit(0);
     });
     let heard = Mutex::new(OpenOptions::new().append(true).open(heard).unwrap());
-    let hear = move |told: Told| {
+    let hear = move |told: FateReport| {
         let line = format!("{:?} {} {} {}\n", told.fate, told.lane, told.from, told.events);
         heard.lock().unwrap().write_all(line.as_bytes()).unwrap();
     };

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use forebay::buffer::connect::Address;
-use forebay::buffer::overflow::{Fate, Listener, Overflow, Told};
-use forebay::buffer::reader::{Found, Reader};
+use forebay::buffer::overflow::{Fate, FateReport, Listener, Overflow};
+use forebay::buffer::reader::{ReadItem, Reader};
 use forebay::buffer::scripts;
 use forebay::buffer::writer::{Counts, Options};
 use forebay::event::jetstream;
@@ -25,7 +25,7 @@ fn limit(server: &Server) {
     tell(server, &format!("CONFIG SET maxmemory {}", used + ROOM));
 }
 
-fn trimming() -> (Options, Arc<Mutex<Vec<Told>>>) {
+fn trimming() -> (Options, Arc<Mutex<Vec<FateReport>>>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&heard);
     let listener = Some(Listener(Arc::new(move |fate| told.lock().unwrap().push(fate))));
@@ -43,7 +43,7 @@ fn push_until_trimmed(source: &Source, events: u64) {
 }
 
 /// Holds what is in the buffer against what was told: each lane lacks exactly its first events, those told as trimmed.
-fn assert_lacks_the_trimmed(address: &Address, ledger: &Ledger, counts: &Counts, heard: &[Told]) {
+fn assert_lacks_the_trimmed(address: &Address, ledger: &Ledger, counts: &Counts, heard: &[FateReport]) {
     assert_eq!((counts.pushed, counts.open(), counts.shed), (counts.acknowledged, 0, 0));
     let found = contents(address);
     let mut trimmed = 0;
@@ -98,7 +98,7 @@ fn exactly_the_oldest_events_that_are_told_as_trimmed_are_missing_and_a_reader_i
     let mut missing = 0;
     for fault in faults(&read) {
         match fault {
-            Found::Missing { events, is_trimmed: true, .. } => missing += events,
+            ReadItem::Missing { events, is_trimmed: true, .. } => missing += events,
             other => panic!("{other}"),
         }
     }
@@ -134,10 +134,10 @@ fn a_group_that_comes_again_is_told_what_was_dropped_meanwhile_and_no_other_grou
     tell(&server, "CONFIG SET maxmemory 0");
     let (early, waiting, late) =
         (drain(&mut group("early")), drain(&mut { waiting }), drain(&mut group("late")));
-    let of_lane = |found: &[Found], lane: Lane| {
+    let of_lane = |found: &[ReadItem], lane: Lane| {
         faults(found).into_iter().find_map(|fault| match fault {
-            Found::Dropped { lane: of, events_max, .. } if *of == lane => Some(*events_max),
-            Found::Dropped { .. } => None,
+            ReadItem::Dropped { lane: of, events_max, .. } if *of == lane => Some(*events_max),
+            ReadItem::Dropped { .. } => None,
             other => panic!("{other}"),
         })
     };

@@ -7,15 +7,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-use forebay::buffer::reader::{Found, Reader};
+use forebay::buffer::reader::{ReadItem, Reader};
 use forebay::event::jetstream;
 
 use crate::support::*;
 
 /// What readers of the likes are told is missing: first and last block, and events.
-fn told(found: &[Found]) -> Vec<((u64, u64), u64)> {
+fn told(found: &[ReadItem]) -> Vec<((u64, u64), u64)> {
     let missing = faults(found).into_iter().map(|fault| match fault {
-        Found::Missing { lane: jetstream::LIKES, numbers, events, is_trimmed: false, .. } => {
+        ReadItem::Missing { lane: jetstream::LIKES, numbers, events, is_trimmed: false, .. } => {
             (*numbers, *events)
         }
         other => panic!("{other}"),

@@ -5,7 +5,7 @@
 use forebay::event::jetstream;
 use std::time::{Duration, Instant};
 
-use forebay::{Batch, Found, Groups, Item, Reader, ReaderBuilder};
+use forebay::{Batch, Groups, Item, ReadItem, Reader, ReaderBuilder};
 use forebay_rig::server::Server;
 
 use crate::support::*;
@@ -118,8 +118,8 @@ fn damage_and_gaps_come_by_their_place_and_damage_is_let_go_of_only_when_told() 
         batch.ack().unwrap();
     }
     assert_eq!(events, 14);
-    assert!(matches!(&faults[0], Found::Missing { numbers: (3, 3), events: 2, .. }), "{faults:?}");
-    assert!(matches!(&faults[1], Found::Damaged { lane: jetstream::LIKES, .. }), "{faults:?}");
+    assert!(matches!(&faults[0], ReadItem::Missing { numbers: (3, 3), events: 2, .. }), "{faults:?}");
+    assert!(matches!(&faults[1], ReadItem::Damaged { lane: jetstream::LIKES, .. }), "{faults:?}");
     assert_eq!((faults.len(), held(&server)), (2, 1));
     let mut groups = Groups::connect(&server.url(), &name().to_string()).unwrap();
     assert_eq!(groups.groups().unwrap(), ["g"]);

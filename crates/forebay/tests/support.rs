@@ -16,7 +16,7 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
-use forebay::buffer::reader::{self, Found, Reader};
+use forebay::buffer::reader::{self, ReadItem, Reader};
 use forebay::buffer::writer::{self, Counts, Monitor, Writer};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
@@ -256,7 +256,7 @@ pub fn likes(address: &Address, group: Option<(&str, &str)>) -> Reader {
 }
 
 /// Everything that a reader finds by now.
-pub fn drain(reader: &mut Reader) -> Vec<Found> {
+pub fn drain(reader: &mut Reader) -> Vec<ReadItem> {
     let mut all = Vec::new();
     loop {
         let found = reader.next(Duration::ZERO).unwrap();
@@ -267,41 +267,41 @@ pub fn drain(reader: &mut Reader) -> Vec<Found> {
     }
 }
 
-pub fn places(found: &[Found]) -> Vec<(Lane, Id)> {
+pub fn places(found: &[ReadItem]) -> Vec<(Lane, Id)> {
     found
         .iter()
         .filter_map(|found| match found {
-            Found::Block(lane, entry) => Some((*lane, entry.id)),
+            ReadItem::Block(lane, entry) => Some((*lane, entry.id)),
             _ => None,
         })
         .collect()
 }
 
-pub fn entries(found: &[Found]) -> Vec<&Entry> {
+pub fn entries(found: &[ReadItem]) -> Vec<&Entry> {
     found
         .iter()
         .filter_map(|found| match found {
-            Found::Block(_, entry) => Some(entry),
+            ReadItem::Block(_, entry) => Some(entry),
             _ => None,
         })
         .collect()
 }
 
-pub fn numbers(found: &[Found]) -> Vec<u64> {
+pub fn numbers(found: &[ReadItem]) -> Vec<u64> {
     entries(found).iter().map(|entry| entry.number).collect()
 }
 
 /// What is no block.
-pub fn faults(found: &[Found]) -> Vec<&Found> {
-    found.iter().filter(|found| !matches!(found, Found::Block(..))).collect()
+pub fn faults(found: &[ReadItem]) -> Vec<&ReadItem> {
+    found.iter().filter(|found| !matches!(found, ReadItem::Block(..))).collect()
 }
 
 /// The events of a lane among what was found, every frame opened and checked.
-pub fn events_of(lane: Lane, found: &[Found]) -> Vec<Vec<u8>> {
+pub fn events_of(lane: Lane, found: &[ReadItem]) -> Vec<Vec<u8>> {
     let mut decoder = Decoder::new().unwrap();
     let mut events = Vec::new();
     for item in found {
-        if let Found::Block(of, entry) = item
+        if let ReadItem::Block(of, entry) = item
             && *of == lane
         {
             let content = decoder.open(&entry.frame, entry.events, entry.times).unwrap();
@@ -312,7 +312,7 @@ pub fn events_of(lane: Lane, found: &[Found]) -> Vec<Vec<u8>> {
 }
 
 /// Everything in the buffer, without leaving a trace.
-pub fn contents(address: &Address) -> Vec<Found> {
+pub fn contents(address: &Address) -> Vec<ReadItem> {
     drain(&mut Reader::open(address, &name(), read_options(&jetstream::ALL, None)).unwrap())
 }
 
@@ -363,7 +363,7 @@ pub fn delete(server: &Server, id: Id) {
 }
 
 /// The first blocks, as many as one answer has before the reader knows how large they are.
-pub fn few(reader: &mut Reader) -> Vec<Found> {
+pub fn few(reader: &mut Reader) -> Vec<ReadItem> {
     let found = reader.next(LIMIT).unwrap();
     assert_eq!(found.len(), 4, "{found:?}");
     found

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::{block_id, output};
 use forebay::block::frame::{Decoder, lines};
 use forebay::buffer::entry::{Entry, Id};
-use forebay::buffer::reader::Found;
+use forebay::buffer::reader::ReadItem;
 use forebay::event::lane::Lane;
 use forebay::event::stream::Stream;
 
@@ -38,7 +38,7 @@ impl Blocks {
     /// Writes what was found; gives what may be acknowledged once it is safe.
     pub(super) fn write(
         &mut self,
-        found: Vec<Found>,
+        found: Vec<ReadItem>,
         out: &mut dyn Write,
         tally: &mut Tally,
     ) -> io::Result<Vec<(Lane, Id)>> {
@@ -49,11 +49,11 @@ impl Blocks {
                 break;
             }
             let (lane, entry) = match item {
-                Found::Block(lane, entry) => (lane, entry),
+                ReadItem::Block(lane, entry) => (lane, entry),
                 fault => {
                     tell(tally, &fault);
                     // There is nothing left of it to read: told of once, it need not hold up trimming.
-                    if let Found::Gone { lane, id } = fault {
+                    if let ReadItem::Gone { lane, id } = fault {
                         done.push((lane, id));
                     }
                     continue;
@@ -79,14 +79,13 @@ impl Blocks {
         entry: &Entry,
         left: u64,
         out: &mut dyn Write,
-    ) -> io::Result<Result<u64, Found>> {
+    ) -> io::Result<Result<u64, ReadItem>> {
         let content = match self.decoder.open(&entry.frame, entry.events, entry.times) {
             Ok(content) => content,
-            Err(why) => return Ok(Err(Found::Damaged { lane, id: entry.id, why })),
+            Err(why) => return Ok(Err(ReadItem::Damaged { lane, id: entry.id, why })),
         };
         if self.frames {
-            let head =
-                serde_json::json!({ "block": block_id::shown(lane, entry.id), "events": entry.events });
+            let head = serde_json::json!({ "block": block_id::block_id_text(lane, entry.id), "events": entry.events });
             writeln!(out, "{head}")?;
         }
         if self.whole || left >= entry.events {
@@ -104,7 +103,7 @@ impl Blocks {
     }
 }
 
-fn tell(tally: &mut Tally, fault: &Found) {
+fn tell(tally: &mut Tally, fault: &ReadItem) {
     tally.faults += 1;
     output::tell(&format!("forebay: {fault}"));
 }

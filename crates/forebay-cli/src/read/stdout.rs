@@ -27,13 +27,13 @@ const INSTEAD: &str = "write to a file (>> FILE), give each batch to a command (
 /// Stdout. Not the standard library's: that takes a write to a descriptor that cannot be written for done.
 pub(super) struct Stdout {
     file: File,
-    kind: Kind,
+    kind: OutputKind,
     /// Then what would steer it is shown, and not sent.
     is_terminal: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum OutputKind {
     /// Whatever is written there, nothing is acknowledged for it.
     Plain,
     /// A file whose folder is not fsynced yet.
@@ -49,7 +49,7 @@ impl Stdout {
     pub(super) fn plain() -> io::Result<Self> {
         let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         let is_terminal = file.is_terminal();
-        Ok(Self { file, kind: Kind::Plain, is_terminal })
+        Ok(Self { file, kind: OutputKind::Plain, is_terminal })
     }
 
     /// For events that are acknowledged; an error where they cannot arrive.
@@ -58,7 +58,7 @@ impl Stdout {
         let is = file.metadata()?.file_type();
         if is.is_file() || is.is_block_device() {
             begin_a_line(&mut file)?;
-            return Ok(Self { file, kind: Kind::New, is_terminal });
+            return Ok(Self { file, kind: OutputKind::New, is_terminal });
         }
         let place = match is {
             is if is.is_fifo() => "a pipe",
@@ -73,12 +73,12 @@ impl Stdout {
             "--ack: stdout is {place}, and nobody can know what arrives there; {INSTEAD}; --at-most-once \
              acknowledges what was written all the same"
         );
-        Ok(Self { file, kind: Kind::AtMostOnce, is_terminal })
+        Ok(Self { file, kind: OutputKind::AtMostOnce, is_terminal })
     }
 
     /// Whether blocks are acknowledged without anybody knowing that they arrived.
     pub(super) fn is_at_most_once(&self) -> bool {
-        self.kind == Kind::AtMostOnce
+        self.kind == OutputKind::AtMostOnce
     }
 
     /// Whether nobody is left at the other end.
@@ -90,15 +90,15 @@ impl Stdout {
 
     /// What was written is on the disk, where it is to be acknowledged and there is one.
     pub(super) fn settle(&mut self) -> io::Result<()> {
-        if self.kind == Kind::New {
+        if self.kind == OutputKind::New {
             if !sync_folder(&self.file) {
                 output::tell(
                     "forebay: the folder of stdout's file cannot be fsynced here: a power cut may take a new file's name",
                 );
             }
-            self.kind = Kind::Durable;
+            self.kind = OutputKind::Durable;
         }
-        if self.kind == Kind::Durable { self.file.sync_data() } else { Ok(()) }
+        if self.kind == OutputKind::Durable { self.file.sync_data() } else { Ok(()) }
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
         let event = b"{\"text\":\"\x1b[2J \xe2\x80\xae\"}\n";
         let written = |is_terminal| {
             let file = tempfile::tempfile().unwrap();
-            let mut stdout = Stdout { file, kind: Kind::Plain, is_terminal };
+            let mut stdout = Stdout { file, kind: OutputKind::Plain, is_terminal };
             stdout.write_all(event).unwrap();
             let mut bytes = vec![0; stdout.file.metadata().unwrap().len() as usize];
             stdout.file.read_exact_at(&mut bytes, 0).unwrap();

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::figures::{UNKNOWN, WIDTH, bytes, or_unknown};
-use forebay::buffer::limit::{Bound, Full, Kind, Limits};
+use forebay::buffer::limit::{Bound, Full, LimitKind, Limits};
 use forebay::buffer::stat::Stat as Look;
 use forebay_watch::Subject;
 use forebay_watch::figures::{count, percent, rate, span, span_ms};
 use forebay_watch::forecast::{Forecast, Rates};
-use forebay_watch::look::Seen;
+use forebay_watch::look::WatchSnapshot;
 use forebay_watch::view::View;
 
 /// What is said where no limit is known.
@@ -24,13 +24,13 @@ pub(super) struct Standing<'a> {
 }
 
 impl<'a> Standing<'a> {
-    pub(super) fn of(view: &'a View, seen: &'a Seen, subject: &Subject) -> Self {
+    pub(super) fn of(view: &'a View, seen: &'a WatchSnapshot, subject: &Subject) -> Self {
         let (rates, forecast) = (view.rates, view.forecast.as_ref());
         Self { now: &seen.stat, limits: &seen.limits, rates, forecast, peak: subject.profile.rates.peak }
     }
 
     /// What happens where a limit is met.
-    fn then(&self, kind: Kind) -> String {
+    fn then(&self, kind: LimitKind) -> String {
         kind.then(self.now.facts.get("maxmemory_policy").unwrap_or(UNKNOWN))
     }
 
@@ -95,9 +95,9 @@ impl<'a> Standing<'a> {
         let mut text = String::from("limits; the first to be met counts\n");
         for (kind, bound) in &self.limits.all {
             let with = match kind {
-                Kind::Maxmemory => "",
-                Kind::Disk => " with a rewrite",
-                Kind::Memory => " with a fork's copy",
+                LimitKind::Maxmemory => "",
+                LimitKind::Disk => " with a rewrite",
+                LimitKind::Memory => " with a fork's copy",
             };
             let told = match bound {
                 Bound::At(room) => format!(
@@ -152,7 +152,7 @@ impl<'a> Standing<'a> {
 }
 
 /// One limit for programs.
-fn one((kind, bound): &(Kind, Bound)) -> Value {
+fn one((kind, bound): &(LimitKind, Bound)) -> Value {
     let name = kind.name();
     match bound {
         Bound::At(room) => json!({

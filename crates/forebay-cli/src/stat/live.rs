@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::text::shown;
+use super::text::stat_text;
 use crate::arguments::Global;
 use crate::exit;
 use crate::output;
@@ -36,7 +36,7 @@ pub(super) fn run(subject: Subject, global: &Global) -> anyhow::Result<u8> {
             let document = shared.with_view(|view| json::stat(view, shared.subject()).to_string());
             format!("{}\n", printable::json(&document))
         } else {
-            let shown = shared.with_view(|view| shown(view, shared.subject()));
+            let shown = shared.with_view(|view| stat_text(view, shared.subject()));
             let shown = printable(&shown);
             if std::io::stdout().is_terminal() {
                 let size = rustix::termios::tcgetwinsize(std::io::stdout());

@@ -8,11 +8,11 @@ use forebay::buffer::stat::{GroupStat, LaneStat};
 use forebay_proof::printable::printable;
 use forebay_watch::Subject;
 use forebay_watch::figures::{count, percent, rate, span, span_ms};
-use forebay_watch::look::Seen;
+use forebay_watch::look::WatchSnapshot;
 use forebay_watch::view::View;
 
 /// The verdict, its reasons, and the figures behind it; where those are old, since when.
-pub(super) fn shown(view: &View, subject: &Subject) -> String {
+pub(super) fn stat_text(view: &View, subject: &Subject) -> String {
     let verdict = &view.verdict;
     let word = verdict.level.name().to_uppercase();
     let indented = |first: &str, rest: &str, text: &str| {
@@ -36,7 +36,7 @@ pub(super) fn shown(view: &View, subject: &Subject) -> String {
     text
 }
 
-fn as_text(view: &View, seen: &Seen, subject: &Subject) -> String {
+fn as_text(view: &View, seen: &WatchSnapshot, subject: &Subject) -> String {
     let (now, standing) = (&seen.stat, Standing::of(view, seen, subject));
     let facts = &now.facts;
     let memory = match (facts.number("used_memory"), now.limit_bytes()) {
@@ -103,7 +103,7 @@ fn over(span_ms: u64) -> String {
 }
 
 /// What an event weighs, and whether that is more than an assumption.
-fn weight(seen: &Seen) -> String {
+fn weight(seen: &WatchSnapshot) -> String {
     match &seen.weight {
         Some(weight) if weight.is_assumed() => {
             format!(" ({:.0} bytes each, assumed: too few are held to weigh)", weight.bytes_per_event)

@@ -1,6 +1,6 @@
 //! Lines of a redis.conf that a server takes one by one, and not together.
 
-use super::conf_fault::{Kind, SourceLine, Trouble};
+use super::conf_fault::{ConfFault, ConfFaultKind, SourceLine};
 use super::directives;
 use super::settings::Settings;
 
@@ -15,7 +15,7 @@ pub(super) struct Whole<'a> {
 }
 
 /// What is wrong with the file as a whole.
-pub(super) fn troubles(file: &Whole<'_>) -> impl Iterator<Item = Trouble> {
+pub(super) fn troubles(file: &Whole<'_>) -> impl Iterator<Item = ConfFault> {
     [
         acl_twice(file),
         replica_in_a_cluster(file),
@@ -29,9 +29,9 @@ pub(super) fn troubles(file: &Whole<'_>) -> impl Iterator<Item = Trouble> {
 }
 
 /// The trouble, at the last line of that name.
-fn at(file: &Whole<'_>, name: &str, kind: Kind) -> Option<Trouble> {
+fn at(file: &Whole<'_>, name: &str, kind: ConfFaultKind) -> Option<ConfFault> {
     let line = file.lines.iter().rev().find(|line| line.name == name)?;
-    Some(Trouble { file: line.file.clone(), line: line.line, kind })
+    Some(ConfFault { file: line.file.clone(), line: line.line, kind })
 }
 
 fn text<'a>(file: &Whole<'a>, name: &str) -> &'a str {
@@ -47,37 +47,37 @@ fn port(file: &Whole<'_>, name: &str) -> u16 {
     text(file, name).parse().unwrap_or(0)
 }
 
-fn acl_twice(file: &Whole<'_>) -> Option<Trouble> {
+fn acl_twice(file: &Whole<'_>) -> Option<ConfFault> {
     let is_twice = !text(file, "aclfile").is_empty() && !file.users.is_empty();
     let why = "aclfile and lines user in one file: a server takes users from one place alone";
-    is_twice.then(|| at(file, "aclfile", Kind::Together(why.into())))?
+    is_twice.then(|| at(file, "aclfile", ConfFaultKind::Together(why.into())))?
 }
 
-fn replica_in_a_cluster(file: &Whole<'_>) -> Option<Trouble> {
+fn replica_in_a_cluster(file: &Whole<'_>) -> Option<ConfFault> {
     let master = text(file, "replicaof");
     let is_both =
         is_yes(file, "cluster-enabled") && !master.is_empty() && !master.eq_ignore_ascii_case("no one");
     let why = "replicaof and cluster-enabled yes: in a cluster a server refuses replicaof";
-    is_both.then(|| at(file, "replicaof", Kind::Together(why.into())))?
+    is_both.then(|| at(file, "replicaof", ConfFaultKind::Together(why.into())))?
 }
 
 /// No port and no socket.
-fn nowhere(file: &Whole<'_>) -> Option<Trouble> {
+fn nowhere(file: &Whole<'_>) -> Option<ConfFault> {
     let has_port = port(file, "port") > 0 || port(file, "tls-port") > 0;
     let is_nowhere = (!has_port || text(file, "bind").is_empty()) && text(file, "unixsocket").is_empty();
     let name = if has_port { "bind" } else { "port" };
     let why = format!("{name}: nothing is left to listen on, no port and no unixsocket");
-    is_nowhere.then(|| at(file, name, Kind::Together(why)))?
+    is_nowhere.then(|| at(file, name, ConfFaultKind::Together(why)))?
 }
 
-fn one_port_twice(file: &Whole<'_>) -> Option<Trouble> {
+fn one_port_twice(file: &Whole<'_>) -> Option<ConfFault> {
     let (plain, tls) = (port(file, "port"), port(file, "tls-port"));
     let why = format!("tls-port: {tls} is the plain port too");
-    (plain > 0 && plain == tls).then(|| at(file, "tls-port", Kind::Together(why)))?
+    (plain > 0 && plain == tls).then(|| at(file, "tls-port", ConfFaultKind::Together(why)))?
 }
 
 /// TLS without what it needs.
-fn no_certificate(file: &Whole<'_>) -> Option<Trouble> {
+fn no_certificate(file: &Whole<'_>) -> Option<ConfFault> {
     let asks = |name: &&&str| port(file, name) > 0 || is_yes(file, name);
     let name = ["tls-port", "tls-replication", "tls-cluster"].iter().find(asks)?;
     let has = |name: &str| !text(file, name).is_empty();
@@ -91,14 +91,14 @@ fn no_certificate(file: &Whole<'_>) -> Option<Trouble> {
         }
         () => return None,
     };
-    at(file, name, Kind::Together(format!("{name}: needs {lacking}")))
+    at(file, name, ConfFaultKind::Together(format!("{name}: needs {lacking}")))
 }
 
-fn no_module(file: &Whole<'_>) -> Option<Trouble> {
+fn no_module(file: &Whole<'_>) -> Option<ConfFault> {
     if file.lines.iter().any(|line| line.name == "loadmodule") {
         return None;
     }
     let line =
         file.lines.iter().find(|line| line.words.len() > 1 && directives::is_of_module(&line.words[0]))?;
-    Some(Trouble { file: line.file.clone(), line: line.line, kind: Kind::NoModule })
+    Some(ConfFault { file: line.file.clone(), line: line.line, kind: ConfFaultKind::NoModule })
 }

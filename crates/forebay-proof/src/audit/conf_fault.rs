@@ -27,18 +27,18 @@ impl fmt::Debug for SourceLine {
 
 /// A line that a server would not understand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct ConfFault {
     /// The file.
     pub file: PathBuf,
     /// The line, from 1.
     pub line: usize,
     /// What is wrong with it.
-    pub kind: Kind,
+    pub kind: ConfFaultKind,
 }
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum ConfFaultKind {
     /// No server has a directive of that name; the name where it is nearly that of one, since anything else may be a
     /// password.
     UnknownDirective(Option<String>),
@@ -60,33 +60,37 @@ pub enum Kind {
     Include(String, String),
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for ConfFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: ", self.file.display(), self.line)?;
         match &self.kind {
-            Kind::UnknownDirective(Some(name)) => write!(f, "{name}: no such directive"),
-            Kind::UnknownDirective(None) => write!(f, "no directive (not shown: it may be a password)"),
-            Kind::Removed(name) => write!(f, "{name}: removed; no server from 6.2 on has it"),
-            Kind::Sentinel => write!(
+            ConfFaultKind::UnknownDirective(Some(name)) => write!(f, "{name}: no such directive"),
+            ConfFaultKind::UnknownDirective(None) => {
+                write!(f, "no directive (not shown: it may be a password)")
+            }
+            ConfFaultKind::Removed(name) => write!(f, "{name}: removed; no server from 6.2 on has it"),
+            ConfFaultKind::Sentinel => write!(
                 f,
                 "sentinel: this is the file of a Sentinel, which watches servers and holds no buffer; give that of a server"
             ),
-            Kind::NoModule => {
+            ConfFaultKind::NoModule => {
                 write!(
                     f,
                     "a module's setting (not shown), and no line loadmodule: a server refuses it, or has no use for it"
                 )
             }
-            Kind::ByteOrderMark => {
+            ConfFaultKind::ByteOrderMark => {
                 write!(
                     f,
                     "a byte order mark, which a server takes for a part of the first word: save it as UTF-8 without one"
                 )
             }
-            Kind::BadValue(name, why) => write!(f, "{name}: {why}"),
-            Kind::Together(why) => f.write_str(why),
-            Kind::Quotes => write!(f, "a quote is not closed, or no space follows it"),
-            Kind::Include(path, why) => write!(f, "{}: {why}", secret::text(&format!("include {path}"))),
+            ConfFaultKind::BadValue(name, why) => write!(f, "{name}: {why}"),
+            ConfFaultKind::Together(why) => f.write_str(why),
+            ConfFaultKind::Quotes => write!(f, "a quote is not closed, or no space follows it"),
+            ConfFaultKind::Include(path, why) => {
+                write!(f, "{}: {why}", secret::text(&format!("include {path}")))
+            }
         }
     }
 }

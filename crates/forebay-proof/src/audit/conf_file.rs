@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::conf_conflicts::{self, Whole};
-pub use super::conf_fault::{Kind, SourceLine, Trouble};
+pub use super::conf_fault::{ConfFault, ConfFaultKind, SourceLine};
 use super::conf_line::{Line, split};
 use super::settings::Settings;
 use super::{conf_acl, directives};
@@ -29,7 +29,7 @@ pub struct ConfFile {
     /// The lines that make users, without their passwords.
     pub users: Vec<String>,
     /// What a server would not understand.
-    pub troubles: Vec<Trouble>,
+    pub troubles: Vec<ConfFault>,
     /// Every line with words that could be told apart, those of included files in their place.
     pub lines: Vec<SourceLine>,
     /// Where the server goes before it looks for what is included further on.
@@ -68,7 +68,7 @@ pub fn read(path: &Path) -> Result<ConfFile, ConfError> {
         file.settings.set("save", saves);
     }
     let whole = Whole { settings: &file.settings, users: &file.users, lines: &file.lines };
-    let together: Vec<Trouble> = conf_conflicts::troubles(&whole).collect();
+    let together: Vec<ConfFault> = conf_conflicts::troubles(&whole).collect();
     file.troubles.extend(together);
     Ok(file)
 }
@@ -97,7 +97,7 @@ impl ConfFile {
     fn take(&mut self, path: &Path, text: &str, depth: usize) {
         let text = match text.strip_prefix('\u{feff}') {
             Some(rest) => {
-                self.trouble(path, 1, Kind::ByteOrderMark);
+                self.trouble(path, 1, ConfFaultKind::ByteOrderMark);
                 rest
             }
             None => text,
@@ -105,7 +105,7 @@ impl ConfFile {
         for (at, line) in text.split('\n').enumerate() {
             let failed = match split(line) {
                 Line::Nothing => continue,
-                Line::Bad => Err(Kind::Quotes),
+                Line::Bad => Err(ConfFaultKind::Quotes),
                 Line::Words(words) => self.directive((path, at + 1), &words, depth),
             };
             if let Err(kind) = failed {
@@ -114,15 +114,21 @@ impl ConfFile {
         }
     }
 
-    fn trouble(&mut self, file: &Path, line: usize, kind: Kind) {
+    fn trouble(&mut self, file: &Path, line: usize, kind: ConfFaultKind) {
         // A Sentinel's file is one trouble, however many lines it has.
-        let is_known = kind == Kind::Sentinel && self.troubles.iter().any(|known| known.kind == kind);
+        let is_known =
+            kind == ConfFaultKind::Sentinel && self.troubles.iter().any(|known| known.kind == kind);
         if !is_known && self.troubles.len() < TROUBLES_MAX {
-            self.troubles.push(Trouble { file: file.into(), line, kind });
+            self.troubles.push(ConfFault { file: file.into(), line, kind });
         }
     }
 
-    fn directive(&mut self, (path, at): (&Path, usize), words: &[String], depth: usize) -> Result<(), Kind> {
+    fn directive(
+        &mut self,
+        (path, at): (&Path, usize),
+        words: &[String],
+        depth: usize,
+    ) -> Result<(), ConfFaultKind> {
         let [name, values @ ..] = words else { return Ok(()) };
         let current = directives::current(name);
         if current != "include" {
@@ -131,19 +137,19 @@ impl ConfFile {
             self.lines.push(line);
         }
         if current == "sentinel" {
-            return Err(Kind::Sentinel);
+            return Err(ConfFaultKind::Sentinel);
         }
         if directives::is_removed(name) {
-            return Err(Kind::Removed(current));
+            return Err(ConfFaultKind::Removed(current));
         }
         if directives::is_of_module(name) && !values.is_empty() {
             return Ok(());
         }
         if !directives::is_known(name) {
-            return Err(Kind::UnknownDirective(directives::like(name)));
+            return Err(ConfFaultKind::UnknownDirective(directives::like(name)));
         }
         let name = current;
-        let bad = |why: String| Err(Kind::BadValue(name.clone(), why));
+        let bad = |why: String| Err(ConfFaultKind::BadValue(name.clone(), why));
         match (name.as_str(), values) {
             ("include", [pattern]) => self.include(path, pattern, depth),
             ("rename-command", [old, new]) => self.rename(old, new).or_else(|why| bad(why.into())),
@@ -160,7 +166,7 @@ impl ConfFile {
             ("user", _) => bad("takes a name and rules".into()),
             ("loadmodule", []) => bad("takes a path".into()),
             ("loadmodule", _) => Ok(()),
-            _ => self.set(&name, values).map_err(|why| Kind::BadValue(name.clone(), why)),
+            _ => self.set(&name, values).map_err(|why| ConfFaultKind::BadValue(name.clone(), why)),
         }
     }
 
@@ -188,13 +194,13 @@ impl ConfFile {
         let kind = directives::kind(name);
         let is_list = matches!(
             kind,
-            directives::Kind::Save
-                | directives::Kind::OutputBuffer
-                | directives::Kind::Addresses
-                | directives::Kind::Percentiles
-                | directives::Kind::Scores
-                | directives::Kind::SomeOf(_)
-                | directives::Kind::Master
+            directives::ValueKind::Save
+                | directives::ValueKind::OutputBuffer
+                | directives::ValueKind::Addresses
+                | directives::ValueKind::Percentiles
+                | directives::ValueKind::Scores
+                | directives::ValueKind::SomeOf(_)
+                | directives::ValueKind::Master
         );
         let split: Vec<String>;
         let values = match values {
@@ -210,13 +216,13 @@ impl ConfFile {
             self.dir = Some(PathBuf::from(&text));
         }
         match kind {
-            directives::Kind::Save => {
+            directives::ValueKind::Save => {
                 // The first in a file takes the place of the defaults; an empty one of all before it.
                 let adds_up = !text.is_empty() && !self.is_past_include;
                 let before = self.saves.take().filter(|_| adds_up).unwrap_or_default();
                 self.saves = Some(format!("{before} {text}").trim().to_owned());
             }
-            directives::Kind::OutputBuffer => {
+            directives::ValueKind::OutputBuffer => {
                 let mut classes =
                     super::meaning::classes(self.settings.get(name).unwrap_or_default()).unwrap_or_default();
                 classes.extend(super::meaning::classes(&text).unwrap_or_default());
@@ -232,8 +238,8 @@ impl ConfFile {
 
     /// Reads the files that a pattern names. A server looks from its own folder, which is not known here: the
     /// current one is tried, then that of the file.
-    fn include(&mut self, from: &Path, pattern: &str, depth: usize) -> Result<(), Kind> {
-        let failed = |why: String| Kind::Include(pattern.into(), why);
+    fn include(&mut self, from: &Path, pattern: &str, depth: usize) -> Result<(), ConfFaultKind> {
+        let failed = |why: String| ConfFaultKind::Include(pattern.into(), why);
         if depth >= DEPTH_MAX {
             return Err(failed(format!("files include each other more than {DEPTH_MAX} deep")));
         }

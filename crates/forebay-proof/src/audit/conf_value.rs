@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::directives::Kind;
+use super::directives::ValueKind;
 use super::meaning;
 use forebay::buffer::secret;
 use forebay_watch::profile::redis_bytes;
@@ -18,31 +18,31 @@ const PLACES: [&str; 7] =
 const SCORES: std::ops::RangeInclusive<i128> = -2_000..=2_000;
 
 /// Whether words are a value of that kind; the error says what would be.
-pub fn check(kind: Kind, words: &[String]) -> Result<(), String> {
+pub fn check(kind: ValueKind, words: &[String]) -> Result<(), String> {
     let text = words.join(" ");
     let single = words.len() == 1;
     let is_one_of = |known: &str, word: &str| known.split('|').any(|known| known.eq_ignore_ascii_case(word));
     let fits = match kind {
-        Kind::Bool => single && is_one_of("yes|no", &text),
-        Kind::Bytes(least, most) => {
+        ValueKind::Bool => single && is_one_of("yes|no", &text),
+        ValueKind::Bytes(least, most) => {
             single && redis_bytes(&text).is_some_and(|bytes| (least..=most).contains(&bytes))
         }
-        Kind::BytesOrPercent => single && (redis_bytes(&text).is_some() || is_percent(&text)),
-        Kind::Integer(least, most) => {
+        ValueKind::BytesOrPercent => single && (redis_bytes(&text).is_some() || is_percent(&text)),
+        ValueKind::Integer(least, most) => {
             single && integer(&text).is_some_and(|number| (least..=most).contains(&number))
         }
-        Kind::Octal(most) => {
+        ValueKind::Octal(most) => {
             single && i128::from_str_radix(&text, 8).is_ok_and(|number| (0..=most).contains(&number))
         }
-        Kind::Word(known) => single && is_one_of(known, &text),
-        Kind::SomeOf(known) => {
+        ValueKind::Word(known) => single && is_one_of(known, &text),
+        ValueKind::SomeOf(known) => {
             let has = |word: &str| words.iter().any(|other| other.eq_ignore_ascii_case(word));
             !words.is_empty()
                 && words.iter().all(|word| is_one_of(known, word))
                 && !(has("save") && has("nosave"))
         }
-        Kind::Addresses => return addresses(words),
-        Kind::Save => {
+        ValueKind::Addresses => return addresses(words),
+        ValueKind::Save => {
             let is_point = |pair: &[String]| {
                 integer(&pair[0]).is_some_and(|seconds| seconds >= 1)
                     && integer(&pair[1]).is_some_and(|changes| changes >= 0)
@@ -50,32 +50,34 @@ pub fn check(kind: Kind, words: &[String]) -> Result<(), String> {
             text.is_empty() && single
                 || words.len().is_multiple_of(2) && !words.is_empty() && words.chunks(2).all(is_point)
         }
-        Kind::OutputBuffer => {
+        ValueKind::OutputBuffer => {
             let is_class = |group: &[String]| is_one_of("normal|slave|replica|pubsub", &group[0]);
             !words.is_empty() && meaning::classes(&text).is_some() && words.chunks(4).all(is_class)
         }
-        Kind::Flags => single && text.chars().all(|letter| EVENTS.contains(letter)),
-        Kind::Scores => {
+        ValueKind::Flags => single && text.chars().all(|letter| EVENTS.contains(letter)),
+        ValueKind::Scores => {
             words.len() == 3
                 && words.iter().all(|word| integer(word).is_some_and(|score| SCORES.contains(&score)))
         }
-        Kind::Percentiles => {
+        ValueKind::Percentiles => {
             let is_percentile =
                 |word: &String| word.parse::<f64>().is_ok_and(|number| (0.0..=100.0).contains(&number));
             text.is_empty() && single || !words.is_empty() && words.iter().all(is_percentile)
         }
-        Kind::Master => {
+        ValueKind::Master => {
             let is_port = |word: &str| integer(word).is_some_and(|port| (0..=65_535).contains(&port));
             words.len() == 2 && (is_port(&words[1]) || text.eq_ignore_ascii_case("no one"))
         }
-        Kind::File => single && !text.is_empty() && !text.contains('/'),
-        Kind::Title => single && is_title(&text),
-        Kind::Text => single,
+        ValueKind::File => single && !text.is_empty() && !text.contains('/'),
+        ValueKind::Title => single && is_title(&text),
+        ValueKind::Text => single,
     };
     match kind {
         _ if fits => Ok(()),
         // Not quoted: it may be a password.
-        Kind::Text | Kind::Title | Kind::File | Kind::Master => Err(format!("takes {}", wanted(kind))),
+        ValueKind::Text | ValueKind::Title | ValueKind::File | ValueKind::Master => {
+            Err(format!("takes {}", wanted(kind)))
+        }
         _ => Err(format!("{} is not {}", shown(words), wanted(kind))),
     }
 }
@@ -148,24 +150,24 @@ fn is_percent(text: &str) -> bool {
     text.strip_suffix('%').is_some_and(|number| number.parse::<u8>().is_ok_and(|number| number <= 100))
 }
 
-fn wanted(kind: Kind) -> String {
+fn wanted(kind: ValueKind) -> String {
     match kind {
-        Kind::Bool => "yes or no".into(),
-        Kind::Bytes(0, u64::MAX) | Kind::BytesOrPercent => "a size like 2gb".into(),
-        Kind::Bytes(least, most) => format!("a size from {least} to {most} bytes"),
-        Kind::Integer(least, most) => format!("a whole number from {least} to {most}"),
-        Kind::Octal(most) => format!("a number of octal digits up to {most:o}"),
-        Kind::Word(known) | Kind::SomeOf(known) => format!("of {}", known.replace('|', ", ")),
-        Kind::Save => "pairs of seconds and changes, or \"\"".into(),
-        Kind::OutputBuffer => "a class (normal, replica, pubsub), two sizes and seconds".into(),
-        Kind::Flags => format!("made of the letters {EVENTS}"),
-        Kind::Scores => format!("three numbers from {} to {}", SCORES.start(), SCORES.end()),
-        Kind::Percentiles => "numbers from 0 to 100".into(),
-        Kind::Master => "a host and a port, or no one".into(),
-        Kind::File => "the name of a file, without a folder".into(),
-        Kind::Title => "one word with places of a title, as {title}".into(),
-        Kind::Text => "one word; quotes keep several together".into(),
-        Kind::Addresses => "addresses".into(),
+        ValueKind::Bool => "yes or no".into(),
+        ValueKind::Bytes(0, u64::MAX) | ValueKind::BytesOrPercent => "a size like 2gb".into(),
+        ValueKind::Bytes(least, most) => format!("a size from {least} to {most} bytes"),
+        ValueKind::Integer(least, most) => format!("a whole number from {least} to {most}"),
+        ValueKind::Octal(most) => format!("a number of octal digits up to {most:o}"),
+        ValueKind::Word(known) | ValueKind::SomeOf(known) => format!("of {}", known.replace('|', ", ")),
+        ValueKind::Save => "pairs of seconds and changes, or \"\"".into(),
+        ValueKind::OutputBuffer => "a class (normal, replica, pubsub), two sizes and seconds".into(),
+        ValueKind::Flags => format!("made of the letters {EVENTS}"),
+        ValueKind::Scores => format!("three numbers from {} to {}", SCORES.start(), SCORES.end()),
+        ValueKind::Percentiles => "numbers from 0 to 100".into(),
+        ValueKind::Master => "a host and a port, or no one".into(),
+        ValueKind::File => "the name of a file, without a folder".into(),
+        ValueKind::Title => "one word with places of a title, as {title}".into(),
+        ValueKind::Text => "one word; quotes keep several together".into(),
+        ValueKind::Addresses => "addresses".into(),
     }
 }
 

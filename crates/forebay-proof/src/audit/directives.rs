@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 /// What kind of value a directive takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// `yes` or `no`.
     Bool,
     /// `2gb`, between two sizes.
@@ -46,7 +46,7 @@ pub enum Kind {
 /// A directive.
 #[derive(Debug, Clone, Copy)]
 struct Directive {
-    kind: Kind,
+    kind: ValueKind,
     /// Whether a server of our own may be started with it: it names nothing beside a number, a word of its own or a name within
     /// the server's folder. What such a line starts or opens is overruled.
     stays: bool,
@@ -64,26 +64,26 @@ fn row(line: &'static str) -> Option<(&'static str, Directive)> {
     let (name, kind) = (words.next()?, words.next()?);
     let mut next = || words.next().unwrap_or_default();
     let kind = match kind {
-        "bool" => Kind::Bool,
-        "mem" => Kind::Bytes(next().parse().ok()?, next().parse().ok()?),
-        "percent" => Kind::BytesOrPercent,
-        "int" => Kind::Integer(next().parse().ok()?, next().parse().ok()?),
+        "bool" => ValueKind::Bool,
+        "mem" => ValueKind::Bytes(next().parse().ok()?, next().parse().ok()?),
+        "percent" => ValueKind::BytesOrPercent,
+        "int" => ValueKind::Integer(next().parse().ok()?, next().parse().ok()?),
         "octal" => {
             next();
-            Kind::Octal(next().parse().ok()?)
+            ValueKind::Octal(next().parse().ok()?)
         }
-        "word" => Kind::Word(next()),
-        "words" => Kind::SomeOf(next()),
-        "addresses" => Kind::Addresses,
-        "save" => Kind::Save,
-        "classes" => Kind::OutputBuffer,
-        "flags" => Kind::Flags,
-        "scores" => Kind::Scores,
-        "percentiles" => Kind::Percentiles,
-        "master" => Kind::Master,
-        "file" => Kind::File,
-        "title" => Kind::Title,
-        _ => Kind::Text,
+        "word" => ValueKind::Word(next()),
+        "words" => ValueKind::SomeOf(next()),
+        "addresses" => ValueKind::Addresses,
+        "save" => ValueKind::Save,
+        "classes" => ValueKind::OutputBuffer,
+        "flags" => ValueKind::Flags,
+        "scores" => ValueKind::Scores,
+        "percentiles" => ValueKind::Percentiles,
+        "master" => ValueKind::Master,
+        "file" => ValueKind::File,
+        "title" => ValueKind::Title,
+        _ => ValueKind::Text,
     };
     Some((name, Directive { kind, stays }))
 }
@@ -170,8 +170,8 @@ const READ: [(&str, &str); 50] = [
 ];
 
 /// What kind of value a directive takes; one word where no more is known.
-pub fn kind(name: &str) -> Kind {
-    TABLE.get(name.to_ascii_lowercase().as_str()).map_or(Kind::Text, |known| known.kind)
+pub fn kind(name: &str) -> ValueKind {
+    TABLE.get(name.to_ascii_lowercase().as_str()).map_or(ValueKind::Text, |known| known.kind)
 }
 
 /// Whether a server of our own may be started with a line of that name.

@@ -3,16 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::conf_file::{self, ConfError, Kind};
+use super::conf_file::{self, ConfError, ConfFaultKind};
 use super::rule::Unread;
-use super::snapshot::{FileFaults, Read, Seen};
+use super::snapshot::{AuditSnapshot, FileFaults, Read};
 use super::trial::{self, Tried};
 use super::users::{DANGEROUS, MENDING, NEEDED, Users};
 use forebay_rig::server::ServerBinary;
 use forebay_watch::profile::Profile;
 
 /// Reads a file.
-pub fn look(path: &Path, profile: &Profile) -> Result<Seen, ConfError> {
+pub fn look(path: &Path, profile: &Profile) -> Result<AuditSnapshot, ConfError> {
     Ok(seen(conf_file::read(path)?, None, profile))
 }
 
@@ -22,7 +22,7 @@ pub fn look_and_try(
     profile: &Profile,
     binary: &ServerBinary,
     limit: Duration,
-) -> anyhow::Result<Seen> {
+) -> anyhow::Result<AuditSnapshot> {
     let file = conf_file::read(path)?;
     let tried = trial::run(&file, binary, limit)?;
     Ok(seen(file, Some(tried), profile))
@@ -37,8 +37,10 @@ fn faults(file: &conf_file::ConfFile, tried: Option<Tried>) -> FileFaults {
         let is_taken = faults.tried.as_ref().is_some_and(|tried| tried.took(&place));
         let list = match trouble.kind {
             // Nothing listened on the addresses of the copy.
-            Kind::BadValue(ref name, _) if is_taken && name != "bind" => &mut faults.taken,
-            Kind::UnknownDirective(_) | Kind::Removed(_) | Kind::Sentinel => &mut faults.unknown,
+            ConfFaultKind::BadValue(ref name, _) if is_taken && name != "bind" => &mut faults.taken,
+            ConfFaultKind::UnknownDirective(_) | ConfFaultKind::Removed(_) | ConfFaultKind::Sentinel => {
+                &mut faults.unknown
+            }
             _ => &mut faults.fatal,
         };
         list.push(trouble.to_string());
@@ -46,12 +48,12 @@ fn faults(file: &conf_file::ConfFile, tried: Option<Tried>) -> FileFaults {
     faults
 }
 
-fn seen(mut file: conf_file::ConfFile, tried: Option<Tried>, profile: &Profile) -> Seen {
+fn seen(mut file: conf_file::ConfFile, tried: Option<Tried>, profile: &Profile) -> AuditSnapshot {
     let faults = faults(&file, tried);
     let users = users(&file);
     file.settings.hide_secrets();
     let without = |what: &str| Unread(format!("{what} needs a running server: give --url instead of --conf"));
-    Seen {
+    AuditSnapshot {
         profile: profile.clone(),
         settings: Ok(file.settings),
         info: Err(without("this")),

@@ -5,7 +5,7 @@ use super::outcome::{Audit, Finding, Outcome, Setting};
 use super::possible::possible;
 use super::rule::{Checked, Fix, Rule, Severity, State, Unread};
 use super::rules;
-use super::snapshot::Seen;
+use super::snapshot::AuditSnapshot;
 use super::version::Versions;
 use forebay::buffer::secret;
 
@@ -13,7 +13,7 @@ use forebay::buffer::secret;
 const AT_START: [&str; 5] = ["databases", "tcp-backlog", "appendfilename", "appenddirname", "io-threads"];
 
 /// Everything that the rules and the profile have to say; `of` names what was looked at.
-pub fn audit(seen: &Seen, of: &str, is_file: bool) -> Audit {
+pub fn audit(seen: &AuditSnapshot, of: &str, is_file: bool) -> Audit {
     Audit {
         of: of.into(),
         is_file,
@@ -25,7 +25,7 @@ pub fn audit(seen: &Seen, of: &str, is_file: bool) -> Audit {
 }
 
 /// The settings that the profile names.
-fn settings(seen: &Seen) -> Vec<Setting> {
+fn settings(seen: &AuditSnapshot) -> Vec<Setting> {
     let each = seen.profile.conf_settings().into_iter().map(|(name, required)| {
         let is_secret = secret::is_name(&name);
         let found = if is_secret {
@@ -47,7 +47,7 @@ fn settings(seen: &Seen) -> Vec<Setting> {
 }
 
 /// What makes a setting the profile's, where that does no harm.
-fn setting_fix(seen: &Seen, name: &str, required: &str) -> Fix {
+fn setting_fix(seen: &AuditSnapshot, name: &str, required: &str) -> Fix {
     if name == "maxmemory-policy" && required.to_ascii_lowercase().starts_with("allkeys") {
         return Fix::act(
             "none: the profile asks for eviction and for no loss; the conflict eviction.loss says what resolves it",
@@ -73,7 +73,7 @@ fn setting_fix(seen: &Seen, name: &str, required: &str) -> Fix {
     if AT_START.contains(&name) { Fix::at_start(name, required) } else { Fix::set(name, required) }
 }
 
-fn finding(rule: &Rule, seen: &Seen) -> Finding {
+fn finding(rule: &Rule, seen: &AuditSnapshot) -> Finding {
     let mut severity = rule.severity;
     let (outcome, read, fixes) = match check(rule, seen) {
         Ok(State::Kept(read)) => (Outcome::Ok, read, Vec::new()),
@@ -100,7 +100,7 @@ fn finding(rule: &Rule, seen: &Seen) -> Finding {
 
 /// The rule's own check, where the server is one that it is about. Without a version a rule on settings is tried
 /// and one on faults is not shown.
-fn check(rule: &Rule, seen: &Seen) -> Checked {
+fn check(rule: &Rule, seen: &AuditSnapshot) -> Checked {
     match (&seen.info, rule.versions) {
         (Ok(facts), Versions::Within { .. }) if !rule.versions.have(facts) => {
             Ok(State::Kept(format!("{} is none of those with it", facts.running())))
@@ -117,7 +117,7 @@ fn check(rule: &Rule, seen: &Seen) -> Checked {
 mod tests {
     use super::*;
     use crate::audit::negative_controls::made_up;
-    use crate::audit::negative_controls::seeded_faults::How;
+    use crate::audit::negative_controls::seeded_faults::FaultSource;
     use forebay_watch::profile::Profile;
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
         let profile = Profile::load("bluesky-8h").unwrap();
         let fix = |says: &'static [(&str, &str)], name: &str, value: &str| {
             let root = tempfile::tempdir().unwrap();
-            setting_fix(&made_up(&profile, root.path(), &[How::Says(says)]), name, value)
+            setting_fix(&made_up(&profile, root.path(), &[FaultSource::Says(says)]), name, value)
         };
         let is_set = |fix: &Fix| matches!(fix, Fix::Set { .. });
         // 90 % of 1,000 bytes are 900.
@@ -147,7 +147,8 @@ mod tests {
     fn a_rule_of_other_versions_is_not_held_against_a_server_and_without_a_version_a_fault_is_not_shown() {
         let profile = Profile::load("bluesky-8h").unwrap();
         let root = tempfile::tempdir().unwrap();
-        let seen = |version: &'static [(&str, &str)]| made_up(&profile, root.path(), &[How::Says(version)]);
+        let seen =
+            |version: &'static [(&str, &str)]| made_up(&profile, root.path(), &[FaultSource::Says(version)]);
         let within = rules::all().find(|rule| matches!(rule.versions, Versions::Within { .. })).unwrap();
         let since = rules::find("use.other-writers").unwrap();
         let old = seen(&[("redis_version", "6.2.5")]);
@@ -167,11 +168,11 @@ mod tests {
     fn a_setting_that_is_the_profiles_is_kept_and_another_one_is_not() {
         let profile = Profile::load("bluesky-8h").unwrap();
         let root = tempfile::tempdir().unwrap();
-        let outcome = |how: &[How]| {
+        let outcome = |how: &[FaultSource]| {
             let settings = settings(&made_up(&profile, root.path(), how));
             settings.iter().find(|setting| setting.name == "appendfsync").unwrap().outcome
         };
         assert_eq!(outcome(&[]), Outcome::Ok);
-        assert_eq!(outcome(&[How::Settings(&[("appendfsync", "no")])]), Outcome::Broken);
+        assert_eq!(outcome(&[FaultSource::Settings(&[("appendfsync", "no")])]), Outcome::Broken);
     }
 }

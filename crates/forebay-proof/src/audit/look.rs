@@ -10,7 +10,7 @@ use super::conf_file;
 use super::fsync::Fsync;
 use super::rule::Unread;
 use super::settings::Settings;
-use super::snapshot::{Read, Seen};
+use super::snapshot::{AuditSnapshot, Read};
 use super::usage::{Usage, refused};
 use super::users::{DANGEROUS, MENDING, NEEDED, Users};
 use forebay::buffer::connect::{Address, Facts};
@@ -33,7 +33,7 @@ pub struct Look<'a> {
 
 impl Look<'_> {
     /// Connects and reads; whatever may not be read is noted with its reason.
-    pub fn at(&self, address: &Address) -> Result<Seen, Error> {
+    pub fn at(&self, address: &Address) -> Result<AuditSnapshot, Error> {
         let mut connection = address.dial()?;
         // What a server refuses is not readable; one that stops answering is not there.
         let there =
@@ -65,7 +65,7 @@ impl Look<'_> {
         });
         let on_disk = host.as_ref().map_err(Clone::clone).and_then(|_| on_disk(&info));
         let profile = self.profile.clone();
-        Ok(Seen {
+        Ok(AuditSnapshot {
             on_disk,
             profile,
             settings,
@@ -101,7 +101,7 @@ fn on_disk(info: &Read<Facts>) -> Read<Option<Settings>> {
     let file = conf_file::read(Path::new(path))
         .map_err(|why| Unread(format!("the server's own file: {}", why.why())))?;
     if let Some(missing) =
-        file.troubles.iter().find(|trouble| matches!(trouble.kind, conf_file::Kind::Include(..)))
+        file.troubles.iter().find(|trouble| matches!(trouble.kind, conf_file::ConfFaultKind::Include(..)))
     {
         return Err(Unread(format!("the server's own file: {missing}")));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::directives::{Kind, kind};
+use super::directives::{ValueKind, kind};
 use forebay_watch::profile::redis_bytes;
 
 /// Letters that `A` stands for in `notify-keyspace-events`.
@@ -17,20 +17,23 @@ pub fn same(name: &str, one: &str, other: &str) -> bool {
         _ => one == other,
     };
     match kind(name) {
-        Kind::Bool | Kind::Word(_) | Kind::SomeOf(_) => one.eq_ignore_ascii_case(other),
-        Kind::Bytes(..) | Kind::BytesOrPercent => {
+        ValueKind::Bool | ValueKind::Word(_) | ValueKind::SomeOf(_) => one.eq_ignore_ascii_case(other),
+        ValueKind::Bytes(..) | ValueKind::BytesOrPercent => {
             same_by(|text| redis_bytes(text).map(|bytes| bytes.to_string()))
         }
-        Kind::Integer(..) | Kind::Octal(_) => {
+        ValueKind::Integer(..) | ValueKind::Octal(_) => {
             same_by(|text| text.parse::<i64>().ok().map(|number| number.to_string()))
         }
-        Kind::Addresses => words(one) == words(other),
-        Kind::Save => same_by(save_points),
-        Kind::OutputBuffer => same_classes(one, other),
-        Kind::Flags => flags(one) == flags(other),
-        Kind::Scores | Kind::Percentiles | Kind::Master | Kind::File | Kind::Title | Kind::Text => {
-            one == other
-        }
+        ValueKind::Addresses => words(one) == words(other),
+        ValueKind::Save => same_by(save_points),
+        ValueKind::OutputBuffer => same_classes(one, other),
+        ValueKind::Flags => flags(one) == flags(other),
+        ValueKind::Scores
+        | ValueKind::Percentiles
+        | ValueKind::Master
+        | ValueKind::File
+        | ValueKind::Title
+        | ValueKind::Text => one == other,
     }
 }
 

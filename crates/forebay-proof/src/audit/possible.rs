@@ -2,7 +2,7 @@
 
 use super::conf_line::conf_line;
 use super::rule::Fix;
-use super::snapshot::Seen;
+use super::snapshot::AuditSnapshot;
 
 /// Settings that may cut off the connection they come by, or every client that comes next.
 const LOCKS: [&str; 14] = [
@@ -23,7 +23,7 @@ const LOCKS: [&str; 14] = [
 ];
 
 /// The remedy, where it can be given as it is; else what a person has to do.
-pub(super) fn possible(seen: &Seen, fix: Fix) -> Fix {
+pub(super) fn possible(seen: &AuditSnapshot, fix: Fix) -> Fix {
     match &fix {
         Fix::Set { directive, value } | Fix::SetAtStart { directive, value }
             if locks(seen, directive, value) =>
@@ -54,7 +54,7 @@ pub(super) fn possible(seen: &Seen, fix: Fix) -> Fix {
 }
 
 /// Whether setting it may cut somebody off. More clients, or an end to cutting off the idle ones, cuts off nobody.
-fn locks(seen: &Seen, directive: &str, value: &str) -> bool {
+fn locks(seen: &AuditSnapshot, directive: &str, value: &str) -> bool {
     let directive = directive.to_ascii_lowercase();
     let is_more = |value: &str| matches!((value.parse::<i64>(), seen.number(&directive)), (Ok(wanted), Ok(now)) if wanted >= now);
     match directive.as_str() {

@@ -1,12 +1,12 @@
 //! What a rule is: one thing that a server must be for a buffer to hold on it, with all that a person needs to
-//! judge and mend it. Rules are data; what they look at is [`Seen`].
+//! judge and mend it. Rules are data; what they look at is [`AuditSnapshot`].
 
 use serde::{Deserialize, Serialize};
 
 pub use forebay_watch::machine::Unread;
 
 use super::conf_line::conf_line;
-use super::snapshot::Seen;
+use super::snapshot::AuditSnapshot;
 use super::version::Versions;
 
 /// What breaking a rule does to a buffer.
@@ -103,7 +103,7 @@ pub struct Rule {
     /// Servers it is about.
     pub versions: Versions,
     /// Looks.
-    pub check: fn(&Seen) -> Checked,
+    pub check: fn(&AuditSnapshot) -> Checked,
 }
 
 impl Rule {

@@ -27,7 +27,7 @@ const IN_INFO: [(&str, &str); 8] = [
 
 /// What was seen.
 #[derive(Clone)]
-pub struct Seen {
+pub struct AuditSnapshot {
     /// What must hold.
     pub profile: Profile,
     /// Settings, from CONFIG GET or from a file.
@@ -65,7 +65,7 @@ pub struct FileFaults {
     pub tried: Option<Tried>,
 }
 
-impl Seen {
+impl AuditSnapshot {
     /// A setting as the server writes it; what CONFIG does not give, from INFO where that has it.
     pub fn text(&self, name: &str) -> Read<&str> {
         let settings = self.settings.as_ref().map_err(Clone::clone);

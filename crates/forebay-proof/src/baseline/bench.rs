@@ -67,7 +67,7 @@ impl<'a> Bench<'a> {
     ) -> anyhow::Result<Outcome> {
         go_on()?;
         let Asked { work, connections, rate, duration } = *asked;
-        let plan = driver::Plan {
+        let plan = driver::LoadPlan {
             address: self.address,
             name: self.name,
             work,

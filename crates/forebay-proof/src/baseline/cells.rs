@@ -6,18 +6,25 @@ use super::bench::{Bench, GRACE};
 use forebay::buffer::writer::{Options, Writer};
 use forebay_rig::load::append;
 use forebay_rig::load::outcome::Outcome;
-use forebay_rig::load::work::{Kind, Work};
+use forebay_rig::load::work::{OperationKind, Work};
 
 /// How many connections at once.
 pub const CONNECTIONS: [usize; 5] = [1, 10, 50, 200, 1_000];
 
 /// What is tried; what it needs comes with it.
-const KINDS: [Kind; 7] =
-    [Kind::Set, Kind::Get, Kind::Del, Kind::Lpush, Kind::Rpop, Kind::Xadd, Kind::Xreadgroup];
+const KINDS: [OperationKind; 7] = [
+    OperationKind::Set,
+    OperationKind::Get,
+    OperationKind::Del,
+    OperationKind::Lpush,
+    OperationKind::Rpop,
+    OperationKind::Xadd,
+    OperationKind::Xreadgroup,
+];
 
 /// One operation on so many connections.
 pub struct Cell {
-    pub kind: Kind,
+    pub kind: OperationKind,
     /// None for the writer, which has its own.
     pub connections: Option<usize>,
     pub outcome: Outcome,
@@ -32,7 +39,7 @@ pub fn all(bench: &Bench<'_>, each: Duration) -> anyhow::Result<Vec<Cell>> {
 pub fn cells(
     bench: &Bench<'_>,
     each: Duration,
-    kinds: &[Kind],
+    kinds: &[OperationKind],
     connections: &[usize],
 ) -> anyhow::Result<Vec<Cell>> {
     let mut cells = Vec::new();
@@ -50,7 +57,7 @@ pub fn cells(
 /// Events through the buffer's own writer.
 pub fn append(bench: &Bench<'_>, duration: Duration) -> anyhow::Result<Cell> {
     let writer = Writer::open(bench.address, bench.name, &Options { patience: GRACE, ..Options::default() })?;
-    let plan = append::Plan {
+    let plan = append::AppendPlan {
         arrivals: None,
         duration,
         grace: GRACE,
@@ -61,6 +68,6 @@ pub fn append(bench: &Bench<'_>, duration: Duration) -> anyhow::Result<Cell> {
     crate::target::remove(bench.address, bench.name);
     match error {
         Some(error) => Err(error.into()),
-        None => Ok(Cell { kind: Kind::Append, connections: None, outcome }),
+        None => Ok(Cell { kind: OperationKind::Append, connections: None, outcome }),
     }
 }

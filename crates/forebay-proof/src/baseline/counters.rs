@@ -8,7 +8,7 @@ use redis::Value;
 
 use crate::target::facts_of;
 use forebay::buffer::connect::Address;
-use forebay_rig::load::work::Kind;
+use forebay_rig::load::work::OperationKind;
 
 /// Calls of a command, and microseconds inside the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Calls {
 /// Counters at one moment, or between two.
 #[derive(Debug, Clone)]
 pub struct Counters {
-    pub commands: BTreeMap<Kind, Calls>,
+    pub commands: BTreeMap<OperationKind, Calls>,
     pub cpu_seconds: f64,
     pub forks: u64,
     pub delayed_fsyncs: u64,
@@ -35,7 +35,7 @@ pub struct Counters {
 impl Counters {
     /// Of nothing but these commands.
     #[cfg(test)]
-    pub fn of(commands: BTreeMap<Kind, Calls>) -> Self {
+    pub fn of(commands: BTreeMap<OperationKind, Calls>) -> Self {
         let at = Instant::now();
         Self { commands, cpu_seconds: 0.0, forks: 0, delayed_fsyncs: 0, slow: 0, at, seconds: 1.0 }
     }
@@ -45,15 +45,17 @@ impl Counters {
         let mut connection = address.dial()?;
         let facts = facts_of(&mut connection, &["all"])?;
         let seconds = |name: &str| facts.get(name).and_then(|value| value.parse::<f64>().ok()).unwrap_or(0.0);
-        let commands = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Append).map(|kind| {
-            let line = facts.get(&format!("cmdstat_{}", kind.name().to_lowercase())).unwrap_or_default();
-            let mut calls =
-                Calls { count: field(line, "calls"), micros: field(line, "usec"), p99_micros: None };
-            // From 7.0 on.
-            let histogram = redis::cmd("LATENCY").arg("HISTOGRAM").arg(kind.name()).query(&mut connection);
-            calls.p99_micros = histogram.ok().as_ref().and_then(p99);
-            (kind, calls)
-        });
+        let commands =
+            OperationKind::ALL.into_iter().filter(|kind| *kind != OperationKind::Append).map(|kind| {
+                let line = facts.get(&format!("cmdstat_{}", kind.name().to_lowercase())).unwrap_or_default();
+                let mut calls =
+                    Calls { count: field(line, "calls"), micros: field(line, "usec"), p99_micros: None };
+                // From 7.0 on.
+                let histogram =
+                    redis::cmd("LATENCY").arg("HISTOGRAM").arg(kind.name()).query(&mut connection);
+                calls.p99_micros = histogram.ok().as_ref().and_then(p99);
+                (kind, calls)
+            });
         let commands = commands.collect();
         Ok(Self {
             commands,

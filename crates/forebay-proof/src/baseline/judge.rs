@@ -10,7 +10,7 @@ use super::saturation::Probe;
 use crate::claim::{Axes, Bound, Evidence, Judged, Series, Unit};
 use crate::report::units::{bytes, millis, thousands};
 use forebay_rig::load::outcome::Outcome;
-use forebay_rig::load::work::Kind;
+use forebay_rig::load::work::OperationKind;
 use forebay_watch::profile::{Load, Profile};
 
 /// The step of the brief that the baseline answers.
@@ -177,21 +177,21 @@ fn counted(measured: &Measured) -> Judged {
 }
 
 /// Requests sent by kind.
-fn sent(measured: &Measured) -> Vec<(Kind, u64)> {
+fn sent(measured: &Measured) -> Vec<(OperationKind, u64)> {
     let outcomes = measured.cells.iter().map(|cell| &cell.outcome).chain([&measured.paced]);
-    let mut sent: Vec<(Kind, u64)> = Kind::ALL.into_iter().map(|kind| (kind, 0)).collect();
+    let mut sent: Vec<(OperationKind, u64)> = OperationKind::ALL.into_iter().map(|kind| (kind, 0)).collect();
     for outcome in outcomes.chain(measured.probes.iter().map(|probe| &probe.outcome)) {
         for (kind, count) in &mut sent {
             *count += outcome.kinds.get(kind).map_or(0, |figures| figures.sent);
         }
     }
-    sent.retain(|(kind, _)| *kind != Kind::Append);
+    sent.retain(|(kind, _)| *kind != OperationKind::Append);
     sent
 }
 
 /// The claim that a server's counters agree with what was sent.
-pub fn difference(counters: &Counters, sent: &[(Kind, u64)]) -> Judged {
-    let of = |kind: &Kind| counters.commands.get(kind).map_or(0, |calls| calls.count);
+pub fn difference(counters: &Counters, sent: &[(OperationKind, u64)]) -> Judged {
+    let of = |kind: &OperationKind| counters.commands.get(kind).map_or(0, |calls| calls.count);
     let off: u64 = sent.iter().map(|(kind, count)| count.abs_diff(of(kind))).sum();
     let worst = sent.iter().filter(|(kind, count)| of(kind) != *count).map(|(kind, count)| {
         format!(

@@ -29,12 +29,12 @@ use counters::Counters;
 use measured::Measured;
 
 /// The proof of a subject.
-pub struct Run<'a> {
+pub struct BaselineRun<'a> {
     /// What it is about.
     pub on: Subject<'a>,
 }
 
-impl Run<'_> {
+impl BaselineRun<'_> {
     /// Runs the proof and its controls.
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         let payloads = Payloads::of(&Source::Events, self.on.seed).map_err(anyhow::Error::msg)?;

@@ -17,7 +17,7 @@ use crate::sabotage::{Ticks, busy, busy_rate, crossable, next_second, overwrite,
 use crate::target::start;
 use forebay_rig::load::outcome::{Outcome, Second};
 use forebay_rig::load::payload::Payloads;
-use forebay_rig::load::work::{Kind, Work};
+use forebay_rig::load::work::{OperationKind, Work};
 use forebay_rig::server::Server;
 use forebay_watch::profile::Load;
 
@@ -136,7 +136,7 @@ fn kept_busy(bench: &Bench<'_>, load: &Load) -> anyhow::Result<Vec<Judged>> {
     load.rate = load.rate.max(busy_rate(CONNECTIONS) * 2.0);
     while_busy(bench.address, || {
         let paced = bench.run(&Work::mix(), CONNECTIONS, Some(load.rate), SHORT)?;
-        let cells = cells(bench, SHORT / 2, &[Kind::Set], &[1])?;
+        let cells = cells(bench, SHORT / 2, &[OperationKind::Set], &[1])?;
         let probes = saturation::find(bench, &load, SHORT / 2)?;
         Ok(vec![
             judge::rate(&cells, &load),
@@ -157,7 +157,7 @@ fn changed(bench: &Bench<'_>) -> anyhow::Result<Vec<Judged>> {
         noticed.fetch_or(second.failed > 0, Relaxed);
     };
     let plan = Asked {
-        work: &Work::only(Kind::Get),
+        work: &Work::only(OperationKind::Get),
         connections: CONNECTIONS,
         rate: None,
         duration: NOTICED_WITHIN,
@@ -175,9 +175,9 @@ fn foreign(bench: &Bench<'_>) -> anyhow::Result<Vec<Judged>> {
         redis::cmd("GET").arg(bench.name.load_value(0, 0)).query::<Option<Vec<u8>>>(&mut connection)?;
     }
     let counters = Counters::read(bench.address)?.since(&before);
-    let sent: Vec<(Kind, u64)> = Kind::ALL
+    let sent: Vec<(OperationKind, u64)> = OperationKind::ALL
         .into_iter()
-        .filter(|kind| *kind != Kind::Append)
+        .filter(|kind| *kind != OperationKind::Append)
         .map(|kind| (kind, outcome.kinds.get(&kind).map_or(0, |figures| figures.sent)))
         .collect();
     Ok(vec![judge::difference(&counters, &sent)])

@@ -1,6 +1,6 @@
 //! What a value weighs as it grows.
 
-use crate::memory_probe::Gauge;
+use crate::memory_probe::MemoryProbe;
 use crate::target::scratch;
 use forebay_rig::server::ServerBinary;
 
@@ -23,7 +23,7 @@ pub fn weigh(binary: &ServerBinary) -> anyhow::Result<Vec<Weight>> {
     let mut weights = Vec::new();
     for value_bytes in SIZES {
         let (_server, address) = scratch(binary, 0)?;
-        let mut gauge = Gauge::open(&address)?;
+        let mut gauge = MemoryProbe::open(&address)?;
         let before = gauge.look(0)?.used_bytes;
         let mut all = redis::pipe();
         for n in 0..COUNT {

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use crate::ledger::Ledger;
-use crate::memory_probe::{Gauge, Point};
+use crate::memory_probe::{MemoryProbe, Point};
 use crate::progress::Progress;
 use crate::push::Pusher;
 use forebay::buffer::batch::Limits;
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to fill with.
 #[derive(Clone, Copy)]
-pub struct Plan<'a> {
+pub struct FillPlan<'a> {
     pub address: &'a Address,
     pub name: &'a Name,
     pub events: &'a Synth,
@@ -54,8 +54,8 @@ pub struct Filled {
 }
 
 /// Pushes `plan.count` events, or as many as the server takes. The ledger hears of each.
-pub fn fill(plan: &Plan<'_>, ledger: &mut Ledger<'_>, progress: &dyn Progress) -> anyhow::Result<Filled> {
-    let mut gauge = Gauge::open(plan.address)?;
+pub fn fill(plan: &FillPlan<'_>, ledger: &mut Ledger<'_>, progress: &dyn Progress) -> anyhow::Result<Filled> {
+    let mut gauge = MemoryProbe::open(plan.address)?;
     let first = gauge.look(0)?;
     let options = Options { limits: plan.limits, patience: PATIENCE, ..Options::default() };
     let started = Instant::now();
@@ -95,7 +95,7 @@ pub fn fill(plan: &Plan<'_>, ledger: &mut Ledger<'_>, progress: &dyn Progress) -
 
 /// False where `over` was set before all were pushed.
 fn push_all(
-    plan: &Plan<'_>,
+    plan: &FillPlan<'_>,
     writer: Writer,
     ledger: &mut Ledger<'_>,
     over: &AtomicBool,

@@ -19,18 +19,18 @@ use crate::target::Target;
 use forebay::buffer::batch::Limits;
 use forebay_rig::synth::Synth;
 
-use fill::{Plan, fill};
+use fill::{FillPlan, fill};
 use measured::Measured;
 use readback::read_back;
 use sample::{Layout, Weight, sample, weigh};
 
 /// The proof of a subject.
-pub struct Run<'a> {
+pub struct CapacityRun<'a> {
     /// What it is about.
     pub on: Subject<'a>,
 }
 
-impl Run<'_> {
+impl CapacityRun<'_> {
     /// Runs the proof and its controls.
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         let limits = self.on.profile.limits().map_err(anyhow::Error::msg)?;
@@ -66,7 +66,7 @@ impl Run<'_> {
         let limit_bytes = address.connect()?.1.number("maxmemory").filter(|limit| *limit > 0);
         let line =
             limit_bytes.map(|limit| (limit as f64 * self.on.profile.hold.memory_percent_max / 100.0) as u64);
-        let plan = Plan {
+        let plan = FillPlan {
             address,
             name: self.on.name,
             events,

@@ -3,7 +3,7 @@
 use forebay::buffer::connection::{Budget, Connection};
 use redis::Value;
 
-use super::fill::{Plan, fill};
+use super::fill::{FillPlan, fill};
 use super::judge::{self, PREDICTION_PERCENT_MAX};
 use super::measured::Measured;
 use super::readback::{ReadBack, read_back};
@@ -94,7 +94,7 @@ fn too_small(
     let TooSmall { profile, limit, predicted } = TooSmall::of(on.profile, measured.weight);
     let (_server, address) = scratch(on.binary, limit)?;
     let name: Name = "control".parse()?;
-    let plan = Plan {
+    let plan = FillPlan {
         address: &address,
         name: &name,
         events,
@@ -174,7 +174,7 @@ fn damaged(on: &Subject<'_>, events: &Synth, limits: Limits) -> anyhow::Result<C
     on.progress.begin("control: planted damage", DAMAGED_EVENTS);
     let (_server, address) = scratch(on.binary, 0)?;
     let name: Name = "control".parse()?;
-    let plan = Plan {
+    let plan = FillPlan {
         address: &address,
         name: &name,
         events,

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::ledger::{Findings, Ledger};
 use crate::progress::Progress;
-use crate::proof_reader::{self, Reading};
+use crate::proof_reader::{self, ProofReader};
 use crate::wait::go_on;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
@@ -29,7 +29,7 @@ pub fn read_back(
 ) -> anyhow::Result<ReadBack> {
     let started = Instant::now();
     let mut reader = proof_reader::open(address, name, None, PATIENCE)?;
-    let (mut reading, mut faults) = (Reading::new()?, Vec::new());
+    let (mut reading, mut faults) = (ProofReader::new()?, Vec::new());
     loop {
         let found = reader.next(Duration::ZERO)?;
         if found.is_empty() {

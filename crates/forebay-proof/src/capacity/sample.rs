@@ -2,10 +2,10 @@
 
 use forebay::buffer::connection::Connection;
 
-use super::fill::{Plan, fill};
+use super::fill::{FillPlan, fill};
 use crate::Scale;
 use crate::ledger::Ledger;
-use crate::memory_probe::Gauge;
+use crate::memory_probe::MemoryProbe;
 use crate::progress::Progress;
 use crate::target::scratch;
 use forebay::buffer::batch::Limits;
@@ -67,7 +67,7 @@ pub fn weigh(
 ) -> anyhow::Result<Weight> {
     progress.begin(&format!("weighing {}", layout.name()), count);
     let (_server, address) = scratch(binary, 0)?;
-    let mut gauge = Gauge::open(&address)?;
+    let mut gauge = MemoryProbe::open(&address)?;
     let before = gauge.look(0)?;
     put(&address, layout, events, count, limits, progress)?;
     let after = gauge.settled(count)?;
@@ -89,7 +89,7 @@ pub fn put(
         return one_by_one(&mut connection, layout, events, count, progress);
     };
     let name: Name = "sample".parse()?;
-    let plan = Plan { address, name: &name, events, count, rate, limits, used_bytes_max: None };
+    let plan = FillPlan { address, name: &name, events, count, rate, limits, used_bytes_max: None };
     let filled = fill(&plan, &mut Ledger::new(&|_, _| {}), progress)?;
     anyhow::ensure!(filled.ended.is_none(), "the sample did not fit: {:?}", filled.ended);
     Ok(())

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::cell::Fault;
-use super::environment::Ground;
-use super::not_run::NotPlayed;
+use super::environment::DurabilityEnvironment;
+use super::not_run::NotRun;
 use super::server_state::{has_no_fsync, until_no_fsync};
 use crate::rewrite;
 use crate::wait::wait;
@@ -28,36 +28,40 @@ const REWRITE_MAX: u64 = 1_200;
 const KILL_MAX: u64 = 500;
 
 /// Brings the server to where the fault shall meet it; where that is a moment without a pending fsync, when it was asked.
-pub(super) fn approach(fault: Fault, ground: &Ground, draw: &mut Rng) -> anyhow::Result<Option<Instant>> {
+pub(super) fn approach(
+    fault: Fault,
+    environment: &DurabilityEnvironment,
+    draw: &mut Rng,
+) -> anyhow::Result<Option<Instant>> {
     match fault {
-        Fault::KillInRewrite => return Ok(Some(reach_rewrite(&ground.address, draw)?)),
+        Fault::KillInRewrite => return Ok(Some(reach_rewrite(&environment.address, draw)?)),
         Fault::PowerCutInRewrite => {
-            rewrite::begin_writing(&mut slow_rewrites(&ground.address, KEY_DELAY)?)?;
+            rewrite::begin_writing(&mut slow_rewrites(&environment.address, KEY_DELAY)?)?;
             pass(draw, REWRITE_MAX);
         }
         Fault::PowerCutInLongRewrite => {
-            let mut connection = slow_rewrites(&ground.address, KEY_DELAY_LONG)?;
+            let mut connection = slow_rewrites(&environment.address, KEY_DELAY_LONG)?;
             rewrite::begin_writing(&mut connection)?;
             std::thread::sleep(LONG_REWRITE);
             let lasts = rewrite::is_writing(&rewrite::persistence(&mut connection)?);
             came_in_time(lasts, "the rewrite was over before the power was cut")?;
         }
         Fault::KillInSlowFsync => {
-            let disk = ground.disk()?;
+            let disk = environment.disk()?;
             disk.slow_fsync(SLOW);
             wait("an fsync is under way", || Ok(disk.under_way() > 0))?;
             pass(draw, SLOW_MAX);
             came_in_time(disk.under_way() > 0, "the slow fsync was over before the kill")?;
         }
-        Fault::Kill if ground.is_own() => return Ok(Some(until_no_fsync(&ground.address)?)),
+        Fault::Kill if environment.is_own() => return Ok(Some(until_no_fsync(&environment.address)?)),
         _ => {}
     }
     Ok(None)
 }
 
 /// A fault that came too late has shown nothing.
-fn came_in_time(is_in_time: bool, why: &str) -> Result<(), NotPlayed> {
-    if is_in_time { Ok(()) } else { Err(NotPlayed::Absent(why.into())) }
+fn came_in_time(is_in_time: bool, why: &str) -> Result<(), NotRun> {
+    if is_in_time { Ok(()) } else { Err(NotRun::Absent(why.into())) }
 }
 
 /// Lets time pass, up to so many milliseconds, for a moment that nothing but the draw chooses.

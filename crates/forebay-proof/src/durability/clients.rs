@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::ledger::Ledger;
-use crate::proof_reader::{self, Block, Reading};
+use crate::proof_reader::{self, Block, ProofReader};
 use crate::push::Pusher;
 use crate::wait::go_on;
 use crate::workload::Offer;
@@ -18,8 +18,8 @@ use forebay::buffer::entry::Id;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
-use forebay::buffer::overflow::{Fate, Listener, Told};
-use forebay::buffer::reader::{Found, Reader};
+use forebay::buffer::overflow::{Fate, FateReport, Listener};
+use forebay::buffer::reader::{ReadItem, Reader};
 use forebay::buffer::writer::{Ack, Options, Writer};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
@@ -47,7 +47,7 @@ pub(super) struct Signals {
     /// The last writer may go flat out.
     pub flat: AtomicBool,
     /// The fault has happened, and what it ended is back.
-    pub struck: AtomicBool,
+    pub injected: AtomicBool,
     /// Writers close what they have.
     pub over: AtomicBool,
     /// No more events come.
@@ -72,7 +72,7 @@ impl Signals {
 }
 
 /// What writers were told, and when.
-pub(super) type Heard = Mutex<Vec<(Told, Instant)>>;
+pub(super) type FateReports = Mutex<Vec<(FateReport, Instant)>>;
 
 /// A writer of a cell.
 pub(super) struct Writing<'a> {
@@ -86,7 +86,7 @@ pub(super) struct Writing<'a> {
     /// Events a second; none for flat out.
     pub rate: Option<f64>,
     pub signals: &'a Arc<Signals>,
-    pub heard: &'a Arc<Heard>,
+    pub heard: &'a Arc<FateReports>,
 }
 
 impl Writing<'_> {
@@ -132,17 +132,18 @@ impl Writing<'_> {
     fn is_held(&self) -> bool {
         let acknowledged = self.signals.acknowledged[self.place].load(Relaxed);
         let has_enough = acknowledged >= self.offer.count() / 3 * 2;
-        !self.signals.flat.load(Relaxed) || has_enough && !self.signals.struck.load(Relaxed)
+        !self.signals.flat.load(Relaxed) || has_enough && !self.signals.injected.load(Relaxed)
     }
 
     /// A writer that comes after so many events of each lane.
     pub fn open(&self, before: [u64; jetstream::ALL.len()]) -> Result<Writer, Error> {
         let (heard, signals, place) = (Arc::clone(self.heard), Arc::clone(self.signals), self.place);
-        let hear = move |told: Told| {
+        let hear = move |told: FateReport| {
             if told.fate == Fate::Acknowledged {
                 signals.acknowledged[place].fetch_add(told.events, Relaxed);
             }
-            lock(&heard).push((Told { from: told.from + before[told.lane.index()], ..told }, Instant::now()));
+            lock(&heard)
+                .push((FateReport { from: told.from + before[told.lane.index()], ..told }, Instant::now()));
         };
         let options = Options {
             limits: self.limits,
@@ -175,22 +176,27 @@ impl Read {
     }
 
     /// Takes what was found into the ledger; what may be acknowledged.
-    fn take(&mut self, found: Vec<Found>, reading: &mut Reading, ledger: &mut Ledger<'_>) -> Vec<(Lane, Id)> {
+    fn take(
+        &mut self,
+        found: Vec<ReadItem>,
+        reading: &mut ProofReader,
+        ledger: &mut Ledger<'_>,
+    ) -> Vec<(Lane, Id)> {
         let taken = reading.take(found, ledger);
         let mut done: Vec<(Lane, Id)> = taken.places().collect();
         for item in taken.others {
             match item {
-                Found::Missing { lane, before, events, .. } => {
+                ReadItem::Missing { lane, before, events, .. } => {
                     self.missing += events;
                     let block = taken.blocks.iter().find(|block| (block.lane, block.id) == (lane, before));
                     if let Some(Block { first, .. }) = block {
                         self.gaps.push((lane, first - first.min(&events)..*first));
                     }
                 }
-                Found::Dropped { .. } => self.faults.push(item.to_string()),
+                ReadItem::Dropped { .. } => self.faults.push(item.to_string()),
                 // Given before and gone with what the server lost, or trimmed: it was read.
-                Found::Gone { lane, id } => done.push((lane, id)),
-                Found::OutOfPlace { says, due, .. } if says.0 < due.0 => self.back.push(item.to_string()),
+                ReadItem::Gone { lane, id } => done.push((lane, id)),
+                ReadItem::OutOfPlace { says, due, .. } if says.0 < due.0 => self.back.push(item.to_string()),
                 fault => self.faults.push(fault.to_string()),
             }
         }
@@ -211,7 +217,7 @@ pub(super) fn follow(
     signals: &Signals,
     ledger: &mut Ledger<'_>,
 ) -> anyhow::Result<Read> {
-    let (mut read, mut reading, mut ends) = (Read::default(), Reading::new()?, 0);
+    let (mut read, mut reading, mut ends) = (Read::default(), ProofReader::new()?, 0);
     loop {
         go_on()?;
         // Asked first, so that what is found is no older than the last event.
@@ -234,7 +240,8 @@ pub(super) fn follow(
 
 /// Reads all there is, without a trace.
 pub(super) fn read_all(address: &Address, name: &Name, ledger: &mut Ledger<'_>) -> anyhow::Result<Read> {
-    let (mut read, mut reading, mut reader) = (Read::default(), Reading::new()?, open(address, name, false)?);
+    let (mut read, mut reading, mut reader) =
+        (Read::default(), ProofReader::new()?, open(address, name, false)?);
     loop {
         go_on()?;
         let found = reader.next(Duration::ZERO)?;

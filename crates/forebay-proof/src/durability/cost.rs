@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use forebay::buffer::connection::Connection;
 
 use super::cell::Fault;
-use super::environment::{Ground, NoGround};
-use crate::capacity::fill::{Plan, fill};
+use super::environment::{DurabilityEnvironment, NoEnvironment};
+use crate::capacity::fill::{FillPlan, fill};
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
 use crate::ledger::Ledger;
 use crate::report::units::{bytes, millis, thousands};
@@ -133,7 +133,7 @@ fn cost(on: &Subject<'_>, payloads: &Payloads, way: [&'static str; 3], count: u6
     let rate = on.profile.load.rate;
     let events = Synth::network(on.seed).with_rate(rate);
     let limits = on.profile.limits().map_err(anyhow::Error::msg)?;
-    let plan = Plan { address, name: &name, events: &events, count, rate, limits, used_bytes_max: None };
+    let plan = FillPlan { address, name: &name, events: &events, count, rate, limits, used_bytes_max: None };
     let filled = fill(&plan, &mut Ledger::new(&|_, _| {}), on.progress)?;
     anyhow::ensure!(filled.ended.is_none(), "not all events went in: {:?}", filled.ended);
     let mut connection = address.dial()?;
@@ -192,7 +192,7 @@ fn operate(
 ) -> anyhow::Result<Outcome> {
     let (work, name) = (Work::mix(), "cost-load".parse::<Name>()?);
     let duration = stretch(on);
-    let plan = driver::Plan {
+    let plan = driver::LoadPlan {
         address,
         name: &name,
         work: &work,
@@ -210,14 +210,19 @@ fn operate(
 /// The same operations under `always`, on a disk that is slow.
 fn control(on: &Subject<'_>, payloads: &Payloads) -> anyhow::Result<Control> {
     let what = format!("appendfsync always on a disk whose fsync takes {} ms", SLOW.as_millis());
-    let ground = match Ground::new(on.binary, on.profile, Fault::FsyncFails, &[("appendfsync", "always")]) {
-        Ok(ground) => ground,
-        Err(NoGround::Disk(error)) => return Ok(Control::not_run(what, error.to_string())),
+    let environment = match DurabilityEnvironment::new(
+        on.binary,
+        on.profile,
+        Fault::FsyncFails,
+        &[("appendfsync", "always")],
+    ) {
+        Ok(environment) => environment,
+        Err(NoEnvironment::Disk(error)) => return Ok(Control::not_run(what, error.to_string())),
         Err(error) => return Err(error.into()),
     };
-    ground.disk()?.slow_fsync(SLOW);
-    let outcome = operate(on, &ground.address, payloads, GRACE_SLOW);
-    ground.disk()?.heal_fsync();
+    environment.disk()?.slow_fsync(SLOW);
+    let outcome = operate(on, &environment.address, payloads, GRACE_SLOW);
+    environment.disk()?.heal_fsync();
     Ok(Control::of(what, &[judge(on, "always", &[&outcome?])], ID))
 }
 

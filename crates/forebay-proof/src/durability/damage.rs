@@ -10,7 +10,7 @@ use forebay::buffer::connection::Connection;
 use super::aof::{copy_all, ends, frames, newest_log};
 use super::cell::Fault;
 use super::clients::{Read, read_all};
-use super::environment::Ground;
+use super::environment::DurabilityEnvironment;
 use crate::ledger::Findings;
 use crate::push::Pusher;
 use crate::wait::go_on;
@@ -18,7 +18,7 @@ use crate::workload::Offer;
 use crate::{Scale, Subject};
 use fastrand::Rng;
 use forebay::buffer::keys::Name;
-use forebay::buffer::overflow::{Fate, Told};
+use forebay::buffer::overflow::{Fate, FateReport};
 use forebay::buffer::writer::{Options, Writer};
 use forebay::event::jetstream;
 use forebay_rig::server::{Folder, Purpose, ServerError};
@@ -85,34 +85,34 @@ pub(super) enum After {
 /// A server for damaged copies.
 pub(super) struct Bench<'a> {
     whole: &'a Whole,
-    ground: Ground,
+    environment: DurabilityEnvironment,
 }
 
-fn ground(on: &Subject<'_>) -> anyhow::Result<Ground> {
+fn environment(on: &Subject<'_>) -> anyhow::Result<DurabilityEnvironment> {
     let over = [("appendfsync", "everysec"), ("auto-aof-rewrite-percentage", "0")];
-    Ok(Ground::new(on.binary, on.profile, Fault::Kill, &over)?)
+    Ok(DurabilityEnvironment::new(on.binary, on.profile, Fault::Kill, &over)?)
 }
 
 impl Whole {
     /// Fills a server and ends it.
     pub fn new(on: &Subject<'_>) -> anyhow::Result<Self> {
         let offer = Offer::draw(on.seed, on.profile.load.rate, EVENTS + MORE, on.progress)?;
-        let mut ground = ground(on)?;
+        let mut environment = environment(on)?;
         let name: Name = "whole".parse()?;
         let limits = on.profile.limits().map_err(anyhow::Error::msg)?;
         // A cut copy of its AOF may lack that this writer ended.
         let options = Options { limits, takes_over: true, ..Options::default() };
-        let writer = Writer::open(&ground.address, &name, &options)?;
+        let writer = Writer::open(&environment.address, &name, &options)?;
         let mut pusher = Pusher::new(writer, &offer.events, EVENTS, offer.rate);
         pusher.bulk(None, || false)?;
         let pushed = pusher.next;
         pusher.writer.close()?;
-        let mut connection = ground.address.dial()?;
+        let mut connection = environment.address.dial()?;
         let frames = frames(&mut connection, &name)?;
         drop(connection);
-        ground.server()?.terminate()?;
+        environment.server()?.terminate()?;
         let copy = Folder::new(Purpose::Aof)?;
-        copy_all(ground.server()?.dir(), copy.path())?;
+        copy_all(environment.server()?.dir(), copy.path())?;
         let file = newest_log(copy.path())?;
         let written = fs::read(copy.path().join(&file))?;
         let ends = ends(&written, &frames)?;
@@ -125,7 +125,7 @@ impl Whole {
 
     /// A server to try copies on.
     pub fn bench(&self, on: &Subject<'_>) -> anyhow::Result<Bench<'_>> {
-        Ok(Bench { whole: self, ground: ground(on)? })
+        Ok(Bench { whole: self, environment: environment(on)? })
     }
 
     /// Events that a cut of so many bytes costs: those of every block whose transaction is no longer whole.
@@ -167,7 +167,7 @@ impl Bench<'_> {
         after: impl FnOnce(&mut Connection, &Name) -> anyhow::Result<()>,
     ) -> anyhow::Result<Came> {
         go_on()?;
-        let server = self.ground.server()?;
+        let server = self.environment.server()?;
         if server.is_running() {
             server.kill()?;
         }
@@ -178,7 +178,7 @@ impl Bench<'_> {
             Err(ServerError::ExitedEarly { log, .. }) => return Ok(Came::Refused(log)),
             Err(error) => return Err(error.into()),
         }
-        let mut connection = self.ground.address.dial()?;
+        let mut connection = self.environment.address.dial()?;
         after(&mut connection, &self.whole.name)?;
         let (read, findings) = self.read(self.whole.pushed)?;
         let is_at_odds = is_at_odds(&mut connection, &self.whole.name)?;
@@ -190,9 +190,9 @@ impl Bench<'_> {
         let Whole { name, offer, .. } = self.whole;
         let make = |index: u64, out: &mut Vec<u8>| offer.events.write_event(index, out);
         let mut ledger = offer.ledger(&make);
-        let read = read_all(&self.ground.address, name, &mut ledger)?;
+        let read = read_all(&self.environment.address, name, &mut ledger)?;
         for (lane, events) in offer.by_lane(acknowledged) {
-            ledger.told(Told { lane, fate: Fate::Acknowledged, from: 0, events, retries: 0 });
+            ledger.told(FateReport { lane, fate: Fate::Acknowledged, from: 0, events, retries: 0 });
         }
         Ok((read, ledger.findings()))
     }
@@ -200,7 +200,9 @@ impl Bench<'_> {
     /// Writes on where the lanes end, and reads it.
     fn go_on(&self) -> anyhow::Result<After> {
         let Whole { name, offer, options, pushed, .. } = self.whole;
-        let Ok(writer) = Writer::open(&self.ground.address, name, options) else { return Ok(After::Told) };
+        let Ok(writer) = Writer::open(&self.environment.address, name, options) else {
+            return Ok(After::Told);
+        };
         let mut pusher = Pusher::new(writer, &offer.events, offer.count(), offer.rate);
         pusher.next = *pushed;
         if pusher.bulk(None, || false).is_err() || pusher.writer.close().is_err() {

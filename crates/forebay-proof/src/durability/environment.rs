@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use super::alive::{LastSeen, until_gone};
 use super::cell::Fault;
-use super::not_run::{NotPlayed, early};
+use super::not_run::{NotRun, early};
 use super::server_state::{run_id, until_no_fsync};
 use crate::target::{facts_of, setting};
 use crate::wait::wait_for;
@@ -83,12 +83,12 @@ impl Settings {
             self.words(),
             now.words()
         );
-        Err(NotPlayed::Absent(why).into())
+        Err(NotRun::Absent(why).into())
     }
 }
 
 /// A server, and the disk under it.
-pub(super) struct Ground {
+pub(super) struct DurabilityEnvironment {
     // In this order: the server ends before its disk goes.
     host: Host,
     pub disk: Option<Disk>,
@@ -100,7 +100,7 @@ pub(super) struct Ground {
 
 /// Why there is no ground.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoGround {
+pub(super) enum NoEnvironment {
     #[error(transparent)]
     Disk(#[from] DiskError),
     #[error(transparent)]
@@ -111,14 +111,14 @@ pub(super) enum NoGround {
     Address(#[from] forebay::buffer::error::Error),
 }
 
-impl Ground {
+impl DurabilityEnvironment {
     /// A server with the profile's settings but for these.
     pub fn new(
         binary: &ServerBinary,
         profile: &Profile,
         fault: Fault,
         over: &[(&str, &str)],
-    ) -> Result<Self, NoGround> {
+    ) -> Result<Self, NoEnvironment> {
         let disk = match Disk::mount(ROOM) {
             Err(error) if fault.needs_disk() => return Err(error.into()),
             // Where a server ends, a disk that is fast for certain: on one that is busy an fsync may be slow, and
@@ -263,7 +263,7 @@ impl Ground {
     }
 }
 
-impl Drop for Ground {
+impl Drop for DurabilityEnvironment {
     fn drop(&mut self) {
         // A cell that ended in the middle must not leave somebody's server down.
         if !self.is_own()

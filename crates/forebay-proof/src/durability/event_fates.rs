@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::clients::Read;
 use crate::ledger::{Findings, Ledger};
-use forebay::buffer::overflow::{Fate, Told};
+use forebay::buffer::overflow::{Fate, FateReport};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 
 /// When a fault met the server.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
+pub(super) struct FaultMoment {
     /// What was acknowledged before, the server had written. What was acknowledged from then on, it may have answered before
     /// it wrote it.
     pub at: Instant,
@@ -24,7 +24,7 @@ pub(super) struct Moment {
     pub back: Instant,
 }
 
-impl Moment {
+impl FaultMoment {
     /// A fault that ends no server.
     pub fn of(at: Instant, over: Instant) -> Self {
         Self { at, gone: over, back: over }
@@ -33,7 +33,7 @@ impl Moment {
 
 /// What became of the events of one buffer, or of several.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Fates {
+pub(super) struct EventFates {
     pub findings: Findings,
     /// How long before the fault the first of the lost events had been acknowledged, and the last.
     pub lost_for: Option<(Duration, Duration)>,
@@ -47,13 +47,13 @@ pub(super) struct Fates {
     pub read: Read,
 }
 
-impl Fates {
+impl EventFates {
     /// What became of the events of one buffer, of which so many were never pushed.
     pub fn of(
         mut ledger: Ledger<'_>,
-        heard: &[(Told, Instant)],
+        heard: &[(FateReport, Instant)],
         beyond: u64,
-        moment: Moment,
+        moment: FaultMoment,
         read: Read,
     ) -> Self {
         for (told, _) in heard {
@@ -77,7 +77,7 @@ impl Fates {
     }
 
     /// Takes in what is lost of a lane, in its order.
-    fn add_lane(&mut self, lost: &[u64], lane: Lane, acknowledged: &Acknowledged, moment: Moment) {
+    fn add_lane(&mut self, lost: &[u64], lane: Lane, acknowledged: &Acknowledged, moment: FaultMoment) {
         let age = |place: &u64| Some(moment.at.saturating_duration_since(acknowledged.when(*place)?));
         // A lane acknowledges in order: its first lost event is its oldest, its last the newest.
         let ends = lost.first().and_then(age).zip(lost.last().and_then(age));
@@ -144,14 +144,14 @@ fn runs(places: &[u64]) -> impl Iterator<Item = Range<u64>> {
 struct Acknowledged(Vec<(Range<u64>, Instant)>);
 
 impl Acknowledged {
-    fn of(heard: &[(Told, Instant)], lane: Lane, moment: Moment) -> Self {
+    fn of(heard: &[(FateReport, Instant)], lane: Lane, moment: FaultMoment) -> Self {
         let of_lane =
             || heard.iter().filter(|(told, _)| told.lane == lane && told.fate == Fate::Acknowledged);
         // A writer that is kept from running hears of an answer after the server that gave it has ended, and another is there.
         // It came by the connection of those before, which ended with that server.
         let last_try = of_lane().rfind(|(_, when)| *when < moment.gone).map(|(told, _)| told.retries);
         let ended = moment.gone < moment.back;
-        let when = |told: &Told, when: Instant| {
+        let when = |told: &FateReport, when: Instant| {
             if ended && last_try == Some(told.retries) { when.min(moment.gone) } else { when }
         };
         let mut all: Vec<_> =
@@ -180,12 +180,12 @@ mod tests {
 
     /// Ten blocks of ten events, a second apart, of one lane; the fault comes 4.5 s after the first, the server is back 2 s
     /// later. Those of these blocks are lost, and readers were told of those.
-    fn fates(lost: &[u64], told: &[u64], gone: f64) -> Fates {
+    fn fates(lost: &[u64], told: &[u64], gone: f64) -> EventFates {
         fates_where(lost, told, gone, 0.4, 7)
     }
 
     /// Where the server took so long to come back, and the first block on a new connection is this.
-    fn fates_where(lost: &[u64], told: &[u64], gone: f64, away: f64, again: u64) -> Fates {
+    fn fates_where(lost: &[u64], told: &[u64], gone: f64, away: f64, again: u64) -> EventFates {
         let started = Instant::now();
         let at = |seconds: f64| started + Duration::from_secs_f64(seconds);
         let make = |index: u64, out: &mut Vec<u8>| out.extend_from_slice(format!("event {index}").as_bytes());
@@ -194,19 +194,24 @@ mod tests {
         for place in (0..10 * BLOCK).filter(|place| !lost.contains(&(place / BLOCK))) {
             ledger.read(jetstream::LIKES, format!("event {place}").as_bytes());
         }
-        let heard: Vec<(Told, Instant)> = (0..10)
+        let heard: Vec<(FateReport, Instant)> = (0..10)
             .map(|block| {
                 let from = block * BLOCK;
                 let retries = u64::from(block >= again);
-                let told =
-                    Told { lane: jetstream::LIKES, fate: Fate::Acknowledged, from, events: BLOCK, retries };
+                let told = FateReport {
+                    lane: jetstream::LIKES,
+                    fate: Fate::Acknowledged,
+                    from,
+                    events: BLOCK,
+                    retries,
+                };
                 (told, at(block as f64))
             })
             .collect();
         let gaps = told.iter().map(|block| (jetstream::LIKES, block * BLOCK..(block + 1) * BLOCK)).collect();
         let read = Read { gaps, ..Read::default() };
-        let moment = Moment { at: at(4.5), gone: at(gone), back: at(gone + away) };
-        Fates::of(ledger, &heard, 0, moment, read)
+        let moment = FaultMoment { at: at(4.5), gone: at(gone), back: at(gone + away) };
+        EventFates::of(ledger, &heard, 0, moment, read)
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Somebody's server, killed and started by commands of theirs: the one fault that can befall it from outside.
 
 use super::cell::{Appendfsync, Cell, Fault};
-use super::environment::{Ground, Settings};
-use super::guarantee::promise;
+use super::environment::{DurabilityEnvironment, Settings};
+use super::guarantee::guarantee;
 use super::judge;
 use super::negative_controls::planted;
-use super::not_run::NotPlayed;
+use super::not_run::NotRun;
 use super::round::{Rounds, names};
-use super::run::{BEFORE, Run, rounds};
+use super::run::{BEFORE, DurabilityRun, rounds};
 use crate::claim::{Claim, Evidence, Judged};
 use crate::target;
 use forebay::buffer::connect::Address;
@@ -20,13 +20,13 @@ const ACKS: [Ack; 2] = [Ack::Reply, Ack::Fsync];
 pub(super) const CELLS_MAX: u64 = ACKS.len() as u64;
 
 /// What is shown of it.
-pub(super) fn claims(run: &Run<'_>, address: &Address) -> anyhow::Result<Vec<Claim>> {
+pub(super) fn claims(run: &DurabilityRun<'_>, address: &Address) -> anyhow::Result<Vec<Claim>> {
     let Some(commands) = &run.commands else {
         let why = format!(
             "nothing was run: {address} is somebody's server, and it would be killed; --allow-faults, --kill-cmd and \
              --start-cmd permit that"
         );
-        let absent = |cell| (cell, Err(NotPlayed::Absent(why.clone())));
+        let absent = |cell| (cell, Err(NotRun::Absent(why.clone())));
         let absent = judge::claims(&Cell::all().map(absent).collect::<Vec<_>>()).into_iter();
         return Ok(absent.map(Judged::without_control).collect());
     };
@@ -40,14 +40,14 @@ pub(super) fn claims(run: &Run<'_>, address: &Address) -> anyhow::Result<Vec<Cla
     let (mut cells, mut done) = (Vec::new(), 0);
     for cell in &tried {
         if let Err(why) = address.dial() {
-            cells.push((*cell, Err(NotPlayed::Absent(why.to_string()))));
+            cells.push((*cell, Err(NotRun::Absent(why.to_string()))));
             continue;
         }
         let mut played: Rounds = Ok(Vec::new());
         for round in 0..rounds {
-            let mut ground = Ground::given(address, commands, &set)?;
-            let seen = run.on_ground(&mut ground, &offer, *cell, round, BEFORE, None)?;
-            drop(ground);
+            let mut environment = DurabilityEnvironment::given(address, commands, &set)?;
+            let seen = run.on_ground(&mut environment, &offer, *cell, round, BEFORE, None)?;
+            drop(environment);
             remove(address, &names);
             match (&mut played, seen) {
                 (Ok(played), Ok(seen)) => played.push(seen),
@@ -71,9 +71,9 @@ pub(super) fn claims(run: &Run<'_>, address: &Address) -> anyhow::Result<Vec<Cla
         if claim.measured().is_none() {
             return Ok(claim.without_control());
         }
-        let mut ground = Ground::given(address, commands, &set)?;
-        let control = planted(run, &mut ground, &offer, &tried, &claim)?;
-        drop(ground);
+        let mut environment = DurabilityEnvironment::given(address, commands, &set)?;
+        let control = planted(run, &mut environment, &offer, &tried, &claim)?;
+        drop(environment);
         remove(address, &names);
         Ok(claim.with(control))
     };
@@ -93,5 +93,5 @@ fn cells(address: &Address, set: &Settings) -> anyhow::Result<impl Iterator<Item
         anyhow::anyhow!("{address} does not tell its appendfsync: CONFIG GET must be allowed")
     })?;
     let cells = ACKS.map(|ack| Cell { fault: Fault::Kill, appendfsync, ack });
-    Ok(cells.into_iter().filter(|cell| promise(*cell).is_ok()))
+    Ok(cells.into_iter().filter(|cell| guarantee(*cell).is_ok()))
 }

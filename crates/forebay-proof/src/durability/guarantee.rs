@@ -29,7 +29,7 @@ const SECONDS: Duration = Duration::from_secs(2);
 
 /// What may be lost of the acknowledged events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Promise {
+pub(super) enum Guarantee {
     /// None.
     Nothing,
     /// Those acknowledged so shortly before the fault.
@@ -39,11 +39,11 @@ pub(super) enum Promise {
 }
 
 /// What a cell promises, or why it makes no sense.
-pub(super) fn promise(cell: Cell) -> Result<Promise, &'static str> {
+pub(super) fn guarantee(cell: Cell) -> Result<Guarantee, &'static str> {
     use Appendfsync::{Always, Everysec, No};
     match (cell.fault, cell.appendfsync, cell.ack) {
         (fault, fsync, ack) if !fault.ends_server() => match (fsync, ack) {
-            (Everysec, Ack::Reply) => Ok(Promise::Nothing),
+            (Everysec, Ack::Reply) => Ok(Guarantee::Nothing),
             _ => Err("the server neither ends nor loses its disk: fsync has no part in it"),
         },
         (_, Always, Ack::Fsync) => {
@@ -53,11 +53,11 @@ pub(super) fn promise(cell: Cell) -> Result<Promise, &'static str> {
             Err("the server never fsyncs by itself: such an acknowledgement makes it do so")
         }
         (Fault::KillInSlowFsync | Fault::FsyncFails, No, _) => Err("the server never fsyncs"),
-        (_, Always, Ack::Reply) | (_, Everysec, Ack::Fsync) => Ok(Promise::Nothing),
-        (fault, No, _) if fault.cuts_power() => Ok(Promise::None),
-        (fault, Everysec, _) if fault.cuts_power() => Ok(Promise::Within(SECONDS)),
-        (Fault::KillInSlowFsync, Everysec, _) => Ok(Promise::Within(SLOW)),
-        (_, Everysec | No, _) => Ok(Promise::Nothing),
+        (_, Always, Ack::Reply) | (_, Everysec, Ack::Fsync) => Ok(Guarantee::Nothing),
+        (fault, No, _) if fault.cuts_power() => Ok(Guarantee::None),
+        (fault, Everysec, _) if fault.cuts_power() => Ok(Guarantee::Within(SECONDS)),
+        (Fault::KillInSlowFsync, Everysec, _) => Ok(Guarantee::Within(SLOW)),
+        (_, Everysec | No, _) => Ok(Guarantee::Nothing),
     }
 }
 
@@ -67,29 +67,29 @@ mod tests {
 
     /// What is promised under `always`, `everysec` and `no` by the reply, and under `everysec` by the fsync. None where it is not
     /// tried.
-    fn promises(fault: Fault) -> [Option<Promise>; 4] {
+    fn promises(fault: Fault) -> [Option<Guarantee>; 4] {
         let ways = [
             (Appendfsync::Always, Ack::Reply),
             (Appendfsync::Everysec, Ack::Reply),
             (Appendfsync::No, Ack::Reply),
             (Appendfsync::Everysec, Ack::Fsync),
         ];
-        ways.map(|(appendfsync, ack)| promise(Cell { fault, appendfsync, ack }).ok())
+        ways.map(|(appendfsync, ack)| guarantee(Cell { fault, appendfsync, ack }).ok())
     }
 
     #[test]
     fn each_fault_is_promised_what_its_fsync_can_keep() {
-        let all = Some(Promise::Nothing);
-        let young = |seconds: f64| Some(Promise::Within(Duration::from_secs_f64(seconds)));
+        let all = Some(Guarantee::Nothing);
+        let young = |seconds: f64| Some(Guarantee::Within(Duration::from_secs_f64(seconds)));
         assert_eq!(promises(Fault::Kill), [all, all, all, all]);
         assert_eq!(promises(Fault::Restart), [all, all, all, all]);
-        assert_eq!(promises(Fault::PowerCut), [all, young(2.0), Some(Promise::None), all]);
+        assert_eq!(promises(Fault::PowerCut), [all, young(2.0), Some(Guarantee::None), all]);
         assert_eq!(promises(Fault::KillInSlowFsync), [all, young(3.5), None, all]);
         assert_eq!(promises(Fault::ConnectionCut), [None, all, None, None]);
         for fault in Fault::ALL {
             for ack in [Ack::Reply, Ack::Fsync] {
                 let cell = Cell { fault, appendfsync: Appendfsync::No, ack };
-                let is_tried = promise(cell).is_ok();
+                let is_tried = guarantee(cell).is_ok();
                 assert!(!is_tried || fault.ends_server() && ack == Ack::Reply, "{}", cell.id());
             }
         }

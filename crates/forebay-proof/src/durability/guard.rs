@@ -2,9 +2,9 @@
 //! what the profile's own `appendfsync` promises.
 
 use super::cell::{Appendfsync, Cell, Fault};
-use super::guarantee::{Promise, promise};
+use super::guarantee::{Guarantee, guarantee};
 use super::judge;
-use super::run::{LONG, Run};
+use super::run::{DurabilityRun, LONG};
 use crate::Subject;
 use crate::claim::Judged;
 use crate::parallel;
@@ -15,20 +15,20 @@ const FAULTS: [Fault; 3] = [Fault::Kill, Fault::PowerCut, Fault::PowerCutInLongR
 
 /// What the profile says of fsync, or else what a server does by itself; and what is tried under it. Where nothing is promised no
 /// setting makes it worse.
-fn cells(today: Option<&str>) -> (Appendfsync, Vec<(Cell, Promise)>) {
+fn cells(today: Option<&str>) -> (Appendfsync, Vec<(Cell, Guarantee)>) {
     let appendfsync = Appendfsync::ALL.into_iter().find(|fsync| Some(fsync.word()) == today);
     let appendfsync = appendfsync.unwrap_or(Appendfsync::Everysec);
     let cells = FAULTS.into_iter().map(|fault| Cell { fault, appendfsync, ack: Ack::Reply });
-    let promised = cells.filter_map(|cell| Some((cell, promise(cell).ok()?)));
-    (appendfsync, promised.filter(|(_, promised)| *promised != Promise::None).collect())
+    let promised = cells.filter_map(|cell| Some((cell, guarantee(cell).ok()?)));
+    (appendfsync, promised.filter(|(_, promised)| *promised != Guarantee::None).collect())
 }
 
 /// The claims of each of these sets of settings, which go over the profile's.
 pub fn guard(on: &Subject<'_>, sets: &[Vec<(String, String)>]) -> anyhow::Result<Vec<Vec<Judged>>> {
-    let run = Run { on: *on, rounds: None, commands: None };
+    let run = DurabilityRun { on: *on, rounds: None, commands: None };
     let (appendfsync, cells) = cells(on.profile.setting("appendfsync").as_deref());
     let offer = run.offer()?;
-    let plays: Vec<(usize, Cell, Promise)> = (0..sets.len())
+    let plays: Vec<(usize, Cell, Guarantee)> = (0..sets.len())
         .flat_map(|set| cells.iter().map(move |(cell, promised)| (set, *cell, *promised)))
         .collect();
     on.progress.begin("guards: kills and power cuts", plays.len() as u64);
@@ -54,8 +54,8 @@ mod tests {
             let (appendfsync, cells) = cells(today);
             assert!(cells.iter().all(|(cell, promised)| {
                 cell.appendfsync == appendfsync
-                    && promise(*cell) == Ok(*promised)
-                    && *promised != Promise::None
+                    && guarantee(*cell) == Ok(*promised)
+                    && *promised != Guarantee::None
             }));
             (appendfsync, cells.iter().map(|(cell, _)| cell.fault).collect::<Vec<_>>())
         };

@@ -11,13 +11,13 @@ use super::alive::LastSeen;
 use super::approach::approach;
 use super::cell::{Appendfsync, Cell, Fault};
 use super::clients::{Signals, WRITERS};
-use super::environment::Ground;
-use super::event_fates::Moment;
+use super::environment::DurabilityEnvironment;
+use super::event_fates::FaultMoment;
 use crate::target::{self, facts_of};
 use crate::wait::wait;
 use fastrand::Rng;
 use forebay_rig::server::fault::Acted;
-use forebay_rig::server::fault::network::Way;
+use forebay_rig::server::fault::network::Direction;
 
 /// How long a pause lasts.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -32,9 +32,9 @@ const FULL: Duration = Duration::from_millis(300);
 const UNSYNCED: usize = 200;
 
 /// What a fault did.
-pub(super) struct Struck {
+pub(super) struct InjectedFault {
     /// When; of a kill that shall meet no fsync, when the server was last asked, and had none pending.
-    pub moment: Moment,
+    pub moment: FaultMoment,
     /// What shows that it acted.
     pub acted: Acted,
     /// From the server's start to its first answer, where it had ended.
@@ -44,71 +44,71 @@ pub(super) struct Struck {
 }
 
 /// Lets the fault happen, and the server come back.
-pub(super) fn strike(
+pub(super) fn inject_fault(
     cell: Cell,
-    ground: &mut Ground,
+    environment: &mut DurabilityEnvironment,
     signals: &Signals,
     draw: &mut Rng,
-) -> anyhow::Result<Struck> {
-    let known = approach(cell.fault, ground, draw)?;
+) -> anyhow::Result<InjectedFault> {
+    let known = approach(cell.fault, environment, draw)?;
     let (asked, before) = (known.unwrap_or_else(Instant::now), signals.acknowledged());
-    let (acted, seen) = act(cell, ground, signals, draw)?;
+    let (acted, seen) = act(cell, environment, signals, draw)?;
     let gone = Instant::now();
     // Whoever is killed by a command has acknowledged until then.
     let (at, before) = seen.map_or((asked, before), |seen| (seen.owed_until(), signals.acknowledged()));
-    if let Some(disk) = &ground.disk {
+    if let Some(disk) = &environment.disk {
         disk.heal_fsync();
     }
-    let back = (!ground.is_running()).then(|| ground.restart()).transpose()?;
-    let moment = back.map_or(Moment::of(at, gone), |_| Moment { at, gone, back: Instant::now() });
-    Ok(Struck { moment, acted, back, before })
+    let back = (!environment.is_running()).then(|| environment.restart()).transpose()?;
+    let moment = back.map_or(FaultMoment::of(at, gone), |_| FaultMoment { at, gone, back: Instant::now() });
+    Ok(InjectedFault { moment, acted, back, before })
 }
 
 /// Lets the fault happen: what shows that it acted; of a server that a command ended, when it was last seen.
 fn act(
     cell: Cell,
-    ground: &mut Ground,
+    environment: &mut DurabilityEnvironment,
     signals: &Signals,
     draw: &mut Rng,
 ) -> anyhow::Result<(Acted, Option<LastSeen>)> {
     let acted = match cell.fault {
         Fault::Restart => {
-            let has_ended = ground.server()?.terminate()?.success();
+            let has_ended = environment.server()?.terminate()?.success();
             Acted::of("servers that ended when they were asked to", u64::from(has_ended))
         }
         Fault::Kill => {
-            let (killed, seen) = ground.kill()?;
+            let (killed, seen) = environment.kill()?;
             return Ok((Acted::of("servers killed", killed), seen));
         }
         Fault::KillInRewrite => {
-            let (killed, _) = ground.kill()?;
-            let unfinished = unfinished_rewrites(ground.server()?.dir())?;
+            let (killed, _) = environment.kill()?;
+            let unfinished = unfinished_rewrites(environment.server()?.dir())?;
             Acted::of("rewrites that a kill left unfinished", killed.min(1) * unfinished)
         }
         Fault::KillInSlowFsync => {
             // The kernel lets a process go only when what it waits for is over: afterwards none is under way.
-            let under_way = ground.disk()?.under_way();
-            let (killed, _) = ground.kill()?;
+            let under_way = environment.disk()?.under_way();
+            let (killed, _) = environment.kill()?;
             Acted::of("fsyncs under way at the kill", killed.min(1) * under_way)
         }
         Fault::PowerCut | Fault::PowerCutInRewrite | Fault::PowerCutInLongRewrite => {
             // Where nothing is ever synced, all of it goes: a part that stayed would be no worse, and the control of
             // `everysec` must lose what is old.
             let tears = cell.appendfsync != Appendfsync::No && draw.bool();
-            cut_power(ground, tears.then(|| draw.u64(..)))?
+            cut_power(environment, tears.then(|| draw.u64(..)))?
         }
-        Fault::DiskFull => fill_disk(ground)?,
+        Fault::DiskFull => fill_disk(environment)?,
         Fault::FsyncFails => {
-            let (_, failed) = ground.disk()?.fsyncs();
-            ground.disk()?.fail_fsync();
-            until_refused(ground)?;
-            Acted::of("fsyncs that failed", ground.disk()?.fsyncs().1 - failed)
+            let (_, failed) = environment.disk()?.fsyncs();
+            environment.disk()?.fail_fsync();
+            until_refused(environment)?;
+            Acted::of("fsyncs that failed", environment.disk()?.fsyncs().1 - failed)
         }
-        Fault::Pause => pause(ground)?,
+        Fault::Pause => pause(environment)?,
         Fault::ConnectionCut => {
-            let proxy = ground.proxy()?;
+            let proxy = environment.proxy()?;
             let before = proxy.cuts();
-            for way in Way::ALL {
+            for way in Direction::ALL {
                 let spans: Vec<u64> = (0..CUTS).map(|_| draw.u64(..CUT_BYTES_MAX)).collect();
                 proxy.cut_after(way, spans);
             }
@@ -129,9 +129,9 @@ fn act(
 
 /// Kills the server and cuts its disk's power. Under `always` there may be nothing at that moment that no fsync covers, so that
 /// there is, a file of ours is written beside: the cut must take it too.
-fn cut_power(ground: &mut Ground, torn: Option<u64>) -> anyhow::Result<Acted> {
-    ground.kill()?;
-    let disk = ground.disk()?;
+fn cut_power(environment: &mut DurabilityEnvironment, torn: Option<u64>) -> anyhow::Result<Acted> {
+    environment.kill()?;
+    let disk = environment.disk()?;
     let mut unsynced = File::create(disk.path().join("unsynced"))?;
     (0..UNSYNCED).try_for_each(|_| unsynced.write_all(b"x"))?;
     drop(unsynced);
@@ -139,11 +139,11 @@ fn cut_power(ground: &mut Ground, torn: Option<u64>) -> anyhow::Result<Acted> {
 }
 
 /// Lets the disk be full for a while.
-fn fill_disk(ground: &Ground) -> anyhow::Result<Acted> {
-    let disk = ground.disk()?;
+fn fill_disk(environment: &DurabilityEnvironment) -> anyhow::Result<Acted> {
+    let disk = environment.disk()?;
     let (room, before) = (disk.room(), disk.refused());
     disk.set_room(disk.used());
-    until_refused(ground)?;
+    until_refused(environment)?;
     std::thread::sleep(FULL);
     let refused = disk.refused() - before;
     disk.set_room(room);
@@ -151,8 +151,8 @@ fn fill_disk(ground: &Ground) -> anyhow::Result<Acted> {
 }
 
 /// Lets the server stand still for a while.
-fn pause(ground: &mut Ground) -> anyhow::Result<Acted> {
-    let server = ground.server()?;
+fn pause(environment: &mut DurabilityEnvironment) -> anyhow::Result<Acted> {
+    let server = environment.server()?;
     server.pause()?;
     let mut looks = 0;
     for _ in 0..LOOKS {
@@ -180,8 +180,8 @@ fn ask(flag: &AtomicU64, clients: u64, signals: &Signals) -> anyhow::Result<()> 
 }
 
 /// Until the server takes no writes, or has ended because of it.
-fn until_refused(ground: &Ground) -> anyhow::Result<()> {
-    let mut connection = ground.address.dial();
+fn until_refused(environment: &DurabilityEnvironment) -> anyhow::Result<()> {
+    let mut connection = environment.address.dial();
     let mut is_ending = connection.is_err();
     wait("the server takes no writes", || {
         let Ok(connection) = &mut connection else { return Ok(true) };
@@ -193,7 +193,7 @@ fn until_refused(ground: &Ground) -> anyhow::Result<()> {
     let mut is_always =
         |connection| target::setting(connection, "appendfsync").is_none_or(|value| value == "always");
     if is_ending || connection.as_mut().map_or(true, &mut is_always) {
-        wait("the server has ended", || Ok(!ground.is_running()))?;
+        wait("the server has ended", || Ok(!environment.is_running()))?;
     }
     Ok(())
 }

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use super::alive::PUT_OFF;
 use super::cell::{Appendfsync, Cell, Fault};
-use super::event_fates::Fates;
-use super::guarantee::{Promise, promise};
-use super::not_run::NotPlayed;
-use super::round::{Rounds, Seen};
+use super::event_fates::EventFates;
+use super::guarantee::{Guarantee, guarantee};
+use super::not_run::NotRun;
+use super::round::{RoundResult, Rounds};
 use super::table;
 use crate::claim::{Bound, Evidence, Judged, Unit};
 use crate::report::units::{counted, millis, thousands};
@@ -26,7 +26,7 @@ pub(super) fn claims(cells: &[(Cell, Rounds)]) -> Vec<Judged> {
     let mut claims: Vec<Judged> = cells
         .iter()
         .filter_map(|(cell, rounds)| {
-            let promised = promise(*cell).ok()?;
+            let promised = guarantee(*cell).ok()?;
             let mut claim = played(*cell, promised, rounds);
             let is_late = cell.fault == Fault::Kill && cell.appendfsync == Appendfsync::Everysec;
             if rounds.is_ok() && is_late && claim.measured() > Some(0.0) {
@@ -47,25 +47,25 @@ fn step(cell: Cell) -> u8 {
     if cell.fault == Fault::Restart { RESTART } else { FAULT }
 }
 
-fn judged_by(promised: Promise) -> (Bound, f64, Unit) {
+fn judged_by(promised: Guarantee) -> (Bound, f64, Unit) {
     match promised {
-        Promise::Within(time) => (Bound::AtMost, time.as_secs_f64() * 1e3, Unit::Milliseconds),
-        Promise::Nothing | Promise::None => (Bound::Exactly, 0.0, Unit::Events),
+        Guarantee::Within(time) => (Bound::AtMost, time.as_secs_f64() * 1e3, Unit::Milliseconds),
+        Guarantee::Nothing | Guarantee::None => (Bound::Exactly, 0.0, Unit::Events),
     }
 }
 
-fn statement(cell: Cell, promised: Promise) -> String {
+fn statement(cell: Cell, promised: Guarantee) -> String {
     let what = match promised {
-        Promise::Within(time) => {
+        Guarantee::Within(time) => {
             format!("costs no event that was acknowledged more than {} s before it", table::seconds(time))
         }
-        Promise::Nothing if is_excusable(cell) => format!(
+        Guarantee::Nothing if is_excusable(cell) => format!(
             "costs no event that was acknowledged before the server was last seen without a pending fsync, or more than {} s \
              before its end",
             table::seconds(PUT_OFF)
         ),
-        Promise::Nothing => "costs no acknowledged event".into(),
-        Promise::None => "costs no event of whose place readers are not told".into(),
+        Guarantee::Nothing => "costs no acknowledged event".into(),
+        Guarantee::None => "costs no event of whose place readers are not told".into(),
     };
     let setting = match (cell.appendfsync, cell.ack) {
         // The server's settings have no part in it.
@@ -77,17 +77,17 @@ fn statement(cell: Cell, promised: Promise) -> String {
     format!("{setting}{} {what}", cell.fault.words())
 }
 
-fn blank(cell: Cell, promised: Promise) -> Judged {
+fn blank(cell: Cell, promised: Guarantee) -> Judged {
     Judged::blank(&cell.id(), step(cell), statement(cell, promised), judged_by(promised))
 }
 
 /// Whether what is promised was kept; of what could not be tried nothing is shown, and what did not come to its end is
 /// refuted.
-pub(super) fn played(cell: Cell, promised: Promise, rounds: &Rounds) -> Judged {
+pub(super) fn played(cell: Cell, promised: Guarantee, rounds: &Rounds) -> Judged {
     match rounds {
         Ok(rounds) => kept(cell, promised, rounds),
-        Err(NotPlayed::Absent(why)) => blank(cell, promised).untested(why),
-        Err(NotPlayed::Broken(why)) => blank(cell, promised).refuted(why),
+        Err(NotRun::Absent(why)) => blank(cell, promised).untested(why),
+        Err(NotRun::Broken(why)) => blank(cell, promised).refuted(why),
     }
 }
 
@@ -95,7 +95,7 @@ pub(super) fn played(cell: Cell, promised: Promise, rounds: &Rounds) -> Judged {
 const LATE: &str = ". Under everysec a server answers up to 2 s before it writes while an fsync is slow";
 
 /// Whether every round of a cell kept what is promised.
-pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Judged {
+pub(super) fn kept(cell: Cell, promised: Guarantee, rounds: &[RoundResult]) -> Judged {
     let judged = rounds.iter().map(|seen| (figure(seen, cell, promised), seen));
     // The one that cost most speaks for all of them; what no configuration permits is said of whichever had it.
     let Some((measured, seen)) = judged.max_by(|(a, _), (b, _)| a.total_cmp(b)) else {
@@ -122,7 +122,7 @@ pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Judged {
     if let (true, Some(seen)) = (claim.holds(), idle) {
         return claim.untested(format!("in a round the fault did not act: no {}", seen.acted.what));
     }
-    let lost = |seen: &Seen| seen.held.findings.lost() + seen.through.findings.lost();
+    let lost = |seen: &RoundResult| seen.held.findings.lost() + seen.through.findings.lost();
     claim.lost_worst = rounds.iter().map(lost).max();
     let reads = [&seen.held.read, &seen.through.read];
     let told = reads.into_iter().flat_map(|read| read.faults.iter().chain(&read.back));
@@ -131,19 +131,19 @@ pub(super) fn kept(cell: Cell, promised: Promise, rounds: &[Seen]) -> Judged {
 }
 
 /// What is held against the promise.
-fn figure(seen: &Seen, cell: Cell, promised: Promise) -> f64 {
+fn figure(seen: &RoundResult, cell: Cell, promised: Guarantee) -> f64 {
     let both = [&seen.held, &seen.through];
     match promised {
-        Promise::Within(_) => both
+        Guarantee::Within(_) => both
             .iter()
             .filter_map(|fates| Some(fates.lost_for?.0))
             .max()
             .map_or(0.0, |oldest| oldest.as_secs_f64() * 1e3),
-        Promise::Nothing => {
+        Guarantee::Nothing => {
             let lost = both.iter().map(|fates| fates.findings.lost()).sum::<u64>();
             (lost - excused(seen, cell)) as f64
         }
-        Promise::None => both.iter().map(|fates| fates.silent).sum::<u64>() as f64,
+        Guarantee::None => both.iter().map(|fates| fates.silent).sum::<u64>() as f64,
     }
 }
 
@@ -156,12 +156,12 @@ fn is_excusable(cell: Cell) -> bool {
 
 /// Lost events that are excused: the end of each lane, as far as it was acknowledged after the server was last seen without a
 /// pending fsync, and at most [`PUT_OFF`] before it was last seen at all.
-fn excused(seen: &Seen, cell: Cell) -> u64 {
+fn excused(seen: &RoundResult, cell: Cell) -> u64 {
     if is_excusable(cell) { seen.held.late + seen.through.late } else { 0 }
 }
 
 /// What no configuration permits.
-fn wrongs(seen: &Seen, cell: Cell, promised: Promise) -> Vec<String> {
+fn wrongs(seen: &RoundResult, cell: Cell, promised: Guarantee) -> Vec<String> {
     let mut wrongs = Vec::new();
     let held = &seen.held.findings;
     let through = &seen.through.findings;
@@ -173,14 +173,14 @@ fn wrongs(seen: &Seen, cell: Cell, promised: Promise) -> Vec<String> {
     count(held.unexpected + through.unexpected, "read that were never offered");
     count(held.repeats, "stored twice");
     count(seen.held.silent + seen.through.silent, "lost at places that no reader was told of");
-    if promised != Promise::Nothing {
+    if promised != Guarantee::Nothing {
         count(seen.held.after + seen.through.after, "lost that were acknowledged after it");
     }
     count(held.out_of_order + through.out_of_order, "out of their lane's order");
     // Where the server may lose what it has answered, it may also have given it to a group before; whatever the writer
     // waits for.
-    let answered = promise(Cell { ack: Ack::Reply, ..cell });
-    let back = if answered == Ok(Promise::Nothing) && excused(seen, cell) == 0 {
+    let answered = guarantee(Cell { ack: Ack::Reply, ..cell });
+    let back = if answered == Ok(Guarantee::Nothing) && excused(seen, cell) == 0 {
         seen.through.read.back.len()
     } else {
         0
@@ -198,9 +198,9 @@ fn wrongs(seen: &Seen, cell: Cell, promised: Promise) -> Vec<String> {
     wrongs
 }
 
-fn sentence(seen: &Seen, rounds: usize) -> String {
+fn sentence(seen: &RoundResult, rounds: usize) -> String {
     let show = |events: u64| thousands(events as f64, 0);
-    let of = |fates: &Fates| {
+    let of = |fates: &EventFates| {
         let lost = fates.findings.lost();
         let age = fates.lost_for.map_or(String::new(), |(oldest, newest)| {
             let ms = |time: std::time::Duration| millis(time.as_secs_f64() * 1e3);

@@ -36,15 +36,15 @@ use crate::target::Target;
 use forebay::buffer::keys::Name;
 
 pub use guard::guard;
-pub use run::Run;
+pub use run::DurabilityRun;
 
 use cell::Cell;
-use guarantee::{Promise, promise};
-use not_run::NotPlayed;
-use round::{Rounds, Seen};
+use guarantee::{Guarantee, guarantee};
+use not_run::NotRun;
+use round::{RoundResult, Rounds};
 use run::{BEFORE, LONG, rounds};
 
-impl Run<'_> {
+impl DurabilityRun<'_> {
     /// Runs the proof and its controls.
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         let mut claims = self.faults()?;
@@ -59,14 +59,14 @@ impl Run<'_> {
         }
         let offer = self.offer()?;
         let rounds = rounds(self.on.scale, self.rounds);
-        let tried: Vec<Cell> = Cell::all().filter(|cell| promise(*cell).is_ok()).collect();
+        let tried: Vec<Cell> = Cell::all().filter(|cell| guarantee(*cell).is_ok()).collect();
         // Round by round, so that an interrupted or failing run has seen every cell soon.
         let plays: Vec<(Cell, u64)> =
             (0..rounds).flat_map(|round| tried.iter().map(move |cell| (*cell, round))).collect();
         self.on.progress.begin("faults", plays.len() as u64);
         let seen = parallel::by_side(&plays, self.on.progress, |(cell, round)| {
             let over = [("appendfsync", cell.appendfsync.word())];
-            let before = if matches!(promise(*cell), Ok(Promise::Within(_))) { LONG } else { BEFORE };
+            let before = if matches!(guarantee(*cell), Ok(Guarantee::Within(_))) { LONG } else { BEFORE };
             self.scene(&offer, *cell, *round, before, &over, None)
         })?;
         let mut claims = judge::claims(&gathered(&tried, &plays, seen));
@@ -106,7 +106,7 @@ pub fn buffers(base: &Name) -> anyhow::Result<Vec<Name>> {
 fn gathered(
     tried: &[Cell],
     plays: &[(Cell, u64)],
-    seen: Vec<Result<Seen, NotPlayed>>,
+    seen: Vec<Result<RoundResult, NotRun>>,
 ) -> Vec<(Cell, Rounds)> {
     let mut cells: Vec<(Cell, Rounds)> = tried.iter().map(|cell| (*cell, Ok(Vec::new()))).collect();
     for ((cell, _), seen) in plays.iter().zip(seen) {

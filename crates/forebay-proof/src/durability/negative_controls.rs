@@ -6,13 +6,13 @@ use std::time::Duration;
 use redis::Value;
 
 use super::cell::{Appendfsync, Cell, Fault};
-use super::environment::Ground;
-use super::event_fates::Fates;
-use super::guarantee::{Promise, promise};
+use super::environment::DurabilityEnvironment;
+use super::event_fates::EventFates;
+use super::guarantee::{Guarantee, guarantee};
 use super::judge;
-use super::not_run::NotPlayed;
-use super::round::{Plant, Seen};
-use super::run::{BEFORE, LONG, Run};
+use super::not_run::NotRun;
+use super::round::{RoundResult, StoredSabotage};
+use super::run::{BEFORE, DurabilityRun, LONG};
 use crate::claim::{Claim, Control, Judged};
 use crate::parallel;
 use crate::workload::Offer;
@@ -29,7 +29,7 @@ type Entry = (String, Vec<Value>);
 
 /// What is done to the blocks of a lane.
 #[derive(Clone, Copy)]
-enum Plan {
+enum BlockSabotage {
     Missing,
     Repeated,
     Moved,
@@ -43,7 +43,7 @@ const OLD: usize = 1;
 /// Blocks that the lane must have: one before it, and one after it.
 const BLOCKS_MIN: usize = OLD + 2;
 
-impl Plan {
+impl BlockSabotage {
     fn words(self) -> &'static str {
         match self {
             Self::Missing => "a block taken out of a lane behind the writer's back",
@@ -139,7 +139,7 @@ enum Broken {
     /// One that never fsyncs.
     NoFsync,
     /// Blocks changed behind the writer's back.
-    Planted(Plan),
+    Planted(BlockSabotage),
 }
 
 impl Broken {
@@ -152,15 +152,15 @@ impl Broken {
     }
 
     /// Whether the round shows what was broken: a round that failed of something else has caught nothing.
-    fn is_found(self, held: &Fates) -> bool {
+    fn is_found(self, held: &EventFates) -> bool {
         let (findings, read) = (&held.findings, &held.read);
         match self {
             Self::NoAof | Self::NoFsync => findings.lost() > 0,
-            Self::Planted(Plan::Missing) => findings.lost_middle > 0 && read.missing > 0,
-            Self::Planted(Plan::Repeated) => findings.repeats > 0 || !read.back.is_empty(),
-            Self::Planted(Plan::Moved) => findings.out_of_order > 0 && read.is_told(),
-            Self::Planted(Plan::Flipped) => findings.lost_middle > 0 && !read.faults.is_empty(),
-            Self::Planted(Plan::Closed) => held.silent > 0,
+            Self::Planted(BlockSabotage::Missing) => findings.lost_middle > 0 && read.missing > 0,
+            Self::Planted(BlockSabotage::Repeated) => findings.repeats > 0 || !read.back.is_empty(),
+            Self::Planted(BlockSabotage::Moved) => findings.out_of_order > 0 && read.is_told(),
+            Self::Planted(BlockSabotage::Flipped) => findings.lost_middle > 0 && !read.faults.is_empty(),
+            Self::Planted(BlockSabotage::Closed) => held.silent > 0,
         }
     }
 }
@@ -176,14 +176,15 @@ struct Play {
 impl Play {
     /// The control of a cell.
     fn of(cell: Cell, turn: usize) -> Self {
-        let is_none = promise(cell) == Ok(Promise::None);
-        let plans = [Plan::Missing, Plan::Repeated, Plan::Moved, Plan::Flipped];
+        let is_none = guarantee(cell) == Ok(Guarantee::None);
+        let plans =
+            [BlockSabotage::Missing, BlockSabotage::Repeated, BlockSabotage::Moved, BlockSabotage::Flipped];
         let (broken, appendfsync) = match cell.fault {
-            _ if is_none => (Broken::Planted(Plan::Closed), Appendfsync::No),
+            _ if is_none => (Broken::Planted(BlockSabotage::Closed), Appendfsync::No),
             Fault::Restart | Fault::Kill => (Broken::NoAof, Appendfsync::Everysec),
             Fault::PowerCut => (Broken::NoFsync, Appendfsync::No),
             // Where something young may be lost, what is refuted is that something old is.
-            fault if fault.needs_disk() => (Broken::Planted(Plan::Missing), Appendfsync::Everysec),
+            fault if fault.needs_disk() => (Broken::Planted(BlockSabotage::Missing), Appendfsync::Everysec),
             _ => (Broken::Planted(plans[turn % plans.len()]), Appendfsync::Everysec),
         };
         Self { cell: Cell { appendfsync, ack: Ack::Reply, ..cell }, is_none, broken }
@@ -191,18 +192,18 @@ impl Play {
 
     /// Whether it is beside the claim of this cell.
     fn is_of(&self, cell: Cell) -> bool {
-        self.cell.fault == cell.fault && self.is_none == (promise(cell) == Ok(Promise::None))
+        self.cell.fault == cell.fault && self.is_none == (guarantee(cell) == Ok(Guarantee::None))
     }
 
     /// How long there is load before the fault: longer than the youngest that any claim lets go.
     fn before(&self) -> Duration {
-        match promise(Cell { appendfsync: Appendfsync::Everysec, ..self.cell }) {
-            Ok(Promise::Within(time)) if !self.is_none => time + LONG / 2,
+        match guarantee(Cell { appendfsync: Appendfsync::Everysec, ..self.cell }) {
+            Ok(Guarantee::Within(time)) if !self.is_none => time + LONG / 2,
             _ => BEFORE,
         }
     }
 
-    fn run(&self, run: &Run<'_>, offer: &Offer) -> anyhow::Result<Result<Seen, NotPlayed>> {
+    fn run(&self, run: &DurabilityRun<'_>, offer: &Offer) -> anyhow::Result<Result<RoundResult, NotRun>> {
         let set = [("appendfsync", self.cell.appendfsync.word())];
         match self.broken {
             Broken::NoAof => {
@@ -211,8 +212,9 @@ impl Play {
             }
             Broken::NoFsync => run.scene(offer, self.cell, 0, self.before(), &set, None),
             Broken::Planted(plan) => {
-                let plant = |ground: &Ground, name: &Name| plan.plant(&ground.address, name);
-                run.scene(offer, self.cell, 0, self.before(), &set, Some(&plant as Plant<'_>))
+                let plant =
+                    |environment: &DurabilityEnvironment, name: &Name| plan.plant(&environment.address, name);
+                run.scene(offer, self.cell, 0, self.before(), &set, Some(&plant as StoredSabotage<'_>))
             }
         }
     }
@@ -223,7 +225,11 @@ fn cell_of(claim: &Judged) -> Option<Cell> {
 }
 
 /// Runs every control and puts it beside the claims that it is about.
-pub(super) fn attach(run: &Run<'_>, offer: &Offer, claims: Vec<Judged>) -> anyhow::Result<Vec<Claim>> {
+pub(super) fn attach(
+    run: &DurabilityRun<'_>,
+    offer: &Offer,
+    claims: Vec<Judged>,
+) -> anyhow::Result<Vec<Claim>> {
     let mut plays: Vec<Play> = Vec::new();
     for cell in claims.iter().filter(|claim| claim.measured().is_some()).filter_map(cell_of) {
         if !plays.iter().any(|play| play.is_of(cell)) {
@@ -248,8 +254,8 @@ pub(super) fn attach(run: &Run<'_>, offer: &Offer, claims: Vec<Judged>) -> anyho
 
 /// The control of a claim about somebody's server: the same again, with a block taken out before it is read.
 pub(super) fn planted(
-    run: &Run<'_>,
-    ground: &mut Ground,
+    run: &DurabilityRun<'_>,
+    environment: &mut DurabilityEnvironment,
     offer: &Offer,
     tried: &[Cell],
     claim: &Judged,
@@ -257,19 +263,21 @@ pub(super) fn planted(
     let Some(cell) = tried.iter().find(|cell| cell.id() == claim.id) else {
         anyhow::bail!("{} is not a claim of what was tried", claim.id);
     };
-    let plant = |ground: &Ground, name: &Name| Plan::Missing.plant(&ground.address, name);
-    let seen = run.on_ground(ground, offer, *cell, 0, BEFORE, Some(&plant as Plant<'_>))?;
-    Ok(caught(Broken::Planted(Plan::Missing), &seen, claim))
+    let plant = |environment: &DurabilityEnvironment, name: &Name| {
+        BlockSabotage::Missing.plant(&environment.address, name)
+    };
+    let seen = run.on_ground(environment, offer, *cell, 0, BEFORE, Some(&plant as StoredSabotage<'_>))?;
+    Ok(caught(Broken::Planted(BlockSabotage::Missing), &seen, claim))
 }
 
 /// What the claim's own judgement says of something broken.
-fn caught(broken: Broken, seen: &Result<Seen, NotPlayed>, claim: &Judged) -> Control {
+fn caught(broken: Broken, seen: &Result<RoundResult, NotRun>, claim: &Judged) -> Control {
     let what = broken.words();
     match seen {
         Ok(seen) => {
             // By what is promised of the cell that is claimed of.
             let cell = cell_of(claim).unwrap_or(seen.cell);
-            let promised = promise(cell).unwrap_or(Promise::Nothing);
+            let promised = guarantee(cell).unwrap_or(Guarantee::Nothing);
             let judged = judge::kept(cell, promised, std::slice::from_ref(seen));
             let id = judged.id.clone();
             let control = Control::of(what, &[judged], &id);
@@ -279,6 +287,6 @@ fn caught(broken: Broken, seen: &Result<Seen, NotPlayed>, claim: &Judged) -> Con
             }
             if broken.is_found(&seen.held) { control } else { Control::when(control.what, false, measured) }
         }
-        Err(NotPlayed::Absent(why) | NotPlayed::Broken(why)) => Control::not_run(what, why),
+        Err(NotRun::Absent(why) | NotRun::Broken(why)) => Control::not_run(what, why),
     }
 }

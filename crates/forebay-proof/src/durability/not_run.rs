@@ -1,11 +1,11 @@
 //! Why a cell has no rounds to judge.
 
-use crate::printable::told;
+use crate::printable::error_chain;
 use forebay::buffer::error::Error;
 
 /// Why a cell has no rounds to judge.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(super) enum NotPlayed {
+pub(super) enum NotRun {
     /// It cannot be tried here, or did not come to the fault.
     #[error("{0}")]
     Absent(String),
@@ -20,6 +20,6 @@ pub(super) fn early(error: impl Into<anyhow::Error>) -> anyhow::Error {
     match error.downcast_ref::<Error>() {
         // Told by its own name.
         Some(Error::NoFsync(_)) => error,
-        _ => NotPlayed::Absent(format!("before the fault: {}", told(&error))).into(),
+        _ => NotRun::Absent(format!("before the fault: {}", error_chain(&error))).into(),
     }
 }

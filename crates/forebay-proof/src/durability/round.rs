@@ -5,20 +5,20 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::cell::Cell;
-use super::clients::{FLAT, Heard, Read, Signals, THROUGH, WRITERS, Writing, follow, open, read_all};
-use super::environment::Ground;
-use super::event_fates::Fates;
-use super::inject_fault::{Struck, strike};
-use super::not_run::{NotPlayed, early};
+use super::clients::{FLAT, FateReports, Read, Signals, THROUGH, WRITERS, Writing, follow, open, read_all};
+use super::environment::DurabilityEnvironment;
+use super::event_fates::EventFates;
+use super::inject_fault::{InjectedFault, inject_fault};
+use super::not_run::{NotRun, early};
 use crate::ledger::Ledger;
-use crate::printable::told;
+use crate::printable::error_chain;
 use crate::wait::{go_on, wait};
 use crate::workload::Offer;
 use fastrand::Rng;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
-use forebay::buffer::overflow::Told;
+use forebay::buffer::overflow::FateReport;
 use forebay::event::jetstream;
 use forebay_rig::server::fault::Acted;
 
@@ -34,17 +34,17 @@ const ALONE: Duration = Duration::from_secs(6);
 const LOG_LINES: usize = 40;
 
 /// What happened, and how it went on.
-struct Course {
-    struck: Struck,
+struct FaultCourse {
+    injected: InjectedFault,
     again: Option<Duration>,
     helped: bool,
 }
 
 /// What is done to what is stored, once nothing more is written: for controls.
-pub(super) type Plant<'a> = &'a dyn Fn(&Ground, &Name) -> anyhow::Result<()>;
+pub(super) type StoredSabotage<'a> = &'a dyn Fn(&DurabilityEnvironment, &Name) -> anyhow::Result<()>;
 
-/// What to play.
-pub(super) struct Scene<'a> {
+/// What to run.
+pub(super) struct DurabilityRound<'a> {
     pub cell: Cell,
     pub offer: &'a Offer,
     pub limits: Limits,
@@ -55,16 +55,16 @@ pub(super) struct Scene<'a> {
     pub seed: u64,
     /// What the names of the buffers begin with.
     pub base: &'a Name,
-    pub plant: Option<Plant<'a>>,
+    pub plant: Option<StoredSabotage<'a>>,
 }
 
 /// What came of it.
-pub(super) struct Seen {
+pub(super) struct RoundResult {
     pub cell: Cell,
     /// The buffers that nobody reads until the end: what the server kept.
-    pub held: Fates,
+    pub held: EventFates,
     /// The one that a group reads and acknowledges all the time: what the pipeline got.
-    pub through: Fates,
+    pub through: EventFates,
     /// From the server's start to its first answer, where it had ended.
     pub back: Option<Duration>,
     /// From the end of the fault until events are acknowledged again; none where they never were.
@@ -82,14 +82,14 @@ pub(super) struct Seen {
 }
 
 /// Rounds of a cell, or why there are none.
-pub(super) type Rounds = Result<Vec<Seen>, NotPlayed>;
+pub(super) type Rounds = Result<Vec<RoundResult>, NotRun>;
 
-impl Scene<'_> {
-    /// Plays it.
-    pub fn play(&self, ground: &mut Ground) -> anyhow::Result<Seen> {
+impl DurabilityRound<'_> {
+    /// Runs it.
+    pub fn run(&self, environment: &mut DurabilityEnvironment) -> anyhow::Result<RoundResult> {
         let names = names(self.base)?;
-        let (signals, heard): (Arc<Signals>, [Arc<Heard>; WRITERS]) = Default::default();
-        let address = ground.front.clone();
+        let (signals, heard): (Arc<Signals>, [Arc<FateReports>; WRITERS]) = Default::default();
+        let address = environment.front.clone();
         let writing = |place: usize| Writing {
             place,
             address: &address,
@@ -113,7 +113,7 @@ impl Scene<'_> {
             let writing: Vec<_> =
                 writing.map(|(writer, opened)| scope.spawn(|| writer.write(opened))).collect();
             let reading = scope.spawn(|| follow(&address, &names[THROUGH], reader, &signals, &mut ledger));
-            let course = self.course(ground, &signals, &heard);
+            let course = self.course(environment, &signals, &heard);
             signals.over.store(true, Relaxed);
             for (writer, pushed) in writing.into_iter().zip(&mut pushed) {
                 match writer.join().expect("a thread that writes") {
@@ -125,46 +125,46 @@ impl Scene<'_> {
             (course, reading.join().expect("a thread that reads"))
         });
         go_on()?;
-        let Course { struck, again, helped } = course?;
+        let FaultCourse { injected, again, helped } = course?;
         let through = through.unwrap_or_else(|error| {
-            failures.push(told(&error));
+            failures.push(error_chain(&error));
             Read::default()
         });
         let fates = |ledger: Ledger<'_>, place: usize, read| {
             let beyond = self.offer.count() - pushed[place];
-            Fates::of(ledger, &lock(&heard[place]), beyond, struck.moment, read)
+            EventFates::of(ledger, &lock(&heard[place]), beyond, injected.moment, read)
         };
         let through = fates(ledger, THROUGH, through);
         let mut held = Vec::new();
         for place in (0..WRITERS).filter(|place| *place != THROUGH) {
             if let Some(plant) = self.plant {
-                plant(ground, &names[place])?;
+                plant(environment, &names[place])?;
             }
             let mut ledger = self.offer.ledger(&make);
             let read = read_all(&address, &names[place], &mut ledger)?;
             held.push(fates(ledger, place, read));
         }
-        Ok(Seen {
+        Ok(RoundResult {
             cell: self.cell,
             through,
-            held: Fates::of_all(held),
-            back: struck.back,
+            held: EventFates::of_all(held),
+            back: injected.back,
             again,
             helped,
-            before: struck.before,
-            acted: struck.acted,
+            before: injected.before,
+            acted: injected.acted,
             failure: failures.into_iter().next(),
-            log: log(ground),
+            log: log(environment),
         })
     }
 
     /// Load, the fault, and load again.
     fn course(
         &self,
-        ground: &mut Ground,
+        environment: &mut DurabilityEnvironment,
         signals: &Signals,
-        heard: &[Arc<Heard>; WRITERS],
-    ) -> anyhow::Result<Course> {
+        heard: &[Arc<FateReports>; WRITERS],
+    ) -> anyhow::Result<FaultCourse> {
         let mut draw = Rng::with_seed(self.seed);
         let started = Instant::now();
         let acknowledged = |place: usize| signals.acknowledged[place].load(Relaxed);
@@ -174,20 +174,20 @@ impl Scene<'_> {
         wait("load has lasted", || Ok(started.elapsed() >= before && is_loaded())).map_err(early)?;
         signals.flat.store(true, Relaxed);
         wait("events are acknowledged flat out", || Ok(acknowledged(FLAT) >= EVENTS_FLAT)).map_err(early)?;
-        let struck = strike(self.cell, ground, signals, &mut draw)?;
+        let injected = inject_fault(self.cell, environment, signals, &mut draw)?;
         let (since, so_far) = (Instant::now(), std::array::from_fn::<_, WRITERS, _>(acknowledged));
-        signals.struck.store(true, Relaxed);
+        signals.injected.store(true, Relaxed);
         let is_again = || (0..WRITERS).all(|place| acknowledged(place) >= so_far[place] + AGAIN);
         let mut helped = false;
         let resumed = wait("events are acknowledged again", || {
-            if !helped && since.elapsed() > ALONE && ground.is_own() && ground.is_running() {
+            if !helped && since.elapsed() > ALONE && environment.is_own() && environment.is_running() {
                 // What somebody would do who finds it so.
                 helped = true;
-                ground.server()?.terminate()?;
-                ground.restart()?;
+                environment.server()?.terminate()?;
+                environment.restart()?;
             }
             // What was stored before may be acknowledged while nothing new is taken.
-            Ok(is_again() && ground.takes_writes())
+            Ok(is_again() && environment.takes_writes())
         });
         let again = resumed.is_ok().then(|| since.elapsed());
         if again.is_some() {
@@ -197,15 +197,15 @@ impl Scene<'_> {
                 wait("every lane has had an event again", || Ok(heard.iter().all(|of| is_whole(of, since))));
         }
         go_on()?;
-        Ok(Course { struck, again, helped })
+        Ok(FaultCourse { injected, again, helped })
     }
 }
 
 /// Whether every lane that a writer was ever acknowledged something in has had something since then.
-fn is_whole(heard: &Heard, since: Instant) -> bool {
+fn is_whole(heard: &FateReports, since: Instant) -> bool {
     let heard = lock(heard);
     let at = heard.partition_point(|(_, when)| *when < since);
-    let has = |part: &[(Told, Instant)], lane| part.iter().any(|(told, _)| told.lane == lane);
+    let has = |part: &[(FateReport, Instant)], lane| part.iter().any(|(told, _)| told.lane == lane);
     jetstream::ALL.into_iter().all(|lane| has(&heard[at..], lane) || !has(&heard[..at], lane))
 }
 
@@ -216,8 +216,8 @@ pub(super) fn names(base: &Name) -> anyhow::Result<[Name; WRITERS]> {
 }
 
 /// What the server logged that is more than its usual start and end.
-fn log(ground: &Ground) -> Vec<String> {
+fn log(environment: &DurabilityEnvironment) -> Vec<String> {
     let told = ["rror", "runcat", "Bad file", "fsync", "slow", "fork", "MISCONF", "Unrecoverable", "corrupt"];
-    let log = ground.log_tail(LOG_LINES);
+    let log = environment.log_tail(LOG_LINES);
     log.lines().filter(|line| told.iter().any(|word| line.contains(word))).map(str::to_owned).collect()
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::cell::Cell;
-use super::environment::{Ground, NoGround};
-use super::not_run::NotPlayed;
-use super::round::{Plant, Scene, Seen};
-use crate::printable::told;
+use super::environment::{DurabilityEnvironment, NoEnvironment};
+use super::not_run::NotRun;
+use super::round::{DurabilityRound, RoundResult, StoredSabotage};
+use crate::printable::error_chain;
 use crate::workload::Offer;
 use crate::{Scale, Subject};
 use forebay::buffer::error::Error;
@@ -24,7 +24,7 @@ pub(super) const LONG: Duration = Duration::from_secs(4);
 
 /// The proof of a subject.
 #[derive(Clone)]
-pub struct Run<'a> {
+pub struct DurabilityRun<'a> {
     /// What it is about.
     pub on: Subject<'a>,
     /// Rounds of each cell; by default one, at full scale fifty.
@@ -33,7 +33,7 @@ pub struct Run<'a> {
     pub commands: Option<Commands>,
 }
 
-impl Run<'_> {
+impl DurabilityRun<'_> {
     pub(super) fn offer(&self) -> anyhow::Result<Offer> {
         Offer::draw(self.on.seed, self.on.profile.load.rate, EVENTS, self.on.progress)
     }
@@ -46,28 +46,28 @@ impl Run<'_> {
         round: u64,
         before: Duration,
         over: &[(&str, &str)],
-        plant: Option<Plant<'_>>,
-    ) -> anyhow::Result<Result<Seen, NotPlayed>> {
-        let ground = Ground::new(self.on.binary, self.on.profile, cell.fault, over);
-        let mut ground = match ground {
-            Ok(ground) => ground,
-            Err(NoGround::Disk(error)) => return Ok(Err(NotPlayed::Absent(error.to_string()))),
+        plant: Option<StoredSabotage<'_>>,
+    ) -> anyhow::Result<Result<RoundResult, NotRun>> {
+        let environment = DurabilityEnvironment::new(self.on.binary, self.on.profile, cell.fault, over);
+        let mut environment = match environment {
+            Ok(environment) => environment,
+            Err(NoEnvironment::Disk(error)) => return Ok(Err(NotRun::Absent(error.to_string()))),
             Err(error) => return Err(error.into()),
         };
-        self.on_ground(&mut ground, offer, cell, round, before, plant)
+        self.on_ground(&mut environment, offer, cell, round, before, plant)
     }
 
     /// A round of a cell.
     pub(super) fn on_ground(
         &self,
-        ground: &mut Ground,
+        environment: &mut DurabilityEnvironment,
         offer: &Offer,
         cell: Cell,
         round: u64,
         before: Duration,
-        plant: Option<Plant<'_>>,
-    ) -> anyhow::Result<Result<Seen, NotPlayed>> {
-        let scene = Scene {
+        plant: Option<StoredSabotage<'_>>,
+    ) -> anyhow::Result<Result<RoundResult, NotRun>> {
+        let scene = DurabilityRound {
             cell,
             offer,
             limits: self.on.profile.limits().map_err(anyhow::Error::msg)?,
@@ -77,24 +77,24 @@ impl Run<'_> {
             base: self.on.name,
             plant,
         };
-        match scene.play(ground) {
+        match scene.run(environment) {
             Ok(seen) => Ok(Ok(seen)),
             Err(error) if forebay_rig::server::ending() => Err(error),
-            Err(error) => not_played(error, ground).map(Err),
+            Err(error) => not_played(error, environment).map(Err),
         }
     }
 }
 
 /// Why a round has nothing to judge; or the error, where nothing was tried because of it.
-fn not_played(error: anyhow::Error, ground: &Ground) -> anyhow::Result<NotPlayed> {
-    if let Some(why) = error.downcast_ref::<NotPlayed>() {
+fn not_played(error: anyhow::Error, environment: &DurabilityEnvironment) -> anyhow::Result<NotRun> {
+    if let Some(why) = error.downcast_ref::<NotRun>() {
         return Ok(why.clone());
     }
     match (error.downcast_ref::<Error>(), error.downcast_ref::<ServerError>()) {
-        (Some(Error::NoFsync(why)), _) => Ok(NotPlayed::Absent(why.clone())),
+        (Some(Error::NoFsync(why)), _) => Ok(NotRun::Absent(why.clone())),
         // The command that should have ended it did not.
-        (_, Some(ServerError::Command { line, .. })) if ground.is_killed_by(line) => Err(error),
-        _ => Ok(NotPlayed::Broken(told(&error))),
+        (_, Some(ServerError::Command { line, .. })) if environment.is_killed_by(line) => Err(error),
+        _ => Ok(NotRun::Broken(error_chain(&error))),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::cell::Cell;
-use super::guarantee::{Promise, promise};
-use super::round::{Rounds, Seen};
+use super::guarantee::{Guarantee, guarantee};
+use super::round::{RoundResult, Rounds};
 use crate::claim::Evidence;
 use crate::report::units::{counted, millis, thousands};
 use forebay::buffer::writer::Ack;
@@ -14,7 +14,7 @@ const LOG_LINES: usize = 3;
 
 /// Every cell that was tried: what it cost, what else came of it, and how it went on. No wider than a terminal.
 pub(super) fn cells(cells: &[(Cell, Rounds)]) -> Vec<Evidence> {
-    let played: Vec<(Cell, &[Seen])> =
+    let played: Vec<(Cell, &[RoundResult])> =
         cells.iter().filter_map(|(cell, rounds)| Some((*cell, rounds.as_deref().ok()?))).collect();
     let rounds = played.iter().map(|(_, rounds)| rounds.len()).max().unwrap_or(0);
     let title = format!(
@@ -53,21 +53,21 @@ fn ms(time: Option<Duration>) -> String {
     time.map_or("–".into(), |time| millis(time.as_secs_f64() * 1e3))
 }
 
-fn lost(cell: Cell, rounds: &[Seen]) -> Option<Vec<String>> {
-    let promised = match promise(cell) {
-        Ok(Promise::Nothing) => "0".into(),
-        Ok(Promise::Within(time)) => format!("≤ {} s", seconds(time)),
-        Ok(Promise::None) | Err(_) => "any".into(),
+fn lost(cell: Cell, rounds: &[RoundResult]) -> Option<Vec<String>> {
+    let promised = match guarantee(cell) {
+        Ok(Guarantee::Nothing) => "0".into(),
+        Ok(Guarantee::Within(time)) => format!("≤ {} s", seconds(time)),
+        Ok(Guarantee::None) | Err(_) => "any".into(),
     };
     let acknowledged = rounds.iter().map(|seen| seen.held.findings.acknowledged).sum();
-    let both = |seen: &Seen| [seen.held.lost_for, seen.through.lost_for];
+    let both = |seen: &RoundResult| [seen.held.lost_for, seen.through.lost_for];
     let oldest = rounds.iter().flat_map(both).flatten().map(|(oldest, _)| oldest).max();
     let most = rounds.iter().map(|seen| seen.held.findings.lost() + seen.through.findings.lost()).max()?;
     Some(set(cell).into_iter().chain([count(acknowledged), promised, count(most), ms(oldest)]).collect())
 }
 
 /// The most of each in any round; none where no round has any.
-fn other(cell: Cell, rounds: &[Seen]) -> Option<Vec<String>> {
+fn other(cell: Cell, rounds: &[RoundResult]) -> Option<Vec<String>> {
     let figures = rounds.iter().map(|seen| {
         let (held, through) = (&seen.held, &seen.through);
         [
@@ -83,14 +83,14 @@ fn other(cell: Cell, rounds: &[Seen]) -> Option<Vec<String>> {
     has_any.then(|| set(cell).into_iter().chain(most.map(count)).collect())
 }
 
-fn went_on(cell: Cell, rounds: &[Seen]) -> Vec<String> {
+fn went_on(cell: Cell, rounds: &[RoundResult]) -> Vec<String> {
     let back = ms(rounds.iter().filter_map(|seen| seen.back).max());
     let is_again = rounds.iter().all(|seen| seen.again.is_some());
     let again = ms(rounds.iter().filter_map(|seen| seen.again).max());
     set(cell).into_iter().chain([back, if is_again { again } else { "never".into() }]).collect()
 }
 
-fn acted(cell: Cell, rounds: &[Seen]) -> Option<Vec<String>> {
+fn acted(cell: Cell, rounds: &[RoundResult]) -> Option<Vec<String>> {
     let least = rounds.iter().map(|seen| seen.acted).min_by_key(|acted| acted.count)?;
     Some(set(cell).into_iter().chain([count(least.count), least.what.into()]).collect())
 }
@@ -99,7 +99,7 @@ fn acted(cell: Cell, rounds: &[Seen]) -> Option<Vec<String>> {
 pub(super) fn left_out() -> Evidence {
     let mut why: Vec<(&str, Vec<String>)> = Vec::new();
     for cell in Cell::all() {
-        let Err(reason) = promise(cell) else { continue };
+        let Err(reason) = guarantee(cell) else { continue };
         let name = set(cell).join(" ");
         match why.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, cells)) => cells.push(name),

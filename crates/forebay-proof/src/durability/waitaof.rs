@@ -9,7 +9,7 @@ use std::time::Duration;
 use forebay::buffer::connection::Connection;
 
 use super::cell::Fault;
-use super::environment::{Ground, NoGround};
+use super::environment::{DurabilityEnvironment, NoEnvironment};
 use crate::claim::{Bound, Claim, Control, Judged, Unit};
 use crate::report::units::counted;
 use crate::wait::wait;
@@ -34,21 +34,26 @@ const HEALED: Duration = Duration::from_secs(5);
 
 /// The claim, and its control.
 pub(super) fn claim(binary: &ServerBinary, profile: &Profile) -> anyhow::Result<Claim> {
-    let ground = match Ground::new(binary, profile, Fault::KillInSlowFsync, &[("appendfsync", "everysec")]) {
-        Ok(ground) => ground,
-        Err(NoGround::Disk(error)) => {
+    let environment = match DurabilityEnvironment::new(
+        binary,
+        profile,
+        Fault::KillInSlowFsync,
+        &[("appendfsync", "everysec")],
+    ) {
+        Ok(environment) => environment,
+        Err(NoEnvironment::Disk(error)) => {
             return Ok(judge(None, 0).untested(error.to_string()).without_control());
         }
         Err(error) => return Err(error.into()),
     };
-    let (mut connection, facts) = ground.address.connect()?;
+    let (mut connection, facts) = environment.address.connect()?;
     let refused = match fsync::wait_aof(&facts) {
         Ok(()) => None,
         Err(Error::NoFsync(why)) => Some(why),
         Err(error) => return Err(error.into()),
     };
     let name: Name = "waitaof".parse()?;
-    let disk = ground.disk()?;
+    let disk = environment.disk()?;
     if ask(&mut connection, &name, HEALED)?.is_none() {
         return Ok(judge(None, 0)
             .untested("the server has no WAITAOF: --ack fsync needs appendfsync always")

@@ -97,8 +97,8 @@ fn what_was_found_in_each_lane_is_added_up() {
     let lanes = [(jetstream::LIKES, 0..5), (jetstream::POSTS, 5..12)];
     for (lane, indexes) in lanes.clone() {
         indexes.clone().for_each(|index| ledger.offered(lane, index));
-        ledger.told(Told { lane, fate: Fate::Shed, from: 0, events: 1, retries: 0 });
-        ledger.told(Told {
+        ledger.told(FateReport { lane, fate: Fate::Shed, from: 0, events: 1, retries: 0 });
+        ledger.told(FateReport {
             lane,
             fate: Fate::Acknowledged,
             from: 1,
@@ -152,7 +152,7 @@ fn an_event_with_other_bytes_or_in_another_lane_is_unexpected_and_the_one_offere
 #[test]
 fn what_was_given_up_is_owed_no_more_and_must_not_come_back() {
     let tell = |ledger: &mut Ledger<'_>, fate, from, events| {
-        ledger.told(Told { lane: jetstream::LIKES, fate, from, events, retries: 0 });
+        ledger.told(FateReport { lane: jetstream::LIKES, fate, from, events, retries: 0 });
     };
     let ledger = |read: &[u64]| {
         let mut ledger = Ledger::new(&make);

@@ -1,4 +1,4 @@
-//! A real Prometheus and a real Alertmanager over all stations, with short intervals, and the webhook that they tell.
+//! A real Prometheus and a real Alertmanager over all rigs, with short intervals, and the webhook that they tell.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,7 +66,7 @@ pub(super) enum Sends {
 }
 
 /// Both, and the webhook.
-pub(super) struct Tower {
+pub(super) struct AlertStack {
     pub receiver: Receiver,
     prometheus: Helper,
     _alertmanager: Helper,
@@ -83,7 +83,7 @@ struct Data {
     result: Vec<serde_json::Value>,
 }
 
-impl Tower {
+impl AlertStack {
     /// Starts them over watches at these addresses.
     pub fn start(
         programs: &Programs,

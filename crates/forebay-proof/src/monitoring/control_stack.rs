@@ -1,4 +1,4 @@
-//! What the controls are judged by: a second Prometheus and Alertmanager beside the first, over the same stations. One rule
+//! What the controls are judged by: a second Prometheus and Alertmanager beside the first, over the same rigs. One rule
 //! is deaf, another fires for no cause, and nothing is said to be resolved.
 
 use super::received_alerts::Outcome;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::control_stack::{DEAF, NOBODY, NOISE, is_deaf_alone};
 use super::quiet_hours::{self, ALERTS};
-use super::received_alerts::{Came, Outcome};
+use super::received_alerts::{ExpectedAlert, Outcome};
 use super::runner::Both;
 use super::times::PACE;
 use super::webhook::Notice;
@@ -42,15 +42,15 @@ pub(super) struct Played {
     pub queries: Vec<(Query, usize)>,
     /// How many series a metric that nobody exports has.
     pub nobody: usize,
-    /// What came of the station to which nothing happened: as it is deployed, and by what is broken.
-    pub calm: [Calm; 2],
-    /// What came about no station at all.
+    /// What came of the rig to which nothing happened: as it is deployed, and by what is broken.
+    pub calm: [QuietRig; 2],
+    /// What came about no rig at all.
     pub of_none: Vec<Notice>,
     pub rules: Vec<Rule>,
 }
 
-/// A station to which nothing happened.
-pub(super) struct Calm {
+/// A rig to which nothing happened.
+pub(super) struct QuietRig {
     /// For how long, and how many events were written meanwhile.
     pub seconds: f64,
     pub events: f64,
@@ -59,7 +59,7 @@ pub(super) struct Calm {
 
 /// Every claim, where nothing can be tried.
 pub(super) fn untested(why: &str) -> Vec<Claim> {
-    let calm = Calm { seconds: 0.0, events: 0.0, notices: Vec::new() };
+    let calm = QuietRig { seconds: 0.0, events: 0.0, notices: Vec::new() };
     [
         fires(&[], 0),
         clears(&[], 0),
@@ -174,8 +174,8 @@ fn clears(causes: &[Outcome], total: usize) -> Judged {
     };
     let stuck: Vec<String> = fired()
         .filter_map(|(cause, came)| match came {
-            Came { cleared: None, alert, .. } => Some(format!("{alert} still fires after {cause}")),
-            Came { lasted: false, alert, .. } => {
+            ExpectedAlert { cleared: None, alert, .. } => Some(format!("{alert} still fires after {cause}")),
+            ExpectedAlert { lasted: false, alert, .. } => {
                 Some(format!("{alert} no longer fired when it was over that {cause}"))
             }
             _ => None,
@@ -192,7 +192,7 @@ fn clears(causes: &[Outcome], total: usize) -> Judged {
     none(CLEARS, &statement, stuck.len(), named(&stuck, told), fired().count())
 }
 
-/// `of_none`: what came about no station at all.
+/// `of_none`: what came about no rig at all.
 fn alone(causes: &[Outcome], of_none: &[Notice]) -> Judged {
     let others = causes.iter().flat_map(|outcome| {
         outcome.others.iter().map(move |other| format!("{other} when {}", outcome.cause))
@@ -209,7 +209,7 @@ fn alone(causes: &[Outcome], of_none: &[Notice]) -> Judged {
     none(ALONE, &statement, others.len(), named(&others, told), causes.len())
 }
 
-fn healthy(calm: &Calm) -> Judged {
+fn healthy(calm: &QuietRig) -> Judged {
     let firings = calm.notices.iter().filter(|notice| notice.is_firing).count();
     let told = format!(
         "{firings} alerts in {:.0} s, in which {:.0} events were written and read as they should be",

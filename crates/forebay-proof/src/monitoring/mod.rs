@@ -1,9 +1,9 @@
 //! The monitoring proof: does each alert fire by its cause, in time, and clear; and does nothing fire without one?
 //!
-//! Every cause has a station: a server, a buffer with a writer and a reading group, and a watch. One real Prometheus looks at
+//! Every cause has a rig: a server, a buffer with a writer and a reading group, and a watch. One real Prometheus looks at
 //! all of them, with the rules that `forebay deploy` makes, on a faster clock; one real Alertmanager tells a webhook. A
-//! cause is brought about, its alerts must come, it is ended, and they must be resolved. A station to which nothing happens
-//! must stay silent. Beside them stand a Prometheus and an Alertmanager that are broken, over the same stations: what those
+//! cause is brought about, its alerts must come, it is ended, and they must be resolved. A rig to which nothing happens
+//! must stay silent. Beside them stand a Prometheus and an Alertmanager that are broken, over the same rigs: what those
 //! told is judged as the rest is, and must be refuted.
 
 mod alert_stack;
@@ -31,10 +31,10 @@ use crate::{Scale, Subject};
 use forebay_watch::deploy::rules::rules;
 use forebay_watch::profile::Profile;
 
-use alert_stack::{Every, Sends, Tower};
-use judge::{Calm, Played};
-use rig::{Ground, Station};
-use scenario::{CAUSES, Cause, FILL, SHRINKING, SHRINKS};
+use alert_stack::{AlertStack, Every, Sends};
+use judge::{Played, QuietRig};
+use rig::{Rig, RigSettings};
+use scenario::{CAUSES, FILL, SHRINKING, SHRINKS, Scenario};
 use times::{HEALTHY_LATE, PACE, STEADY};
 
 /// The profile's line for 95 of 100 answers, for the time of the proof.
@@ -44,7 +44,7 @@ const SLOW: Duration = Duration::from_secs(1);
 const HEALTHY_FOR: Duration = Duration::from_secs(3_600);
 
 /// The proof of a subject.
-pub struct Run<'a> {
+pub struct MonitoringRun<'a> {
     /// What it is about.
     pub on: Subject<'a>,
     /// Every cause; else those of a quick part.
@@ -53,7 +53,7 @@ pub struct Run<'a> {
     pub healthy_for: Option<Duration>,
 }
 
-impl Run<'_> {
+impl MonitoringRun<'_> {
     /// Runs the proof and its control.
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         if let Target::Given(_) = self.on.target {
@@ -67,18 +67,18 @@ impl Run<'_> {
         };
         let fast = faster(self.on.profile);
         let on = Subject { profile: &fast, ..self.on };
-        let causes: Vec<&Cause> = CAUSES
+        let causes: Vec<&Scenario> = CAUSES
             .iter()
             .filter(|cause| self.is_whole || self.on.scale == Scale::Full || cause.is_quick)
             .collect();
         // The control of the forecast comes last, where there is one to judge.
         let shrinking = causes.iter().any(|cause| cause.name == FILL).then_some(&SHRINKING);
-        let causes: Vec<&Cause> = causes.into_iter().chain(shrinking).collect();
+        let causes: Vec<&Scenario> = causes.into_iter().chain(shrinking).collect();
         on.progress.begin("causes", causes.len() as u64 + 1);
-        let (mut stations, mut left_out) = (Vec::new(), Vec::new());
+        let (mut rigs, mut left_out) = (Vec::new(), Vec::new());
         for (number, cause) in causes.iter().enumerate() {
-            match Station::new(&on, &(cause.ground)(), number) {
-                Ok(station) => stations.push((*cause, station)),
+            match Rig::new(&on, &(cause.rig)(), number) {
+                Ok(rig) => rigs.push((*cause, rig)),
                 Err(error) if error.is::<forebay_rig::server::fault::disk::DiskError>() => {
                     left_out.push((cause.name, error.to_string()));
                 }
@@ -86,45 +86,50 @@ impl Run<'_> {
             }
         }
         let mut healthy =
-            Station::new(&on, &Ground::default(), causes.len()).context("setting up the healthy station")?;
+            Rig::new(&on, &RigSettings::default(), causes.len()).context("setting up the healthy rig")?;
         healthy.end_reading();
         healthy.begin_reading(HEALTHY_LATE)?;
         let rules = rules(&fast, PACE);
         let targets: Vec<String> =
-            stations.iter().map(|(_, station)| station.instance()).chain([healthy.instance()]).collect();
-        let tower = Tower::start(&programs, &rules, &targets, Every::Second, Sends::All)?;
-        let broken =
-            Tower::start(&programs, &control_stack::rules(&rules), &targets, Every::Second, Sends::Firing)?;
-        for (tower, target) in
-            [&tower, &broken].into_iter().flat_map(|tower| targets.iter().map(move |target| (tower, target)))
+            rigs.iter().map(|(_, rig)| rig.instance()).chain([healthy.instance()]).collect();
+        let stack = AlertStack::start(&programs, &rules, &targets, Every::Second, Sends::All)?;
+        let broken = AlertStack::start(
+            &programs,
+            &control_stack::rules(&rules),
+            &targets,
+            Every::Second,
+            Sends::Firing,
+        )?;
+        for (stack, target) in
+            [&stack, &broken].into_iter().flat_map(|stack| targets.iter().map(move |target| (stack, target)))
         {
-            tower.wait_for(&format!("forebay_buffer_present{{instance=\"{target}\"}}"), STEADY)?;
+            stack.wait_for(&format!("forebay_buffer_present{{instance=\"{target}\"}}"), STEADY)?;
         }
-        tower.wait_for(
+        stack.wait_for(
             &format!("forebay_buffer_out_events_per_second{{instance=\"{}\"}}", healthy.instance()),
             STEADY,
         )?;
         on.progress.at(1);
         let written =
             format!("sum(forebay_lane_appended_events_total{{instance=\"{}\"}})", healthy.instance());
-        let (started, before) = (Instant::now(), tower.value(&written)?);
-        let mut causes = runner::all(stations, (&tower, &broken), on.progress)?;
-        let calm = |tower: &Tower| Calm {
+        let (started, before) = (Instant::now(), stack.value(&written)?);
+        let mut causes = runner::all(rigs, (&stack, &broken), on.progress)?;
+        let calm = |stack: &AlertStack| QuietRig {
             seconds: started.elapsed().as_secs_f64(),
-            events: tower.value(&written).unwrap_or(before) - before,
-            notices: tower.receiver.of(&healthy.instance()),
+            events: stack.value(&written).unwrap_or(before) - before,
+            notices: stack.receiver.of(&healthy.instance()),
         };
         let played = Played {
             shrinking: causes.pop_if(|both| both.heard.cause.name == SHRINKS),
             causes,
             left_out,
-            queries: runner::queries(&tower)?,
-            nobody: tower.series(control_stack::NOBODY)?,
-            calm: [calm(&tower), calm(&broken)],
-            of_none: tower.receiver.of_none(),
+            queries: runner::queries(&stack)?,
+            nobody: stack.series(control_stack::NOBODY)?,
+            calm: [calm(&stack), calm(&broken)],
+            of_none: stack.receiver.of_none(),
             rules,
         };
-        drop((healthy, tower, broken));
+        drop((healthy, stack, broken));
         let mut claims = judge::claims(&played);
         claims.push(self.hour(&programs)?);
         Ok(claims)

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use super::alert_stack::{Every, Programs, Sends, Tower};
-use super::rig::{Ground, Station};
+use super::alert_stack::{AlertStack, Every, Programs, Sends};
+use super::rig::{Rig, RigSettings};
 use super::times::{HEALTHY_LATE, STEADY};
 use super::webhook::Notice;
 use crate::Subject;
@@ -32,24 +32,25 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Watches for so long.
 pub(super) fn run(on: &Subject<'_>, programs: &Programs, length: Duration) -> anyhow::Result<Claim> {
-    let ground = Ground { rate: Some(on.profile.rate()), ..Ground::default() };
-    let station = |number| -> anyhow::Result<Station> {
-        let mut station = Station::new(on, &ground, number)?;
+    let ground = RigSettings { rate: Some(on.profile.rate()), ..RigSettings::default() };
+    let rig = |number| -> anyhow::Result<Rig> {
+        let mut rig = Rig::new(on, &ground, number)?;
         // So that there is something to see in the buffer.
-        station.end_reading();
-        station.begin_reading(HEALTHY_LATE)?;
-        Ok(station)
+        rig.end_reading();
+        rig.begin_reading(HEALTHY_LATE)?;
+        Ok(rig)
     };
-    let healthy = station(0).context("setting up the healthy station")?;
-    let mut deserted = station(1).context("setting up the station that its reader leaves")?;
+    let healthy = rig(0).context("setting up the healthy rig")?;
+    let mut deserted = rig(1).context("setting up the rig that its reader leaves")?;
     let targets = [healthy.instance(), deserted.instance()];
-    let tower = Tower::start(programs, &rules(on.profile, 1.0), &targets, Every::AsDeployed, Sends::All)?;
+    let stack =
+        AlertStack::start(programs, &rules(on.profile, 1.0), &targets, Every::AsDeployed, Sends::All)?;
     for target in &targets {
-        tower.wait_for(&format!("forebay_buffer_present{{instance=\"{target}\"}}"), STEADY)?;
+        stack.wait_for(&format!("forebay_buffer_present{{instance=\"{target}\"}}"), STEADY)?;
     }
     on.progress.begin("seconds without an alert", length.as_secs());
     let written = format!("sum(forebay_lane_appended_events_total{{instance=\"{}\"}})", healthy.instance());
-    let before = tower.value(&written)?;
+    let before = stack.value(&written)?;
     deserted.end_reading();
     let started = Instant::now();
     while started.elapsed() < length {
@@ -57,12 +58,12 @@ pub(super) fn run(on: &Subject<'_>, programs: &Programs, length: Duration) -> an
         on.progress.at(started.elapsed().as_secs());
         std::thread::sleep(PAUSE);
     }
-    let events = tower.value(&written)? - before;
-    let mut came = tower.receiver.of(&healthy.instance());
-    came.extend(tower.receiver.of_none());
-    let calm = Calm { length, events, due: on.profile.rate() * length.as_secs_f64() };
+    let events = stack.value(&written)? - before;
+    let mut came = stack.receiver.of(&healthy.instance());
+    came.extend(stack.receiver.of_none());
+    let calm = QuietTime { length, events, due: on.profile.rate() * length.as_secs_f64() };
     let claim = judge(&calm, &came);
-    let of_deserted = tower.receiver.of(&deserted.instance());
+    let of_deserted = stack.receiver.of(&deserted.instance());
     Ok(claim.with(Control::of(
         "a buffer beside it whose reader was killed at the beginning",
         &[judge(&calm, &of_deserted)],
@@ -71,14 +72,14 @@ pub(super) fn run(on: &Subject<'_>, programs: &Programs, length: Duration) -> an
 }
 
 /// The time that was watched.
-struct Calm {
+struct QuietTime {
     length: Duration,
     /// Events that came meanwhile, and that should have.
     events: f64,
     due: f64,
 }
 
-fn judge(calm: &Calm, came: &[Notice]) -> Judged {
+fn judge(calm: &QuietTime, came: &[Notice]) -> Judged {
     let mut names: Vec<&str> =
         came.iter().filter(|notice| notice.is_firing).map(|notice| notice.alert.as_str()).collect();
     let firings = names.len();
@@ -125,7 +126,7 @@ mod tests {
             instance: "a:1".into(),
             is_firing,
         };
-        let calm = |events| Calm { length: Duration::from_secs(3_600), events, due: 1_000.0 };
+        let calm = |events| QuietTime { length: Duration::from_secs(3_600), events, due: 1_000.0 };
         assert_eq!(judge(&calm(1_000.0), &[]).judgement(), Judgement::Holds);
         assert_eq!(judge(&calm(0.0), &[]).judgement(), Judgement::Untested);
         assert_eq!(judge(&calm(f64::NAN), &[]).judgement(), Judgement::Untested);

@@ -3,13 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::scenario::Cause;
+use super::scenario::Scenario;
 use super::webhook::Notice;
 use forebay_watch::deploy::rules::Rule;
 
 /// What was heard.
-pub(super) struct Heard {
-    pub cause: &'static Cause,
+pub(super) struct ReceivedAlerts {
+    pub cause: &'static Scenario,
     /// When it was brought about.
     pub started: Instant,
     /// When it was ended.
@@ -24,7 +24,7 @@ pub(super) struct Heard {
 
 /// An alert that a cause must bring.
 #[derive(Debug, Clone)]
-pub(super) struct Came {
+pub(super) struct ExpectedAlert {
     pub alert: &'static str,
     /// How long after the cause it came to the webhook.
     pub after: Option<Duration>,
@@ -38,15 +38,15 @@ pub(super) struct Came {
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
     pub cause: &'static str,
-    pub came: Vec<Came>,
+    pub came: Vec<ExpectedAlert>,
     /// Alerts that nothing explains.
     pub others: Vec<String>,
 }
 
-impl Heard {
+impl ReceivedAlerts {
     /// What follows.
     pub fn outcome(&self, rules: &[Rule]) -> Outcome {
-        let came = self.cause.alerts.iter().map(|alert| Came {
+        let came = self.cause.alerts.iter().map(|alert| ExpectedAlert {
             alert,
             after: first(&self.notices, alert, self.started),
             lasted: self.lasted(alert, rules),
@@ -67,7 +67,7 @@ impl Heard {
 
     /// Alerts that the cause explains.
     fn may(&self, rules: &[Rule]) -> Vec<&'static str> {
-        let Cause { alerts, also, .. } = self.cause;
+        let Scenario { alerts, also, .. } = self.cause;
         let implied = rules.iter().filter(|rule| alerts.contains(&&*rule.name)).flat_map(Rule::implies);
         alerts.iter().chain(*also).copied().chain(implied).collect()
     }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     /// What was heard of a cause that lasted 20 seconds: alerts, each so many seconds after it began, and whether firing.
-    fn heard(cause: &str, notices: &[(u64, &str, bool)]) -> Heard {
+    fn heard(cause: &str, notices: &[(u64, &str, bool)]) -> ReceivedAlerts {
         let started = Instant::now();
         let at = |seconds: u64| started + Duration::from_secs(seconds);
         let notice = |(seconds, alert, is_firing): &(u64, &str, bool)| Notice {
@@ -127,7 +127,7 @@ mod tests {
             instance: "w".into(),
             is_firing: *is_firing,
         };
-        Heard {
+        ReceivedAlerts {
             cause: CAUSES.iter().find(|known| known.name == cause).unwrap(),
             started,
             undone: at(20),

@@ -1,4 +1,4 @@
-//! A station: a server of our own with a buffer on it, who writes and reads there, and a watch over it. Each cause has one.
+//! A rig: a server of our own with a buffer on it, who writes and reads there, and a watch over it. Each cause has one.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use forebay_rig::server::{Conf, Server};
 use forebay_watch::Shared;
 use forebay_watch::serve::{Answering, Served};
 
-/// How often a station's watch looks.
+/// How often a rig's watch looks.
 const EVERY: Duration = Duration::from_millis(500);
 
 /// Room on a disk of our own, which lives in memory.
 const ROOM: u64 = 256 << 20;
 
-/// What a station is made of.
+/// What a rig is made of.
 #[derive(Clone)]
-pub(super) struct Ground {
+pub(super) struct RigSettings {
     /// Settings beside the profile's.
     pub settings: &'static [(&'static str, &'static str)],
     /// Events a second; none where nobody writes.
@@ -41,7 +41,7 @@ pub(super) struct Ground {
     pub through_proxy: bool,
 }
 
-impl Default for Ground {
+impl Default for RigSettings {
     fn default() -> Self {
         Self {
             settings: &[],
@@ -54,8 +54,8 @@ impl Default for Ground {
     }
 }
 
-/// A station.
-pub(super) struct Station {
+/// A rig.
+pub(super) struct Rig {
     // In this order: clients end before their server, and it before its disk.
     pub writer: Option<Client>,
     pub other: Option<Client>,
@@ -73,9 +73,9 @@ pub(super) struct Station {
     at: SocketAddr,
 }
 
-impl Station {
+impl Rig {
     /// Sets one up: traffic flows, and the watch looks.
-    pub fn new(on: &Subject<'_>, ground: &Ground, number: usize) -> anyhow::Result<Self> {
+    pub fn new(on: &Subject<'_>, ground: &RigSettings, number: usize) -> anyhow::Result<Self> {
         let disk = match Disk::mount(ROOM) {
             Err(error) if ground.on_disk => return Err(error.into()),
             // Else a disk that is fast for certain: one that is busy has fsyncs of its own to be delayed.
@@ -114,7 +114,7 @@ impl Station {
         };
         let watching = watch_at(&subject, (Ipv4Addr::LOCALHOST, 0).into())?;
         let at = watching.address();
-        let mut station = Self {
+        let mut rig = Self {
             writer: None,
             other: None,
             reader: None,
@@ -130,12 +130,12 @@ impl Station {
             at,
         };
         if ground.rate.is_some() {
-            station.begin_writing()?;
+            rig.begin_writing()?;
         }
         if ground.is_read {
-            station.begin_reading(Duration::ZERO)?;
+            rig.begin_reading(Duration::ZERO)?;
         }
-        Ok(station)
+        Ok(rig)
     }
 
     /// What Prometheus calls it.

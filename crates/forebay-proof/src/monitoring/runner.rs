@@ -1,18 +1,18 @@
-//! Causes brought about, all at once, each at its station; what came of each.
+//! Causes brought about, all at once, each at its rig; what came of each.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use super::alert_stack::Tower;
-use super::received_alerts::{Heard, first, is_calm};
-use super::rig::Station;
-use super::scenario::{Cause, FILL, SHRINKS, shrink};
+use super::alert_stack::AlertStack;
+use super::received_alerts::{ReceivedAlerts, first, is_calm};
+use super::rig::Rig;
+use super::scenario::{FILL, SHRINKS, Scenario, shrink};
 use super::webhook::Notice;
 use crate::progress::Progress;
 use crate::wait::look_every;
 use forebay::buffer::limit::Full;
-use forebay::buffer::writer_status::State;
+use forebay::buffer::writer_status::WriterState;
 use forebay_watch::deploy::dashboards::{Query, queries as panels};
 
 /// How long alerts may take to come, and to be resolved.
@@ -31,26 +31,26 @@ const SHRUNK: f64 = 0.6;
 /// What came of a cause.
 pub(super) struct Both {
     /// As it is deployed.
-    pub heard: Heard,
+    pub heard: ReceivedAlerts,
     /// What the broken one heard of the same.
-    pub by_broken: Heard,
+    pub by_broken: ReceivedAlerts,
 }
 
 /// Plays them all.
 pub(super) fn all(
-    stations: Vec<(&'static Cause, Station)>,
-    (tower, broken): (&Tower, &Tower),
+    rigs: Vec<(&'static Scenario, Rig)>,
+    (stack, broken): (&AlertStack, &AlertStack),
     progress: &dyn Progress,
 ) -> anyhow::Result<Vec<Both>> {
     let done = std::sync::atomic::AtomicU64::new(1);
     let all: Vec<anyhow::Result<Both>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = stations
+        let threads: Vec<_> = rigs
             .into_iter()
-            .map(|(cause, station)| {
+            .map(|(cause, rig)| {
                 let done = &done;
                 scope.spawn(move || {
-                    let heard = one(cause, station, (tower, broken))
-                        .with_context(|| format!("cause: {}", cause.name));
+                    let heard =
+                        one(cause, rig, (stack, broken)).with_context(|| format!("cause: {}", cause.name));
                     progress.at(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1);
                     heard
                 })
@@ -63,35 +63,35 @@ pub(super) fn all(
 }
 
 fn one(
-    cause: &'static Cause,
-    mut station: Station,
-    (tower, broken): (&Tower, &Tower),
+    cause: &'static Scenario,
+    mut rig: Rig,
+    (stack, broken): (&AlertStack, &AlertStack),
 ) -> anyhow::Result<Both> {
-    let instance = station.instance();
-    let before = [tower, broken].map(|tower| tower.receiver.of(&instance));
+    let instance = rig.instance();
+    let before = [stack, broken].map(|stack| stack.receiver.of(&instance));
     let mut forecasts = Vec::new();
     let started = Instant::now();
-    (cause.act)(&mut station).context("bringing it about")?;
+    (cause.act)(&mut rig).context("bringing it about")?;
     let (is_fill, mut is_to_shrink) = ([FILL, SHRINKS].contains(&cause.name), cause.name == SHRINKS);
     let mut full_at = None;
     let mut shrunk = Ok(());
     // What did not come in time stands in the outcome.
     wait(|| {
         if is_fill {
-            forecast(&station, &mut forecasts, &mut full_at);
+            forecast(&rig, &mut forecasts, &mut full_at);
         }
         if is_to_shrink && started.elapsed() >= SHRINK_AFTER {
             is_to_shrink = false;
-            shrunk = shrink(&station, SHRUNK);
+            shrunk = shrink(&rig, SHRUNK);
         }
-        let notices = tower.receiver.of(&instance);
+        let notices = stack.receiver.of(&instance);
         cause.alerts.iter().all(|alert| first(&notices, alert, started).is_some())
     })?;
     shrunk.context("leaving less room")?;
     let undone = Instant::now();
-    (cause.undo)(&mut station).context("ending it")?;
-    wait(|| is_calm(&tower.receiver.of(&instance)))?;
-    let [of_deployed, of_broken] = [tower, broken].map(|tower| tower.receiver.of(&instance));
+    (cause.undo)(&mut rig).context("ending it")?;
+    wait(|| is_calm(&stack.receiver.of(&instance)))?;
+    let [of_deployed, of_broken] = [stack, broken].map(|stack| stack.receiver.of(&instance));
     let forecasts = full_at.map_or_else(Vec::new, |full: Instant| {
         let of = |(at, says): &(Instant, f64)| {
             (at.duration_since(started), *says, full.saturating_duration_since(*at))
@@ -101,7 +101,7 @@ fn one(
     let [before, before_broken] = before;
     let heard = |before: Vec<Notice>, mut all: Vec<Notice>, forecasts| {
         let notices = all.split_off(before.len());
-        Heard { cause, started, undone, before, notices, forecasts }
+        ReceivedAlerts { cause, started, undone, before, notices, forecasts }
     };
     Ok(Both {
         heard: heard(before, of_deployed, forecasts),
@@ -115,12 +115,12 @@ fn wait(mut holds: impl FnMut() -> bool) -> anyhow::Result<bool> {
 }
 
 /// Notes what the watch says of when the buffer is full, and when it was.
-fn forecast(station: &Station, forecasts: &mut Vec<(Instant, f64)>, full_at: &mut Option<Instant>) {
-    let Ok(shown) = station.shown() else { return };
+fn forecast(rig: &Rig, forecasts: &mut Vec<(Instant, f64)>, full_at: &mut Option<Instant>) {
+    let Ok(shown) = rig.shown() else { return };
     let now = Instant::now();
     let (says, is_held) = shown.with_view(|view| {
         let says = view.forecast.as_ref().map(|forecast| forecast.net.clone());
-        (says, view.heard.writers.iter().any(|writer| writer.state == State::HeldBack))
+        (says, view.heard.writers.iter().any(|writer| writer.state == WriterState::HeldBack))
     });
     if is_held {
         full_at.get_or_insert(now);
@@ -138,15 +138,15 @@ fn forecast(station: &Station, forecasts: &mut Vec<(Instant, f64)>, full_at: &mu
 
 /// Every query of every panel, and how many series it has. One that must have an answer is given time: a buffer that has
 /// just been read empty has no oldest event.
-pub(super) fn queries(tower: &Tower) -> anyhow::Result<Vec<(Query, usize)>> {
+pub(super) fn queries(stack: &AlertStack) -> anyhow::Result<Vec<(Query, usize)>> {
     panels(GRAFANA_WINDOW)
         .into_iter()
         .map(|query| {
-            let mut series = tower.series(&query.expr)?;
+            let mut series = stack.series(&query.expr)?;
             let started = Instant::now();
             while query.always && series == 0 && started.elapsed() < QUERY {
                 std::thread::sleep(PAUSE);
-                series = tower.series(&query.expr)?;
+                series = stack.series(&query.expr)?;
             }
             Ok((query, series))
         })

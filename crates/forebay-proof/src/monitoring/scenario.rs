@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::rig::{Ground, Station};
+use super::rig::{Rig, RigSettings};
 use super::traffic;
 use crate::target::facts;
 use forebay::buffer::overflow::Overflow;
 use forebay::event::jetstream;
-use forebay_rig::server::fault::network::Way;
+use forebay_rig::server::fault::network::Direction;
 
 /// Longer than a server waits for an fsync before it calls it delayed: 2 s.
 const SLOW_FSYNC: Duration = Duration::from_millis(3_500);
 
 /// A cause.
-pub(super) struct Cause {
+pub(super) struct Scenario {
     /// What happens, as a name.
     pub name: &'static str,
     /// Rules that must fire by it, and clear once it is over.
@@ -25,43 +25,43 @@ pub(super) struct Cause {
     /// Whether it is brought about in a quick part.
     pub is_quick: bool,
     /// Where.
-    pub ground: fn() -> Ground,
+    pub rig: fn() -> RigSettings,
     /// Brings it about.
-    pub act: fn(&mut Station) -> anyhow::Result<()>,
+    pub act: fn(&mut Rig) -> anyhow::Result<()>,
     /// Ends it.
-    pub undo: fn(&mut Station) -> anyhow::Result<()>,
+    pub undo: fn(&mut Rig) -> anyhow::Result<()>,
 }
 
-fn slow_answers(station: &mut Station, by: Duration) -> anyhow::Result<()> {
-    station.proxy()?.delay(Way::ToClient, by);
+fn slow_answers(rig: &mut Rig, by: Duration) -> anyhow::Result<()> {
+    rig.proxy()?.delay(Direction::ToClient, by);
     Ok(())
 }
 
-fn heal_answers(station: &mut Station) -> anyhow::Result<()> {
-    station.proxy()?.heal();
+fn heal_answers(rig: &mut Rig) -> anyhow::Result<()> {
+    rig.proxy()?.heal();
     Ok(())
 }
 
-fn usual() -> Ground {
-    Ground::default()
+fn usual() -> RigSettings {
+    RigSettings::default()
 }
 
-fn soon_full() -> Ground {
-    Ground { settings: &[("maxmemory", "32mb")], rate: Some(2_000.0), ..usual() }
+fn soon_full() -> RigSettings {
+    RigSettings { settings: &[("maxmemory", "32mb")], rate: Some(2_000.0), ..usual() }
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "it stands where others may fail")]
-fn end_reading(station: &mut Station) -> anyhow::Result<()> {
-    station.end_reading();
+fn end_reading(rig: &mut Rig) -> anyhow::Result<()> {
+    rig.end_reading();
     Ok(())
 }
 
-fn read_again(station: &mut Station) -> anyhow::Result<()> {
-    station.begin_reading(Duration::ZERO)
+fn read_again(rig: &mut Rig) -> anyhow::Result<()> {
+    rig.begin_reading(Duration::ZERO)
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "it stands where others may fail")]
-fn nothing(_: &mut Station) -> anyhow::Result<()> {
+fn nothing(_: &mut Rig) -> anyhow::Result<()> {
     Ok(())
 }
 
@@ -109,28 +109,28 @@ pub(super) const FILL: &str = "the reader is away until the buffer is full";
 pub(super) const SHRINKS: &str = "the reader is away, and the room shrinks";
 
 /// That control.
-pub(super) const SHRINKING: Cause = Cause {
+pub(super) const SHRINKING: Scenario = Scenario {
     name: SHRINKS,
     alerts: &["ForebayWritesRefused"],
     also: FILLED,
     is_quick: false,
-    ground: soon_full,
+    rig: soon_full,
     act: end_reading,
     undo: read_again,
 };
 
 /// Leaves so much of the room that is left, as a part.
-pub(super) fn shrink(station: &Station, part: f64) -> anyhow::Result<()> {
-    let facts = facts(&mut station.connection()?)?;
+pub(super) fn shrink(rig: &Rig, part: f64) -> anyhow::Result<()> {
+    let facts = facts(&mut rig.connection()?)?;
     let figure = |name: &str| facts.number(name).with_context(|| format!("INFO has no {name}"));
     let (used, limit) = (figure("used_memory")?, figure("maxmemory")?);
     let left = (limit.saturating_sub(used) as f64 * part) as u64;
-    station.set("maxmemory", &(used + left).to_string())
+    rig.set("maxmemory", &(used + left).to_string())
 }
 
 /// Every cause.
-pub(super) const CAUSES: &[Cause] = &[
-    Cause {
+pub(super) const CAUSES: &[Scenario] = &[
+    Scenario {
         name: FILL,
         alerts: &[
             "ForebayBufferFilling",
@@ -143,82 +143,82 @@ pub(super) const CAUSES: &[Cause] = &[
         ],
         also: FILLED,
         is_quick: false,
-        ground: soon_full,
+        rig: soon_full,
         act: end_reading,
         undo: read_again,
     },
-    Cause {
+    Scenario {
         name: "the reader is killed",
         alerts: &["ForebayReaderStopped", "ForebayReaderBehind"],
         also: &["ForebayEventsTooOld"],
         is_quick: true,
-        ground: usual,
+        rig: usual,
         act: end_reading,
         undo: read_again,
     },
-    Cause {
+    Scenario {
         name: "the reader is slow",
         alerts: &["ForebayReaderBehind"],
         also: &[],
         is_quick: false,
-        ground: usual,
-        act: |station| {
-            station.end_reading();
-            station.begin_reading(Duration::from_secs(6))
+        rig: usual,
+        act: |rig| {
+            rig.end_reading();
+            rig.begin_reading(Duration::from_secs(6))
         },
-        undo: |station| {
-            station.end_reading();
-            station.begin_reading(Duration::ZERO)
+        undo: |rig| {
+            rig.end_reading();
+            rig.begin_reading(Duration::ZERO)
         },
     },
-    Cause {
+    Scenario {
         name: "nobody lets go of what was written",
         alerts: &["ForebayEventsTooOld"],
         also: &[],
         is_quick: false,
-        ground: || Ground { is_read: false, ..usual() },
+        rig: || RigSettings { is_read: false, ..usual() },
         act: nothing,
         undo: read_again,
     },
-    Cause {
+    Scenario {
         name: "the writer stops",
         alerts: &["ForebayWriterStopped"],
         also: &[],
         is_quick: true,
-        ground: usual,
-        act: |station| {
-            station.end_writing();
+        rig: usual,
+        act: |rig| {
+            rig.end_writing();
             Ok(())
         },
-        undo: Station::begin_writing,
+        undo: Rig::begin_writing,
     },
-    Cause {
+    Scenario {
         name: "a second writer takes the buffer",
         alerts: &["ForebayWriterFenced"],
         also: &[],
         is_quick: true,
-        ground: usual,
-        act: |station| {
-            station.other = Some(traffic::write(&station.writes)?);
+        rig: usual,
+        act: |rig| {
+            rig.other = Some(traffic::write(&rig.writes)?);
             Ok(())
         },
         undo: nothing,
     },
-    Cause {
+    Scenario {
         name: "a full buffer sheds new events",
         alerts: &["ForebayEventsShed"],
         also: FILLED,
         is_quick: false,
-        ground: || Ground { overflow: Overflow::Shed, ..usual() },
-        act: |station| station.set("maxmemory", "1"),
-        undo: |station| station.set("maxmemory", "2gb"),
+        rig: || RigSettings { overflow: Overflow::Shed, ..usual() },
+        act: |rig| rig.set("maxmemory", "1"),
+        undo: |rig| rig.set("maxmemory", "2gb"),
     },
-    Cause {
+    Scenario {
         name: "a full buffer drops its oldest events unread",
         alerts: &["ForebayEventsTrimmedUnread"],
         also: FILLED,
         is_quick: false,
-        ground: || Ground {
+        rig: || RigSettings {
             settings: &[("maxmemory", "5mb")],
             rate: Some(2_000.0),
             overflow: Overflow::TrimOldest,
@@ -227,35 +227,35 @@ pub(super) const CAUSES: &[Cause] = &[
         act: end_reading,
         undo: read_again,
     },
-    Cause {
+    Scenario {
         name: "a server without persistence is killed and started again",
         alerts: &["ForebayEventsLost", "ForebayServerRestarted"],
         also: AWAY_AND_SET_BACK,
         is_quick: true,
-        ground: || Ground { settings: &[("appendonly", "no")], ..usual() },
-        act: |station| {
-            station.server.kill()?;
-            Ok(station.server.restart()?)
+        rig: || RigSettings { settings: &[("appendonly", "no")], ..usual() },
+        act: |rig| {
+            rig.server.kill()?;
+            Ok(rig.server.restart()?)
         },
-        undo: |station| {
+        undo: |rig| {
             // The group is gone with the server's data: whoever reads makes it again.
-            station.end_reading();
-            station.begin_reading(Duration::ZERO)
+            rig.end_reading();
+            rig.begin_reading(Duration::ZERO)
         },
     },
-    Cause {
+    Scenario {
         name: "the server evicts keys",
         alerts: &["ForebayKeysEvicted"],
         also: &[],
         is_quick: false,
-        ground: || Ground { rate: None, is_read: false, ..usual() },
+        rig: || RigSettings { rate: None, is_read: false, ..usual() },
         act: evict,
-        undo: |station| {
-            station.set("maxmemory-policy", "noeviction")?;
-            station.set("maxmemory", "2gb")
+        undo: |rig| {
+            rig.set("maxmemory-policy", "noeviction")?;
+            rig.set("maxmemory", "2gb")
         },
     },
-    Cause {
+    Scenario {
         name: "the disk has no room for the log",
         alerts: &["ForebayAofWriteFailed"],
         also: &[
@@ -270,18 +270,18 @@ pub(super) const CAUSES: &[Cause] = &[
             "ForebayReaderStopped",
         ],
         is_quick: false,
-        ground: || Ground { on_disk: true, ..usual() },
-        act: |station| {
-            let disk = station.disk()?;
+        rig: || RigSettings { on_disk: true, ..usual() },
+        act: |rig| {
+            let disk = rig.disk()?;
             disk.set_room(disk.used());
             Ok(())
         },
-        undo: |station| {
-            station.disk()?.set_room(256 << 20);
+        undo: |rig| {
+            rig.disk()?.set_room(256 << 20);
             Ok(())
         },
     },
-    Cause {
+    Scenario {
         name: "the disk has no room for a rewrite",
         alerts: &["ForebayDiskShortForRewrite", "ForebayAofRewriteFailed"],
         also: &[
@@ -291,20 +291,20 @@ pub(super) const CAUSES: &[Cause] = &[
             "ForebayBufferFullTonight",
         ],
         is_quick: false,
-        ground: || Ground { on_disk: true, rate: None, is_read: false, ..usual() },
-        act: |station| {
-            let mut connection = station.connection()?;
-            fill(&mut connection, station, 20_000, 1_000)?;
-            let disk = station.disk()?;
+        rig: || RigSettings { on_disk: true, rate: None, is_read: false, ..usual() },
+        act: |rig| {
+            let mut connection = rig.connection()?;
+            fill(&mut connection, rig, 20_000, 1_000)?;
+            let disk = rig.disk()?;
             disk.set_room(disk.used() + (1 << 20));
             Ok(redis::cmd("BGREWRITEAOF").exec(&mut connection)?)
         },
-        undo: |station| {
-            station.disk()?.set_room(256 << 20);
-            Ok(redis::cmd("BGREWRITEAOF").exec(&mut station.connection()?)?)
+        undo: |rig| {
+            rig.disk()?.set_room(256 << 20);
+            Ok(redis::cmd("BGREWRITEAOF").exec(&mut rig.connection()?)?)
         },
     },
-    Cause {
+    Scenario {
         name: "the disk is slow to fsync",
         alerts: &["ForebayFsyncDelayed"],
         also: &[
@@ -318,166 +318,166 @@ pub(super) const CAUSES: &[Cause] = &[
             "ForebayWriterStopped",
         ],
         is_quick: false,
-        ground: || Ground { on_disk: true, ..usual() },
-        act: |station| {
-            station.disk()?.slow_fsync(SLOW_FSYNC);
+        rig: || RigSettings { on_disk: true, ..usual() },
+        act: |rig| {
+            rig.disk()?.slow_fsync(SLOW_FSYNC);
             Ok(())
         },
-        undo: |station| {
-            station.disk()?.slow_fsync(Duration::ZERO);
+        undo: |rig| {
+            rig.disk()?.slow_fsync(Duration::ZERO);
             Ok(())
         },
     },
-    Cause {
+    Scenario {
         name: "the server is started again",
         alerts: &["ForebayServerRestarted"],
         also: AWAY,
         is_quick: false,
-        ground: usual,
-        act: |station| {
-            station.server.terminate()?;
-            Ok(station.server.restart()?)
+        rig: usual,
+        act: |rig| {
+            rig.server.terminate()?;
+            Ok(rig.server.restart()?)
         },
         undo: nothing,
     },
-    Cause {
+    Scenario {
         name: "the server is down",
         alerts: &["ForebayServerDown"],
         also: AWAY,
         is_quick: true,
-        ground: usual,
-        act: |station| Ok(station.server.kill().map(drop)?),
-        undo: |station| Ok(station.server.restart()?),
+        rig: usual,
+        act: |rig| Ok(rig.server.kill().map(drop)?),
+        undo: |rig| Ok(rig.server.restart()?),
     },
-    Cause {
+    Scenario {
         name: "the server stands still",
         alerts: &["ForebayServerDown"],
         also: AWAY,
         is_quick: false,
-        ground: usual,
-        act: |station| Ok(station.server.pause()?),
-        undo: |station| Ok(station.server.resume()?),
+        rig: usual,
+        act: |rig| Ok(rig.server.pause()?),
+        undo: |rig| Ok(rig.server.resume()?),
     },
-    Cause {
+    Scenario {
         name: "answers take 600 ms",
         alerts: &["ForebaySlowWarning"],
         // A look is many answers.
         also: &["ForebayWatchBlind"],
         is_quick: false,
-        ground: || Ground { through_proxy: true, ..usual() },
-        act: |station| slow_answers(station, Duration::from_millis(600)),
+        rig: || RigSettings { through_proxy: true, ..usual() },
+        act: |rig| slow_answers(rig, Duration::from_millis(600)),
         undo: heal_answers,
     },
-    Cause {
+    Scenario {
         name: "answers take 1,400 ms",
         alerts: &["ForebaySlowCritical", "ForebaySlowWarning"],
         // A look is many answers.
         also: &["ForebayWatchBlind"],
         is_quick: true,
-        ground: || Ground { through_proxy: true, ..usual() },
-        act: |station| slow_answers(station, Duration::from_millis(1_400)),
+        rig: || RigSettings { through_proxy: true, ..usual() },
+        act: |rig| slow_answers(rig, Duration::from_millis(1_400)),
         undo: heal_answers,
     },
-    Cause {
+    Scenario {
         name: "maxclients is nearly met",
         alerts: &["ForebayConnectionsNearLimit"],
         also: &[],
         is_quick: false,
-        ground: usual,
-        act: |station| {
-            let connected = facts(&mut station.connection()?)?.number("connected_clients");
+        rig: usual,
+        act: |rig| {
+            let connected = facts(&mut rig.connection()?)?.number("connected_clients");
             let connected = connected.context("INFO has no connected_clients")?;
-            station.set("maxclients", &(connected + 1).to_string())
+            rig.set("maxclients", &(connected + 1).to_string())
         },
-        undo: |station| station.set("maxclients", "10000"),
+        undo: |rig| rig.set("maxclients", "10000"),
     },
-    Cause {
+    Scenario {
         name: "the server's memory is in pieces",
         alerts: &["ForebayFragmentationCosts"],
         also: &[],
         is_quick: false,
-        ground: || Ground { rate: None, is_read: false, ..usual() },
-        act: |station| {
-            let mut connection = station.connection()?;
-            fill(&mut connection, station, 40_000, 1_000)?;
-            thin(&mut connection, station, 40_000)?;
-            station.set("maxmemory", "40mb")
+        rig: || RigSettings { rate: None, is_read: false, ..usual() },
+        act: |rig| {
+            let mut connection = rig.connection()?;
+            fill(&mut connection, rig, 40_000, 1_000)?;
+            thin(&mut connection, rig, 40_000)?;
+            rig.set("maxmemory", "40mb")
         },
-        undo: |station| {
-            station.set("maxmemory", "2gb")?;
-            Ok(redis::cmd("FLUSHALL").exec(&mut station.connection()?)?)
+        undo: |rig| {
+            rig.set("maxmemory", "2gb")?;
+            Ok(redis::cmd("FLUSHALL").exec(&mut rig.connection()?)?)
         },
     },
-    Cause {
+    Scenario {
         name: "a lane holds what is no block",
         alerts: &["ForebayBlocksDamaged"],
         // It is over with the data.
         also: &["ForebayWriterStopped", "ForebayBufferSetBack"],
         is_quick: false,
-        ground: || Ground { is_read: false, ..usual() },
-        act: |station| {
-            station.end_writing();
-            let key = station.name.stream(jetstream::LIKES);
-            let mut connection = station.connection()?;
+        rig: || RigSettings { is_read: false, ..usual() },
+        act: |rig| {
+            rig.end_writing();
+            let key = rig.name.stream(jetstream::LIKES);
+            let mut connection = rig.connection()?;
             Ok(redis::cmd("XADD").arg(key).arg("*").arg("f").arg("nonsense").exec(&mut connection)?)
         },
-        undo: |station| {
-            // The station's own server: nothing of anybody else's is there.
-            redis::cmd("FLUSHALL").exec(&mut station.connection()?)?;
-            station.begin_writing()
+        undo: |rig| {
+            // The rig's own server: nothing of anybody else's is there.
+            redis::cmd("FLUSHALL").exec(&mut rig.connection()?)?;
+            rig.begin_writing()
         },
     },
-    Cause {
+    Scenario {
         name: "the server's data is deleted",
         alerts: &["ForebayBufferSetBack"],
         also: &["ForebayWriterStopped"],
         is_quick: true,
-        ground: usual,
-        act: |station| {
+        rig: usual,
+        act: |rig| {
             // One that runs would go on counting where it was, maybe before the next look.
-            station.end_writing();
-            station.end_reading();
-            // The station's own server: nothing of anybody else's is there.
-            Ok(redis::cmd("FLUSHALL").exec(&mut station.connection()?)?)
+            rig.end_writing();
+            rig.end_reading();
+            // The rig's own server: nothing of anybody else's is there.
+            Ok(redis::cmd("FLUSHALL").exec(&mut rig.connection()?)?)
         },
-        undo: |station| {
-            station.begin_writing()?;
-            station.begin_reading(Duration::ZERO)
+        undo: |rig| {
+            rig.begin_writing()?;
+            rig.begin_reading(Duration::ZERO)
         },
     },
-    Cause {
+    Scenario {
         name: "the watch is gone",
         alerts: &["ForebayWatchBlind"],
         also: &[],
         is_quick: true,
-        ground: usual,
-        act: |station| {
-            station.end_watching();
+        rig: usual,
+        act: |rig| {
+            rig.end_watching();
             Ok(())
         },
-        undo: Station::begin_watching,
+        undo: Rig::begin_watching,
     },
-    Cause {
+    Scenario {
         name: "the server refuses writes for want of a replica",
         alerts: &["ForebayWritesRefused"],
         // To be given a block is a write too.
         also: &["ForebayWriterStopped", "ForebayReaderStopped", "ForebayReaderBehind"],
         is_quick: false,
-        ground: usual,
-        act: |station| station.set("min-replicas-to-write", "1"),
-        undo: |station| station.set("min-replicas-to-write", "0"),
+        rig: usual,
+        act: |rig| rig.set("min-replicas-to-write", "1"),
+        undo: |rig| rig.set("min-replicas-to-write", "0"),
     },
-    Cause {
+    Scenario {
         name: "the server loads its data for long",
         alerts: &["ForebayServerLoading"],
         also: AWAY,
         is_quick: false,
         // Half a millisecond for each command that it loads.
-        ground: || Ground { settings: &[("key-load-delay", "500")], rate: None, is_read: false, ..usual() },
-        act: |station| {
-            fill(&mut station.connection()?, station, 20_000, 10)?;
-            station.server.kill()?;
-            Ok(station.server.restart()?)
+        rig: || RigSettings { settings: &[("key-load-delay", "500")], rate: None, is_read: false, ..usual() },
+        act: |rig| {
+            fill(&mut rig.connection()?, rig, 20_000, 10)?;
+            rig.server.kill()?;
+            Ok(rig.server.restart()?)
         },
         undo: nothing,
     },
@@ -486,7 +486,7 @@ pub(super) const CAUSES: &[Cause] = &[
 /// Values beside the buffer, as many and as large as said.
 fn fill(
     connection: &mut forebay::buffer::connection::Connection,
-    station: &Station,
+    rig: &Rig,
     count: u64,
     bytes: usize,
 ) -> anyhow::Result<()> {
@@ -494,7 +494,7 @@ fn fill(
     for first in (0..count).step_by(1_000) {
         let mut pipe = redis::pipe();
         for at in first..count.min(first + 1_000) {
-            pipe.cmd("SET").arg(beside(station, at)).arg(&value).ignore();
+            pipe.cmd("SET").arg(beside(rig, at)).arg(&value).ignore();
         }
         pipe.exec(connection).context("filling the server")?;
     }
@@ -504,24 +504,24 @@ fn fill(
 /// Takes three of four of them away, so that every page that they were on is still in use.
 fn thin(
     connection: &mut forebay::buffer::connection::Connection,
-    station: &Station,
+    rig: &Rig,
     count: u64,
 ) -> anyhow::Result<()> {
     let mut pipe = redis::pipe();
     for at in (0..count).filter(|at| at % 4 != 0) {
-        pipe.cmd("DEL").arg(beside(station, at)).ignore();
+        pipe.cmd("DEL").arg(beside(rig, at)).ignore();
     }
     Ok(pipe.exec(connection)?)
 }
 
-fn beside(station: &Station, at: u64) -> String {
-    station.name.load_value(0, usize::try_from(at).unwrap_or(usize::MAX))
+fn beside(rig: &Rig, at: u64) -> String {
+    rig.name.load_value(0, usize::try_from(at).unwrap_or(usize::MAX))
 }
 
-fn evict(station: &mut Station) -> anyhow::Result<()> {
-    station.set("maxmemory-policy", "allkeys-lru")?;
-    let mut connection = station.connection()?;
-    station.set("maxmemory", "8mb")?;
-    fill(&mut connection, station, 20_000, 1_000)?;
+fn evict(rig: &mut Rig) -> anyhow::Result<()> {
+    rig.set("maxmemory-policy", "allkeys-lru")?;
+    let mut connection = rig.connection()?;
+    rig.set("maxmemory", "8mb")?;
+    fill(&mut connection, rig, 20_000, 1_000)?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Who writes to a station's buffer and who reads from it, each on a thread that can be ended and begun again.
+//! Who writes to a rig's buffer and who reads from it, each on a thread that can be ended and begun again.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,7 +12,7 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
 use forebay::buffer::overflow::Overflow;
-use forebay::buffer::reader::{self, Found, Reader};
+use forebay::buffer::reader::{self, ReadItem, Reader};
 use forebay::buffer::writer::{Options, Writer};
 use forebay::event::lane::Lane;
 use forebay_rig::server;
@@ -131,10 +131,10 @@ pub(super) fn read(address: &Address, name: &Name, late: Duration) -> anyhow::Re
 }
 
 /// What may be acknowledged: a block, or one that was given before and is gone.
-fn place(found: &Found) -> Option<(Lane, forebay::buffer::entry::Id)> {
+fn place(found: &ReadItem) -> Option<(Lane, forebay::buffer::entry::Id)> {
     match found {
-        Found::Block(lane, entry) => Some((*lane, entry.id)),
-        Found::Gone { lane, id } | Found::Damaged { lane, id, .. } => Some((*lane, *id)),
+        ReadItem::Block(lane, entry) => Some((*lane, entry.id)),
+        ReadItem::Gone { lane, id } | ReadItem::Damaged { lane, id, .. } => Some((*lane, *id)),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 //! the run.
 
 use crate::Subject;
-use crate::settings_guard::{Held, Settings};
+use crate::settings_guard::{Settings, SettingsGuard};
 use crate::target::{facts, set, setting, start};
 use forebay::buffer::connect::Address;
 use forebay_rig::server::Server;
@@ -14,7 +14,7 @@ const CHANGED: [&str; 3] = ["maxmemory", "maxmemory-policy", "notify-keyspace-ev
 const EVICTED: &str = "Ee";
 
 /// A server at a limit. Dropped, a server of our own ends, and one that was given has its settings back.
-pub(super) struct Ground {
+pub(super) struct PressureEnvironment {
     pub address: Address,
     /// `maxmemory` in bytes.
     pub limit: u64,
@@ -23,10 +23,10 @@ pub(super) struct Ground {
     /// Ends with the run, where it is ours.
     _server: Option<Server>,
     /// What it had, where it is somebody's.
-    _held: Option<Held>,
+    _held: Option<SettingsGuard>,
 }
 
-impl Ground {
+impl PressureEnvironment {
     /// A fresh server of our own with the profile's settings but for the limit and the eviction policy.
     pub fn own(on: &Subject<'_>, limit: u64, eviction: &str) -> anyhow::Result<Self> {
         let changed = [limit.to_string(), eviction.into(), EVICTED.into()];
@@ -51,13 +51,13 @@ impl Ground {
              set back; allow CONFIG, or run it without --url on a server of its own",
             CHANGED.join(", ")
         );
-        let held = Held::of(address, before)?;
-        let ground = Self { address: address.clone(), limit, empty, _server: None, _held: Some(held) };
+        let held = SettingsGuard::of(address, before)?;
+        let environment = Self { address: address.clone(), limit, empty, _server: None, _held: Some(held) };
         let now = [limit.to_string(), eviction.to_owned(), EVICTED.to_owned()];
         for (name, value) in CHANGED.into_iter().zip(now) {
             set(&mut connection, name, &value)?;
         }
-        Ok(ground)
+        Ok(environment)
     }
 }
 

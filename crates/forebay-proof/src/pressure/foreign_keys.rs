@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::run_result::Seen;
+use super::run_result::PressureResult;
 use crate::claim::Evidence;
 use crate::report::units::{counted, thousands};
 use forebay::buffer::keys::Name;
@@ -18,7 +18,7 @@ pub(super) fn evicted(name: &Name, evicted: &BTreeMap<String, u64>) -> Vec<(Stri
 }
 
 /// `7 keys of others were evicted: a, b, c, d, e and 2 more`; none where none were.
-pub(super) fn told(runs: &[&Seen]) -> Option<String> {
+pub(super) fn summary(runs: &[&PressureResult]) -> Option<String> {
     let all = || runs.iter().flat_map(|seen| &seen.others);
     let times: u64 = all().map(|(_, times)| times).sum();
     let names: std::collections::BTreeSet<&str> = all().map(|(key, _)| key.as_str()).collect();
@@ -67,14 +67,14 @@ mod tests {
         let found = evicted(&name, &heard);
         assert_eq!(found, [("a".to_owned(), 3), (other.stream(jetstream::LIKES), 1)]);
 
-        let run = |others| Seen { others, ..refused([None, None]) };
+        let run = |others| PressureResult { others, ..refused([None, None]) };
         let (one, none) = (run(found), run(Vec::new()));
-        assert_eq!(told(&[&none]), None);
+        assert_eq!(summary(&[&none]), None);
         let expected = format!("4 keys of others were evicted: a, {}", other.stream(jetstream::LIKES));
-        assert_eq!(told(&[&none, &one]), Some(expected));
+        assert_eq!(summary(&[&none, &one]), Some(expected));
         let many = run((0..8).map(|n| (format!("k{n}"), 1)).collect());
         assert_eq!(
-            told(&[&many]).as_deref(),
+            summary(&[&many]).as_deref(),
             Some("8 keys of others were evicted: k0, k1, k2, k3, k4 and 3 more")
         );
     }

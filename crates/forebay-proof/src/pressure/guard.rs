@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::environment::Ground;
+use super::environment::PressureEnvironment;
 use super::judge;
 use super::plan::{QUICK_EVICTING, past};
 use super::policy::{EVICTIONS, Policy};
-use super::round::{Pace, Scene};
+use super::round::{Pace, PressureRound};
 use crate::Subject;
 use crate::capacity::sample::{Layout, weigh};
 use crate::claim::Judged;
 use crate::parallel::by_side;
-use crate::printable::told;
+use crate::printable::error_chain;
 use crate::progress::Silent;
 use crate::workload::Offer;
 use forebay_rig::synth::Synth;
@@ -39,7 +39,7 @@ pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Judge
     by_side(profiles, on.progress, |profile| {
         let on = Subject { profile, ..*on };
         let eviction = profile.setting("maxmemory-policy").unwrap_or_else(|| EVICTIONS[0].into());
-        let scene = Scene {
+        let scene = PressureRound {
             policy: Policy::Wait,
             eviction: &eviction,
             name: on.name,
@@ -51,11 +51,12 @@ pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Judge
             harm: None,
             progress: &Silent,
         };
-        match Ground::own(&on, limit, &eviction).and_then(|ground| scene.play(&ground)) {
+        match PressureEnvironment::own(&on, limit, &eviction).and_then(|environment| scene.run(&environment))
+        {
             Ok(seen) => Ok(judge::kept(Some(&seen), ID, Policy::Wait, "")),
             Err(error) if forebay_rig::server::ending() => Err(error),
             // A client that is thrown out, or a server that ends, loses it too.
-            Err(error) => Ok(judge::kept(None, ID, Policy::Wait, "").refuted(told(&error))),
+            Err(error) => Ok(judge::kept(None, ID, Policy::Wait, "").refuted(error_chain(&error))),
         }
     })
 }

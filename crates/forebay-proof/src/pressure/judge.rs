@@ -2,9 +2,9 @@
 
 use super::foreign_keys;
 use super::liveness::{self, FULL};
-use super::plan::Plan;
+use super::plan::PressurePlan;
 use super::policy::{EVICTIONS, Policy};
-use super::run_result::Seen;
+use super::run_result::PressureResult;
 use super::table::{self, events};
 use crate::claim::{Bound, Evidence, Judged, Judgement, Unit};
 use crate::report::units::{bytes, counted};
@@ -20,8 +20,13 @@ const PREDICTION_PERCENT_MAX: f64 = 5.0;
 const PREDICTED_MIN: f64 = 20_000.0;
 
 /// Every claim, of the runs that were made; `absent` says why others were not.
-pub(super) fn claims(seen: &[Seen], profile: &Profile, plan: Option<&Plan>, absent: &str) -> Vec<Judged> {
-    let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
+pub(super) fn claims(
+    seen: &[PressureResult],
+    profile: &Profile,
+    plan: Option<&PressurePlan>,
+    absent: &str,
+) -> Vec<Judged> {
+    let steady: Vec<&PressureResult> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
     let mut claims = vec![limit(seen, absent)];
     claims.push(predicted(&steady, plan.map(|plan| plan.per_event), plan, absent));
     for policy in Policy::ALL {
@@ -37,7 +42,7 @@ pub(super) fn claims(seen: &[Seen], profile: &Profile, plan: Option<&Plan>, abse
 }
 
 /// Whether every run went past its limit: what did not shows nothing.
-fn limit(seen: &[Seen], absent: &str) -> Judged {
+fn limit(seen: &[PressureResult], absent: &str) -> Judged {
     let statement = "every run goes past the limit";
     let id = "pressure.limit";
     let Some(first) = seen.first() else {
@@ -52,25 +57,30 @@ fn limit(seen: &[Seen], absent: &str) -> Judged {
     );
     let judged_by = (Bound::AtLeast, seen.len() as f64, Unit::Count);
     let mut claim = Judged::of(id, FULL, statement, judged_by, met as f64, why);
-    let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
+    let steady: Vec<&PressureResult> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
     claim.evidence.push(table::choice(&steady));
     claim.evidence.push(table::losses(seen));
     with_others(claim, &seen.iter().collect::<Vec<_>>())
 }
 
 /// `256 MiB, or 32 MiB where keys may be evicted`.
-fn limits(seen: &[Seen], first: &Seen) -> String {
+fn limits(seen: &[PressureResult], first: &PressureResult) -> String {
     let evicting = seen.iter().find(|seen| seen.eviction != EVICTIONS[0] && seen.limit != first.limit);
     let or = evicting.map(|seen| format!(", or {} where keys may be evicted,", bytes(seen.limit as f64)));
     format!("{}{}", bytes(first.limit as f64), or.unwrap_or_default())
 }
 
 /// Whether the count at which the limit was met was told beforehand, from so many bytes an event.
-pub(super) fn predicted(runs: &[&Seen], per_event: Option<f64>, plan: Option<&Plan>, absent: &str) -> Judged {
+pub(super) fn predicted(
+    runs: &[&PressureResult],
+    per_event: Option<f64>,
+    plan: Option<&PressurePlan>,
+    absent: &str,
+) -> Judged {
     let statement = "the number of events at which the limit is met can be told beforehand from a sample";
     let judged_by = (Bound::AtMost, PREDICTION_PERCENT_MAX, Unit::Percent);
     let id = "pressure.predicted";
-    let off = |seen: &&Seen, per_event: f64| {
+    let off = |seen: &&PressureResult, per_event: f64| {
         let met = seen.met.as_ref()?;
         let said = seen.limit.saturating_sub(seen.empty) as f64 / per_event;
         Some(((said - met.events as f64).abs() * 100.0 / met.events as f64, said, met.events))
@@ -99,7 +109,7 @@ pub(super) fn predicted(runs: &[&Seen], per_event: Option<f64>, plan: Option<&Pl
 }
 
 /// Whether all that was acknowledged came back, but for what was counted.
-pub(super) fn kept(run: Option<&Seen>, id: &str, policy: Policy, absent: &str) -> Judged {
+pub(super) fn kept(run: Option<&PressureResult>, id: &str, policy: Policy, absent: &str) -> Judged {
     let statement = match policy {
         Policy::Wait => "with overflow wait, a full server costs no acknowledged event",
         Policy::Spill => "with overflow spill, a full server costs no event that was acknowledged or spilled",
@@ -111,7 +121,7 @@ pub(super) fn kept(run: Option<&Seen>, id: &str, policy: Policy, absent: &str) -
     lossless(seen, id, statement)
 }
 
-fn lossless(seen: &Seen, id: &str, statement: &str) -> Judged {
+fn lossless(seen: &PressureResult, id: &str, statement: &str) -> Judged {
     let judged_by = (Bound::Exactly, 0.0, Unit::Events);
     let counts = &seen.counts;
     let (said, what) = match seen.policy {
@@ -159,7 +169,7 @@ fn lossless(seen: &Seen, id: &str, statement: &str) -> Judged {
 }
 
 /// Whether the eviction policy that the profile asks for loses nothing.
-pub(super) fn own_policy(seen: &[Seen], profile: &Profile, absent: &str) -> Judged {
+pub(super) fn own_policy(seen: &[PressureResult], profile: &Profile, absent: &str) -> Judged {
     let policy =
         profile.setting("maxmemory-policy").unwrap_or_else(|| EVICTIONS[0].into()).to_ascii_lowercase();
     let statement = format!("under the profile's maxmemory-policy, {policy}, no acknowledged event is lost");
@@ -178,7 +188,7 @@ pub(super) fn own_policy(seen: &[Seen], profile: &Profile, absent: &str) -> Judg
         claim.why = format!("{} evicted: {}", counted(run.watched.evicted, "key", "keys"), claim.why);
     }
     claim = with_others(claim, &[run]);
-    let lossy: Vec<&Seen> = seen.iter().filter(|seen| seen.watched.evicted > 0).collect();
+    let lossy: Vec<&PressureResult> = seen.iter().filter(|seen| seen.watched.evicted > 0).collect();
     if !lossy.is_empty() {
         claim.evidence.push(table::evictions(&lossy));
     }
@@ -186,11 +196,11 @@ pub(super) fn own_policy(seen: &[Seen], profile: &Profile, absent: &str) -> Judg
 }
 
 /// Whether the policies that only evict keys with a time to live leave a buffer alone: it has none.
-pub(super) fn volatile(seen: &[Seen], absent: &str) -> Judged {
+pub(super) fn volatile(seen: &[PressureResult], absent: &str) -> Judged {
     let statement = "volatile-* policies evict nothing of a buffer: its keys have no time to live";
     let id = "pressure.volatile";
     let judged_by = (Bound::Exactly, 0.0, Unit::Events);
-    let runs: Vec<&Seen> = seen.iter().filter(|seen| is_volatile(&seen.eviction)).collect();
+    let runs: Vec<&PressureResult> = seen.iter().filter(|seen| is_volatile(&seen.eviction)).collect();
     let claim = judge_all(&runs, id, statement, judged_by, absent);
     let is_run = |eviction: &str| runs.iter().any(|seen| seen.eviction == eviction);
     let missing: Vec<&str> =
@@ -204,13 +214,13 @@ pub(super) fn volatile(seen: &[Seen], absent: &str) -> Judged {
 
 /// What several runs lost together.
 pub(super) fn judge_all(
-    runs: &[&Seen],
+    runs: &[&PressureResult],
     id: &str,
     statement: &str,
     judged_by: (Bound, f64, Unit),
     absent: &str,
 ) -> Judged {
-    let judged: Vec<(&Seen, Judged)> =
+    let judged: Vec<(&PressureResult, Judged)> =
         runs.iter().map(|seen| (*seen, lossless(seen, id, statement))).collect();
     let Some((worst, claim)) = judged.iter().max_by_key(|(_, claim)| grade(claim.judgement())) else {
         return Judged::blank(id, FULL, statement, judged_by).untested(absent);
@@ -222,8 +232,8 @@ pub(super) fn judge_all(
 }
 
 /// With what befell keys of others in these runs: never without a word.
-fn with_others(mut claim: Judged, runs: &[&Seen]) -> Judged {
-    if let Some(told) = foreign_keys::told(runs) {
+fn with_others(mut claim: Judged, runs: &[&PressureResult]) -> Judged {
+    if let Some(told) = foreign_keys::summary(runs) {
         claim.why = format!("{}; {told}", claim.why);
         claim.evidence.push(foreign_keys::note(&told));
     }

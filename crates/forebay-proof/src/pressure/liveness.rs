@@ -1,7 +1,7 @@
 //! From runs to claims: whether writer and readers go on, and memory comes back.
 
 use super::read::Followed;
-use super::run_result::Seen;
+use super::run_result::PressureResult;
 use super::table::{self, events};
 use super::wait::{LEFT_PERCENT_MAX, SETTLE};
 use crate::claim::{Bound, Evidence, Judged, Unit};
@@ -14,14 +14,14 @@ pub(super) const FULL: u8 = 6;
 const RESUME_MAX: f64 = 1.0;
 
 /// Whether the writer takes up again once there is room: each lane of it that was held up, in every run.
-pub(super) fn resumes(runs: &[&Seen], absent: &str) -> Judged {
+pub(super) fn resumes(runs: &[&PressureResult], absent: &str) -> Judged {
     let statement = "once a full server has room again, every lane of the writer goes on within a second";
     let judged_by = (Bound::AtMost, RESUME_MAX, Unit::Seconds);
     let id = "pressure.resumes";
     if runs.is_empty() {
         return Judged::blank(id, FULL, statement, judged_by).untested(absent);
     }
-    let refused: Vec<&Seen> = runs.iter().copied().filter(|seen| seen.was_refused()).collect();
+    let refused: Vec<&PressureResult> = runs.iter().copied().filter(|seen| seen.was_refused()).collect();
     let over = counted(refused.len() as u64, "run that was", "runs that were");
     let never: Vec<String> = refused.iter().filter_map(|seen| never_back(seen)).collect();
     let worst =
@@ -49,7 +49,7 @@ pub(super) fn resumes(runs: &[&Seen], absent: &str) -> Judged {
 }
 
 /// `wait: posts, likes (the writer ended: …)`: what of a run did not come back.
-fn never_back(seen: &Seen) -> Option<String> {
+fn never_back(seen: &PressureResult) -> Option<String> {
     let lanes: Vec<&str> =
         seen.held.iter().filter(|held| held.back.is_none()).map(|held| held.lane.name()).collect();
     let ended = seen.failure.as_ref().map(|why| format!("the writer ended: {why}"));
@@ -63,7 +63,7 @@ fn never_back(seen: &Seen) -> Option<String> {
 }
 
 /// Whether memory is back after the drain.
-pub(super) fn memory(runs: &[&Seen], absent: &str) -> Judged {
+pub(super) fn memory(runs: &[&PressureResult], absent: &str) -> Judged {
     let statement = format!(
         "{} s after the drain at most {LEFT_PERCENT_MAX} % of what the events took is still in use",
         SETTLE.as_secs()
@@ -90,7 +90,7 @@ pub(super) fn memory(runs: &[&Seen], absent: &str) -> Judged {
 }
 
 /// Whether a reader got blocks in their order all the time.
-pub(super) fn readers(runs: &[&Seen], absent: &str) -> Judged {
+pub(super) fn readers(runs: &[&PressureResult], absent: &str) -> Judged {
     let statement = "while the server fills up and is full, a reader misses nothing of what is acknowledged: no fault, \
                      no gap that is not counted";
     let judged_by = (Bound::Exactly, 0.0, Unit::Count);
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
     use crate::claim::Judgement;
 
-    fn judged(runs: &[&Seen]) -> (Judgement, String) {
+    fn judged(runs: &[&PressureResult]) -> (Judgement, String) {
         let claim = resumes(runs, "");
         (claim.judgement(), claim.why)
     }
@@ -150,19 +150,23 @@ mod tests {
         let (found, why) = judged(&[&quick, &never]);
         assert!(found == Judgement::Refuted && why.contains("2 runs that were refused"), "{why}");
         assert!(why.ends_with("never back: wait: likes"), "{why}");
-        let ended = Seen { held: Vec::new(), failure: Some("gave up".into()), ..seen([None, None]) };
+        let ended =
+            PressureResult { held: Vec::new(), failure: Some("gave up".into()), ..seen([None, None]) };
         let (found, why) = judged(&[&quick, &ended]);
         assert!(found == Judgement::Refuted && why.contains("the writer ended: gave up"), "{why}");
         // Nor does a run in which nothing was held up show anything.
-        assert_eq!(judged(&[&Seen { held: Vec::new(), ..seen([None, None]) }]).0, Judgement::Untested);
-        assert_eq!(judged(&[&Seen { met: None, ..seen([None, None]) }]).0, Judgement::Untested);
+        assert_eq!(
+            judged(&[&PressureResult { held: Vec::new(), ..seen([None, None]) }]).0,
+            Judgement::Untested
+        );
+        assert_eq!(judged(&[&PressureResult { met: None, ..seen([None, None]) }]).0, Judgement::Untested);
     }
 
     #[test]
     fn a_reader_that_stops_before_the_end_is_refuted_with_what_it_lacks() {
         let run = |events, missing| {
             let followed = Followed { events, missing, owed: 100, answers: 1, ..Followed::default() };
-            readers(&[&Seen { followed, ..seen([None, None]) }], "")
+            readers(&[&PressureResult { followed, ..seen([None, None]) }], "")
         };
         assert_eq!(run(100, 0).judgement(), Judgement::Holds);
         // Trimmed events are told missing, and later ones may be read too.
@@ -172,7 +176,7 @@ mod tests {
         assert!(short.why.contains("of 100 acknowledged before the drain 12 neither read"), "{}", short.why);
         assert_eq!(run(0, 0).judgement(), Judgement::Refuted);
         let followed = Followed { events: 88, answers: 5, ..Followed::default() };
-        let unasked = readers(&[&Seen { followed, ..seen([None, None]) }], "");
+        let unasked = readers(&[&PressureResult { followed, ..seen([None, None]) }], "");
         assert_eq!(unasked.judgement(), Judgement::Untested, "it is not known what it should have read");
     }
 }

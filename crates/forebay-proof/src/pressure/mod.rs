@@ -32,14 +32,14 @@ use crate::progress::Silent;
 use crate::target::Target;
 use crate::{Scale, Subject};
 
-use environment::{Ground, holds_keys};
+use environment::{PressureEnvironment, holds_keys};
 pub use guard::guard;
-use plan::Plan;
+use plan::PressurePlan;
 use policy::{EVICTIONS, Policy};
-use round::{Pace, Scene};
+use round::{Pace, PressureRound};
 
 /// The proof of a subject.
-pub struct Run<'a> {
+pub struct PressureRun<'a> {
     /// What it is about.
     pub on: Subject<'a>,
     /// Whether somebody's server may be filled, and its limit and policy changed meanwhile.
@@ -48,7 +48,7 @@ pub struct Run<'a> {
     pub beyond: Option<Duration>,
 }
 
-impl Run<'_> {
+impl PressureRun<'_> {
     /// Runs the proof and its controls.
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         let given = match self.on.target {
@@ -61,7 +61,7 @@ impl Run<'_> {
                 .map(|claim| claim.test_with("forebay pressure --allow-faults").without_control())
                 .collect());
         }
-        let plan = Plan::of(&self.on, self.beyond)?;
+        let plan = PressurePlan::of(&self.on, self.beyond)?;
         let (mut seen, mut skipped) = (Vec::new(), Vec::new());
         // What is evicted does not hang on the pace: on servers of our own such runs need not wait for each other.
         let (alone, beside): (Vec<_>, Vec<_>) = runs(self.on.scale)
@@ -78,12 +78,12 @@ impl Run<'_> {
             }
             let (scene, limit) = self.scene(&plan, policy, eviction);
             seen.push(match given {
-                None => scene.play(&Ground::own(&self.on, limit, eviction)?)?,
+                None => scene.run(&PressureEnvironment::own(&self.on, limit, eviction)?)?,
                 Some(address) => {
-                    let ground = Ground::given(address, limit, eviction)?;
+                    let environment = PressureEnvironment::given(address, limit, eviction)?;
                     let _keys = self.on.target.keys(self.on.name);
-                    let run = scene.play(&ground)?;
-                    if let Some(told) = foreign_keys::told(&[&run]) {
+                    let run = scene.run(&environment)?;
+                    if let Some(told) = foreign_keys::summary(&[&run]) {
                         tracing::warn!("under {eviction} {told}");
                     }
                     run
@@ -95,7 +95,8 @@ impl Run<'_> {
         }
         seen.extend(by_side(&beside, self.on.progress, |(policy, eviction)| {
             let (scene, limit) = self.scene(&plan, *policy, eviction);
-            Scene { progress: &Silent, ..scene }.play(&Ground::own(&self.on, limit, eviction)?)
+            PressureRound { progress: &Silent, ..scene }
+                .run(&PressureEnvironment::own(&self.on, limit, eviction)?)
         })?);
         skipped.dedup();
         let mut claims = judge::claims(&seen, self.on.profile, Some(&plan), NOT_RUN);
@@ -111,7 +112,12 @@ impl Run<'_> {
     }
 
     /// What to run under a policy, and at which limit.
-    fn scene<'a>(&'a self, plan: &'a Plan, policy: Policy, eviction: &'a str) -> (Scene<'a>, u64) {
+    fn scene<'a>(
+        &'a self,
+        plan: &'a PressurePlan,
+        policy: Policy,
+        eviction: &'a str,
+    ) -> (PressureRound<'a>, u64) {
         let (count, pace, limit) = if eviction == EVICTIONS[0] {
             // All of the profile's events where none is given up.
             let all = matches!(policy, Policy::Wait | Policy::Spill);
@@ -121,7 +127,7 @@ impl Run<'_> {
             let pace = Pace { before: Duration::ZERO, after: Duration::ZERO, ..plan.pace };
             (plan.past(plan.evicting).min(plan.events.0), pace, plan.evicting)
         };
-        let scene = Scene {
+        let scene = PressureRound {
             policy,
             eviction,
             name: self.on.name,

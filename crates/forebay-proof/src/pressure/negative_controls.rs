@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::environment::Ground;
+use super::environment::PressureEnvironment;
 use super::judge;
 use super::liveness;
-use super::plan::Plan;
+use super::plan::PressurePlan;
 use super::policy::{EVICTIONS, Policy};
-use super::round::{Harm, Pace, Scene, Stage};
-use super::run_result::Seen;
+use super::round::{Pace, PressureRound, Sabotage, SabotageStage};
+use super::run_result::PressureResult;
 use crate::Subject;
 use crate::claim::{Claim, Control, Judged, Judgement};
 use crate::parallel::by_side;
@@ -38,8 +38,8 @@ const EVICTING: &str = "allkeys-lru";
 /// Runs every control and puts it beside its claims.
 pub(super) fn attach(
     on: &Subject<'_>,
-    plan: &Plan,
-    seen: &[Seen],
+    plan: &PressurePlan,
+    seen: &[PressureResult],
     claims: Vec<Judged>,
 ) -> anyhow::Result<Vec<Claim>> {
     let small = Small { on, plan, limit: plan.limit.min(LIMIT_MAX) };
@@ -59,7 +59,7 @@ pub(super) fn attach(
         (Policy::Wait, OUT_OF_REACH, true, None),
     ];
     on.progress.begin("controls", broken.len() as u64);
-    let play = |(policy, limit, acks, harm): &Broken<'_>| small.play(*policy, *limit, *acks, *harm);
+    let play = |(policy, limit, acks, harm): &Broken<'_>| small.run(*policy, *limit, *acks, *harm);
     let played = by_side(&broken, on.progress, play)?;
     let [taken, trimmed, flipped, still, unread, never] = &played[..] else {
         anyhow::bail!("{} controls were played, and six are told of", played.len());
@@ -71,21 +71,21 @@ pub(super) fn attach(
 /// What the controls are judged by: runs in which something is broken.
 struct Played<'a> {
     /// The runs of the proof itself.
-    seen: &'a [Seen],
-    evicted: &'a Seen,
-    taken: &'a Seen,
-    trimmed: &'a Seen,
-    flipped: &'a Seen,
-    still: &'a Seen,
-    unread: &'a Seen,
-    never: &'a Seen,
+    seen: &'a [PressureResult],
+    evicted: &'a PressureResult,
+    taken: &'a PressureResult,
+    trimmed: &'a PressureResult,
+    flipped: &'a PressureResult,
+    still: &'a PressureResult,
+    unread: &'a PressureResult,
+    never: &'a PressureResult,
     /// Bytes an event in another layout.
     wrong: f64,
 }
 
 impl Played<'_> {
     /// Each claim with its control.
-    fn weighed(&self, claims: Vec<Judged>, plan: Option<&Plan>) -> Vec<Claim> {
+    fn weighed(&self, claims: Vec<Judged>, plan: Option<&PressurePlan>) -> Vec<Claim> {
         let with = |claim: Judged| match self.control(&claim, plan) {
             Some(control) => claim.with(control),
             None => claim.without_control(),
@@ -93,9 +93,9 @@ impl Played<'_> {
         claims.into_iter().map(with).collect()
     }
 
-    fn control(&self, claim: &Judged, plan: Option<&Plan>) -> Option<Control> {
+    fn control(&self, claim: &Judged, plan: Option<&PressurePlan>) -> Option<Control> {
         let Self { seen, evicted, taken, trimmed, flipped, still, unread, never, wrong } = *self;
-        let lost = |what: &str, seen: &Seen| {
+        let lost = |what: &str, seen: &PressureResult| {
             let policy = seen.policy;
             let judged = judge::kept(Some(seen), &claim.id, policy, "");
             placed(Control::of(what, &[judged], &claim.id), seen)
@@ -103,7 +103,8 @@ impl Played<'_> {
         Some(match claim.id.as_str() {
             "pressure.limit" => out_of_reach(never, &claim.id),
             "pressure.predicted" => {
-                let steady: Vec<&Seen> = seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
+                let steady: Vec<&PressureResult> =
+                    seen.iter().filter(|seen| seen.eviction == EVICTIONS[0]).collect();
                 let judged = judge::predicted(&steady, Some(wrong), plan, "");
                 Control::of("a prediction from events kept one an entry", &[judged], &claim.id)
             }
@@ -141,17 +142,23 @@ impl Played<'_> {
 }
 
 /// A policy, a limit, whether the drain acknowledges, and what is done.
-type Broken<'a> = (Policy, u64, bool, Option<&'a Harm<'a>>);
+type Broken<'a> = (Policy, u64, bool, Option<&'a Sabotage<'a>>);
 
-/// Plays small runs.
+/// Runs small runs.
 struct Small<'a> {
     on: &'a Subject<'a>,
-    plan: &'a Plan,
+    plan: &'a PressurePlan,
     limit: u64,
 }
 
 impl Small<'_> {
-    fn play(&self, policy: Policy, limit: u64, acks: bool, harm: Option<&Harm<'_>>) -> anyhow::Result<Seen> {
+    fn run(
+        &self,
+        policy: Policy,
+        limit: u64,
+        acks: bool,
+        harm: Option<&Sabotage<'_>>,
+    ) -> anyhow::Result<PressureResult> {
         self.play_under(policy, EVICTIONS[0], limit, acks, harm)
     }
 
@@ -161,9 +168,9 @@ impl Small<'_> {
         eviction: &str,
         limit: u64,
         acks: bool,
-        harm: Option<&Harm<'_>>,
-    ) -> anyhow::Result<Seen> {
-        let scene = Scene {
+        harm: Option<&Sabotage<'_>>,
+    ) -> anyhow::Result<PressureResult> {
+        let scene = PressureRound {
             policy,
             eviction,
             limits: self.plan.limits,
@@ -175,12 +182,12 @@ impl Small<'_> {
             harm,
             progress: &Silent,
         };
-        scene.play(&Ground::own(self.on, limit, eviction)?)
+        scene.run(&PressureEnvironment::own(self.on, limit, eviction)?)
     }
 }
 
 /// Whether a run of the proof itself is one under a policy that evicts lanes.
-fn evicts(seen: &Seen) -> bool {
+fn evicts(seen: &PressureResult) -> bool {
     seen.eviction == EVICTING && seen.policy == Policy::Wait
 }
 
@@ -196,7 +203,7 @@ fn short(pace: Pace) -> Pace {
 }
 
 /// A run that evicted keys: refuted, and the loss is exactly what the server no longer holds.
-fn exact(seen: &Seen, id: &str) -> Control {
+fn exact(seen: &PressureResult, id: &str) -> Control {
     let judged = judge::kept(Some(seen), id, Policy::Wait, "");
     let gone = seen.findings.acknowledged.saturating_sub(seen.findings.read);
     let is_exact = seen.watched.evicted > 0 && seen.findings.lost() == gone && gone > 0;
@@ -207,7 +214,7 @@ fn exact(seen: &Seen, id: &str) -> Control {
 }
 
 /// A loss must also be told by its place.
-fn placed(control: Control, seen: &Seen) -> Control {
+fn placed(control: Control, seen: &PressureResult) -> Control {
     let place = seen.drained.faults.told.first();
     let mut control = control.and(place.is_some() || seen.counts.unreadable > 0);
     if let Some(place) = place {
@@ -217,7 +224,7 @@ fn placed(control: Control, seen: &Seen) -> Control {
 }
 
 /// A reader that has had everything has come upon the entry too; one that has not may not have met it.
-fn stranger(seen: &Seen, id: &str) -> Control {
+fn stranger(seen: &PressureResult, id: &str) -> Control {
     let what = "an entry of somebody else's in a lane";
     let (followed, acknowledged) = (&seen.followed, seen.findings.acknowledged);
     let had = followed.events + followed.missing;
@@ -231,7 +238,7 @@ fn stranger(seen: &Seen, id: &str) -> Control {
 }
 
 /// A run that never met its limit must show nothing.
-fn out_of_reach(seen: &Seen, id: &str) -> Control {
+fn out_of_reach(seen: &PressureResult, id: &str) -> Control {
     let judged = judge::kept(Some(seen), id, Policy::Wait, "");
     Control::when(
         "a run whose limit is out of reach: it must show nothing, though nothing is lost",
@@ -241,8 +248,8 @@ fn out_of_reach(seen: &Seen, id: &str) -> Control {
 }
 
 /// Takes a block out of the middle of a lane.
-fn take_a_block(stage: &Stage<'_>) -> anyhow::Result<()> {
-    let mut connection = stage.ground.address.dial()?;
+fn take_a_block(stage: &SabotageStage<'_>) -> anyhow::Result<()> {
+    let mut connection = stage.environment.address.dial()?;
     let key = stage.name.stream(jetstream::LIKES);
     let entries: Vec<(String, Vec<Vec<u8>>)> =
         redis::cmd("XREVRANGE").arg(&key).arg("+").arg("-").arg("COUNT").arg(100).query(&mut connection)?;
@@ -252,7 +259,7 @@ fn take_a_block(stage: &Stage<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn flip_a_byte(stage: &Stage<'_>) -> anyhow::Result<()> {
+fn flip_a_byte(stage: &SabotageStage<'_>) -> anyhow::Result<()> {
     flip_a_byte_in(stage.folder)
 }
 
@@ -275,8 +282,8 @@ fn flip_a_byte_in(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Makes room on a server that takes no writes for a while all the same: from when the room is known, however late that is.
-fn stand_still(stage: &Stage<'_>) -> anyhow::Result<()> {
-    let mut connection = stage.ground.address.dial()?;
+fn stand_still(stage: &SabotageStage<'_>) -> anyhow::Result<()> {
+    let mut connection = stage.environment.address.dial()?;
     let max = STANDSTILL_MAX.as_millis() as u64;
     redis::cmd("CLIENT").arg("PAUSE").arg(max).arg("WRITE").exec(&mut connection)?;
     more_room(stage)?;
@@ -286,7 +293,7 @@ fn stand_still(stage: &Stage<'_>) -> anyhow::Result<()> {
 }
 
 /// Makes room, and writes an entry that is no block into a lane.
-fn room_and_a_stranger(stage: &Stage<'_>) -> anyhow::Result<()> {
+fn room_and_a_stranger(stage: &SabotageStage<'_>) -> anyhow::Result<()> {
     more_room(stage)?;
     let key = stage.name.stream(jetstream::LIKES);
     redis::cmd("XADD")
@@ -294,13 +301,13 @@ fn room_and_a_stranger(stage: &Stage<'_>) -> anyhow::Result<()> {
         .arg("*")
         .arg("somebody")
         .arg("else")
-        .exec(&mut stage.ground.address.dial()?)?;
+        .exec(&mut stage.environment.address.dial()?)?;
     Ok(())
 }
 
 /// Makes room for everything.
-fn more_room(stage: &Stage<'_>) -> anyhow::Result<()> {
-    set(&mut stage.ground.address.dial()?, "maxmemory", &OUT_OF_REACH.to_string())?;
+fn more_room(stage: &SabotageStage<'_>) -> anyhow::Result<()> {
+    set(&mut stage.environment.address.dial()?, "maxmemory", &OUT_OF_REACH.to_string())?;
     stage.live.freed.store(true, Relaxed);
     let _ = stage.live.room.set(Instant::now());
     Ok(())

@@ -21,7 +21,7 @@ const QUICK_EVENTS: u64 = 2_700_000;
 const BEYOND: f64 = 1.1;
 
 /// What all runs have in common.
-pub(super) struct Plan {
+pub(super) struct PressurePlan {
     pub(super) limit: u64,
     /// The same where keys are evicted.
     pub(super) evicting: u64,
@@ -37,7 +37,7 @@ pub(super) struct Plan {
     pub(super) offer: Offer,
 }
 
-impl Plan {
+impl PressurePlan {
     /// From a sample that is weighed here, and events that are drawn; `wanted` is how long events are pushed beyond the
     /// limit, where that is not left to the scale.
     pub(super) fn of(on: &Subject<'_>, wanted: Option<Duration>) -> anyhow::Result<Self> {

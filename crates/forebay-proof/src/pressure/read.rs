@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use super::watch::Live;
 use crate::ledger::Ledger;
 use crate::progress::Progress;
-use crate::proof_reader::{self, Reading};
+use crate::proof_reader::{self, ProofReader};
 use crate::wait::go_on;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::keys::Name;
-use forebay::buffer::reader::{Found, Reader};
+use forebay::buffer::reader::{ReadItem, Reader};
 use forebay_rig::server;
 
 /// Longest wait for new blocks.
@@ -35,9 +35,9 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    fn add(&mut self, fault: &Found) {
+    fn add(&mut self, fault: &ReadItem) {
         // Expected where the policy is to drop the oldest: the ledger holds the count against what is missing.
-        if matches!(fault, Found::Missing { is_trimmed: true, .. } | Found::Dropped { .. }) {
+        if matches!(fault, ReadItem::Missing { is_trimmed: true, .. } | ReadItem::Dropped { .. }) {
             return;
         }
         self.say(fault.to_string());
@@ -99,9 +99,9 @@ fn try_to_follow(
         }
         for item in found {
             match item {
-                Found::Block(_, entry) => followed.events += entry.events,
+                ReadItem::Block(_, entry) => followed.events += entry.events,
                 fault => {
-                    if let Found::Missing { events, .. } = &fault {
+                    if let ReadItem::Missing { events, .. } = &fault {
                         followed.missing += events;
                     }
                     followed.faults.add(&fault);
@@ -134,7 +134,7 @@ pub(super) fn drain(
     ledger: &mut Ledger<'_>,
     progress: &dyn Progress,
 ) -> anyhow::Result<Drained> {
-    let (mut drained, mut reading, started) = (Drained::default(), Reading::new()?, Instant::now());
+    let (mut drained, mut reading, started) = (Drained::default(), ProofReader::new()?, Instant::now());
     loop {
         go_on()?;
         // Asked first, so that what is found is no older than the last event.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use forebay::buffer::overflow::{Fate, Told};
+use forebay::buffer::overflow::{Fate, FateReport};
 use forebay::buffer::writer::Counts;
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
@@ -15,7 +15,7 @@ pub(super) struct Stood {
 
 /// A lane that had events for the server then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct HeldLane {
     pub lane: Lane,
     /// From room on the server to its first acknowledgement; none where there was no such.
     pub back: Option<Duration>,
@@ -28,7 +28,7 @@ fn open(counts: &Counts) -> u64 {
 
 /// When there was room: when it was seen, or when a block went in, which proves it. Blocks that went in before the drain
 /// prove nothing of it.
-fn room(stood: &Stood, seen: Option<Instant>, heard: &[(Told, Instant)]) -> Option<Instant> {
+fn room(stood: &Stood, seen: Option<Instant>, heard: &[(FateReport, Instant)]) -> Option<Instant> {
     let went_in = heard.iter().find(|(told, at)| told.fate == Fate::Acknowledged && *at >= stood.at);
     seen.into_iter().chain(went_in.map(|(_, at)| *at)).min()
 }
@@ -37,9 +37,9 @@ fn room(stood: &Stood, seen: Option<Instant>, heard: &[(Told, Instant)]) -> Opti
 pub(super) fn lanes(
     stood: &Stood,
     seen: Option<Instant>,
-    heard: &[(Told, Instant)],
+    heard: &[(FateReport, Instant)],
     last: &[Counts; jetstream::ALL.len()],
-) -> Vec<Held> {
+) -> Vec<HeldLane> {
     let room = room(stood, seen, heard);
     let back = |lane: Lane| {
         let room = room?;
@@ -49,7 +49,7 @@ pub(super) fn lanes(
         first.map(|(_, at)| at.saturating_duration_since(room))
     };
     let held = jetstream::ALL.into_iter().filter(|lane| open(&stood.lanes[lane.index()]) > 0);
-    let held = held.map(|lane| Held { lane, back: back(lane) });
+    let held = held.map(|lane| HeldLane { lane, back: back(lane) });
     // What was shed since owes nothing.
     held.filter(|held| held.back.is_some() || open(&last[held.lane.index()]) > 0).collect()
 }
@@ -67,8 +67,8 @@ mod tests {
     }
 
     /// An acknowledgement so many milliseconds after `start`.
-    fn ack(start: Instant, lane: Lane, millis: u64) -> (Told, Instant) {
-        let told = Told { lane, fate: Fate::Acknowledged, from: 0, events: 1, retries: 0 };
+    fn ack(start: Instant, lane: Lane, millis: u64) -> (FateReport, Instant) {
+        let told = FateReport { lane, fate: Fate::Acknowledged, from: 0, events: 1, retries: 0 };
         (told, start + Duration::from_millis(millis))
     }
 
@@ -86,7 +86,7 @@ mod tests {
         let late: Vec<_> =
             heard.iter().skip(1).copied().chain([ack(start, jetstream::POSTS, 6_100)]).collect();
         let held = lanes(&stood, Some(room), &late, &done);
-        assert_eq!(held[0], Held { lane: jetstream::POSTS, back: Some(Duration::from_secs(6)) });
+        assert_eq!(held[0], HeldLane { lane: jetstream::POSTS, back: Some(Duration::from_secs(6)) });
     }
 
     #[test]

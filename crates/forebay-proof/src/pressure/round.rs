@@ -6,12 +6,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::environment::Ground;
+use super::environment::PressureEnvironment;
 use super::foreign_keys;
 use super::policy::{EVICTIONS, Policy};
 use super::read::{Drained, Followed, drain, follow, group};
 use super::recovery;
-use super::run_result::Seen;
+use super::run_result::PressureResult;
 use super::wait::{STUCK, Still, is_held_back, memory_left, progress, settle, settle_below};
 use super::watch::{Live, REFUSED, Watched, by_lane, evictions, watch};
 use crate::ledger::{Findings, Ledger};
@@ -22,7 +22,7 @@ use crate::workload::Offer;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
-use forebay::buffer::overflow::{Fate, Listener, Told};
+use forebay::buffer::overflow::{Fate, FateReport, Listener};
 use forebay::buffer::reader::Reader;
 use forebay::buffer::writer::{Monitor, Options, Writer};
 use forebay::event::jetstream;
@@ -51,11 +51,11 @@ pub(super) struct Pace {
 }
 
 /// What is done to a control between the limit and the drain.
-pub(super) type Harm<'a> = dyn Fn(&Stage<'_>) -> anyhow::Result<()> + Sync + 'a;
+pub(super) type Sabotage<'a> = dyn Fn(&SabotageStage<'_>) -> anyhow::Result<()> + Sync + 'a;
 
 /// Where harm is done.
-pub(super) struct Stage<'a> {
-    pub ground: &'a Ground,
+pub(super) struct SabotageStage<'a> {
+    pub environment: &'a PressureEnvironment,
     pub live: &'a Live,
     pub name: &'a Name,
     /// Where blocks are spilled to.
@@ -63,7 +63,7 @@ pub(super) struct Stage<'a> {
 }
 
 /// What to run.
-pub(super) struct Scene<'a> {
+pub(super) struct PressureRound<'a> {
     pub policy: Policy,
     pub eviction: &'a str,
     pub name: &'a Name,
@@ -73,12 +73,12 @@ pub(super) struct Scene<'a> {
     pub pace: Pace,
     /// Whether the drain acknowledges.
     pub acks: bool,
-    pub harm: Option<&'a Harm<'a>>,
+    pub harm: Option<&'a Sabotage<'a>>,
     pub progress: &'a dyn Progress,
 }
 
 /// What the threads of a run bring back.
-struct Brought {
+struct ThreadResults {
     stretches: [Option<Stretch>; 3],
     pushed: u64,
     failure: Option<anyhow::Error>,
@@ -90,14 +90,14 @@ struct Brought {
     evictions: anyhow::Result<BTreeMap<String, u64>>,
 }
 
-type Heard = Mutex<Vec<(Told, Instant)>>;
+type FateReports = Mutex<Vec<(FateReport, Instant)>>;
 
-impl Scene<'_> {
-    /// Plays it on a server.
-    pub fn play(&self, ground: &Ground) -> anyhow::Result<Seen> {
+impl PressureRound<'_> {
+    /// Runs it on a server.
+    pub fn run(&self, environment: &PressureEnvironment) -> anyhow::Result<PressureResult> {
         let temporary = Folder::new(Purpose::Spill)?;
         let folder = temporary.path().join("blocks");
-        let heard: Arc<Heard> = Arc::default();
+        let heard: Arc<FateReports> = Arc::default();
         let ear = Arc::clone(&heard);
         let options = Options {
             limits: self.limits,
@@ -106,13 +106,13 @@ impl Scene<'_> {
             listener: Some(Listener(Arc::new(move |told| lock(&ear).push((told, Instant::now()))))),
             ..Options::default()
         };
-        let live = Live::new(ground.limit);
-        let reader = group(&ground.address, self.name)?;
-        let writer = Writer::open(&ground.address, self.name, &options)?;
+        let live = Live::new(environment.limit);
+        let reader = group(&environment.address, self.name)?;
+        let writer = Writer::open(&environment.address, self.name, &options)?;
         let monitor = writer.monitor();
         let make = |index: u64, out: &mut Vec<u8>| self.offer.events.write_event(index, out);
         let mut ledger = self.offer.ledger(&make);
-        let stage = Stage { ground, live: &live, name: self.name, folder: &folder };
+        let stage = SabotageStage { environment, live: &live, name: self.name, folder: &folder };
         let brought = self.together(&stage, writer, reader, &heard, &mut ledger);
         go_on()?;
         let heard = std::mem::take(&mut *lock(&heard));
@@ -128,11 +128,11 @@ impl Scene<'_> {
         let stood = live.stood.get().filter(|_| was_refused.is_some());
         let room = live.room.get().copied();
         let evictions = brought.evictions?;
-        Ok(Seen {
+        Ok(PressureResult {
             policy: self.policy,
             eviction: self.eviction.into(),
-            limit: ground.limit,
-            empty: ground.empty,
+            limit: environment.limit,
+            empty: environment.empty,
             held: stood.map_or(Vec::new(), |stood| recovery::lanes(stood, room, &heard, &by_lane(&monitor))),
             refused_for: again(&heard, &live)
                 .zip(was_refused)
@@ -155,13 +155,13 @@ impl Scene<'_> {
     /// Writer, readers and onlookers, until everything is over.
     fn together(
         &self,
-        stage: &Stage<'_>,
+        stage: &SabotageStage<'_>,
         writer: Writer,
         reader: Reader,
-        heard: &Heard,
+        heard: &FateReports,
         ledger: &mut Ledger<'_>,
-    ) -> Brought {
-        let (address, live, monitor) = (&stage.ground.address, stage.live, &writer.monitor());
+    ) -> ThreadResults {
+        let (address, live, monitor) = (&stage.environment.address, stage.live, &writer.monitor());
         self.progress.begin(&format!("{} under {}", self.policy.name(), self.eviction), self.count);
         std::thread::scope(|scope| {
             let watching = scope.spawn(|| watch(address, monitor, live));
@@ -188,9 +188,9 @@ impl Scene<'_> {
                 // It goes on until all is over, and comes upon everything that is there.
                 wait_for_the_reader(live, monitor.counts().acknowledged, || false);
             }
-            let left = memory_left(stage.ground, live, drained.is_ok());
+            let left = memory_left(stage.environment, live, drained.is_ok());
             live.over.store(true, Relaxed);
-            Brought {
+            ThreadResults {
                 stretches,
                 pushed,
                 failure,
@@ -214,7 +214,7 @@ impl Scene<'_> {
     fn push(
         &self,
         pusher: &mut Pusher<'_>,
-        stage: &Stage<'_>,
+        stage: &SabotageStage<'_>,
         monitor: &Monitor,
         stretches: &mut [Option<Stretch>; 3],
     ) -> anyhow::Result<()> {
@@ -230,7 +230,7 @@ impl Scene<'_> {
         pusher.bulk(None, told(NEAR))?;
         pusher.bulk(Some(APPROACH), told(f64::INFINITY))?;
         if live.met.get().is_some() {
-            rewrite(stage.ground);
+            rewrite(stage.environment);
             stretches[1] = Some(pusher.paced(pace.rate, pace.beyond, || false)?);
         }
         if self.policy == Policy::Wait {
@@ -264,7 +264,7 @@ impl Scene<'_> {
         Ok(())
     }
 
-    fn harm(&self, stage: &Stage<'_>) -> anyhow::Result<()> {
+    fn harm(&self, stage: &SabotageStage<'_>) -> anyhow::Result<()> {
         self.harm.map_or(Ok(()), |harm| harm(stage))
     }
 
@@ -306,19 +306,20 @@ fn wait_for_the_reader(live: &Live, owed: u64, is_of_no_use: impl Fn() -> bool) 
 }
 
 /// When the first block was acknowledged after the drain had begun.
-fn again(heard: &[(Told, Instant)], live: &Live) -> Option<Instant> {
+fn again(heard: &[(FateReport, Instant)], live: &Live) -> Option<Instant> {
     // Room may have been made by other means than the drain.
     let since = live.room.get().into_iter().chain(live.opened.get()).min()?;
     heard.iter().find(|(told, at)| told.fate == Fate::Acknowledged && at >= since).map(|(_, at)| *at)
 }
 
 /// Asks the server to write its data anew, as it would by itself sooner or later. One that does not, copies nothing.
-fn rewrite(ground: &Ground) {
-    let asked =
-        ground.address.connect().map_err(|error| error.to_string()).and_then(|(mut connection, facts)| {
+fn rewrite(environment: &PressureEnvironment) {
+    let asked = environment.address.connect().map_err(|error| error.to_string()).and_then(
+        |(mut connection, facts)| {
             let command = if facts.number("aof_enabled") == Some(1) { "BGREWRITEAOF" } else { "BGSAVE" };
             redis::cmd(command).exec(&mut connection).map_err(|error| error.to_string())
-        });
+        },
+    );
     if let Err(why) = asked {
         tracing::info!("no rewrite at the limit: {why}");
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::policy::Policy;
 use super::read::{Drained, Followed};
-use super::recovery::Held;
+use super::recovery::HeldLane;
 use super::watch::{Met, REFUSED, Watched};
 use crate::ledger::Findings;
 use forebay::buffer::writer::Counts;
@@ -12,7 +12,7 @@ use forebay::event::lane::Lane;
 use forebay_rig::load::latency::Latency;
 
 /// What came of it.
-pub(super) struct Seen {
+pub(super) struct PressureResult {
     pub policy: Policy,
     pub eviction: String,
     pub limit: u64,
@@ -31,7 +31,7 @@ pub(super) struct Seen {
     /// Before the limit, beyond it, and after the drain.
     pub latency: [Option<Latency>; 3],
     /// The lanes that were held up by refusals when the drain began, and when they were back.
-    pub held: Vec<Held>,
+    pub held: Vec<HeldLane>,
     /// From the first refusal to the next acknowledgement.
     pub refused_for: Option<Duration>,
     /// Percent of what the events took that was still taken at the end, and how long after the drain.
@@ -40,7 +40,7 @@ pub(super) struct Seen {
     pub failure: Option<String>,
 }
 
-impl Seen {
+impl PressureResult {
     /// Whether the limit was met by refusals.
     pub fn was_refused(&self) -> bool {
         self.met.as_ref().is_some_and(|met| met.how == REFUSED)

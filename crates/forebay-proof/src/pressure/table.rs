@@ -1,7 +1,7 @@
 //! What the runs saw, for people.
 
 use super::policy::{EVICTIONS, Policy};
-use super::run_result::Seen;
+use super::run_result::PressureResult;
 use crate::claim::{Axes, Evidence, Series};
 use crate::ledger::Findings;
 use crate::report::units::{millis, thousands};
@@ -18,7 +18,7 @@ fn table(title: &str, columns: &[&str], rows: Vec<Vec<String>>) -> Evidence {
 }
 
 /// Policy against loss: the table that everything else explains.
-pub(super) fn losses(seen: &[Seen]) -> Evidence {
+pub(super) fn losses(seen: &[PressureResult]) -> Evidence {
     let rows = seen
         .iter()
         .map(|seen| {
@@ -40,7 +40,7 @@ pub(super) fn losses(seen: &[Seen]) -> Evidence {
 }
 
 /// Which overflow policy is for whom, and what it cost here.
-pub(super) fn choice(seen: &[&Seen]) -> Evidence {
+pub(super) fn choice(seen: &[&PressureResult]) -> Evidence {
     let rows = seen
         .iter()
         .map(|seen| {
@@ -72,12 +72,12 @@ pub(super) fn choice(seen: &[&Seen]) -> Evidence {
     table(title, &["overflow", "choose it when", "gives up", "events here", "p99 beyond, ms"], rows)
 }
 
-fn run(seen: &Seen) -> String {
+fn run(seen: &PressureResult) -> String {
     format!("{}, {}", seen.policy.name(), seen.eviction)
 }
 
 /// Where evicting runs lost events, and how many went with a key.
-pub(super) fn evictions(seen: &[&Seen]) -> Evidence {
+pub(super) fn evictions(seen: &[&PressureResult]) -> Evidence {
     let rows = seen
         .iter()
         .map(|seen| {
@@ -111,7 +111,7 @@ fn places(found: &Findings) -> String {
 }
 
 /// `likes 2, posts 1, 3 states`: a lane's state is a key too.
-fn evicted_keys(seen: &Seen) -> String {
+fn evicted_keys(seen: &PressureResult) -> String {
     let lanes = seen.evictions.iter().filter(|(_, times, _)| *times > 0);
     let mut names: Vec<String> = lanes.map(|(lane, times, _)| format!("{lane} {times}")).collect();
     let states: u64 = seen.evictions.iter().map(|(.., states)| states).sum();
@@ -126,7 +126,7 @@ fn evicted_keys(seen: &Seen) -> String {
 }
 
 /// What each policy costs in time.
-pub(super) fn latencies(seen: &[&Seen]) -> Evidence {
+pub(super) fn latencies(seen: &[&PressureResult]) -> Evidence {
     let figures = |latency: &Option<Latency>| match latency {
         Some(latency) if latency.count() > 0 => {
             format!("{} / {}", millis(latency.percentile(50.0)), millis(latency.percentile(99.0)))
@@ -158,7 +158,7 @@ pub(super) fn latencies(seen: &[&Seen]) -> Evidence {
 }
 
 /// What each policy costs in memory.
-pub(super) fn memory(seen: &[&Seen]) -> Evidence {
+pub(super) fn memory(seen: &[&PressureResult]) -> Evidence {
     let rows = seen
         .iter()
         .map(|seen| {
@@ -198,7 +198,7 @@ fn mib(bytes: f64) -> String {
 }
 
 /// Memory through each run.
-pub(super) fn curves(seen: &[&Seen]) -> Evidence {
+pub(super) fn curves(seen: &[&PressureResult]) -> Evidence {
     let end =
         seen.iter().filter_map(|seen| seen.watched.curve.last()).map(|last| last.seconds).fold(0.0, f64::max);
     let mut series = Vec::new();

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::environment::Ground;
+use super::environment::PressureEnvironment;
 use super::watch::Live;
 use crate::wait::go_on;
 use forebay::buffer::writer::{Counts, Monitor, Writer};
@@ -91,11 +91,15 @@ pub(super) fn settle_below(live: &Live, share: f64) -> anyhow::Result<()> {
 
 /// Waits until memory is back, or as long as it may take; percent of what the events took that is left, and how long
 /// that took.
-pub(super) fn memory_left(ground: &Ground, live: &Live, is_drained: bool) -> (f64, Duration) {
+pub(super) fn memory_left(
+    environment: &PressureEnvironment,
+    live: &Live,
+    is_drained: bool,
+) -> (f64, Duration) {
     let since = Instant::now();
     loop {
-        let left = live.used.load(Relaxed).saturating_sub(ground.empty) as f64;
-        let percent = left * 100.0 / ground.limit.saturating_sub(ground.empty).max(1) as f64;
+        let left = live.used.load(Relaxed).saturating_sub(environment.empty) as f64;
+        let percent = left * 100.0 / environment.limit.saturating_sub(environment.empty).max(1) as f64;
         if percent <= LEFT_PERCENT_MAX || since.elapsed() >= SETTLE || !is_drained || server::ending() {
             return (percent, since.elapsed());
         }

@@ -11,7 +11,7 @@ use forebay_rig::load::outcome::{Outcome, Second};
 const SCHEMA: u32 = 1;
 
 /// A run, and how it was made.
-pub struct Run<'a> {
+pub struct LoadRun<'a> {
     /// What was asked.
     pub op: String,
     /// When.
@@ -66,7 +66,7 @@ impl Percentiles {
     }
 }
 
-impl Run<'_> {
+impl LoadRun<'_> {
     /// The run as indented JSON that ends with a newline.
     pub fn json(&self) -> String {
         let outcome = self.outcome;

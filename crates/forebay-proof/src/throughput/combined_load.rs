@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::ledger::{Findings, Ledger};
 use crate::progress::Progress;
-use crate::proof_reader::{self, Reading};
+use crate::proof_reader::{self, ProofReader};
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::buffer::lock;
@@ -37,7 +37,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// What to run together.
 #[derive(Clone, Copy)]
-pub struct Plan<'a> {
+pub struct CombinedPlan<'a> {
     pub address: &'a Address,
     pub name: &'a Name,
     pub profile: &'a Profile,
@@ -50,7 +50,7 @@ pub struct Plan<'a> {
 }
 
 /// What came of it.
-pub struct Held {
+pub struct CombinedResult {
     pub pattern: Pattern,
     /// Single operations.
     pub operations: Outcome,
@@ -64,7 +64,7 @@ pub struct Held {
     pub behind: Vec<(f64, f64)>,
 }
 
-impl Held {
+impl CombinedResult {
     /// How long it ran.
     pub fn seconds(&self) -> f64 {
         self.operations.asked_seconds.min(self.events.asked_seconds)
@@ -79,7 +79,7 @@ struct Shared<'a> {
 }
 
 /// Runs the plan.
-pub fn hold(plan: &Plan<'_>, log: &Log, stop: &AtomicBool) -> anyhow::Result<Held> {
+pub fn hold(plan: &CombinedPlan<'_>, log: &Log, stop: &AtomicBool) -> anyhow::Result<CombinedResult> {
     let load = &plan.profile.load;
     let rows = log.begin(plan.pattern)?;
     let events = Synth::network(plan.seed).with_rate(load.rate);
@@ -95,7 +95,7 @@ pub fn hold(plan: &Plan<'_>, log: &Log, stop: &AtomicBool) -> anyhow::Result<Hel
     let (operations, written, read) = std::thread::scope(|scope| {
         let reading = scope.spawn(|| read(reader, &shared, &monitor));
         let operating = scope.spawn(|| operate(plan, arrivals.clone(), &rows, stop));
-        let append = append::Plan {
+        let append = append::AppendPlan {
             arrivals: Some(arrivals.clone()),
             duration: plan.duration,
             grace: plan.grace,
@@ -116,14 +116,26 @@ pub fn hold(plan: &Plan<'_>, log: &Log, stop: &AtomicBool) -> anyhow::Result<Hel
         ledger.acknowledged(lane, monitor.lane(lane).acknowledged);
     }
     let findings = ledger.findings();
-    Ok(Held { pattern: plan.pattern.clone(), operations: operations?, events, findings, faults, behind })
+    Ok(CombinedResult {
+        pattern: plan.pattern.clone(),
+        operations: operations?,
+        events,
+        findings,
+        faults,
+        behind,
+    })
 }
 
 /// Single operations, all kinds of them, at the plan's moments.
-fn operate(plan: &Plan<'_>, arrivals: Arrivals, rows: &Rows, stop: &AtomicBool) -> anyhow::Result<Outcome> {
+fn operate(
+    plan: &CombinedPlan<'_>,
+    arrivals: Arrivals,
+    rows: &Rows,
+    stop: &AtomicBool,
+) -> anyhow::Result<Outcome> {
     let work = Work::mix();
     let payloads = Payloads::of(&Source::Events, plan.seed).map_err(anyhow::Error::msg)?;
-    let driver = driver::Plan {
+    let driver = driver::LoadPlan {
         address: plan.address,
         name: plan.name,
         work: &work,
@@ -164,7 +176,7 @@ fn read_all(
     outcome: &mut Read,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
-    let (mut reading, mut last) = (Reading::new()?, Instant::now());
+    let (mut reading, mut last) = (ProofReader::new()?, Instant::now());
     loop {
         // Before the look: what was written by then is seen in the last round.
         let is_written = shared.is_written.load(Relaxed);

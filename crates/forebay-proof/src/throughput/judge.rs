@@ -1,6 +1,6 @@
 //! From what was held to claims. The controls are judged by the same function.
 
-use super::combined_load::Held;
+use super::combined_load::CombinedResult;
 use crate::claim::{Axes, Bound, Evidence, Judged, Series, Unit};
 use crate::report::units::{counted, span, thousands};
 use forebay_rig::load::latency::Latency;
@@ -29,7 +29,7 @@ const SETTLE: f64 = 1.0;
 const FAULTS_SHOWN: usize = 10;
 
 /// Every claim of the proof, controls still to come.
-pub fn claims(held: &[Held], profile: &Profile) -> Vec<Judged> {
+pub fn claims(held: &[CombinedResult], profile: &Profile) -> Vec<Judged> {
     let mut claims: Vec<Judged> = held.iter().map(|one| rate(one, profile)).collect();
     if held.is_empty() {
         return claims;
@@ -55,7 +55,7 @@ fn for_the_time(claim: Judged, ran: f64, profile: &Profile) -> Judged {
     claim.untested(why).test_with("forebay throughput --scale full")
 }
 
-fn rate(held: &Held, profile: &Profile) -> Judged {
+fn rate(held: &CombinedResult, profile: &Profile) -> Judged {
     let load = &profile.load;
     let of = |outcome: &Outcome, settle: f64| {
         // Whole seconds, and what was under way at the end if it came soon.
@@ -92,8 +92,8 @@ fn rate(held: &Held, profile: &Profile) -> Judged {
     for_the_time(claim, held.seconds(), profile)
 }
 
-fn latency(id: &str, percent: f64, most: f64, held: &[Held], profile: &Profile) -> Judged {
-    let of = |one: &Held| one.operations.response().percentile(percent);
+fn latency(id: &str, percent: f64, most: f64, held: &[CombinedResult], profile: &Profile) -> Judged {
+    let of = |one: &CombinedResult| one.operations.response().percentile(percent);
     let worst = held.iter().map(of).fold(0.0, f64::max);
     let where_worst = held.iter().max_by(|a, b| of(a).total_cmp(&of(b))).map_or("", |one| one.pattern.name());
     let mut claim = Judged::of(
@@ -113,16 +113,16 @@ fn latency(id: &str, percent: f64, most: f64, held: &[Held], profile: &Profile) 
     if percent > 90.0 {
         claim.evidence.push(table(held));
     }
-    let ran = held.iter().map(Held::seconds).fold(f64::INFINITY, f64::min);
+    let ran = held.iter().map(CombinedResult::seconds).fold(f64::INFINITY, f64::min);
     for_the_time(claim, ran, profile)
 }
 
 /// Right answers in each whole second of the run's time.
-fn by_second(held: &Held) -> Vec<f64> {
+fn by_second(held: &CombinedResult) -> Vec<f64> {
     held.operations.whole_seconds().map(|second| second.right as f64).collect()
 }
 
-fn stable(held: &Held, profile: &Profile) -> Judged {
+fn stable(held: &CombinedResult, profile: &Profile) -> Judged {
     let rates = by_second(held);
     let count = rates.len().max(1) as f64;
     let mean = rates.iter().sum::<f64>() / count;
@@ -163,7 +163,7 @@ fn slope(values: &[f64]) -> f64 {
     if under > 0.0 { over / under } else { 0.0 }
 }
 
-fn fading(held: &Held, profile: &Profile) -> Judged {
+fn fading(held: &CombinedResult, profile: &Profile) -> Judged {
     let rates = by_second(held);
     let tenth = (rates.len() / 10).max(1).min(rates.len());
     let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len().max(1) as f64;
@@ -197,8 +197,8 @@ fn fading(held: &Held, profile: &Profile) -> Judged {
     for_the_time(claim, held.seconds(), profile)
 }
 
-fn left_over(held: &[Held]) -> Judged {
-    let of = |one: &Held| {
+fn left_over(held: &[CombinedResult]) -> Judged {
+    let of = |one: &CombinedResult| {
         let (operations, events) = (&one.operations, &one.events);
         operations.unsent()
             + operations.unanswered
@@ -229,7 +229,7 @@ fn left_over(held: &[Held]) -> Judged {
     claim
 }
 
-fn answers(held: &[Held]) -> Judged {
+fn answers(held: &[CombinedResult]) -> Judged {
     let bad: u64 = held.iter().map(|one| one.operations.faults()).sum();
     let right: u64 = held.iter().map(|one| one.operations.right).sum();
     let mut kinds: Vec<String> = Vec::new();
@@ -252,7 +252,7 @@ fn answers(held: &[Held]) -> Judged {
     claim
 }
 
-fn identical(held: &[Held]) -> Judged {
+fn identical(held: &[CombinedResult]) -> Judged {
     let faults: u64 = held.iter().map(|one| one.findings.faults() + one.faults.len() as u64).sum();
     let acknowledged: u64 = held.iter().map(|one| one.findings.acknowledged).sum();
     let said: Vec<String> =
@@ -288,7 +288,7 @@ fn identical(held: &[Held]) -> Judged {
     claim
 }
 
-fn over_time(held: &Held) -> Evidence {
+fn over_time(held: &CombinedResult) -> Evidence {
     let line = |name: &str, dashed, points| Series { name: name.into(), dashed, points };
     let of = |outcome: &Outcome, pick: fn(&forebay_rig::load::outcome::Second) -> u64| {
         let whole = outcome.series.iter().filter(|second| second.at <= outcome.asked_seconds + 1e-6);
@@ -307,7 +307,7 @@ fn over_time(held: &Held) -> Evidence {
     }
 }
 
-fn percentiles(held: &Held) -> Evidence {
+fn percentiles(held: &CombinedResult) -> Evidence {
     let line =
         |name: &str, latency: Latency| Series { name: name.into(), dashed: false, points: latency.curve() };
     Evidence::Chart {
@@ -323,7 +323,7 @@ fn percentiles(held: &Held) -> Evidence {
     }
 }
 
-fn table(held: &[Held]) -> Evidence {
+fn table(held: &[CombinedResult]) -> Evidence {
     let columns = ["pattern", "ops/s", "p50", "p95", "p99", "max", "event p50", "p99"];
     let ms = |value: f64| format!("{value:.2}");
     let rows = held

@@ -19,14 +19,14 @@ use crate::claim::{Claim, Judged};
 use crate::{Scale, Subject};
 use forebay_rig::load::pattern::Pattern;
 
-use combined_load::{GRACE, Held, Plan, hold};
+use combined_load::{CombinedPlan, CombinedResult, GRACE, hold};
 use log::Log;
 
 /// How long a quick run takes, all patterns together.
 const QUICK: Duration = Duration::from_secs(10);
 
 /// The proof of a subject.
-pub struct Run<'a> {
+pub struct ThroughputRun<'a> {
     /// What it is about.
     pub on: Subject<'a>,
     /// Under which patterns.
@@ -37,7 +37,7 @@ pub struct Run<'a> {
     pub stop: &'a AtomicBool,
 }
 
-impl Run<'_> {
+impl ThroughputRun<'_> {
     /// Runs the proof and its controls. `each` hears of the claims so far after each pattern.
     pub fn run(&self, each: &mut dyn FnMut(&[Claim])) -> anyhow::Result<Vec<Claim>> {
         let wanted = self.on.profile.load.duration;
@@ -46,7 +46,7 @@ impl Run<'_> {
             Scale::Full => wanted,
         };
         let log = Log::in_folder(self.log)?;
-        let mut held: Vec<Held> = Vec::new();
+        let mut held: Vec<CombinedResult> = Vec::new();
         for pattern in self.patterns {
             if self.stop.load(Relaxed) {
                 break;
@@ -64,8 +64,8 @@ impl Run<'_> {
         }
     }
 
-    fn plan<'a>(&'a self, pattern: &'a Pattern, duration: Duration) -> Plan<'a> {
-        Plan {
+    fn plan<'a>(&'a self, pattern: &'a Pattern, duration: Duration) -> CombinedPlan<'a> {
+        CombinedPlan {
             address: self.on.target.address(),
             name: self.on.name,
             profile: self.on.profile,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
 
-use super::combined_load::{CONNECTIONS, Held, Plan, hold};
+use super::combined_load::{CONNECTIONS, CombinedPlan, CombinedResult, hold};
 use super::judge;
 use super::log::Log;
 use crate::Subject;
@@ -80,9 +80,9 @@ fn harmed(
     let (to, ticks) = unbounded();
     let listener = Ticks { to, listener: &Silent };
     let is_over = AtomicBool::new(false);
-    let held: anyhow::Result<Held> = std::thread::scope(|scope| {
+    let held: anyhow::Result<CombinedResult> = std::thread::scope(|scope| {
         let harming = scope.spawn(|| harm(&server, &address, &name, &ticks, &is_over));
-        let plan = Plan {
+        let plan = CombinedPlan {
             address: &address,
             name: &name,
             profile,

@@ -1,6 +1,6 @@
 //! Settings applied to a running server: saved first, checked after, put back where they turn out worse; and set back later.
 
-use crate::printable::told;
+use crate::printable::error_chain;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -94,7 +94,7 @@ impl Saved {
                     .iter()
                     .rev()
                     .filter_map(|change| settings::set(&mut connection, &change.name, &change.from).err())
-                    .map(|error| told(&error))
+                    .map(|error| error_chain(&error))
                     .collect();
                 return Err(if back.is_empty() {
                     error.context("nothing is changed: what had been set is set back")

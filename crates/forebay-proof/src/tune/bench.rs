@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::client::Client;
-use super::experiment::Plan;
+use super::experiment::ExperimentPlan;
 use super::settings::{self, Settings};
-use super::trial_events::Feed;
-use super::trial_run::Course;
+use super::trial_events::TrialEvents;
+use super::trial_run::TrialSetup;
 use crate::{Scale, Subject};
 use forebay_rig::load::payload::Payloads;
 
@@ -60,8 +60,8 @@ impl Sizes {
 /// What all experiments have in common.
 pub(super) struct Bench<'a> {
     pub(super) on: Subject<'a>,
-    pub(super) course: Course<'a>,
-    pub(super) plan: Plan,
+    pub(super) course: TrialSetup<'a>,
+    pub(super) plan: ExperimentPlan,
     /// The server's settings as they are, and the client's.
     pub(super) settings: Settings,
     pub(super) client: Client,
@@ -70,11 +70,11 @@ pub(super) struct Bench<'a> {
 impl<'a> Bench<'a> {
     pub(super) fn of(
         on: &Subject<'a>,
-        feed: &'a Feed,
+        feed: &'a TrialEvents,
         payloads: &'a Payloads,
         sizes: &Sizes,
     ) -> anyhow::Result<Self> {
-        let course = Course {
+        let course = TrialSetup {
             feed,
             payloads,
             held: on.profile.rate(),
@@ -85,7 +85,7 @@ impl<'a> Bench<'a> {
         Ok(Self {
             on: *on,
             course,
-            plan: Plan { looks: sizes.looks.to_vec(), seed: on.seed },
+            plan: ExperimentPlan { looks: sizes.looks.to_vec(), seed: on.seed },
             settings: settings::all(&mut on.target.address().dial()?)?,
             client: Client::of(on.profile).map_err(anyhow::Error::msg)?,
         })

@@ -4,7 +4,7 @@ mod candidate;
 mod client;
 mod server;
 
-pub use candidate::{Candidate, Change, Guard, Kind, Measured};
+pub use candidate::{Candidate, CandidateKind, Change, Guard, Measured};
 
 use client::CLIENT;
 use server::SERVER;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::bench::{Bench, TUNING};
-use super::connections::{Crowd, Says};
+use super::connections::{OpenConnections, Says};
 use super::proposal::Worth;
 use crate::claim::{Bound, Claim, Control, Evidence, Judged, Unit};
-use crate::printable::told;
+use crate::printable::error_chain;
 use crate::report::units::{bytes, millis, thousands};
 use crate::sabotage;
 use crate::target::{self, Target, facts_of};
@@ -43,7 +43,7 @@ struct Case {
 }
 
 /// What came of it.
-pub struct Storm {
+pub struct ConnectionFlood {
     /// With its control, and the tables.
     pub claim: Claim,
     /// What the queue of connections is worth.
@@ -51,7 +51,7 @@ pub struct Storm {
 }
 
 /// Lets them come; on somebody's server only as many as it has room for.
-pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<Storm> {
+pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<ConnectionFlood> {
     allow_connections(2 * CLIENTS).map_err(anyhow::Error::msg)?;
     bench.on.progress.begin("a thousand clients", 5);
     let address = bench.on.target.address();
@@ -59,7 +59,7 @@ pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<Storm> {
         Some(why) => judge(bench, &[]).untested(why).without_control(),
         None => match among(bench, address) {
             Err(error) if !forebay_rig::server::ending() => {
-                judge(bench, &[]).untested(told(&error)).without_control()
+                judge(bench, &[]).untested(error_chain(&error)).without_control()
             }
             claim => claim?,
         },
@@ -67,7 +67,7 @@ pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<Storm> {
     let worth = match own(bench) {
         Err(error) if !forebay_rig::server::ending() => {
             claim.evidence.push(Evidence::Note {
-                text: format!("time-outs and the queue were not tried: {}", told(&error)),
+                text: format!("time-outs and the queue were not tried: {}", error_chain(&error)),
             });
             None
         }
@@ -79,7 +79,7 @@ pub(super) fn run(bench: &Bench<'_>) -> anyhow::Result<Storm> {
         }
     };
     bench.on.progress.at(5);
-    Ok(Storm { claim, worth })
+    Ok(ConnectionFlood { claim, worth })
 }
 
 /// Why there is no room for so many.
@@ -96,7 +96,7 @@ fn among(bench: &Bench<'_>, address: &Address) -> anyhow::Result<Claim> {
     bench.on.progress.at(1);
     for (what, says) in [("idle", Says::Nothing), ("half-open", Says::Half)] {
         let before = used(address)?;
-        let crowd = Crowd::gather(address, CLIENTS, says, SOON)?;
+        let crowd = OpenConnections::gather(address, CLIENTS, says, SOON)?;
         let per_client = Some(used(address)?.saturating_sub(before) as f64 / CLIENTS as f64);
         cases.push(Case { what, outcome: operate(bench, address, bench.client.connections)?, per_client });
         drop(crowd);
@@ -118,7 +118,7 @@ fn used(address: &Address) -> anyhow::Result<u64> {
 fn operate(bench: &Bench<'_>, address: &Address, connections: usize) -> anyhow::Result<Outcome> {
     let (name, work, course) = (bench.on.name, Work::mix(), &bench.course);
     let duration = course.stretch.max(Duration::from_secs(1));
-    let plan = driver::Plan {
+    let plan = driver::LoadPlan {
         address,
         name,
         work: &work,
@@ -199,7 +199,7 @@ fn own(bench: &Bench<'_>) -> anyhow::Result<(Evidence, Option<Worth>)> {
     for value in ["0", TIMEOUT] {
         let (_server, address) = start(bench, "timeout", value)?;
         for (what, says) in [("idle", Says::Nothing), ("half-open", Says::Half)] {
-            let mut crowd = Crowd::gather(&address, CLIENTS, says, SOON)?;
+            let mut crowd = OpenConnections::gather(&address, CLIENTS, says, SOON)?;
             // Where nobody is closed there is nothing to wait for but the time in which they would have been.
             let closed = crowd.wait_closed(Duration::from_secs(3))?;
             rows.push(vec![
@@ -217,7 +217,7 @@ fn own(bench: &Bench<'_>) -> anyhow::Result<(Evidence, Option<Worth>)> {
                 std::thread::sleep(STANDSTILL);
                 server.resume()
             });
-            let crowd = Crowd::gather(&address, CLIENTS, Says::Ping, SOON);
+            let crowd = OpenConnections::gather(&address, CLIENTS, Says::Ping, SOON);
             // Proof: as above.
             resume.join().expect("a thread that waits and resumes")?;
             crowd

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
 
 use crate::wait::go_on;
-use forebay::buffer::connect::{Address, Place};
+use forebay::buffer::connect::{Address, Endpoint};
 use forebay_rig::load::resp;
 
 /// What each says once it is connected.
@@ -27,7 +27,7 @@ pub enum Says {
 const LOOK: Duration = Duration::from_millis(200);
 
 /// A crowd.
-pub struct Crowd {
+pub struct OpenConnections {
     members: Vec<Member>,
     /// How long each took until it was connected, and where it asked, answered: in milliseconds, ascending.
     took: Vec<f64>,
@@ -62,7 +62,7 @@ impl Script {
     }
 }
 
-impl Crowd {
+impl OpenConnections {
     /// Connects so many, all at once, and waits until each is connected, logged in and has its answer.
     pub fn gather(address: &Address, count: usize, says: Says, limit: Duration) -> anyhow::Result<Self> {
         let (to, script) = (resolve(address)?, Script::of(address, says)?);
@@ -170,7 +170,7 @@ impl Member {
 
 fn resolve(address: &Address) -> anyhow::Result<SocketAddr> {
     let plain = address.plain().context("a thousand clients are tried without TLS only")?;
-    let Place::Tcp(host, port) = plain.place else {
+    let Endpoint::Tcp(host, port) = plain.place else {
         anyhow::bail!("a thousand clients are tried over TCP only: {address} is a socket in a file")
     };
     let mut all = (host, port).to_socket_addrs().with_context(|| format!("looking up {host}"))?;
@@ -188,12 +188,12 @@ mod tests {
     fn each_of_a_crowd_is_logged_in_and_one_that_is_not_is_told_from_it() {
         let server = Server::start(&ServerBinary::find(None).unwrap(), &Conf::default()).unwrap();
         for says in [Says::Nothing, Says::Half, Says::Ping] {
-            Crowd::gather(&Address::parse(&server.url()).unwrap(), 20, says, LIMIT).unwrap();
+            OpenConnections::gather(&Address::parse(&server.url()).unwrap(), 20, says, LIMIT).unwrap();
         }
         let url = server.url();
         let (before, host) = url.split_once('@').expect("a server of our own has a password");
         let stranger = Address::parse(&format!("{before}x@{host}")).unwrap();
-        let told = Crowd::gather(&stranger, 20, Says::Ping, LIMIT).err().unwrap().to_string();
+        let told = OpenConnections::gather(&stranger, 20, Says::Ping, LIMIT).err().unwrap().to_string();
         assert!(told.contains("WRONGPASS"), "{told}");
     }
 }

@@ -10,7 +10,7 @@ use super::trial_run::Figures;
 
 /// How long to go on, and how sure to be.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ExperimentPlan {
     /// After how many rounds of four legs to look.
     pub looks: Vec<usize>,
     /// Of the draws.
@@ -102,14 +102,17 @@ impl Outcome {
 }
 
 /// Runs legs until the answer is clear. The first leg of each side only warms up.
-pub fn run(plan: &Plan, mut leg: impl FnMut(Side) -> anyhow::Result<Figures>) -> anyhow::Result<Outcome> {
+pub fn run(
+    plan: &ExperimentPlan,
+    mut run_trial: impl FnMut(Side) -> anyhow::Result<Figures>,
+) -> anyhow::Result<Outcome> {
     use Side::{Candidate, Today};
-    leg(Today)?;
-    leg(Candidate)?;
+    run_trial(Today)?;
+    run_trial(Candidate)?;
     let mut rounds: Vec<[Figures; 4]> = Vec::new();
     let most = plan.looks.iter().copied().max().unwrap_or(0);
     loop {
-        rounds.push([leg(Today)?, leg(Candidate)?, leg(Candidate)?, leg(Today)?]);
+        rounds.push([run_trial(Today)?, run_trial(Candidate)?, run_trial(Candidate)?, run_trial(Today)?]);
         if !plan.looks.contains(&rounds.len()) && rounds.len() < most {
             continue;
         }
@@ -121,18 +124,19 @@ pub fn run(plan: &Plan, mut leg: impl FnMut(Side) -> anyhow::Result<Figures>) ->
     }
 }
 
-fn judge(plan: &Plan, rounds: &[[Figures; 4]]) -> Outcome {
+fn judge(plan: &ExperimentPlan, rounds: &[[Figures; 4]]) -> Outcome {
     let metrics = rounds.first().map_or(&[][..], |round| &round[0]);
     let effects = metrics.iter().map(|(metric, _)| effect(plan, *metric, rounds)).collect();
     Outcome { effects, rounds: rounds.len() }
 }
 
-fn effect(plan: &Plan, metric: Metric, rounds: &[[Figures; 4]]) -> Effect {
+fn effect(plan: &ExperimentPlan, metric: Metric, rounds: &[[Figures; 4]]) -> Effect {
     let of = |figures: &Figures| {
         let found = figures.iter().find(|(other, _)| *other == metric);
         found.map_or(f64::NAN, |(_, value)| *value)
     };
-    let rounds: Vec<[f64; 4]> = rounds.iter().map(|legs| [0, 1, 2, 3].map(|leg| of(&legs[leg]))).collect();
+    let rounds: Vec<[f64; 4]> =
+        rounds.iter().map(|legs| [0, 1, 2, 3].map(|run_trial| of(&legs[run_trial]))).collect();
     let gains: Vec<f64> = rounds
         .iter()
         .map(|[a, b, c, d]| f64::midpoint(metric.gain(*a, *b).ln(), metric.gain(*d, *c).ln()))
@@ -172,8 +176,8 @@ mod tests {
     use super::*;
     use fastrand::Rng;
 
-    fn plan(seed: u64) -> Plan {
-        Plan { looks: vec![8, 14, 24], seed }
+    fn plan(seed: u64) -> ExperimentPlan {
+        ExperimentPlan { looks: vec![8, 14, 24], seed }
     }
 
     /// An experiment whose legs are noisy by so much, drift by so much a leg, and differ by a factor.

@@ -1,7 +1,7 @@
 //! From experiments to claims and tables.
 
 use super::bench::{Bench, TUNING};
-use super::catalogue::Kind;
+use super::catalogue::CandidateKind;
 use super::effects::{cells, effect};
 use super::experiment::{Effect, Outcome, Turn};
 use super::guard::Guarded;
@@ -21,7 +21,7 @@ const HARM: &str = "tune.harm";
 const TOGETHER: &str = "tune.together";
 
 /// What was found.
-pub(super) struct Found<'a> {
+pub(super) struct TuneFindings<'a> {
     pub rows: &'a [Row],
     pub proposal: &'a Proposal,
     /// What is proposed against today, and against a server as it comes.
@@ -30,7 +30,7 @@ pub(super) struct Found<'a> {
 }
 
 /// Every claim, with its control.
-pub(super) fn claims(bench: &Bench<'_>, found: &Found<'_>, controls: &Controls) -> Vec<Claim> {
+pub(super) fn claims(bench: &Bench<'_>, found: &TuneFindings<'_>, controls: &Controls) -> Vec<Claim> {
     let rows = found.rows;
     let held_back = format!("one side held back by {:.0} % of its time", HELD_BACK * 100.0);
     let same = same(&controls.same, controls.same_max);
@@ -141,7 +141,7 @@ impl<'a> Tested<'a> {
         let candidate = row.candidate;
         Self {
             id: candidate.id,
-            is_harmful: candidate.kind == Kind::Harmful,
+            is_harmful: candidate.kind == CandidateKind::Harmful,
             standing: &row.standing,
             guard: &row.guard,
         }

@@ -49,11 +49,11 @@ use experiment::Turn;
 pub use proposal::Proposal;
 use proposal::Worth;
 use settings::hold;
-use trial_events::Feed;
-use variant::Over;
+use trial_events::TrialEvents;
+use variant::SettingsOverlay;
 
 /// The tuning of a subject.
-pub struct Run<'a> {
+pub struct TuneRun<'a> {
     /// What it is about.
     pub on: Subject<'a>,
     /// Candidates to try; empty for all.
@@ -68,14 +68,14 @@ pub struct Tuned {
     pub proposal: Proposal,
 }
 
-impl Run<'_> {
+impl TuneRun<'_> {
     /// Runs every experiment, the guards, and the controls.
     pub fn run(&self) -> anyhow::Result<Tuned> {
         let (on, sizes) = (self.on, Sizes::of(&self.on));
         let candidates = self.candidates()?;
         // Operations have a client of their own, without TLS.
         driver::reaches(on.target.address()).map_err(anyhow::Error::msg)?;
-        let feed = Feed::draw(on.seed, on.profile.load.rate, sizes.events)?;
+        let feed = TrialEvents::draw(on.seed, on.profile.load.rate, sizes.events)?;
         let payloads = Payloads::of(&Source::Events, on.seed).map_err(anyhow::Error::msg)?;
         let bench = Bench::of(&on, &feed, &payloads, &sizes)?;
         let held = match on.target {
@@ -106,8 +106,12 @@ impl Run<'_> {
             Vec::new()
         };
         let controls = negative_controls::run(&bench, &sizes).context("controls")?;
-        let found =
-            judge::Found { rows: &rows, proposal: &proposal, together: together.as_deref(), stock: &stock };
+        let found = judge::TuneFindings {
+            rows: &rows,
+            proposal: &proposal,
+            together: together.as_deref(),
+            stock: &stock,
+        };
         let mut claims = judge::claims(&bench, &found, &controls);
         claims.extend(storm.map(|storm| storm.claim));
         if let Some(first) = claims.first_mut().filter(|_| whole) {
@@ -136,16 +140,17 @@ impl Run<'_> {
 pub fn apply_guarded(on: &Subject<'_>, saved: &Saved) -> anyhow::Result<Vec<String>> {
     let address = on.target.address();
     let sizes = Sizes::of(on);
-    let feed = Feed::draw(on.seed, on.profile.load.rate, sizes.events)?;
+    let feed = TrialEvents::draw(on.seed, on.profile.load.rate, sizes.events)?;
     let payloads = Payloads::of(&Source::Events, on.seed).map_err(anyhow::Error::msg)?;
     let bench = Bench::of(on, &feed, &payloads, &sizes)?;
     let names = saved.changed.iter().map(|change| change.name.as_str());
     let held = hold(address, &bench.settings, names)?;
     let live = saved.changed.iter().map(|change| (change.name.clone(), change.to.clone())).collect();
-    let changed = Over { live, at_start: Vec::new() };
+    let changed = SettingsOverlay { live, at_start: Vec::new() };
     let mut worse = Vec::new();
     for work in trial::WORKS {
-        let (today, other) = trial::arms(&bench, &Over::default(), &changed, bench.client.clone())?;
+        let (today, other) =
+            trial::variants(&bench, &SettingsOverlay::default(), &changed, bench.client.clone())?;
         let outcome = trial::measure(&bench, Measured::By(work), today, other)?;
         let effects = outcome.effects.iter().filter(|effect| effect.turn == Turn::Worse);
         worse.extend(effects.map(|effect| format!("{}: {}", work.name(), effects::effect(effect))));

@@ -2,11 +2,11 @@
 
 use super::bench::{Bench, Sizes};
 use super::catalogue::Measured;
-use super::experiment::{Outcome, Plan, Turn};
+use super::experiment::{ExperimentPlan, Outcome, Turn};
 use super::metric::Metric;
-use super::trial::{arms, measure, measure_by};
+use super::trial::{measure, measure_by, variants};
 use super::trial_run::{Cut, Work};
-use super::variant::Over;
+use super::variant::SettingsOverlay;
 use crate::wait::go_on;
 
 /// By how much of its time a leg is held back: as much again, which no machine's noise hides.
@@ -47,7 +47,8 @@ pub(super) fn run(bench: &Bench<'_>, sizes: &Sizes) -> anyhow::Result<Controls> 
         bench.on.progress.at(done);
     };
     for part in [LITTLE, -LITTLE].into_iter().cycle().take(little as usize) {
-        let outcome = held_back(bench, &Plan { looks: LITTLE_LOOKS.to_vec(), ..bench.plan.clone() }, part)?;
+        let outcome =
+            held_back(bench, &ExperimentPlan { looks: LITTLE_LOOKS.to_vec(), ..bench.plan.clone() }, part)?;
         found.push(outcome.turn(Metric::Append) == Some(if part > 0.0 { Turn::Worse } else { Turn::Better }));
         step();
     }
@@ -55,7 +56,12 @@ pub(super) fn run(bench: &Bench<'_>, sizes: &Sizes) -> anyhow::Result<Controls> 
     let (mut works, mut same_max) = (works.into_iter().cycle(), 0);
     for (count, most) in sizes.same {
         for work in works.by_ref().take(count.saturating_sub(outcomes.len() as u64) as usize) {
-            let (today, other) = arms(bench, &Over::default(), &Over::default(), bench.client.clone())?;
+            let (today, other) = variants(
+                bench,
+                &SettingsOverlay::default(),
+                &SettingsOverlay::default(),
+                bench.client.clone(),
+            )?;
             outcomes.push(measure(bench, work, today, other)?);
             step();
         }
@@ -73,10 +79,10 @@ pub(super) fn run(bench: &Bench<'_>, sizes: &Sizes) -> anyhow::Result<Controls> 
 }
 
 /// A plan that looks on where the answer is not clear at its end.
-fn patient(plan: &Plan) -> Plan {
+fn patient(plan: &ExperimentPlan) -> ExperimentPlan {
     let most = plan.looks.iter().copied().max().unwrap_or(0);
     let longer = PATIENCE.map(|times| most * times);
-    Plan { looks: [&plan.looks[..], &longer].concat(), ..plan.clone() }
+    ExperimentPlan { looks: [&plan.looks[..], &longer].concat(), ..plan.clone() }
 }
 
 /// In how many a difference was called.
@@ -85,9 +91,10 @@ pub(super) fn different(outcomes: &[Outcome]) -> u64 {
 }
 
 /// A candidate that differs in nothing but that it is held back by a part of its time, or today by as much below 0.
-fn held_back(bench: &Bench<'_>, plan: &Plan, part: f64) -> anyhow::Result<Outcome> {
+fn held_back(bench: &Bench<'_>, plan: &ExperimentPlan, part: f64) -> anyhow::Result<Outcome> {
     go_on()?;
-    let (mut today, mut other) = arms(bench, &Over::default(), &Over::default(), bench.client.clone())?;
+    let (mut today, mut other) =
+        variants(bench, &SettingsOverlay::default(), &SettingsOverlay::default(), bench.client.clone())?;
     today.client.held_back = (-part).max(0.0);
     other.client.held_back = part.max(0.0);
     measure_by(bench, plan, APPEND, today, other)
@@ -98,12 +105,12 @@ mod tests {
     use super::*;
     use crate::on_own_server;
     use crate::tune::experiment::{Side, run as experiment};
-    use crate::tune::trial_events::Feed;
+    use crate::tune::trial_events::TrialEvents;
     use forebay_rig::load::payload::{Payloads, Source};
     use forebay_watch::profile::Profile;
 
     fn outcome(factor: f64) -> Outcome {
-        let plan = Plan { looks: vec![8], seed: 1 };
+        let plan = ExperimentPlan { looks: vec![8], seed: 1 };
         let of = |side| if side == Side::Candidate { factor } else { 1.0 };
         experiment(&plan, |side| Ok(vec![(Metric::Append, of(side))])).unwrap()
     }
@@ -116,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_control_is_looked_for_longer_than_a_candidate_and_not_for_ever() {
-        let plan = Plan { looks: vec![6, 14], seed: 1 };
+        let plan = ExperimentPlan { looks: vec![6, 14], seed: 1 };
         assert_eq!(patient(&plan).looks, [6, 14, 28, 56]);
         let mut legs = 0;
         let unclear = experiment(&patient(&plan), |_| {
@@ -132,7 +139,7 @@ mod tests {
         let profile = Profile::load("bluesky-8h").unwrap();
         on_own_server(&profile, |on| {
             let sizes = Sizes { events: 4_000, same: &[(1, 0), (3, 9)], little: (2, 1), ..Sizes::of(&on) };
-            let feed = Feed::draw(7, profile.load.rate, sizes.events).unwrap();
+            let feed = TrialEvents::draw(7, profile.load.rate, sizes.events).unwrap();
             let payloads = Payloads::of(&Source::Events, 7).unwrap();
             let bench = Bench::of(&on, &feed, &payloads, &sizes).unwrap();
             let controls = run(&bench, &sizes).unwrap();

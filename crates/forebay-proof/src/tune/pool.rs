@@ -27,7 +27,7 @@ pub(super) fn evidence(bench: &Bench<'_>) -> anyhow::Result<Vec<Evidence>> {
 fn run(bench: &Bench<'_>, connections: usize, pipeline: usize) -> anyhow::Result<Outcome> {
     go_on()?;
     let (address, name, work) = (bench.on.target.address(), bench.on.name, Work::mix());
-    let plan = driver::Plan {
+    let plan = driver::LoadPlan {
         address,
         name,
         work: &work,

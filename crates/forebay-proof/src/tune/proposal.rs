@@ -9,7 +9,7 @@ use super::effects::gains;
 use super::experiment::Turn;
 use super::interval::Interval;
 use super::row::{Row, Standing};
-use super::variant::Over;
+use super::variant::SettingsOverlay;
 use forebay::buffer::secret;
 use forebay_rig::server::Conf;
 use forebay_watch::profile::Profile;
@@ -20,7 +20,7 @@ const MORE: f64 = 0.02;
 /// Settings that measured better and lost no proof.
 pub struct Proposal {
     /// Of the server.
-    pub(super) over: Over,
+    pub(super) over: SettingsOverlay,
     /// The clients with all that is proposed for them.
     pub(super) client: Client,
     is_client_changed: bool,
@@ -51,7 +51,7 @@ impl Worth {
 impl Proposal {
     pub(super) fn of(bench: &Bench<'_>, rows: &[Row]) -> Self {
         let mut proposal = Self {
-            over: Over::default(),
+            over: SettingsOverlay::default(),
             client: bench.client.clone(),
             is_client_changed: false,
             because: Vec::new(),
@@ -61,7 +61,7 @@ impl Proposal {
             let figures = row.outcome.as_ref().map(gains).unwrap_or_default();
             match row.candidate.change {
                 Change::Server { settings, is_live } => {
-                    let Over { live, .. } = Over::live(settings);
+                    let SettingsOverlay { live, .. } = SettingsOverlay::live(settings);
                     proposal.because.extend(live.iter().map(|(name, _)| (name.clone(), figures.clone())));
                     let to = if is_live { &mut proposal.over.live } else { &mut proposal.over.at_start };
                     to.extend(live);

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use forebay::buffer::connection::Connection;
 
-pub use crate::settings_guard::{Held, Settings};
+pub use crate::settings_guard::{Settings, SettingsGuard};
 pub use crate::target::set;
 use forebay::buffer::connect::Address;
 use forebay::buffer::secret;
@@ -20,9 +20,9 @@ pub fn hold<'a>(
     address: &Address,
     all: &Settings,
     names: impl IntoIterator<Item = &'a str>,
-) -> anyhow::Result<Held> {
+) -> anyhow::Result<SettingsGuard> {
     let of = |name: &str| Some((name.to_owned(), all.get(name)?.clone()));
-    Held::of(address, names.into_iter().filter_map(of).collect())
+    SettingsGuard::of(address, names.into_iter().filter_map(of).collect())
 }
 
 /// What differs: name, before, after; none where one side has no such setting.

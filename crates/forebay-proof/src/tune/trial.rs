@@ -3,18 +3,18 @@
 use anyhow::Context as _;
 
 use super::bench::Bench;
-use super::catalogue::{Candidate, Change, Guard, Kind, Measured};
+use super::catalogue::{Candidate, CandidateKind, Change, Guard, Measured};
 use super::client::Client;
 use super::connection_flood::BACKLOG;
-use super::experiment::{self, Outcome, Plan, Side, Turn};
+use super::experiment::{self, ExperimentPlan, Outcome, Side, Turn};
 use super::guard::{self, Guarded};
 use super::proposal::Proposal;
 use super::row::{Row, Standing};
-use super::settings::{Held, Settings};
+use super::settings::{Settings, SettingsGuard};
 use super::trial_run::{Cut, Work};
-use super::variant::{self, Arm, Over};
+use super::variant::{self, SettingsOverlay, Variant};
 use crate::Subject;
-use crate::printable::told;
+use crate::printable::error_chain;
 use crate::target::Target;
 use crate::wait::go_on;
 use forebay::buffer::connect::Address;
@@ -57,14 +57,14 @@ fn one(bench: &Bench<'_>, candidate: &'static Candidate) -> anyhow::Result<Row> 
         }
         Ok(measured) => measured,
         // Not a value for this server, or not one for this machine; or a leg went wrong.
-        Err(error) if !server::ending() => return Ok(row(None, Standing::Untested(told(&error)))),
+        Err(error) if !server::ending() => return Ok(row(None, Standing::Untested(error_chain(&error)))),
         Err(error) => return Err(error),
     };
     if measured.is_worse() {
         return Ok(row(Some(measured), Standing::Worse));
     }
     if !measured.is_better() {
-        let is_free = candidate.kind == Kind::Safer && measured.is_harmless();
+        let is_free = candidate.kind == CandidateKind::Safer && measured.is_harmless();
         let standing = if is_free { Standing::Safer } else { Standing::NoDifference };
         return Ok(row(Some(measured), standing));
     }
@@ -75,7 +75,7 @@ fn one(bench: &Bench<'_>, candidate: &'static Candidate) -> anyhow::Result<Row> 
         again.is_better() && measured.better().any(|metric| again.turn(metric) == Some(Turn::Better));
     let standing = match is_again {
         false => Standing::NotAgain,
-        true if candidate.kind == Kind::Choice => Standing::Choice,
+        true if candidate.kind == CandidateKind::Choice => Standing::Choice,
         true => Standing::Proposed,
     };
     Ok(row(Some(again), standing))
@@ -133,36 +133,36 @@ fn is_so(bench: &Bench<'_>, candidate: &Candidate) -> bool {
 }
 
 /// Both sides of an experiment.
-fn sides(bench: &Bench<'_>, candidate: &Candidate) -> anyhow::Result<(Arm, Arm)> {
-    let (mut client, mut changed) = (bench.client.clone(), Over::live(candidate.both));
+fn sides(bench: &Bench<'_>, candidate: &Candidate) -> anyhow::Result<(Variant, Variant)> {
+    let (mut client, mut changed) = (bench.client.clone(), SettingsOverlay::live(candidate.both));
     match candidate.change {
         Change::Server { settings, is_live } => {
-            let Over { live, .. } = Over::live(settings);
+            let SettingsOverlay { live, .. } = SettingsOverlay::live(settings);
             if is_live { changed.live.extend(live) } else { changed.at_start = live }
         }
         Change::Client { change, .. } => change(&mut client),
     }
-    let both = Over::live(candidate.both);
+    let both = SettingsOverlay::live(candidate.both);
     if candidate.measured == Measured::ByRestart {
         // Each is killed and started by itself.
         return apart(bench, &both, &changed, client);
     }
-    arms(bench, &both, &changed, client)
+    variants(bench, &both, &changed, client)
 }
 
 /// Two sides: today's with these settings, and another with those and this client.
-pub(super) fn arms(
+pub(super) fn variants(
     bench: &Bench<'_>,
-    today: &Over,
-    changed: &Over,
+    today: &SettingsOverlay,
+    changed: &SettingsOverlay,
     client: Client,
-) -> anyhow::Result<(Arm, Arm)> {
+) -> anyhow::Result<(Variant, Variant)> {
     match bench.on.target {
         Target::Given(address) => taking_turns(bench, address, today, changed, client),
         Target::Own(..) if today.at_start.is_empty() && changed.at_start.is_empty() => {
             // Two servers of the same settings differ by some percent, for as long as they run: by where their memory happens
             // to lie. So both sides have the same one, and its settings take turns.
-            let server = Arm::own(&bench.on, &Over::default(), bench.client.clone())?;
+            let server = Variant::own(&bench.on, &SettingsOverlay::default(), bench.client.clone())?;
             let address = server.address().clone();
             let (mut first, second) = taking_turns(bench, &address, today, changed, client)?;
             first.keep(server);
@@ -173,29 +173,34 @@ pub(super) fn arms(
 }
 
 /// Two sides on a server of our own each.
-fn apart(bench: &Bench<'_>, today: &Over, changed: &Over, client: Client) -> anyhow::Result<(Arm, Arm)> {
-    Ok((Arm::own(&bench.on, today, bench.client.clone())?, Arm::own(&bench.on, changed, client)?))
+fn apart(
+    bench: &Bench<'_>,
+    today: &SettingsOverlay,
+    changed: &SettingsOverlay,
+    client: Client,
+) -> anyhow::Result<(Variant, Variant)> {
+    Ok((Variant::own(&bench.on, today, bench.client.clone())?, Variant::own(&bench.on, changed, client)?))
 }
 
 /// Two sides on one server.
 fn taking_turns(
     bench: &Bench<'_>,
     address: &Address,
-    today: &Over,
-    changed: &Over,
+    today: &SettingsOverlay,
+    changed: &SettingsOverlay,
     client: Client,
-) -> anyhow::Result<(Arm, Arm)> {
+) -> anyhow::Result<(Variant, Variant)> {
     // Whatever one side sets, the other sets back.
     let names = changed.live.iter().chain(&today.live).map(|(name, _)| name);
     let now: Settings =
         names.filter_map(|name| Some((name.clone(), bench.settings.get(name)?.clone()))).collect();
-    let with = |over: &Over| {
+    let with = |over: &SettingsOverlay| {
         let mut settings = now.clone();
         settings.extend(over.live.iter().cloned());
         settings
     };
-    let arm = |over, client| Arm::given(address, bench.on.name, with(over), client);
-    let (today, changed) = (arm(today, bench.client.clone()), arm(changed, client));
+    let variant = |over, client| Variant::given(address, bench.on.name, with(over), client);
+    let (today, changed) = (variant(today, bench.client.clone()), variant(changed, client));
     // What the server refuses is told before anything is measured, and nothing of it stays.
     let held = held(bench, &changed)?;
     changed.settle()?;
@@ -205,16 +210,16 @@ fn taking_turns(
 }
 
 /// What somebody's server has to have back; our own end.
-fn held(bench: &Bench<'_>, arm: &Arm) -> anyhow::Result<Option<Held>> {
-    if matches!(bench.on.target, Target::Given(_)) { arm.hold(&bench.settings) } else { Ok(None) }
+fn held(bench: &Bench<'_>, variant: &Variant) -> anyhow::Result<Option<SettingsGuard>> {
+    if matches!(bench.on.target, Target::Given(_)) { variant.hold(&bench.settings) } else { Ok(None) }
 }
 
 /// Legs of both sides, in turn.
 pub(super) fn measure(
     bench: &Bench<'_>,
     measured: Measured,
-    today: Arm,
-    other: Arm,
+    today: Variant,
+    other: Variant,
 ) -> anyhow::Result<Outcome> {
     measure_by(bench, &bench.plan, measured, today, other)
 }
@@ -222,10 +227,10 @@ pub(super) fn measure(
 /// The same by another plan.
 pub(super) fn measure_by(
     bench: &Bench<'_>,
-    plan: &Plan,
+    plan: &ExperimentPlan,
     measured: Measured,
-    today: Arm,
-    other: Arm,
+    today: Variant,
+    other: Variant,
 ) -> anyhow::Result<Outcome> {
     // Between two experiments somebody's server is as it was.
     let held = held(bench, &other)?;
@@ -236,10 +241,10 @@ pub(super) fn measure_by(
 
 fn played(
     bench: &Bench<'_>,
-    plan: &Plan,
+    plan: &ExperimentPlan,
     measured: Measured,
-    mut today: Arm,
-    mut other: Arm,
+    mut today: Variant,
+    mut other: Variant,
 ) -> anyhow::Result<Outcome> {
     let mut plan = plan.clone();
     if matches!(measured, Measured::ByRestart | Measured::By(Work::Operations)) {
@@ -251,8 +256,8 @@ fn played(
             #[cfg(target_os = "linux")]
             let _apart = variant::apart(&[&today, &other]);
             experiment::run(&plan, |side| match side {
-                Side::Today => today.leg(&bench.course, work),
-                Side::Candidate => other.leg(&bench.course, work),
+                Side::Today => today.run_trial(&bench.course, work),
+                Side::Candidate => other.run_trial(&bench.course, work),
             })
         }
         Measured::ByRestart => {
@@ -288,7 +293,7 @@ fn is_guarded_by(name: &str) -> bool {
 pub(super) fn guard(bench: &Bench<'_>, rows: &mut [Row]) -> anyhow::Result<()> {
     let is_guarded = |row: &Row| {
         let is_harmful =
-            row.candidate.kind == Kind::Harmful && !matches!(row.standing, Standing::Untested(_));
+            row.candidate.kind == CandidateKind::Harmful && !matches!(row.standing, Standing::Untested(_));
         row.candidate.guard != Guard::None && (row.standing.is_offered() || is_harmful)
     };
     let guarded: Vec<&'static Candidate> =
@@ -336,7 +341,7 @@ pub(super) fn together(bench: &Bench<'_>, proposal: &Proposal) -> anyhow::Result
     // Who waits to be connected has no part in these works.
     let mut over = proposal.over.clone();
     over.at_start.retain(|(name, _)| name != BACKLOG);
-    let sides = || arms(bench, &Over::default(), &over, proposal.client.clone());
+    let sides = || variants(bench, &SettingsOverlay::default(), &over, proposal.client.clone());
     in_every_work(bench, "what is proposed, together", sides).map(Some)
 }
 
@@ -344,7 +349,7 @@ pub(super) fn together(bench: &Bench<'_>, proposal: &Proposal) -> anyhow::Result
 fn in_every_work(
     bench: &Bench<'_>,
     what: &str,
-    sides: impl Fn() -> anyhow::Result<(Arm, Arm)>,
+    sides: impl Fn() -> anyhow::Result<(Variant, Variant)>,
 ) -> anyhow::Result<Vec<Tried>> {
     bench.on.progress.begin(what, WORKS.len() as u64);
     let mut outcomes = Vec::new();
@@ -366,7 +371,7 @@ pub(super) fn against_stock(bench: &Bench<'_>, proposal: &Proposal) -> anyhow::R
     over.live.retain(|(name, _)| name != "appendfsync");
     over.live.push(("appendfsync".into(), "always".into()));
     in_every_work(bench, "against a server as it comes, both under always", || {
-        let stock = Arm::bare(&bench.on, &STOCK, bench.client.clone())?;
-        Ok((stock, Arm::own(&bench.on, &over, proposal.client.clone())?))
+        let stock = Variant::bare(&bench.on, &STOCK, bench.client.clone())?;
+        Ok((stock, Variant::own(&bench.on, &over, proposal.client.clone())?))
     })
 }

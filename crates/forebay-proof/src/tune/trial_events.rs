@@ -7,12 +7,12 @@ use forebay::event::parse::{self, Event};
 use forebay_rig::synth::Synth;
 
 /// Events, one after the other.
-pub struct Feed {
+pub struct TrialEvents {
     bytes: Vec<u8>,
     events: Vec<(Range<usize>, u64, Lane)>,
 }
 
-impl Feed {
+impl TrialEvents {
     /// Draws so many, at so many a second.
     pub fn draw(seed: u64, rate: f64, count: u64) -> anyhow::Result<Self> {
         let source = Synth::network(seed).with_rate(rate);

@@ -8,8 +8,8 @@ use anyhow::Context as _;
 
 use super::client::Client;
 use super::metric::Metric;
-use super::trial_events::Feed;
-use crate::memory_probe::Gauge;
+use super::trial_events::TrialEvents;
+use crate::memory_probe::MemoryProbe;
 use crate::proof_reader;
 use crate::rewrite;
 use crate::target::facts_of;
@@ -20,7 +20,7 @@ use forebay::buffer::reader::{self, Reader};
 use forebay::buffer::writer::{Options, Writer};
 use forebay_rig::load::arrivals::Arrivals;
 use forebay_rig::load::driver;
-use forebay_rig::load::keyspace::Room;
+use forebay_rig::load::keyspace::Keyspace;
 use forebay_rig::load::pattern::Pattern;
 use forebay_rig::load::payload::Payloads;
 use forebay_rig::load::stage::{Stage, allow_connections};
@@ -73,14 +73,14 @@ pub enum Cut {
 }
 
 /// Where a leg takes place.
-pub struct Place<'a> {
+pub struct TrialServer<'a> {
     pub address: &'a Address,
     pub name: &'a Name,
 }
 
 /// What legs have in common.
-pub struct Course<'a> {
-    pub feed: &'a Feed,
+pub struct TrialSetup<'a> {
+    pub feed: &'a TrialEvents,
     pub payloads: &'a Payloads,
     /// Events a second: those that are held, and the load.
     pub held: f64,
@@ -93,9 +93,9 @@ pub struct Course<'a> {
 /// What a leg took.
 pub type Figures = Vec<(Metric, f64)>;
 
-impl Course<'_> {
+impl TrialSetup<'_> {
     /// Runs a leg; the buffer is empty before and after it.
-    pub fn leg(&self, work: Work, place: &Place<'_>, client: &Client) -> anyhow::Result<Figures> {
+    pub fn run_trial(&self, work: Work, place: &TrialServer<'_>, client: &Client) -> anyhow::Result<Figures> {
         go_on()?;
         match work {
             Work::Append(cut) => self.append(place, client, cut),
@@ -106,12 +106,12 @@ impl Course<'_> {
     }
 
     /// Appends all events so many times, which stay.
-    pub fn fill_much(&self, place: &Place<'_>, client: &Client, times: usize) -> anyhow::Result<()> {
+    pub fn fill_much(&self, place: &TrialServer<'_>, client: &Client, times: usize) -> anyhow::Result<()> {
         (0..times).try_for_each(|_| self.fill(place, client, Cut::Load).map(drop))
     }
 
     /// Appends all events; what that took. The buffer stays.
-    fn fill(&self, place: &Place<'_>, client: &Client, cut: Cut) -> anyhow::Result<Duration> {
+    fn fill(&self, place: &TrialServer<'_>, client: &Client, cut: Cut) -> anyhow::Result<Duration> {
         let address = place.address.clone().with_nodelay(client.nodelay);
         let options = Options {
             limits: client.limits,
@@ -134,9 +134,9 @@ impl Course<'_> {
         Ok(started.elapsed())
     }
 
-    fn append(&self, place: &Place<'_>, client: &Client, cut: Cut) -> anyhow::Result<Figures> {
+    fn append(&self, place: &TrialServer<'_>, client: &Client, cut: Cut) -> anyhow::Result<Figures> {
         let _keys = Keys(place);
-        let mut gauge = Gauge::open(place.address)?;
+        let mut gauge = MemoryProbe::open(place.address)?;
         let (empty, cpu) = (dataset(place.address)?, cpu_seconds(place.address)?);
         let took = self.fill(place, client, cut)?;
         let cpu = cpu_seconds(place.address)? - cpu;
@@ -151,7 +151,7 @@ impl Course<'_> {
         ])
     }
 
-    fn drain(&self, place: &Place<'_>, client: &Client) -> anyhow::Result<Figures> {
+    fn drain(&self, place: &TrialServer<'_>, client: &Client) -> anyhow::Result<Figures> {
         let _keys = Keys(place);
         self.fill(place, client, Cut::Load)?;
         let cpu = cpu_seconds(place.address)?;
@@ -185,12 +185,12 @@ impl Course<'_> {
         Ok(vec![(Metric::Drain, events / took.as_secs_f64()), (Metric::ServerCpu, cpu * 1e6 / events)])
     }
 
-    fn operate(&self, place: &Place<'_>, client: &Client) -> anyhow::Result<Figures> {
+    fn operate(&self, place: &TrialServer<'_>, client: &Client) -> anyhow::Result<Figures> {
         allow_connections(client.connections).map_err(anyhow::Error::msg)?;
         let mix = Mix::mix();
         let _stage =
-            Stage::set(place.address, place.name, &mix, Room::of(self.payloads, client.connections))?;
-        let plan = driver::Plan {
+            Stage::set(place.address, place.name, &mix, Keyspace::of(self.payloads, client.connections))?;
+        let plan = driver::LoadPlan {
             address: place.address,
             name: place.name,
             work: &mix,
@@ -221,11 +221,11 @@ fn hold_back(started: Instant, client: &Client) {
 }
 
 /// Removes a leg's buffer at once, so that none of it is done in the next leg's time.
-struct Keys<'a>(&'a Place<'a>);
+struct Keys<'a>(&'a TrialServer<'a>);
 
 impl Drop for Keys<'_> {
     fn drop(&mut self) {
-        let Place { address, name } = self.0;
+        let TrialServer { address, name } = self.0;
         let removed = address.dial().map(|mut connection| {
             redis::cmd("DEL").arg(name.keys()).query::<u64>(&mut connection).map_err(anyhow::Error::from)
         });
@@ -252,7 +252,7 @@ fn dataset(address: &Address) -> anyhow::Result<u64> {
 }
 
 /// Works while the AOF is rewritten again and again.
-fn rewriting<T>(place: &Place<'_>, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+fn rewriting<T>(place: &TrialServer<'_>, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     let (over, mut connection) = (AtomicBool::new(false), place.address.dial()?);
     rewrite::begin(&mut connection)?;
     std::thread::scope(|scope| {
@@ -267,7 +267,7 @@ fn rewriting<T>(place: &Place<'_>, work: impl FnOnce() -> anyhow::Result<T>) -> 
             rewrite::until_over(&mut connection)
         });
         let outcome = {
-            let _over = Over(&over);
+            let _over = EndOnDrop(&over);
             work()
         };
         // Proof: it has nothing that panics; if it does, so may we.
@@ -277,9 +277,9 @@ fn rewriting<T>(place: &Place<'_>, work: impl FnOnce() -> anyhow::Result<T>) -> 
 }
 
 /// Ends the other thread however this one ends: else its scope would wait for ever.
-struct Over<'a>(&'a AtomicBool);
+struct EndOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Over<'_> {
+impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Relaxed);
     }

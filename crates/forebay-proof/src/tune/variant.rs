@@ -8,8 +8,8 @@ use super::client::Client;
 #[cfg(target_os = "linux")]
 use super::cores::Cores;
 use super::metric::Metric;
-use super::settings::{self, Held, Settings};
-use super::trial_run::{Course, Figures, Place, Work};
+use super::settings::{self, Settings, SettingsGuard};
+use super::trial_run::{Figures, TrialServer, TrialSetup, Work};
 use crate::Subject;
 use crate::rewrite;
 use crate::target::start;
@@ -25,13 +25,13 @@ const LOADED: &str = "DB loaded from append only file: ";
 
 /// Settings over the profile's: those that a running server takes, and those that are read at its start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Over {
+pub struct SettingsOverlay {
     pub live: Vec<(String, String)>,
     pub at_start: Vec<(String, String)>,
 }
 
 /// Where the legs of a side take place.
-pub struct Arm {
+pub struct Variant {
     server: Option<Server>,
     address: Address,
     name: Name,
@@ -42,7 +42,7 @@ pub struct Arm {
     pub client: Client,
 }
 
-impl Over {
+impl SettingsOverlay {
     /// These, which a running server takes.
     pub fn live(settings: &[(&str, &str)]) -> Self {
         let live = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
@@ -60,10 +60,10 @@ impl Over {
     }
 }
 
-impl Arm {
+impl Variant {
     /// On a server of our own with the profile's settings and these over them. What a running server takes is set so: then it
     /// says why where it does not.
-    pub fn own(on: &Subject<'_>, over: &Over, client: Client) -> anyhow::Result<Self> {
+    pub fn own(on: &Subject<'_>, over: &SettingsOverlay, client: Client) -> anyhow::Result<Self> {
         let at_start: Vec<(&str, String)> =
             over.at_start.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let (server, address) = start(on.binary, on.profile, &at_start)?;
@@ -91,7 +91,7 @@ impl Arm {
     }
 
     /// What somebody's server has to have back when this is over.
-    pub fn hold(&self, all: &Settings) -> anyhow::Result<Option<Held>> {
+    pub fn hold(&self, all: &Settings) -> anyhow::Result<Option<SettingsGuard>> {
         let names = self.settings.keys().map(String::as_str);
         (!self.settings.is_empty()).then(|| settings::hold(&self.address, all, names)).transpose()
     }
@@ -121,13 +121,13 @@ impl Arm {
     }
 
     /// Runs a leg.
-    pub fn leg(&self, course: &Course<'_>, work: Work) -> anyhow::Result<Figures> {
+    pub fn run_trial(&self, course: &TrialSetup<'_>, work: Work) -> anyhow::Result<Figures> {
         self.settle()?;
-        course.leg(work, &self.place(), &self.client)
+        course.run_trial(work, &self.place(), &self.client)
     }
 
     /// Fills the buffer with more than a leg's events, and has the AOF written anew as the server's settings want it.
-    pub fn fill(&self, course: &Course<'_>) -> anyhow::Result<()> {
+    pub fn fill(&self, course: &TrialSetup<'_>) -> anyhow::Result<()> {
         course.fill_much(&self.place(), &self.client, FILLS)?;
         rewrite::whole(&mut self.connection()?)
     }
@@ -144,18 +144,19 @@ impl Arm {
         Ok(vec![(Metric::Recovery, seconds * 1e3)])
     }
 
-    fn place(&self) -> Place<'_> {
-        Place { address: &self.address, name: &self.name }
+    fn place(&self) -> TrialServer<'_> {
+        TrialServer { address: &self.address, name: &self.name }
     }
 }
 
 /// Servers of our own and this thread on cores of their own.
 #[cfg(target_os = "linux")]
-pub fn apart(arms: &[&Arm]) -> Option<Cores> {
-    if arms.iter().any(|arm| arm.needs_cores) {
+pub fn apart(variants: &[&Variant]) -> Option<Cores> {
+    if variants.iter().any(|variant| variant.needs_cores) {
         return None;
     }
-    let servers: Vec<u32> = arms.iter().filter_map(|arm| Some(arm.server.as_ref()?.pid())).collect();
+    let servers: Vec<u32> =
+        variants.iter().filter_map(|variant| Some(variant.server.as_ref()?.pid())).collect();
     if servers.is_empty() { None } else { Cores::apart(&servers) }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::folder::Folder;
-use super::source::{Kind, Source};
+use super::source::{DataLayout, Source};
 use crate::progress::Progress;
 use forebay_rig::server::{self, ServerError};
 
@@ -31,7 +31,7 @@ pub(super) fn copy(
     if needed > free {
         return Err(Error::Room { needed, free, at: std::env::temp_dir() });
     }
-    let into = if source.kind == Kind::Parts { to.join(PARTS) } else { to.to_owned() };
+    let into = if source.kind == DataLayout::Parts { to.join(PARTS) } else { to.to_owned() };
     // Not `create_dir_all`: a signal may have removed our folder just now, and it must stay removed.
     if into != to {
         std::fs::create_dir(&into).map_err(|why| Error::Folder { path: into.clone(), why })?;

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::folder::{self, Folder, Item};
 use super::listing::{self, is_base, is_part};
 use super::manifest::{Manifest, Part};
-use super::source::{Kind, OnDisk, Source};
+use super::source::{DataLayout, OnDisk, Source};
 
 /// More than any manifest has.
 const MANIFEST_BYTES_MAX: u64 = 1 << 20;
@@ -17,7 +17,8 @@ const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 pub(super) fn find(path: &Path) -> Result<(Source, Folder), Error> {
     let top = Folder::open(path)?;
     let (mut below, mut closed) = (Vec::new(), None);
-    for item in top.items.iter().filter(|item| item.kind == folder::Kind::Folder && item.name != "lost+found")
+    for item in
+        top.items.iter().filter(|item| item.kind == folder::EntryKind::Folder && item.name != "lost+found")
     {
         match top.subfolder(&item.name) {
             Ok(folder) => below.push(folder),
@@ -27,7 +28,7 @@ pub(super) fn find(path: &Path) -> Result<(Source, Folder), Error> {
     let manifests: Vec<(&Folder, &Item)> = std::iter::once(&top)
         .chain(&below)
         .flat_map(|folder| folder.items.iter().map(move |item| (folder, item)))
-        .filter(|(_, item)| item.kind == folder::Kind::File && item.name.ends_with(".manifest"))
+        .filter(|(_, item)| item.kind == folder::EntryKind::File && item.name.ends_with(".manifest"))
         .collect();
     let source = match manifests.as_slice() {
         // The data may be in the one that cannot be read: then whatever else is here may be years old.
@@ -56,9 +57,11 @@ fn without_manifest(top: &Folder, below: &[Folder]) -> Result<Source, Error> {
     if let Some(folder) = std::iter::once(top).chain(below).find(has_part) {
         return Err(Error::NoManifest { folder: folder.path.clone(), seen: listing::names(folder) });
     }
-    for (end, kind) in [(".aof", Kind::Single), (".rdb", Kind::Snapshot)] {
+    for (end, kind) in [(".aof", DataLayout::Single), (".rdb", DataLayout::Snapshot)] {
         let is_meant = |item: &&Item| {
-            item.kind == folder::Kind::File && item.name.ends_with(end) && !listing::is_temporary(&item.name)
+            item.kind == folder::EntryKind::File
+                && item.name.ends_with(end)
+                && !listing::is_temporary(&item.name)
         };
         let found: Vec<&Item> = top.items.iter().filter(is_meant).collect();
         match found.as_slice() {
@@ -85,7 +88,7 @@ fn in_parts(folder: &Folder, name: &str) -> Result<Source, Error> {
         .map_err(failed)?;
     let manifest = Manifest::parse(&String::from_utf8_lossy(&text));
     let mut files = vec![OnDisk { name: name.into(), bytes: text.len() as u64 }];
-    let mut source = Source::of(Kind::Parts, &folder.path, name, Vec::new());
+    let mut source = Source::of(DataLayout::Parts, &folder.path, name, Vec::new());
     for (part, _) in manifest.parts.iter().filter(|(_, part)| *part != Part::History) {
         match folder.regular(part) {
             Some(file) => files.push(OnDisk { name: file.name.clone(), bytes: file.bytes }),
@@ -94,7 +97,8 @@ fn in_parts(folder: &Folder, name: &str) -> Result<Source, Error> {
     }
     source.files = files;
     let is_named = |item: &&Item| manifest.parts.iter().any(|(known, _)| *known == item.name);
-    let parts = folder.items.iter().filter(|item| item.kind == folder::Kind::File && is_part(&item.name));
+    let parts =
+        folder.items.iter().filter(|item| item.kind == folder::EntryKind::File && is_part(&item.name));
     let rest: Vec<&Item> = parts.filter(|item| !is_named(item)).collect();
     source.unlisted = rest.iter().map(|item| item.name.clone()).collect();
     source.doubts = doubts(&manifest, name, folder, &rest);

@@ -15,7 +15,7 @@ const FILES_MAX: usize = 10_000;
 
 /// What a name in a folder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum EntryKind {
     File,
     Folder,
     Link,
@@ -27,7 +27,7 @@ pub(super) enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Item {
     pub name: String,
-    pub kind: Kind,
+    pub kind: EntryKind,
     pub bytes: u64,
 }
 
@@ -83,7 +83,7 @@ impl Folder {
 
     /// The regular file with this name.
     pub(super) fn regular(&self, name: &str) -> Option<&Item> {
-        self.items.iter().find(|item| item.kind == Kind::File && item.name == name)
+        self.items.iter().find(|item| item.kind == EntryKind::File && item.name == name)
     }
 }
 
@@ -99,10 +99,10 @@ fn items(fd: &OwnedFd) -> Result<Vec<Item>, rustix::io::Errno> {
             continue;
         };
         let kind = match FileType::from_raw_mode(seen.st_mode) {
-            FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Folder,
-            FileType::Symlink => Kind::Link,
-            _ => Kind::Special,
+            FileType::RegularFile => EntryKind::File,
+            FileType::Directory => EntryKind::Folder,
+            FileType::Symlink => EntryKind::Link,
+            _ => EntryKind::Special,
         };
         items.push(Item { name, kind, bytes: u64::try_from(seen.st_size).unwrap_or(0) });
     }

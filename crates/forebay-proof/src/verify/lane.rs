@@ -9,7 +9,7 @@ const LISTED_MAX: usize = 1_000;
 
 /// A lane of a buffer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Account {
+pub struct LaneReport {
     /// Which.
     #[serde(serialize_with = "name")]
     pub lane: Lane,
@@ -114,7 +114,7 @@ pub enum End {
     NoWriter,
 }
 
-impl Account {
+impl LaneReport {
     /// A lane of which nothing is known yet.
     pub(super) fn new(lane: Lane) -> Self {
         Self {

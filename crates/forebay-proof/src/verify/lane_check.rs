@@ -7,22 +7,22 @@ use forebay::buffer::connection::Connection;
 use redis::{RedisError, Value};
 
 use super::error::Error;
-use super::lane::{Account, End, Gap, WriterSays};
+use super::lane::{End, Gap, LaneReport, WriterSays};
 use crate::progress::Progress;
 use forebay::block::frame::Decoder;
 use forebay::buffer::connect::Address;
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::error::Error as BufferError;
 use forebay::buffer::keys::Name;
-use forebay::buffer::reader::{Found, Options, Reader};
+use forebay::buffer::reader::{Options, ReadItem, Reader};
 use forebay::event::lane::Lane;
 
 /// How long our own server may give no answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a lane's walk stands.
-struct Walk {
-    account: Account,
+struct LaneCheck {
+    account: LaneReport,
     /// Number and total of the last block, by its own account.
     last: Option<(u64, u64)>,
     /// Entries after it that say neither.
@@ -30,7 +30,11 @@ struct Walk {
 }
 
 /// Accounts of every lane that has a key.
-pub(super) fn walk(address: &Address, name: &Name, progress: &dyn Progress) -> Result<Vec<Account>, Error> {
+pub(super) fn check_lanes(
+    address: &Address,
+    name: &Name,
+    progress: &dyn Progress,
+) -> Result<Vec<LaneReport>, Error> {
     let failed = |error: RedisError| BufferError::server(format!("looking at buffer {name}"), &error);
     let mut connection = address.connect()?.0;
     let options =
@@ -40,7 +44,8 @@ pub(super) fn walk(address: &Address, name: &Name, progress: &dyn Progress) -> R
     let entries = count(&mut connection, name).map_err(failed)?;
     progress.begin("checking blocks", entries);
     let mut decoder = Decoder::of(name.events()).map_err(Error::Decoder)?;
-    let mut walks = name.lanes().map(|lane| Walk { account: Account::new(lane), last: None, unread: 0 });
+    let mut walks =
+        name.lanes().map(|lane| LaneCheck { account: LaneReport::new(lane), last: None, unread: 0 });
     loop {
         let found = reader.next(Duration::ZERO)?;
         if found.is_empty() {
@@ -67,40 +72,40 @@ fn count(connection: &mut Connection, name: &Name) -> Result<u64, RedisError> {
     })
 }
 
-fn lane_of(found: &Found) -> Lane {
+fn lane_of(found: &ReadItem) -> Lane {
     match found {
-        Found::Block(lane, _)
-        | Found::Damaged { lane, .. }
-        | Found::Missing { lane, .. }
-        | Found::Dropped { lane, .. }
-        | Found::Gone { lane, .. }
-        | Found::WentBack { lane, .. }
-        | Found::OutOfPlace { lane, .. } => *lane,
+        ReadItem::Block(lane, _)
+        | ReadItem::Damaged { lane, .. }
+        | ReadItem::Missing { lane, .. }
+        | ReadItem::Dropped { lane, .. }
+        | ReadItem::Gone { lane, .. }
+        | ReadItem::WentBack { lane, .. }
+        | ReadItem::OutOfPlace { lane, .. } => *lane,
     }
 }
 
-impl Walk {
-    fn take(&mut self, item: Found, decoder: &mut Decoder) {
+impl LaneCheck {
+    fn take(&mut self, item: ReadItem, decoder: &mut Decoder) {
         match item {
-            Found::Block(_, entry) => self.block(&entry, decoder),
-            Found::Missing { numbers: (from, to), events, before, .. } => {
+            ReadItem::Block(_, entry) => self.block(&entry, decoder),
+            ReadItem::Missing { numbers: (from, to), events, before, .. } => {
                 // What a writer wrote down as lost stands behind what was let go.
                 self.begin_with(from);
                 self.account.add_gap(Gap { from, to, events, before: before.to_string() });
             }
-            Found::Damaged { id, why, .. } => {
+            ReadItem::Damaged { id, why, .. } => {
                 self.unread += 1;
                 self.account.add_damage(id.to_string(), why.to_string());
             }
             // Both are for groups, and this reads without one.
-            Found::Dropped { before: id, .. } | Found::Gone { id, .. } => {
+            ReadItem::Dropped { before: id, .. } | ReadItem::Gone { id, .. } => {
                 self.account.add_damage(id.to_string(), "only a group should meet this".into());
             }
-            Found::WentBack { newest: id, .. } => {
+            ReadItem::WentBack { newest: id, .. } => {
                 self.account
                     .add_damage(id.to_string(), "the server came back with less while it was read".into());
             }
-            Found::OutOfPlace { id, says, due, .. } => {
+            ReadItem::OutOfPlace { id, says, due, .. } => {
                 let why = format!(
                     "it says it is number {} after {} events where number {} after {} is due",
                     says.0, says.1, due.0, due.1
@@ -140,7 +145,7 @@ impl Walk {
     }
 
     /// The account, with where the stream ends; none where the lane has no key.
-    fn end(mut self, connection: &mut Connection, name: &Name) -> Result<Option<Account>, RedisError> {
+    fn end(mut self, connection: &mut Connection, name: &Name) -> Result<Option<LaneReport>, RedisError> {
         let lane = self.account.lane;
         let is_there = |connection: &mut Connection, key: String| -> Result<bool, RedisError> {
             redis::cmd("EXISTS").arg(key).query(connection)

@@ -3,7 +3,7 @@
 use super::folder::{self, Folder};
 use super::manifest::{Manifest, Part};
 use super::rdb::Head;
-use super::source::{Kind, Listed, Role, Source};
+use super::source::{DataLayout, Listed, Role, Source};
 
 /// So many files are listed.
 const LISTED_MAX: usize = 1_000;
@@ -33,11 +33,11 @@ pub(super) fn is_temporary(name: &str) -> bool {
 /// The names in a folder with their sizes, for a message.
 pub(super) fn names(folder: &Folder) -> Vec<String> {
     let name = |item: &folder::Item| match item.kind {
-        folder::Kind::File if item.bytes == 1 => format!("{} (1 byte)", item.name),
-        folder::Kind::File => format!("{} ({} bytes)", item.name, item.bytes),
-        folder::Kind::Folder => format!("{}/", item.name),
-        folder::Kind::Link => format!("{} (a link, which is not followed)", item.name),
-        folder::Kind::Special => format!("{} (no file)", item.name),
+        folder::EntryKind::File if item.bytes == 1 => format!("{} (1 byte)", item.name),
+        folder::EntryKind::File => format!("{} ({} bytes)", item.name, item.bytes),
+        folder::EntryKind::Folder => format!("{}/", item.name),
+        folder::EntryKind::Link => format!("{} (a link, which is not followed)", item.name),
+        folder::EntryKind::Special => format!("{} (no file)", item.name),
     };
     folder.items.iter().map(name).collect()
 }
@@ -47,9 +47,9 @@ pub(super) fn of_manifest(manifest: &Manifest, folder: &Folder) -> Vec<Listed> {
     let listed = |(name, part): &(String, Part)| {
         let item = folder.items.iter().find(|item| item.name == *name)?;
         let role = match (item.kind, part) {
-            (folder::Kind::File, Part::Base) => Role::Base,
-            (folder::Kind::File, Part::Increment) => Role::Increment,
-            (folder::Kind::File, Part::History) => Role::History,
+            (folder::EntryKind::File, Part::Base) => Role::Base,
+            (folder::EntryKind::File, Part::Increment) => Role::Increment,
+            (folder::EntryKind::File, Part::History) => Role::History,
             _ => Role::NotAFile,
         };
         Some(Listed { name: name.clone(), bytes: item.bytes, role, head: None })
@@ -67,21 +67,21 @@ pub(super) fn all(source: &Source, top: &Folder, below: &[Folder]) -> Vec<Listed
             let named = source.listing.iter().find(|named| is_its && named.name == item.name);
             let role = match (named, item.kind) {
                 (Some(named), _) => named.role,
-                (None, folder::Kind::Link) => Role::Link,
-                (None, folder::Kind::Special) => Role::Special,
+                (None, folder::EntryKind::Link) => Role::Link,
+                (None, folder::EntryKind::Special) => Role::Special,
                 // What is in it is listed below.
-                (None, folder::Kind::Folder)
+                (None, folder::EntryKind::Folder)
                     if is_top && below.iter().any(|other| other.path.ends_with(&item.name)) =>
                 {
                     continue;
                 }
-                (None, folder::Kind::Folder) => Role::Folder,
-                (None, folder::Kind::File) => role(source, &item.name, is_its),
+                (None, folder::EntryKind::Folder) => Role::Folder,
+                (None, folder::EntryKind::File) => role(source, &item.name, is_its),
             };
             let subfolder = folder.path.file_name().filter(|_| !is_top).map(|name| name.to_string_lossy());
             let name =
                 subfolder.map_or_else(|| item.name.clone(), |folder| format!("{folder}/{}", item.name));
-            let is_snapshot = item.kind == folder::Kind::File
+            let is_snapshot = item.kind == folder::EntryKind::File
                 && matches!(
                     role,
                     Role::Base | Role::Log | Role::Snapshot | Role::Unlisted | Role::SnapshotBeside
@@ -105,11 +105,11 @@ pub(super) fn all(source: &Source, top: &Folder, below: &[Folder]) -> Vec<Listed
 fn role(source: &Source, name: &str, is_its: bool) -> Role {
     let is_main = is_its && name == source.name;
     match source.kind {
-        Kind::Parts if is_main => Role::Manifest,
-        Kind::Single if is_main => Role::Log,
-        Kind::Snapshot if is_main => Role::Snapshot,
+        DataLayout::Parts if is_main => Role::Manifest,
+        DataLayout::Single if is_main => Role::Log,
+        DataLayout::Snapshot if is_main => Role::Snapshot,
         _ if is_temporary(name) => Role::Unfinished,
-        Kind::Parts if is_part(name) => Role::Unlisted,
+        DataLayout::Parts if is_part(name) => Role::Unlisted,
         _ if ends_with(name, ".rdb") => Role::SnapshotBeside,
         _ if ends_with(name, ".aof") => Role::LogBeside,
         _ => Role::Other,

@@ -9,9 +9,9 @@ use super::commands::Commands;
 use super::copy::PARTS;
 use super::error::Error;
 use super::log::{Foreign, Log, Why};
-use super::source::{Kind, Source};
+use super::source::{DataLayout, Source};
 use forebay::buffer::secret;
-use forebay_rig::server::Kind as Family;
+use forebay_rig::server::ServerKind as Family;
 use forebay_rig::server::{Conf, Scratch, Server, ServerBinary, ServerError, Version};
 
 /// The first Redis that has AOFs in parts. An older one takes such a folder for none and starts empty.
@@ -84,7 +84,7 @@ pub(super) enum Loaded {
 
 /// Whether this server knows such an AOF.
 pub(super) fn is_for(binary: &ServerBinary, source: &Source) -> Result<(), Error> {
-    if source.kind == Kind::Parts && binary.kind == Family::Redis && binary.version < PARTS_SINCE {
+    if source.kind == DataLayout::Parts && binary.kind == Family::Redis && binary.version < PARTS_SINCE {
         let (path, version) = (binary.path.clone(), binary.version.to_string());
         return Err(Error::TooOld { path, version, manifest: source.name.clone() });
     }
@@ -153,8 +153,8 @@ fn refusal(
         (Some(Cut { file, offset, bytes, why }), _) => {
             Some(Stop { file: Some(file), offset, rest: Some(bytes), why: Some(why) })
         }
-        (None, Kind::Snapshot) => None,
-        (None, Kind::Parts | Kind::Single) => {
+        (None, DataLayout::Snapshot) => None,
+        (None, DataLayout::Parts | DataLayout::Single) => {
             let name = blamed(source, &log);
             let said = scratch.check_aof(binary, &is_now(folder, name))?;
             let stop = said.and_then(|said| stop(&said));
@@ -186,14 +186,14 @@ fn conf(source: &Source, dir: &Path, commands: &Commands) -> Conf {
     conf.set("maxmemory", "0").set("maxmemory-policy", "noeviction");
     conf.set("auto-aof-rewrite-percentage", "0").set("aof-load-truncated", "yes");
     match source.kind {
-        Kind::Parts => {
+        DataLayout::Parts => {
             let name = source.name.strip_suffix(".manifest").unwrap_or(&source.name);
             conf.set("appendonly", "yes").set("appenddirname", PARTS).set("appendfilename", name);
         }
-        Kind::Single => {
+        DataLayout::Single => {
             conf.set("appendonly", "yes").set("appendfilename", source.name.as_str());
         }
-        Kind::Snapshot => {
+        DataLayout::Snapshot => {
             conf.set("appendonly", "no").set("dbfilename", source.name.as_str());
         }
     }
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_cut_is_read_from_the_logs_of_redis_6_and_7() {
-        let source = Source::for_test(Kind::Single, "a.aof", &[("a.aof", 155)]);
+        let source = Source::for_test(DataLayout::Single, "a.aof", &[("a.aof", 155)]);
         let expected = Some(Cut { file: "a.aof".into(), offset: 111, bytes: 44, why: Why::Command });
         for said in ["AOF at", "AOF a.aof at"] {
             let log =
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn the_file_that_a_server_names_is_the_one_that_is_checked() {
         let files = [("a.1.base.rdb", 1), ("a.1.incr.aof", 1), ("a.manifest", 1)];
-        let source = Source::for_test(Kind::Parts, "a.manifest", &files);
+        let source = Source::for_test(DataLayout::Parts, "a.manifest", &files);
         let log =
             ["1:M # DB loaded", "1:M # Bad file format reading the append only file a.1.incr.aof: make a"];
         assert_eq!(blamed(&source, &log.map(String::from)), "a.1.incr.aof");

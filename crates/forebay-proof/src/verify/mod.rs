@@ -41,11 +41,11 @@ pub mod source;
 
 use commands::Commands;
 pub use error::Error;
-use lane::Account;
+use lane::LaneReport;
 use load::{Cut, Loaded, Refusal};
 use log::{Emptied, Log, Wanted};
 use rdb::Head;
-use source::{Kind, Source};
+use source::{DataLayout, Source};
 
 /// Buffers that are listed where the one asked for is not there.
 const BUFFERS_MAX: usize = 100;
@@ -111,7 +111,7 @@ pub struct Outcome {
     /// Sound blocks.
     pub blocks: u64,
     /// Every lane of the buffer.
-    pub lanes: Vec<Account>,
+    pub lanes: Vec<LaneReport>,
     /// Where the buffer is not there: those that are.
     pub buffers: Vec<Other>,
 }
@@ -181,7 +181,7 @@ pub fn verify(question: &Question<'_>) -> Result<Outcome, Error> {
     let address = Address::parse(&server.url_of(question.database))?;
     let (mut connection, facts) = address.connect()?;
     if is_there(&mut connection, question.buffer)? {
-        outcome.lanes = lane_check::walk(&address, question.buffer, question.progress)?;
+        outcome.lanes = lane_check::check_lanes(&address, question.buffer, question.progress)?;
     } else {
         let databases: Vec<u64> = facts.databases().map(|(database, _)| database).collect();
         outcome.buffers = buffers(&server, databases)?;
@@ -203,7 +203,7 @@ fn logs(
         |word: &[u8]| buffer(word).is_some_and(|name| name.to_string() == question.buffer.to_string());
     let wanted = Wanted { data: &commands.data, is_key: &is_key, database: question.database };
     let mut logs = Vec::new();
-    if source.kind == Kind::Snapshot {
+    if source.kind == DataLayout::Snapshot {
         return Ok(logs);
     }
     for file in source.loaded() {
@@ -227,7 +227,7 @@ fn conclude(outcome: &mut Outcome) {
     outcome.events = outcome.lanes.iter().map(|lane| lane.events).sum();
     outcome.blocks = outcome.lanes.iter().map(|lane| lane.blocks).sum();
     let is_whole = outcome.cut.is_none() && outcome.source.doubts.is_empty();
-    let is_sound = is_whole && outcome.lanes.iter().all(Account::is_sound);
+    let is_sound = is_whole && outcome.lanes.iter().all(LaneReport::is_sound);
     outcome.state = match (outcome.lanes.is_empty(), is_sound) {
         (true, _) => State::NoBuffer,
         (false, true) => State::Sound,

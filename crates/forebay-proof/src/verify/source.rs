@@ -10,7 +10,7 @@ use super::rdb::Head;
 /// How the data lie on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum DataLayout {
     /// A manifest and the files it names (Redis 7 and newer, Valkey).
     Parts,
     /// One append-only file (Redis 6.2).
@@ -32,7 +32,7 @@ pub struct OnDisk {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Source {
     /// How the data lie on disk.
-    pub kind: Kind,
+    pub kind: DataLayout,
     /// The folder that the files are in.
     #[serde(serialize_with = "shown")]
     pub folder: PathBuf,
@@ -58,7 +58,7 @@ impl Source {
 
     /// The files that have commands, or may have some behind a snapshot: in the order in which a server loads them.
     pub fn loaded(&self) -> impl Iterator<Item = &OnDisk> {
-        self.files.iter().filter(|file| self.kind != Kind::Parts || file.name != self.name)
+        self.files.iter().filter(|file| self.kind != DataLayout::Parts || file.name != self.name)
     }
 
     /// A snapshot beside an AOF, which no server reads then: the largest.
@@ -67,7 +67,7 @@ impl Source {
         beside.max_by_key(|file| file.bytes)
     }
 
-    pub(super) fn of(kind: Kind, folder: &Path, name: &str, files: Vec<OnDisk>) -> Self {
+    pub(super) fn of(kind: DataLayout, folder: &Path, name: &str, files: Vec<OnDisk>) -> Self {
         let (missing, unlisted, doubts, listing) = Default::default();
         Self {
             kind,
@@ -98,7 +98,7 @@ impl Source {
 
     /// A source of these files, for tests of what is made of it.
     #[cfg(test)]
-    pub(super) fn for_test(kind: Kind, name: &str, files: &[(&str, u64)]) -> Self {
+    pub(super) fn for_test(kind: DataLayout, name: &str, files: &[(&str, u64)]) -> Self {
         let files = files.iter().map(|(name, bytes)| OnDisk { name: (*name).into(), bytes: *bytes });
         Self::of(kind, Path::new("/"), name, files.collect())
     }

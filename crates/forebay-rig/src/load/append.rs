@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use super::arrivals::Arrivals;
 use super::latency::Latency;
 use super::outcome::{Outcome, Second};
-use super::stats::Books;
-use super::work::Kind;
+use super::stats::LoadStats;
+use super::work::OperationKind;
 use forebay::buffer::error::Error;
 use forebay::buffer::lock;
 use forebay::buffer::writer::{Monitor, Writer};
@@ -35,7 +35,7 @@ const AT_ONCE: usize = 64;
 const SECOND: u64 = 1_000_000_000;
 
 /// What to push.
-pub struct Plan<'a> {
+pub struct AppendPlan<'a> {
     /// When; none for as fast as the writer takes them.
     pub arrivals: Option<Arrivals>,
     /// For how long.
@@ -62,7 +62,7 @@ struct Shared {
 /// Pushes events through `writer` and closes it. The counts are the writer's own; an error that ended it is given beside
 /// what was seen until then.
 pub fn run(
-    mut plan: Plan<'_>,
+    mut plan: AppendPlan<'_>,
     writer: Writer,
     stop: &AtomicBool,
     each_second: &mut (dyn FnMut(&Second) + Send),
@@ -82,7 +82,7 @@ pub fn run(
             unsent: due.clone(),
             due: due.map(Iterator::peekable),
             started,
-            books: Books::new(paced),
+            books: LoadStats::new(paced),
             seen: [0; jetstream::ALL.len()],
         };
         let watcher = scope.spawn(move || watch.run(each_second));
@@ -103,7 +103,7 @@ pub fn run(
 
 /// Pushes until all is pushed, closes the writer, and says what processor time the pushing took.
 fn push_all(
-    plan: &mut Plan<'_>,
+    plan: &mut AppendPlan<'_>,
     mut writer: Writer,
     shared: &Shared,
     started: Instant,
@@ -173,7 +173,7 @@ struct Watch<'a> {
     /// From the first one on: what was not pushed stands at its end.
     unsent: Option<Arrivals>,
     started: Instant,
-    books: Books,
+    books: LoadStats,
     /// Acknowledged events of each lane by the last look.
     seen: [u64; jetstream::ALL.len()],
 }
@@ -213,12 +213,12 @@ impl Watch<'_> {
         let mut lanes = lock(&self.shared.lanes);
         // In this order: what is acknowledged by now was pushed by now.
         let acknowledged = jetstream::ALL.map(|lane| self.monitor.lane(lane).acknowledged);
-        self.books.sent(Kind::Append, self.monitor.counts().pushed - self.books.outcome.sent);
+        self.books.sent(OperationKind::Append, self.monitor.counts().pushed - self.books.outcome.sent);
         for lane in jetstream::ALL {
             let seen = std::mem::replace(&mut self.seen[lane.index()], acknowledged[lane.index()]);
             for _ in seen..acknowledged[lane.index()] {
                 let Some((due, at)) = lanes[lane.index()].pop_front() else { break };
-                self.books.right(Kind::Append, due, at, now);
+                self.books.right(OperationKind::Append, due, at, now);
             }
         }
         self.books.note_backlog();
@@ -227,7 +227,7 @@ impl Watch<'_> {
     fn finish(mut self, now: u64) -> Outcome {
         for (due, _) in lock(&self.shared.lanes).iter().flatten() {
             self.books.outcome.unanswered += 1;
-            self.books.waited(Kind::Append, *due, now);
+            self.books.waited(OperationKind::Append, *due, now);
         }
         let mut outcome = self.books.outcome;
         let (pushed, unsent) = (outcome.sent as usize, outcome.unsent() as usize);

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 
 use rustix::net::{AddressFamily, SocketType};
 
-use super::expected_state::{Asked, Own};
+use super::expected_state::{Asked, OwnKeys};
 use super::resp;
-use forebay::buffer::connect::{Address, Place};
+use forebay::buffer::connect::{Address, Endpoint};
 
 /// Room for answers at first, a thousand times with as many connections, and at the most: the longest answer that is waited
 /// for, and its frame.
@@ -42,8 +42,8 @@ impl Door {
         })?;
         let (greeting, greetings) = resp::greeting(&plain);
         let place = match plain.place {
-            Place::Unix(path) => Resolved::Unix(path.into()),
-            Place::Tcp(host, port) => {
+            Endpoint::Unix(path) => Resolved::Unix(path.into()),
+            Endpoint::Tcp(host, port) => {
                 let found = (host, port).to_socket_addrs().map_err(|why| format!("{address}: {why}"))?.next();
                 Resolved::Tcp(found.ok_or_else(|| format!("{address}: the name has no address"))?)
             }
@@ -120,7 +120,7 @@ pub(super) struct Link {
     pub greetings: usize,
     /// Under way, in the order in which answers come.
     pub under_way: VecDeque<Sent>,
-    pub own: Own,
+    pub own: OwnKeys,
     backoff: u64,
     /// How often it failed since an answer was right.
     pub failures: u32,
@@ -130,7 +130,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub fn new(own: Own) -> Self {
+    pub fn new(own: OwnKeys) -> Self {
         Self {
             state: State::Down(0),
             socket: None,
@@ -185,7 +185,7 @@ impl Link {
     }
 
     /// The buffer that requests are written into.
-    pub fn output(&mut self) -> (&mut Own, &mut Vec<u8>) {
+    pub fn output(&mut self) -> (&mut OwnKeys, &mut Vec<u8>) {
         (&mut self.own, &mut self.output)
     }
 

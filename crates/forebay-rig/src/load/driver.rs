@@ -12,7 +12,7 @@ use super::outcome::{Outcome, Second};
 use super::traffic::Traffic;
 use forebay::buffer::connect::Address;
 
-pub use super::plan::{Error, Plan};
+pub use super::plan::{Error, LoadPlan};
 
 /// A second, in nanoseconds.
 const SECOND: u64 = 1_000_000_000;
@@ -33,7 +33,7 @@ pub fn reaches(address: &Address) -> Result<(), String> {
 
 /// Runs a plan until its time is over or `stop` is set. `each_second` hears of every second as it ends.
 pub fn run(
-    plan: &Plan<'_>,
+    plan: &LoadPlan<'_>,
     stop: &AtomicBool,
     each_second: &mut dyn FnMut(&Second),
 ) -> Result<Outcome, Error> {

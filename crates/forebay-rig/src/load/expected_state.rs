@@ -7,10 +7,10 @@
 
 use std::collections::VecDeque;
 
-use super::keyspace::Room;
+use super::keyspace::Keyspace;
 use super::payload::Payloads;
 use super::resp::{self, Reply};
-use super::work::{Kind, Work};
+use super::work::{OperationKind, Work};
 use fastrand::Rng;
 use forebay::buffer::entry::Id;
 use forebay::buffer::keys::Name;
@@ -21,7 +21,7 @@ pub(super) const GROUP: &str = "load";
 /// A request that was sent, as far as its answer must be known again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Asked {
-    pub kind: Kind,
+    pub kind: OperationKind,
     slot: u32,
     id: u64,
 }
@@ -42,7 +42,7 @@ pub(super) struct Common<'a> {
     work: &'a Work,
     random: Rng,
     next_id: u64,
-    room: Room,
+    room: Keyspace,
     added: usize,
     /// Entries added to the stream less those asked for: about what a read may find.
     to_read: i64,
@@ -53,7 +53,7 @@ pub(super) struct Common<'a> {
 }
 
 impl<'a> Common<'a> {
-    pub fn new(name: &Name, payloads: &'a Payloads, work: &'a Work, room: Room, seed: u64) -> Self {
+    pub fn new(name: &Name, payloads: &'a Payloads, work: &'a Work, room: Keyspace, seed: u64) -> Self {
         let stream = name.load_stream();
         let (mut xadd, mut xreadgroup) = (Vec::new(), Vec::new());
         resp::head(&mut xadd, 5);
@@ -86,7 +86,7 @@ impl<'a> Common<'a> {
 
 /// What a key of our own holds, as far as its answers tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Held {
+enum KeyState {
     Nothing,
     Payload(u64),
     /// A write whose fate is unknown: either is right until the next answer.
@@ -94,9 +94,9 @@ enum Held {
 }
 
 /// What one connection owns.
-pub(super) struct Own {
+pub(super) struct OwnKeys {
     keys: Vec<String>,
-    held: Vec<Held>,
+    held: Vec<KeyState>,
     /// Which slots were set by what was sent, answered or not, and how many.
     is_set: Vec<bool>,
     set: usize,
@@ -112,13 +112,13 @@ pub(super) struct Own {
     last_entry: Id,
 }
 
-impl Own {
+impl OwnKeys {
     /// What connection `index` has of the room.
-    pub fn new(name: &Name, index: usize, room: Room) -> Self {
+    pub fn new(name: &Name, index: usize, room: Keyspace) -> Self {
         let slots = room.keys;
         Self {
             keys: (0..slots).map(|slot| name.load_value(index, slot)).collect(),
-            held: vec![Held::Nothing; slots],
+            held: vec![KeyState::Nothing; slots],
             is_set: vec![false; slots],
             set: 0,
             at: 0,
@@ -140,26 +140,26 @@ impl Own {
     pub fn ask(&mut self, common: &mut Common<'_>, out: &mut Vec<u8>) -> Asked {
         if let Some(entry) = self.to_ack.pop() {
             resp::command(out, &[b"XACK", common.stream.as_bytes(), GROUP.as_bytes(), &entry]);
-            return Asked { kind: Kind::Xack, slot: 0, id: 0 };
+            return Asked { kind: OperationKind::Xack, slot: 0, id: 0 };
         }
         if common.added >= common.room.trim_every {
             common.added = 0;
             let most = common.room.stream.to_string();
             resp::command(out, &[b"XTRIM", common.stream.as_bytes(), b"MAXLEN", b"~", most.as_bytes()]);
-            return Asked { kind: Kind::Xtrim, slot: 0, id: 0 };
+            return Asked { kind: OperationKind::Xtrim, slot: 0, id: 0 };
         }
         let kind = match common.work.draw(&mut common.random) {
-            Kind::Get if self.set < self.keys.len() => Kind::Set,
-            Kind::Del if self.set == 0 => Kind::Set,
-            Kind::Rpop if self.pushed == 0 => Kind::Lpush,
-            Kind::Lpush if self.pushed >= self.pushed_max => Kind::Rpop,
-            Kind::Xreadgroup if common.to_read <= 0 => Kind::Xadd,
+            OperationKind::Get if self.set < self.keys.len() => OperationKind::Set,
+            OperationKind::Del if self.set == 0 => OperationKind::Set,
+            OperationKind::Rpop if self.pushed == 0 => OperationKind::Lpush,
+            OperationKind::Lpush if self.pushed >= self.pushed_max => OperationKind::Rpop,
+            OperationKind::Xreadgroup if common.to_read <= 0 => OperationKind::Xadd,
             kind => kind,
         };
         match kind {
-            Kind::Set | Kind::Get | Kind::Del => self.ask_key(kind, common, out),
-            Kind::Lpush | Kind::Rpop => self.ask_list(kind, common, out),
-            Kind::Xreadgroup => {
+            OperationKind::Set | OperationKind::Get | OperationKind::Del => self.ask_key(kind, common, out),
+            OperationKind::Lpush | OperationKind::Rpop => self.ask_list(kind, common, out),
+            OperationKind::Xreadgroup => {
                 common.to_read -= 1;
                 out.extend_from_slice(&common.xreadgroup);
                 Asked { kind, slot: 0, id: 0 }
@@ -170,16 +170,16 @@ impl Own {
                 let id = common.id();
                 out.extend_from_slice(&common.xadd);
                 common.payloads.write_word(id, out);
-                Asked { kind: Kind::Xadd, slot: 0, id }
+                Asked { kind: OperationKind::Xadd, slot: 0, id }
             }
         }
     }
 
-    fn ask_key(&mut self, kind: Kind, common: &mut Common<'_>, out: &mut Vec<u8>) -> Asked {
+    fn ask_key(&mut self, kind: OperationKind, common: &mut Common<'_>, out: &mut Vec<u8>) -> Asked {
         // A SET goes to a slot that has none while there is one, a DEL to one that has, a GET around.
         let wanted = match kind {
-            Kind::Set if self.set < self.keys.len() => Some(false),
-            Kind::Del => Some(true),
+            OperationKind::Set if self.set < self.keys.len() => Some(false),
+            OperationKind::Del => Some(true),
             _ => None,
         };
         let slots = self.keys.len();
@@ -191,18 +191,18 @@ impl Own {
         let key = self.keys[slot].as_bytes();
         let mut id = 0;
         match kind {
-            Kind::Set => {
+            OperationKind::Set => {
                 id = common.id();
                 resp::head(out, 3);
                 resp::word(out, b"SET");
                 resp::word(out, key);
                 common.payloads.write_word(id, out);
             }
-            Kind::Get => resp::command(out, &[b"GET", key]),
+            OperationKind::Get => resp::command(out, &[b"GET", key]),
             _ => resp::command(out, &[b"DEL", key]),
         }
-        if kind != Kind::Get {
-            let set = kind == Kind::Set;
+        if kind != OperationKind::Get {
+            let set = kind == OperationKind::Set;
             self.set =
                 self.set + usize::from(set && !self.is_set[slot]) - usize::from(!set && self.is_set[slot]);
             self.is_set[slot] = set;
@@ -210,9 +210,9 @@ impl Own {
         Asked { kind, slot: slot as u32, id }
     }
 
-    fn ask_list(&mut self, kind: Kind, common: &mut Common<'_>, out: &mut Vec<u8>) -> Asked {
+    fn ask_list(&mut self, kind: OperationKind, common: &mut Common<'_>, out: &mut Vec<u8>) -> Asked {
         let key = self.list_key.as_bytes();
-        if kind == Kind::Rpop {
+        if kind == OperationKind::Rpop {
             self.pushed -= 1;
             resp::command(out, &[b"RPOP", key]);
             return Asked { kind, slot: 0, id: 0 };
@@ -229,51 +229,51 @@ impl Own {
     /// Holds an answer against what was asked.
     pub fn check(&mut self, asked: Asked, reply: Reply<'_>, common: &mut Common<'_>) -> Answer {
         if let Reply::Error(line) = reply {
-            if asked.kind == Kind::Xadd {
+            if asked.kind == OperationKind::Xadd {
                 common.to_read -= 1;
             }
             return Answer::Error(resp::error_kind(line));
         }
         let slot = asked.slot as usize;
         let right = match asked.kind {
-            Kind::Set => {
-                self.held[slot] = Held::Payload(asked.id);
+            OperationKind::Set => {
+                self.held[slot] = KeyState::Payload(asked.id);
                 reply == Reply::Status(b"OK")
             }
-            Kind::Get => match (self.held[slot], reply) {
-                (Held::Payload(id), Reply::Bulk(bytes)) => common.payloads.is(id, bytes),
-                (Held::Unknown, Reply::Bulk(bytes)) => common.payloads.identify(bytes).is_some(),
-                (Held::Nothing | Held::Unknown, Reply::Nil) => true,
+            OperationKind::Get => match (self.held[slot], reply) {
+                (KeyState::Payload(id), Reply::Bulk(bytes)) => common.payloads.is(id, bytes),
+                (KeyState::Unknown, Reply::Bulk(bytes)) => common.payloads.identify(bytes).is_some(),
+                (KeyState::Nothing | KeyState::Unknown, Reply::Nil) => true,
                 _ => false,
             },
-            Kind::Del => match (std::mem::replace(&mut self.held[slot], Held::Nothing), reply) {
-                (Held::Payload(_), Reply::Integer(n)) => n == 1,
-                (Held::Nothing, Reply::Integer(n)) => n == 0,
-                (Held::Unknown, Reply::Integer(n)) => (0..=1).contains(&n),
+            OperationKind::Del => match (std::mem::replace(&mut self.held[slot], KeyState::Nothing), reply) {
+                (KeyState::Payload(_), Reply::Integer(n)) => n == 1,
+                (KeyState::Nothing, Reply::Integer(n)) => n == 0,
+                (KeyState::Unknown, Reply::Integer(n)) => (0..=1).contains(&n),
                 _ => false,
             },
-            Kind::Lpush | Kind::Rpop => self.check_list(asked, reply, common),
-            Kind::Xadd => self.check_xadd(reply),
-            Kind::Xreadgroup => self.check_read(reply, common),
-            Kind::Xtrim => matches!(reply, Reply::Integer(removed) if removed >= 0),
-            Kind::Xack | Kind::Append => reply == Reply::Integer(1),
+            OperationKind::Lpush | OperationKind::Rpop => self.check_list(asked, reply, common),
+            OperationKind::Xadd => self.check_xadd(reply),
+            OperationKind::Xreadgroup => self.check_read(reply, common),
+            OperationKind::Xtrim => matches!(reply, Reply::Integer(removed) if removed >= 0),
+            OperationKind::Xack | OperationKind::Append => reply == Reply::Integer(1),
         };
         if right { Answer::Right } else { Answer::Wrong(self.describe(asked, reply)) }
     }
 
     fn check_list(&mut self, asked: Asked, reply: Reply<'_>, common: &Common<'_>) -> bool {
         match (&mut self.list, asked.kind, reply) {
-            (Some(list), Kind::Lpush, Reply::Integer(length)) => {
+            (Some(list), OperationKind::Lpush, Reply::Integer(length)) => {
                 list.push_back(asked.id);
                 usize::try_from(length) == Ok(list.len())
             }
-            (Some(list), Kind::Rpop, Reply::Bulk(bytes)) => {
+            (Some(list), OperationKind::Rpop, Reply::Bulk(bytes)) => {
                 list.pop_front().is_some_and(|id| common.payloads.is(id, bytes))
             }
-            (Some(list), Kind::Rpop, Reply::Nil) => list.is_empty(),
-            (None, Kind::Lpush, Reply::Integer(length)) => length > 0,
-            (None, Kind::Rpop, Reply::Bulk(bytes)) => common.payloads.identify(bytes).is_some(),
-            (None, Kind::Rpop, Reply::Nil) => {
+            (Some(list), OperationKind::Rpop, Reply::Nil) => list.is_empty(),
+            (None, OperationKind::Lpush, Reply::Integer(length)) => length > 0,
+            (None, OperationKind::Rpop, Reply::Bulk(bytes)) => common.payloads.identify(bytes).is_some(),
+            (None, OperationKind::Rpop, Reply::Nil) => {
                 self.list = Some(VecDeque::new());
                 true
             }
@@ -312,8 +312,10 @@ impl Own {
 
     fn describe(&self, asked: Asked, reply: Reply<'_>) -> String {
         let key = match asked.kind {
-            Kind::Set | Kind::Get | Kind::Del => format!(" {}", self.keys[asked.slot as usize]),
-            Kind::Lpush | Kind::Rpop => format!(" {}", self.list_key),
+            OperationKind::Set | OperationKind::Get | OperationKind::Del => {
+                format!(" {}", self.keys[asked.slot as usize])
+            }
+            OperationKind::Lpush | OperationKind::Rpop => format!(" {}", self.list_key),
             _ => String::new(),
         };
         let answer = match reply {
@@ -331,10 +333,10 @@ impl Own {
     /// A request's connection was lost before its answer came.
     pub fn lost(&mut self, asked: Asked, common: &mut Common<'_>) {
         match asked.kind {
-            Kind::Set | Kind::Del => self.held[asked.slot as usize] = Held::Unknown,
-            Kind::Lpush | Kind::Rpop => self.list = None,
-            Kind::Xreadgroup => common.to_read += 1,
-            Kind::Xadd => common.to_read -= 1,
+            OperationKind::Set | OperationKind::Del => self.held[asked.slot as usize] = KeyState::Unknown,
+            OperationKind::Lpush | OperationKind::Rpop => self.list = None,
+            OperationKind::Xreadgroup => common.to_read += 1,
+            OperationKind::Xadd => common.to_read -= 1,
             _ => {}
         }
     }

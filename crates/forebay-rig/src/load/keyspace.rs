@@ -19,7 +19,7 @@ const UNDER_WAY: (usize, usize) = (1_000_000, 1 << 30);
 
 /// What a run keeps on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
+pub struct Keyspace {
     pub(super) connections: usize,
     /// Keys and list entries of each connection.
     pub(super) keys: usize,
@@ -31,7 +31,7 @@ pub struct Room {
     pub(super) bytes: u64,
 }
 
-impl Room {
+impl Keyspace {
     /// For these payloads over so many connections.
     pub fn of(payloads: &Payloads, connections: usize) -> Self {
         let longest = payloads.longest();
@@ -66,12 +66,12 @@ mod tests {
     #[test]
     fn large_payloads_leave_fewer_and_each_connection_has_some() {
         let small = Payloads::of(&Source::Bytes(500), 1).unwrap();
-        let room = Room::of(&small, 50);
+        let room = Keyspace::of(&small, 50);
         assert_eq!((room.keys, room.list, room.stream, room.trim_every), (20, 200, 100_000, 500));
         let large = Payloads::of(&Source::Bytes(1 << 20), 1).unwrap();
-        let room = Room::of(&large, 50);
+        let room = Keyspace::of(&large, 50);
         assert_eq!((room.keys, room.list, room.stream, room.trim_every), (1, 1, 100, 10));
-        assert!(Room::of(&small, 5_000).keys == 1);
+        assert!(Keyspace::of(&small, 5_000).keys == 1);
     }
 
     #[test]

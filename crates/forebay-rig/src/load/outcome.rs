@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::latency::Latency;
-use super::work::Kind;
+use super::work::OperationKind;
 
 /// Kinds of errors that are told apart; more count as others.
 const ERRORS_MAX: usize = 32;
@@ -50,8 +50,8 @@ pub struct Outcome {
     pub jitter: Latency,
     /// How long what was due and never sent had waited when the run ended.
     pub never_sent: Latency,
-    /// By command, in the order of [`Kind`].
-    pub kinds: BTreeMap<Kind, Figures>,
+    /// By command, in the order of [`OperationKind`].
+    pub kinds: BTreeMap<OperationKind, Figures>,
     /// Second by second.
     pub series: Vec<Second>,
     /// Processor time of this process's thread that sent and received, in seconds.

@@ -11,7 +11,7 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 
 /// What to run.
-pub struct Plan<'a> {
+pub struct LoadPlan<'a> {
     /// On which server.
     pub address: &'a Address,
     /// Under whose keys.

@@ -1,6 +1,6 @@
 //! The wire protocol, raw: requests written into a buffer, replies read out of one without copying.
 
-use forebay::buffer::connect::Plain;
+use forebay::buffer::connect::AddressParts;
 
 /// Longest bulk that is waited for. A server that announces more is not answering what was asked.
 const BULK_BYTES_MAX: i64 = 64 << 20;
@@ -136,7 +136,7 @@ pub fn command(out: &mut Vec<u8>, words: &[&[u8]]) {
 }
 
 /// What a bare connection says first, and how many answers, each `+OK`, that gets: the login and the database.
-pub fn greeting(plain: &Plain<'_>) -> (Vec<u8>, usize) {
+pub fn greeting(plain: &AddressParts<'_>) -> (Vec<u8>, usize) {
     let (mut words, mut answers) = (Vec::new(), 0);
     if let Some(password) = plain.password {
         let user = plain.user.map(str::as_bytes);

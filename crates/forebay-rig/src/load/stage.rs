@@ -7,8 +7,8 @@ use forebay::buffer::connection::Connection;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::driver;
-use super::expected_state::{GROUP, Own};
-use super::keyspace::Room;
+use super::expected_state::{GROUP, OwnKeys};
+use super::keyspace::Keyspace;
 use super::outcome::{Outcome, Second};
 use super::work::Work;
 use forebay::buffer::connect::{Address, Facts};
@@ -48,13 +48,18 @@ pub fn allow_connections(connections: usize) -> Result<(), String> {
 pub struct Stage<'a> {
     address: &'a Address,
     name: &'a Name,
-    room: Room,
+    room: Keyspace,
 }
 
 impl<'a> Stage<'a> {
     /// Makes the stream's group where the work reads it. A server that would drop keys of others to make room for the
     /// run's is refused.
-    pub fn set(address: &'a Address, name: &'a Name, work: &Work, room: Room) -> Result<Self, driver::Error> {
+    pub fn set(
+        address: &'a Address,
+        name: &'a Name,
+        work: &Work,
+        room: Keyspace,
+    ) -> Result<Self, driver::Error> {
         let mut connection = address.dial()?;
         evicts_nobody(&mut connection, address, room)?;
         // From here on there is something to remove.
@@ -75,22 +80,27 @@ impl<'a> Stage<'a> {
 
 /// Runs a plan with all that it needs, and leaves nothing of it behind.
 pub fn run(
-    plan: &driver::Plan<'_>,
+    plan: &driver::LoadPlan<'_>,
     stop: &AtomicBool,
     each_second: &mut dyn FnMut(&Second),
 ) -> Result<Outcome, driver::Error> {
     allow_connections(plan.connections).map_err(driver::Error::TooMany)?;
-    let _stage = Stage::set(plan.address, plan.name, plan.work, Room::of(plan.payloads, plan.connections))?;
+    let _stage =
+        Stage::set(plan.address, plan.name, plan.work, Keyspace::of(plan.payloads, plan.connections))?;
     driver::run(plan, stop, each_second)
 }
 
 /// The same to its end, with nobody to hear of each second.
-pub fn run_whole(plan: &driver::Plan<'_>) -> Result<Outcome, driver::Error> {
+pub fn run_whole(plan: &driver::LoadPlan<'_>) -> Result<Outcome, driver::Error> {
     run(plan, &AtomicBool::new(false), &mut |_| {})
 }
 
 /// Whether the run's values fit beside what is there, on a server that evicts.
-fn evicts_nobody(connection: &mut Connection, address: &Address, room: Room) -> Result<(), driver::Error> {
+fn evicts_nobody(
+    connection: &mut Connection,
+    address: &Address,
+    room: Keyspace,
+) -> Result<(), driver::Error> {
     let info: String = redis::cmd("INFO").query(connection).map_err(|error| address.refused(&error))?;
     let facts = Facts::of(&info);
     let policy = facts.get("maxmemory_policy").unwrap_or("noeviction");
@@ -113,7 +123,7 @@ impl Drop for Stage<'_> {
     fn drop(&mut self) {
         let mut keys = vec![self.name.load_stream()];
         for index in 0..self.room.connections {
-            keys.extend(Own::new(self.name, index, self.room).keys().map(str::to_owned));
+            keys.extend(OwnKeys::new(self.name, index, self.room).keys().map(str::to_owned));
         }
         let remove = || {
             let mut connection = self.address.dial()?;

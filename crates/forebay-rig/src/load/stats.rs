@@ -4,10 +4,10 @@ use super::connection::Sent;
 use super::expected_state::Answer;
 use super::latency::Latency;
 use super::outcome::{Outcome, Second};
-use super::work::Kind;
+use super::work::OperationKind;
 
 /// A run's outcome as it comes about.
-pub(super) struct Books {
+pub(super) struct LoadStats {
     pub outcome: Outcome,
     second: Second,
     in_second: Latency,
@@ -16,7 +16,7 @@ pub(super) struct Books {
     pub last_answer: u64,
 }
 
-impl Books {
+impl LoadStats {
     pub fn new(paced: bool) -> Self {
         Self {
             outcome: Outcome { paced, ..Outcome::default() },
@@ -34,7 +34,7 @@ impl Books {
     }
 
     /// Requests were sent.
-    pub fn sent(&mut self, kind: Kind, count: u64) {
+    pub fn sent(&mut self, kind: OperationKind, count: u64) {
         self.outcome.kinds.entry(kind).or_default().sent += count;
         self.outcome.sent += count;
         self.second.sent += count;
@@ -54,7 +54,7 @@ impl Books {
     }
 
     /// It was answered rightly; it had been due at one time and was sent at another.
-    pub fn right(&mut self, kind: Kind, due: u64, at: u64, now: u64) {
+    pub fn right(&mut self, kind: OperationKind, due: u64, at: u64, now: u64) {
         self.in_flight -= 1;
         self.last_answer = now;
         let figures = self.outcome.kinds.entry(kind).or_default();
@@ -70,7 +70,7 @@ impl Books {
     }
 
     /// It will have no answer: what it has waited by now is in the latencies all the same.
-    pub fn waited(&mut self, kind: Kind, due: u64, now: u64) {
+    pub fn waited(&mut self, kind: OperationKind, due: u64, now: u64) {
         self.outcome.kinds.entry(kind).or_default().response.record(now.saturating_sub(due));
     }
 

@@ -9,12 +9,12 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::connection::{Door, Link, Sent, State};
-use super::expected_state::{Answer, Common, Own};
-use super::keyspace::Room;
-use super::plan::{Error, Plan};
+use super::expected_state::{Answer, Common, OwnKeys};
+use super::keyspace::Keyspace;
+use super::plan::{Error, LoadPlan};
 use super::poll::{Poller, Ready};
 use super::resp;
-use super::stats::Books;
+use super::stats::LoadStats;
 
 /// Fewer requests under way on each connection than this, and sockets are swept.
 pub(super) const SWEEP_BELOW: usize = 8;
@@ -32,7 +32,7 @@ pub(super) enum Look {
 
 /// Connections that still come about, and what goes over those that did.
 pub(super) struct Traffic<'a> {
-    pub(super) plan: &'a Plan<'a>,
+    pub(super) plan: &'a LoadPlan<'a>,
     pub(super) common: Common<'a>,
     pub(super) door: Door,
     pub(super) poller: Poller,
@@ -42,16 +42,16 @@ pub(super) struct Traffic<'a> {
     pub(super) row: VecDeque<usize>,
     pub(super) unwritten: Vec<usize>,
     pub(super) epoch: Instant,
-    pub books: Books,
+    pub books: LoadStats,
     /// How many connections are not up.
     pub(super) away: usize,
     pub(super) look: Look,
 }
 
 impl<'a> Traffic<'a> {
-    pub fn of(plan: &'a Plan<'a>) -> Result<Self, Error> {
-        let room = Room::of(plan.payloads, plan.connections);
-        let own = |index| Own::new(plan.name, index, room);
+    pub fn of(plan: &'a LoadPlan<'a>) -> Result<Self, Error> {
+        let room = Keyspace::of(plan.payloads, plan.connections);
+        let own = |index| OwnKeys::new(plan.name, index, room);
         Ok(Self {
             plan,
             common: Common::new(plan.name, plan.payloads, plan.work, room, plan.seed),
@@ -62,7 +62,7 @@ impl<'a> Traffic<'a> {
             row: VecDeque::new(),
             unwritten: Vec::new(),
             epoch: Instant::now(),
-            books: Books::new(plan.arrivals.is_some()),
+            books: LoadStats::new(plan.arrivals.is_some()),
             away: plan.connections,
             look: Look::Wait,
         })

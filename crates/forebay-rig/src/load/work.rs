@@ -8,7 +8,7 @@ use fastrand::Rng;
 /// A command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each is the command of its name")]
-pub enum Kind {
+pub enum OperationKind {
     Set,
     Get,
     Del,
@@ -22,7 +22,7 @@ pub enum Kind {
     Append,
 }
 
-impl Kind {
+impl OperationKind {
     /// Every kind, in the order of tables.
     pub const ALL: [Self; 10] = [
         Self::Set,
@@ -57,36 +57,36 @@ impl Kind {
 /// Commands and their shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Work {
-    shares: Vec<(Kind, u64)>,
+    shares: Vec<(OperationKind, u64)>,
     total: u64,
 }
 
 impl Work {
     /// One command, with what it needs.
-    pub fn only(kind: Kind) -> Self {
+    pub fn only(kind: OperationKind) -> Self {
         Self { shares: vec![(kind, 1)], total: 1 }
     }
 
     /// Every command: reads of a key most of all.
     pub fn mix() -> Self {
         let shares = [
-            (Kind::Set, 2),
-            (Kind::Get, 4),
-            (Kind::Del, 1),
-            (Kind::Lpush, 1),
-            (Kind::Rpop, 1),
-            (Kind::Xadd, 1),
-            (Kind::Xreadgroup, 1),
+            (OperationKind::Set, 2),
+            (OperationKind::Get, 4),
+            (OperationKind::Del, 1),
+            (OperationKind::Lpush, 1),
+            (OperationKind::Rpop, 1),
+            (OperationKind::Xadd, 1),
+            (OperationKind::Xreadgroup, 1),
         ];
         Self { shares: shares.into(), total: shares.iter().map(|share| share.1).sum() }
     }
 
     /// Whether the stream and its group are needed.
     pub fn reads_stream(&self) -> bool {
-        self.shares.iter().any(|share| share.0 == Kind::Xreadgroup)
+        self.shares.iter().any(|share| share.0 == OperationKind::Xreadgroup)
     }
 
-    pub(super) fn draw(&self, random: &mut Rng) -> Kind {
+    pub(super) fn draw(&self, random: &mut Rng) -> OperationKind {
         if let [(kind, _)] = self.shares[..] {
             return kind;
         }
@@ -130,12 +130,16 @@ impl FromStr for Work {
         if text == "mix" {
             return Ok(Self::mix());
         }
-        let mut shares: Vec<(Kind, u64)> = Vec::new();
+        let mut shares: Vec<(OperationKind, u64)> = Vec::new();
         for part in text.split(',') {
             let (name, share) = part.split_once('=').unwrap_or((part, "1"));
-            let usable = |kind: &Kind| !matches!(kind, Kind::Append | Kind::Xack | Kind::Xtrim);
-            let kind =
-                Kind::ALL.into_iter().filter(usable).find(|kind| kind.name().eq_ignore_ascii_case(name));
+            let usable = |kind: &OperationKind| {
+                !matches!(kind, OperationKind::Append | OperationKind::Xack | OperationKind::Xtrim)
+            };
+            let kind = OperationKind::ALL
+                .into_iter()
+                .filter(usable)
+                .find(|kind| kind.name().eq_ignore_ascii_case(name));
             let share = share.parse::<u64>().ok().filter(|share| (1..=1_000_000).contains(share));
             let (Some(kind), Some(share)) = (kind, share) else { return refuse(part) };
             if shares.iter().any(|other| other.0 == kind) {

@@ -24,14 +24,14 @@ const VERSION_BYTES_MAX: u64 = 4096;
 
 /// The two families of servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ServerKind {
     /// Redis.
     Redis,
     /// Valkey.
     Valkey,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ServerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Redis => "Redis",
@@ -76,11 +76,11 @@ impl fmt::Display for Version {
 
 /// What a running server is, from the text of its INFO. `valkey_version` goes before `redis_version`: Valkey reports
 /// both, and the second is only what it is compatible with.
-pub fn identify(info: &str) -> Option<(Kind, Version)> {
+pub fn identify(info: &str) -> Option<(ServerKind, Version)> {
     let field =
         |name| info.lines().find_map(|line| line.trim_end().strip_prefix(name)).and_then(Version::parse);
-    let valkey = field("valkey_version:").map(|version| (Kind::Valkey, version));
-    valkey.or_else(|| field("redis_version:").map(|version| (Kind::Redis, version)))
+    let valkey = field("valkey_version:").map(|version| (ServerKind::Valkey, version));
+    valkey.or_else(|| field("redis_version:").map(|version| (ServerKind::Redis, version)))
 }
 
 /// A server binary that has told its version.
@@ -90,7 +90,7 @@ pub struct ServerBinary {
     /// it is called by decides what it does.
     pub path: PathBuf,
     /// What it calls itself.
-    pub kind: Kind,
+    pub kind: ServerKind,
     /// The version it prints. A running server's INFO is the better witness: see [`identify`].
     pub version: Version,
 }
@@ -179,9 +179,9 @@ fn ask_version(path: &Path) -> io::Result<(bool, String)> {
 }
 
 /// Reads `Redis server v=7.0.15 sha=…` and `Valkey server v=8.1.8 sha=…`.
-fn parse_version(printed: &str) -> Option<(Kind, Version)> {
+fn parse_version(printed: &str) -> Option<(ServerKind, Version)> {
     printed.lines().find_map(|line| {
-        let (kind, rest) = [(Kind::Redis, "Redis server v="), (Kind::Valkey, "Valkey server v=")]
+        let (kind, rest) = [(ServerKind::Redis, "Redis server v="), (ServerKind::Valkey, "Valkey server v=")]
             .into_iter()
             .find_map(|(kind, prefix)| line.strip_prefix(prefix).map(|rest| (kind, rest)))?;
         Some((kind, Version::parse(rest)?))
@@ -197,9 +197,9 @@ mod tests {
     #[test]
     fn valkey_is_not_taken_for_the_redis_it_is_compatible_with() {
         let info = "# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.8\r\n";
-        assert_eq!(identify(info), Some((Kind::Valkey, Version::new(8, 1, 8))));
+        assert_eq!(identify(info), Some((ServerKind::Valkey, Version::new(8, 1, 8))));
         let info = "# Server\r\nredis_version:7.0.15\r\n";
-        assert_eq!(identify(info), Some((Kind::Redis, Version::new(7, 0, 15))));
+        assert_eq!(identify(info), Some((ServerKind::Redis, Version::new(7, 0, 15))));
         assert_eq!(identify("# Server\r\nprocess_id:1\r\n"), None);
     }
 

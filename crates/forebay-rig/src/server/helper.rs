@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::folder::private;
-use super::process_registry::{self, Held};
+use super::process_registry::{self, OwnedProcess};
 use super::wait::poll;
 use super::{ServerError, process};
 
@@ -19,7 +19,7 @@ const LOG_LINES: usize = 15;
 #[derive(Debug)]
 pub struct Helper {
     path: PathBuf,
-    held: Arc<Held>,
+    held: Arc<OwnedProcess>,
     folder: PathBuf,
 }
 

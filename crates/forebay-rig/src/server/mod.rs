@@ -27,7 +27,7 @@ mod scratch;
 mod trial;
 mod wait;
 
-pub use binary::{Kind, ServerBinary, Version, identify};
+pub use binary::{ServerBinary, ServerKind, Version, identify};
 pub use conf::{Conf, quoted};
 pub use error::ServerError;
 pub use folder::{Folder, Purpose};

@@ -19,7 +19,7 @@ const PASSWORD_BYTES: usize = 24;
 
 /// Where a server answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Door {
+pub(super) enum PrivateAddress {
     /// A port of 127.0.0.1, and its password; none where the settings say so.
     Loopback(u16, Password),
     /// A socket in a folder of ours.
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Password {
     }
 }
 
-impl Door {
+impl PrivateAddress {
     /// A port with the password of the settings, where they have one (an empty one is none), else one of our own.
     pub(super) fn loopback(port: u16, conf: &Conf) -> io::Result<Self> {
         let password = match conf.get("requirepass") {
@@ -117,7 +117,7 @@ impl Door {
     }
 }
 
-impl std::fmt::Display for Door {
+impl std::fmt::Display for PrivateAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Loopback(port, _) => write!(f, "port {port}"),
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_door_on_loopback_has_a_password_that_is_not_printed() {
-        let door = |conf: &Conf| Door::loopback(7, conf).unwrap();
+        let door = |conf: &Conf| PrivateAddress::loopback(7, conf).unwrap();
         let (one, other) = (door(&Conf::new()), door(&Conf::new()));
         assert_ne!(one, other);
         let mut conf = Conf::new();
@@ -227,8 +227,8 @@ mod tests {
 
     #[test]
     fn a_socket_lies_in_the_folder_unless_its_path_is_too_long() {
-        let door = Door::socket(Path::new("/tmp/a b")).unwrap();
+        let door = PrivateAddress::socket(Path::new("/tmp/a b")).unwrap();
         assert_eq!(door.url(None, 2), "unix:///tmp/a%20b/socket?db=2");
-        assert_eq!(Door::socket(Path::new(&"/x".repeat(60))), None);
+        assert_eq!(PrivateAddress::socket(Path::new(&"/x".repeat(60))), None);
     }
 }

@@ -12,11 +12,11 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::fault::network::Proxy;
 use super::folder::private;
-use super::private_address::Door;
-use super::process_registry::{self, Held, KILL_LIMIT};
+use super::private_address::PrivateAddress;
+use super::process_registry::{self, KILL_LIMIT, OwnedProcess};
 use super::ready::{self, Answer};
 use super::wait::poll;
-use super::{Conf, Kind, ServerBinary, ServerError, Version, identify};
+use super::{Conf, ServerBinary, ServerError, ServerKind, Version, identify};
 
 /// How long a server may take to answer for the first time.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -47,14 +47,14 @@ const OWN: [&str; 9] = [
 #[derive(Debug)]
 pub struct Server {
     binary: ServerBinary,
-    held: Arc<Held>,
-    door: Door,
+    held: Arc<OwnedProcess>,
+    door: PrivateAddress,
     folder: PathBuf,
     data: PathBuf,
     pid: u32,
     /// Where the log of the latest start begins.
     log_start: u64,
-    identity: (Kind, Version),
+    identity: (ServerKind, Version),
 }
 
 impl Server {
@@ -110,12 +110,16 @@ impl Server {
     }
 
     /// Its folder, and where it answers.
-    fn place(held: &Held, conf: &Conf, on_socket: bool) -> Result<(PathBuf, Door), ServerError> {
+    fn place(
+        held: &OwnedProcess,
+        conf: &Conf,
+        on_socket: bool,
+    ) -> Result<(PathBuf, PrivateAddress), ServerError> {
         let folder = held.folder_path()?;
         let failed = |source| ServerError::Folder { doing: "read", path: "/dev/urandom".into(), source };
-        let door = match Door::socket(&folder).filter(|_| on_socket) {
+        let door = match PrivateAddress::socket(&folder).filter(|_| on_socket) {
             Some(socket) => socket,
-            None => Door::loopback(held.port, conf).map_err(failed)?,
+            None => PrivateAddress::loopback(held.port, conf).map_err(failed)?,
         };
         Ok((folder, door))
     }
@@ -218,7 +222,7 @@ impl Server {
     }
 
     /// What the running server said it is, in its INFO.
-    pub fn identity(&self) -> (Kind, Version) {
+    pub fn identity(&self) -> (ServerKind, Version) {
         self.identity
     }
 

@@ -35,19 +35,19 @@ static ENDING: AtomicBool = AtomicBool::new(false);
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry { held: Vec::new(), spawner: None });
 
 struct Registry {
-    held: Vec<Arc<Held>>,
+    held: Vec<Arc<OwnedProcess>>,
     /// The thread that starts processes; see [`spawner`].
-    spawner: Option<Sender<Job>>,
+    spawner: Option<Sender<SpawnJob>>,
 }
 
-struct Job {
+struct SpawnJob {
     command: Command,
     reply: SyncSender<io::Result<Child>>,
 }
 
 /// What must not be left behind: a process and its folder. The port stays taken while the server is down.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct OwnedProcess {
     pub(super) port: u16,
     /// Keeps the port from other programs of ours while the server is down.
     _claim: Option<OwnedFd>,
@@ -67,7 +67,7 @@ fn registry() -> Result<MutexGuard<'static, Registry>, ServerError> {
 }
 
 /// Takes a free port and makes a temporary folder, both known to [`end_all`] from the start.
-pub(super) fn reserve() -> Result<Arc<Held>, ServerError> {
+pub(super) fn reserve() -> Result<Arc<OwnedProcess>, ServerError> {
     let mut registry = registry()?;
     let is_free = |port: u16| {
         registry.held.iter().all(|held| held.port != port)
@@ -82,8 +82,12 @@ pub(super) fn reserve() -> Result<Arc<Held>, ServerError> {
         path: std::env::temp_dir(),
         source,
     })?;
-    let held =
-        Arc::new(Held { port, _claim: claim, child: Mutex::new(None), folder: Mutex::new(Some(folder)) });
+    let held = Arc::new(OwnedProcess {
+        port,
+        _claim: claim,
+        child: Mutex::new(None),
+        folder: Mutex::new(Some(folder)),
+    });
     registry.held.push(Arc::clone(&held));
     Ok(held)
 }
@@ -124,7 +128,7 @@ fn random_port() -> u16 {
 }
 
 /// Starts the process of a reserved server; its id.
-pub(super) fn spawn(held: &Held, mut command: Command) -> Result<u32, ServerError> {
+pub(super) fn spawn(held: &OwnedProcess, mut command: Command) -> Result<u32, ServerError> {
     let path = command.get_program().into();
     let mut registry = registry()?;
     // A group of its own: a terminal's Ctrl-C goes to us alone, and what the server forks can be ended with it.
@@ -134,7 +138,7 @@ pub(super) fn spawn(held: &Held, mut command: Command) -> Result<u32, ServerErro
     let spawned = spawner(&mut registry).and_then(|spawner| {
         let (reply, answer) = sync_channel(1);
         let gone = || io::Error::other("the thread that starts servers is gone");
-        spawner.send(Job { command, reply }).map_err(|_| gone())?;
+        spawner.send(SpawnJob { command, reply }).map_err(|_| gone())?;
         answer.recv().map_err(|_| gone())?
     });
     let child = spawned.map_err(|source| ServerError::Spawn { path, source })?;
@@ -146,9 +150,9 @@ pub(super) fn spawn(held: &Held, mut command: Command) -> Result<u32, ServerErro
 /// The one thread that starts processes, and lives until the program ends. It is needed because the kernel ends a
 /// process by `PR_SET_PDEATHSIG` when the *thread* that started it ends: a server started by a worker thread that
 /// finishes would be killed then.
-fn spawner(registry: &mut Registry) -> io::Result<&Sender<Job>> {
+fn spawner(registry: &mut Registry) -> io::Result<&Sender<SpawnJob>> {
     if registry.spawner.is_none() {
-        let (send, jobs) = channel::<Job>();
+        let (send, jobs) = channel::<SpawnJob>();
         thread::Builder::new().name("forebay-spawn".into()).spawn(move || {
             for mut job in jobs {
                 let _ = job.reply.send(job.command.spawn());
@@ -193,7 +197,7 @@ fn die_with_owner(command: &mut Command) {
 #[cfg(not(target_os = "linux"))]
 fn die_with_owner(_: &mut Command) {}
 
-impl Held {
+impl OwnedProcess {
     /// The temporary folder.
     pub(super) fn folder_path(&self) -> Result<PathBuf, ServerError> {
         lock(&self.folder).as_ref().map(|folder| folder.path().to_owned()).ok_or(ServerError::Ending)
@@ -236,7 +240,7 @@ impl Held {
 }
 
 /// Ends one server, removes its folder, and strikes it off.
-pub(super) fn release(held: &Arc<Held>) {
+pub(super) fn release(held: &Arc<OwnedProcess>) {
     held.end(KILL_LIMIT);
     lock(&REGISTRY).held.retain(|other| !Arc::ptr_eq(other, held));
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::private_address::Door;
+use super::private_address::PrivateAddress;
 
 /// How long one question may take. A loading server answers between two pieces of its file.
 const QUESTION_LIMIT: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ pub(super) enum Answer {
 
 /// Asks the server behind a door for its INFO. `pid` is the process that must be the one to answer: another server may
 /// have taken the port just before ours, or a wrapper may have started one that could not be killed by its own id.
-pub(super) fn ask(door: &Door, pid: u32) -> Answer {
+pub(super) fn ask(door: &PrivateAddress, pid: u32) -> Answer {
     match door.info(QUESTION_LIMIT) {
         Ok(reply) => judge(&reply, pid),
         Err(error) => Answer::NotYet(format!("no answer ({error})")),

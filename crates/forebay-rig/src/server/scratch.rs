@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::folder::private;
-use super::process_registry::{self, Held};
+use super::process_registry::{self, OwnedProcess};
 use super::wait::poll;
 use super::{ServerBinary, ServerError, process};
 
@@ -19,7 +19,7 @@ const CHECKER: &str = "redis-check-aof";
 /// A folder of our own. Dropped, or on a signal, it is removed.
 #[derive(Debug)]
 pub struct Scratch {
-    held: Arc<Held>,
+    held: Arc<OwnedProcess>,
     path: PathBuf,
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::process_registry::{self, Held, KILL_LIMIT};
+use super::process_registry::{self, KILL_LIMIT, OwnedProcess};
 use super::wait::poll;
 use super::{ServerBinary, ServerError, process};
 
@@ -40,7 +40,7 @@ pub enum Start {
 /// A private folder in which a server may be started again and again. Dropped, server and folder are gone.
 #[derive(Debug)]
 pub struct Trial {
-    held: Arc<Held>,
+    held: Arc<OwnedProcess>,
     folder: PathBuf,
 }
 

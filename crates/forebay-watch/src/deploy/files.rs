@@ -41,7 +41,7 @@ pub struct File {
 
 /// What a deployment is made from.
 #[derive(Debug)]
-pub struct Plan<'a> {
+pub struct DeployPlan<'a> {
     /// What must hold.
     pub profile: &'a Profile,
     /// The profile's text where it is not a built-in one: the watch in its container needs it too.
@@ -61,7 +61,7 @@ struct Compose<'a> {
 }
 
 /// Every file, in the order of their paths.
-pub fn all(plan: &Plan) -> askama::Result<Vec<File>> {
+pub fn all(plan: &DeployPlan) -> askama::Result<Vec<File>> {
     let mut files: Vec<File> = AS_THEY_ARE.into_iter().map(|(path, text)| file(path, text)).collect();
     files.extend([
         file("compose.yaml", compose(plan)?),
@@ -80,7 +80,7 @@ fn file(path: &str, text: impl AsRef<str>) -> File {
     File { path: path.into(), text: format!("{}\n", text.as_ref().trim_end()) }
 }
 
-fn compose(plan: &Plan) -> askama::Result<String> {
+fn compose(plan: &DeployPlan) -> askama::Result<String> {
     let custom = plan.profile_text.is_some();
     Compose {
         profile: &one_line(&plan.profile.name),

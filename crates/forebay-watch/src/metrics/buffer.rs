@@ -2,10 +2,10 @@
 
 use super::sheet::{Labels, Sheet};
 use crate::forecast::Rates;
-use crate::look::Seen;
+use crate::look::WatchSnapshot;
 use crate::monotonic_counters::Counts;
 use crate::view::{View, utilisation};
-use forebay::buffer::limit::{Bound, Full, Kind};
+use forebay::buffer::limit::{Bound, Full, LimitKind};
 use forebay::buffer::stat::{GroupStat, LaneStat};
 use forebay::event::lane::Lane;
 
@@ -81,11 +81,11 @@ fn all(sheet: &mut Sheet, view: &View) {
 }
 
 /// The name of a limit as a label.
-fn label(kind: Kind) -> &'static str {
+fn label(kind: LimitKind) -> &'static str {
     match kind {
-        Kind::Maxmemory => "maxmemory",
-        Kind::Disk => "disk",
-        Kind::Memory => "ram",
+        LimitKind::Maxmemory => "maxmemory",
+        LimitKind::Disk => "disk",
+        LimitKind::Memory => "ram",
     }
 }
 
@@ -126,7 +126,7 @@ fn full(sheet: &mut Sheet, view: &View) {
     );
 }
 
-fn is_written(seen: &Seen) -> bool {
+fn is_written(seen: &WatchSnapshot) -> bool {
     !seen.stat.lanes.is_empty()
 }
 
@@ -152,11 +152,11 @@ fn lanes(sheet: &mut Sheet, view: &View) {
         let values = of_lanes(sheet, of);
         sheet.gauges(&format!("lane_{name}"), help, values);
     }
-    ever(sheet, view);
+    monotonic_counters(sheet, view);
 }
 
 /// Counts of the server's, as the watcher has seen them grow: on the server they go back with its data.
-fn ever(sheet: &mut Sheet, view: &View) {
+fn monotonic_counters(sheet: &mut Sheet, view: &View) {
     type Of = fn(&Counts) -> Option<u64>;
     let counters: [(&str, &'static str, Of); 2] = [
         (

@@ -4,20 +4,20 @@ use super::sheet::{Histogram, Labels, Samples, Sheet};
 use crate::probe::Counted;
 use crate::subject::Subject;
 use crate::view::{GONE, View};
-use forebay::buffer::writer_status::{Fates, State};
+use forebay::buffer::writer_status::{FateCounts, WriterState};
 use forebay::event::lane::Lane;
 
 pub(super) fn add(sheet: &mut Sheet, view: &View, subject: &Subject, probed: &Counted) {
     about(sheet, subject);
     writers(sheet, view);
-    fates(sheet, view);
+    writer_counters(sheet, view);
     probe(sheet, probed);
     watcher(sheet, view);
 }
 
 fn writers(sheet: &mut Sheet, view: &View) {
     let heard = &view.heard;
-    let count = |of: fn(State) -> bool| {
+    let count = |of: fn(WriterState) -> bool| {
         let there = heard.writers.iter().filter(|writer| writer.heard_ago < GONE && of(writer.state));
         // Where nobody listens, nobody knows.
         heard.is_subscribed.then(|| there.count() as f64)
@@ -26,12 +26,12 @@ fn writers(sheet: &mut Sheet, view: &View) {
         (
             "writers",
             "Writers heard within 5 s",
-            count(|state| matches!(state, State::Writing | State::HeldBack)),
+            count(|state| matches!(state, WriterState::Writing | WriterState::HeldBack)),
         ),
         (
             "writers_held_back",
             "Of them, those whose server takes nothing",
-            count(|state| state == State::HeldBack),
+            count(|state| state == WriterState::HeldBack),
         ),
     ];
     for (name, help, value) in figures {
@@ -45,8 +45,8 @@ fn writers(sheet: &mut Sheet, view: &View) {
     sheet.counters("writer_ends_total", "Writers that ended, since the watcher began to listen", values);
 }
 
-fn fates(sheet: &mut Sheet, view: &View) {
-    type Of = fn(&Fates) -> u64;
+fn writer_counters(sheet: &mut Sheet, view: &View) {
+    type Of = fn(&FateCounts) -> u64;
     const FATES: [(&str, Of); 7] = [
         ("acknowledged", |fates| fates.acknowledged),
         ("spilled", |fates| fates.spilled),

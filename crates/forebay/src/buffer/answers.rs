@@ -1,4 +1,4 @@
-//! What a lane's appender makes of the server's answers: a block is acknowledged, or there is a setback.
+//! What a lane's appender makes of the server's answers: a block is acknowledged, or its round has failed.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -6,15 +6,15 @@ use std::time::Instant;
 use redis::Value;
 
 use super::appender::{Appender, BACKOFF_MIN, Expected};
-use super::compress::Parcel;
+use super::compress::PendingBlock;
 use super::connect::limit_answers;
 use super::fsync::Fsync;
 use super::overflow::Fate;
-use super::round_failure::Setback;
+use super::round_failure::RoundFailure;
 
 impl Appender {
     /// Reads one answer and acts on it.
-    pub(super) fn receive(&mut self) -> Result<(), Setback> {
+    pub(super) fn receive(&mut self) -> Result<(), RoundFailure> {
         // Off the queue whatever the answer is: what is left there is what is still to come.
         let expected = self.expected.pop_front();
         let answer = self.open_connection()?.recv_response()?;
@@ -24,33 +24,33 @@ impl Appender {
             let is_off = matches!(expected, Some(Expected::Fsync))
                 && error.to_string().contains("appendonly is disabled");
             let why = "appendonly was turned off meanwhile; CONFIG SET appendonly yes, and in redis.conf";
-            return Err(if is_off { Setback::NoFsync(why.into()) } else { error.into() });
+            return Err(if is_off { RoundFailure::NoFsync(why.into()) } else { error.into() });
         }
         match expected {
             Some(Expected::Append) => self.appended(&answer).and_then(|()| self.check_settings()),
             Some(Expected::Fsync) => {
                 let (local, _): (u64, u64) =
-                    redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;
+                    redis::from_redis_value(answer).map_err(|error| RoundFailure::garbled(&error))?;
                 if local == 0 {
                     // On a new connection, which is asked whether there will be one.
-                    return Err(Setback::away("no fsync in time (WAITAOF)"));
+                    return Err(RoundFailure::away("no fsync in time (WAITAOF)"));
                 }
                 self.acknowledge(self.stored);
                 self.stored = 0;
                 Ok(())
             }
-            None => Err(Setback::away("an answer that nothing was asked for")),
+            None => Err(RoundFailure::away("an answer that nothing was asked for")),
         }
     }
 
-    fn appended(&mut self, answer: &Value) -> Result<(), Setback> {
+    fn appended(&mut self, answer: &Value) -> Result<(), RoundFailure> {
         let (what, last, epoch): (String, u64, u64) =
-            redis::from_redis_value_ref(answer).map_err(|error| Setback::garbled(&error))?;
+            redis::from_redis_value_ref(answer).map_err(|error| RoundFailure::garbled(&error))?;
         match what.as_str() {
             "ok" | "repeat" => {
                 let number = self.acked + self.stored as u64 + 1;
                 if what == "repeat" && number > self.doubtful {
-                    return Err(Setback::Foreign(number));
+                    return Err(RoundFailure::Foreign(number));
                 }
                 if what == "repeat" {
                     self.counts().repeats.fetch_add(1, Relaxed);
@@ -62,18 +62,18 @@ impl Appender {
                 }
                 Ok(())
             }
-            "fenced" => Err(Setback::Fenced(epoch)),
-            _ if what == "behind" || last < self.acked => Err(Setback::LostByServer),
-            _ => Err(Setback::Gap),
+            "fenced" => Err(RoundFailure::Fenced(epoch)),
+            _ if what == "behind" || last < self.acked => Err(RoundFailure::LostByServer),
+            _ => Err(RoundFailure::Gap),
         }
     }
 
     /// Acknowledges what is answered, once all of it is, where the reply says that it is on the disk: if it still does.
-    fn check_settings(&mut self) -> Result<(), Setback> {
+    fn check_settings(&mut self) -> Result<(), RoundFailure> {
         let (Fsync::ByReply(settings), true) = (&mut self.fsync, self.expected.is_empty()) else {
             return Ok(());
         };
-        let connection = self.connection.as_mut().ok_or_else(|| Setback::away("no connection"))?;
+        let connection = self.connection.as_mut().ok_or_else(|| RoundFailure::away("no connection"))?;
         settings.still(connection)?;
         let stored = std::mem::take(&mut self.stored);
         self.acknowledge(stored);
@@ -82,9 +82,9 @@ impl Appender {
 
     /// Counts the window's first blocks as acknowledged and lets go of them.
     fn acknowledge(&mut self, blocks: usize) {
-        let lane = self.lease.lane;
+        let lane = self.settings.lane;
         let counts = &self.shared.lanes[lane.index()];
-        for Parcel { block, first, mark } in self.window.drain(..blocks) {
+        for PendingBlock { block, first, mark } in self.window.drain(..blocks) {
             self.acked += 1;
             self.acked_events += block.events;
             if let Some(first) = first {
@@ -110,9 +110,9 @@ impl Appender {
         self.owed_since = Instant::now();
         self.shared.owed(lane, (self.sent > 0).then(|| self.late_at()));
         if self.trouble_since.take().is_some() {
-            self.shared.calm(self.lease.lane);
+            self.shared.calm(self.settings.lane);
             if let Some(connection) = &mut self.connection {
-                limit_answers(connection, self.lease.patience);
+                limit_answers(connection, self.settings.patience);
             }
         }
     }

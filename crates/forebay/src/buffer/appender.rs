@@ -14,15 +14,15 @@ use super::connection::Connection;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use redis::Script;
 
-use super::compress::Parcel;
+use super::compress::PendingBlock;
 use super::connect::limit_answers;
 use super::counts::LaneCounts;
 use super::error::Error;
 use super::fsync::Fsync;
-use super::lane_settings::{Lease, Taken, take};
+use super::lane_settings::{ClaimedLane, LaneSettings, claim_late};
 use super::overflow::{STALL, STALL_FSYNC};
 use super::owner::Claim;
-use super::round_failure::Setback;
+use super::round_failure::RoundFailure;
 use super::scripts;
 use super::shared::Shared;
 
@@ -49,8 +49,8 @@ pub(super) enum Expected {
 
 /// The lane's thread.
 pub(super) struct Appender {
-    pub(super) lease: Lease,
-    blocks: Receiver<Parcel>,
+    pub(super) settings: LaneSettings,
+    blocks: Receiver<PendingBlock>,
     pub(super) shared: Arc<Shared>,
     pub(super) connection: Option<Connection>,
     /// What the lane was when it was taken: our epoch, its last block and its events; none where it is not ours yet.
@@ -59,7 +59,7 @@ pub(super) struct Appender {
     pub(super) fsync: Fsync,
     pub(super) append: Script,
     /// Not acknowledged, oldest first; the front has number `acked + 1`.
-    pub(super) window: VecDeque<Parcel>,
+    pub(super) window: VecDeque<PendingBlock>,
     /// How many of the window's front blocks were sent on this connection.
     pub(super) sent: usize,
     /// How many of those were answered and wait for their fsync.
@@ -85,22 +85,22 @@ pub(super) struct Appender {
 
 impl Appender {
     pub(super) fn new(
-        lease: Lease,
-        taken: Option<Taken>,
-        blocks: Receiver<Parcel>,
+        settings: LaneSettings,
+        taken: Option<ClaimedLane>,
+        blocks: Receiver<PendingBlock>,
         shared: Arc<Shared>,
     ) -> Self {
         let claim = taken.as_ref().map(|taken| taken.claim);
         if let Some(claim) = claim {
-            shared.unproven.stand(lease.lane, claim.epoch, claim.last);
+            shared.unproven.stand(settings.lane, claim.epoch, claim.last);
         }
         let fsync = taken.as_ref().map_or(Fsync::Unasked, |taken| taken.fsync.clone());
         let lost = claim.map_or(0, |claim| claim.lost);
-        shared.lanes[lease.lane.index()].lost_by_server.fetch_add(lost, Relaxed);
+        shared.lanes[settings.lane.index()].lost_by_server.fetch_add(lost, Relaxed);
         Self {
             acked: claim.map_or(0, |claim| claim.last),
             acked_events: claim.map_or(0, |claim| claim.events),
-            lease,
+            settings,
             blocks,
             shared,
             connection: taken.map(|taken| taken.connection),
@@ -143,12 +143,12 @@ impl Appender {
         limit_answers(connection, RELEASE_MAX);
         self.drain();
         if let (Some(connection), Some(_)) = (&mut self.connection, self.claim) {
-            self.shared.owner.release(connection, &self.lease.name, self.lease.lane);
+            self.shared.owner.release(connection, &self.settings.name, self.settings.lane);
         }
     }
 
     pub(super) fn counts(&self) -> &LaneCounts {
-        &self.shared.lanes[self.lease.lane.index()]
+        &self.shared.lanes[self.settings.lane.index()]
     }
 
     /// One round: take blocks, send them, read one answer. False when there is nothing left to do.
@@ -156,20 +156,20 @@ impl Appender {
         if self.claim.is_none() {
             // Also where no block waits: what an earlier run has left may.
             return match self.open_connection().map(drop) {
-                _ if self.shared.is_over(self.lease.lane) => Ok(false),
+                _ if self.shared.is_over(self.settings.lane) => Ok(false),
                 Ok(()) => Ok(true),
-                Err(setback) => self.recover(setback).map(|()| true),
+                Err(failure) => self.recover(failure).map(|()| true),
             };
         }
         if !self.take() {
             return Ok(false);
         }
-        if self.shared.unproven.take_set_back(self.lease.lane) {
-            self.recover(Setback::LostByServer)?;
+        if self.shared.unproven.take_set_back(self.settings.lane) {
+            self.recover(RoundFailure::LostByServer)?;
             if self.window.is_empty() {
                 // Nothing is owed an answer that would tell that it is over.
                 self.trouble_since = None;
-                self.shared.calm(self.lease.lane);
+                self.shared.calm(self.settings.lane);
             }
             return Ok(true);
         }
@@ -178,18 +178,18 @@ impl Appender {
         }
         match self.send().and_then(|()| self.receive()) {
             Ok(()) => Ok(true),
-            Err(setback) => self.recover(setback).map(|()| true),
+            Err(failure) => self.recover(failure).map(|()| true),
         }
     }
 
     /// Fills the window; false when the channel is closed and the window empty, or the writer was dropped.
     fn take(&mut self) -> bool {
-        let has_room = |window: &VecDeque<Parcel>| {
-            let bytes: usize = window.iter().map(|parcel| parcel.block.frame.len()).sum();
-            window.len() < self.lease.in_flight && bytes < WINDOW_BYTES_MAX
+        let has_room = |window: &VecDeque<PendingBlock>| {
+            let bytes: usize = window.iter().map(|pending| pending.block.frame.len()).sum();
+            window.len() < self.settings.in_flight && bytes < WINDOW_BYTES_MAX
         };
         while has_room(&self.window) {
-            if self.shared.is_over(self.lease.lane) {
+            if self.shared.is_over(self.settings.lane) {
                 return false;
             }
             if self.window.is_empty() {
@@ -205,11 +205,11 @@ impl Appender {
                 }
             }
         }
-        !self.shared.is_over(self.lease.lane)
+        !self.shared.is_over(self.settings.lane)
     }
 
     /// Sends what was not sent, and connects first where there is no connection.
-    fn send(&mut self) -> Result<(), Setback> {
+    fn send(&mut self) -> Result<(), RoundFailure> {
         let upto = if self.probing { 1 } else { self.window.len() };
         // While an fsync is waited for nothing is sent: what comes meanwhile goes together, with one wait for all.
         let waits = self.fsync.is_asked() && !self.expected.is_empty();
@@ -218,7 +218,7 @@ impl Appender {
         }
         if self.sent == 0 && !self.probing {
             self.owed_since = Instant::now();
-            self.shared.owed(self.lease.lane, Some(self.late_at()));
+            self.shared.owed(self.settings.lane, Some(self.late_at()));
         }
         // First of all: whether a WAITAOF follows depends on it.
         self.open_connection()?;
@@ -226,8 +226,8 @@ impl Appender {
             self.count_room()?;
         }
         let mut wire = Vec::new();
-        for (index, parcel) in self.window.iter().enumerate().take(upto).skip(self.sent) {
-            wire.extend_from_slice(&self.command(self.acked + 1 + index as u64, parcel));
+        for (index, pending) in self.window.iter().enumerate().take(upto).skip(self.sent) {
+            wire.extend_from_slice(&self.command(self.acked + 1 + index as u64, pending));
             self.expected.push_back(Expected::Append);
         }
         if self.fsync == Fsync::ByWaitAof {
@@ -246,14 +246,14 @@ impl Appender {
         self.owed_since + if self.fsync == Fsync::ByWaitAof { STALL_FSYNC } else { STALL }
     }
 
-    pub(super) fn command(&self, number: u64, parcel: &Parcel) -> Vec<u8> {
-        let block = &parcel.block;
+    pub(super) fn command(&self, number: u64, pending: &PendingBlock) -> Vec<u8> {
+        let block = &pending.block;
         let mut command = redis::cmd("EVALSHA");
         command
             .arg(self.append.get_hash())
             .arg(2)
-            .arg(self.lease.name.stream(self.lease.lane))
-            .arg(self.lease.name.writer(self.lease.lane))
+            .arg(self.settings.name.stream(self.settings.lane))
+            .arg(self.settings.name.writer(self.settings.lane))
             .arg(self.epoch())
             .arg(number)
             .arg(block.events)
@@ -262,7 +262,7 @@ impl Appender {
             .arg("")
             .arg(&block.frame)
             .arg(u8::from(self.fsync.is_asked()));
-        if let Some((field, place)) = &parcel.mark {
+        if let Some((field, place)) = &pending.mark {
             command.arg(&**field).arg(place);
         }
         command.get_packed_command()
@@ -276,28 +276,28 @@ impl Appender {
     /// The connection, if need be a new one with the script loaded. A server that has become unfit (a
     /// replica after a failover) counts as away: it may be mended, and patience bounds the wait. One that can no longer
     /// acknowledge as was asked for ends the writer: nothing may count for more than it is.
-    pub(super) fn open_connection(&mut self) -> Result<&mut Connection, Setback> {
+    pub(super) fn open_connection(&mut self) -> Result<&mut Connection, RoundFailure> {
         if self.connection.is_none() {
-            let away = |error: Error| Setback::away(error.to_string());
+            let away = |error: Error| RoundFailure::away(error.to_string());
             let (mut connection, facts) =
-                self.lease.address.connect_within(self.patience_left()).map_err(away)?;
-            let (ack, address) = (self.lease.ack, &self.lease.address);
+                self.settings.address.connect_within(self.patience_left()).map_err(away)?;
+            let (ack, address) = (self.settings.ack, &self.settings.address);
             self.fsync = match Fsync::of(ack, address, &mut connection, &facts) {
-                Err(Error::NoFsync(why)) => return Err(Setback::NoFsync(why)),
-                Err(Error::NotNow { why, .. }) => return Err(Setback::refused(why)),
+                Err(Error::NoFsync(why)) => return Err(RoundFailure::NoFsync(why)),
+                Err(Error::NotNow { why, .. }) => return Err(RoundFailure::refused(why)),
                 determined => determined.map_err(away)?,
             };
             self.append.prepare_invoke().load(&mut connection)?;
             if self.claim.is_none() {
-                let claim = take(&mut connection, &self.lease, &self.shared.owner)?;
+                let claim = claim_late(&mut connection, &self.settings, &self.shared.owner)?;
                 self.counts().lost_by_server.fetch_add(claim.lost, Relaxed);
                 (self.acked, self.acked_events, self.claim) = (claim.last, claim.events, Some(claim));
-                self.shared.unproven.stand(self.lease.lane, claim.epoch, claim.last);
-                self.shared.calm(self.lease.lane);
+                self.shared.unproven.stand(self.settings.lane, claim.epoch, claim.last);
+                self.shared.calm(self.settings.lane);
                 self.trouble_since = None;
             }
             self.connection = Some(connection);
         }
-        self.connection.as_mut().ok_or_else(|| Setback::away("no connection"))
+        self.connection.as_mut().ok_or_else(|| RoundFailure::away("no connection"))
     }
 }

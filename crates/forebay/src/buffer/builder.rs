@@ -7,7 +7,7 @@ use super::connect::Address;
 use super::error::Error;
 use super::keys::Name;
 use super::options::{Ack, Options};
-use super::overflow::{Listener, Overflow, Told};
+use super::overflow::{FateReport, Listener, Overflow};
 use super::writer::Writer;
 use crate::event::stream::Stream;
 
@@ -86,7 +86,7 @@ impl WriterBuilder {
     }
 
     /// Hears of every event's fate, on the writer's threads: it must not block.
-    pub fn listener(mut self, hear: impl Fn(Told) + Send + Sync + 'static) -> Self {
+    pub fn listener(mut self, hear: impl Fn(FateReport) + Send + Sync + 'static) -> Self {
         self.options.listener = Some(Listener(std::sync::Arc::new(hear)));
         self
     }

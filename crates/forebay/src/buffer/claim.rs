@@ -9,12 +9,12 @@ use crossbeam_channel::{Sender, bounded};
 use redis::Script;
 
 use super::appender::Appender;
-use super::compress::Parcel;
+use super::compress::PendingBlock;
 use super::connect::Address;
 use super::error::Error;
 use super::fsync::Fsync;
 use super::keys::Name;
-use super::lane_settings::{Kept, Lease, Taken, WayOut};
+use super::lane_settings::{ClaimedLane, LaneSettings, LaneSpill, WhenStuck};
 use super::options::Options;
 use super::overflow::Overflow;
 use super::owner::{Claim, Owner};
@@ -34,7 +34,7 @@ pub(super) struct LaneStarts<'a> {
     name: &'a Name,
     options: &'a Options,
     folder: Option<Arc<Folder>>,
-    taken: VecDeque<Result<Taken, String>>,
+    taken: VecDeque<Result<ClaimedLane, String>>,
 }
 
 impl<'a> LaneStarts<'a> {
@@ -78,12 +78,12 @@ impl<'a> LaneStarts<'a> {
         lane: Lane,
         shared: &Arc<Shared>,
         threads: &mut Threads,
-    ) -> Result<Sender<Parcel>, Error> {
+    ) -> Result<Sender<PendingBlock>, Error> {
         // Proof: there are as many as lanes, and each is started once.
         let taken = self.taken.pop_front().expect("a lane to start");
         let taken = taken.map_err(|why| shared.trouble(lane, &why)).ok();
         let (send, receive) = bounded(READY_MAX);
-        let mut kept = None;
+        let mut spill = None;
         let mut to_lane = send;
         if let Some(folder) = &self.folder {
             if lane == self.name.lanes().first() {
@@ -92,42 +92,47 @@ impl<'a> LaneStarts<'a> {
             }
             let (to_spill, from_packer) = bounded(READY_MAX);
             let (tell, stored) = bounded(1);
-            kept = Some(Kept { folder: Arc::clone(folder), stored: tell });
+            spill = Some(LaneSpill { folder: Arc::clone(folder), stored: tell });
             let stage = (from_packer, std::mem::replace(&mut to_lane, to_spill));
             let spiller = Spiller::new(lane, Arc::clone(folder), Arc::clone(shared), stage, stored);
             threads.start(format!("forebay-{lane}-spill"), move || spiller.run())?;
         }
-        let lease = self.lease(lane, kept);
+        let settings = self.settings(lane, spill);
         let mut taken = taken;
-        if let (Some(kept), Some(taken)) = (&lease.kept, &mut taken) {
-            kept.ask(&mut taken.connection, &lease)?;
+        if let (Some(spill), Some(taken)) = (&settings.spill, &mut taken) {
+            spill.ask(&mut taken.connection, &settings)?;
         }
-        let appender = Appender::new(lease, taken, receive, Arc::clone(shared));
+        let appender = Appender::new(settings, taken, receive, Arc::clone(shared));
         threads.start(format!("forebay-{lane}"), move || appender.run())?;
         Ok(to_lane)
     }
 
-    fn lease(&self, lane: Lane, kept: Option<Kept>) -> Lease {
-        Lease {
+    fn settings(&self, lane: Lane, spill: Option<LaneSpill>) -> LaneSettings {
+        LaneSettings {
             lane,
             address: self.address.clone(),
             name: self.name.clone(),
             in_flight: self.options.in_flight.max(1),
             ack: self.options.ack,
             patience: self.options.patience,
-            way_out: match self.options.overflow {
-                Overflow::Wait => WayOut::None,
-                Overflow::Spill(_) => WayOut::Spill,
-                Overflow::Shed => WayOut::Shed,
-                Overflow::TrimOldest => WayOut::Trim,
+            when_stuck: match self.options.overflow {
+                Overflow::Wait => WhenStuck::None,
+                Overflow::Spill(_) => WhenStuck::Spill,
+                Overflow::Shed => WhenStuck::Shed,
+                Overflow::TrimOldest => WhenStuck::Trim,
             },
-            kept,
+            spill,
         }
     }
 }
 
 /// Takes every lane of a buffer, or none.
-fn take_all(address: &Address, name: &Name, options: &Options, owner: &Owner) -> Result<Vec<Taken>, Error> {
+fn take_all(
+    address: &Address,
+    name: &Name,
+    options: &Options,
+    owner: &Owner,
+) -> Result<Vec<ClaimedLane>, Error> {
     let mut connected = Vec::new();
     for _ in name.lanes() {
         let (mut connection, facts) = address.connect_within(options.patience)?;
@@ -137,7 +142,7 @@ fn take_all(address: &Address, name: &Name, options: &Options, owner: &Owner) ->
     let mut lanes = Vec::new();
     for (lane, (mut connection, fsync)) in name.lanes().into_iter().zip(connected) {
         match take_one(&mut connection, (address, name), lane, owner) {
-            Ok(claim) => lanes.push(Taken { connection, fsync, claim }),
+            Ok(claim) => lanes.push(ClaimedLane { connection, fsync, claim }),
             Err(error) => {
                 for (lane, taken) in name.lanes().into_iter().zip(&mut lanes) {
                     owner.release(&mut taken.connection, name, lane);

@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_millis(5);
 
 /// A block on its way.
 #[derive(Debug, Clone)]
-pub(super) struct Parcel {
+pub(super) struct PendingBlock {
     pub block: Arc<Block>,
     /// Events of its lane that were pushed before it; none for a block that an earlier run left behind.
     pub first: Option<u64>,
@@ -27,9 +27,9 @@ pub(super) struct Parcel {
 }
 
 /// The compressor.
-pub(super) struct Packer {
+pub(super) struct CompressorThread {
     encoder: Encoder,
-    lanes: Vec<Sender<Parcel>>,
+    lanes: Vec<Sender<PendingBlock>>,
     shared: Arc<Shared>,
     /// Whether blocks are dropped while their lane is full and its server takes none.
     sheds: bool,
@@ -37,10 +37,10 @@ pub(super) struct Packer {
     passed: Vec<u64>,
 }
 
-impl Packer {
+impl CompressorThread {
     pub(super) fn new(
         encoder: Encoder,
-        lanes: Vec<Sender<Parcel>>,
+        lanes: Vec<Sender<PendingBlock>>,
         shared: Arc<Shared>,
         sheds: bool,
     ) -> Self {
@@ -63,8 +63,8 @@ impl Packer {
             drop((draft, passed));
             match encoded {
                 Ok(block) => {
-                    let parcel = Parcel { block: Arc::new(block), first: Some(first), mark: None };
-                    if !self.hand(lane, parcel) {
+                    let pending = PendingBlock { block: Arc::new(block), first: Some(first), mark: None };
+                    if !self.hand(lane, pending) {
                         return;
                     }
                 }
@@ -74,24 +74,24 @@ impl Packer {
     }
 
     /// False where the lane has ended.
-    fn hand(&self, lane: Lane, parcel: Parcel) -> bool {
+    fn hand(&self, lane: Lane, pending: PendingBlock) -> bool {
         let to = &self.lanes[lane.index()];
         if !self.sheds {
-            return to.send(parcel).is_ok();
+            return to.send(pending).is_ok();
         }
-        let mut parcel = match to.try_send(parcel) {
+        let mut pending = match to.try_send(pending) {
             Ok(()) => return true,
             Err(TrySendError::Disconnected(_)) => return false,
-            Err(TrySendError::Full(parcel)) => parcel,
+            Err(TrySendError::Full(pending)) => pending,
         };
         while !self.shared.is_stuck(lane) {
-            parcel = match to.send_timeout(parcel, LOOK) {
+            pending = match to.send_timeout(pending, LOOK) {
                 Ok(()) => return true,
                 Err(SendTimeoutError::Disconnected(_)) => return false,
-                Err(SendTimeoutError::Timeout(parcel)) => parcel,
+                Err(SendTimeoutError::Timeout(pending)) => pending,
             };
         }
-        self.shed(lane, parcel.first.unwrap_or_default(), parcel.block.events);
+        self.shed(lane, pending.first.unwrap_or_default(), pending.block.events);
         true
     }
 

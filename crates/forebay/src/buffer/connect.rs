@@ -43,9 +43,9 @@ pub struct Address {
 }
 
 /// An address in parts.
-pub struct Plain<'a> {
+pub struct AddressParts<'a> {
     /// Where it answers.
-    pub place: Place<'a>,
+    pub place: Endpoint<'a>,
     /// User to log in as.
     pub user: Option<&'a str>,
     /// Password to log in with; without one there is no login.
@@ -55,7 +55,7 @@ pub struct Plain<'a> {
 }
 
 /// Where a server answers.
-pub enum Place<'a> {
+pub enum Endpoint<'a> {
     /// Host and port.
     Tcp(&'a str, u16),
     /// A socket in a file.
@@ -127,14 +127,14 @@ impl Address {
     }
 
     /// The parts, for a client of another make; none where the server speaks TLS.
-    pub fn plain(&self) -> Option<Plain<'_>> {
+    pub fn plain(&self) -> Option<AddressParts<'_>> {
         let place = match self.info.addr() {
-            ConnectionAddr::Tcp(host, port) => Place::Tcp(host, *port),
-            ConnectionAddr::Unix(path) => Place::Unix(path),
+            ConnectionAddr::Tcp(host, port) => Endpoint::Tcp(host, *port),
+            ConnectionAddr::Unix(path) => Endpoint::Unix(path),
             _ => return None,
         };
         let login = self.info.redis_settings();
-        Some(Plain { place, user: login.username(), password: login.password(), database: login.db() })
+        Some(AddressParts { place, user: login.username(), password: login.password(), database: login.db() })
     }
 
     /// How redis-cli is called to reach it, word by word; a password is left to `REDISCLI_AUTH`.
@@ -228,7 +228,7 @@ impl Address {
     /// What a server that has as many clients as it takes says before it hangs up; none where it says no such thing.
     /// Whoever sends something first, as a client does, may have its connection reset and never read it.
     fn overheard(&self) -> Option<String> {
-        let Plain { place: Place::Tcp(host, port), .. } = self.plain()? else { return None };
+        let AddressParts { place: Endpoint::Tcp(host, port), .. } = self.plain()? else { return None };
         let at = (host, port).to_socket_addrs().ok()?.next()?;
         let mut socket = TcpStream::connect_timeout(&at, OVERHEAR).ok()?;
         socket.set_read_timeout(Some(OVERHEAR)).ok()?;

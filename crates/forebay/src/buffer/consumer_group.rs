@@ -7,7 +7,7 @@ use redis::{FromRedisValue, RedisError, Script, Value};
 use super::connection::Connection;
 use super::entry::Id;
 use super::error::{Cause, Error};
-use super::error_class::{Trouble, is_gone, trouble};
+use super::error_class::{ErrorClass, classify, is_gone};
 use super::keys::Name;
 use super::reader::Reader;
 use super::scripts::TRIM;
@@ -22,7 +22,7 @@ impl Reader {
         for lane in self.lanes.clone() {
             self.make_group(lane).map_err(|error| {
                 let key = self.name.stream(lane);
-                if let Trouble::Full(_) = trouble(&error) {
+                if let ErrorClass::Full(_) = classify(&error) {
                     return Error::GroupFull { key, source: Some(Cause::new(error)) };
                 }
                 if error.to_string().contains("WRONGTYPE") {

@@ -11,10 +11,10 @@ use redis::{RedisError, Script, Value};
 use super::consumer_group::field;
 use super::consumer_name::OWN;
 use super::entry::{Id, list};
-use super::error_class::{Trouble, trouble};
+use super::error_class::{ErrorClass, classify};
 use super::keys::Name;
 use super::pages::Pages;
-use super::reader::{Found, Phase, Reader};
+use super::reader::{Phase, ReadItem, Reader};
 use super::scripts::LEAVE;
 use crate::event::lane::Lane;
 
@@ -23,7 +23,7 @@ const IDLE: Duration = Duration::from_secs(3_600);
 
 impl Reader {
     /// Takes over what other consumers left lying, now and then.
-    pub(super) fn claim_idle(&mut self) -> Result<Option<Vec<Found>>, RedisError> {
+    pub(super) fn claim_idle(&mut self) -> Result<Option<Vec<ReadItem>>, RedisError> {
         let Some((group, consumer)) = self.options.group.clone() else { return Ok(None) };
         let idle = self.options.claim_idle;
         // What is taken over stands among our own blocks: an answer about those that is on its way would be another's.
@@ -69,7 +69,7 @@ impl Reader {
         at: usize,
         entries: Vec<Value>,
         gone: &[String],
-        found: &mut Vec<Found>,
+        found: &mut Vec<ReadItem>,
     ) -> Result<(), RedisError> {
         let (nameless, entries): (Vec<Value>, Vec<Value>) =
             entries.into_iter().partition(|entry| matches!(entry, Value::Nil));
@@ -81,7 +81,7 @@ impl Reader {
             self.sort(at, id, fields, false, found)?;
         }
         let lane = self.places[at].lane;
-        found.extend(gone.iter().filter_map(|id| Id::parse(id)).map(|id| Found::Gone { lane, id }));
+        found.extend(gone.iter().filter_map(|id| Id::parse(id)).map(|id| ReadItem::Gone { lane, id }));
         Ok(())
     }
 
@@ -166,7 +166,7 @@ impl Reader {
                 continue;
             }
             match self.strike_off(lane, &names) {
-                Err(error) if matches!(trouble(&error), Trouble::Unknown(_)) => return Err(error),
+                Err(error) if matches!(classify(&error), ErrorClass::Unknown(_)) => return Err(error),
                 // A full server cannot write down that they have left. They stay.
                 _ => {}
             }

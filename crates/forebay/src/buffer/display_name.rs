@@ -10,7 +10,7 @@ const BYTES_MAX: usize = 128;
 const CUT: char = '…';
 
 /// A name as it is; one that is no UTF-8, or too long, by its beginning and a checksum of all of it.
-pub(super) fn shown(name: &[u8]) -> String {
+pub(super) fn display_name(name: &[u8]) -> String {
     if let Ok(text) = std::str::from_utf8(name)
         && name.len() <= BYTES_MAX
         && !text.contains(CUT)
@@ -35,15 +35,15 @@ mod tests {
 
     #[test]
     fn usual_names_stay_and_no_two_are_shown_alike() {
-        assert_eq!(shown(b"parquet"), "parquet");
-        assert_eq!(shown("größe\n".as_bytes()), "größe\n");
+        assert_eq!(display_name(b"parquet"), "parquet");
+        assert_eq!(display_name("größe\n".as_bytes()), "größe\n");
         let long = |end: &str| format!("{}{end}", "n".repeat(1_000_000)).into_bytes();
-        let cut = shown(b"\xff");
+        let cut = display_name(b"\xff");
         let names: [&[u8]; 7] =
             [b"\xff", b"\xfe", br"\xff", cut.as_bytes(), &long("a"), &long("b"), b"n\xf0\x9f"];
-        let all: std::collections::BTreeSet<String> = names.iter().map(|name| shown(name)).collect();
+        let all: std::collections::BTreeSet<String> = names.iter().map(|name| display_name(name)).collect();
         assert_eq!(all.len(), names.len(), "{all:?}");
         assert!(all.iter().all(|name| name.len() < 4 * BYTES_MAX + 32), "{all:?}");
-        assert!(shown(b"a\xff\xfeb").starts_with(r"a\xff\xfeb…"));
+        assert!(display_name(b"a\xff\xfeb").starts_with(r"a\xff\xfeb…"));
     }
 }

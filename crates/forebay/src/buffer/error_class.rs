@@ -4,7 +4,7 @@ use redis::RedisError;
 
 /// Why an append did not go through, by what must be done about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum ErrorClass {
     /// The server is there and takes no writes now (full, failing disk, loading, failing over): the block is
     /// not stored. Try again later on the same connection.
     Refused(String),
@@ -108,19 +108,19 @@ pub fn is_gone(error: &RedisError) -> bool {
 }
 
 /// Sorts an error of the client library.
-pub fn trouble(error: &RedisError) -> Trouble {
+pub fn classify(error: &RedisError) -> ErrorClass {
     let text = words(error);
     if let Some(code) = error.code() {
         return match does(code, &error.to_string()) {
-            Some(Does::Waits) => Trouble::Refused(text),
-            Some(Does::MakesRoom) => Trouble::Full(text),
-            Some(Does::ConnectsAgain) => Trouble::Unknown(text),
-            Some(Does::WaitsForRights) => Trouble::Denied(text),
-            Some(Does::NeedsNoCluster) => Trouble::Cluster(text),
-            Some(Does::LoadsScript) => Trouble::NoScript,
-            Some(Does::NamesKey) => Trouble::WrongType(text),
-            Some(Does::NamesPlace) => Trouble::Damaged(error.detail().unwrap_or(&text).into()),
-            None => Trouble::Fatal(text),
+            Some(Does::Waits) => ErrorClass::Refused(text),
+            Some(Does::MakesRoom) => ErrorClass::Full(text),
+            Some(Does::ConnectsAgain) => ErrorClass::Unknown(text),
+            Some(Does::WaitsForRights) => ErrorClass::Denied(text),
+            Some(Does::NeedsNoCluster) => ErrorClass::Cluster(text),
+            Some(Does::LoadsScript) => ErrorClass::NoScript,
+            Some(Does::NamesKey) => ErrorClass::WrongType(text),
+            Some(Does::NamesPlace) => ErrorClass::Damaged(error.detail().unwrap_or(&text).into()),
+            None => ErrorClass::Fatal(text),
         };
     }
     if error.is_io_error()
@@ -128,9 +128,9 @@ pub fn trouble(error: &RedisError) -> Trouble {
         || error.is_connection_dropped()
         || error.is_unrecoverable_error()
     {
-        return Trouble::Unknown(text);
+        return ErrorClass::Unknown(text);
     }
-    Trouble::Fatal(text)
+    ErrorClass::Fatal(text)
 }
 
 #[cfg(test)]
@@ -160,9 +160,9 @@ mod tests {
 
     #[test]
     fn what_servers_answer_is_sorted_by_what_must_be_done() {
-        use Trouble::{Cluster, Damaged, Denied, Fatal, Full, NoScript, Refused, Unknown, WrongType};
-        let is = |line: &str, is_so: fn(&Trouble) -> bool| {
-            let found = trouble(&answered(line));
+        use ErrorClass::{Cluster, Damaged, Denied, Fatal, Full, NoScript, Refused, Unknown, WrongType};
+        let is = |line: &str, is_so: fn(&ErrorClass) -> bool| {
+            let found = classify(&answered(line));
             assert!(is_so(&found), "{line:?} came to {found:?}");
         };
         for line in [

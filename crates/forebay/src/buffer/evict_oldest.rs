@@ -10,11 +10,11 @@ use redis::{RedisError, Script};
 use super::appender::Appender;
 use super::connect::Facts;
 use super::entry::Id;
-use super::eviction_state::Room;
+use super::eviction_state::EvictionState;
 use super::keys::Name;
 use super::mutex::lock;
 use super::overflow::Fate;
-use super::round_failure::Setback;
+use super::round_failure::RoundFailure;
 use super::scripts;
 use crate::event::lane::Lane;
 
@@ -56,12 +56,12 @@ type Drops = Vec<(Lane, Id, usize)>;
 impl Appender {
     /// Drops the oldest blocks, as many bytes as the server is over its limit and as wait to be appended. Says why where that
     /// does not help: blocks that would be dropped for nothing are kept.
-    pub(super) fn make_room(&mut self) -> Result<Option<String>, Setback> {
+    pub(super) fn make_room(&mut self) -> Result<Option<String>, RoundFailure> {
         let shared = self.shared.clone();
         // One lane at a time: what one drops is room for all.
         let mut room = lock(&shared.room);
         let memory = memory(self.open_connection()?)?;
-        let waiting: usize = self.window.iter().map(|parcel| parcel.block.frame.len()).sum();
+        let waiting: usize = self.window.iter().map(|pending| pending.block.frame.len()).sum();
         let needed = memory.used + (SPARE + waiting) as u64;
         let enough = usize::try_from(needed.saturating_sub(memory.limit)).unwrap_or(usize::MAX);
         if enough == 0 {
@@ -76,7 +76,11 @@ impl Appender {
     }
 
     /// Why dropping would not help, where it would not.
-    fn is_in_vain(&mut self, memory: &Memory, room: &mut Room) -> Result<Option<String>, Setback> {
+    fn is_in_vain(
+        &mut self,
+        memory: &Memory,
+        room: &mut EvictionState,
+    ) -> Result<Option<String>, RoundFailure> {
         let answered = self.shared.lanes.iter().map(|lane| lane.answered.load(Relaxed)).sum();
         if std::mem::replace(&mut room.answered, answered) != answered {
             room.vain = 0;
@@ -94,7 +98,7 @@ impl Appender {
         if seen as u64 > over {
             return Ok(None);
         }
-        let name = self.lease.name.clone();
+        let name = self.settings.name.clone();
         let held = held(self.open_connection()?, &name)?;
         let why = format!(
             "it is {over} bytes over its maxmemory of {}, and this buffer takes {held}: nothing is dropped, since that would \
@@ -105,8 +109,8 @@ impl Appender {
     }
 
     /// Drops the oldest blocks until their frames come to so many bytes, or there are none left; the bytes.
-    fn drop_oldest(&mut self, enough: usize, room: &mut Room) -> Result<usize, Setback> {
-        let name = self.lease.name.clone();
+    fn drop_oldest(&mut self, enough: usize, room: &mut EvictionState) -> Result<usize, RoundFailure> {
+        let name = self.settings.name.clone();
         let mut freed = 0;
         for _ in 0..STEPS {
             let drops = choose(self.look(room)?, enough - freed);
@@ -129,7 +133,7 @@ impl Appender {
     }
 
     /// Counts what a step dropped whose answer got lost.
-    pub(super) fn count_room(&mut self) -> Result<(), Setback> {
+    pub(super) fn count_room(&mut self) -> Result<(), RoundFailure> {
         let shared = self.shared.clone();
         self.look(&mut lock(&shared.room))?;
         self.is_room_in_doubt = false;
@@ -137,8 +141,8 @@ impl Appender {
     }
 
     /// The oldest blocks of each lane; what was dropped so and is not counted is.
-    fn look(&mut self, room: &mut Room) -> Result<Vec<Oldest>, Setback> {
-        let name = self.lease.name.clone();
+    fn look(&mut self, room: &mut EvictionState) -> Result<Vec<Oldest>, RoundFailure> {
+        let name = self.settings.name.clone();
         let lanes = oldest(self.open_connection()?, &name)?;
         for oldest in &lanes {
             self.count_trimmed(oldest.lane, oldest.before, oldest.ever, room);
@@ -148,7 +152,7 @@ impl Appender {
 
     /// Counts what is new of the events of a lane that were ever dropped to make room; it ends after so many events of
     /// the lane.
-    fn count_trimmed(&self, lane: Lane, upto: u64, ever: u64, room: &mut Room) {
+    fn count_trimmed(&self, lane: Lane, upto: u64, ever: u64, room: &mut EvictionState) {
         let counted = room.ever[lane.index()].replace(ever).unwrap_or(ever);
         let events = ever.saturating_sub(counted);
         if events > 0 {
@@ -159,11 +163,13 @@ impl Appender {
 }
 
 /// A server's memory; what it does not count against its limit is left out.
-fn memory(connection: &mut Connection) -> Result<Memory, Setback> {
+fn memory(connection: &mut Connection) -> Result<Memory, RoundFailure> {
     let info: String = redis::cmd("INFO").arg("memory").query(connection)?;
     let facts = Facts::of(&info);
     let (Some(limit), Some(used)) = (facts.number("maxmemory"), facts.number("used_memory")) else {
-        return Err(Setback::refused("it is full, and INFO does not tell by how much: nothing is dropped"));
+        return Err(RoundFailure::refused(
+            "it is full, and INFO does not tell by how much: nothing is dropped",
+        ));
     };
     let uncounted = facts.number("mem_not_counted_for_evict").unwrap_or_default();
     Ok(Memory { used: used.saturating_sub(uncounted), limit })

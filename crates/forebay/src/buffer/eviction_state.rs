@@ -6,7 +6,7 @@ use crate::event::lane::Lanes;
 
 /// What all lanes of a writer know of making room.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct EvictionState {
     /// Events of each lane that were ever dropped so, where it was asked.
     pub ever: Vec<Option<u64>>,
     /// Rounds since the server took a block, and when the last one was.
@@ -16,7 +16,7 @@ pub(super) struct Room {
     pub answered: u64,
 }
 
-impl Room {
+impl EvictionState {
     pub fn of(lanes: Lanes) -> Self {
         Self { ever: lanes.defaults(), vain: 0, last: None, answered: 0 }
     }

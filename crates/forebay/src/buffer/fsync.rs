@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::connect::{Address, Facts};
 use super::error::Error;
 use super::options::Ack;
-use super::round_failure::Setback;
+use super::round_failure::RoundFailure;
 
 /// How the server says that a block is on its disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,18 +98,18 @@ impl Settings {
     }
 
     /// Whether all that was answered since they were read is on the disk.
-    pub fn still(&mut self, connection: &mut Connection) -> Result<(), Setback> {
+    pub fn still(&mut self, connection: &mut Connection) -> Result<(), RoundFailure> {
         let now = Self::read(connection)?;
         let is_as_it_was = now == *self;
         *self = now;
-        self.refuse().map_err(Setback::Untaken)?;
+        self.refuse().map_err(RoundFailure::Untaken)?;
         if self.appendfsync() != "always" {
             let now = self.appendfsync();
             let why = format!("appendfsync was set to {now} meanwhile; CONFIG SET appendfsync always");
-            return Err(Setback::NoFsync(why));
+            return Err(RoundFailure::NoFsync(why));
         }
         let changed = "settings were changed while blocks were sent (CONFIG SET): they are sent again";
-        if is_as_it_was { Ok(()) } else { Err(Setback::refused(changed)) }
+        if is_as_it_was { Ok(()) } else { Err(RoundFailure::refused(changed)) }
     }
 }
 

@@ -4,9 +4,9 @@ use redis::RedisError;
 
 use super::entry::{Entry, Id, Listed, list};
 use super::keys::Name;
-use super::read_item::Found;
+use super::read_item::ReadItem;
 use super::reader::Reader;
-use super::reader_place::{Order, Place};
+use super::reader_place::{Order, ReaderPlace};
 use crate::event::lane::Lane;
 
 impl Reader {
@@ -19,8 +19,8 @@ impl Reader {
         entry: &Entry,
         in_order: bool,
         order: Option<Order>,
-    ) -> Result<Option<Found>, RedisError> {
-        let Place { lane, last, .. } = self.places[at];
+    ) -> Result<Option<ReadItem>, RedisError> {
+        let ReaderPlace { lane, last, .. } = self.places[at];
         let (Some(order), Some((last_id, number, total))) = (order, last) else {
             let given = if in_order { self.places[at].given.take() } else { None };
             let mut found = self.lost_before(lane, entry)?;
@@ -35,7 +35,7 @@ impl Reader {
         match order {
             Order::Next => return Ok(None),
             Order::OutOfPlace { says, due } => {
-                return Ok(Some(Found::OutOfPlace { lane, id: entry.id, says, due }));
+                return Ok(Some(ReadItem::OutOfPlace { lane, id: entry.id, says, due }));
             }
             Order::Hole => {}
         }
@@ -52,7 +52,7 @@ impl Reader {
         lane: Lane,
         given: Option<Id>,
         entry: &Entry,
-    ) -> Result<Option<Found>, RedisError> {
+    ) -> Result<Option<ReadItem>, RedisError> {
         let Some(given) = given else { return Ok(None) };
         let mut command = redis::cmd("HMGET");
         command.arg(self.name.writer(lane)).arg(Name::TRIMMED).arg(Name::TRIMMED_ID);
@@ -61,12 +61,16 @@ impl Reader {
         let Some((upto, events_max)) = mark.as_deref().and_then(two_numbers) else { return Ok(None) };
         // What is dropped after this block was read is told by the numbers.
         let is_before = id < entry.id && events_max > 0;
-        Ok(is_before.then_some(Found::Dropped { lane, upto, events_max, before: entry.id }))
+        Ok(is_before.then_some(ReadItem::Dropped { lane, upto, events_max, before: entry.id }))
     }
 
     /// Blocks before the first of a lane that nobody let go: no group was done with them, and no writer dropped them to make
     /// room.
-    fn missing_at_the_beginning(&mut self, lane: Lane, entry: &Entry) -> Result<Option<Found>, RedisError> {
+    fn missing_at_the_beginning(
+        &mut self,
+        lane: Lane,
+        entry: &Entry,
+    ) -> Result<Option<ReadItem>, RedisError> {
         if entry.number <= 1 {
             return Ok(None);
         }
@@ -88,7 +92,7 @@ impl Reader {
         let dropped = trimmed.as_deref().and_then(two_numbers).map_or(0, |(number, _)| number);
         let dropped = (dropped, total.and_then(|total| total.parse().ok()).unwrap_or(0));
         let (number, total) = done.max(dropped);
-        Ok((number + 1 < entry.number).then(|| Found::Missing {
+        Ok((number + 1 < entry.number).then(|| ReadItem::Missing {
             lane,
             numbers: (number + 1, entry.number - 1),
             events: entry.before().saturating_sub(total),
@@ -104,17 +108,17 @@ impl Reader {
         numbers: (u64, u64),
         events: u64,
         before: Id,
-    ) -> Result<Found, RedisError> {
+    ) -> Result<ReadItem, RedisError> {
         let mut command = redis::cmd("HGET");
         command.arg(self.name.writer(lane)).arg(Name::TRIMMED);
         let trimmed: Option<String> = command.query(self.control()?)?;
         let upto = trimmed.as_deref().and_then(|trimmed| trimmed.split(' ').next()?.parse::<u64>().ok());
         let is_trimmed = upto.is_some_and(|upto| upto >= numbers.1);
-        Ok(Found::Missing { lane, numbers, events, before, is_trimmed })
+        Ok(ReadItem::Missing { lane, numbers, events, before, is_trimmed })
     }
 
     /// Blocks before this one that a server came back without, as the writer found out (`resume.lua`).
-    fn lost_before(&mut self, lane: Lane, entry: &Entry) -> Result<Option<Found>, RedisError> {
+    fn lost_before(&mut self, lane: Lane, entry: &Entry) -> Result<Option<ReadItem>, RedisError> {
         if entry.number <= 1 {
             return Ok(None);
         }
@@ -124,7 +128,7 @@ impl Reader {
         let Some((number, total)) = kept.as_deref().and_then(two_numbers) else { return Ok(None) };
         let (numbers, events) =
             ((number.saturating_add(1), entry.number - 1), entry.before().saturating_sub(total));
-        Ok(Some(Found::Missing { lane, numbers, events, before: entry.id, is_trimmed: false }))
+        Ok(Some(ReadItem::Missing { lane, numbers, events, before: entry.id, is_trimmed: false }))
     }
 
     /// The first entry of a lane between two ids.

@@ -9,7 +9,7 @@ use super::buffer_exists::{self, must_be_there};
 use super::connect::{ANSWER_TIMEOUT, Address};
 use super::connection::Connection;
 use super::consumer_group::{create_group, field};
-use super::display_name::shown;
+use super::display_name::display_name;
 use super::entry::{Entry, Id, list};
 use super::error::Error;
 use super::error_class::is_gone;
@@ -99,7 +99,7 @@ impl Groups {
     pub fn groups(&mut self) -> Result<Vec<String>, Error> {
         let mut all = Vec::new();
         for lane in self.name.lanes() {
-            all.extend(self.names(lane)?.iter().map(|name| shown(name)));
+            all.extend(self.names(lane)?.iter().map(|name| display_name(name)));
         }
         all.sort();
         all.dedup();
@@ -222,7 +222,7 @@ impl Groups {
             if names.iter().any(|name| name == group.as_bytes()) {
                 lanes.push(lane);
             }
-            others.extend(names.iter().map(|name| shown(name)));
+            others.extend(names.iter().map(|name| display_name(name)));
         }
         if lanes.is_empty() {
             must_be_there(&mut self.connection, &self.address, &self.name)?;
@@ -230,7 +230,7 @@ impl Groups {
             others.dedup();
             others.truncate(NAMES_MAX);
             let name = self.name.to_string();
-            return Err(Error::NoGroup { name, group: shown(group.as_bytes()), others });
+            return Err(Error::NoGroup { name, group: display_name(group.as_bytes()), others });
         }
         Ok(lanes)
     }
@@ -256,8 +256,8 @@ impl Groups {
         for row in rows {
             let idle = field::<u64>(&row, "idle").map_or(Duration::MAX, Duration::from_millis);
             if idle < IN_USE {
-                let consumer = shown(&field::<Vec<u8>>(&row, "name").unwrap_or_default());
-                return Err(Error::InUse { group: shown(group.as_bytes()), consumer, idle });
+                let consumer = display_name(&field::<Vec<u8>>(&row, "name").unwrap_or_default());
+                return Err(Error::InUse { group: display_name(group.as_bytes()), consumer, idle });
             }
         }
         Ok(())
@@ -276,6 +276,9 @@ impl Groups {
     }
 
     fn failed(&self, doing: &str, group: &str, error: &RedisError) -> Error {
-        Error::server(format!("{doing} group {} of buffer {}", shown(group.as_bytes()), self.name), error)
+        Error::server(
+            format!("{doing} group {} of buffer {}", display_name(group.as_bytes()), self.name),
+            error,
+        )
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use redis::{RedisError, Value};
 
 use super::clock::Clock;
-use super::display_name::shown;
+use super::display_name::display_name;
 use super::entry::Id;
 use super::error_class::is_gone;
 use super::losses::Losses;
@@ -120,7 +120,7 @@ fn group(
     Ok(GroupStat {
         lane,
         given: Id::parse(&row.delivered),
-        group: shown(&row.name),
+        group: display_name(&row.name),
         unread_events: match next {
             Err(Refused) => None,
             Ok(None) => Some(0),

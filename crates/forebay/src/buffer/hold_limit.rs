@@ -8,7 +8,7 @@ use super::entry::Id;
 use super::error::Error;
 use super::pages::Pages;
 use super::reader::Reader;
-use super::unacknowledged::Held;
+use super::unacknowledged::Unacknowledged;
 
 /// Pending blocks that are asked for at once.
 const PAGE: usize = 1_000;
@@ -16,7 +16,7 @@ const PAGE: usize = 1_000;
 impl Reader {
     /// Lets the caller hold no more unacknowledged blocks than this; [`Self::next`] is an error then.
     pub fn hold_at_most(&mut self, blocks: usize) {
-        self.held = Held::at_most(blocks);
+        self.held = Unacknowledged::at_most(blocks);
     }
 
     /// How many blocks the caller was handed that this reader does not know to be acknowledged.

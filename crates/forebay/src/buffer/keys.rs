@@ -79,7 +79,7 @@ impl Name {
     }
 
     /// The channel that writers say on what became of their events.
-    pub fn fates(&self) -> String {
+    pub fn status_channel(&self) -> String {
         format!("forebay:{}:fates", self.name)
     }
 

@@ -13,12 +13,12 @@ use super::fsync::Fsync;
 use super::keys::Name;
 use super::options::Ack;
 use super::owner::{Claim, Owner};
-use super::round_failure::Setback;
+use super::round_failure::RoundFailure;
 use super::spill::{Folder, Stored};
 use crate::event::lane::Lane;
 
 /// What a lane's thread needs to know.
-pub(super) struct Lease {
+pub(super) struct LaneSettings {
     pub lane: Lane,
     pub address: Address,
     pub name: Name,
@@ -28,14 +28,14 @@ pub(super) struct Lease {
     /// How long to go on without a single acknowledgement.
     pub patience: Duration,
     /// What the policy lets go on, or drop, while the server takes nothing.
-    pub way_out: WayOut,
+    pub when_stuck: WhenStuck,
     /// Where the spill of this lane is, where it has one.
-    pub kept: Option<Kept>,
+    pub spill: Option<LaneSpill>,
 }
 
 /// What keeps a server that takes nothing from holding the source back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WayOut {
+pub(super) enum WhenStuck {
     /// Nothing.
     None,
     /// The spill, as long as its disk takes blocks.
@@ -47,7 +47,7 @@ pub(super) enum WayOut {
 }
 
 /// A lane that is ours.
-pub(super) struct Taken {
+pub(super) struct ClaimedLane {
     pub connection: Connection,
     /// What must follow the appends on this connection before they count.
     pub fsync: Fsync,
@@ -55,18 +55,18 @@ pub(super) struct Taken {
 }
 
 /// Where a lane's spill is, and who must hear how far it is stored.
-pub(super) struct Kept {
+pub(super) struct LaneSpill {
     pub folder: Arc<Folder>,
     pub stored: Sender<Stored>,
 }
 
-impl Kept {
+impl LaneSpill {
     /// Asks how far the sessions before this one are stored, now that none of them can store more, and lets the server
     /// forget those that have left nothing.
-    pub(super) fn ask(&self, connection: &mut Connection, lease: &Lease) -> Result<(), Error> {
-        let key = lease.name.writer(lease.lane);
+    pub(super) fn ask(&self, connection: &mut Connection, settings: &LaneSettings) -> Result<(), Error> {
+        let key = settings.name.writer(settings.lane);
         let (left, gone): (Vec<_>, Vec<_>) =
-            self.folder.earlier(lease.lane).into_iter().partition(|(_, has_left)| *has_left);
+            self.folder.earlier(settings.lane).into_iter().partition(|(_, has_left)| *has_left);
         let failed =
             |error: RedisError| Error::server(format!("asking {key} what of the spill is stored"), &error);
         let mut stored = Stored::new();
@@ -80,7 +80,7 @@ impl Kept {
         if !gone.is_empty() {
             let fields: Vec<String> = gone.iter().map(|session| Name::spilled(session)).collect();
             redis::cmd("HDEL").arg(&key).arg(fields).query::<u64>(connection).map_err(failed)?;
-            self.folder.forget(lease.lane, &gone);
+            self.folder.forget(settings.lane, &gone);
         }
         // Fails only where the stage has ended already.
         let _ = self.stored.send(stored);
@@ -89,11 +89,15 @@ impl Kept {
 }
 
 /// Takes a lane that could not be taken when its writer was opened.
-pub(super) fn take(connection: &mut Connection, lease: &Lease, owner: &Owner) -> Result<Claim, Setback> {
-    let claimed = owner.take(connection, (&lease.address, &lease.name), lease.lane);
+pub(super) fn claim_late(
+    connection: &mut Connection,
+    settings: &LaneSettings,
+    owner: &Owner,
+) -> Result<Claim, RoundFailure> {
+    let claimed = owner.take(connection, (&settings.address, &settings.name), settings.lane);
     let claimed = claimed.and_then(|claim| {
-        lease.kept.as_ref().map_or(Ok(()), |kept| kept.ask(connection, lease))?;
+        settings.spill.as_ref().map_or(Ok(()), |spill| spill.ask(connection, settings))?;
         Ok(claim)
     });
-    claimed.map_err(Setback::from)
+    claimed.map_err(RoundFailure::from)
 }

@@ -74,7 +74,7 @@ pub struct Memory {
 
 /// What a limit is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum LimitKind {
     /// The server's own setting.
     Maxmemory,
     /// The disk of the append-only log.
@@ -83,7 +83,7 @@ pub enum Kind {
     Memory,
 }
 
-impl Kind {
+impl LimitKind {
     /// Its name in answers.
     pub fn name(self) -> &'static str {
         match self {
@@ -107,7 +107,7 @@ impl Kind {
 
 /// Room up to a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
+pub struct Headroom {
     /// Bytes in use of it. Of a disk: the log and a rewrite. Of memory: with what a fork may copy.
     pub used_bytes: u64,
     /// Bytes where it is met.
@@ -116,7 +116,7 @@ pub struct Room {
     pub events: u64,
 }
 
-impl Room {
+impl Headroom {
     /// What is used of it, as a share.
     pub fn ratio(&self) -> Option<f64> {
         (self.limit_bytes > 0).then(|| self.used_bytes as f64 / self.limit_bytes as f64)
@@ -127,7 +127,7 @@ impl Room {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bound {
     /// It is there, so far away.
-    At(Room),
+    At(Headroom),
     /// It is not there, and why.
     Absent(String),
     /// Nobody knows, and why.
@@ -173,7 +173,7 @@ pub struct Limits {
     /// Events held.
     pub events: Known<u64>,
     /// The limits, in order.
-    pub all: [(Kind, Bound); 3],
+    pub all: [(LimitKind, Bound); 3],
 }
 
 impl Limits {
@@ -183,15 +183,15 @@ impl Limits {
         Self {
             events: measured.events.clone(),
             all: [
-                (Kind::Maxmemory, bound(maxmemory(measured))),
-                (Kind::Disk, bound(disk(measured))),
-                (Kind::Memory, bound(memory(measured))),
+                (LimitKind::Maxmemory, bound(maxmemory(measured))),
+                (LimitKind::Disk, bound(disk(measured))),
+                (LimitKind::Memory, bound(memory(measured))),
             ],
         }
     }
 
     /// The limit that is met first, of those that are known.
-    pub fn first(&self) -> Option<(Kind, Room)> {
+    pub fn first(&self) -> Option<(LimitKind, Headroom)> {
         let known = self.all.iter().filter_map(|(kind, bound)| match bound {
             Bound::At(room) => Some((*kind, *room)),
             _ => None,
@@ -247,7 +247,7 @@ fn maxmemory(measured: &Measured) -> Known<Bound> {
     }
     let used_bytes = measured.used_bytes.clone()?.saturating_sub(measured.not_counted_bytes);
     let room = limit_bytes.saturating_sub(used_bytes) as f64;
-    Ok(Bound::At(Room { used_bytes, limit_bytes, events: fit(room, &measured.bytes_per_event)? }))
+    Ok(Bound::At(Headroom { used_bytes, limit_bytes, events: fit(room, &measured.bytes_per_event)? }))
 }
 
 fn memory(measured: &Measured) -> Known<Bound> {
@@ -261,7 +261,7 @@ fn memory(measured: &Measured) -> Known<Bound> {
     let by_share = measured.bytes_per_event.clone().map(|each| each * (1.0 + share));
     let by_share = fit(room - resident as f64 * share, &by_share)?;
     let copy = measured.largest_copy_bytes.max(resident / FORK_SHARE);
-    Ok(Bound::At(Room {
+    Ok(Bound::At(Headroom {
         used_bytes: resident.saturating_add(copy),
         limit_bytes,
         events: so_far.min(by_share),
@@ -276,7 +276,7 @@ fn disk(measured: &Measured) -> Known<Bound> {
     let limit_bytes = log.bytes.saturating_add(free);
     if growth == 0 {
         let in_log = in_log(measured);
-        return Ok(Bound::At(Room {
+        return Ok(Bound::At(Headroom {
             used_bytes: log.bytes,
             limit_bytes,
             events: fit(free as f64, &in_log)?,
@@ -284,7 +284,7 @@ fn disk(measured: &Measured) -> Known<Bound> {
     }
     let data = measured.data_bytes.clone()?;
     let events = with_rewrites(measured, &log, growth, (free as f64, data as f64))?;
-    Ok(Bound::At(Room { used_bytes: log.bytes.saturating_add(data), limit_bytes, events }))
+    Ok(Bound::At(Headroom { used_bytes: log.bytes.saturating_add(data), limit_bytes, events }))
 }
 
 /// Bytes that an event takes in the log.

@@ -49,7 +49,7 @@ pub struct Refused<'a> {
 /// Why feeding ended early.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FeedError {
+pub enum LineSourceError {
     /// The buffer's side.
     #[error(transparent)]
     Buffer(#[from] Error),
@@ -59,7 +59,7 @@ pub enum FeedError {
 }
 
 /// Hears of lines on the way to a writer.
-pub trait Ear {
+pub trait LineListener {
     /// Of every line that is no event.
     fn refused(&mut self, line: &Refused<'_>);
 
@@ -75,13 +75,13 @@ pub trait Ear {
 /// Pushes every event of a source until it ends or `stop` is set; `ear` hears of every line that is none. What was
 /// read is pushed however it ends, and `position` tells which of it is settled.
 /// What was pushed is not yet acknowledged: [`Writer::close`] waits for that.
-pub fn feed(
+pub fn append_lines(
     input: Input<impl Read + Send + 'static>,
     writer: &mut Writer,
     position: &mut Position,
     stop: &AtomicBool,
-    ear: &mut impl Ear,
-) -> Result<(), FeedError> {
+    ear: &mut impl LineListener,
+) -> Result<(), LineSourceError> {
     let (send, batches) = bounded(AHEAD);
     let (give_back, spare) = bounded(AHEAD + 1);
     let lines = Lines::new(input.reader, input.event_bytes_max);
@@ -126,28 +126,29 @@ fn pump(
     writer: &mut Writer,
     (stop, halt): (&AtomicBool, &AtomicBool),
     mut take: impl FnMut(Batch, &mut Writer, Duration) -> Result<(), Error>,
-) -> Result<(), FeedError> {
+) -> Result<(), LineSourceError> {
     let started = Instant::now();
     let mut outcome = Ok(());
     while outcome.is_ok() && !stop.load(Relaxed) {
         let due = writer.next_due().map_or(LOOK, |due| due.saturating_sub(started.elapsed()).min(LOOK));
         outcome = match batches.recv_timeout(due) {
-            Ok(batch) => {
-                batch.map_err(FeedError::from).and_then(|batch| Ok(take(batch, writer, started.elapsed())?))
-            }
+            Ok(batch) => batch
+                .map_err(LineSourceError::from)
+                .and_then(|batch| Ok(take(batch, writer, started.elapsed())?)),
             Err(RecvTimeoutError::Timeout) => Ok(()),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
         // A silent source must not hide that the writer has failed.
         let checked = writer.check().and_then(|()| writer.expire(started.elapsed()));
-        outcome = outcome.and(checked.map_err(FeedError::from));
+        outcome = outcome.and(checked.map_err(LineSourceError::from));
     }
     // What was read from the source by then is nobody else's any more: it is appended, or at least counted. No more than
     // that: those in the queue, and the one in the hand of the source's thread.
     halt.store(true, Relaxed);
     while let Ok(batch) = batches.recv_timeout(HAND_ON) {
-        let taken =
-            batch.map_err(FeedError::from).and_then(|batch| Ok(take(batch, writer, started.elapsed())?));
+        let taken = batch
+            .map_err(LineSourceError::from)
+            .and_then(|batch| Ok(take(batch, writer, started.elapsed())?));
         outcome = outcome.and(taken);
     }
     outcome
@@ -159,7 +160,7 @@ fn push_all(
     writer: &mut Writer,
     position: &mut Position,
     (now, from_line): (Duration, u64),
-    ear: &mut impl Ear,
+    ear: &mut impl LineListener,
 ) -> Result<(), Error> {
     for oversize in batch.oversize().iter().filter(|oversize| oversize.line >= from_line) {
         let why = format!("{} bytes long, over the limit for one event", oversize.bytes);

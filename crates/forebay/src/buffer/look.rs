@@ -47,7 +47,7 @@ pub(super) fn over(
 
 /// Whether a key is there, as far as the server says.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum There {
+enum BufferFound {
     Yes,
     No,
     Unknown,
@@ -77,7 +77,7 @@ impl Looker<'_> {
         for lane in name.lanes() {
             let stream = self.is_there(&name.stream(lane), "stream")?;
             let hash = self.is_there(&name.writer(lane), "hash")?;
-            if stream == There::No && hash == There::No {
+            if stream == BufferFound::No && hash == BufferFound::No {
                 continue;
             }
             let writer = self.writer(lane).map_err(failed)?;
@@ -85,14 +85,14 @@ impl Looker<'_> {
             let told = writer.as_ref().ok().and_then(Option::as_ref);
             let looked = self.lane(lane, told, losses.as_ref()).map_err(failed)?;
             let is_seen = matches!(writer, Ok(Some(_))) || looked.total > Some(0) || looked.blocks > Some(0);
-            if stream == There::Unknown && !is_seen {
+            if stream == BufferFound::Unknown && !is_seen {
                 // The hash outlives a lane that is trimmed empty: without it there is none.
                 is_whole &= writer.is_ok();
                 continue;
             }
-            keys += u64::from(stream != There::No) + u64::from(hash != There::No);
+            keys += u64::from(stream != BufferFound::No) + u64::from(hash != BufferFound::No);
             lanes.push(looked);
-            if stream != There::No {
+            if stream != BufferFound::No {
                 let found = groups::look(&mut self.asker, lane, &mut self.clock, losses.as_ref(), groups_max);
                 let found = found.map_err(failed)?;
                 hidden = hidden.zip(found.as_ref()).map(|(most, (_, hidden)): (u64, _)| most.max(*hidden));
@@ -115,12 +115,12 @@ impl Looker<'_> {
     }
 
     /// Whether a key is there; an error where it holds something else than `expected`.
-    fn is_there(&mut self, key: &str, expected: &str) -> Result<There, Error> {
+    fn is_there(&mut self, key: &str, expected: &str) -> Result<BufferFound, Error> {
         let kind: Result<Option<String>, _> = self.asker.permitted("TYPE", redis::cmd("TYPE").arg(key));
         match kind.map_err(|error| Error::server(format!("looking at {key}"), &error))?.as_deref() {
-            None => Ok(There::Unknown),
-            Some("none") => Ok(There::No),
-            Some(kind) if kind == expected => Ok(There::Yes),
+            None => Ok(BufferFound::Unknown),
+            Some("none") => Ok(BufferFound::No),
+            Some(kind) if kind == expected => Ok(BufferFound::Yes),
             Some(kind) => {
                 Err(Error::WrongType { key: key.into(), why: format!("a {kind}, not a {expected}") })
             }

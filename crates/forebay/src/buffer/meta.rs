@@ -4,7 +4,7 @@ use redis::{RedisError, Script};
 
 use super::connection::Connection;
 use super::error::Error;
-use super::error_class::{Trouble, trouble};
+use super::error_class::{ErrorClass, classify};
 use super::keys::Name;
 use super::scripts;
 use crate::event::stream::{FIELD, Stream};
@@ -42,7 +42,7 @@ pub fn find(connection: &mut Connection, name: &Name) -> Result<Option<Name>, Er
 /// The same for a reader that asks again before it hands anything out: none where the server does not say for now.
 pub(super) fn find_by_now(connection: &mut Connection, name: &Name) -> Result<Option<Name>, Error> {
     match asked(connection, name) {
-        Err(error) if matches!(trouble(&error), Trouble::Refused(_)) => Ok(None),
+        Err(error) if matches!(classify(&error), ErrorClass::Refused(_)) => Ok(None),
         asked => found(asked, name),
     }
 }
@@ -51,8 +51,8 @@ fn found(asked: Result<Fields, RedisError>, name: &Name) -> Result<Option<Name>,
     match asked {
         Ok(fields) => Ok(read(name, fields)?.map(|stream| name.clone().of(stream))),
         Err(error) if error.code() == Some("NOPERM") => Ok(None),
-        Err(error) => Err(match trouble(&error) {
-            Trouble::WrongType(why) => Error::WrongType { key: name.meta(), why },
+        Err(error) => Err(match classify(&error) {
+            ErrorClass::WrongType(why) => Error::WrongType { key: name.meta(), why },
             _ => Error::server(format!("looking at buffer {name}"), &error),
         }),
     }
@@ -108,9 +108,9 @@ fn other_stream(name: &Name, theirs: Stream) -> Error {
 }
 
 fn failed(error: &RedisError, url: &str, name: &Name) -> Error {
-    match trouble(error) {
-        Trouble::WrongType(why) => Error::WrongType { key: name.meta(), why },
-        Trouble::Refused(why) | Trouble::Full(why) => Error::NotNow { url: url.into(), why },
+    match classify(error) {
+        ErrorClass::WrongType(why) => Error::WrongType { key: name.meta(), why },
+        ErrorClass::Refused(why) | ErrorClass::Full(why) => Error::NotNow { url: url.into(), why },
         _ => Error::server(format!("looking at buffer {name}"), error),
     }
 }

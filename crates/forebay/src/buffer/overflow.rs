@@ -20,7 +20,7 @@ pub(super) const STALL_FSYNC: Duration = Duration::from_secs(3);
 
 /// What a policy promises while the server takes no events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Promise {
+pub struct PolicyGuarantee {
     /// Its name.
     pub policy: &'static str,
     /// What becomes of the source.
@@ -59,8 +59,8 @@ impl GivenUp {
 
 /// The promises, a policy each. All of them: where the source is held back for longer than the writer's patience, the writer
 /// ends with an error that says how many events are the source's to send again.
-pub const PROMISES: [Promise; 4] = [
-    Promise {
+pub const PROMISES: [PolicyGuarantee; 4] = [
+    PolicyGuarantee {
         policy: "wait",
         source: "is held back",
         accepted: "once the server has it",
@@ -68,7 +68,7 @@ pub const PROMISES: [Promise; 4] = [
         when: "never",
         counted: None,
     },
-    Promise {
+    PolicyGuarantee {
         policy: "spill",
         source: "goes on until the folder is full",
         accepted: "once the server has it, or it is fsynced in the folder",
@@ -76,7 +76,7 @@ pub const PROMISES: [Promise; 4] = [
         when: "never",
         counted: None,
     },
-    Promise {
+    PolicyGuarantee {
         policy: "shed",
         source: "goes on",
         accepted: "once the server has it",
@@ -84,7 +84,7 @@ pub const PROMISES: [Promise; 4] = [
         when: "while as many blocks as may be in flight wait",
         counted: Some("shed"),
     },
-    Promise {
+    PolicyGuarantee {
         policy: "trim-oldest",
         source: "goes on while that makes room",
         accepted: "once the server has it",
@@ -145,7 +145,7 @@ pub enum Fate {
 
 /// What became of which events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
+pub struct FateReport {
     /// Their lane.
     pub lane: Lane,
     /// What became of them.
@@ -162,7 +162,7 @@ pub struct Told {
 
 /// Hears of every event's fate, on the writer's threads: it must not block.
 #[derive(Clone)]
-pub struct Listener(pub Arc<dyn Fn(Told) + Send + Sync>);
+pub struct Listener(pub Arc<dyn Fn(FateReport) + Send + Sync>);
 
 impl std::fmt::Debug for Listener {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

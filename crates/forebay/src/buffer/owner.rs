@@ -14,12 +14,12 @@ use redis::Script;
 use super::connect::Address;
 use super::connection::Connection;
 use super::error::Error;
-use super::error_class::{Trouble, trouble};
+use super::error_class::{ErrorClass, classify};
 use super::keys::Name;
 use super::meta;
 use super::mutex::lock;
 use super::scripts;
-use super::status_subscriber::{Hearing, WriterHeard};
+use super::status_subscriber::{StatusSubscriber, WriterSnapshot};
 use super::text;
 use super::writer_status::new_id;
 use crate::event::lane::Lane;
@@ -51,7 +51,7 @@ pub(super) struct Claim {
 
 /// A lane as it is.
 #[derive(Debug, PartialEq, Eq)]
-struct Seen {
+struct LaneOnServer {
     is_ok: bool,
     epoch: u64,
     last: u64,
@@ -66,7 +66,7 @@ struct Seen {
 enum Step<'a> {
     Look,
     /// With an epoch at least so high, from whoever it was seen with, or from anybody.
-    First(u64, Option<&'a Seen>),
+    First(u64, Option<&'a LaneOnServer>),
     /// With this epoch.
     Next(u64),
 }
@@ -135,7 +135,7 @@ impl Owner {
     fn admit(&self, connection: &mut Connection, of: (&Address, &Name)) -> Result<u64, Error> {
         let (address, name) = of;
         let taken = |why: String| Error::Taken { buffer: name.to_string(), url: address.to_string(), why };
-        let look = |connection: &mut Connection| -> Result<Vec<Seen>, Error> {
+        let look = |connection: &mut Connection| -> Result<Vec<LaneOnServer>, Error> {
             name.lanes().iter().map(|lane| self.claim(connection, of, lane, &Step::Look)).collect()
         };
         meta::check(connection, &address.to_string(), name)?;
@@ -173,7 +173,7 @@ impl Owner {
         (address, name): (&Address, &Name),
         lane: Lane,
         step: &Step<'_>,
-    ) -> Result<Seen, Error> {
+    ) -> Result<LaneOnServer, Error> {
         let script = Script::new(scripts::CLAIM);
         let mut call = script.key(name.stream(lane));
         call.key(name.writer(lane));
@@ -192,15 +192,18 @@ impl Owner {
             Step::Next(epoch) => call.arg("next").arg(&self.id).arg(epoch),
         };
         let answer: Result<(String, u64, u64, u64, String, String, u64), _> = call.invoke(connection);
-        let (what, epoch, last, events, _, writer, lost) = answer.map_err(|error| match trouble(&error) {
-            Trouble::WrongType(why) => {
-                Error::WrongType { key: format!("{} or {}", name.stream(lane), name.writer(lane)), why }
-            }
-            Trouble::Damaged(why) => Error::Damaged { why },
-            Trouble::Refused(why) | Trouble::Full(why) => Error::NotNow { url: address.to_string(), why },
-            _ => Error::server(format!("taking lane {lane}"), &error),
-        })?;
-        Ok(Seen { is_ok: what == "ok", epoch, last, events, lost, writer })
+        let (what, epoch, last, events, _, writer, lost) =
+            answer.map_err(|error| match classify(&error) {
+                ErrorClass::WrongType(why) => {
+                    Error::WrongType { key: format!("{} or {}", name.stream(lane), name.writer(lane)), why }
+                }
+                ErrorClass::Damaged(why) => Error::Damaged { why },
+                ErrorClass::Refused(why) | ErrorClass::Full(why) => {
+                    Error::NotNow { url: address.to_string(), why }
+                }
+                _ => Error::server(format!("taking lane {lane}"), &error),
+            })?;
+        Ok(LaneOnServer { is_ok: what == "ok", epoch, last, events, lost, writer })
     }
 }
 
@@ -211,7 +214,7 @@ fn listen(
     mut owners: Vec<&str>,
 ) -> Result<(), Error> {
     let (buffer, url) = (name.to_string(), address.to_string());
-    let hearing = Hearing::start(address, name);
+    let hearing = StatusSubscriber::start(address, name);
     let (started, mut silent_since) = (Instant::now(), None);
     loop {
         let asked = Instant::now();
@@ -237,7 +240,7 @@ fn listen(
     }
 }
 
-fn described(writer: &WriterHeard) -> String {
+fn described(writer: &WriterSnapshot) -> String {
     let age = Duration::from_secs(writer.age.as_secs());
     format!("run {}, {} for {}, was heard just now", writer.id, writer.state.name(), text::duration(age))
 }

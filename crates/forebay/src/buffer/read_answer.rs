@@ -5,13 +5,13 @@ use redis::{RedisError, Value};
 use super::consumer_group::field;
 use super::entry::{Entry, Id, list};
 use super::error_class::is_gone;
-use super::read_item::Found;
+use super::read_item::ReadItem;
 use super::reader::{COUNT, Phase, Reader};
 
 impl Reader {
     /// Takes an answer apart: `[[stream, entries], …]` or nil. What the caller is to have of it, and whether it
     /// was empty.
-    pub(super) fn take(&mut self, answer: Value, asked: Phase) -> Result<(Vec<Found>, bool), RedisError> {
+    pub(super) fn take(&mut self, answer: Value, asked: Phase) -> Result<(Vec<ReadItem>, bool), RedisError> {
         let streams = match answer {
             Value::Nil => return Ok((Vec::new(), true)),
             Value::Array(streams) => streams,
@@ -55,14 +55,14 @@ impl Reader {
         id: Id,
         fields: Option<Vec<Value>>,
         in_order: bool,
-        found: &mut Vec<Found>,
+        found: &mut Vec<ReadItem>,
     ) -> Result<(), RedisError> {
         let lane = self.places[at].lane;
         if self.held.has(lane, id) {
             return Ok(());
         }
         let Some(fields) = fields else {
-            found.push(Found::Gone { lane, id });
+            found.push(ReadItem::Gone { lane, id });
             return Ok(());
         };
         match Entry::read(id, fields) {
@@ -72,11 +72,11 @@ impl Reader {
                 if in_order {
                     self.places[at].read(&entry, order);
                 }
-                found.push(Found::Block(lane, entry));
+                found.push(ReadItem::Block(lane, entry));
             }
             Err(why) => {
                 self.places[at].damaged += u64::from(in_order);
-                found.push(Found::Damaged { lane, id, why });
+                found.push(ReadItem::Damaged { lane, id, why });
             }
         }
         Ok(())
@@ -84,7 +84,7 @@ impl Reader {
 
     /// Without a group: lanes whose newest block is older than what was read of them. The server came back with less, and
     /// where its clock went back too, what is new would never come up: they are read from the start again.
-    pub(super) fn went_back(&mut self) -> Result<Vec<Found>, RedisError> {
+    pub(super) fn went_back(&mut self) -> Result<Vec<ReadItem>, RedisError> {
         let mut found = Vec::new();
         for at in 0..self.places.len() {
             let (lane, read) = (self.places[at].lane, self.places[at].seen);
@@ -97,7 +97,7 @@ impl Reader {
             };
             if let Some(newest) = newest.filter(|newest| *newest < read) {
                 self.places[at].begin_again();
-                found.push(Found::WentBack { lane, read, newest });
+                found.push(ReadItem::WentBack { lane, read, newest });
             }
         }
         Ok(found)

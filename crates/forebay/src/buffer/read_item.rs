@@ -9,7 +9,7 @@ use crate::event::lane::Lane;
 
 /// What a reader comes upon.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum ReadItem {
     /// A block, its frame unopened.
     Block(Lane, Entry),
     /// An entry that cannot be read as a block.
@@ -76,7 +76,7 @@ pub enum Found {
     },
 }
 
-impl Found {
+impl ReadItem {
     /// What stands among the blocks given to a consumer until it acknowledges them.
     pub(super) fn given(&self) -> Option<(Lane, Id)> {
         match self {
@@ -90,7 +90,7 @@ impl Found {
     }
 }
 
-impl fmt::Display for Found {
+impl fmt::Display for ReadItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Block(lane, entry) => {

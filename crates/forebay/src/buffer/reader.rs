@@ -16,11 +16,11 @@ use super::connection::Connection;
 pub use super::consumer_name::own_consumer;
 use super::entry::Id;
 use super::error::{Cause, Error};
-use super::error_class::{Trouble, is_gone, trouble};
+use super::error_class::{ErrorClass, classify, is_gone};
 use super::keys::Name;
-pub use super::read_item::Found;
-use super::reader_place::Place;
-use super::unacknowledged::Held;
+pub use super::read_item::ReadItem;
+use super::reader_place::ReaderPlace;
+use super::unacknowledged::Unacknowledged;
 use crate::event::lane::Lane;
 
 /// Bytes of frames to ask for at once, all lanes together, by the mean of the last answer.
@@ -69,7 +69,7 @@ pub struct Reader {
     /// For reads; a second connection acknowledges, so that neither waits for the other's answers.
     pub(super) reads: Option<Connection>,
     pub(super) control: Option<Connection>,
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<ReaderPlace>,
     pub(super) phase: Phase,
     /// The question whose answer is on its way.
     pub(super) asked: Option<Phase>,
@@ -77,7 +77,7 @@ pub struct Reader {
     pub(super) answer_bytes: usize,
     pub(super) claimed_at: Option<Instant>,
     /// With a group: what the caller has.
-    pub(super) held: Held,
+    pub(super) held: Unacknowledged,
     /// The server may have come back with less. With a group: it says that the group is not there, since it came back empty or
     /// somebody deleted a stream. Without: the connection was lost.
     pub(super) came_back: bool,
@@ -93,7 +93,7 @@ pub struct Reader {
 
 impl Reader {
     /// The next blocks, or none when there are none by now (`wait` zero) or within `wait`.
-    pub fn next(&mut self, wait: Duration) -> Result<Vec<Found>, Error> {
+    pub fn next(&mut self, wait: Duration) -> Result<Vec<ReadItem>, Error> {
         let deadline = Instant::now() + wait;
         let mut since = Instant::now();
         loop {
@@ -143,7 +143,10 @@ impl Reader {
 
     /// A round of a buffer that is of the events that are read here: looked at before a group is made, or something taken for
     /// what it may not be, and before anything is handed out.
-    fn round_of_its_own(&mut self, wait: Duration) -> Result<Result<Option<Vec<Found>>, Error>, RedisError> {
+    fn round_of_its_own(
+        &mut self,
+        wait: Duration,
+    ) -> Result<Result<Option<Vec<ReadItem>>, Error>, RedisError> {
         if self.came_back
             && let Err(other) = self.look_for_it()?
         {
@@ -162,7 +165,7 @@ impl Reader {
     }
 
     /// Questions until one has an answer; none where that is that there is nothing.
-    fn round(&mut self, wait: Duration) -> Result<Option<Vec<Found>>, RedisError> {
+    fn round(&mut self, wait: Duration) -> Result<Option<Vec<ReadItem>>, RedisError> {
         if self.came_back {
             let found = if self.options.group.is_some() {
                 self.lanes.clone().into_iter().try_for_each(|lane| self.make_group(lane))?;
@@ -251,19 +254,19 @@ impl Reader {
 
     /// Gets over a lost connection within `patience`.
     pub(super) fn recover(&mut self, error: &RedisError, since: Instant) -> Result<(), Error> {
-        let why = match trouble(error) {
+        let why = match classify(error) {
             _ if is_gone(error) || error.code() == Some("UNBLOCKED") => {
                 self.came_back |= self.options.group.is_some();
                 self.is_found = false;
                 error.to_string()
             }
-            Trouble::Unknown(why) | Trouble::Refused(why) | Trouble::Full(why) => why,
-            Trouble::NoScript => "the script is not loaded".into(),
-            Trouble::Damaged(why) => return Err(Error::Damaged { why }),
-            Trouble::WrongType(why) => {
+            ErrorClass::Unknown(why) | ErrorClass::Refused(why) | ErrorClass::Full(why) => why,
+            ErrorClass::NoScript => "the script is not loaded".into(),
+            ErrorClass::Damaged(why) => return Err(Error::Damaged { why }),
+            ErrorClass::WrongType(why) => {
                 return Err(Error::WrongType { key: format!("forebay:{}:…", self.name), why });
             }
-            Trouble::Fatal(why) | Trouble::Denied(why) | Trouble::Cluster(why) => {
+            ErrorClass::Fatal(why) | ErrorClass::Denied(why) | ErrorClass::Cluster(why) => {
                 let source = Some(Cause::new(error.clone()));
                 return Err(Error::Server { doing: format!("reading buffer {}", self.name), why, source });
             }

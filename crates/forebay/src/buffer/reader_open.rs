@@ -10,8 +10,8 @@ use super::error::Error;
 use super::keys::Name;
 use super::meta;
 use super::reader::{ANSWER_BYTES, COUNT, Options, Phase, Reader};
-use super::reader_place::Place;
-use super::unacknowledged::Held;
+use super::reader_place::ReaderPlace;
+use super::unacknowledged::Unacknowledged;
 use crate::event::lane::Lane;
 use crate::event::stream::Stream;
 
@@ -50,14 +50,14 @@ impl Reader {
             is_found,
             reads: Some(reads),
             control: Some(control),
-            places: lanes.iter().map(|lane| Place::new(*lane)).collect(),
+            places: lanes.iter().map(|lane| ReaderPlace::new(*lane)).collect(),
             lanes,
             phase: if options.group.is_some() { Phase::Own } else { Phase::New },
             asked: None,
             count: COUNT.0,
             answer_bytes: ANSWER_BYTES,
             claimed_at: None,
-            held: Held::new(),
+            held: Unacknowledged::new(),
             came_back: false,
             left: options.patience,
             stop: Arc::default(),

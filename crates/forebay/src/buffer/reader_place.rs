@@ -4,16 +4,16 @@ use super::entry::{Entry, Id};
 use crate::event::lane::Lane;
 
 /// A block that was read: its id, its number, and the lane's events up to and with it.
-type Last = (Id, u64, u64);
+type LastRead = (Id, u64, u64);
 
 /// Where a lane stands.
 #[derive(Clone)]
-pub(super) struct Place {
+pub(super) struct ReaderPlace {
     pub(super) lane: Lane,
     /// The last block read in order.
-    pub(super) last: Option<Last>,
+    pub(super) last: Option<LastRead>,
     /// A later one that was out of place: it is a stranger's, or the numbering begins anew with it. The next block tells.
-    doubted: Option<Last>,
+    doubted: Option<LastRead>,
     /// Entries after the last block that could not be read: blocks, or never any.
     pub(super) damaged: u64,
     /// Where the group stood when this reader came to the lane, until a block is read in order.
@@ -37,7 +37,7 @@ pub(super) enum Order {
     OutOfPlace { says: (u64, u64), due: (u64, u64) },
 }
 
-impl Place {
+impl ReaderPlace {
     pub(super) fn new(lane: Lane) -> Self {
         let (seen, own) = (Id::default(), Id::default());
         Self { lane, last: None, doubted: None, damaged: 0, given: None, has_others: false, seen, own }
@@ -73,7 +73,7 @@ impl Place {
 }
 
 /// Of an entry that cannot be read nobody knows whether it was a block, nor how many events it held.
-fn follows((_, number, total): Last, damaged: u64, entry: &Entry) -> Order {
+fn follows((_, number, total): LastRead, damaged: u64, entry: &Entry) -> Order {
     let (first, last) = (number.saturating_add(1), number.saturating_add(1 + damaged));
     if entry.number == first && entry.before() == total {
         return Order::Next;
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_foreign_entry_makes_no_block_of_ours_look_out_of_place() {
-        let mut place = Place::new(jetstream::LIKES);
+        let mut place = ReaderPlace::new(jetstream::LIKES);
         assert_eq!(place.order(&block(7, 2, 12)), None, "nothing was read before it");
         place.read(&block(7, 2, 12), None);
         // One that cannot be read at all, and took no number.
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_numbering_that_begins_anew_is_told_once() {
-        let mut place = Place::new(jetstream::LIKES);
+        let mut place = ReaderPlace::new(jetstream::LIKES);
         place.read(&block(7, 2, 12), None);
         let order = place.order(&block(1, 2, 0));
         assert!(matches!(order, Some(Order::OutOfPlace { .. })), "{order:?}");

@@ -7,16 +7,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use redis::{Script, Value};
 
 use super::appender::Appender;
-use super::compress::Parcel;
+use super::compress::PendingBlock;
 use super::meta;
-use super::round_failure::Setback;
+use super::round_failure::RoundFailure;
 use super::scripts;
 use super::spill::Again;
 
 impl Appender {
     /// Takes the lane up again.
-    pub(super) fn resume(&mut self) -> Result<(), Setback> {
-        let (lane, base) = (self.lease.lane, self.claim.map_or((0, 0), |claim| (claim.last, claim.events)));
+    pub(super) fn resume(&mut self) -> Result<(), RoundFailure> {
+        let (lane, base) =
+            (self.settings.lane, self.claim.map_or((0, 0), |claim| (claim.last, claim.events)));
         let (acked, acked_events) = (self.acked, self.acked_events);
         let kept = self.shared.unproven.between(lane, 0, acked - base.0);
         if kept.is_empty() {
@@ -37,9 +38,10 @@ impl Appender {
                 lost.push(Some((events, before)));
                 self.take_up((number - 1, before))?;
             }
-            let parcel = Parcel { block, first: None, mark: Some((on_disk.field.clone(), on_disk.place)) };
-            self.send_again(number, &parcel)?;
-            (stored, events) = (number, before + parcel.block.events);
+            let pending =
+                PendingBlock { block, first: None, mark: Some((on_disk.field.clone(), on_disk.place)) };
+            self.send_again(number, &pending)?;
+            (stored, events) = (number, before + pending.block.events);
         }
         if stored < acked {
             lost.push(Some((events, acked_events)));
@@ -51,11 +53,11 @@ impl Appender {
 
     /// Makes the lane ours again, and has it go on after this number and so many events, where it is not there; the number
     /// and the events that the server had.
-    fn take_up(&mut self, (number, events): (u64, u64)) -> Result<(u64, u64), Setback> {
-        let (name, lane) = (self.lease.name.clone(), self.lease.lane);
+    fn take_up(&mut self, (number, events): (u64, u64)) -> Result<(u64, u64), RoundFailure> {
+        let (name, lane) = (self.settings.name.clone(), self.settings.lane);
         let (epoch, base) = (self.epoch(), self.claim.map_or(0, |claim| claim.last));
         let shared = self.shared.clone();
-        let address = self.lease.address.to_string();
+        let address = self.settings.address.to_string();
         let connection = self.open_connection()?;
         // What says which lanes the buffer has may be lost as well, and nobody would find this one.
         meta::make(connection, &address, &name)?;
@@ -70,13 +72,13 @@ impl Appender {
             .arg(shared.owner.id())
             .invoke(connection)?;
         let (what, theirs, kept, stored): (String, u64, u64, u64) =
-            redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;
-        if what == "fenced" { Err(Setback::Fenced(theirs)) } else { Ok((stored, kept)) }
+            redis::from_redis_value(answer).map_err(|error| RoundFailure::garbled(&error))?;
+        if what == "fenced" { Err(RoundFailure::Fenced(theirs)) } else { Ok((stored, kept)) }
     }
 
     /// Sends a block again that was acknowledged before.
-    fn send_again(&mut self, number: u64, parcel: &Parcel) -> Result<(), Setback> {
-        let command = self.command(number, parcel);
+    fn send_again(&mut self, number: u64, pending: &PendingBlock) -> Result<(), RoundFailure> {
+        let command = self.command(number, pending);
         let connection = self.open_connection()?;
         connection.send_packed_command(&command)?;
         let answer = match connection.recv_response()? {
@@ -84,11 +86,11 @@ impl Appender {
             answer => answer,
         };
         let (what, _, epoch): (String, u64, u64) =
-            redis::from_redis_value(answer).map_err(|error| Setback::garbled(&error))?;
+            redis::from_redis_value(answer).map_err(|error| RoundFailure::garbled(&error))?;
         match what.as_str() {
             "ok" | "repeat" => Ok(()),
-            "fenced" => Err(Setback::Fenced(epoch)),
-            _ => Err(Setback::LostByServer),
+            "fenced" => Err(RoundFailure::Fenced(epoch)),
+            _ => Err(RoundFailure::LostByServer),
         }
     }
 
@@ -106,7 +108,7 @@ impl Appender {
             from < to
         });
         self.lost.extend(spans.iter().flatten());
-        let lane = self.lease.lane;
+        let lane = self.settings.lane;
         self.counts().lost_by_server.fetch_add(newly, Relaxed);
         if newly > 0 {
             tracing::warn!(%lane, lost = newly, "the server came back without events that it had acknowledged");

@@ -1,4 +1,4 @@
-//! How a lane's appender gets over a setback: drain what was on its way, wait, connect again, send again from
+//! How a lane's appender gets over a failed round: drain what was on its way, wait, connect again, send again from
 //! the window's front. Nothing here drops a block.
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -7,49 +7,49 @@ use std::time::{Duration, Instant};
 use redis::Value;
 
 use super::appender::Appender;
-use super::compress::Parcel;
+use super::compress::PendingBlock;
 use super::error::Error;
-use super::error_class::Trouble;
-use super::lane_settings::WayOut;
+use super::error_class::ErrorClass;
+use super::lane_settings::WhenStuck;
 use super::overflow::{Fate, STALL};
-use super::round_failure::{BACKOFF_MAX, Setback};
+use super::round_failure::{BACKOFF_MAX, RoundFailure};
 
 impl Appender {
     /// Makes the next round send from the window's front again, or fails where that would not help.
-    pub(super) fn recover(&mut self, setback: Setback) -> Result<(), Error> {
-        match setback {
-            Setback::Fenced(theirs) => Err(Error::Fenced {
-                lane: self.lease.lane,
+    pub(super) fn recover(&mut self, failure: RoundFailure) -> Result<(), Error> {
+        match failure {
+            RoundFailure::Fenced(theirs) => Err(Error::Fenced {
+                lane: self.settings.lane,
                 mine: self.epoch(),
                 theirs,
                 unacknowledged: self.shared.unacknowledged(),
             }),
-            Setback::Foreign(number) => Err(Error::Foreign {
-                lane: self.lease.lane,
-                key: self.lease.name.writer(self.lease.lane),
+            RoundFailure::Foreign(number) => Err(Error::Foreign {
+                lane: self.settings.lane,
+                key: self.settings.name.writer(self.settings.lane),
                 number,
                 unacknowledged: self.shared.unacknowledged(),
             }),
-            Setback::NoFsync(why) => Err(Error::NoFsync(why)),
-            Setback::Untaken(error) => Err(error),
-            Setback::Trouble(Trouble::WrongType(why)) => {
-                Err(Error::WrongType { key: self.lease.name.stream(self.lease.lane), why })
+            RoundFailure::NoFsync(why) => Err(Error::NoFsync(why)),
+            RoundFailure::Untaken(error) => Err(error),
+            RoundFailure::Server(ErrorClass::WrongType(why)) => {
+                Err(Error::WrongType { key: self.settings.name.stream(self.settings.lane), why })
             }
-            Setback::Trouble(Trouble::Damaged(why)) => Err(Error::Damaged { why }),
-            Setback::Trouble(Trouble::Fatal(why)) => {
-                let doing = format!("appending to lane {}", self.lease.lane);
+            RoundFailure::Server(ErrorClass::Damaged(why)) => Err(Error::Damaged { why }),
+            RoundFailure::Server(ErrorClass::Fatal(why)) => {
+                let doing = format!("appending to lane {}", self.settings.lane);
                 Err(Error::Server { doing, why, source: None })
             }
-            Setback::Trouble(Trouble::Unknown(why)) => {
+            RoundFailure::Server(ErrorClass::Unknown(why)) => {
                 self.forget_connection();
                 self.wait(&why)
             }
-            Setback::Trouble(Trouble::Cluster(why)) => {
+            RoundFailure::Server(ErrorClass::Cluster(why)) => {
                 let why =
                     format!("{why}: it is a node of a cluster; give the URL of a server outside a cluster");
-                Err(Error::Unfit { url: self.lease.address.to_string(), why })
+                Err(Error::Unfit { url: self.settings.address.to_string(), why })
             }
-            Setback::Trouble(Trouble::Refused(why) | Trouble::Denied(why)) => {
+            RoundFailure::Server(ErrorClass::Refused(why) | ErrorClass::Denied(why)) => {
                 // It may be the fsync that was refused, of blocks that are stored.
                 if self.fsync.is_asked() {
                     self.doubt();
@@ -57,18 +57,18 @@ impl Appender {
                 self.drain();
                 self.wait(&why)
             }
-            Setback::Trouble(Trouble::Full(why)) => {
+            RoundFailure::Server(ErrorClass::Full(why)) => {
                 self.drain();
-                if self.lease.way_out != WayOut::Trim {
+                if self.settings.when_stuck != WhenStuck::Trim {
                     return self.wait(&why);
                 }
                 match self.make_room() {
                     Ok(None) => Ok(()),
                     Ok(Some(vain)) => self.wait(&format!("{why}; {vain}")),
-                    Err(setback) => self.again(|_| Err(setback)),
+                    Err(failure) => self.again(|_| Err(failure)),
                 }
             }
-            Setback::Trouble(Trouble::NoScript) => {
+            RoundFailure::Server(ErrorClass::NoScript) => {
                 self.drain();
                 self.again(|lane| {
                     let script = lane.append.clone();
@@ -76,11 +76,11 @@ impl Appender {
                     Ok(())
                 })
             }
-            Setback::Gap => {
+            RoundFailure::Gap => {
                 self.drain();
                 self.wait("an earlier block was not stored")
             }
-            Setback::LostByServer => {
+            RoundFailure::LostByServer => {
                 self.drain();
                 self.again(Self::resume)
             }
@@ -88,17 +88,20 @@ impl Appender {
     }
 
     /// Runs a step of the recovery; should that fail in turn, waits and leaves it to the next round.
-    fn again(&mut self, step: impl FnOnce(&mut Self) -> Result<(), Setback>) -> Result<(), Error> {
+    fn again(&mut self, step: impl FnOnce(&mut Self) -> Result<(), RoundFailure>) -> Result<(), Error> {
         match step(self) {
-            // Should the same setback come back at once, patience must bound that too.
+            // Should the same failure come back at once, patience must bound that too.
             Ok(()) => self.wait("the lane was taken up again"),
-            Err(Setback::Trouble(
-                Trouble::Unknown(why) | Trouble::Refused(why) | Trouble::Denied(why) | Trouble::Full(why),
+            Err(RoundFailure::Server(
+                ErrorClass::Unknown(why)
+                | ErrorClass::Refused(why)
+                | ErrorClass::Denied(why)
+                | ErrorClass::Full(why),
             )) => {
                 self.forget_connection();
                 self.wait(&why)
             }
-            Err(setback) => self.recover(setback),
+            Err(failure) => self.recover(failure),
         }
     }
 
@@ -144,18 +147,18 @@ impl Appender {
 
     /// How long to go on without an acknowledgement from now.
     pub(super) fn patience_left(&self) -> Duration {
-        self.lease
+        self.settings
             .patience
             .saturating_sub(self.trouble_since.map_or(Duration::ZERO, |since| self.held_back(since)))
     }
 
     /// For how long the source has been held back, where nothing was acknowledged since then.
     fn held_back(&self, since: Instant) -> Duration {
-        let held = match self.lease.way_out {
-            WayOut::None | WayOut::Trim => Some(since.elapsed()),
-            WayOut::Spill => self.shared.disk_stuck_since(self.lease.lane).map(|since| since.elapsed()),
+        let held = match self.settings.when_stuck {
+            WhenStuck::None | WhenStuck::Trim => Some(since.elapsed()),
+            WhenStuck::Spill => self.shared.disk_stuck_since(self.settings.lane).map(|since| since.elapsed()),
             // Those that are sent already are waited for at the end.
-            WayOut::Shed => self.shared.closing_for(),
+            WhenStuck::Shed => self.shared.closing_for(),
         };
         held.unwrap_or_default().min(since.elapsed())
     }
@@ -163,8 +166,8 @@ impl Appender {
     /// Drops what the server has not taken, but for blocks that it may have stored.
     fn shed(&mut self) {
         let doubtful = self.doubtful.saturating_sub(self.acked) as usize;
-        let lane = self.lease.lane;
-        for Parcel { block, first, .. } in self.window.drain(doubtful.min(self.window.len())..) {
+        let lane = self.settings.lane;
+        for PendingBlock { block, first, .. } in self.window.drain(doubtful.min(self.window.len())..) {
             self.shared.lanes[lane.index()].shed.fetch_add(block.events, Relaxed);
             self.shared.tell(lane, Fate::Shed, first.unwrap_or_default(), block.events);
         }
@@ -174,16 +177,16 @@ impl Appender {
     fn wait(&mut self, why: &str) -> Result<(), Error> {
         let since = *self.trouble_since.get_or_insert(self.owed_since);
         self.counts().retries.fetch_add(1, Relaxed);
-        self.shared.trouble(self.lease.lane, why);
-        if self.held_back(since) >= self.lease.patience {
+        self.shared.trouble(self.settings.lane, why);
+        if self.held_back(since) >= self.settings.patience {
             return Err(Error::Lost {
-                url: self.lease.address.to_string(),
+                url: self.settings.address.to_string(),
                 waited: Duration::from_millis(since.elapsed().as_millis() as u64),
                 why: why.into(),
                 unacknowledged: self.shared.unacknowledged(),
             });
         }
-        if self.lease.way_out == WayOut::Shed && self.shared.closing_for() > Some(STALL) {
+        if self.settings.when_stuck == WhenStuck::Shed && self.shared.closing_for() > Some(STALL) {
             self.shed();
         }
         std::thread::sleep(self.backoff.min(self.patience_left()));

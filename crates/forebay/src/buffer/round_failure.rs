@@ -5,16 +5,16 @@ use std::time::Duration;
 use redis::{ParsingError, RedisError};
 
 use super::error::Error;
-use super::error_class::{Trouble, trouble};
+use super::error_class::{ErrorClass, classify};
 
 /// Longest wait between two tries: how late, at most, the lane takes up again.
 pub(super) const BACKOFF_MAX: Duration = Duration::from_millis(250);
 
 /// Why a round did not end in an acknowledgement.
 #[derive(Debug)]
-pub(super) enum Setback {
+pub(super) enum RoundFailure {
     /// An error of the server or the connection.
-    Trouble(Trouble),
+    Server(ErrorClass),
     /// An earlier block was not stored: send from the front.
     Gap,
     /// A newer writer has the lane; its epoch.
@@ -29,28 +29,28 @@ pub(super) enum Setback {
     Untaken(Error),
 }
 
-impl Setback {
+impl RoundFailure {
     pub(super) fn away(why: impl Into<String>) -> Self {
-        Self::Trouble(Trouble::Unknown(why.into()))
+        Self::Server(ErrorClass::Unknown(why.into()))
     }
 
     pub(super) fn refused(why: impl Into<String>) -> Self {
-        Self::Trouble(Trouble::Refused(why.into()))
+        Self::Server(ErrorClass::Refused(why.into()))
     }
 
     pub(super) fn garbled(error: &ParsingError) -> Self {
-        Self::Trouble(Trouble::Fatal(format!("an answer that does not belong to the append: {error}")))
+        Self::Server(ErrorClass::Fatal(format!("an answer that does not belong to the append: {error}")))
     }
 }
 
-impl From<RedisError> for Setback {
+impl From<RedisError> for RoundFailure {
     fn from(error: RedisError) -> Self {
-        Self::Trouble(trouble(&error))
+        Self::Server(classify(&error))
     }
 }
 
 /// Of taking a lane, or the buffer itself.
-impl From<Error> for Setback {
+impl From<Error> for RoundFailure {
     fn from(error: Error) -> Self {
         match error {
             Error::NotNow { why, .. } => Self::refused(why),

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::counts::{Counts, LaneCounts};
 use super::error::Error;
-use super::eviction_state::Room;
+use super::eviction_state::EvictionState;
 use super::mutex::lock;
-use super::overflow::{Fate, Listener, Told};
+use super::overflow::{Fate, FateReport, Listener};
 use super::owner::Owner;
 use super::spill::unproven::Unproven;
 use crate::event::lane::{Lane, Lanes};
@@ -41,7 +41,7 @@ pub(super) struct Shared {
     /// Lanes whose spill has all that is left, and whose server takes nothing.
     left: Vec<AtomicBool>,
     /// Held while somebody makes room.
-    pub room: Mutex<Room>,
+    pub room: Mutex<EvictionState>,
     /// What was spilled and acknowledged, and is not proven to be on the server's disk.
     pub unproven: Unproven,
     pub listener: Option<Listener>,
@@ -58,7 +58,7 @@ impl Shared {
             failure: Mutex::default(),
             standing: all.defaults(),
             left: all.defaults(),
-            room: Mutex::new(Room::of(all)),
+            room: Mutex::new(EvictionState::of(all)),
             unproven: Unproven::of(all),
             listener,
         }
@@ -129,7 +129,7 @@ impl Shared {
     pub fn tell(&self, lane: Lane, fate: Fate, from: u64, events: u64) {
         if let Some(Listener(hear)) = &self.listener {
             let retries = self.lanes[lane.index()].retries.load(Relaxed);
-            hear(Told { lane, fate, from, events, retries });
+            hear(FateReport { lane, fate, from, events, retries });
         }
     }
 

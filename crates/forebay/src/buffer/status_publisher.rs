@@ -19,7 +19,7 @@ use super::connect::{Address, CROWDED};
 use super::error::Error;
 use super::keys::{ALL_KEYS, Name};
 use super::shared::{Monitor, Shared};
-use super::writer_status::{Fates, Message, State};
+use super::writer_status::{FateCounts, Message, WriterState};
 use crate::event::lane::Lane;
 
 /// How often a writer is heard.
@@ -35,11 +35,11 @@ const ANSWER_MAX: Duration = Duration::from_secs(1);
 const END_MAX: Duration = Duration::from_secs(1);
 
 /// What is said at a moment: a state, and the reason for it.
-type Said = (State, Option<String>);
+type StateAndReason = (WriterState, Option<String>);
 
 /// The thread that publishes, as its writer sees it.
 pub(super) struct Publisher {
-    end: Sender<Said>,
+    end: Sender<StateAndReason>,
     over: Receiver<Infallible>,
 }
 
@@ -48,9 +48,9 @@ impl Publisher {
     pub fn start(address: &Address, name: &Name, shared: &Arc<Shared>) -> Result<Self, Error> {
         let (end, ended) = bounded(1);
         let (alive, over) = bounded(0);
-        let voice = Voice {
+        let voice = PublisherThread {
             address: address.clone(),
-            channel: name.fates(),
+            channel: name.status_channel(),
             id: shared.owner.id().to_owned(),
             began: Instant::now(),
             shared: Arc::clone(shared),
@@ -71,20 +71,20 @@ impl Publisher {
     /// Publishes how the writer ended, and waits for that no longer than [`END_MAX`]. The thread ends by itself: every
     /// wait of its own is bounded too.
     pub fn end(self, outcome: Result<(), &Error>) {
-        let said = outcome.map_or_else(ended_with, |()| (State::Closed, None));
+        let said = outcome.map_or_else(ended_with, |()| (WriterState::Closed, None));
         if self.end.send(said).is_ok() {
             let _ = self.over.recv_timeout(END_MAX);
         }
     }
 }
 
-fn ended_with(error: &Error) -> Said {
-    let state = if matches!(error, Error::Fenced { .. }) { State::Fenced } else { State::Failed };
+fn ended_with(error: &Error) -> StateAndReason {
+    let state = if matches!(error, Error::Fenced { .. }) { WriterState::Fenced } else { WriterState::Failed };
     (state, Some(error.to_string()))
 }
 
 /// The thread.
-struct Voice {
+struct PublisherThread {
     address: Address,
     channel: String,
     id: String,
@@ -95,10 +95,10 @@ struct Voice {
     is_refused: bool,
 }
 
-impl Voice {
-    fn run(mut self, end: &Receiver<Said>) {
+impl PublisherThread {
+    fn run(mut self, end: &Receiver<StateAndReason>) {
         // Whoever hears this one knows that nothing was before it.
-        self.publish(&(State::Writing, None), self.of_lanes(|_| Fates::default()));
+        self.publish(&(WriterState::Writing, None), self.of_lanes(|_| FateCounts::default()));
         let mut has_failed = false;
         loop {
             // A writer that has failed is told at once, whenever its owner notices; what its other lanes came to
@@ -120,25 +120,25 @@ impl Voice {
         }
     }
 
-    fn counts(&self) -> BTreeMap<String, Fates> {
+    fn counts(&self) -> BTreeMap<String, FateCounts> {
         let monitor = Monitor::of(&self.shared);
-        self.of_lanes(|lane| Fates::of(&monitor.lane(lane)))
+        self.of_lanes(|lane| FateCounts::of(&monitor.lane(lane)))
     }
 
-    fn of_lanes(&self, of: impl Fn(Lane) -> Fates) -> BTreeMap<String, Fates> {
+    fn of_lanes(&self, of: impl Fn(Lane) -> FateCounts) -> BTreeMap<String, FateCounts> {
         self.shared.all.iter().map(|lane| (lane.name().to_owned(), of(lane))).collect()
     }
 
-    fn standing(&self) -> Said {
+    fn standing(&self) -> StateAndReason {
         if let Some(error) = self.shared.failure() {
             return ended_with(&error);
         }
         let trouble = Monitor::of(&self.shared).trouble();
-        (if trouble.is_some() { State::HeldBack } else { State::Writing }, trouble)
+        (if trouble.is_some() { WriterState::HeldBack } else { WriterState::Writing }, trouble)
     }
 
     /// On another connection where this one is gone: nothing comes after it that would make up for it.
-    fn publish_last(&mut self, said: &Said) {
+    fn publish_last(&mut self, said: &StateAndReason) {
         let had_connection = self.connection.is_some();
         self.publish(said, self.counts());
         if had_connection && self.connection.is_none() {
@@ -146,9 +146,9 @@ impl Voice {
         }
     }
 
-    fn publish(&mut self, (state, why): &Said, lanes: BTreeMap<String, Fates>) {
+    fn publish(&mut self, (state, why): &StateAndReason, lanes: BTreeMap<String, FateCounts>) {
         // Lanes go first where the server takes no more clients.
-        if *state == State::HeldBack && why.as_ref().is_some_and(|why| why.contains(CROWDED)) {
+        if *state == WriterState::HeldBack && why.as_ref().is_some_and(|why| why.contains(CROWDED)) {
             self.connection = None;
             return;
         }

@@ -1,5 +1,5 @@
 //! Hears what writers of a buffer publish of themselves: a thread that subscribes, and subscribes again whenever the
-//! server was away, until [`Hearing`] is dropped.
+//! server was away, until [`StatusSubscriber`] is dropped.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -13,8 +13,8 @@ use super::connect::Address;
 use super::connection::Connection;
 use super::keys::{ALL_KEYS, Name};
 use super::mutex::lock;
-use super::writer_registry::Book;
-pub use super::writer_registry::{Ends, Heard, WRITERS_MAX, WriterHeard};
+use super::writer_registry::WriterRegistry;
+pub use super::writer_registry::{Ends, WRITERS_MAX, WriterSnapshot, WritersSnapshot};
 
 /// How long until the next try to subscribe.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -29,18 +29,22 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
 /// Listens until it is dropped. The thread then ends by itself, in a quarter of a second where it is subscribed.
-pub struct Hearing {
-    book: Arc<Mutex<Book>>,
+pub struct StatusSubscriber {
+    book: Arc<Mutex<WriterRegistry>>,
     _stop: Sender<Infallible>,
 }
 
-impl Hearing {
+impl StatusSubscriber {
     /// Begins to listen; whether that comes about is said by [`Self::look`].
     pub fn start(address: &Address, name: &Name) -> Self {
-        let book = Arc::new(Mutex::new(Book::new(Instant::now())));
+        let book = Arc::new(Mutex::new(WriterRegistry::new(Instant::now())));
         let (stop, stopped) = bounded(0);
-        let ear =
-            Ear { address: address.clone(), channel: name.fates(), book: Arc::clone(&book), stop: stopped };
+        let ear = SubscriberThread {
+            address: address.clone(),
+            channel: name.status_channel(),
+            book: Arc::clone(&book),
+            stop: stopped,
+        };
         if let Err(error) = Builder::new().name("forebay-hear".into()).spawn(move || ear.run()) {
             lock(&book).subscribed = Err(format!("no thread could be started: {error}"));
         }
@@ -48,20 +52,20 @@ impl Hearing {
     }
 
     /// What was heard by now.
-    pub fn look(&self) -> Heard {
+    pub fn look(&self) -> WritersSnapshot {
         lock(&self.book).look(Instant::now())
     }
 }
 
 /// The thread.
-struct Ear {
+struct SubscriberThread {
     address: Address,
     channel: String,
-    book: Arc<Mutex<Book>>,
+    book: Arc<Mutex<WriterRegistry>>,
     stop: Receiver<Infallible>,
 }
 
-impl Ear {
+impl SubscriberThread {
     fn run(&self) {
         loop {
             let why = match self.address.dial_within(ANSWER_MAX) {

@@ -4,21 +4,21 @@
 use std::collections::HashSet;
 
 use super::entry::Id;
-use super::read_item::Found;
+use super::read_item::ReadItem;
 use crate::event::lane::Lane;
 
 /// Blocks that a consumer may hold; about 60 MB. A block is up to 512 events.
 const MAX: usize = 1 << 20;
 
 /// What the caller has.
-pub(super) struct Held {
+pub(super) struct Unacknowledged {
     pub(super) blocks: HashSet<(Lane, Id)>,
     pub(super) max: usize,
     /// With so many, the server is asked which of them it still waits for.
     pub(super) look_at: usize,
 }
 
-impl Held {
+impl Unacknowledged {
     pub(super) fn new() -> Self {
         Self::at_most(MAX)
     }
@@ -36,7 +36,7 @@ impl Held {
     }
 
     /// What the caller is about to be handed.
-    pub(super) fn add(&mut self, found: &[Found]) {
-        self.blocks.extend(found.iter().filter_map(Found::given));
+    pub(super) fn add(&mut self, found: &[ReadItem]) {
+        self.blocks.extend(found.iter().filter_map(ReadItem::given));
     }
 }

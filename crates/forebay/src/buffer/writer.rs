@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::bounded;
 
 use super::claim::LaneStarts;
-use super::compress::Packer;
+use super::compress::CompressorThread;
 use super::connect::Address;
 pub use super::counts::Counts;
 use super::cutter::{Cutter, Ended};
@@ -109,7 +109,7 @@ impl Writer {
         let senders = senders.into_iter().collect::<Result<Vec<_>, _>>()?;
         let encoder = Encoder::new().map_err(|error| Error::system("no zstd context", error))?;
         let sheds = options.overflow == Overflow::Shed;
-        let packer = Packer::new(encoder, senders, Arc::clone(&writer.shared), sheds);
+        let packer = CompressorThread::new(encoder, senders, Arc::clone(&writer.shared), sheds);
         writer.threads.start("forebay-zstd".into(), move || {
             let _exit = exit;
             packer.run(&receive);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use super::writer_status::{Fates, Message, State};
+use super::writer_status::{FateCounts, Message, WriterState};
 use crate::event::lane::{LANES_MAX, Lane};
 
 /// Writers that are kept: each is up to a kilobyte.
@@ -21,15 +21,15 @@ const DELAY_MAX: Duration = Duration::from_secs(2);
 
 /// What was heard, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct WritersSnapshot {
     /// Whether the server passes on now what writers publish.
     pub is_subscribed: bool,
     /// Why it does not.
     pub why_not: Option<String>,
     /// Every writer that is kept, by id: those heard last, at most [`WRITERS_MAX`].
-    pub writers: Vec<WriterHeard>,
+    pub writers: Vec<WriterSnapshot>,
     /// What became of events since the listener began, by lane.
-    pub sums: BTreeMap<String, Fates>,
+    pub sums: BTreeMap<String, FateCounts>,
     /// Writers whose end was heard.
     pub ends: Ends,
     /// Messages that no writer of this version publishes.
@@ -39,16 +39,16 @@ pub struct Heard {
     pub forgotten: u64,
 }
 
-impl Heard {
+impl WritersSnapshot {
     /// What became of a lane's events since the listener began.
-    pub fn of(&self, lane: Lane) -> Fates {
+    pub fn of(&self, lane: Lane) -> FateCounts {
         self.sums.get(lane.name()).copied().unwrap_or_default()
     }
 }
 
 /// The last that was heard of a writer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WriterHeard {
+pub struct WriterSnapshot {
     /// Its run, as 12 digits of `0-9a-f`.
     pub id: String,
     /// How long ago.
@@ -56,11 +56,11 @@ pub struct WriterHeard {
     /// How long it had run then.
     pub age: Duration,
     /// Where it stood.
-    pub state: State,
+    pub state: WriterState,
     /// Why it was held back, or what it ended with.
     pub why: Option<String>,
     /// What had become of its events since its run began, all lanes together.
-    pub totals: Fates,
+    pub totals: FateCounts,
 }
 
 /// How writers ended.
@@ -75,17 +75,17 @@ pub struct Ends {
 }
 
 /// The last message of a writer, and when it came.
-struct Last {
+struct LastMessage {
     heard: Instant,
     message: Message,
 }
 
 /// What the listener writes down.
-pub(super) struct Book {
+pub(super) struct WriterRegistry {
     /// Whether there is a subscription, or why not.
     pub subscribed: Result<(), String>,
-    writers: HashMap<String, Last>,
-    sums: BTreeMap<String, Fates>,
+    writers: HashMap<String, LastMessage>,
+    sums: BTreeMap<String, FateCounts>,
     ends: Ends,
     not_understood: u64,
     forgotten: u64,
@@ -94,7 +94,7 @@ pub(super) struct Book {
     since: Instant,
 }
 
-impl Book {
+impl WriterRegistry {
     pub fn new(since: Instant) -> Self {
         Self {
             subscribed: Err("not connected yet".into()),
@@ -149,21 +149,21 @@ impl Book {
         if !is_known && self.writers.len() >= WRITERS_MAX {
             self.drop_one(now);
         }
-        self.writers.insert(message.id.clone(), Last { heard: now, message });
+        self.writers.insert(message.id.clone(), LastMessage { heard: now, message });
     }
 
-    fn end(&mut self, state: State) {
+    fn end(&mut self, state: WriterState) {
         match state {
-            State::Closed => self.ends.closed += 1,
-            State::Fenced => self.ends.fenced += 1,
-            State::Failed => self.ends.failed += 1,
-            State::Writing | State::HeldBack => {}
+            WriterState::Closed => self.ends.closed += 1,
+            WriterState::Fenced => self.ends.fenced += 1,
+            WriterState::Failed => self.ends.failed += 1,
+            WriterState::Writing | WriterState::HeldBack => {}
         }
     }
 
     /// Forgets the writer that was not heard for longest; one that has ended before any that has not.
     fn drop_one(&mut self, now: Instant) {
-        let rank = |last: &Last| (!last.message.state.is_end(), last.heard);
+        let rank = |last: &LastMessage| (!last.message.state.is_end(), last.heard);
         let longest = self.writers.iter().min_by_key(|(_, last)| rank(last)).map(|(id, _)| id.clone());
         if let Some(last) = longest.and_then(|id| self.writers.remove(&id)) {
             self.since = self.since.max(last.heard);
@@ -173,10 +173,10 @@ impl Book {
     }
 
     /// What was heard by now.
-    pub fn look(&self, now: Instant) -> Heard {
+    pub fn look(&self, now: Instant) -> WritersSnapshot {
         let mut writers: Vec<_> = self.writers.values().map(|last| last.look(now)).collect();
         writers.sort_by(|a, b| a.id.cmp(&b.id));
-        Heard {
+        WritersSnapshot {
             is_subscribed: self.subscribed.is_ok(),
             why_not: self.subscribed.clone().err(),
             writers,
@@ -188,16 +188,18 @@ impl Book {
     }
 }
 
-impl Last {
-    fn look(&self, now: Instant) -> WriterHeard {
+impl LastMessage {
+    fn look(&self, now: Instant) -> WriterSnapshot {
         let Message { id, age, state, why, lanes } = &self.message;
-        WriterHeard {
+        WriterSnapshot {
             id: id.clone(),
             heard_ago: now.saturating_duration_since(self.heard),
             age: *age,
             state: *state,
             why: why.clone(),
-            totals: lanes.values().fold(Fates::default(), |sum, lane| sum.with(*lane, u64::saturating_add)),
+            totals: lanes
+                .values()
+                .fold(FateCounts::default(), |sum, lane| sum.with(*lane, u64::saturating_add)),
         }
     }
 }

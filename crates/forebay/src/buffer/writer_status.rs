@@ -12,7 +12,7 @@
 //! | `age_ms` | how long the run has lasted |
 //! | `state` | `writing`, `held back`, or an end: `closed`, `fenced`, `failed` |
 //! | `why` | why it is held back, or what it ended with; null elsewhere. At most 512 characters |
-//! | `lanes` | by lane: counts since the run began, see [`Fates`]. A lane that is not there has none |
+//! | `lanes` | by lane: counts since the run began, see [`FateCounts`]. A lane that is not there has none |
 //!
 //! Every message has all counts, so that one that nobody heard is made up for by the next. The first of a run has none
 //! yet: who hears it knows that whatever comes is new.
@@ -41,7 +41,7 @@ const ID_DIGITS: usize = 12;
 
 /// What became of a lane's events in one run of a writer, or in many.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Fates {
+pub struct FateCounts {
     /// Events the server acknowledged.
     pub acknowledged: u64,
     /// Events that were written to the spill folder.
@@ -60,7 +60,7 @@ pub struct Fates {
     pub refusals: u64,
 }
 
-impl Fates {
+impl FateCounts {
     pub(super) fn of(counts: &Counts) -> Self {
         Self {
             acknowledged: counts.acknowledged,
@@ -119,7 +119,7 @@ impl Fates {
 
 /// Where a writer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum WriterState {
     /// Nothing holds it up.
     Writing,
     /// Its server, or its own disk, takes nothing.
@@ -132,7 +132,7 @@ pub enum State {
     Failed,
 }
 
-impl State {
+impl WriterState {
     /// Its name in messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -160,9 +160,9 @@ impl State {
 pub(super) struct Message {
     pub id: String,
     pub age: Duration,
-    pub state: State,
+    pub state: WriterState,
     pub why: Option<String>,
-    pub lanes: BTreeMap<String, Fates>,
+    pub lanes: BTreeMap<String, FateCounts>,
 }
 
 impl Message {
@@ -183,13 +183,13 @@ impl Message {
             if !is_name(lane) || lanes.len() >= LANES_MAX {
                 return None;
             }
-            lanes.insert(lane.clone(), Fates::read(fates)?);
+            lanes.insert(lane.clone(), FateCounts::read(fates)?);
         }
         let why = match line.get("why") {
             None | Some(Value::Null) => None,
             Some(why) => Some(shortened(why.as_str()?)),
         };
-        let state = State::named(line.get("state")?.as_str()?)?;
+        let state = WriterState::named(line.get("state")?.as_str()?)?;
         let age = Duration::from_millis(number("age_ms")?);
         Some(Self { id: id.into(), age, state, why, lanes })
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::lane::Lanes;
-use super::stream::{BadStream, How, Spec, Stream, text_of_lines};
+use super::stream::{BadStream, LineFormat, Spec, Stream, text_of_lines};
 use super::unit::Unit;
 
 /// Longest text that stands beside a buffer, in bytes.
@@ -91,7 +91,7 @@ impl JsonStream {
         let (lanes, text) = (Lanes::new(self.names())?, self.text());
         let find = |name: &str| lanes.find(name).unwrap_or(lanes.first());
         let routes = self.routes.into_iter().map(|(value, lane)| (value, find(&lane))).collect();
-        let how = How::Json {
+        let how = LineFormat::Json {
             time: self.time,
             lane: self.lane.map(|at| (at, routes)),
             default: find(&self.default),

@@ -107,7 +107,7 @@ pub enum Reject {
 }
 
 /// What is found on the way through a line.
-struct Found<'a> {
+struct ParsedMembers<'a> {
     /// The value of `time_us` as it is written; empty where there is none.
     time: &'a [u8],
     time_twice: bool,
@@ -118,7 +118,7 @@ struct Found<'a> {
 /// Reads one line, without its line end, as an event.
 pub fn parse(line: &[u8]) -> Result<Event<'_>, Reject> {
     let mut scanner = Scanner::new(line);
-    let mut found = Found { time: &[], time_twice: false, is_commit: false, collection: OTHER };
+    let mut found = ParsedMembers { time: &[], time_twice: false, is_commit: false, collection: OTHER };
     let read = read_event(&mut scanner, &mut found);
     if (scanner.beyond_ascii() || read.is_err())
         && let Err(error) = std::str::from_utf8(line)
@@ -148,7 +148,7 @@ fn reject(line: &[u8], fault: Fault, offset: usize) -> Reject {
 
 /// Whether it is an object at all.
 #[inline(always)]
-fn read_event<'a>(scanner: &mut Scanner<'a>, found: &mut Found<'a>) -> Result<bool, Fault> {
+fn read_event<'a>(scanner: &mut Scanner<'a>, found: &mut ParsedMembers<'a>) -> Result<bool, Fault> {
     if scanner.peek()? != b'{' {
         scanner.skip_value(0)?;
         scanner.end()?;

@@ -48,12 +48,12 @@ pub struct Stream(&'static Spec);
 
 pub(super) struct Spec {
     pub lanes: Lanes,
-    pub how: How,
+    pub how: LineFormat,
     /// The same as JSON, always written the same way: two streams are the same where their texts are.
     pub text: String,
 }
 
-pub(super) enum How {
+pub(super) enum LineFormat {
     Jetstream,
     /// Any line, in the only lane.
     Lines,
@@ -68,7 +68,7 @@ pub(super) enum How {
 static JETSTREAM: LazyLock<Spec> = LazyLock::new(|| {
     let lanes = jetstream::LANES;
     let text = json!({ "lanes": lanes.map(Lane::name), "preset": "jetstream" }).to_string();
-    Spec { lanes, how: How::Jetstream, text }
+    Spec { lanes, how: LineFormat::Jetstream, text }
 });
 
 static KNOWN: Mutex<Vec<Stream>> = Mutex::new(Vec::new());
@@ -82,7 +82,7 @@ impl Stream {
     /// Any lines at all, in one lane; the time of each is when it came.
     pub fn lines(lane: &str) -> Result<Self, BadStream> {
         let lanes = Lanes::new([lane])?;
-        Self::known(Spec { lanes, how: How::Lines, text: text_of_lines(lane) })
+        Self::known(Spec { lanes, how: LineFormat::Lines, text: text_of_lines(lane) })
     }
 
     /// Its lanes.
@@ -93,9 +93,9 @@ impl Stream {
     /// A line, without its line end, as an event. Where the line has no time of its own, it is now.
     pub fn parse(self, line: &[u8]) -> Result<Event<'_>, Reject> {
         match &self.0.how {
-            How::Jetstream => parse::parse(line),
-            How::Lines => Ok(Event { bytes: line, time_us: now_us(), lane: self.0.lanes.first() }),
-            How::Json { time, lane, default } => {
+            LineFormat::Jetstream => parse::parse(line),
+            LineFormat::Lines => Ok(Event { bytes: line, time_us: now_us(), lane: self.0.lanes.first() }),
+            LineFormat::Json { time, lane, default } => {
                 let value: Value = serde_json::from_slice(line).map_err(|error| not_json(line, &error))?;
                 let time_us = match time {
                     Some((at, unit)) => unit.time_us(&value, at)?,
@@ -109,15 +109,15 @@ impl Stream {
 
     /// Whether any line at all is an event, an empty one too.
     pub(crate) fn takes_any_line(self) -> bool {
-        matches!(self.0.how, How::Lines)
+        matches!(self.0.how, LineFormat::Lines)
     }
 
     /// Whether an event's time stands in its bytes.
     pub(crate) fn has_times(self) -> bool {
         match &self.0.how {
-            How::Jetstream => true,
-            How::Lines => false,
-            How::Json { time, .. } => time.is_some(),
+            LineFormat::Jetstream => true,
+            LineFormat::Lines => false,
+            LineFormat::Json { time, .. } => time.is_some(),
         }
     }
 
@@ -159,9 +159,9 @@ impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "lanes {}", self.0.lanes)?;
         let time = match &self.0.how {
-            How::Jetstream => return f.write_str(" (preset jetstream)"),
-            How::Lines => return f.write_str("; any line, at the time when it came"),
-            How::Json { time, lane, .. } => {
+            LineFormat::Jetstream => return f.write_str(" (preset jetstream)"),
+            LineFormat::Lines => return f.write_str("; any line, at the time when it came"),
+            LineFormat::Json { time, lane, .. } => {
                 if let Some((at, routes)) = lane {
                     write!(f, " by {at:?}")?;
                     fmt_routes(routes, f)?;

@@ -9,7 +9,7 @@ use crate::block::frame::{Decoder, lines};
 use crate::buffer::entry::Id;
 use crate::buffer::error::Error;
 use crate::buffer::lock;
-use crate::buffer::read_item::Found;
+use crate::buffer::read_item::ReadItem;
 use crate::buffer::reader;
 use crate::event::lane::Lane;
 
@@ -19,7 +19,7 @@ pub(super) type Shared = Arc<Mutex<reader::Reader>>;
 /// Events of some blocks.
 pub struct Batch {
     blocks: Vec<Block>,
-    faults: Vec<Found>,
+    faults: Vec<ReadItem>,
     /// Whose it is.
     reader: Shared,
 }
@@ -32,16 +32,16 @@ struct Block {
 
 impl Batch {
     /// Opens every block of an answer; one that cannot be opened is damaged.
-    fn of(found: Vec<Found>, decoder: &mut Decoder, reader: &Shared) -> Self {
+    fn of(found: Vec<ReadItem>, decoder: &mut Decoder, reader: &Shared) -> Self {
         let mut batch = Self { blocks: Vec::new(), faults: Vec::new(), reader: Shared::clone(reader) };
         for item in found {
-            let Found::Block(lane, entry) = item else {
+            let ReadItem::Block(lane, entry) = item else {
                 batch.faults.push(item);
                 continue;
             };
             match decoder.open(&entry.frame, entry.events, entry.times) {
                 Ok(content) => batch.blocks.push(Block { lane, id: entry.id, content: content.to_vec() }),
-                Err(why) => batch.faults.push(Found::Damaged { lane, id: entry.id, why }),
+                Err(why) => batch.faults.push(ReadItem::Damaged { lane, id: entry.id, why }),
             }
         }
         batch
@@ -53,7 +53,7 @@ impl Batch {
     }
 
     /// What is not as a writer left it, each with its place: damage, gaps, blocks out of place.
-    pub fn faults(&self) -> &[Found] {
+    pub fn faults(&self) -> &[ReadItem] {
         &self.faults
     }
 
@@ -68,7 +68,7 @@ impl Batch {
     /// Blocks of which there is nothing left to read: told of once, they need not hold up trimming.
     fn gone(&self) -> impl Iterator<Item = (Lane, Id)> {
         self.faults.iter().filter_map(|fault| match fault {
-            Found::Gone { lane, id } => Some((*lane, *id)),
+            ReadItem::Gone { lane, id } => Some((*lane, *id)),
             _ => None,
         })
     }
@@ -93,7 +93,7 @@ impl Batches {
         Self { reader, wait, decoder: None }
     }
 
-    fn opened(&mut self, found: Vec<Found>) -> Result<Batch, Error> {
+    fn opened(&mut self, found: Vec<ReadItem>) -> Result<Batch, Error> {
         let decoder = match &mut self.decoder {
             Some(decoder) => decoder,
             none => {
@@ -125,7 +125,7 @@ pub enum Item {
     /// An event, byte for byte as it was appended.
     Event(Lane, Vec<u8>),
     /// What is not as a writer left it, with its place.
-    Fault(Found),
+    Fault(ReadItem),
 }
 
 /// Events one by one, until nothing more has come for a while.

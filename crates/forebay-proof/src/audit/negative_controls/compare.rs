@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::seeded_faults::Plant;
+use super::seeded_faults::SeededFault;
 use crate::audit::outcome::Audit;
 use crate::audit::rules;
 use crate::claim::Control;
 use forebay::buffer::connect::Facts;
 
 /// Holds the rules that an audit says are broken against those that were.
-pub(super) fn compare(what: &str, planted: &[&Plant], audit: &Audit) -> Control {
+pub(super) fn compare(what: &str, planted: &[&SeededFault], audit: &Audit) -> Control {
     let expected: BTreeSet<&str> = planted.iter().map(|plant| plant.rule).collect();
     // Which version a server is, and how it was built, cannot be planted.
     let is_planted = |id: &str| !id.starts_with("version.") && id != "memory.allocator";
@@ -28,7 +28,7 @@ pub(super) fn compare(what: &str, planted: &[&Plant], audit: &Audit) -> Control 
 }
 
 /// Whether a plant can be found on this server: its rule is about its version, and its build.
-pub(super) fn applies(plant: &Plant, facts: &Facts) -> bool {
+pub(super) fn applies(plant: &SeededFault, facts: &Facts) -> bool {
     let has_version = rules::find(plant.rule).is_some_and(|rule| rule.versions.have(facts));
     let is_jemalloc = facts.get("mem_allocator").is_some_and(|name| name.starts_with("jemalloc"));
     has_version && (plant.rule != "memory.activedefrag" || is_jemalloc)

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::seeded_faults::How;
+use super::seeded_faults::FaultSource;
 use crate::audit::fsync::Fsync;
 use crate::audit::rule::Unread;
 use crate::audit::snapshot::Read;
@@ -28,23 +28,25 @@ const HEALTHY: [(&str, &str); 11] = [
 ];
 
 /// Writes a machine under `root` and reads it as an audit does.
-pub fn host(root: &Path, faults: &[How]) -> Read<Host> {
+pub fn host(root: &Path, faults: &[FaultSource]) -> Read<Host> {
     let planted = faults.iter().filter_map(|how| match how {
-        How::Machine(path, text) => Some((*path, *text)),
+        FaultSource::Machine(path, text) => Some((*path, *text)),
         _ => None,
     });
     for (path, text) in HEALTHY.into_iter().chain(planted) {
         write(root, path, text).map_err(|error| Unread(format!("{}: {error}", root.display())))?;
     }
     let mut host = Host::of(root, SERVER.0, SERVER.1, None)?;
-    let magic = faults.iter().find_map(|how| if let How::Disk(magic) = how { Some(*magic) } else { None });
+    let magic =
+        faults.iter().find_map(|how| if let FaultSource::Disk(magic) = how { Some(*magic) } else { None });
     host.disk = Ok(Disk::new("/var/lib/redis", 1 << 40, magic.unwrap_or(0xef53)));
     Ok(host)
 }
 
 /// How long fsyncs take on it.
-pub fn fsync(faults: &[How]) -> Fsync {
-    let slow = faults.iter().find_map(|how| if let How::FsyncMs(time) = how { Some(*time) } else { None });
+pub fn fsync(faults: &[FaultSource]) -> Fsync {
+    let slow =
+        faults.iter().find_map(|how| if let FaultSource::FsyncMs(time) = how { Some(*time) } else { None });
     Fsync::of(vec![slow.unwrap_or(1.0); 100])
 }
 

@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use compare::compare;
-use seeded_faults::{How, MODEL, PLANTS, Plant};
+use seeded_faults::{FaultSource, MODEL, PLANTS, SeededFault};
 
 use super::judge;
 
 use super::outcome::Outcome;
 use super::rule::Unread;
 use super::settings::Settings;
-use super::snapshot::{FileFaults, Seen};
+use super::snapshot::{AuditSnapshot, FileFaults};
 use super::trial::Tried;
 use super::usage::Usage;
 use super::users::Users;
@@ -40,8 +40,8 @@ const HEALTHY_SETTINGS: [(&str, &str); 4] =
     [("activedefrag", "yes"), ("port", "6379"), ("tls-port", "0"), ("dir", "/var/lib/redis")];
 
 /// A server made of data, with these faults and no others, on a machine made of files under `root`.
-pub fn made_up(profile: &Profile, root: &Path, faults: &[How]) -> Seen {
-    Seen {
+pub fn made_up(profile: &Profile, root: &Path, faults: &[FaultSource]) -> AuditSnapshot {
+    AuditSnapshot {
         host: machine::host(root, faults),
         fsync: Ok(machine::fsync(faults)),
         ..without_machine(profile, faults)
@@ -49,12 +49,12 @@ pub fn made_up(profile: &Profile, root: &Path, faults: &[How]) -> Seen {
 }
 
 /// The same with no machine to look at.
-fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
+fn without_machine(profile: &Profile, faults: &[FaultSource]) -> AuditSnapshot {
     let mut settings = Settings::default();
     for (name, value) in MODEL.into_iter().chain(HEALTHY_SETTINGS) {
         settings.set(name, value);
     }
-    let mut seen = Seen {
+    let mut seen = AuditSnapshot {
         profile: profile.clone(),
         on_disk: Ok(Some(settings.clone())),
         settings: Ok(settings),
@@ -73,12 +73,12 @@ fn without_machine(profile: &Profile, faults: &[How]) -> Seen {
 }
 
 /// Plants a fault into what was seen of a server; those of its machine are planted elsewhere.
-fn plant_into(seen: &mut Seen, how: &How) {
+fn plant_into(seen: &mut AuditSnapshot, how: &FaultSource) {
     match (how, &mut seen.settings, &mut seen.users, &mut seen.info) {
-        (How::Settings([("rename-command", value)]), _, Ok(users), _) => {
+        (FaultSource::Settings([("rename-command", value)]), _, Ok(users), _) => {
             users.unknown.push(value.split(' ').next().unwrap_or_default().to_lowercase());
         }
-        (How::Settings(pairs), Ok(settings), ..) => {
+        (FaultSource::Settings(pairs), Ok(settings), ..) => {
             for (name, value) in *pairs {
                 settings.set(name, *value);
                 if let Ok(Some(on_disk)) = &mut seen.on_disk {
@@ -86,14 +86,14 @@ fn plant_into(seen: &mut Seen, how: &How) {
                 }
             }
         }
-        (How::Running(name, value), Ok(settings), ..) => settings.set(name, *value),
-        (How::DefaultUser(rules), _, Ok(users), _) => users.default_rules = (*rules).into(),
-        (How::Says(pairs), .., Ok(info)) => {
+        (FaultSource::Running(name, value), Ok(settings), ..) => settings.set(name, *value),
+        (FaultSource::DefaultUser(rules), _, Ok(users), _) => users.default_rules = (*rules).into(),
+        (FaultSource::Says(pairs), .., Ok(info)) => {
             for (name, value) in *pairs {
                 info.set(name, value);
             }
         }
-        (How::Line(line), ..) => seen.file = Some(line_faults(line)),
+        (FaultSource::Line(line), ..) => seen.file = Some(line_faults(line)),
         _ => {}
     }
 }
@@ -116,14 +116,14 @@ fn line_faults(line: &str) -> FileFaults {
 
 /// Faults planted together into a server and a machine made of data, and singly into what was seen of the server that is
 /// judged: settings of its own, each as a rule that it keeps forbids it.
-pub fn of_rules(seen: &Seen) -> Control {
+pub fn of_rules(seen: &AuditSnapshot) -> Control {
     let together = on_data(&seen.profile);
-    let can_be_planted = |plant: &&Plant| seen.settings.is_ok() && plant.together && plant.is_setting();
+    let can_be_planted = |plant: &&SeededFault| seen.settings.is_ok() && plant.together && plant.is_setting();
     let kept = outcomes(seen).into_iter().filter(|(_, outcome)| *outcome == Outcome::Ok).map(|(id, _)| id);
     let kept: BTreeSet<String> = kept.collect();
-    let tried: Vec<&Plant> =
+    let tried: Vec<&SeededFault> =
         PLANTS.iter().filter(can_be_planted).filter(|plant| kept.contains(plant.rule)).collect();
-    let is_missed = |plant: &&&Plant| {
+    let is_missed = |plant: &&&SeededFault| {
         let mut changed = seen.clone();
         for how in plant.how {
             plant_into(&mut changed, how);
@@ -144,14 +144,15 @@ pub fn of_rules(seen: &Seen) -> Control {
 }
 
 /// What came of each rule.
-fn outcomes(seen: &Seen) -> BTreeSet<(String, Outcome)> {
+fn outcomes(seen: &AuditSnapshot) -> BTreeSet<(String, Outcome)> {
     judge::audit(seen, "", false).rules.into_iter().map(|finding| (finding.id, finding.outcome)).collect()
 }
 
 /// Faults planted into data: a control that needs no server, and takes no time.
 fn on_data(profile: &Profile) -> Control {
-    let planted: Vec<&Plant> = PLANTS.iter().filter(|plant| plant.together && plant.is_data()).collect();
-    let faults: Vec<How> = planted.iter().flat_map(|plant| plant.how.iter().copied()).collect();
+    let planted: Vec<&SeededFault> =
+        PLANTS.iter().filter(|plant| plant.together && plant.is_data()).collect();
+    let faults: Vec<FaultSource> = planted.iter().flat_map(|plant| plant.how.iter().copied()).collect();
     let what = "a made-up server and machine with faults planted in their settings and files";
     match tempfile::tempdir() {
         Ok(root) => {

@@ -50,7 +50,7 @@ pub const MODEL: [(&str, &str); 42] = [
 
 /// How a fault is planted.
 #[derive(Debug, Clone, Copy)]
-pub enum How {
+pub enum FaultSource {
     /// Settings, from the start.
     Settings(&'static [(&'static str, &'static str)]),
     /// A setting that is changed while the server runs.
@@ -73,16 +73,16 @@ pub enum How {
 
 /// A fault, and the rule that must find it.
 #[derive(Debug, Clone, Copy)]
-pub struct Plant {
+pub struct SeededFault {
     /// The rule.
     pub rule: &'static str,
     /// How it is broken.
-    pub how: &'static [How],
+    pub how: &'static [FaultSource],
     /// Whether it can stand beside the others that say so, each found and none hidden by another.
     pub together: bool,
 }
 
-impl Plant {
+impl SeededFault {
     /// Whether it can be planted into data: commands need a server.
     pub fn is_data(&self) -> bool {
         !self.how.iter().any(|how| matches!(how, Commands(_)))
@@ -94,15 +94,15 @@ impl Plant {
     }
 }
 
-const fn alone(rule: &'static str, how: &'static [How]) -> Plant {
-    Plant { rule, how, together: false }
+const fn alone(rule: &'static str, how: &'static [FaultSource]) -> SeededFault {
+    SeededFault { rule, how, together: false }
 }
 
-const fn together(rule: &'static str, how: &'static [How]) -> Plant {
-    Plant { rule, how, together: true }
+const fn together(rule: &'static str, how: &'static [FaultSource]) -> SeededFault {
+    SeededFault { rule, how, together: true }
 }
 
-use How::{Commands, DefaultUser, Disk, FsyncMs, Line, Machine, Running, Says, Settings};
+use FaultSource::{Commands, DefaultUser, Disk, FsyncMs, Line, Machine, Running, Says, Settings};
 
 /// A user that may do everything, without a password: what a server has unless told otherwise.
 const OPEN: &str = "on nopass ~* &* +@all";
@@ -111,7 +111,7 @@ const OPEN: &str = "on nopass ~* &* +@all";
 const REPLICA: (&str, &str) = ("slave0", "ip=127.0.0.1,port=7001,state=online,offset=14,lag=0");
 
 /// At least one way for every rule; a test holds that none is missing.
-pub const PLANTS: &[Plant] = &[
+pub const PLANTS: &[SeededFault] = &[
     alone("file.readable", &[Line("maxmemory lots")]),
     alone("file.known", &[Line("maxmemroy 2gb")]),
     alone("file.starts", &[Line("databases 0")]),

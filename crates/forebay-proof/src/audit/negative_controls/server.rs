@@ -4,14 +4,14 @@ use anyhow::Context;
 
 use super::compare::{applies, compare};
 use super::machine;
-use super::seeded_faults::{How, MODEL, PLANTS, Plant};
+use super::seeded_faults::{FaultSource, MODEL, PLANTS, SeededFault};
 use crate::audit::judge;
 use crate::audit::look::Look;
 use crate::claim::Control;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::event::jetstream;
-use forebay_rig::server::{Conf, Kind, Server, ServerBinary};
+use forebay_rig::server::{Conf, Server, ServerBinary, ServerKind};
 use forebay_watch::profile::Profile;
 
 /// The default user is closed to what is dangerous, so that a rule that says otherwise has been given a reason.
@@ -31,8 +31,8 @@ const NEWER: [&str; 5] = [
 /// Plants what can stand together on a server, and looks.
 pub fn on_a_server(binary: &ServerBinary, profile: &Profile) -> anyhow::Result<Control> {
     let name: Name = "audit-control".parse()?;
-    let is_real = |plant: &&Plant| plant.together;
-    let faults: Vec<How> =
+    let is_real = |plant: &&SeededFault| plant.together;
+    let faults: Vec<FaultSource> =
         PLANTS.iter().filter(is_real).flat_map(|plant| plant.how.iter().copied()).collect();
     let (server, address) = start(binary, &faults, &name)?;
     let root = tempfile::tempdir().context("a folder for the planted machine")?;
@@ -41,7 +41,8 @@ pub fn on_a_server(binary: &ServerBinary, profile: &Profile) -> anyhow::Result<C
     seen.fsync = seen.host.as_ref().map_err(Clone::clone).map(|_| machine::fsync(&faults));
     let facts =
         seen.info.as_ref().map_err(|why| anyhow::anyhow!("INFO of the control's server: {}", why.0))?;
-    let planted: Vec<&Plant> = PLANTS.iter().filter(is_real).filter(|plant| applies(plant, facts)).collect();
+    let planted: Vec<&SeededFault> =
+        PLANTS.iter().filter(is_real).filter(|plant| applies(plant, facts)).collect();
     let what = format!(
         "{} started with faults planted in its settings, users, keys, and the machine it is shown",
         facts.running()
@@ -52,10 +53,15 @@ pub fn on_a_server(binary: &ServerBinary, profile: &Profile) -> anyhow::Result<C
 }
 
 /// Starts the model server with these faults.
-pub fn start(binary: &ServerBinary, faults: &[How], name: &Name) -> anyhow::Result<(Server, Address)> {
+pub fn start(
+    binary: &ServerBinary,
+    faults: &[FaultSource],
+    name: &Name,
+) -> anyhow::Result<(Server, Address)> {
     let mut conf = Conf::new();
-    let planted =
-        faults.iter().filter_map(|how| if let How::Settings(pairs) = how { Some(*pairs) } else { None });
+    let planted = faults
+        .iter()
+        .filter_map(|how| if let FaultSource::Settings(pairs) = how { Some(*pairs) } else { None });
     for (setting, value) in MODEL.iter().chain(planted.flatten()) {
         if knows(binary.kind, (binary.version.major, binary.version.minor), setting) {
             conf.set(setting, *value);
@@ -72,11 +78,13 @@ pub fn start(binary: &ServerBinary, faults: &[How], name: &Name) -> anyhow::Resu
     let mut connection = address.dial()?;
     for how in faults {
         match how {
-            How::Commands(lines) => lines.iter().try_for_each(|line| tell(&mut connection, line, name))?,
-            How::Running(setting, value) => {
+            FaultSource::Commands(lines) => {
+                lines.iter().try_for_each(|line| tell(&mut connection, line, name))?;
+            }
+            FaultSource::Running(setting, value) => {
                 tell(&mut connection, &format!("CONFIG SET {setting} {value}"), name)?;
             }
-            How::DefaultUser(rules) => {
+            FaultSource::DefaultUser(rules) => {
                 tell(&mut connection, &format!("ACL SETUSER default reset {rules}"), name)?;
             }
             _ => {}
@@ -86,8 +94,8 @@ pub fn start(binary: &ServerBinary, faults: &[How], name: &Name) -> anyhow::Resu
 }
 
 /// Whether this server knows a setting: one before 7.0 does not start with those that came later.
-fn knows(kind: Kind, version: (u32, u32), name: &str) -> bool {
-    let is_old = kind == Kind::Redis && version < (7, 0);
+fn knows(kind: ServerKind, version: (u32, u32), name: &str) -> bool {
+    let is_old = kind == ServerKind::Redis && version < (7, 0);
     !(is_old && NEWER.contains(&name))
 }
 
@@ -118,7 +126,7 @@ mod tests {
     fn every_kind_of_fault_is_on_the_server_that_is_started() {
         let binary = ServerBinary::find(None).unwrap();
         let name: Name = "planted".parse().unwrap();
-        let ask = |faults: &[How], question: [&str; 3]| {
+        let ask = |faults: &[FaultSource], question: [&str; 3]| {
             let (_server, address) = start(&binary, faults, &name).unwrap();
             let command = redis::cmd(question[0]).arg(&question[1..]).to_owned();
             let answer: redis::Value = command.query(&mut address.dial().unwrap()).unwrap();
@@ -126,21 +134,23 @@ mod tests {
         };
         let config = ["CONFIG", "GET", "maxmemory"];
         assert!(!ask(&[], config).contains("12345678"));
-        assert!(ask(&[How::Settings(&[("maxmemory", "12345678")])], config).contains("12345678"));
-        assert!(ask(&[How::Running("maxmemory", "12345678")], config).contains("12345678"));
-        assert!(ask(&[How::Commands(&["CONFIG SET maxmemory 12345678"])], config).contains("12345678"));
+        assert!(ask(&[FaultSource::Settings(&[("maxmemory", "12345678")])], config).contains("12345678"));
+        assert!(ask(&[FaultSource::Running("maxmemory", "12345678")], config).contains("12345678"));
+        assert!(
+            ask(&[FaultSource::Commands(&["CONFIG SET maxmemory 12345678"])], config).contains("12345678")
+        );
         let user = ["ACL", "GETUSER", "default"];
         assert!(!ask(&[], user).contains("nopass"));
-        assert!(ask(&[How::DefaultUser("on nopass ~* +@all")], user).contains("nopass"));
+        assert!(ask(&[FaultSource::DefaultUser("on nopass ~* +@all")], user).contains("nopass"));
     }
 
     #[test]
     fn an_old_redis_is_not_given_settings_that_came_later() {
         for (kind, version, knows_newer) in [
-            (Kind::Redis, (6, 2), false),
-            (Kind::Redis, (7, 0), true),
-            (Kind::Redis, (8, 2), true),
-            (Kind::Valkey, (6, 9), true),
+            (ServerKind::Redis, (6, 2), false),
+            (ServerKind::Redis, (7, 0), true),
+            (ServerKind::Redis, (8, 2), true),
+            (ServerKind::Valkey, (6, 9), true),
         ] {
             assert_eq!(knows(kind, version, NEWER[0]), knows_newer, "{version:?}");
             assert!(knows(kind, version, "maxmemory"));

@@ -8,7 +8,7 @@ fn profile() -> Profile {
     Profile::load("bluesky-8h").unwrap()
 }
 
-fn outcome(seen: &Seen, id: &str) -> Outcome {
+fn outcome(seen: &AuditSnapshot, id: &str) -> Outcome {
     let audit = judge::audit(seen, "made up", false);
     audit.rules.iter().find(|finding| finding.id == id).unwrap().outcome
 }
@@ -32,7 +32,7 @@ fn a_healthy_server_breaks_no_rule() {
 #[test]
 fn every_rule_finds_what_is_planted_for_it() {
     for rule in rules::all() {
-        let plants: Vec<&Plant> = PLANTS.iter().filter(|plant| plant.rule == rule.id).collect();
+        let plants: Vec<&SeededFault> = PLANTS.iter().filter(|plant| plant.rule == rule.id).collect();
         assert!(!plants.is_empty(), "{} has no plant", rule.id);
         for plant in plants.into_iter().filter(|plant| plant.is_data()) {
             let root = tempfile::tempdir().unwrap();
@@ -67,7 +67,7 @@ fn a_plant_applies_where_the_server_has_its_version_and_its_build() {
     let plant = |rule: &str| PLANTS.iter().find(|plant| plant.rule == rule).unwrap();
     let root = tempfile::tempdir().unwrap();
     let facts = |says: &'static [(&'static str, &'static str)]| {
-        made_up(&profile(), root.path(), &[How::Says(says)]).info.unwrap()
+        made_up(&profile(), root.path(), &[FaultSource::Says(says)]).info.unwrap()
     };
     let (jemalloc, libc) =
         (facts(&[("mem_allocator", "jemalloc-5.3.0")]), facts(&[("mem_allocator", "libc")]));
@@ -119,7 +119,7 @@ fn the_controls_are_caught_and_a_blind_audit_is_not_let_through() {
         );
     }
     let healthy = judge::audit(&made_up(&profile(), root.path(), &[]), "made up", false);
-    let planted: Vec<&Plant> = PLANTS.iter().filter(|plant| plant.together).collect();
+    let planted: Vec<&SeededFault> = PLANTS.iter().filter(|plant| plant.together).collect();
     let blind = compare("", &planted, &healthy);
     assert!(!blind.is_refuted() && blind.measured.starts_with("0 of "), "{blind:?}");
     let limit = PLANTS.iter().find(|plant| plant.rule == "memory.maxmemory").unwrap();

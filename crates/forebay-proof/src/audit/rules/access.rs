@@ -3,7 +3,7 @@
 use super::checks::{no, yes};
 use crate::audit::meaning::is_any;
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
-use crate::audit::snapshot::Seen;
+use crate::audit::snapshot::AuditSnapshot;
 use crate::audit::version::Versions;
 use forebay::buffer::connect::is_loopback;
 use forebay::buffer::keys::{ACL_COMMANDS, ALL_KEYS};
@@ -210,13 +210,13 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Whether protected mode does anything here: before 7.0 any bind of one's own turned it off.
-fn guards(seen: &Seen) -> Result<bool, Unread> {
+fn guards(seen: &AuditSnapshot) -> Result<bool, Unread> {
     let is_new = seen.info().map_or(true, |facts| Versions::From((7, 0, 0)).have(facts));
     Ok(is_new || seen.text("bind")?.trim().is_empty())
 }
 
 /// Addresses that the server listens on and that other machines may reach. Before 7.0 none meant all.
-fn reach(seen: &Seen) -> Result<Vec<&str>, Unread> {
+fn reach(seen: &AuditSnapshot) -> Result<Vec<&str>, Unread> {
     if seen.number("port")? == 0 && seen.number("tls-port").unwrap_or(0) == 0 {
         return Ok(Vec::new());
     }
@@ -239,7 +239,7 @@ fn with_password() -> Fix {
 }
 
 /// A setting of three words (`no`, `local`, `yes`) that is read at the start.
-fn off_at_start(seen: &Seen, name: &str) -> Checked {
+fn off_at_start(seen: &AuditSnapshot, name: &str) -> Checked {
     match seen.text(name)?.to_ascii_lowercase().as_str() {
         "local" => Ok(State::Kept(seen.said(name)?)),
         _ => no(seen, name).map(|state| match state {

@@ -2,7 +2,7 @@
 
 use super::checks::size;
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
-use crate::audit::snapshot::Seen;
+use crate::audit::snapshot::AuditSnapshot;
 use crate::audit::version::Versions;
 
 /// The largest event that `forebay append` takes unless told otherwise: one block may hold it alone, incompressible.
@@ -86,7 +86,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Whether a setting has room for a block, so many times.
-fn block_fits(seen: &Seen, name: &str, times: u64, fix: &str) -> Checked {
+fn block_fits(seen: &AuditSnapshot, name: &str, times: u64, fix: &str) -> Checked {
     let limit = seen.bytes(name)?;
     let block = seen.profile.limits().map_or(0, |limits| limits.bytes_max as u64).max(LARGEST_EVENT);
     let needed = (block + (64 << 10)) * times;
@@ -95,7 +95,7 @@ fn block_fits(seen: &Seen, name: &str, times: u64, fix: &str) -> Checked {
 }
 
 /// The hard limit of a class of clients.
-pub(super) fn output_limit(seen: &Seen, class: &str) -> Result<u64, Unread> {
+pub(super) fn output_limit(seen: &AuditSnapshot, class: &str) -> Result<u64, Unread> {
     let text = seen.text("client-output-buffer-limit")?;
     let words: Vec<&str> = text.split_whitespace().collect();
     let limits = words.chunks(4).find(|group| group[0].eq_ignore_ascii_case(class));

@@ -3,20 +3,20 @@
 use std::ops::RangeBounds;
 
 use crate::audit::rule::{Checked, Fix, State};
-use crate::audit::snapshot::Seen;
+use crate::audit::snapshot::AuditSnapshot;
 
 /// A setting that must be yes.
-pub(super) fn yes(seen: &Seen, name: &str) -> Checked {
+pub(super) fn yes(seen: &AuditSnapshot, name: &str) -> Checked {
     Ok(State::of(seen.yes(name)?, seen.said(name)?, || vec![Fix::set(name, "yes")]))
 }
 
 /// A setting that must be no.
-pub(super) fn no(seen: &Seen, name: &str) -> Checked {
+pub(super) fn no(seen: &AuditSnapshot, name: &str) -> Checked {
     Ok(State::of(!seen.yes(name)?, seen.said(name)?, || vec![Fix::set(name, "no")]))
 }
 
 /// A setting that must be a whole number within bounds.
-pub(super) fn within(seen: &Seen, name: &str, bounds: impl RangeBounds<i64>, fix: &str) -> Checked {
+pub(super) fn within(seen: &AuditSnapshot, name: &str, bounds: impl RangeBounds<i64>, fix: &str) -> Checked {
     Ok(State::of(bounds.contains(&seen.number(name)?), seen.said(name)?, || vec![Fix::set(name, fix)]))
 }
 

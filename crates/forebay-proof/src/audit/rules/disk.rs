@@ -2,7 +2,7 @@
 
 use super::checks::size;
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State};
-use crate::audit::snapshot::Seen;
+use crate::audit::snapshot::AuditSnapshot;
 use crate::audit::version::Versions;
 
 /// From here on an fsync holds writers up for longer than the profile's linger does.
@@ -139,22 +139,22 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// A field of INFO that must be `ok`.
-fn status(seen: &Seen, field: &str, fixes: impl FnOnce() -> Vec<Fix>) -> Checked {
+fn status(seen: &AuditSnapshot, field: &str, fixes: impl FnOnce() -> Vec<Fix>) -> Checked {
     let status = seen.field(field)?;
     Ok(State::of(status == "ok", format!("{field} {status}"), fixes))
 }
 
-fn dir(seen: &Seen) -> &str {
+fn dir(seen: &AuditSnapshot) -> &str {
     seen.text("dir").unwrap_or("the server's folder")
 }
 
 /// Whether a failed snapshot stops writes: as it does unless told otherwise, which may not be known here.
-fn refuses_writes(seen: &Seen) -> bool {
+fn refuses_writes(seen: &AuditSnapshot) -> bool {
     let has_points = seen.text("save").map_or(true, |save| !crate::audit::meaning::same("save", save, ""));
     has_points && seen.yes("stop-writes-on-bgsave-error").unwrap_or(true)
 }
 
-fn disk_room(seen: &Seen) -> Checked {
+fn disk_room(seen: &AuditSnapshot) -> Checked {
     if !seen.yes("appendonly")? {
         return Ok(State::Idle("there is no AOF: see persistence.aof".into()));
     }
@@ -176,7 +176,7 @@ fn disk_room(seen: &Seen) -> Checked {
 
 /// A rule on the file system that the server writes to. One of Forebay's own writes to a temporary folder, which
 /// says nothing about anybody's server.
-fn dir_is(seen: &Seen, good: fn(&forebay_watch::machine::Disk) -> bool) -> Checked {
+fn dir_is(seen: &AuditSnapshot, good: fn(&forebay_watch::machine::Disk) -> bool) -> Checked {
     if seen.is_own {
         return Ok(State::Idle("the server is Forebay's own, in a temporary folder".into()));
     }

@@ -2,7 +2,7 @@
 //! started on a copy said of them.
 
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
-use crate::audit::snapshot::{FileFaults, Seen};
+use crate::audit::snapshot::{AuditSnapshot, FileFaults};
 use crate::audit::trial::Place;
 use crate::audit::version::Versions;
 
@@ -45,7 +45,7 @@ pub(super) const RULES: &[Rule] = &[
     },
 ];
 
-fn faults(seen: &Seen, kept: &str, pick: fn(&FileFaults) -> &Vec<String>) -> State {
+fn faults(seen: &AuditSnapshot, kept: &str, pick: fn(&FileFaults) -> &Vec<String>) -> State {
     let Some(file) = &seen.file else { return State::Idle("a server was asked, not a file".into()) };
     let faults = pick(file);
     let lines = crate::report::units::counted(file.lines as u64, "line", "lines");
@@ -60,7 +60,7 @@ fn told(faults: &[String]) -> String {
     if more == 0 { shown } else { format!("{shown}; and {more} more") }
 }
 
-fn starts(seen: &Seen) -> Checked {
+fn starts(seen: &AuditSnapshot) -> Checked {
     let Some(file) = &seen.file else { return Ok(State::Idle("a server was asked, not a file".into())) };
     let Some(tried) = &file.tried else {
         return Err(Unread("no server was started: --try starts one on a copy of the file".into()));

@@ -2,7 +2,7 @@
 
 use super::checks::{size, yes};
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
-use crate::audit::snapshot::Seen;
+use crate::audit::snapshot::AuditSnapshot;
 use crate::audit::version::Versions;
 use forebay::buffer::limit::FORK_SHARE;
 
@@ -211,7 +211,7 @@ fn defragment() -> Vec<Fix> {
     ]
 }
 
-fn fits_machine(seen: &Seen) -> Checked {
+fn fits_machine(seen: &AuditSnapshot) -> Checked {
     let limit = seen.bytes("maxmemory")?;
     if limit == 0 {
         return Ok(State::Idle("maxmemory is not set: see memory.maxmemory".into()));
@@ -233,7 +233,7 @@ fn fits_machine(seen: &Seen) -> Checked {
 }
 
 /// A limit of at least so much, with room above what is in use, and that the machine has: else words.
-fn limit_of(seen: &Seen, wanted: u64) -> Vec<Fix> {
+fn limit_of(seen: &AuditSnapshot, wanted: u64) -> Vec<Fix> {
     let used = seen.count("used_memory").unwrap_or(0) as f64;
     let least = (used * 100.0 / seen.profile.hold.memory_percent_max * 1.25) as u64;
     let limit = wanted.max(least);
@@ -255,12 +255,12 @@ fn limit_of(seen: &Seen, wanted: u64) -> Vec<Fix> {
 }
 
 /// The largest copy that a fork of this server has made.
-fn largest_copy(seen: &Seen) -> u64 {
+fn largest_copy(seen: &AuditSnapshot) -> u64 {
     let last = |name| seen.count(name).unwrap_or(0);
     last("aof_last_cow_size").max(last("rdb_last_cow_size"))
 }
 
-fn near_full(seen: &Seen) -> Checked {
+fn near_full(seen: &AuditSnapshot) -> Checked {
     let (used, limit) = (seen.count("used_memory")?, seen.bytes("maxmemory")?);
     if limit == 0 {
         return Ok(State::Idle("maxmemory is not set: see memory.maxmemory".into()));
@@ -276,7 +276,7 @@ fn near_full(seen: &Seen) -> Checked {
     }))
 }
 
-fn fragmentation(seen: &Seen) -> Checked {
+fn fragmentation(seen: &AuditSnapshot) -> Checked {
     let (used, resident) = (seen.count("used_memory")?, seen.count("used_memory_rss")?);
     let waste = resident.saturating_sub(used);
     let ratio = resident as f64 / used.max(1) as f64;
@@ -290,6 +290,6 @@ fn fragmentation(seen: &Seen) -> Checked {
     }))
 }
 
-fn is_jemalloc(seen: &Seen) -> Result<bool, Unread> {
+fn is_jemalloc(seen: &AuditSnapshot) -> Result<bool, Unread> {
     Ok(seen.field("mem_allocator")?.starts_with("jemalloc"))
 }

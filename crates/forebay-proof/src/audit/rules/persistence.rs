@@ -4,7 +4,7 @@ use super::checks::{no, size, within, yes};
 use crate::audit::conf_line::conf_line;
 use crate::audit::meaning;
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State};
-use crate::audit::snapshot::Seen;
+use crate::audit::snapshot::AuditSnapshot;
 use crate::audit::version::Versions;
 
 /// From which growth on a rewrite comes too late (in percent), and below which it never ends.
@@ -233,7 +233,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// The rule where there is an AOF.
-fn with_aof(seen: &Seen, check: fn(&Seen) -> Checked) -> Checked {
+fn with_aof(seen: &AuditSnapshot, check: fn(&AuditSnapshot) -> Checked) -> Checked {
     if seen.yes("appendonly")? {
         check(seen)
     } else {
@@ -242,13 +242,13 @@ fn with_aof(seen: &Seen, check: fn(&Seen) -> Checked) -> Checked {
 }
 
 /// `appendfsync` must be anything but this.
-fn fsync_is_not(seen: &Seen, bad: &str, fix: &str) -> Checked {
+fn fsync_is_not(seen: &AuditSnapshot, bad: &str, fix: &str) -> Checked {
     let is_bad = seen.text("appendfsync")?.eq_ignore_ascii_case(bad);
     Ok(State::of(!is_bad, seen.said("appendfsync")?, || vec![Fix::set("appendfsync", fix)]))
 }
 
 /// The running settings against the file that the next start reads.
-fn lasting(seen: &Seen) -> Checked {
+fn lasting(seen: &AuditSnapshot) -> Checked {
     let file = seen.on_disk.as_ref().map_err(Clone::clone)?;
     let Some(file) = file else {
         return Ok(State::Idle("there is no redis.conf: see persistence.config-file".into()));

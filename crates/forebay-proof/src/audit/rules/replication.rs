@@ -3,7 +3,7 @@
 use super::checks::{size, yes};
 use crate::audit::meaning;
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
-use crate::audit::snapshot::Seen;
+use crate::audit::snapshot::AuditSnapshot;
 use crate::audit::version::Versions;
 
 /// How long a replica may be away and still catch up from the backlog, in seconds.
@@ -185,7 +185,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// The rule where replicas are connected.
-fn with_replicas(seen: &Seen, check: fn(&Seen) -> Checked) -> Checked {
+fn with_replicas(seen: &AuditSnapshot, check: fn(&AuditSnapshot) -> Checked) -> Checked {
     match seen.count("connected_slaves")? {
         0 => Ok(State::Idle("no replica is connected".into())),
         _ => check(seen),
@@ -193,7 +193,7 @@ fn with_replicas(seen: &Seen, check: fn(&Seen) -> Checked) -> Checked {
 }
 
 /// Seconds since each replica was last heard of.
-fn lags(seen: &Seen) -> Result<Vec<u64>, Unread> {
+fn lags(seen: &AuditSnapshot) -> Result<Vec<u64>, Unread> {
     let replicas = seen.count("connected_slaves")?;
     (0..replicas)
         .map(|number| {

@@ -2,7 +2,7 @@
 //! number; each rule says so where it matters.
 
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State};
-use crate::audit::snapshot::Seen;
+use crate::audit::snapshot::AuditSnapshot;
 use crate::audit::version::Versions;
 
 pub(super) const RULES: &[Rule] = &[
@@ -113,11 +113,11 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// The state of a server that is among those with the fault.
-fn faulty(seen: &Seen, remedy: &str) -> Checked {
+fn faulty(seen: &AuditSnapshot, remedy: &str) -> Checked {
     Ok(State::Broken(running(seen)?, vec![Fix::act(remedy)]))
 }
 
 /// Name and version of the server.
-pub(crate) fn running(seen: &Seen) -> Result<String, crate::audit::rule::Unread> {
+pub(crate) fn running(seen: &AuditSnapshot) -> Result<String, crate::audit::rule::Unread> {
     Ok(seen.info()?.running())
 }

@@ -15,7 +15,7 @@ fn load() -> Load {
 }
 
 /// So many right answers in a second, each after so many milliseconds.
-fn outcome(kind: Kind, right: u64, ms: u64) -> Outcome {
+fn outcome(kind: OperationKind, right: u64, ms: u64) -> Outcome {
     let mut figures = Figures { sent: right, right, ..Figures::default() };
     (0..right).for_each(|_| figures.response.record(ms * 1_000_000));
     let kinds = [(kind, figures)].into_iter().collect();
@@ -31,32 +31,34 @@ fn outcome(kind: Kind, right: u64, ms: u64) -> Outcome {
     }
 }
 
-fn cell(kind: Kind, connections: usize, rate: u64) -> Cell {
+fn cell(kind: OperationKind, connections: usize, rate: u64) -> Cell {
     Cell { kind, connections: Some(connections), outcome: outcome(kind, rate, 1) }
 }
 
 fn probe(rate: f64, is_borne: bool) -> Probe {
     let p99 = if is_borne { 10.0 } else { 300.0 };
-    Probe { rate, p50: 1.0, p99, answered: 0.5, is_borne, outcome: outcome(Kind::Set, 1, 1) }
+    Probe { rate, p50: 1.0, p99, answered: 0.5, is_borne, outcome: outcome(OperationKind::Set, 1, 1) }
 }
 
 #[test]
 fn the_slowest_operation_decides_on_the_rate() {
-    let fast = cell(Kind::Set, 1, 500);
-    let slow = |rate| rate_of(&[fast_cell(), cell(Kind::Lpush, 1_000, rate), cell(Kind::Lpush, 1, 400)]);
+    let fast = cell(OperationKind::Set, 1, 500);
+    let slow = |rate| {
+        rate_of(&[fast_cell(), cell(OperationKind::Lpush, 1_000, rate), cell(OperationKind::Lpush, 1, 400)])
+    };
     let claim = slow(100);
     assert!(claim.holds() && claim.measured() == Some(100.0), "{claim:?}");
     assert!(claim.statement.starts_with("each of 2 operations"), "{}", claim.statement);
     assert_eq!(claim.why, "the slowest was LPUSH on 1,000 connections");
     assert_eq!(slow(99).judgement(), Judgement::Refuted);
     assert!(rate_of(&[fast]).why.ends_with("SET on 1 connection"));
-    let writer = Cell { connections: None, ..cell(Kind::Append, 1, 10) };
+    let writer = Cell { connections: None, ..cell(OperationKind::Append, 1, 10) };
     assert!(rate_of(&[fast_cell(), writer]).why.ends_with("on its own connections"));
     assert_eq!(rate_of(&[]).judgement(), Judgement::Untested);
 }
 
 fn fast_cell() -> Cell {
-    cell(Kind::Set, 1, 500)
+    cell(OperationKind::Set, 1, 500)
 }
 
 fn rate_of(cells: &[Cell]) -> Judged {
@@ -65,12 +67,12 @@ fn rate_of(cells: &[Cell]) -> Judged {
 
 #[test]
 fn latency_is_that_of_the_mix_and_of_nothing_nothing_is_said() {
-    let of = |ms| latency("baseline.p50", 50.0, 5.0, &outcome(Kind::Set, 100, ms), &load());
+    let of = |ms| latency("baseline.p50", 50.0, 5.0, &outcome(OperationKind::Set, 100, ms), &load());
     assert!(of(4).holds(), "{:?}", of(4));
     assert_eq!(of(6).judgement(), Judgement::Refuted);
     assert!(of(4).statement.starts_with("at 100 operations/s 50 of 100 take at most 5 ms"));
     assert!(of(4).why.starts_with("100 requests on 50 connections; p99 4."), "{}", of(4).why);
-    let mut short = outcome(Kind::Set, 100, 4);
+    let mut short = outcome(OperationKind::Set, 100, 4);
     short.due = 150;
     let claim = latency("baseline.p50", 50.0, 5.0, &short, &load());
     assert!(
@@ -104,7 +106,7 @@ fn the_highest_rate_that_was_borne_decides() {
 
 #[test]
 fn a_wrong_or_missing_answer_refutes_and_is_shown() {
-    let right = outcome(Kind::Get, 10, 1);
+    let right = outcome(OperationKind::Get, 10, 1);
     let sound = answers(&[&right, &right]);
     assert!(sound.holds() && sound.why == "20 right answers; each was checked", "{sound:?}");
     let mut wrong = right.clone();
@@ -121,33 +123,37 @@ fn a_wrong_or_missing_answer_refutes_and_is_shown() {
     assert_eq!(answers(&[&Outcome::default()]).judgement(), Judgement::Untested);
 }
 
-fn counters(counts: &[(Kind, u64)]) -> Counters {
+fn counters(counts: &[(OperationKind, u64)]) -> Counters {
     let calls = |count| Calls { count, micros: 0, p99_micros: None };
-    let commands: BTreeMap<Kind, Calls> = counts.iter().map(|(kind, count)| (*kind, calls(*count))).collect();
+    let commands: BTreeMap<OperationKind, Calls> =
+        counts.iter().map(|(kind, count)| (*kind, calls(*count))).collect();
     Counters::of(commands)
 }
 
 #[test]
 fn what_the_server_counted_must_be_what_was_sent_command_by_command() {
-    let sent = [(Kind::Set, 5), (Kind::Get, 7)];
+    let sent = [(OperationKind::Set, 5), (OperationKind::Get, 7)];
     let same = difference(&counters(&sent), &sent);
     assert!(same.holds() && same.why == "12 requests; command by command the same", "{same:?}");
     // Two that make up for each other do not.
-    let off = difference(&counters(&[(Kind::Set, 6), (Kind::Get, 6)]), &sent);
+    let off = difference(&counters(&[(OperationKind::Set, 6), (OperationKind::Get, 6)]), &sent);
     assert_eq!((off.judgement(), off.measured()), (Judgement::Refuted, Some(2.0)));
     assert_eq!(off.why, "12 requests; SET: 5 sent, 6 counted; GET: 7 sent, 6 counted");
     assert_eq!(difference(&counters(&[]), &sent).measured(), Some(12.0));
-    assert_eq!(difference(&counters(&[]), &[(Kind::Set, 0)]).judgement(), Judgement::Untested);
+    assert_eq!(difference(&counters(&[]), &[(OperationKind::Set, 0)]).judgement(), Judgement::Untested);
 }
 
 fn measured(is_own: bool) -> Measured {
     Measured {
-        cells: vec![cell(Kind::Set, 1, 500), Cell { connections: None, ..cell(Kind::Append, 1, 300) }],
-        paced: outcome(Kind::Get, 100, 1),
+        cells: vec![
+            cell(OperationKind::Set, 1, 500),
+            Cell { connections: None, ..cell(OperationKind::Append, 1, 300) },
+        ],
+        paced: outcome(OperationKind::Get, 100, 1),
         probes: vec![probe(100.0, true)],
         weights: Vec::new(),
         // One of a probe.
-        counters: counters(&[(Kind::Set, 501), (Kind::Get, 100)]),
+        counters: counters(&[(OperationKind::Set, 501), (OperationKind::Get, 100)]),
         is_own,
     }
 }
@@ -157,7 +163,7 @@ fn everything_that_was_sent_is_counted_but_the_writers_scripts() {
     let mut sent = sent(&measured(true));
     sent.retain(|(_, count)| *count > 0);
     sent.sort_unstable();
-    let mut due = vec![(Kind::Set, 501), (Kind::Get, 100)];
+    let mut due = vec![(OperationKind::Set, 501), (OperationKind::Get, 100)];
     due.sort_unstable();
     assert_eq!(sent, due);
     assert!(counted(&measured(true)).holds());
@@ -194,7 +200,8 @@ fn every_claim_is_made_with_its_tables() {
 #[test]
 fn commands_that_nobody_gave_have_no_row() {
     let mut measured = measured(true);
-    measured.counters = counters(&[(Kind::Set, 2), (Kind::Get, 1), (Kind::Del, 0)]);
+    measured.counters =
+        counters(&[(OperationKind::Set, 2), (OperationKind::Get, 1), (OperationKind::Del, 0)]);
     let Evidence::Table { rows, .. } = super::counters(&measured) else { panic!("a table") };
     let counted: Vec<[&str; 2]> = rows.iter().map(|row| [row[0].as_str(), row[1].as_str()]).collect();
     assert_eq!(counted.len(), 2, "{counted:?}");
@@ -203,7 +210,11 @@ fn commands_that_nobody_gave_have_no_row() {
 
 #[test]
 fn a_table_has_a_row_an_operation_and_a_column_for_so_many_connections() {
-    let cells = [cell(Kind::Set, 1, 500), cell(Kind::Set, 10, 600), cell(Kind::Get, 1, 700)];
+    let cells = [
+        cell(OperationKind::Set, 1, 500),
+        cell(OperationKind::Set, 10, 600),
+        cell(OperationKind::Get, 1, 700),
+    ];
     let Evidence::Table { columns, rows, .. } = table(&cells, "t", &|cell| cell.outcome.right.to_string())
     else {
         panic!("a table")

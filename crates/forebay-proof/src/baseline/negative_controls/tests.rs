@@ -38,7 +38,7 @@ fn paused_run(due: u64, sent: u64) -> Control {
         figures.response.record(if at < due { 400_000_000 } else { 1_000_000 });
         figures.service.record(if at < sent { 400_000_000 } else { 1_000_000 });
     }
-    let kinds = [(Kind::Set, figures)].into_iter().collect();
+    let kinds = [(OperationKind::Set, figures)].into_iter().collect();
     let outcome = Outcome { due: 3_000, sent: 3_000, right: 3_000, kinds, ..Outcome::default() };
     let load = Load { p95_max: Duration::from_millis(100), ..Profile::load("bluesky-8h").unwrap().load };
     judged_pause(&outcome, &load)

@@ -10,7 +10,7 @@ use crate::ledger::Findings;
 use forebay_rig::server::fault::Acted;
 
 /// What is wrong with a round.
-type Change = fn(&mut Seen);
+type Change = fn(&mut RoundResult);
 
 fn cell(fault: Fault, appendfsync: Appendfsync) -> Cell {
     Cell { fault, appendfsync, ack: Ack::Reply }
@@ -21,12 +21,12 @@ fn kill() -> Cell {
 }
 
 /// A round that cost nothing.
-pub(in crate::durability) fn sound(cell: Cell) -> Seen {
-    let fates = Fates {
+pub(in crate::durability) fn sound(cell: Cell) -> RoundResult {
+    let fates = EventFates {
         findings: Findings { offered: 1_000, acknowledged: 1_000, read: 1_000, ..Findings::default() },
-        ..Fates::default()
+        ..EventFates::default()
     };
-    Seen {
+    RoundResult {
         cell,
         held: fates.clone(),
         through: fates,
@@ -40,19 +40,19 @@ pub(in crate::durability) fn sound(cell: Cell) -> Seen {
     }
 }
 
-fn judged(change: impl Fn(&mut Seen), cell: Cell) -> Judged {
+fn judged(change: impl Fn(&mut RoundResult), cell: Cell) -> Judged {
     let mut seen = sound(cell);
     change(&mut seen);
-    kept(cell, promise(cell).unwrap(), &[sound(cell), seen])
+    kept(cell, guarantee(cell).unwrap(), &[sound(cell), seen])
 }
 
-fn verdict(change: impl Fn(&mut Seen), cell: Cell) -> Judgement {
+fn verdict(change: impl Fn(&mut RoundResult), cell: Cell) -> Judgement {
     judged(change, cell).judgement()
 }
 
 #[test]
 fn a_round_that_costs_nothing_holds_and_is_told_with_its_figures() {
-    let one = kept(kill(), Promise::Nothing, &[sound(kill())]);
+    let one = kept(kill(), Guarantee::Nothing, &[sound(kill())]);
     assert_eq!((one.judgement(), one.measured(), one.lost_worst), (Judgement::Holds, Some(0.0), Some(0)));
     assert_eq!(
         one.why,
@@ -61,7 +61,7 @@ fn a_round_that_costs_nothing_holds_and_is_told_with_its_figures() {
     );
     let two = judged(|_| {}, kill());
     assert!(two.why.starts_with("the worst of 2 rounds: "), "{}", two.why);
-    assert_eq!(kept(kill(), Promise::Nothing, &[]).judgement(), Judgement::Untested);
+    assert_eq!(kept(kill(), Guarantee::Nothing, &[]).judgement(), Judgement::Untested);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn where_nothing_may_be_lost_one_event_of_either_buffer_refutes() {
 
 #[test]
 fn what_came_late_is_excused_after_a_kill_under_everysec_and_nowhere_else() {
-    let late = |seen: &mut Seen| {
+    let late = |seen: &mut RoundResult| {
         (seen.held.findings.lost_tail, seen.held.late) = (2, 2);
         (seen.through.findings.lost_tail, seen.through.late) = (3, 3);
     };
@@ -97,7 +97,7 @@ fn what_came_late_is_excused_after_a_kill_under_everysec_and_nowhere_else() {
         assert_eq!(verdict(late, other), Judgement::Refuted, "{}", other.id());
     }
     // One more than that is not.
-    let more = |seen: &mut Seen| {
+    let more = |seen: &mut RoundResult| {
         late(seen);
         seen.held.findings.lost_tail += 1;
     };
@@ -108,7 +108,7 @@ fn what_came_late_is_excused_after_a_kill_under_everysec_and_nowhere_else() {
 fn where_the_youngest_may_be_lost_the_oldest_that_was_is_what_counts() {
     let power = cell(Fault::PowerCut, Appendfsync::Everysec);
     let lost_for = |oldest: u64, newest: u64| {
-        move |seen: &mut Seen| {
+        move |seen: &mut RoundResult| {
             seen.held.findings.lost_tail = 7;
             seen.held.lost_for = Some((Duration::from_millis(oldest), Duration::from_millis(newest)));
             seen.through.lost_for = Some((Duration::from_millis(5), Duration::from_millis(1)));
@@ -168,14 +168,14 @@ fn what_no_configuration_permits_refutes_whatever_is_promised() {
 
 #[test]
 fn a_lane_that_goes_back_for_a_group_is_a_fault_where_the_server_may_lose_nothing() {
-    let back = |seen: &mut Seen| seen.through.read.back.push("went back".into());
+    let back = |seen: &mut RoundResult| seen.through.read.back.push("went back".into());
     assert_eq!(verdict(back, kill()), Judgement::Refuted);
     let young = cell(Fault::PowerCut, Appendfsync::Everysec);
     assert_eq!(verdict(back, young), Judgement::Holds);
     // Whatever the writer waits for: the group was given what was only answered.
     assert_eq!(verdict(back, Cell { ack: Ack::Fsync, ..young }), Judgement::Holds);
     // What was excused may have been given to the group before.
-    let late = |seen: &mut Seen| {
+    let late = |seen: &mut RoundResult| {
         back(seen);
         (seen.held.findings.lost_tail, seen.held.late) = (1, 1);
     };
@@ -184,7 +184,7 @@ fn a_lane_that_goes_back_for_a_group_is_a_fault_where_the_server_may_lose_nothin
 
 #[test]
 fn what_was_acknowledged_after_the_server_was_back_is_owed_where_less_is_promised_too() {
-    let after = |seen: &mut Seen| seen.through.after = 3;
+    let after = |seen: &mut RoundResult| seen.through.after = 3;
     let power = cell(Fault::PowerCut, Appendfsync::Everysec);
     let claim = judged(after, power);
     assert!(
@@ -198,11 +198,11 @@ fn what_was_acknowledged_after_the_server_was_back_is_owed_where_less_is_promise
 
 #[test]
 fn a_round_in_which_the_fault_did_nothing_shows_nothing() {
-    let idle = |seen: &mut Seen| seen.acted = Acted::of("servers killed", 0);
+    let idle = |seen: &mut RoundResult| seen.acted = Acted::of("servers killed", 0);
     let claim = judged(idle, kill());
     assert_eq!(claim.judgement(), Judgement::Untested);
     assert!(claim.why.contains("did not act: no servers killed"), "{}", claim.why);
-    let lost = |seen: &mut Seen| {
+    let lost = |seen: &mut RoundResult| {
         idle(seen);
         seen.held.findings.lost_tail = 1;
     };
@@ -211,10 +211,10 @@ fn a_round_in_which_the_fault_did_nothing_shows_nothing() {
 
 #[test]
 fn what_was_not_played_is_untested_and_what_did_not_end_refuted() {
-    let of = |why: NotPlayed| played(kill(), Promise::Nothing, &Err(why));
-    let absent = of(NotPlayed::Absent("no FUSE here".into()));
+    let of = |why: NotRun| played(kill(), Guarantee::Nothing, &Err(why));
+    let absent = of(NotRun::Absent("no FUSE here".into()));
     assert!(absent.judgement() == Judgement::Untested && absent.why.contains("no FUSE here"));
-    let broken = of(NotPlayed::Broken("it never came back".into()));
+    let broken = of(NotRun::Broken("it never came back".into()));
     assert!(broken.judgement() == Judgement::Refuted && broken.why.contains("it never came back"));
 }
 
@@ -241,7 +241,7 @@ fn claims_have_a_step_and_the_words_of_what_is_promised() {
     let mut late = sound(kill());
     late.held.findings.lost_tail = 1;
     let of_late = |cell: Cell| {
-        let seen = Seen { cell, held: late.held.clone(), ..sound(cell) };
+        let seen = RoundResult { cell, held: late.held.clone(), ..sound(cell) };
         claims(&[(cell, Ok(vec![seen]))]).remove(0).why.contains("answers up to 2 s before it writes")
     };
     assert!(of_late(kill()) && !of_late(cell(Fault::Kill, Appendfsync::Always)));

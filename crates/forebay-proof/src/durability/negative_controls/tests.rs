@@ -24,7 +24,7 @@ fn field_of(entries: &[Entry], field: &str) -> Vec<u64> {
     entries.iter().map(|entry| number(entry, field).unwrap()).collect()
 }
 
-fn changed(plan: Plan) -> Vec<Entry> {
+fn changed(plan: BlockSabotage) -> Vec<Entry> {
     let mut entries = blocks();
     plan.change(&mut entries).unwrap();
     entries
@@ -32,28 +32,35 @@ fn changed(plan: Plan) -> Vec<Entry> {
 
 #[test]
 fn each_plan_changes_an_old_block_and_nothing_else() {
-    assert_eq!(changed(Plan::Missing), [&blocks()[..1], &blocks()[2..]].concat());
-    let closed = changed(Plan::Closed);
+    assert_eq!(changed(BlockSabotage::Missing), [&blocks()[..1], &blocks()[2..]].concat());
+    let closed = changed(BlockSabotage::Closed);
     assert_eq!((field_of(&closed, "s"), field_of(&closed, "e")), (vec![1, 2, 3], vec![2, 4, 6]));
     assert_eq!(field_of(&closed, "n"), [2, 2, 2]);
     assert_eq!(closed[1].1.last(), blocks()[2].1.last(), "the frames are those of before");
-    let repeated = changed(Plan::Repeated);
+    let repeated = changed(BlockSabotage::Repeated);
     assert_eq!(repeated[..4], blocks());
     assert_eq!((repeated[4].0.as_str(), &repeated[4].1), ("4-01", &blocks()[1].1));
-    let moved = changed(Plan::Moved);
+    let moved = changed(BlockSabotage::Moved);
     assert_eq!(field_of(&moved, "s"), [2, 1, 3, 4]);
     assert_eq!(moved.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["1-0", "2-0", "3-0", "4-0"]);
-    let flipped = changed(Plan::Flipped);
+    let flipped = changed(BlockSabotage::Flipped);
     assert_eq!(flipped[1].1.last(), Some(&Value::BulkString(vec![2, 2, 3, 2, 2])));
     assert_eq!([&flipped[..1], &flipped[2..]].concat(), [&blocks()[..1], &blocks()[2..]].concat());
     let mut odd = vec![block(1, b"1"), block(2, b"111"), block(3, b"1")];
-    Plan::Flipped.change(&mut odd).unwrap();
+    BlockSabotage::Flipped.change(&mut odd).unwrap();
     assert_eq!(odd[1].1.last(), Some(&Value::BulkString(b"101".to_vec())), "a bit is flipped, and not set");
 }
 
 #[test]
 fn each_plan_says_in_other_words_what_it_does() {
-    let plans = [Plan::Missing, Plan::Repeated, Plan::Moved, Plan::Flipped, Plan::Closed].map(Plan::words);
+    let plans = [
+        BlockSabotage::Missing,
+        BlockSabotage::Repeated,
+        BlockSabotage::Moved,
+        BlockSabotage::Flipped,
+        BlockSabotage::Closed,
+    ]
+    .map(BlockSabotage::words);
     let each: std::collections::BTreeSet<&str> = plans.into_iter().collect();
     assert!(each.len() == plans.len() && plans.iter().all(|words| words.contains("block")), "{plans:?}");
 }
@@ -71,7 +78,7 @@ fn a_plan_is_carried_out_on_a_real_lane_that_has_enough_blocks() {
                 add.arg(&key).arg(format!("{number}-0")).arg("s").arg(number).arg("d").arg("frame");
                 add.exec(&mut connection).unwrap();
             }
-            Plan::Missing.plant(address, on.name).unwrap();
+            BlockSabotage::Missing.plant(address, on.name).unwrap();
             redis::cmd("XLEN").arg(&key).query(&mut connection).unwrap()
         };
         assert_eq!([2, 3, 4].map(&mut left_of), [2, 2, 3]);
@@ -82,15 +89,15 @@ fn a_plan_is_carried_out_on_a_real_lane_that_has_enough_blocks() {
 fn a_block_without_what_a_plan_changes_is_an_error() {
     let mut empty = blocks();
     empty[1] = block(2, &[]);
-    assert!(Plan::Flipped.change(&mut empty).is_err());
+    assert!(BlockSabotage::Flipped.change(&mut empty).is_err());
     let mut other = blocks();
     other[1].1.drain(4..6);
-    assert!(Plan::Closed.change(&mut other).unwrap_err().to_string().contains("without n"));
+    assert!(BlockSabotage::Closed.change(&mut other).unwrap_err().to_string().contains("without n"));
 }
 
 #[test]
 fn a_round_shows_what_was_broken_by_that_and_by_nothing_else() {
-    let told = |read: Read, findings: Findings| Fates { findings, read, ..Fates::default() };
+    let told = |read: Read, findings: Findings| EventFates { findings, read, ..EventFates::default() };
     let lost = Findings { lost_tail: 1, ..Findings::default() };
     let middle = Findings { lost_middle: 1, ..Findings::default() };
     let late = Findings { out_of_order: 1, ..Findings::default() };
@@ -101,17 +108,20 @@ fn a_round_shows_what_was_broken_by_that_and_by_nothing_else() {
     let all = [
         (Broken::NoAof, vec![told(Read::default(), lost)]),
         (Broken::NoFsync, vec![told(Read::default(), lost)]),
-        (Broken::Planted(Plan::Missing), vec![told(missing(), middle)]),
+        (Broken::Planted(BlockSabotage::Missing), vec![told(missing(), middle)]),
         (
-            Broken::Planted(Plan::Repeated),
+            Broken::Planted(BlockSabotage::Repeated),
             vec![told(Read::default(), again), told(back(), Findings::default())],
         ),
-        (Broken::Planted(Plan::Moved), vec![told(missing(), late), told(back(), late), told(faults(), late)]),
-        (Broken::Planted(Plan::Flipped), vec![told(faults(), middle)]),
-        (Broken::Planted(Plan::Closed), vec![Fates { silent: 1, ..Fates::default() }]),
+        (
+            Broken::Planted(BlockSabotage::Moved),
+            vec![told(missing(), late), told(back(), late), told(faults(), late)],
+        ),
+        (Broken::Planted(BlockSabotage::Flipped), vec![told(faults(), middle)]),
+        (Broken::Planted(BlockSabotage::Closed), vec![EventFates { silent: 1, ..EventFates::default() }]),
     ];
     let parts = [
-        Fates::default(),
+        EventFates::default(),
         told(Read::default(), middle),
         told(Read::default(), late),
         told(missing(), Findings::default()),
@@ -136,20 +146,22 @@ fn every_fault_is_played_with_what_its_promise_forbids() {
         Play::of(cell, turn)
     };
     let words = |fault, turn| of(fault, turn).broken.words();
-    let plans = [Plan::Missing, Plan::Repeated, Plan::Moved, Plan::Flipped].map(Plan::words);
+    let plans =
+        [BlockSabotage::Missing, BlockSabotage::Repeated, BlockSabotage::Moved, BlockSabotage::Flipped]
+            .map(BlockSabotage::words);
     for turn in 0..8 {
         assert_eq!(words(Fault::ConnectionCut, turn), plans[turn % 4], "{turn}");
     }
     assert_eq!(words(Fault::Kill, 1), Broken::NoAof.words());
     assert_eq!(words(Fault::PowerCut, 1), Broken::NoFsync.words());
-    assert_eq!(words(Fault::FsyncFails, 1), Plan::Missing.words());
+    assert_eq!(words(Fault::FsyncFails, 1), BlockSabotage::Missing.words());
     // By the reply, and under the setting that it needs, whatever the claim's own are.
     let flat = Cell { fault: Fault::Kill, appendfsync: Appendfsync::Always, ack: Ack::Fsync };
     let played = Play::of(flat, 0).cell;
     assert_eq!((played.appendfsync, played.ack), (Appendfsync::Everysec, Ack::Reply));
     assert_eq!(of(Fault::PowerCut, 0).cell.appendfsync, Appendfsync::No);
-    let Ok(Promise::Within(young)) =
-        promise(Cell { fault: Fault::PowerCut, appendfsync: Appendfsync::Everysec, ack: Ack::Reply })
+    let Ok(Guarantee::Within(young)) =
+        guarantee(Cell { fault: Fault::PowerCut, appendfsync: Appendfsync::Everysec, ack: Ack::Reply })
     else {
         panic!("under everysec what is young may be lost")
     };
@@ -159,7 +171,7 @@ fn every_fault_is_played_with_what_its_promise_forbids() {
     // Where nothing is promised, what nobody is told of is planted, and load need not last.
     let none = Cell { fault: Fault::PowerCut, appendfsync: Appendfsync::No, ack: Ack::Reply };
     let play = Play::of(none, 0);
-    assert_eq!((play.broken.words(), play.before()), (Plan::Closed.words(), BEFORE));
+    assert_eq!((play.broken.words(), play.before()), (BlockSabotage::Closed.words(), BEFORE));
     assert!(play.is_of(none) && !of(Fault::PowerCut, 0).is_of(none));
 }
 
@@ -177,13 +189,13 @@ fn a_claim_is_of_the_cell_that_has_its_name_and_of_none_else() {
 #[test]
 fn a_control_is_refuted_by_what_was_broken_and_not_run_where_its_fault_did_not_act() {
     let cell = Cell { fault: Fault::ConnectionCut, appendfsync: Appendfsync::Everysec, ack: Ack::Reply };
-    let claim = judge::kept(cell, promise(cell).unwrap(), &[judge::tests::sound(cell)]);
-    let with = |change: &dyn Fn(&mut Seen)| {
+    let claim = judge::kept(cell, guarantee(cell).unwrap(), &[judge::tests::sound(cell)]);
+    let with = |change: &dyn Fn(&mut RoundResult)| {
         let mut seen = judge::tests::sound(cell);
         seen.held.findings.lost_middle = 2;
         seen.held.read.missing = 1;
         change(&mut seen);
-        caught(Broken::Planted(Plan::Missing), &Ok(seen), &claim)
+        caught(Broken::Planted(BlockSabotage::Missing), &Ok(seen), &claim)
     };
     let refuted = with(&|_| {});
     assert!(refuted.is_refuted(), "{refuted:?}");
@@ -195,6 +207,6 @@ fn a_control_is_refuted_by_what_was_broken_and_not_run_where_its_fault_did_not_a
     );
     let idle = with(&|seen| seen.acted.count = 0);
     assert!(idle.outcome() == ControlOutcome::NotRun && idle.measured.contains("did not act"), "{idle:?}");
-    let absent = caught(Broken::NoAof, &Err(NotPlayed::Absent("no FUSE".into())), &claim);
+    let absent = caught(Broken::NoAof, &Err(NotRun::Absent("no FUSE".into())), &claim);
     assert_eq!((absent.outcome(), absent.measured.as_str()), (ControlOutcome::NotRun, "no FUSE"));
 }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::super::received_alerts::Heard;
-use super::super::scenario::{CAUSES, Cause, FILL};
+use super::super::received_alerts::ReceivedAlerts;
+use super::super::scenario::{CAUSES, FILL, Scenario};
 use super::*;
 use crate::claim::{Judgement, Verdict};
 use forebay_watch::deploy::rules::rules;
@@ -13,12 +13,12 @@ const STOPS: &str = "the writer stops";
 const STOPPED: &str = "ForebayWriterStopped";
 const KILLED: &str = "the reader is killed";
 
-fn cause(name: &str) -> &'static Cause {
+fn cause(name: &str) -> &'static Scenario {
     CAUSES.iter().find(|cause| cause.name == name).unwrap()
 }
 
 /// What was heard of a cause that lasted 20 seconds: alerts, so many seconds after it began, and whether firing.
-fn heard(name: &str, notices: &[(u64, &str, bool)]) -> Heard {
+fn heard(name: &str, notices: &[(u64, &str, bool)]) -> ReceivedAlerts {
     let started = Instant::now();
     let at = |seconds: u64| started + Duration::from_secs(seconds);
     let notice = |(seconds, alert, is_firing): &(u64, &str, bool)| Notice {
@@ -27,7 +27,7 @@ fn heard(name: &str, notices: &[(u64, &str, bool)]) -> Heard {
         instance: "w".into(),
         is_firing: *is_firing,
     };
-    Heard {
+    ReceivedAlerts {
         cause: cause(name),
         started,
         undone: at(20),
@@ -57,7 +57,7 @@ fn query(always: bool) -> Query {
 
 /// Two causes that brought their alerts, and no more; everything else as it should be.
 fn sound() -> Played {
-    let calm = |notices| Calm { seconds: 60.0, events: 6_000.0, notices };
+    let calm = |notices| QuietRig { seconds: 60.0, events: 6_000.0, notices };
     Played {
         causes: vec![both(STOPS, &[STOPPED]), both(KILLED, &["ForebayReaderStopped", "ForebayReaderBehind"])],
         shrinking: None,
@@ -109,7 +109,7 @@ fn what_was_tried_is_proven_and_the_rest_of_the_alerts_is_untested_by_name() {
 
 #[test]
 fn nothing_tried_is_nothing_proven() {
-    let calm = Calm { seconds: 60.0, events: 0.0, notices: Vec::new() };
+    let calm = QuietRig { seconds: 60.0, events: 0.0, notices: Vec::new() };
     for judged in
         [fires(&[], 28), clears(&[], 28), alone(&[], &[]), healthy(&calm), queries(&[]), forecast(&[])]
     {

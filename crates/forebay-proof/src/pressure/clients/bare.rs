@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
-use forebay::buffer::connect::{Address, Place, Plain};
+use forebay::buffer::connect::{Address, AddressParts, Endpoint};
 use forebay_rig::load::resp;
 
 /// Longest line that is read.
@@ -11,7 +11,7 @@ const LINE_BYTES_MAX: usize = 1_024;
 
 /// A bare connection.
 pub fn dial(address: &Address) -> anyhow::Result<TcpStream> {
-    let Some(Plain { place: Place::Tcp(host, port), .. }) = address.plain() else {
+    let Some(AddressParts { place: Endpoint::Tcp(host, port), .. }) = address.plain() else {
         anyhow::bail!("a server of our own answers on TCP");
     };
     Ok(TcpStream::connect((host, port))?)

@@ -51,7 +51,7 @@ enum Broken {
 
 /// What was seen.
 #[derive(Debug, Default)]
-struct Seen {
+struct MaxclientsResult {
     /// Connections of a writer, and of a reader.
     needs: (u64, u64),
     /// What newcomers got.
@@ -89,7 +89,7 @@ pub fn measure(bench: &Bench<'_>) -> anyhow::Result<Outcome> {
     Ok(Outcome { rows: vec![row(bench, &seen)?], claims, details: vec![table(&seen)] })
 }
 
-fn row(bench: &Bench<'_>, seen: &Seen) -> anyhow::Result<Row> {
+fn row(bench: &Bench<'_>, seen: &MaxclientsResult) -> anyhow::Result<Row> {
     let value = bench.start()?.setting(SETTING);
     let Some((value, limit)) = value.and_then(|value| Some((value.clone(), value.parse().ok()?))) else {
         return Ok(Row::untested(SETTING, "-", "this server does not tell it"));
@@ -99,9 +99,9 @@ fn row(bench: &Bench<'_>, seen: &Seen) -> anyhow::Result<Row> {
     Ok(Row::new(SETTING, &format!("{value} (default)"), measured, by_connections(limit, writer, reader)))
 }
 
-fn at_limit(bench: &Bench<'_>, broken: Broken) -> anyhow::Result<Seen> {
+fn at_limit(bench: &Bench<'_>, broken: Broken) -> anyhow::Result<MaxclientsResult> {
     let mut own = bench.start()?;
-    let mut seen = Seen { pushed: bench.sizes.appended, ..Seen::default() };
+    let mut seen = MaxclientsResult { pushed: bench.sizes.appended, ..MaxclientsResult::default() };
     let before = connected(&mut own)?;
     let writer = bench.writer(&own.address, &own.name)?;
     let mut pusher = Pusher::new(writer, &bench.events, seen.pushed, bench.on.profile.rates.network);
@@ -220,7 +220,7 @@ fn full_id(id: &str) -> String {
     format!("pressure.maxclients.{id}")
 }
 
-fn judge(seen: &Seen) -> Vec<Judged> {
+fn judge(seen: &MaxclientsResult) -> Vec<Judged> {
     let is_told = |text: &&Option<String>| text.as_ref().is_some_and(|text| text.contains(FULL));
     let refused = seen.newcomers.iter().filter(|text| text.contains(FULL)).count();
     let shown = |texts: &[Option<String>]| {
@@ -273,7 +273,7 @@ fn judge(seen: &Seen) -> Vec<Judged> {
     ]
 }
 
-fn table(seen: &Seen) -> Evidence {
+fn table(seen: &MaxclientsResult) -> Evidence {
     let words = |text: &Option<String>| text.clone().unwrap_or_else(|| "goes on".into());
     let mut rows = vec![
         vec!["a new client".to_owned(), seen.newcomers.first().cloned().unwrap_or_default()],

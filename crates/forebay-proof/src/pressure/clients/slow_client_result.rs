@@ -17,7 +17,7 @@ const IDLE_BYTES: u64 = 1 << 20;
 
 /// What was seen with one value.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub struct SlowClientResult {
     pub setting: &'static str,
     pub value: String,
     /// Bytes that the value lets a client hold; none where it sets no limit.
@@ -41,7 +41,7 @@ pub struct Seen {
     pub back: Option<Duration>,
 }
 
-impl Seen {
+impl SlowClientResult {
     pub fn goes_on(&self) -> bool {
         self.read == self.pushed
     }
@@ -74,7 +74,7 @@ impl Seen {
     }
 }
 
-pub fn judged_with_control(setting: &str, seen: &Seen, without: &Seen) -> Vec<Claim> {
+pub fn judged_with_control(setting: &str, seen: &SlowClientResult, without: &SlowClientResult) -> Vec<Claim> {
     let broken = judge(setting, without);
     let with = |claim: Judged| {
         let what = format!("no limit: {} {}", without.setting, without.value);
@@ -84,7 +84,7 @@ pub fn judged_with_control(setting: &str, seen: &Seen, without: &Seen) -> Vec<Cl
     judge(setting, seen).into_iter().map(with).collect()
 }
 
-pub fn judge(setting: &str, seen: &Seen) -> Vec<Judged> {
+pub fn judge(setting: &str, seen: &SlowClientResult) -> Vec<Judged> {
     let id = |what: &str| format!("pressure.{setting}.{what}");
     let counts = seen.counted.map_or(String::new(), |count| format!(", {count} counted by the server"));
     let saw = format!(
@@ -134,7 +134,7 @@ pub fn room_max(pushed: u64) -> u64 {
     pushed * EVENT_BYTES_MAX + IDLE_BYTES
 }
 
-pub fn measured(seen: &Seen) -> String {
+pub fn measured(seen: &SlowClientResult) -> String {
     let went = if seen.is_dropped { "dropped" } else { "not dropped" };
     let back = seen.back.map_or(format!("not back within {LIMIT:?}"), |back| {
         format!("room back {} after it left", figure(back.as_secs_f64() * 1_000.0, Unit::Milliseconds))
@@ -152,8 +152,8 @@ pub fn measured(seen: &Seen) -> String {
     )
 }
 
-pub fn table(all: &[Seen], (asks, answer_bytes): (u64, u64), room: u64) -> Evidence {
-    let cells = |seen: &Seen| {
+pub fn table(all: &[SlowClientResult], (asks, answer_bytes): (u64, u64), room: u64) -> Evidence {
+    let cells = |seen: &SlowClientResult| {
         vec![
             format!("{} {}", seen.setting, seen.value),
             bytes(seen.client_bytes as f64),
@@ -195,8 +195,8 @@ mod tests {
     const OUTPUT: &str = "client-output-buffer-limit";
 
     /// A client that was dropped at its limit, as it should be.
-    fn dropped() -> Seen {
-        Seen {
+    fn dropped() -> SlowClientResult {
+        SlowClientResult {
             setting: OUTPUT,
             limit: Some(16 * MIB),
             answer_bytes: 2 * MIB,
@@ -205,22 +205,22 @@ mod tests {
             pushed: 1_000,
             read: 1_000,
             is_dropped: true,
-            ..Seen::default()
+            ..SlowClientResult::default()
         }
     }
 
-    fn judgements(seen: &Seen) -> Vec<Judgement> {
+    fn judgements(seen: &SlowClientResult) -> Vec<Judgement> {
         judge(seen.setting, seen).into_iter().map(|claim| claim.judgement()).collect()
     }
 
     #[test]
     fn a_client_that_is_gone_for_no_known_reason_shows_nothing() {
         assert_eq!(judgements(&dropped()), [Judgement::Holds; 3]);
-        assert_eq!(judgements(&Seen { counted: Some(1), ..dropped() }), [Judgement::Holds; 3]);
+        assert_eq!(judgements(&SlowClientResult { counted: Some(1), ..dropped() }), [Judgement::Holds; 3]);
         for unknown in [
-            Seen { client_bytes: 0, ..dropped() },
-            Seen { client_bytes: 5 * MIB, ..dropped() },
-            Seen { counted: Some(0), ..dropped() },
+            SlowClientResult { client_bytes: 0, ..dropped() },
+            SlowClientResult { client_bytes: 5 * MIB, ..dropped() },
+            SlowClientResult { counted: Some(0), ..dropped() },
         ] {
             let claims = judge(unknown.setting, &unknown);
             assert!(claims.iter().all(|claim| claim.judgement() == Judgement::Untested), "{claims:?}");
@@ -230,11 +230,12 @@ mod tests {
 
     #[test]
     fn room_that_was_never_taken_is_not_back() {
-        let none = judge(OUTPUT, &Seen { grown_bytes: 0, counted: Some(1), ..dropped() });
+        let none = judge(OUTPUT, &SlowClientResult { grown_bytes: 0, counted: Some(1), ..dropped() });
         assert!(none.iter().all(|claim| claim.judgement() == Judgement::Untested), "{none:?}");
         assert!(none[2].why.contains("no room was seen taken"), "{none:?}");
         // What is refuted stays so.
-        let kept = Seen { is_dropped: false, limit: None, read: 10, left_bytes: 32 * MIB, ..dropped() };
+        let kept =
+            SlowClientResult { is_dropped: false, limit: None, read: 10, left_bytes: 32 * MIB, ..dropped() };
         assert_eq!(judgements(&kept), [Judgement::Refuted; 3]);
     }
 }

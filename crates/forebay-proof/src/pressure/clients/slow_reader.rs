@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::advice::by_appends;
 use super::sizes::Bench;
 use super::slow_client::{ask_until_full_or_dropped, output_of, slow_client};
-use super::slow_client_result::{Seen, judge, judged_with_control, measured, room_max, table};
+use super::slow_client_result::{SlowClientResult, judge, judged_with_control, measured, room_max, table};
 use crate::own_server::{LIMIT, OwnServer, Tried};
 use crate::server_setting::{Advice, Outcome, Row, mark_default};
 use crate::wait::look_for;
@@ -109,7 +109,7 @@ fn run(
     stage: &mut Stage,
     (setting, value): (&'static str, &str),
     limit: Option<u64>,
-) -> anyhow::Result<Seen> {
+) -> anyhow::Result<SlowClientResult> {
     let own = &mut stage.own;
     let used = own.used()?;
     let (mut socket, id) = slow_client(own)?;
@@ -130,7 +130,7 @@ fn run(
         let is_back = output_of(own, id)?.is_none() && own.used()? <= used + room_max(pushed);
         Ok(is_back.then(|| gone.elapsed()))
     })?;
-    Ok(Seen {
+    Ok(SlowClientResult {
         setting,
         value: value.to_owned(),
         limit,

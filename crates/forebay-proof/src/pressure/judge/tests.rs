@@ -10,7 +10,7 @@ use crate::ledger::Findings;
 const ABSENT: &str = "no such run was made";
 
 /// A run that met its limit and lost nothing.
-fn run(policy: Policy, eviction: &str) -> Seen {
+fn run(policy: Policy, eviction: &str) -> PressureResult {
     let findings = Findings { offered: 1_000, acknowledged: 1_000, read: 1_000, ..Findings::default() };
     let mut seen = refused([Some(10), Some(20)]);
     (seen.policy, seen.eviction, seen.limit, seen.findings) = (policy, eviction.into(), 1 << 20, findings);
@@ -23,11 +23,11 @@ fn run(policy: Policy, eviction: &str) -> Seen {
     seen
 }
 
-fn steady(policy: Policy) -> Seen {
+fn steady(policy: Policy) -> PressureResult {
     run(policy, EVICTIONS[0])
 }
 
-fn of(policy: Policy, break_it: impl FnOnce(&mut Seen)) -> Judged {
+fn of(policy: Policy, break_it: impl FnOnce(&mut PressureResult)) -> Judged {
     let mut seen = steady(policy);
     break_it(&mut seen);
     kept(Some(&seen), "pressure.x", policy, ABSENT)
@@ -148,7 +148,7 @@ fn a_prediction_is_held_against_the_run_that_was_furthest_off() {
     let claim = predicted(&[&near, &met(43_000)], Some(100.0), None, ABSENT);
     assert_eq!(claim.judgement(), Judgement::Refuted);
     assert_eq!(predicted(&[&near], None, None, ABSENT).why, ABSENT);
-    let unmet = Seen { met: None, ..met(1) };
+    let unmet = PressureResult { met: None, ..met(1) };
     assert_eq!(predicted(&[&unmet], Some(100.0), None, ABSENT).why, "no run met its limit");
     // Of 19,999 events what others hold for a moment would decide.
     let few = predicted(&[&near], Some(200.02), None, ABSENT);
@@ -183,7 +183,7 @@ fn the_profiles_own_policy_is_judged_and_an_unknown_one_named() {
 
 #[test]
 fn volatile_policies_are_proven_by_runs_of_each_and_refuted_by_one() {
-    let all = || -> Vec<Seen> {
+    let all = || -> Vec<PressureResult> {
         let volatile = EVICTIONS.into_iter().filter(|eviction| is_volatile(eviction));
         volatile.map(|eviction| run(Policy::Wait, eviction)).chain([steady(Policy::Wait)]).collect()
     };
@@ -224,7 +224,7 @@ fn keys_of_others_that_were_evicted_are_told() {
 #[test]
 fn there_is_a_claim_for_each_policy_and_each_is_of_its_own_run() {
     let profile = Profile::load("bluesky-8h").unwrap();
-    let mut runs: Vec<Seen> = Policy::ALL.map(steady).into();
+    let mut runs: Vec<PressureResult> = Policy::ALL.map(steady).into();
     runs[2].findings.lost_tail = 1;
     // Under another eviction policy it counts for nothing here.
     let mut other = run(Policy::Wait, "allkeys-lru");

@@ -8,7 +8,7 @@ use crate::claim::{ControlOutcome, Verdict};
 use crate::ledger::Findings;
 
 /// A run of 1,000 events that met its limit, of which so many are lost in the middle of their lane.
-fn run(policy: Policy, lost: u64) -> Seen {
+fn run(policy: Policy, lost: u64) -> PressureResult {
     let read = 1_000 - lost;
     let mut seen = refused([Some(10), Some(20)]);
     seen.policy = policy;
@@ -25,7 +25,7 @@ fn run(policy: Policy, lost: u64) -> Seen {
 
 #[test]
 fn an_eviction_is_refuted_by_exactly_what_is_gone() {
-    let of = |break_it: fn(&mut Seen)| {
+    let of = |break_it: fn(&mut PressureResult)| {
         let mut seen = run(Policy::Wait, 10);
         seen.watched.evicted = 2;
         break_it(&mut seen);
@@ -79,7 +79,7 @@ fn a_reader_that_had_everything_has_met_the_stranger_and_one_that_had_not_may_no
 
 #[test]
 fn a_run_that_never_met_its_limit_must_show_nothing_though_nothing_is_lost() {
-    let of = |break_it: fn(&mut Seen)| {
+    let of = |break_it: fn(&mut PressureResult)| {
         let mut seen = run(Policy::Wait, 0);
         seen.met = None;
         break_it(&mut seen);
@@ -93,14 +93,14 @@ fn a_run_that_never_met_its_limit_must_show_nothing_though_nothing_is_lost() {
 
 /// Runs in which each thing is broken as it should be.
 struct Runs {
-    seen: Vec<Seen>,
-    evicted: Seen,
-    taken: Seen,
-    trimmed: Seen,
-    flipped: Seen,
-    still: Seen,
-    unread: Seen,
-    never: Seen,
+    seen: Vec<PressureResult>,
+    evicted: PressureResult,
+    taken: PressureResult,
+    trimmed: PressureResult,
+    flipped: PressureResult,
+    still: PressureResult,
+    unread: PressureResult,
+    never: PressureResult,
 }
 
 impl Runs {
@@ -217,7 +217,7 @@ fn a_small_run_goes_straight_beyond_its_limit_and_has_events_for_it() {
 
 #[test]
 fn a_run_that_waits_under_a_policy_that_evicts_lanes_is_one_that_evicts() {
-    let of = |policy, eviction: &str| evicts(&Seen { eviction: eviction.into(), ..run(policy, 0) });
+    let of = |policy, eviction: &str| evicts(&PressureResult { eviction: eviction.into(), ..run(policy, 0) });
     assert!(of(Policy::Wait, "allkeys-lru"));
     assert!(!of(Policy::Shed, "allkeys-lru") && !of(Policy::Wait, "noeviction"));
 }

@@ -7,9 +7,9 @@ use super::super::policy::EVICTIONS;
 use super::*;
 
 /// A run that was refused, and whose lanes came back so.
-pub fn refused(back: [Option<u64>; 2]) -> Seen {
-    let held = |(lane, back): (Lane, Option<u64>)| Held { lane, back: back.map(Duration::from_millis) };
-    Seen {
+pub fn refused(back: [Option<u64>; 2]) -> PressureResult {
+    let held = |(lane, back): (Lane, Option<u64>)| HeldLane { lane, back: back.map(Duration::from_millis) };
+    PressureResult {
         policy: Policy::Wait,
         eviction: EVICTIONS[0].into(),
         limit: 1,

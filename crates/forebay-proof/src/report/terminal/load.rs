@@ -1,13 +1,13 @@
 //! A run of the load generator for a terminal: first whether it stands for its rate.
 
-use super::super::load::{Percentiles, Run};
+use super::super::load::{LoadRun, Percentiles};
 use super::super::units::{self, thousands};
 use super::page::{Page, WIDTHS};
 use super::spark::spark;
 use super::table;
 
 /// The run in lines of at most `width` columns.
-pub fn render(run: &Run<'_>, width: usize, colour: bool) -> String {
+pub fn render(run: &LoadRun<'_>, width: usize, colour: bool) -> String {
     let mut page = Page { out: String::new(), width: width.clamp(WIDTHS.0, WIDTHS.1), colour };
     let outcome = run.outcome;
     headline(&mut page, run);
@@ -49,7 +49,7 @@ pub fn render(run: &Run<'_>, width: usize, colour: bool) -> String {
     page.out
 }
 
-fn headline(page: &mut Page, run: &Run<'_>) {
+fn headline(page: &mut Page, run: &LoadRun<'_>) {
     let outcome = run.outcome;
     let rate = |rate: f64| thousands(rate, usize::from(rate < 100.0));
     if outcome.interrupted {
@@ -81,7 +81,7 @@ fn columns() -> Vec<String> {
 }
 
 /// A row a command, then all of them from when each was due, and from when each was sent.
-fn rows(run: &Run<'_>) -> Vec<Vec<String>> {
+fn rows(run: &LoadRun<'_>) -> Vec<Vec<String>> {
     let row = |name: &str, figures: &Percentiles| {
         [name.to_owned(), thousands(figures.count as f64, 0)].into_iter().chain(figures.cells()).collect()
     };

@@ -3,10 +3,10 @@
 use super::super::units::{self, counted};
 use super::page::{Page, WIDTHS};
 use super::table;
-use crate::verify::lane::{Account, End};
+use crate::verify::lane::{End, LaneReport};
 use crate::verify::load::Cut;
 use crate::verify::log::Why;
-use crate::verify::source::{Kind, Source};
+use crate::verify::source::{DataLayout, Source};
 use crate::verify::{Outcome, State};
 
 mod missing_buffer;
@@ -69,7 +69,7 @@ fn headline(outcome: &Outcome) -> String {
             None => format!("NOT LOADED: {} does not load this folder", outcome.server),
         },
         State::Faulty => {
-            let sum = |figure: fn(&Account) -> u64| lanes.iter().map(figure).sum::<u64>();
+            let sum = |figure: fn(&LaneReport) -> u64| lanes.iter().map(figure).sum::<u64>();
             let mut faults = Vec::new();
             let missing = sum(|lane| lane.missing_blocks + at_end(lane).0);
             if missing > 0 {
@@ -108,7 +108,7 @@ fn tail(cut: &Cut) -> String {
 }
 
 /// What is wrong with a lane's end, but for blocks that are missing there.
-fn odd_end(lane: &Account) -> Option<String> {
+fn odd_end(lane: &LaneReport) -> Option<String> {
     let name = lane.lane;
     match lane.end {
         End::WithWriter | End::Empty | End::BeforeWriter { .. } => None,
@@ -120,7 +120,7 @@ fn odd_end(lane: &Account) -> Option<String> {
 }
 
 /// Blocks and events missing at a lane's end.
-fn at_end(lane: &Account) -> (u64, u64) {
+fn at_end(lane: &LaneReport) -> (u64, u64) {
     match lane.end {
         End::BeforeWriter { blocks, events } => (blocks, events),
         _ => (0, 0),
@@ -129,9 +129,9 @@ fn at_end(lane: &Account) -> (u64, u64) {
 
 fn found(page: &mut Page, source: &Source) {
     let what = match source.kind {
-        Kind::Parts => "AOF in parts",
-        Kind::Single => "single AOF file",
-        Kind::Snapshot => "snapshot, no AOF",
+        DataLayout::Parts => "AOF in parts",
+        DataLayout::Single => "single AOF file",
+        DataLayout::Snapshot => "snapshot, no AOF",
     };
     let folder = source.folder.display();
     let size = units::bytes(source.bytes() as f64);
@@ -170,10 +170,10 @@ fn others(page: &mut Page, outcome: &Outcome) {
     }
 }
 
-fn lanes(page: &mut Page, lanes: &[Account], is_cut: bool) {
+fn lanes(page: &mut Page, lanes: &[LaneReport], is_cut: bool) {
     let columns = ["lane", "events", "blocks", "first", "last", "from (time_us)", "to (time_us)"];
     let number = |number: Option<u64>| number.map_or(NONE.into(), |number| number.to_string());
-    let row = |lane: &Account| {
+    let row = |lane: &LaneReport| {
         vec![
             lane.lane.name().to_owned(),
             lane.events.to_string(),
@@ -208,7 +208,7 @@ fn ends_as_written(end: &End) -> bool {
 }
 
 /// What is to be said of a lane besides its figures.
-fn remarks(lane: &Account) -> Vec<String> {
+fn remarks(lane: &LaneReport) -> Vec<String> {
     let mut lines = Vec::new();
     match (lane.blocks_before, lane.events_before) {
         (Some(0), _) => {}
@@ -251,7 +251,7 @@ fn more(count: u64, one: &str, many: &str) -> Option<String> {
 }
 
 /// Where the lane ends beside its writer's hash; none where that goes without saying.
-fn end(lane: &Account) -> Option<String> {
+fn end(lane: &LaneReport) -> Option<String> {
     let Some(writer) = lane.writer else {
         let why = "its writer's hash is not there, or not numbers, so what should be there is unknown";
         return Some(format!("end: {why}"));

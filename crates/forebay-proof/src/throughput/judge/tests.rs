@@ -8,7 +8,7 @@ use crate::ledger::Findings;
 use forebay_rig::load::latency::Latency;
 use forebay_rig::load::outcome::{Figures, Second};
 use forebay_rig::load::pattern::Pattern;
-use forebay_rig::load::work::Kind;
+use forebay_rig::load::work::OperationKind;
 use forebay_watch::profile::Load;
 
 /// A profile of 100 requests a second for 20 seconds, half of which may take 5 ms, and 95 of 100 take 50.
@@ -45,14 +45,14 @@ fn outcome(by_second: &[u64], ms: u64) -> Outcome {
         sent: due,
         right,
         unanswered: due - right.min(due),
-        kinds: [(Kind::Set, figures)].into_iter().collect(),
+        kinds: [(OperationKind::Set, figures)].into_iter().collect(),
         series: by_second.iter().enumerate().map(second).collect(),
         ..Outcome::default()
     }
 }
 
 /// Operations and events as even as can be, all of them read.
-fn held(by_second: &[u64], ms: u64) -> Held {
+fn held(by_second: &[u64], ms: u64) -> CombinedResult {
     let events = outcome(by_second, ms);
     let findings = Findings {
         offered: events.right,
@@ -61,20 +61,27 @@ fn held(by_second: &[u64], ms: u64) -> Held {
         ..Findings::default()
     };
     let operations = outcome(by_second, ms);
-    Held { pattern: Pattern::Constant, operations, events, findings, faults: Vec::new(), behind: Vec::new() }
+    CombinedResult {
+        pattern: Pattern::Constant,
+        operations,
+        events,
+        findings,
+        faults: Vec::new(),
+        behind: Vec::new(),
+    }
 }
 
-fn even() -> Held {
+fn even() -> CombinedResult {
     held(&[100; 20], 2)
 }
 
 /// What is judged of runs, by the last part of a claim's id.
-fn judged(held: &[Held], id: &str) -> Judged {
+fn judged(held: &[CombinedResult], id: &str) -> Judged {
     let id = format!("throughput.{id}");
     claims(held, &profile()).into_iter().find(|claim| claim.id == id).expect("such a claim")
 }
 
-fn says(held: &[Held], id: &str) -> Judgement {
+fn says(held: &[CombinedResult], id: &str) -> Judgement {
     judged(held, id).judgement()
 }
 
@@ -97,7 +104,7 @@ fn an_even_run_of_the_whole_time_holds_in_everything() {
 
 #[test]
 fn nothing_that_was_never_due_or_acknowledged_holds() {
-    let none = Held {
+    let none = CombinedResult {
         operations: Outcome { asked_seconds: 20.0, seconds: 20.0, ..Outcome::default() },
         events: Outcome { asked_seconds: 20.0, seconds: 20.0, ..Outcome::default() },
         findings: Findings::default(),
@@ -106,14 +113,15 @@ fn nothing_that_was_never_due_or_acknowledged_holds() {
     for id in ALL {
         assert_eq!(says(&[none_of(&none)], id), Judgement::Untested, "{id}");
     }
-    let without_events = Held { events: none.events.clone(), findings: Findings::default(), ..even() };
+    let without_events =
+        CombinedResult { events: none.events.clone(), findings: Findings::default(), ..even() };
     for id in ["rate.constant", "backlog", "identical"] {
         assert_eq!(says(&[none_of(&without_events)], id), Judgement::Untested, "{id}");
     }
 }
 
-fn none_of(held: &Held) -> Held {
-    Held {
+fn none_of(held: &CombinedResult) -> CombinedResult {
+    CombinedResult {
         pattern: held.pattern.clone(),
         operations: held.operations.clone(),
         events: held.events.clone(),
@@ -178,7 +186,7 @@ fn a_rate_is_held_where_999_of_1000_are_answered_rightly_in_time() {
 
 #[test]
 fn the_slowest_pattern_decides_on_latency() {
-    let slow = || Held { pattern: Pattern::Poisson, ..held(&[100; 20], 7) };
+    let slow = || CombinedResult { pattern: Pattern::Poisson, ..held(&[100; 20], 7) };
     let claim = judged(&[even(), slow()], "p50");
     assert_eq!((claim.judgement(), claim.why.as_str()), (Judgement::Refuted, "the most was under poisson"));
     assert!(claim.measured().is_some_and(|ms| (6.9..7.1).contains(&ms)), "{:?}", claim.measured());
@@ -204,7 +212,7 @@ fn what_strays_by_more_than_5_percent_is_not_stable() {
     assert!(strays.measured().is_some_and(|percent| (percent - 6.0).abs() < 1e-9), "{:?}", strays.measured());
     assert!(strays.why.starts_with("94 to 106 answers a second; "), "{}", strays.why);
     // Of another pattern nothing is said.
-    let poisson = Held { pattern: Pattern::Poisson, ..held(&seconds(6), 2) };
+    let poisson = CombinedResult { pattern: Pattern::Poisson, ..held(&seconds(6), 2) };
     assert!(claims(&[poisson], &profile()).iter().all(|claim| claim.id != "throughput.stable"));
 }
 
@@ -249,7 +257,7 @@ fn what_is_gone_by_the_end_fades() {
 
 #[test]
 fn whatever_is_left_over_at_the_end_refutes() {
-    type Breaks = fn(&mut Held);
+    type Breaks = fn(&mut CombinedResult);
     let breaks: [Breaks; 5] = [
         |held| held.operations.sent -= 1,
         |held| held.operations.unanswered = 1,
@@ -302,7 +310,7 @@ fn what_the_group_does_not_get_once_and_the_same_refutes() {
     let claim = judged(&[even(), lost], "identical");
     assert_eq!((claim.judgement(), claim.measured()), (Judgement::Refuted, Some(2.0)));
     assert!(claim.why.starts_with("of 2,000 acknowledged 2 are lost"), "{}", claim.why);
-    let foreign = Held { faults: vec!["a foreign entry".into()], ..even() };
+    let foreign = CombinedResult { faults: vec!["a foreign entry".into()], ..even() };
     let claim = judged(&[foreign], "identical");
     assert_eq!((claim.judgement(), claim.measured()), (Judgement::Refuted, Some(1.0)));
     assert!(claim.why.contains("the group came upon 1 entries"), "{}", claim.why);
@@ -312,7 +320,7 @@ fn what_the_group_does_not_get_once_and_the_same_refutes() {
         sound.why,
         "4,000 events acknowledged, each read by the group once, the same bytes, in its lane's order"
     );
-    let many = Held { faults: vec!["x".into(); 30], ..even() };
+    let many = CombinedResult { faults: vec!["x".into(); 30], ..even() };
     assert_eq!(judged(&[many], "identical").evidence.len(), FAULTS_SHOWN);
 }
 

@@ -47,7 +47,7 @@ pub enum Guard {
 
 /// What follows from a candidate's figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum CandidateKind {
     /// It is proposed where it is better.
     Plain,
     /// It costs what no figure here shows: where it is better, it is offered and not taken.
@@ -75,7 +75,7 @@ pub struct Candidate {
     /// Settings of both sides, without which a short run would not show it.
     pub both: &'static [(&'static str, &'static str)],
     /// What follows where it is better, or is not.
-    pub kind: Kind,
+    pub kind: CandidateKind,
     /// Whether trying it could harm what others have on a server.
     pub risks_others: bool,
 }
@@ -90,7 +90,7 @@ impl Candidate {
         measured: Measured::By(Work::Append(Cut::Load)),
         guard: Guard::None,
         both: &[],
-        kind: Kind::Plain,
+        kind: CandidateKind::Plain,
         risks_others: false,
     };
 

@@ -1,7 +1,7 @@
 //! Candidates among the settings of writers, readers and connections.
 
 use super::super::trial_run::{Cut, Work};
-use super::candidate::{Candidate, Change, Guard, Kind, Measured};
+use super::candidate::{Candidate, CandidateKind, Change, Guard, Measured};
 use crate::tune::client::Client;
 
 use std::time::Duration;
@@ -72,7 +72,7 @@ pub const CLIENT: &[Candidate] = &[
         hope: "larger blocks at the profile's rate: fewer bytes an event",
         cost: LATER,
         measured: HELD,
-        kind: Kind::Choice,
+        kind: CandidateKind::Choice,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -81,7 +81,7 @@ pub const CLIENT: &[Candidate] = &[
         hope: "the same, more so",
         cost: LATER,
         measured: HELD,
-        kind: Kind::Choice,
+        kind: CandidateKind::Choice,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -183,7 +183,7 @@ pub const CLIENT: &[Candidate] = &[
         hope: "one connection, and nothing to choose",
         cost: "each operation waits for the one before it",
         measured: OPERATIONS,
-        kind: Kind::Choice,
+        kind: CandidateKind::Choice,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -192,7 +192,7 @@ pub const CLIENT: &[Candidate] = &[
         hope: "nobody waits for a connection",
         cost: "fewer commands that the server finds at once: more wake-ups",
         measured: OPERATIONS,
-        kind: Kind::Choice,
+        kind: CandidateKind::Choice,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -205,7 +205,7 @@ pub const CLIENT: &[Candidate] = &[
         hope: "nobody waits for an answer before the next request",
         cost: "more whose fate is unknown when a connection is lost",
         measured: OPERATIONS,
-        kind: Kind::Choice,
+        kind: CandidateKind::Choice,
         ..Candidate::PLAIN
     },
 ];

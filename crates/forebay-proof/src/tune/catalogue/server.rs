@@ -1,7 +1,7 @@
 //! Candidates among the server's settings.
 
 use super::super::trial_run::{Cut, Work};
-use super::candidate::{Candidate, Change, Guard, Kind, Measured};
+use super::candidate::{Candidate, CandidateKind, Change, Guard, Measured};
 
 const LOAD: Measured = Measured::By(Work::Append(Cut::Load));
 const REWRITING: Measured = Measured::By(Work::Rewriting(Cut::Load));
@@ -25,7 +25,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "an fsync each time the server has written",
         measured: LOAD,
         guard: Guard::Durability,
-        kind: Kind::Safer,
+        kind: CandidateKind::Safer,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -45,7 +45,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "a power cut takes what the kernel had not written by itself: 30 s and more",
         measured: LOAD,
         guard: Guard::Durability,
-        kind: Kind::Harmful,
+        kind: CandidateKind::Harmful,
         risks_others: true,
         ..Candidate::PLAIN
     },
@@ -56,7 +56,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "nothing is fsynced while a rewrite lasts, even under always",
         measured: REWRITING,
         guard: Guard::Durability,
-        kind: Kind::Harmful,
+        kind: CandidateKind::Harmful,
         risks_others: true,
         ..Candidate::PLAIN
     },
@@ -68,7 +68,7 @@ pub const SERVER: &[Candidate] = &[
         measured: LOAD,
         guard: Guard::Durability,
         both: &[("auto-aof-rewrite-min-size", "1mb")],
-        kind: Kind::Choice,
+        kind: CandidateKind::Choice,
         risks_others: true,
     },
     Candidate {
@@ -176,7 +176,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "it drops whole lanes for that, read or not",
         measured: LOAD,
         guard: Guard::Pressure,
-        kind: Kind::Harmful,
+        kind: CandidateKind::Harmful,
         risks_others: true,
         ..Candidate::PLAIN
     },
@@ -194,7 +194,7 @@ pub const SERVER: &[Candidate] = &[
         hope: "housekeeping in the smallest portions",
         cost: "fifty times as many wake-ups; redis.conf warns of it",
         measured: OPERATIONS,
-        kind: Kind::Harmful,
+        kind: CandidateKind::Harmful,
         risks_others: true,
         ..Candidate::PLAIN
     },
@@ -212,7 +212,7 @@ pub const SERVER: &[Candidate] = &[
         hope: "no histogram for each command",
         cost: "no percentiles of commands: the watch and the alerts on them are blind",
         measured: OPERATIONS,
-        kind: Kind::Choice,
+        kind: CandidateKind::Choice,
         ..Candidate::PLAIN
     },
     Candidate {
@@ -230,7 +230,7 @@ pub const SERVER: &[Candidate] = &[
         cost: "the largest client is dropped instead",
         measured: LOAD,
         guard: Guard::Pressure,
-        kind: Kind::Safer,
+        kind: CandidateKind::Safer,
         risks_others: true,
         ..Candidate::PLAIN
     },

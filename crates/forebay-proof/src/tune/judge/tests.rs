@@ -5,11 +5,11 @@ use super::super::effects::gains;
 use super::*;
 use crate::claim::Judgement;
 use crate::tune::catalogue;
-use crate::tune::experiment::{Plan, Side, run};
+use crate::tune::experiment::{ExperimentPlan, Side, run};
 
 /// An experiment in which the candidate takes in so much more events, as a factor; none of which is no figure.
 fn outcome(factor: f64) -> Outcome {
-    let plan = Plan { looks: vec![8], seed: 1 };
+    let plan = ExperimentPlan { looks: vec![8], seed: 1 };
     run(&plan, |side| {
         let factor = if side == Side::Candidate { factor } else { 1.0 };
         Ok(vec![(Metric::Append, 500_000.0 * factor), (Metric::BytesPerEvent, 150.0)])

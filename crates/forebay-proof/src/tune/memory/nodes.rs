@@ -4,7 +4,7 @@
 use super::advice::{Cost, by_memory};
 use super::sizes::Bench;
 use crate::claim::Evidence;
-use crate::memory_probe::Gauge;
+use crate::memory_probe::MemoryProbe;
 use crate::own_server::{OwnServer, Tried};
 use crate::report::units::thousands;
 use crate::server_setting::{Advice, Outcome, Row, mark_default};
@@ -84,7 +84,7 @@ fn blocks(bench: &Bench<'_>, setting: &'static str, value: &str) -> anyhow::Resu
         return Ok(Err(why));
     }
     own.reset_counts()?;
-    let mut gauge = Gauge::open(&own.address)?;
+    let mut gauge = MemoryProbe::open(&own.address)?;
     let empty = gauge.look(0)?.used_bytes;
     let events = bench.fill(&own, 0..bench.sizes.events)?.acknowledged;
     let full = gauge.settled(events)?.used_bytes;

@@ -51,7 +51,7 @@ pub(in crate::buffer) struct Folder {
     bytes_max: u64,
     used: AtomicU64,
     /// What earlier sessions left.
-    files: Vec<Found>,
+    files: Vec<LeftFile>,
     markers: Vec<(Lane, Arc<str>)>,
     /// The folder, open: held with its lock as long as it is used.
     lock: File,
@@ -59,7 +59,7 @@ pub(in crate::buffer) struct Folder {
 
 /// A file that an earlier session left.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct LeftFile {
     pub lane: Lane,
     pub session: Arc<str>,
     pub number: u64,
@@ -81,13 +81,13 @@ impl Folder {
             if let Some(marker) = marker_of(&path, lanes) {
                 markers.push(marker);
             }
-            if let Some(found) = Found::at(path, lanes)? {
+            if let Some(found) = LeftFile::at(path, lanes)? {
                 found.check(&spill.folder, buffer)?;
                 files.push(found);
             }
         }
         for (lane, session) in &markers {
-            if files.iter().any(|file: &Found| file.lane == *lane && file.session == *session) {
+            if files.iter().any(|file: &LeftFile| file.lane == *lane && file.session == *session) {
                 must_be_of_these_events(&marker_at(&path, *lane, session), &spill.folder, buffer)?;
             }
         }
@@ -131,7 +131,7 @@ impl Folder {
     }
 
     /// Files that earlier sessions left, in order.
-    pub(super) fn left(&self, lane: Lane) -> impl Iterator<Item = &Found> {
+    pub(super) fn left(&self, lane: Lane) -> impl Iterator<Item = &LeftFile> {
         self.files.iter().filter(move |file| file.lane == lane)
     }
 
@@ -227,7 +227,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(not_plain()) }
 }
 
-impl Found {
+impl LeftFile {
     /// The file, where its name is one of a spill file.
     fn at(path: PathBuf, lanes: Lanes) -> Result<Option<Self>, Error> {
         let parse = || {

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Select, Sender};
 
-use super::compress::Parcel;
+use super::compress::PendingBlock;
 use super::keys::Name;
 use super::overflow::STALL;
 use super::shared::Shared;
@@ -53,14 +53,14 @@ const PROOF_WAIT: Duration = Duration::from_secs(30);
 
 /// What was handed to the lane and is not acknowledged, and the events that were handed to it before.
 struct Passed {
-    parcel: Where,
+    pending: Where,
     before: u64,
 }
 
 /// Where such a block is.
 enum Where {
     /// In memory only.
-    Memory(Parcel),
+    Memory(PendingBlock),
     /// In this file.
     Disk(u64),
 }
@@ -73,8 +73,8 @@ pub(super) struct Spiller {
     session: Arc<str>,
     /// The session's field beside the lane.
     field: Arc<str>,
-    input: Receiver<Parcel>,
-    output: Sender<Parcel>,
+    input: Receiver<PendingBlock>,
+    output: Sender<PendingBlock>,
     /// Tells how far earlier sessions are stored, once the lane is taken.
     stored: Receiver<Stored>,
     /// The place of the last block taken.
@@ -82,9 +82,9 @@ pub(super) struct Spiller {
     /// The last block read from the log: session and place.
     last: Option<(Arc<str>, u64)>,
     /// Taken, and not on disk although it should be.
-    waiting: Vec<Parcel>,
+    waiting: Vec<PendingBlock>,
     /// To be handed on next, and the file it is in.
-    ready: Option<(Parcel, Option<u64>)>,
+    ready: Option<(PendingBlock, Option<u64>)>,
     passed: VecDeque<Passed>,
     /// Acknowledged, and not proven to be on the server's disk: when that was seen, how many blocks were handed to the lane up
     /// to it, and the file.
@@ -104,7 +104,7 @@ impl Spiller {
         lane: Lane,
         folder: Arc<Folder>,
         shared: Arc<Shared>,
-        (input, output): (Receiver<Parcel>, Sender<Parcel>),
+        (input, output): (Receiver<PendingBlock>, Sender<PendingBlock>),
         stored: Receiver<Stored>,
     ) -> Self {
         let session = folder.session().clone();
@@ -157,7 +157,7 @@ impl Spiller {
     fn settle(&mut self) {
         let answered = self.shared.lanes[self.lane.index()].answered.load(Relaxed);
         for index in std::mem::replace(&mut self.answered, answered) + 1..=answered {
-            if let Some(Passed { parcel: Where::Disk(file), .. }) = self.passed.pop_front() {
+            if let Some(Passed { pending: Where::Disk(file), .. }) = self.passed.pop_front() {
                 self.unproven.push_back((Instant::now(), index, file));
             }
         }
@@ -205,7 +205,7 @@ impl Spiller {
                     let field = if is_own { self.field.clone() } else { Name::spilled(&session).into() };
                     let mark = Some((field, record.place));
                     let first = is_own.then_some(record.first);
-                    self.ready = Some((Parcel { block: record.block, first, mark }, Some(file)));
+                    self.ready = Some((PendingBlock { block: record.block, first, mark }, Some(file)));
                 }
                 Ok(Some(Item::Damage(what))) => tracing::warn!("{what}; what follows is used"),
                 Ok(None) => break,
@@ -248,50 +248,50 @@ impl Spiller {
         let at = Some(operation.index());
         if at == take {
             match operation.recv(&input) {
-                Ok(parcel) => self.take(parcel),
+                Ok(pending) => self.take(pending),
                 Err(_) => self.is_open = false,
             }
         } else if at == give
-            && let Some((parcel, file)) = self.ready.take()
+            && let Some((pending, file)) = self.ready.take()
         {
             let before = self.handed;
-            self.handed += parcel.block.events;
+            self.handed += pending.block.events;
             let index = self.answered + 1 + self.passed.len() as u64;
             if let Some(file) = file {
-                self.keep(index, before, &parcel, file);
+                self.keep(index, before, &pending, file);
             }
-            let at = file.map_or_else(|| Where::Memory(parcel.clone()), Where::Disk);
-            self.passed.push_back(Passed { parcel: at, before });
+            let at = file.map_or_else(|| Where::Memory(pending.clone()), Where::Disk);
+            self.passed.push_back(Passed { pending: at, before });
             // Fails only where the lane's thread has ended, and then so do we.
-            let _ = operation.send(&output, parcel);
+            let _ = operation.send(&output, pending);
         }
     }
 
-    fn take(&mut self, parcel: Parcel) {
-        self.mark(parcel);
+    fn take(&mut self, pending: PendingBlock) {
+        self.mark(pending);
         if !self.spills() && self.ready.is_none() {
-            self.ready = self.waiting.pop().map(|parcel| (parcel, None));
+            self.ready = self.waiting.pop().map(|pending| (pending, None));
             return;
         }
         while self.waiting.len() < BATCH
-            && let Ok(parcel) = self.input.try_recv()
+            && let Ok(pending) = self.input.try_recv()
         {
-            self.mark(parcel);
+            self.mark(pending);
         }
     }
 
     /// A block that the lane has, or gets, is on disk: where the lane finds it again.
-    fn keep(&self, index: u64, before: u64, parcel: &Parcel, file: u64) {
-        if let (Some((field, place)), Some(path)) = (parcel.mark.clone(), self.log.path(file)) {
+    fn keep(&self, index: u64, before: u64, pending: &PendingBlock, file: u64) {
+        if let (Some((field, place)), Some(path)) = (pending.mark.clone(), self.log.path(file)) {
             self.shared.unproven.keep(self.lane, index, OnDisk { path, place, field, before });
         }
     }
 
     /// Gives a block its place.
-    fn mark(&mut self, mut parcel: Parcel) {
+    fn mark(&mut self, mut pending: PendingBlock) {
         self.place += 1;
-        parcel.mark = Some((self.field.clone(), self.place));
-        self.waiting.push(parcel);
+        pending.mark = Some((self.field.clone(), self.place));
+        self.waiting.push(pending);
     }
 
     /// Whether no more blocks come, every one is acknowledged, and nothing waits for a proof; or that has waited for long.
@@ -322,7 +322,7 @@ impl Spiller {
 
     /// Whether nothing is in memory alone.
     fn is_saved(&self) -> bool {
-        let in_memory = self.passed.iter().any(|passed| matches!(passed.parcel, Where::Memory(_)));
+        let in_memory = self.passed.iter().any(|passed| matches!(passed.pending, Where::Memory(_)));
         self.waiting.is_empty() && !matches!(self.ready, Some((_, None))) && !in_memory
     }
 }

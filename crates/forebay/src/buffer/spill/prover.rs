@@ -53,7 +53,7 @@ struct Look {
 }
 
 /// What a look comes to.
-enum Seen {
+enum ProofLook {
     /// This, and a proof may rest on it.
     Good(Look),
     /// Nothing can be proven now.
@@ -119,12 +119,12 @@ impl Prover {
     fn look(&mut self) -> Result<(), RedisError> {
         let asked = Instant::now();
         let look = match self.see()? {
-            Seen::Good(look) => look,
-            Seen::Unclear => {
+            ProofLook::Good(look) => look,
+            ProofLook::Unclear => {
                 self.step = Step::None;
                 return Ok(());
             }
-            Seen::Never(why) => {
+            ProofLook::Never(why) => {
                 if !std::mem::replace(&mut self.is_told, true) {
                     tracing::warn!(
                         "{why}: spill files are deleted once the server has acknowledged what is in them"
@@ -161,33 +161,33 @@ impl Prover {
         Ok(())
     }
 
-    fn see(&mut self) -> Result<Seen, RedisError> {
+    fn see(&mut self) -> Result<ProofLook, RedisError> {
         let standing = self.name.lanes().map(|lane| self.shared.unproven.standing(lane));
         let connection = self.connection()?;
         let (before, info, after): (Time, String, Time) =
             redis::pipe().cmd("TIME").cmd("INFO").cmd("TIME").query(connection)?;
         let facts = Facts::of(&info);
         if facts.get("loading") == Some("1") {
-            return Ok(Seen::Unclear);
+            return Ok(ProofLook::Unclear);
         }
         if facts.get("aof_enabled") != Some("1") {
-            return Ok(Seen::Never("the server has no append-only log"));
+            return Ok(ProofLook::Never("the server has no append-only log"));
         }
         let settings = match Settings::read(self.connection()?) {
             Err(error) if error.code().is_some() => {
-                return Ok(Seen::Never(
+                return Ok(ProofLook::Never(
                     "the server does not say when it syncs its log (CONFIG GET is refused)",
                 ));
             }
             settings => settings?,
         };
         if settings.appendfsync() == "no" {
-            return Ok(Seen::Never(
+            return Ok(ProofLook::Never(
                 "the server leaves it to its system when its log is synced (appendfsync no)",
             ));
         }
         if !self.has_all(standing)? {
-            return Ok(Seen::Unclear);
+            return Ok(ProofLook::Unclear);
         }
         let is = |name: &str, value: &str| facts.get(name) == Some(value);
         // A rewrite begins a new file; what becomes of the old one's last fsync is not told before it is done.
@@ -196,11 +196,11 @@ impl Prover {
             && is("aof_last_bgrewrite_status", "ok")
             && (settings.refuse().is_ok() || is("rdb_bgsave_in_progress", "0"));
         if !is_quiet || !is("aof_last_write_status", "ok") {
-            return Ok(Seen::Unclear);
+            return Ok(ProofLook::Unclear);
         }
         let text = |name: &str| facts.get(name).unwrap_or_default().to_owned();
         let micros = |(seconds, micros): Time| seconds * 1_000_000 + micros;
-        Ok(Seen::Good(Look {
+        Ok(ProofLook::Good(Look {
             same: Same { run_id: text("run_id"), forks: text("total_forks"), settings },
             time: (micros(before), micros(after)),
             is_pending: facts.number("aof_pending_bio_fsync") != Some(0),

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::log::Placed;
 use super::{Spiller, Where};
-use crate::buffer::compress::Parcel;
+use crate::buffer::compress::PendingBlock;
 use crate::buffer::overflow::Fate;
 
 impl Spiller {
@@ -20,25 +20,25 @@ impl Spiller {
 
     /// What the lane has and the server has not acknowledged.
     fn save_passed(&mut self) -> io::Result<()> {
-        let mut parcels: Vec<Parcel> = Vec::new();
+        let mut waiting: Vec<PendingBlock> = Vec::new();
         for passed in &self.passed {
-            if let Where::Memory(parcel) = &passed.parcel {
-                parcels.push(parcel.clone());
+            if let Where::Memory(pending) = &passed.pending {
+                waiting.push(pending.clone());
             }
         }
-        parcels
-            .extend(self.ready.iter().filter(|(_, file)| file.is_none()).map(|(parcel, _)| parcel.clone()));
+        waiting
+            .extend(self.ready.iter().filter(|(_, file)| file.is_none()).map(|(pending, _)| pending.clone()));
         // Only what was sent while the log was read to its end is in memory alone.
-        if parcels.is_empty() || self.stuck_since.is_none() {
+        if waiting.is_empty() || self.stuck_since.is_none() {
             return Ok(());
         }
-        let (files, saved) = self.append(&parcels, true);
+        let (files, saved) = self.append(&waiting, true);
         let mut files = files.into_iter();
         for at in 0..self.passed.len() {
-            let Where::Memory(parcel) = &self.passed[at].parcel else { continue };
+            let Where::Memory(pending) = &self.passed[at].pending else { continue };
             let Some(file) = files.next() else { break };
-            self.keep(self.answered + 1 + at as u64, self.passed[at].before, parcel, file);
-            self.passed[at].parcel = Where::Disk(file);
+            self.keep(self.answered + 1 + at as u64, self.passed[at].before, pending, file);
+            self.passed[at].pending = Where::Disk(file);
         }
         if let Some((_, ready @ None)) = &mut self.ready {
             *ready = files.next();
@@ -47,19 +47,19 @@ impl Spiller {
     }
 
     fn save_waiting(&mut self) -> io::Result<()> {
-        let parcels = std::mem::take(&mut self.waiting);
-        let (files, saved) = self.append(&parcels, false);
-        self.waiting = parcels;
+        let waiting = std::mem::take(&mut self.waiting);
+        let (files, saved) = self.append(&waiting, false);
+        self.waiting = waiting;
         self.waiting.drain(..files.len());
         saved
     }
 
     /// Writes blocks to the log, in as few parts as the disk takes; from here on they are accepted. Of each that it took
     /// the file, and why it took no more.
-    fn append(&mut self, parcels: &[Parcel], sent: bool) -> (Vec<u64>, io::Result<()>) {
-        let (mut files, mut part) = (Vec::new(), parcels.len());
-        while files.len() < parcels.len() {
-            let rest = &parcels[files.len()..];
+    fn append(&mut self, waiting: &[PendingBlock], sent: bool) -> (Vec<u64>, io::Result<()>) {
+        let (mut files, mut part) = (Vec::new(), waiting.len());
+        while files.len() < waiting.len() {
+            let rest = &waiting[files.len()..];
             part = part.min(rest.len());
             match self.append_part(&rest[..part], sent) {
                 Ok(file) => files.extend(std::iter::repeat_n(file, part)),
@@ -70,14 +70,14 @@ impl Spiller {
         (files, Ok(()))
     }
 
-    fn append_part(&mut self, parcels: &[Parcel], sent: bool) -> io::Result<u64> {
-        let place = |parcel: &Parcel| parcel.mark.as_ref().map_or(0, |(_, place)| *place);
-        let placed = |parcel| (place(parcel), parcel.first.unwrap_or_default(), &*parcel.block);
-        let blocks: Vec<Placed<'_>> = parcels.iter().map(placed).collect();
+    fn append_part(&mut self, waiting: &[PendingBlock], sent: bool) -> io::Result<u64> {
+        let place = |pending: &PendingBlock| pending.mark.as_ref().map_or(0, |(_, place)| *place);
+        let placed = |pending| (place(pending), pending.first.unwrap_or_default(), &*pending.block);
+        let blocks: Vec<Placed<'_>> = waiting.iter().map(placed).collect();
         let file = self.log.append(&blocks, sent)?;
         let counts = &self.shared.lanes[self.lane.index()];
-        for parcel in parcels {
-            let (first, events) = (parcel.first.unwrap_or_default(), parcel.block.events);
+        for pending in waiting {
+            let (first, events) = (pending.first.unwrap_or_default(), pending.block.events);
             counts.spilled.fetch_add(events, Relaxed);
             counts.accepted.fetch_max(first + events, Relaxed);
             counts.settled.fetch_max(first + events, Relaxed);

@@ -5,7 +5,7 @@ use crate::report::shell;
 use crate::report::units::counted;
 use crate::verify::load::Refusal;
 use crate::verify::log::Why;
-use crate::verify::source::{Kind, Source};
+use crate::verify::source::{DataLayout, Source};
 
 /// In what Valkey 9.1 says of its module for Lua, which asks for a setting and may not here.
 const ASKS: &str = "lua-enable-insecure-api";
@@ -147,7 +147,7 @@ fn remedies(source: &Source, refusal: &Refusal) -> (Vec<String>, Vec<String>) {
     let mended = unused_name();
     let copy = format!("cp -a {} {mended}", shell::word(&source.folder.to_string_lossy()));
     let name = shell::word(&source.name);
-    if source.kind == Kind::Snapshot {
+    if source.kind == DataLayout::Snapshot {
         advice.push("redis-check-rdb says where it stops; nothing mends a snapshot.".into());
         return (advice, vec![copy, format!("redis-check-rdb {mended}/{name}")]);
     }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::direction::Way;
+use super::direction::Direction;
 use super::pipe::Pipe;
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl Connection {
         Self { client, server: OnceLock::new(), pipes: Default::default(), is_over, is_unanswered }
     }
 
-    pub(super) fn held_bytes(&self, way: Way) -> usize {
+    pub(super) fn held_bytes(&self, way: Direction) -> usize {
         self.pipes[way as usize].lock().bytes()
     }
 

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
 use super::connection::Connection;
-use super::direction::Way;
+use super::direction::Direction;
 use super::pipe::{Content, Next, Queue};
 use super::state::{Shared, State};
 
@@ -62,7 +62,7 @@ fn linger(mut to: &TcpStream) {
 }
 
 /// Carries a connection to its end.
-pub(super) fn carry(shared: &Shared, connection: &Connection, targets: &[SocketAddr]) {
+pub(super) fn forward(shared: &Shared, connection: &Connection, targets: &[SocketAddr]) {
     if !shared.wait_until_open(connection) {
         return;
     }
@@ -77,11 +77,11 @@ pub(super) fn carry(shared: &Shared, connection: &Connection, targets: &[SocketA
     drop(state);
     thread::scope(|scope| {
         let spawn = |run: Box<dyn FnOnce() + Send>| builder(shared).spawn_scoped(scope, run).is_ok();
-        let are_there = spawn(Box::new(|| take_in(connection, Way::ToServer, client)))
-            && spawn(Box::new(|| take_in(connection, Way::ToClient, server)))
-            && spawn(Box::new(|| pass_on(connection, shared, Way::ToServer, client, server)));
+        let are_there = spawn(Box::new(|| take_in(connection, Direction::ToServer, client)))
+            && spawn(Box::new(|| take_in(connection, Direction::ToClient, server)))
+            && spawn(Box::new(|| pass_on(connection, shared, Direction::ToServer, client, server)));
         if are_there {
-            pass_on(connection, shared, Way::ToClient, server, client);
+            pass_on(connection, shared, Direction::ToClient, server, client);
         } else {
             // No threads for it: the client is told as if there were no server.
             let state = shared.lock();
@@ -103,7 +103,7 @@ fn connect(targets: &[SocketAddr]) -> Option<TcpStream> {
 }
 
 /// Reads what comes from one side until it ends.
-fn take_in(connection: &Connection, way: Way, mut from: &TcpStream) {
+fn take_in(connection: &Connection, way: Direction, mut from: &TcpStream) {
     let pipe = &connection.pipes[way as usize];
     let mut bytes = vec![0; PIECE_BYTES_MAX];
     loop {
@@ -121,7 +121,7 @@ fn take_in(connection: &Connection, way: Way, mut from: &TcpStream) {
 }
 
 /// Hands on to the other side what has come, when it may pass.
-fn pass_on(connection: &Connection, shared: &Shared, way: Way, from: &TcpStream, to: &TcpStream) {
+fn pass_on(connection: &Connection, shared: &Shared, way: Direction, from: &TcpStream, to: &TcpStream) {
     let pipe = &connection.pipes[way as usize];
     let mut queue = pipe.lock();
     loop {
@@ -159,7 +159,7 @@ fn pass_on(connection: &Connection, shared: &Shared, way: Way, from: &TcpStream,
 /// Hands on as much of the oldest piece as may pass now. It never blocks, so the locks are held for a moment.
 fn pass(
     connection: &Connection,
-    way: Way,
+    way: Direction,
     to: &TcpStream,
     queue: &mut Queue,
     mut state: MutexGuard<'_, State>,
@@ -171,7 +171,7 @@ fn pass(
         let _ = to.shutdown(how);
         return Passed::Ended;
     };
-    let is_unanswered = way == Way::ToClient && connection.is_unanswered.load(Relaxed);
+    let is_unanswered = way == Direction::ToClient && connection.is_unanswered.load(Relaxed);
     let allowed = state.allowed(way, bytes.len() - passed);
     if is_unanswered || allowed == 0 {
         if !is_unanswered {
@@ -200,10 +200,16 @@ fn pass(
     }
 }
 
-fn look_for_question(connection: &Connection, way: Way, queue: &mut Queue, bytes: usize, state: &mut State) {
+fn look_for_question(
+    connection: &Connection,
+    way: Direction,
+    queue: &mut Queue,
+    bytes: usize,
+    state: &mut State,
+) {
     let unanswered = &mut state.unanswered;
     let is_looked_for =
-        way == Way::ToServer && unanswered.times > 0 && !connection.is_unanswered.load(Relaxed);
+        way == Direction::ToServer && unanswered.times > 0 && !connection.is_unanswered.load(Relaxed);
     if !is_looked_for {
         queue.forget();
     } else if queue.has(&unanswered.question, bytes) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::Connection;
-use super::forward::{builder, carry};
+use super::forward::{builder, forward};
 use super::state::Shared;
 
 /// Connections at a time. One more is closed at once.
@@ -62,7 +62,7 @@ fn take(shared: &Arc<Shared>, client: TcpStream, targets: &Arc<[SocketAddr]>) {
     let (ours, targets) = (Arc::clone(shared), Arc::clone(targets));
     let run = move || {
         let _ending = Ending(&ours, Some(number));
-        carry(&ours, &connection, &targets);
+        forward(&ours, &connection, &targets);
         connection.shut();
     };
     if builder(shared).spawn(run).is_err() {

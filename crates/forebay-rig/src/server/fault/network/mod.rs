@@ -21,7 +21,7 @@ mod listen;
 mod pipe;
 mod state;
 
-pub use direction::Way;
+pub use direction::Direction;
 pub use listen::CONNECTIONS_MAX;
 pub use pipe::HELD_BYTES_MAX;
 
@@ -115,7 +115,7 @@ impl Proxy {
     /// Lets so many bytes more pass this way, all connections together, then cuts the one that has the next; again for
     /// each further number, counted from the cut before. Instead of what was said of this way before. Whoever
     /// reads them has ten seconds for the last bytes; until then, or until it ends too, what it still sends is dropped.
-    pub fn cut_after(&self, way: Way, bytes: impl Into<VecDeque<u64>>) {
+    pub fn cut_after(&self, way: Direction, bytes: impl Into<VecDeque<u64>>) {
         let bytes = bytes.into();
         self.shared.change(|state| state.cuts_due[way as usize] = bytes);
     }
@@ -133,7 +133,7 @@ impl Proxy {
     }
 
     /// From now on what goes this way passes only so long after it came, what is held already included. Zero is none.
-    pub fn delay(&self, way: Way, time: Duration) {
+    pub fn delay(&self, way: Direction, time: Duration) {
         self.shared.change(|state| state.delays[way as usize] = time);
     }
 
@@ -171,7 +171,7 @@ impl Proxy {
     }
 
     /// Bytes that came and have not passed this way yet.
-    pub fn held_bytes(&self, way: Way) -> u64 {
+    pub fn held_bytes(&self, way: Direction) -> u64 {
         self.shared.all().iter().map(|connection| connection.held_bytes(way) as u64).sum()
     }
 }

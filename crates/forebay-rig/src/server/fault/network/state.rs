@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::connection::Connection;
-use super::direction::Way;
+use super::direction::Direction;
 
 /// Questions that get no answer.
 #[derive(Debug, Default)]
@@ -43,12 +43,12 @@ pub(super) struct State {
 
 impl State {
     /// How many of so many bytes may pass this way; none where the connection that has them is to be cut.
-    pub(super) fn allowed(&self, way: Way, bytes: usize) -> usize {
+    pub(super) fn allowed(&self, way: Direction, bytes: usize) -> usize {
         let left = self.cuts_due[way as usize].front().copied().unwrap_or(u64::MAX);
         usize::try_from(left).map_or(bytes, |left| left.min(bytes))
     }
 
-    pub(super) fn passed(&mut self, way: Way, bytes: usize) {
+    pub(super) fn passed(&mut self, way: Direction, bytes: usize) {
         if let Some(left) = self.cuts_due[way as usize].front_mut() {
             *left = left.saturating_sub(bytes as u64);
         }
