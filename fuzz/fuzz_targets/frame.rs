@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut draft = Draft::default();
     let events: Vec<&[u8]> = lines(bytes).filter(|line| parse(line).is_ok()).collect();
     for event in &events {
-        draft.push(event, parse(event).unwrap().time_us);
+        draft.push(&parse(event).unwrap());
     }
     if draft.is_empty() {
         return;

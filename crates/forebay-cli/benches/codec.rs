@@ -78,7 +78,7 @@ fn frames(lines: &[&[u8]], encoder: &mut Encoder, decoder: &mut Decoder) -> anyh
     for chunk in lines.chunks(512) {
         let mut draft = Draft::default();
         for line in chunk {
-            draft.push(line, parse::parse(line)?.time_us);
+            draft.push(&parse::parse(line)?);
         }
         drafts.push(draft);
     }

@@ -27,6 +27,7 @@ use forebay::buffer::error::Error;
 use forebay::buffer::line_source::{Input, LOOK, LineListener, LineSourceError, Refused, append_lines};
 use forebay::buffer::position::Position;
 use forebay::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
+use forebay::event::cursor::CursorAt;
 use forebay_watch::figures::{count, rate};
 
 /// Append events from a file or stdin to a buffer: a JSON object a line, with a whole `time_us`
@@ -66,6 +67,9 @@ pub(crate) struct Append {
     /// Pass over the lines before this one
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     from_line: u64,
+    /// Store with each block the number at this JSON pointer of its last line, as /time_us: where the source is resumed
+    #[arg(long, value_name = "POINTER", value_parser = cursor_at)]
+    cursor: Option<CursorAt>,
     /// Add refused lines to this file, as they came, but for those over --max-event
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     rejects: Option<PathBuf>,
@@ -123,7 +127,19 @@ impl Append {
         }
         let shown = show(&writer.monitor(), global);
         let is_file = source.place.is_some();
-        let input = Input { reader: source.reader, event_bytes_max: max_event, from_line: self.from_line };
+        if let (Some(_), Some(cursor), false) =
+            (&self.cursor, writer.resume_position().low_watermark(), global.quiet)
+        {
+            output::tell(&format!(
+                "forebay: of the source everything up to cursor {cursor} is in the buffer"
+            ));
+        }
+        let input = Input {
+            reader: source.reader,
+            event_bytes_max: max_event,
+            from_line: self.from_line,
+            cursor: self.cursor.clone(),
+        };
         let mut position = Position::of(name.lanes());
         let mut ears = Ears { looks: InputForm::default(), rejects: &mut rejects, stop: &stop };
         let fed = append_lines(input, &mut writer, &mut position, &stop, &mut ears);
@@ -144,6 +160,7 @@ impl Append {
         let took = started.elapsed();
         let error = closed.err().map(|error| counted(error, &counts));
         let settled = position.settled(&monitor).min(rejects.failed_at().map_or(u64::MAX, |line| line - 1));
+        let low_watermark = self.cursor.as_ref().and_then(|_| monitor.low_watermark());
         let came = AppendOutcome { counts, settled, refused: rejects.count, took };
         // Of an input that holds no event there is nothing to report but what it is.
         if error.is_none() {
@@ -161,6 +178,11 @@ impl Append {
                     settled + 1
                 ),
             });
+            if let Some(cursor) = low_watermark {
+                output::tell(&format!(
+                    "forebay: everything up to cursor {cursor} is settled: resume the source there"
+                ));
+            }
         }
         // The error goes before whatever telling it comes to.
         error.map_or(told, Err)?;
@@ -232,7 +254,7 @@ impl Append {
                 "left": counts.left, "left_earlier_bytes": counts.earlier_bytes,
                 "spilled": counts.spilled, "recovered": counts.recovered, "unreadable": counts.unreadable,
                 "shed": counts.shed, "trimmed": counts.trimmed, "seconds": seconds, "lanes": lanes,
-                "settled_through_line": settled,
+                "settled_through_line": settled, "low_watermark": monitor.low_watermark(),
                 "error": error.map(remedy::with_remedy),
             });
             return output::document(&format!("{summary}\n")).context(output::STDOUT);
@@ -306,6 +328,10 @@ fn counted(mut error: Error, counts: &Counts) -> anyhow::Error {
     }
     let open = counts.open();
     anyhow::Error::from(error).context(format!("{open} events are not acknowledged"))
+}
+
+fn cursor_at(pointer: &str) -> Result<CursorAt, String> {
+    CursorAt::new(pointer).ok_or_else(|| "a JSON pointer begins with a slash, as /time_us".into())
 }
 
 /// What a run came to.

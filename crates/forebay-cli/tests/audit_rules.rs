@@ -159,7 +159,7 @@ fn a_rule_finds_its_fault_on_a_real_server_and_its_remedy_silences_it() {
             "use.other-keys" => "1 other keys",
             "use.emptied" => "flushdb 1 times",
             "network.dangerous-commands" => "flushall, flushdb",
-            rule if rule.starts_with("use.") => "forebay:rules:{",
+            rule if rule.starts_with("use.") => "forebay:{rules.",
             _ => "",
         };
         assert!(found.read.contains(names), "{found:#?}");

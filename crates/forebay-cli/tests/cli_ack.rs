@@ -18,7 +18,7 @@ fn standing(server: &Server) -> (u64, u64) {
     let held = lines(&run(&["read", "--quiet", "--url", &server.url()]).out).len() as u64;
     let pending = |lane: &str| -> u64 {
         let row: redis::RedisResult<(u64, redis::Value, redis::Value, redis::Value)> =
-            ask(server, &format!("XPENDING forebay:events:{{{lane}}} g"));
+            ask(server, &format!("XPENDING forebay:{{events.{lane}.0}} g"));
         row.map_or(0, |row| row.0)
     };
     (held, ["posts", "likes", "reposts", "follows", "blocks", "other"].map(pending).iter().sum())
@@ -84,8 +84,8 @@ fn after_a_kill_and_a_power_cut_every_acknowledged_event_is_in_the_file() {
     disk.slow_fsync(Duration::from_millis(200));
     let mut child = reading(&server, &["--ack", "--consumer", "c"]).stdout(onto(&path)).spawn().unwrap();
     until("something is acknowledged", || {
-        ask::<u64>(&server, "XLEN forebay:events:{likes}").unwrap()
-            < ask::<u64>(&server, "HGET forebay:events:{likes}:writer s").unwrap()
+        ask::<u64>(&server, "XLEN forebay:{events.likes.0}").unwrap()
+            < ask::<u64>(&server, "HGET forebay:{events.likes.0}:writer s").unwrap()
     });
     child.kill().unwrap();
     child.wait().unwrap();

@@ -157,7 +157,7 @@ fn a_server_killed_and_started_again_in_the_middle_costs_nothing() {
     let bytes = input.clone();
     let feed = std::thread::spawn(move || stdin.write_all(&bytes).unwrap());
     until("something is stored", || {
-        super::support::ask::<u64>(&server, "XLEN forebay:events:{likes}").unwrap_or(0) > 2
+        super::support::ask::<u64>(&server, "XLEN forebay:{events.likes.0}").unwrap_or(0) > 2
     });
     server.kill().unwrap();
     server.restart().unwrap();
@@ -178,7 +178,7 @@ fn the_older_of_two_writers_is_fenced_and_says_so() {
     let mut older = forebay(&["append", "--url", &server.url()]).stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = older.stdin.take().unwrap();
     let epoch =
-        || super::support::ask::<Option<u64>>(&server, "HGET forebay:events:{other}:writer epoch").unwrap();
+        || super::support::ask::<Option<u64>>(&server, "HGET forebay:{events.other.0}:writer epoch").unwrap();
     until("the older writer has the lanes", || epoch().is_some());
     assert_eq!(append(&server, &good(1), &["--takeover"]).code, 0);
     stdin.write_all(&good(2)).unwrap();
@@ -200,7 +200,7 @@ fn ctrl_c_finishes_what_was_taken_and_a_second_one_ends_at_once() {
     };
     let (child, stdin) = start();
     until("the event is stored", || {
-        super::support::ask::<u64>(&server, "XLEN forebay:events:{other}").unwrap() == 1
+        super::support::ask::<u64>(&server, "XLEN forebay:{events.other.0}").unwrap() == 1
     });
     interrupt(&child);
     let ran = super::cli_support::Ran::from(child.wait_with_output().unwrap());
@@ -214,7 +214,7 @@ fn ctrl_c_finishes_what_was_taken_and_a_second_one_ends_at_once() {
         tell(&server, "CONFIG SET maxmemory 0");
         let started = start();
         until("both events are stored", || {
-            super::support::ask::<u64>(&server, "XLEN forebay:events:{other}").unwrap() == 2
+            super::support::ask::<u64>(&server, "XLEN forebay:{events.other.0}").unwrap() == 2
         });
         started
     };
@@ -238,7 +238,7 @@ fn memory_stays_bounded_while_the_server_takes_nothing() {
     let mut child =
         forebay(&["append", "--quiet", "--url", &server.url()]).stdin(Stdio::piped()).spawn().unwrap();
     let epoch =
-        || super::support::ask::<Option<u64>>(&server, "HGET forebay:events:{other}:writer epoch").unwrap();
+        || super::support::ask::<Option<u64>>(&server, "HGET forebay:{events.other.0}:writer epoch").unwrap();
     until("the writer has the lanes", || epoch().is_some());
     server.pause().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -260,8 +260,9 @@ fn memory_stays_bounded_while_the_server_takes_nothing() {
     let stdin = feed.join().unwrap();
     let events = || -> u64 {
         let lanes = jetstream::ALL.into_iter();
-        let ever =
-            |lane| super::support::ask(&server, &format!("HGET forebay:events:{{{lane}}}:writer e")).unwrap();
+        let ever = |lane| {
+            super::support::ask(&server, &format!("HGET forebay:{{events.{lane}.0}}:writer e")).unwrap()
+        };
         lanes.map(ever).map(|ever: Option<u64>| ever.unwrap_or(0)).sum()
     };
     until("all is stored", || events() == 50_000 * TIMES as u64);

@@ -224,9 +224,9 @@ fn a_server_that_wants_a_login_is_no_server_that_was_audited() {
 #[test]
 fn keys_that_a_killed_proof_left_are_named_where_this_machine_has_no_file_of_it() {
     let server = server(&[]);
-    for key in ["forebay:proof-1:{likes}", "forebay:{proof-1}", "forebay:{my-proof-1}", "theirs:proof-1"] {
+    for key in ["forebay:{proof-1.likes.0}", "forebay:{proof-1}", "forebay:{my-proof-1}", "theirs:proof-1"] {
         tell(&server, &format!("SET {key} left"));
     }
     let ran = run(&["audit", "--url", &server.url()]);
-    holds(&ran.err, &["UNLINK forebay:proof-1:{likes} forebay:{proof-1}\n"]);
+    holds(&ran.err, &["UNLINK forebay:{proof-1.likes.0} forebay:{proof-1}\n"]);
 }

@@ -121,7 +121,7 @@ fn patience_counts_where_a_server_takes_connections_and_gives_no_answers() {
 fn a_failing_second_writer_does_not_fence_the_first() {
     let server = server(&[]);
     let (child, mut stdin) = at_work(&server, &[]);
-    for key in ["forebay:events:{reposts}", "forebay:events:{reposts}:writer"] {
+    for key in ["forebay:{events.reposts.0}", "forebay:{events.reposts.0}:writer"] {
         tell(&server, &format!("DEL {key}"));
         tell(&server, &format!("SET {key} theirs"));
         let ran = append(&server, b"", &[]);

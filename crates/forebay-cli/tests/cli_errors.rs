@@ -94,10 +94,10 @@ fn a_server_that_is_too_old_is_named_with_its_version() {
 #[test]
 fn a_key_that_holds_something_else_is_named() {
     let server = server(&[]);
-    tell(&server, "SET forebay:events:{likes} theirs");
+    tell(&server, "SET forebay:{events.likes.0} theirs");
     for verb in [&["append"][..], &["read", "--group", "g"]] {
         let text = said(&[verb, &["--url", &server.url()]].concat(), 2);
-        holds(&text, &["forebay:events:{likes}", "--buffer"]);
+        holds(&text, &["forebay:{events.likes.0}", "--buffer"]);
     }
 }
 
@@ -131,7 +131,7 @@ fn a_server_lost_for_good_ends_with_how_much_is_not_acknowledged() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"{\"time_us\":1}\n").unwrap();
     until("the first event is stored", || {
-        super::support::ask::<u64>(&server, "XLEN forebay:events:{other}").unwrap() == 1
+        super::support::ask::<u64>(&server, "XLEN forebay:{events.other.0}").unwrap() == 1
     });
     server.kill().unwrap();
     stdin.write_all(b"{\"time_us\":2}\n").unwrap();
@@ -246,9 +246,9 @@ fn a_time_out_of_bounds_is_named_as_it_was_given() {
 fn a_key_of_another_type_is_named_by_stat_and_read_too() {
     let server = server(&[]);
     let url = server.url();
-    tell(&server, "SET forebay:one:{likes} theirs");
-    tell(&server, "SET forebay:two:{likes}:writer theirs");
-    for (buffer, key) in [("one", "forebay:one:{likes}"), ("two", "forebay:two:{likes}:writer")] {
+    tell(&server, "SET forebay:{one.likes.0} theirs");
+    tell(&server, "SET forebay:{two.likes.0}:writer theirs");
+    for (buffer, key) in [("one", "forebay:{one.likes.0}"), ("two", "forebay:{two.likes.0}:writer")] {
         holds(&said(&["stat", "--buffer", buffer, "--url", &url], 2), &[key, "a string", "--buffer"]);
         holds(&said(&["append", "--buffer", buffer, "--url", &url], 2), &[key, "--buffer"]);
     }

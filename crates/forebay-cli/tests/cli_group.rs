@@ -48,7 +48,7 @@ fn a_group_of_a_reader_that_never_comes_back_is_dropped_and_what_nobody_holds_go
     let held = || -> u64 {
         LANES
             .iter()
-            .map(|lane| ask::<u64>(&server, &format!("XLEN forebay:events:{{{lane}}}")).unwrap())
+            .map(|lane| ask::<u64>(&server, &format!("XLEN forebay:{{events.{lane}.0}}")).unwrap())
             .sum()
     };
     let before = held();
@@ -72,7 +72,7 @@ fn a_group_that_somebody_reads_is_not_dropped() {
     holds(&said(&["group", "drop", "g", "--url", &url], 2), &["is being read", "stop it first"]);
     interrupt(&child);
     child.wait_with_output().unwrap();
-    assert!(ask::<Vec<redis::Value>>(&server, "XINFO GROUPS forebay:events:{likes}").unwrap().len() == 1);
+    assert!(ask::<Vec<redis::Value>>(&server, "XINFO GROUPS forebay:{events.likes.0}").unwrap().len() == 1);
 }
 
 #[test]
@@ -83,13 +83,13 @@ fn after_a_group_was_destroyed_by_hand_the_next_reader_trims_although_there_is_n
     run(&["group", "add", "dead", "--url", &url]);
     run(&["read", "--group", "g", "--ack", "--url", &url]);
     for lane in LANES {
-        tell(&server, &format!("XGROUP DESTROY forebay:events:{{{lane}}} dead"));
-        assert!(ask::<u64>(&server, &format!("XLEN forebay:events:{{{lane}}}")).unwrap() > 0);
+        tell(&server, &format!("XGROUP DESTROY forebay:{{events.{lane}.0}} dead"));
+        assert!(ask::<u64>(&server, &format!("XLEN forebay:{{events.{lane}.0}}")).unwrap() > 0);
     }
     let ran = run(&["read", "--group", "g", "--ack", "--url", &url]);
     assert_eq!((ran.code, ran.out.len()), (0, 0), "{}", ran.err);
     for lane in LANES {
-        assert_eq!(ask::<u64>(&server, &format!("XLEN forebay:events:{{{lane}}}")).unwrap(), 0, "{lane}");
+        assert_eq!(ask::<u64>(&server, &format!("XLEN forebay:{{events.{lane}.0}}")).unwrap(), 0, "{lane}");
     }
 }
 
@@ -98,13 +98,13 @@ fn a_damaged_block_holds_trimming_until_it_is_let_go_and_is_counted() {
     let server = server(&[]);
     let url = server.url();
     append(&server, &synthetic(1_000), &["--max-events", "50"]);
-    tell(&server, "XADD forebay:events:{likes} * f 1 s 99999 n 7 e 99999 a 1 z 1 c - d nonsense");
-    tell(&server, "XADD forebay:events:{posts} * f 1 s what");
-    tell(&server, "XADD forebay:events:{other} * f 99 s 1");
+    tell(&server, "XADD forebay:{events.likes.0} * f 1 s 99999 n 7 e 99999 a 1 z 1 p 1 c 1 w 1 d nonsense");
+    tell(&server, "XADD forebay:{events.posts.0} * f 1 s what");
+    tell(&server, "XADD forebay:{events.other.0} * f 99 s 1");
     assert_eq!(run(&["group", "skip", "g", "--url", &url]).code, 2, "there is no such group yet");
     let ran = run(&["read", "--group", "g", "--ack", "--url", &url]);
     assert_eq!((ran.code, lines(&ran.out).len()), (1, 1_000), "{}", ran.err);
-    let held = |lane: &str| ask::<u64>(&server, &format!("XLEN forebay:events:{{{lane}}}")).unwrap();
+    let held = |lane: &str| ask::<u64>(&server, &format!("XLEN forebay:{{events.{lane}.0}}")).unwrap();
     assert_eq!((held("likes"), held("posts"), held("other")), (1, 1, 1), "they are kept");
     let ran = run(&["group", "skip", "g", "--url", &url]);
     assert_eq!(ran.code, 1, "events were given up: {}", ran.err);

@@ -34,7 +34,7 @@ fn a_packed_file_is_named_in_one_error_and_nothing_is_appended() {
         let piped = append(&server, &bytes, &["--quiet"]);
         assert_eq!((piped.code, piped.err.lines().count()), (2, 1), "{}", piped.err);
     }
-    assert_eq!(ask::<u64>(&server, "XLEN forebay:events:{other}").unwrap(), 0);
+    assert_eq!(ask::<u64>(&server, "XLEN forebay:{events.other.0}").unwrap(), 0);
 }
 
 #[test]

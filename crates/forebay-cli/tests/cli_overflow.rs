@@ -96,9 +96,9 @@ fn damage_is_told_by_its_place_counted_and_the_file_is_kept() {
     let paths = std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().path());
     let path = paths.into_iter().find(|path| path.extension().is_some_and(|end| end == "spill")).unwrap();
     let mut bytes = std::fs::read(&path).unwrap();
-    // Of buffer `events`: after the head and its mark a record of 72 bytes and its frame.
+    // Of buffer `events`: after the head and its mark a record of 88 bytes and its frame.
     let first = 26 + 28;
-    bytes[first + 80] ^= 1;
+    bytes[first + 96] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     tell(&server, "CONFIG SET maxmemory 0");
     let ran = append(&server, b"", &["--spill", folder, "--json"]);
@@ -205,8 +205,9 @@ fn memory_stays_small_while_the_server_is_full_and_hundreds_of_thousands_of_even
     tell(&server, "CONFIG SET maxmemory 0");
     let lanes = jetstream::ALL;
     until("all but the newest blocks are stored", || {
-        let ever =
-            |lane| super::support::ask(&server, &format!("HGET forebay:events:{{{lane}}}:writer e")).unwrap();
+        let ever = |lane| {
+            super::support::ask(&server, &format!("HGET forebay:{{events.{lane}.0}}:writer e")).unwrap()
+        };
         lanes.map(ever).into_iter().map(|ever: Option<u64>| ever.unwrap_or(0)).sum::<u64>() > 290_000
     });
     let peak = super::cli_append::peak_kib(child.id()).unwrap();

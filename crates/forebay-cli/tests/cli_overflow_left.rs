@@ -89,7 +89,7 @@ fn a_policy_that_evicts_and_a_group_that_a_full_server_refuses_are_told_with_the
     tell(&server, "CONFIG SET maxmemory 1");
     let ran = run(&["read", "--group", "g", "--ack", "--url", &server.url()]);
     assert_eq!(ran.code, 3, "{}", ran.err);
-    for part in ["making a group on forebay:events:", "Raise maxmemory for a moment", "the server is full"] {
+    for part in ["making a group on forebay:{events.", "Raise maxmemory for a moment", "the server is full"] {
         assert!(ran.err.contains(part), "{part}: {}", ran.err);
     }
 }

@@ -45,8 +45,8 @@ fn count_stops_within_a_block_and_with_a_group_at_the_end_of_one() {
     let ran = run(&["read", "--count", "7", "--lane", "likes", "--group", "g", "--ack", "--url", &url]);
     assert_eq!(lines(&ran.out).len(), 50);
     assert_eq!(
-        ask::<u64>(&server, "XLEN forebay:events:{likes}").unwrap() % 50,
-        (ask::<u64>(&server, "HGET forebay:events:{likes}:writer s").unwrap() - 1) % 50
+        ask::<u64>(&server, "XLEN forebay:{events.likes.0}").unwrap() % 50,
+        (ask::<u64>(&server, "HGET forebay:{events.likes.0}:writer s").unwrap() - 1) % 50
     );
 }
 
@@ -57,7 +57,7 @@ fn a_group_without_ack_keeps_blocks_pending_and_with_ack_lets_them_go() {
     append(&server, &input, &[]);
     let url = server.url();
     let pending = || {
-        ask::<(u64, redis::Value, redis::Value, redis::Value)>(&server, "XPENDING forebay:events:{likes} g")
+        ask::<(u64, redis::Value, redis::Value, redis::Value)>(&server, "XPENDING forebay:{events.likes.0} g")
             .unwrap()
             .0
     };
@@ -68,10 +68,10 @@ fn a_group_without_ack_keeps_blocks_pending_and_with_ack_lets_them_go() {
     };
     assert_eq!(own(&[]), lines(&input));
     assert!(pending() > 0);
-    assert!(ask::<u64>(&server, "XLEN forebay:events:{likes}").unwrap() > 0);
+    assert!(ask::<u64>(&server, "XLEN forebay:{events.likes.0}").unwrap() > 0);
     // The same consumer is given again what it did not acknowledge.
     assert_eq!(own(&["--ack"]), lines(&input));
-    assert_eq!((pending(), ask::<u64>(&server, "XLEN forebay:events:{likes}").unwrap()), (0, 0));
+    assert_eq!((pending(), ask::<u64>(&server, "XLEN forebay:{events.likes.0}").unwrap()), (0, 0));
     assert!(own(&[]).is_empty());
 }
 
@@ -104,8 +104,8 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 fn damage_is_told_by_its_place_and_the_rest_is_read() {
     let server = server(&[]);
     append(&server, &synthetic(2_000), &["--max-events", "100"]);
-    tell(&server, "XADD forebay:events:{likes} * f 1 s 99999 n 1 e 1 a 1 z 1 c - d nonsense");
-    tell(&server, "XADD forebay:events:{posts} * f 2 s 99999 n 1 e 1 a 1 z 1 c - d later");
+    tell(&server, "XADD forebay:{events.likes.0} * f 1 s 99999 n 1 e 1 a 1 z 1 p 1 c 1 w 1 d nonsense");
+    tell(&server, "XADD forebay:{events.posts.0} * f 9 s 99999 n 1 e 1 a 1 z 1 p 1 c 1 w 1 d later");
     let ran = run(&["read", "--url", &server.url()]);
     assert_eq!((ran.code, lines(&ran.out).len()), (1, 2_000));
     assert!(ran.err.contains("lane likes: block ") && ran.err.contains("is damaged"), "{}", ran.err);
@@ -186,7 +186,7 @@ fn two_readers_of_a_group_that_nobody_named_share_it_and_miss_nothing() {
     };
     let readers = [start(), start()];
     until("all is acknowledged", || {
-        let held = |lane: &Lane| ask::<u64>(&server, &format!("XLEN forebay:events:{{{lane}}}")).unwrap();
+        let held = |lane: &Lane| ask::<u64>(&server, &format!("XLEN forebay:{{events.{lane}.0}}")).unwrap();
         jetstream::ALL.iter().map(held).sum::<u64>() == 0
     });
     let mut read = Vec::new();
@@ -198,7 +198,7 @@ fn two_readers_of_a_group_that_nobody_named_share_it_and_miss_nothing() {
         read.extend(std::fs::read(file.path()).unwrap());
     }
     assert!(lines(&read) == lines(&input), "each event once: {} of 20000", lines(&read).len());
-    let left: Vec<redis::Value> = ask(&server, "XINFO CONSUMERS forebay:events:{likes} g").unwrap();
+    let left: Vec<redis::Value> = ask(&server, "XINFO CONSUMERS forebay:{events.likes.0} g").unwrap();
     assert!(left.is_empty(), "who has left is struck off: {left:?}");
 }
 

@@ -261,15 +261,15 @@ fn a_damaged_block_at_either_end_of_a_lane_leaves_the_rest_of_the_look() {
     for (is_last, id) in [(true, "*"), (false, "1-1")] {
         let server = server(&[]);
         if !is_last {
-            tell(&server, &format!("XADD forebay:events:{{other}} {id} f 2"));
-            tell(&server, "HSET forebay:events:{other}:writer epoch 1 s 1 e 10");
+            tell(&server, &format!("XADD forebay:{{events.other.0}} {id} f 9"));
+            tell(&server, "HSET forebay:{events.other.0}:writer epoch 1 s 1 e 10");
         }
         append(&server, b"{\"time_us\":1}\n", &[]);
         let post = br#"{"time_us":2,"kind":"commit","commit":{"collection":"app.bsky.feed.post"}}"#;
         append(&server, post, &[]);
-        tell(&server, "XGROUP CREATE forebay:events:{other} g 1-1");
+        tell(&server, "XGROUP CREATE forebay:{events.other.0} g 1-1");
         if is_last {
-            tell(&server, &format!("XADD forebay:events:{{other}} {id} f 2"));
+            tell(&server, &format!("XADD forebay:{{events.other.0}} {id} f 9"));
         }
         let url = server.url();
         let json: serde_json::Value =
@@ -282,12 +282,12 @@ fn a_damaged_block_at_either_end_of_a_lane_leaves_the_rest_of_the_look() {
         let damaged = lane("other")["damaged"].as_array().unwrap();
         assert_eq!(
             (damaged.len(), damaged[0]["why"].as_str()),
-            (1, Some("its format is 2, this build reads up to 1: use a newer forebay"))
+            (1, Some("its encoding is 9, this build reads up to 1: use a newer forebay"))
         );
         assert_eq!(damaged[0]["id"] == "1-1", !is_last);
         assert_eq!(lane("posts")["damaged"], serde_json::json!([]));
         let told = text(&["stat", "--over", "0s", "--url", &url]);
-        holds(&told, &[&format!("damaged: other {}: its format is 2", damaged[0]["id"].as_str().unwrap())]);
+        holds(&told, &[&format!("damaged: other {}: its encoding is 9", damaged[0]["id"].as_str().unwrap())]);
         if is_last {
             // Of a damaged block at the end the hash knows how many events it held: none that it has counted.
             assert_eq!((lane("other")["events"].as_u64(), unread), (Some(1), None), "{json}");

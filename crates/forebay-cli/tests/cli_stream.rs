@@ -90,7 +90,7 @@ fn a_group_reads_acknowledges_and_skips_in_the_buffer_s_own_lanes() {
     assert_eq!(run(&[&["group", "skip", "g", "--url", &url][..]].concat()).code, 0);
     let done = run(&[&["ack", "--group", "g", "--url", &url], &ids[..]].concat());
     assert!(done.code == 0 && done.err.contains("3 blocks acknowledged"), "{}", done.err);
-    assert_eq!(ask::<u64>(&server, "XLEN forebay:events:{alpha}").unwrap(), 0, "trimmed");
+    assert_eq!(ask::<u64>(&server, "XLEN forebay:{events.alpha.0}").unwrap(), 0, "trimmed");
     for verb in ["add", "drop"] {
         let ran = run(&["group", verb, "late", "--url", &url]);
         assert!(ran.code == 0 && String::from_utf8_lossy(&ran.out).contains("3 lanes"), "{}", ran.err);
@@ -107,7 +107,7 @@ fn any_lines_at_all_go_in_with_the_time_when_they_came_and_come_back() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let back = read(&server, &[]);
     assert_eq!((back.code, back.out.as_slice()), (0, &input[..]));
-    let entries: Vec<(String, Vec<Vec<u8>>)> = ask(&server, "XRANGE forebay:events:{log} - +").unwrap();
+    let entries: Vec<(String, Vec<Vec<u8>>)> = ask(&server, "XRANGE forebay:{events.log.0} - +").unwrap();
     assert!(!entries.is_empty());
     for (_, fields) in entries {
         for bound in [b"a", b"z"] {

@@ -137,7 +137,7 @@ pub fn good(number: u64) -> Vec<u8> {
 
 /// Blocks in the lane of [`good`] events.
 pub fn stored(server: &Server) -> u64 {
-    super::support::ask(server, "XLEN forebay:events:{other}").unwrap()
+    super::support::ask(server, "XLEN forebay:{events.other.0}").unwrap()
 }
 
 /// `append` at work, with its first event stored and its stdin open.

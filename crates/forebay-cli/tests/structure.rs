@@ -92,14 +92,14 @@ fn processes_are_started_in_one_place_and_keys_are_named_in_one() {
         assert!(having(part).iter().all(is_allowed), "{part}: {:?}", having(part));
     }
     assert!(!having("Command::new(").is_empty(), "the check sees them");
-    assert_eq!(having("forebay:{}:{{{}}}"), ["forebay/buffer/keys.rs"]);
+    assert_eq!(having("forebay:{{{}.{}."), ["forebay/buffer/keys.rs"]);
     assert_eq!(having(":writer\""), ["forebay/buffer/keys.rs"]);
     for (name, text) in all().into_iter().filter(|(name, _)| name != "forebay/buffer/keys.rs") {
         let mut code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
         assert_eq!(code.find(|line| names_a_key(line)), None, "{name} names a key");
     }
-    assert!(names_a_key(r#"format!("forebay:{name}:{{likes}}")"#), "the check sees keys");
-    assert!(names_a_key(r#"format!("forebay:events:{}", lane)"#), "the check sees keys");
+    assert!(names_a_key(r#"format!("forebay:{{{name}.likes.0}}")"#), "the check sees keys");
+    assert!(names_a_key(r#"format!("forebay:{{events.{}.0}}", lane)"#), "the check sees keys");
     assert!(!names_a_key(r#"("forebay: writing under forebay:{name}:…, removed afterwards")"#));
 }
 

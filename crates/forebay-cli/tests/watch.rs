@@ -240,7 +240,7 @@ fn what_the_server_refuses_is_named_and_has_no_figure() {
 fn a_thousand_groups_are_not_a_thousand_labels() {
     let (server, _) = filled(5);
     for group in 0..1_000 {
-        tell(&server, &format!("XGROUP CREATE forebay:test:{{likes}} group-{group:04} 0"));
+        tell(&server, &format!("XGROUP CREATE forebay:{{test.likes.0}} group-{group:04} 0"));
     }
     let watched = Watched::start(&address(&server));
     watched.until("it sees the buffer", |stat| stat["events"].as_u64() > Some(0));

@@ -37,6 +37,7 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
         "bytes": stat.and_then(|stat| stat.lanes.iter().map(|lane| lane.bytes).sum::<Option<u64>>()),
         "oldest_age_s": stat.and_then(Stat::oldest_age_ms).map(seconds),
         "ids_ahead_s": stat.and_then(Stat::ids_ahead_ms).map(seconds),
+        "low_watermark": stat.and_then(Stat::low_watermark),
         "in": view.rates.coming(), "out": view.rates.going(),
         "full": full(view),
         "thresholds": { "filling": lines.filling, "almost_full": lines.almost_full },
@@ -180,7 +181,8 @@ fn lane(lane: &LaneStat) -> Value {
     json!({
         "lane": lane.lane.name(), "events": lane.events, "blocks": lane.blocks, "bytes": lane.bytes,
         "oldest_age_s": lane.oldest_age_ms.map(seconds), "in": lane.events_per_second_in,
-        "appended": lane.total, "damaged": lane.damaged.len(),
+        "appended": lane.total, "damaged": lane.damaged.len(), "cursor": lane.cursor,
+        "low_watermark": lane.low_watermark,
     })
 }
 

@@ -4,7 +4,7 @@
 
 use forebay::block::frame::{Block, CONTENT_BYTES_MAX, Damage, Decoder, Draft, Encoder, lines};
 use forebay::event::jetstream;
-use forebay::event::parse::parse;
+use forebay::event::parse::{Event, parse};
 use proptest::prelude::*;
 
 use crate::support::event;
@@ -12,7 +12,7 @@ use crate::support::event;
 fn encode<'a>(events: impl IntoIterator<Item = &'a [u8]>) -> Block {
     let mut draft = Draft::default();
     for event in events {
-        draft.push(event, parse(event).unwrap().time_us);
+        draft.push(&parse(event).unwrap());
     }
     Encoder::new().unwrap().encode(&draft).unwrap()
 }
@@ -181,8 +181,8 @@ fn a_sound_frame_of_what_is_no_event_is_refused_with_the_event_s_place() {
     let good = event(jetstream::LIKES, 7, 10);
     for bad in [&b"not json"[..], b"{}", b"", b"\xff"] {
         let mut draft = Draft::default();
-        draft.push(&good, parse(&good).unwrap().time_us);
-        draft.push(bad, 0);
+        draft.push(&parse(&good).unwrap());
+        draft.push(&Event { bytes: bad, time_us: 0, lane: jetstream::LIKES, cursor: 0 });
         let block = Encoder::new().unwrap().encode(&draft).unwrap();
         let why = open(&block.frame, &block).unwrap_err();
         assert!(matches!(why, Damage::Event { index: 1, .. }), "{why}");
@@ -196,7 +196,7 @@ fn an_encoder_and_a_decoder_can_be_used_again_after_anything() {
         let events = some_events(count, padding);
         let mut draft = Draft::default();
         for event in &events {
-            draft.push(event, parse(event).unwrap().time_us);
+            draft.push(&parse(event).unwrap());
         }
         let block = encoder.encode(&draft).unwrap();
         assert_eq!(block, self::block(&events), "what was encoded before shows");

@@ -33,6 +33,8 @@ fn append_as(connection: &mut redis::Connection, epoch: u64, number: u64, fsync:
         .arg(1)
         .arg(2)
         .arg("")
+        .arg("")
+        .arg(1)
         .arg(format!("frame {number}"))
         .arg(fsync)
         .query(connection)
@@ -47,7 +49,8 @@ fn claim(connection: &mut redis::Connection) -> (u64, u64, u64, String) {
 /// By a run that no other claim was made by.
 fn claim_at(connection: &mut redis::Connection, time_ms: u64) -> (u64, u64, u64, String) {
     static RUNS: AtomicU64 = AtomicU64::new(0);
-    let (what, epoch, s, e, cursor, _, _): (String, u64, u64, u64, String, String, u64) = redis::cmd("EVAL")
+    type Answer = (String, u64, u64, u64, String, String, String, u64);
+    let (what, epoch, s, e, cursor, ..): Answer = redis::cmd("EVAL")
         .arg(scripts::CLAIM)
         .arg(2)
         .arg(name().stream(jetstream::LIKES))
@@ -80,18 +83,21 @@ fn a_block_has_the_fields_of_the_format_in_their_order() {
         ask(&server, &format!("XRANGE {} - +", name().stream(jetstream::LIKES))).unwrap();
     let mut draft = Draft::default();
     for event in &ledger.lane(jetstream::LIKES)[3..] {
-        draft.push(event, forebay::event::parse::parse(event).unwrap().time_us);
+        draft.push(&forebay::event::parse::parse(event).unwrap());
     }
     let block = Encoder::new().unwrap().encode(&draft).unwrap();
+    let epoch: String = ask(&server, &format!("HGET {} epoch", name().writer(jetstream::LIKES))).unwrap();
     let (a, z) = (block.time_min.to_string(), block.time_max.to_string());
-    let expected: [(&str, &[u8]); 8] = [
+    let expected: [(&str, &[u8]); 10] = [
         ("f", b"1"),
         ("s", b"2"),
         ("n", b"2"),
         ("e", b"5"),
         ("a", a.as_bytes()),
         ("z", z.as_bytes()),
+        ("p", epoch.as_bytes()),
         ("c", b""),
+        ("w", b""),
         ("d", &block.frame),
     ];
     let flat: Vec<&[u8]> = expected.iter().flat_map(|(name, value)| [name.as_bytes(), value]).collect();

@@ -8,12 +8,16 @@ use forebay::block::frame::{Decoder, Draft, Encoder, lines};
 use forebay::buffer::batch::{Batcher, Limits};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
-use forebay::event::parse::parse;
+use forebay::event::parse::{Event, parse};
 use proptest::prelude::*;
 
 use crate::support::event;
 
 /// The events of a draft.
+fn of(lane: Lane, bytes: &[u8]) -> Event<'_> {
+    Event { bytes, time_us: 1, lane, cursor: 0 }
+}
+
 fn opened(draft: &Draft) -> Vec<Vec<u8>> {
     let block = Encoder::new().unwrap().encode(draft).unwrap();
     let mut decoder = Decoder::new().unwrap();
@@ -31,7 +35,7 @@ fn a_block_is_cut_by_count_by_bytes_and_by_age_on_the_caller_s_clock() {
         let (mut batcher, mut cuts) = (Batcher::new(limits, jetstream::LANES), Vec::new());
         for &(padding, at_ms) in pushes {
             let bytes = event(jetstream::LIKES, 1, padding);
-            batcher.push(jetstream::LIKES, &bytes, 1, MS * at_ms as u32, &mut |_, draft| {
+            batcher.push(&of(jetstream::LIKES, &bytes), MS * at_ms as u32, &mut |_, draft| {
                 cuts.push((draft.events(), draft.len()));
             });
         }
@@ -65,8 +69,8 @@ fn the_next_cut_is_told_and_lanes_are_due_on_their_own() {
     let line = event(jetstream::LIKES, 1, 10);
     let mut none = |lane: Lane, _: Draft| panic!("{lane} was cut");
     assert_eq!(batcher.next_due(), None);
-    batcher.push(jetstream::LIKES, &line, 1, 5 * MS, &mut none);
-    batcher.push(jetstream::POSTS, &line, 1, 25 * MS, &mut none);
+    batcher.push(&of(jetstream::LIKES, &line), 5 * MS, &mut none);
+    batcher.push(&of(jetstream::POSTS, &line), 25 * MS, &mut none);
     assert_eq!(batcher.next_due(), Some(105 * MS));
     batcher.expire(104 * MS, &mut none);
     let mut cut = Vec::new();
@@ -99,8 +103,7 @@ proptest! {
                 now += MS * pause_ms;
                 let lane = jetstream::ALL[lane];
                 let bytes = event(lane, number as u64, padding);
-                let time_us = parse(&bytes).unwrap().time_us;
-                batcher.push(lane, &bytes, time_us, now, &mut cut);
+                batcher.push(&parse(&bytes).unwrap(), now, &mut cut);
                 went_in[lane.index()].push(bytes);
                 if let Some(due) = batcher.next_due() {
                     assert!(due <= now + MS * linger_ms, "the next cut is later than any event may wait");

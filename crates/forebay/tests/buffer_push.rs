@@ -18,7 +18,7 @@ const TIME: u64 = 1_700_000_000_000_000;
 
 /// An event as a caller of the library may make it, whatever its bytes are.
 fn made(bytes: &[u8], time_us: u64) -> Event<'_> {
-    Event { bytes, time_us, lane: jetstream::LIKES }
+    Event { bytes, time_us, lane: jetstream::LIKES, cursor: 0 }
 }
 
 fn line(time_us: u64, rest: &str) -> Vec<u8> {

@@ -15,7 +15,7 @@ use crate::support::*;
 const HEAD: usize = 24 + 28;
 
 /// Bytes of a record before its frame.
-const RECORD_HEAD: usize = 72;
+const RECORD_HEAD: usize = 88;
 
 /// Blocks, of one event each.
 const BLOCKS: u64 = 9;

@@ -108,7 +108,7 @@ fn damage_and_gaps_come_by_their_place_and_damage_is_let_go_of_only_when_told() 
     delete(&server, blocks[2].1);
     // A block of the same place cannot be written again: its successor is replaced at the end of the stream.
     let stream = name().stream(jetstream::LIKES);
-    tell(&server, &format!("XADD {stream} * f 1 s 9 n 2 e 18 a 1 z 2 c x d nonsense"));
+    tell(&server, &format!("XADD {stream} * f 1 s 9 n 2 e 18 a 1 z 2 p 1 c 1 w 1 d nonsense"));
     let mut reader = builder(&server).group("g").consumer("c").open().unwrap();
     let (mut faults, mut events) = (Vec::new(), 0);
     for batch in reader.batches() {

@@ -123,9 +123,11 @@ fn what_stands_beside_a_buffer_and_cannot_be_read_is_named() {
     let server = server(&[]);
     drop(writer(&server, logs()).unwrap().close());
     for (command, why) in [
-        ("HSET forebay:{logs} layout 2", "layout 1, and not \"2\""),
-        ("HSET forebay:{logs} layout 1 stream nonsense", "field stream cannot be read"),
-        ("HDEL forebay:{logs} stream", "field stream cannot be read"),
+        ("HSET forebay:{logs} layout 1", "layout 2, and not \"1\""),
+        ("HSET forebay:{logs} layout 3", "layout 2, and not \"3\""),
+        ("HSET forebay:{logs} layout 2 lanes nonsense", "field lanes cannot be read"),
+        ("HDEL forebay:{logs} lanes", "field lanes cannot be read"),
+        ("HDEL forebay:{logs} incarnation", "field incarnation is missing"),
     ] {
         tell(&server, command);
         for error in [
@@ -158,7 +160,7 @@ fn what_a_buffer_is_is_written_again_where_its_server_lost_it_under_a_writer() {
     assert_eq!(appending.close().unwrap().lost_by_server, 1);
     assert_eq!(Groups::connect(&server.url(), "logs").unwrap().events(), logs());
     assert_eq!(contents(&server, &["the-rest"]), [("the-rest".to_owned(), line(1).into_bytes())]);
-    assert!(ask::<u64>(&server, "XLEN forebay:logs:{alpha}").unwrap() > 0);
+    assert!(ask::<u64>(&server, "XLEN forebay:{logs.alpha.0}").unwrap() > 0);
 }
 
 #[test]

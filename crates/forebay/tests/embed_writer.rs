@@ -68,7 +68,7 @@ fn every_event_has_the_next_number_and_what_is_settled_is_told_by_it() {
     until("the posts are acknowledged", || monitor.counts().acknowledged == 4);
     assert_eq!(writer.acked_through().get(), 0, "the likes before them wait for others");
     // One that is refused has no number.
-    let bad = Event { bytes: b"{\"time_us\":1,\n\"a\":2}", time_us: 1, lane: jetstream::LIKES };
+    let bad = Event { bytes: b"{\"time_us\":1,\n\"a\":2}", time_us: 1, lane: jetstream::LIKES, cursor: 0 };
     assert!(matches!(writer.push(&bad), Err(Error::NoEvent { .. })));
     assert!(matches!(writer.try_push(&bad), Err(TryPushError::Failed(Error::NoEvent { .. }))));
     assert_eq!(push(&mut writer, jetstream::LIKES, 2..3), 7);

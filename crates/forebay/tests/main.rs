@@ -24,6 +24,7 @@ mod buffer_stat;
 mod buffer_trim;
 mod buffer_vanished;
 mod dependencies;
+mod embed_cursor;
 mod embed_program;
 mod embed_reader;
 mod embed_stream;

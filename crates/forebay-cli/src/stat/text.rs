@@ -68,6 +68,10 @@ fn as_text(view: &View, seen: &WatchSnapshot, subject: &Subject) -> String {
         ("out", per_second(view.rates.going, "two looks tell")),
     ]
     .into_iter()
+    .chain(
+        now.low_watermark()
+            .map(|cursor| ("source", format!("everything up to cursor {cursor} is in the buffer"))),
+    )
     .chain(standing.lines())
     {
         text.push_str(&line(label, &value));

@@ -38,6 +38,7 @@ impl TrialEvents {
             bytes: &self.bytes[range.clone()],
             time_us: *time_us,
             lane: *lane,
+            cursor: 0,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Format 1: events ⇄ zstd frame. No I/O, no Redis.
+//! Encoding 1: events ⇄ zstd frame. No I/O, no Redis.
 //!
 //! Constraints: any language with zstd reads a frame; a damaged frame is never taken for a sound one.
 //!
@@ -11,10 +11,14 @@
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::{CParameter, ParamSwitch};
 
+use crate::event::parse::Event;
 use crate::event::stream::Stream;
 
-/// The format that this build writes, and the newest it reads.
-pub const FORMAT: u64 = 1;
+/// The encoding of a frame: its events as lines, compressed by zstd.
+pub const LINES: u64 = 1;
+
+/// The newest encoding that this build reads.
+pub const ENCODING_MAX: u64 = LINES;
 
 /// The zstd level of a block that was cut by age. Level 9 saves 2 % of bytes and takes 5 times the processor.
 const DENSE: i32 = 1;
@@ -41,12 +45,14 @@ pub struct Draft {
     events: u64,
     time_min: u64,
     time_max: u64,
+    cursor: u64,
 }
 
 impl Draft {
-    /// Adds one event; its bytes are one line, and its time is what [`parse::parse`] finds there.
-    pub fn push(&mut self, event: &[u8], time_us: u64) {
-        debug_assert!(!event.contains(&b'\n'), "an event is one line");
+    /// Adds one event; its bytes are one line, and its time is what its [`Stream`] finds there.
+    pub fn push(&mut self, event: &Event<'_>) {
+        let Event { bytes, time_us, cursor, .. } = *event;
+        debug_assert!(!bytes.contains(&b'\n'), "an event is one line");
         if self.events == 0 {
             (self.time_min, self.time_max) = (time_us, time_us);
         } else {
@@ -54,8 +60,9 @@ impl Draft {
             self.time_min = self.time_min.min(time_us);
             self.time_max = self.time_max.max(time_us);
         }
-        self.bytes.extend_from_slice(event);
+        self.bytes.extend_from_slice(bytes);
         self.events += 1;
+        self.cursor = self.cursor.max(cursor);
     }
 
     /// How many events it holds.
@@ -85,7 +92,11 @@ pub struct Block {
     pub time_max: u64,
     /// Bytes of the events before compression.
     pub raw_bytes: u64,
-    /// The zstd frame.
+    /// Where the source stands after its last event; 0 where that is not known.
+    pub cursor: u64,
+    /// How the frame is made.
+    pub encoding: u64,
+    /// The events.
     pub frame: Vec<u8>,
 }
 
@@ -117,6 +128,8 @@ impl Encoder {
             time_min: draft.time_min,
             time_max: draft.time_max,
             raw_bytes: draft.bytes.len() as u64,
+            cursor: draft.cursor,
+            encoding: LINES,
             frame: zstd.compress(&draft.bytes)?,
         })
     }
@@ -126,14 +139,14 @@ impl Encoder {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Damage {
-    /// A field that format 1 has is not there.
+    /// A field that every entry has is not there.
     #[error("field `{0}` is missing")]
     Missing(&'static str),
     /// A field holds something else than a number.
     #[error("field `{0}` is not a number")]
     NotANumber(&'static str),
     /// The entry was written by a later Forebay.
-    #[error("its format is {0}, this build reads up to {FORMAT}: use a newer forebay")]
+    #[error("its encoding is {0}, this build reads up to {ENCODING_MAX}: use a newer forebay")]
     Newer(u64),
     /// zstd refused the frame: cut, flipped, or not a frame.
     #[error("the frame does not open: {0}")]

@@ -87,6 +87,9 @@ impl Appender {
         for PendingBlock { block, first, mark } in self.window.drain(..blocks) {
             self.acked += 1;
             self.acked_events += block.events;
+            if block.cursor > 0 {
+                self.acked_cursor = block.cursor;
+            }
             if let Some(first) = first {
                 counts.blocks.fetch_add(1, Relaxed);
                 counts.raw_bytes.fetch_add(block.raw_bytes, Relaxed);

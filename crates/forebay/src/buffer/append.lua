@@ -1,8 +1,8 @@
 -- Appends one block if it is the lane's next. One step for the server: entry, number, count and cursor
 -- change together or not at all.
 -- KEYS  stream, writer hash
--- ARGV  epoch, s, n, a, z, c, frame, 1 where a WAITAOF follows, then where the writer spills: its field of the hash and
---       the block's place in its spill
+-- ARGV  epoch, s, n, a, z, c, w, encoding, frame, 1 where a WAITAOF follows, then where the writer spills: its field of the
+--       hash and the block's place in its spill
 -- Answer {what, last s, epoch} with what = ok | repeat | gap | fenced | behind
 local lane, err = state(KEYS[2])
 if err then return err end
@@ -12,7 +12,7 @@ if lane.epoch < mine then return {'behind', lane.s, lane.epoch} end
 if s <= lane.s then
   -- WAITAOF waits for what its own connection wrote, and the block was written on another. A full server refuses the
   -- HSET, unless the script has already changed something: HDEL is let through, and there is no such field.
-  if ARGV[8] == '1' then
+  if ARGV[10] == '1' then
     redis.call('HDEL', KEYS[2], '')
     redis.call('HSET', KEYS[2], 'epoch', ARGV[1])
   end
@@ -22,9 +22,9 @@ if s > lane.s + 1 then return {'gap', lane.s, lane.epoch} end
 -- Deleted or evicted under the writer: readers that come to the place are told.
 note_loss(KEYS[1], KEYS[2], lane)
 local sum = digits(lane.e + tonumber(ARGV[3]))
-redis.call('XADD', KEYS[1], '*', 'f', '1', 's', ARGV[2], 'n', ARGV[3], 'e', sum,
-  'a', ARGV[4], 'z', ARGV[5], 'c', ARGV[6], 'd', ARGV[7])
-redis.call('HSET', KEYS[2], 's', ARGV[2], 'e', sum, 'c', ARGV[6])
+redis.call('XADD', KEYS[1], '*', 'f', ARGV[8], 's', ARGV[2], 'n', ARGV[3], 'e', sum,
+  'a', ARGV[4], 'z', ARGV[5], 'p', ARGV[1], 'c', ARGV[6], 'w', ARGV[7], 'd', ARGV[9])
+redis.call('HSET', KEYS[2], 's', ARGV[2], 'e', sum, 'c', ARGV[6], 'w', ARGV[7])
 -- In the same step, so that whoever finds the block in a spill knows that it is stored.
-if ARGV[9] then redis.call('HSET', KEYS[2], ARGV[9], ARGV[10]) end
+if ARGV[11] then redis.call('HSET', KEYS[2], ARGV[11], ARGV[12]) end
 return {'ok', s, lane.epoch}

@@ -22,6 +22,7 @@ use super::fsync::Fsync;
 use super::lane_settings::{ClaimedLane, LaneSettings, claim_late};
 use super::overflow::{STALL, STALL_FSYNC};
 use super::owner::Claim;
+use super::resume_position::stored_position;
 use super::round_failure::RoundFailure;
 use super::scripts;
 use super::shared::Shared;
@@ -68,9 +69,10 @@ pub(super) struct Appender {
     /// Number of the last block whose answer was lost with its connection, or that was stored and not synced: up to
     /// here the server may have a block already.
     pub(super) doubtful: u64,
-    /// Number of the last acknowledged block, and the lane's events up to it.
+    /// Number of the last acknowledged block, the lane's events up to it, and the source's cursor after it.
     pub(super) acked: u64,
     pub(super) acked_events: u64,
+    pub(super) acked_cursor: u64,
     /// Spans of the lane's events that are counted as lost by the server: after how many, and up to how many.
     pub(super) lost: Vec<(u64, u64)>,
     /// Whether a step that makes room may have dropped blocks that are not counted.
@@ -100,6 +102,7 @@ impl Appender {
         Self {
             acked: claim.map_or(0, |claim| claim.last),
             acked_events: claim.map_or(0, |claim| claim.events),
+            acked_cursor: claim.and_then(|claim| claim.cursor).unwrap_or(0),
             settings,
             blocks,
             shared,
@@ -143,7 +146,8 @@ impl Appender {
         limit_answers(connection, RELEASE_MAX);
         self.drain();
         if let (Some(connection), Some(_)) = (&mut self.connection, self.claim) {
-            self.shared.owner.release(connection, &self.settings.name, self.settings.lane);
+            let low_watermark = self.shared.low_watermark_at_end();
+            self.shared.owner.release(connection, &self.settings.name, self.settings.lane, low_watermark);
         }
     }
 
@@ -259,7 +263,9 @@ impl Appender {
             .arg(block.events)
             .arg(block.time_min)
             .arg(block.time_max)
-            .arg("")
+            .arg(stored_position(block.cursor))
+            .arg(stored_position(self.shared.low_watermark.load(Relaxed)))
+            .arg(block.encoding)
             .arg(&block.frame)
             .arg(u8::from(self.fsync.is_asked()));
         if let Some((field, place)) = &pending.mark {
@@ -292,6 +298,7 @@ impl Appender {
                 let claim = claim_late(&mut connection, &self.settings, &self.shared.owner)?;
                 self.counts().lost_by_server.fetch_add(claim.lost, Relaxed);
                 (self.acked, self.acked_events, self.claim) = (claim.last, claim.events, Some(claim));
+                self.acked_cursor = claim.cursor.unwrap_or(0);
                 self.shared.unproven.stand(self.settings.lane, claim.epoch, claim.last);
                 self.shared.calm(self.settings.lane);
                 self.trouble_since = None;

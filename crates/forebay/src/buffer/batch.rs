@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::block::frame::{CONTENT_BYTES_MAX, Draft};
 use crate::event::lane::{Lane, Lanes};
+use crate::event::parse::Event;
 
 /// When a block is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,25 +50,18 @@ impl Batcher {
     }
 
     /// Adds an event that came at `now`; `cut` receives each block that is complete, oldest first.
-    pub fn push(
-        &mut self,
-        lane: Lane,
-        event: &[u8],
-        time_us: u64,
-        now: Duration,
-        cut: &mut dyn FnMut(Lane, Draft),
-    ) {
+    pub fn push(&mut self, event: &Event<'_>, now: Duration, cut: &mut dyn FnMut(Lane, Draft)) {
         self.expire(now, cut);
-        let limits = self.limits;
+        let (limits, lane) = (self.limits, event.lane);
         let open = &mut self.lanes[lane.index()];
-        if !open.draft.is_empty() && open.draft.len() + 1 + event.len() > limits.bytes_max {
+        if !open.draft.is_empty() && open.draft.len() + 1 + event.bytes.len() > limits.bytes_max {
             cut(lane, std::mem::take(&mut open.draft));
         }
         if open.draft.is_empty() {
             open.due = now.saturating_add(limits.linger);
             self.next_due = self.next_due.min(open.due);
         }
-        open.draft.push(event, time_us);
+        open.draft.push(event);
         if open.draft.events() >= limits.events_max || open.draft.len() >= limits.bytes_max {
             cut(lane, std::mem::take(&mut open.draft));
         }

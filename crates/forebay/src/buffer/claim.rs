@@ -67,9 +67,14 @@ impl<'a> LaneStarts<'a> {
         for (lane, taken) in self.name.lanes().into_iter().zip(&self.taken) {
             let has_left = self.folder.as_ref().is_some_and(|folder| folder.has_left(lane));
             let claim = taken.as_ref().ok().filter(|_| !has_left).map(|taken| taken.claim);
-            lanes[lane.index()] = claim.map(|claim| LanePosition { events: claim.events, block: claim.last });
+            lanes[lane.index()] = claim.map(|claim| LanePosition {
+                events: claim.events,
+                block: claim.last,
+                cursor: claim.cursor,
+            });
         }
-        ResumePosition { lanes }
+        let low_watermark = self.taken.iter().flatten().filter_map(|taken| taken.claim.low_watermark).max();
+        ResumePosition { lanes, low_watermark }
     }
 
     /// Starts the threads of a lane, in the order of the lanes; where its blocks go.
@@ -145,7 +150,7 @@ fn take_all(
             Ok(claim) => lanes.push(ClaimedLane { connection, fsync, claim }),
             Err(error) => {
                 for (lane, taken) in name.lanes().into_iter().zip(&mut lanes) {
-                    owner.release(&mut taken.connection, name, lane);
+                    owner.release(&mut taken.connection, name, lane, 0);
                 }
                 return Err(error);
             }

@@ -57,7 +57,7 @@ impl Cutter {
     pub fn push(&self, event: &Event<'_>, now: Duration, waits: bool) -> Result<(), Ended> {
         let mut state = lock(&self.state);
         let was_idle = state.batcher.next_due().is_none();
-        state.cut(|batcher, cut| batcher.push(event.lane, event.bytes, event.time_us, now, cut));
+        state.cut(|batcher, cut| batcher.push(event, now, cut));
         if was_idle && state.batcher.next_due().is_some() {
             self.changed.notify_one();
         }

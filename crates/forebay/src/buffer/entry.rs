@@ -4,7 +4,7 @@ use std::fmt;
 
 use redis::Value;
 
-use crate::block::frame::{Damage, FORMAT};
+use crate::block::frame::{Damage, ENCODING_MAX};
 
 /// An entry's id: server milliseconds and a count within them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -30,10 +30,12 @@ impl Id {
 }
 
 /// The fields of a block, its frame unopened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entry {
     /// Where it stands in its stream.
     pub id: Id,
+    /// Field `f`: how its frame is made.
+    pub encoding: u64,
     /// Field `s`: its number in the lane, from 1.
     pub number: u64,
     /// Field `n`: events in it.
@@ -42,6 +44,12 @@ pub struct Entry {
     pub total: u64,
     /// Fields `a` and `z`: smallest and largest `time_us`.
     pub times: (u64, u64),
+    /// Field `p`: the epoch of the writer that appended it.
+    pub epoch: u64,
+    /// Field `c`: where the source stood after it.
+    pub cursor: Option<u64>,
+    /// Field `w`: where the source stood when all before was acknowledged, as the writer knew it when it sent the block.
+    pub low_watermark: Option<u64>,
     /// Field `d`.
     pub frame: Vec<u8>,
 }
@@ -62,22 +70,29 @@ impl Entry {
                 _ => Err(Damage::Missing(name)),
             }
         };
-        let number = |bytes: Vec<u8>, name| {
+        let number = |bytes: Vec<u8>, name| -> Result<u64, Damage> {
             std::str::from_utf8(&bytes)
                 .ok()
                 .and_then(|text| text.parse().ok())
                 .ok_or(Damage::NotANumber(name))
         };
-        let format = number(take("f")?, "f")?;
-        if format > FORMAT {
-            return Err(Damage::Newer(format));
+        let position = |bytes: Vec<u8>, name| {
+            if bytes.is_empty() { Ok(None) } else { number(bytes, name).map(Some) }
+        };
+        let encoding = number(take("f")?, "f")?;
+        if encoding > ENCODING_MAX {
+            return Err(Damage::Newer(encoding));
         }
         Ok(Self {
             id,
+            encoding,
             number: number(take("s")?, "s")?,
             events: number(take("n")?, "n")?,
             total: number(take("e")?, "e")?,
             times: (number(take("a")?, "a")?, number(take("z")?, "z")?),
+            epoch: number(take("p")?, "p")?,
+            cursor: position(take("c")?, "c")?,
+            low_watermark: position(take("w")?, "w")?,
             frame: take("d")?,
         })
     }

@@ -14,7 +14,7 @@ use super::entry::{Entry, Id, list};
 use super::error::Error;
 use super::error_class::is_gone;
 use super::keys::Name;
-use super::meta;
+use super::meta::{self, Incarnation};
 use super::pages::Pages;
 use super::scripts::TRIM;
 use crate::block::frame::{Damage, Decoder};
@@ -110,7 +110,7 @@ impl Groups {
     /// made: of Jetstream's events, unless others are [said](Self::of). On how many lanes the group was made.
     pub fn add(&mut self, group: &str) -> Result<usize, Error> {
         let mut made = 0;
-        meta::make(&mut self.connection, &self.address.to_string(), &self.name)?;
+        meta::make(&mut self.connection, &self.address.to_string(), &self.name, &Incarnation::new())?;
         for lane in self.name.lanes() {
             if !self.names(lane)?.iter().any(|name| name == group.as_bytes()) {
                 let created = create_group(&mut self.connection, &self.name, lane, group);

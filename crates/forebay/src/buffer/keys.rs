@@ -2,16 +2,16 @@
 //!
 //! | key | type | layout | written by | life |
 //! |---|---|---|---|---|
-//! | `forebay:{<buffer>}` | hash | `layout`, 1; `stream`, what its events are, as JSON; `created`, the server's milliseconds | `meta.lua`, once, and again where the server lost it under a writer | for ever |
-//! | `forebay:<buffer>:{<lane>}` | stream | an entry a block, fields `f s n e a z c d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
+//! | `forebay:{<buffer>}` | hash | `layout`, 2; `incarnation`, a random id; `created`, the server's milliseconds; `lanes`, what its events are, as JSON; `streams`, lane, partition and key of each stream, as JSON | `meta.lua`, once, and again where the server lost it under a writer | for ever |
+//! | `forebay:{<buffer>.<lane>.<partition>}` | stream | an entry a block, fields `f s n e a z p c w d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
 //! | `forebay:<buffer>:load:…` | strings, lists, one stream | as requests make them | the load generator | removed when its run ends |
-//! | `forebay:<buffer>:{<lane>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept, and events up to the last one lost; `done`, number and events of the last block that every group was done with and that was trimmed, or where the hash was deleted, of what stood before the first block; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; `trimmed:e`, the lane's events up to it; of each group that consumers have left `left:<group>`, the id up to which it had been given blocks by then; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`, `trim.lua`, `leave.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
+//! | `forebay:{<buffer>.<lane>.<partition>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it, `w` its low watermark; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept, and events up to the last one lost; `done`, number and events of the last block that every group was done with and that was trimmed, or where the hash was deleted, of what stood before the first block; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; `trimmed:e`, the lane's events up to it; of each group that consumers have left `left:<group>`, the id up to which it had been given blocks by then; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`, `trim.lua`, `leave.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
 //!
 //! | channel | message | published by | life |
 //! |---|---|---|---|
 //! | `forebay:<buffer>:fates` | what became of a writer's events, see `writer_status.rs` | `status_publisher.rs`, once a second | nothing is kept: whoever listens hears it |
 //!
-//! The braces keep a lane's two keys in one cluster slot. Nothing else is written, and nothing is ever
+//! The braces keep a stream and its hash in one cluster slot. Nothing else is written, and nothing is ever
 //! deleted but by `XTRIM MINID` (never `XDEL`: mixed with `MINID` it can leave a node that no longer loads).
 //! A proof that wrote a buffer of its own on somebody's server removes it by [`Name::keys`].
 //!
@@ -20,10 +20,13 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use crate::event::lane::{Lane, Lanes, is_name as is_lane_name};
 use crate::event::stream::Stream;
 
-/// A buffer's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, so that keys need no escaping anywhere.
+/// A buffer's name: 1 to 64 of `A-Z a-z 0-9 . _ -`, so that keys need no escaping anywhere. It does not end as the key of a
+/// stream does (`.likes.0`): a buffer called so would have its hash where another has a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
     name: String,
@@ -32,11 +35,16 @@ pub struct Name {
 
 /// A name that cannot be a buffer's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("buffer name {0:?} will not do: use 1 to 64 of A-Z a-z 0-9 . _ -")]
+#[error(
+    "buffer name {0:?} is not valid: use 1 to 64 of A-Z a-z 0-9 . _ - that do not end in a lane and a number, as .likes.0 does"
+)]
 pub struct BadName(pub String);
 
 /// Every key and channel of every buffer, and no other: a pattern for ACL rules.
 pub const ALL_KEYS: &str = "forebay:*";
+
+/// The only partition of a lane so far.
+const PARTITION: u64 = 0;
 
 /// What keys begin with that proofs write on somebody's server, and remove afterwards.
 pub const PROOF_KEYS: [&str; 2] = ["forebay:proof-", "forebay:{proof-"];
@@ -70,7 +78,7 @@ impl Name {
 
     /// The stream of a lane.
     pub fn stream(&self, lane: Lane) -> String {
-        format!("forebay:{}:{{{}}}", self.name, lane.name())
+        format!("forebay:{{{}.{}.{PARTITION}}}", self.name, lane.name())
     }
 
     /// The hash beside a lane's stream.
@@ -91,6 +99,13 @@ impl Name {
     /// The field of that hash that says how far the blocks of a writer's session are stored.
     pub fn spilled(session: &str) -> String {
         format!("spill:{session}")
+    }
+
+    /// Lane, partition and key of each stream, as JSON: a reader in any language finds them so.
+    pub fn streams(&self) -> String {
+        let of =
+            |lane: Lane| json!({ "lane": lane.name(), "partition": PARTITION, "key": self.stream(lane) });
+        Value::from(self.lanes().map(of)).to_string()
     }
 
     /// What the fields of that hash begin with that tell of losses.
@@ -128,15 +143,14 @@ impl Name {
         format!("forebay:{}:load:stream", self.name)
     }
 
-    /// The buffer that a key belongs to, where it is a lane's, or the one that says what the buffer is.
+    /// The buffer that a key belongs to, where it is a stream's, or the one that says what the buffer is.
     pub fn of_key(key: &str) -> Option<Self> {
-        let rest = key.strip_prefix("forebay:")?;
-        if let Some(name) = rest.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-            return name.parse().ok();
+        let key = key.strip_prefix("forebay:{")?;
+        let tag = key.strip_suffix(":writer").unwrap_or(key).strip_suffix('}')?;
+        match of_stream(tag) {
+            Some(buffer) => buffer.parse().ok(),
+            None => tag.parse().ok().filter(|_| !key.ends_with(":writer")),
         }
-        let (name, lane) = rest.split_once(":{")?;
-        let lane = lane.strip_suffix(":writer").unwrap_or(lane).strip_suffix('}')?;
-        if is_lane_name(lane) { name.parse().ok() } else { None }
     }
 
     /// Every key the buffer may have.
@@ -146,12 +160,21 @@ impl Name {
     }
 }
 
+/// The buffer of what stands between the braces of a stream's key: a buffer's name, a lane's, and the partition's number.
+fn of_stream(tag: &str) -> Option<&str> {
+    let (rest, partition) = tag.rsplit_once('.')?;
+    let (buffer, lane) = rest.rsplit_once('.')?;
+    let is_partition =
+        (1..=4).contains(&partition.len()) && partition.bytes().all(|byte| byte.is_ascii_digit());
+    (is_partition && is_lane_name(lane) && !buffer.is_empty()).then_some(buffer)
+}
+
 impl std::str::FromStr for Name {
     type Err = BadName;
 
     fn from_str(text: &str) -> Result<Self, BadName> {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if (1..=64).contains(&text.len()) && text.bytes().all(good) {
+        if (1..=64).contains(&text.len()) && text.bytes().all(good) && of_stream(text).is_none() {
             Ok(Self { name: text.into(), stream: Stream::jetstream() })
         } else {
             Err(BadName(text.into()))

@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::error::Error;
 use super::position::Position;
 use super::writer::Writer;
+use crate::event::cursor::CursorAt;
 use crate::event::jetstream::OTHER;
 use crate::event::lines::{Batch, Lines};
 use crate::event::stream::Stream;
@@ -33,6 +34,8 @@ pub struct Input<R> {
     pub event_bytes_max: usize,
     /// Lines before this one are passed over.
     pub from_line: u64,
+    /// Where each line says where the source stands, if it does.
+    pub cursor: Option<CursorAt>,
 }
 
 /// A line that is no event.
@@ -84,7 +87,8 @@ pub fn append_lines(
 ) -> Result<(), LineSourceError> {
     let (send, batches) = bounded(AHEAD);
     let (give_back, spare) = bounded(AHEAD + 1);
-    let lines = Lines::new(input.reader, input.event_bytes_max);
+    let Input { reader, event_bytes_max, from_line, cursor } = input;
+    let lines = Lines::new(reader, event_bytes_max);
     let lines = if writer.events().takes_any_line() { lines.with_blank() } else { lines };
     let halt = Arc::new(AtomicBool::new(false));
     let halted = Arc::clone(&halt);
@@ -93,7 +97,7 @@ pub fn append_lines(
         .name("forebay-source".into())
         .spawn(move || read_ahead(lines, &send, &spare, &halted))?;
     pump(&batches, writer, (stop, &halt), |batch, writer, now| {
-        let result = push_all(&batch, writer, position, (now, input.from_line), ear);
+        let result = push_all(&batch, writer, position, (now, from_line, cursor.as_ref()), ear);
         // Full or gone: then the buffer is not wanted back.
         let _ = give_back.try_send(batch.into_buffer());
         result
@@ -159,7 +163,7 @@ fn push_all(
     batch: &Batch,
     writer: &mut Writer,
     position: &mut Position,
-    (now, from_line): (Duration, u64),
+    (now, from_line, cursor): (Duration, u64, Option<&CursorAt>),
     ear: &mut impl LineListener,
 ) -> Result<(), Error> {
     for oversize in batch.oversize().iter().filter(|oversize| oversize.line >= from_line) {
@@ -174,8 +178,9 @@ fn push_all(
     let mut outcome = Ok(());
     for (line, bytes) in batch.lines().filter(|(line, _)| *line >= from_line) {
         match events.parse(bytes) {
-            Ok(event) => {
-                position.push(event.lane, line);
+            Ok(mut event) => {
+                event.cursor = cursor.map_or(0, |at| at.of(&event, events));
+                position.push(&event, line);
                 if of_jetstream && event.lane == OTHER {
                     ear.other(line, bytes);
                 }

@@ -58,6 +58,8 @@ struct Writer {
     epoch: u64,
     total: u64,
     trimmed: Option<u64>,
+    cursor: Option<u64>,
+    low_watermark: Option<u64>,
 }
 
 /// The look-ups.
@@ -129,16 +131,22 @@ impl Looker<'_> {
 
     /// What the hash beside the stream says, where there is one.
     fn writer(&mut self, lane: Lane) -> Result<Result<Option<Writer>, Refused>, RedisError> {
-        type Fields = (Option<u64>, Option<u64>, Option<String>);
-        let key = self.asker.name.writer(lane);
-        let fields: Option<Fields> = self
-            .asker
-            .permitted("HMGET", redis::cmd("HMGET").arg(key).arg("epoch").arg("e").arg(Name::TRIMMED))?;
-        let Some((epoch, total, trimmed)) = fields else { return Ok(Err(Refused)) };
+        type Fields = (Option<u64>, Option<u64>, Option<String>, Option<String>, Option<String>);
+        let mut command = redis::cmd("HMGET");
+        command.arg(self.asker.name.writer(lane)).arg(&["epoch", "e", Name::TRIMMED, "c", "w"]);
+        let fields: Option<Fields> = self.asker.permitted("HMGET", &command)?;
+        let Some((epoch, total, trimmed, cursor, low_watermark)) = fields else { return Ok(Err(Refused)) };
         let Some(epoch) = epoch else { return Ok(Ok(None)) };
         // Number of the last block dropped, and events ever dropped.
         let trimmed = trimmed.map_or(Some(0), |text| text.rsplit_once(' ')?.1.parse().ok());
-        Ok(Ok(Some(Writer { epoch, total: total.unwrap_or(0), trimmed })))
+        let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        Ok(Ok(Some(Writer {
+            epoch,
+            total: total.unwrap_or(0),
+            trimmed,
+            cursor: number(cursor),
+            low_watermark: number(low_watermark),
+        })))
     }
 
     fn lane(
@@ -188,6 +196,8 @@ impl Looker<'_> {
             bytes: self.memory(&key, blocks)?,
             epoch: writer.map(|writer| writer.epoch),
             trimmed: writer.and_then(|writer| writer.trimmed),
+            cursor: writer.and_then(|writer| writer.cursor),
+            low_watermark: writer.and_then(|writer| writer.low_watermark),
         })
     }
 

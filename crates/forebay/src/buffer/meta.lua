@@ -1,8 +1,13 @@
--- Makes a buffer, where it is not there: KEYS[1] is the hash that says what it is, ARGV[1] its layout, ARGV[2] its stream, ARGV[3]
--- the time in milliseconds. Answers layout and stream that it has.
+-- Makes a buffer, where it is not there.
+-- KEYS  the hash that says what it is
+-- ARGV  layout, incarnation, 1 where that is the writer's who has the lanes, the time in milliseconds, lanes, streams
+-- Answer: layout, lanes and incarnation that it has
+-- A full server refuses HSET as a script's first write, and not after HDEL.
+redis.call('HDEL', KEYS[1], '')
 if redis.call('EXISTS', KEYS[1]) == 0 then
-  -- A full server refuses HSET as a script's first write, and not after HDEL.
-  redis.call('HDEL', KEYS[1], 'stream')
-  redis.call('HSET', KEYS[1], 'layout', ARGV[1], 'stream', ARGV[2], 'created', ARGV[3])
+  redis.call('HSET', KEYS[1], 'layout', ARGV[1], 'incarnation', ARGV[2], 'created', ARGV[4], 'lanes', ARGV[5],
+    'streams', ARGV[6])
+elseif ARGV[3] == '1' then
+  redis.call('HSET', KEYS[1], 'incarnation', ARGV[2])
 end
-return redis.call('HMGET', KEYS[1], 'layout', 'stream')
+return redis.call('HMGET', KEYS[1], 'layout', 'lanes', 'incarnation')

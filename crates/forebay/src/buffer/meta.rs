@@ -1,5 +1,8 @@
 //! What a buffer is, as it stands on its server: made by whoever comes first, found by everybody else.
 
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+
 use redis::{RedisError, Script};
 
 use super::connection::Connection;
@@ -10,22 +13,39 @@ use super::scripts;
 use crate::event::stream::{FIELD, Stream};
 
 /// What this build writes, and reads.
-const LAYOUT: &str = "1";
+const LAYOUT: &str = "2";
 
-/// Layout and stream, as they stand there.
-type Fields = (Option<String>, Option<String>);
+/// Layout, lanes and incarnation, as they stand there.
+type Fields = (Option<String>, Option<String>, Option<String>);
 
-/// Makes the buffer where it is not there; an error where it is one of another stream.
-pub(super) fn make(connection: &mut Connection, url: &str, name: &Name) -> Result<(), Error> {
-    if check(connection, url, name)? {
+/// Which buffer of its name it is: a random id that it got when it was made. A run keeps the one that it has seen first.
+pub(super) type Incarnation = OnceLock<String>;
+
+/// Makes the buffer where it is not there; an error where it is one of another stream. A run that knows the incarnation writes
+/// it back where the server lost it and somebody made the buffer anew: its lanes, and so the numbers of its blocks, go on.
+pub(super) fn make(
+    connection: &mut Connection,
+    url: &str,
+    name: &Name,
+    incarnation: &Incarnation,
+) -> Result<(), Error> {
+    let failed = |error: &RedisError| failed(error, url, name);
+    let is_mine = |theirs: &str| incarnation.get().is_none_or(|mine| mine == theirs);
+    let found = asked(connection, name).map_err(|error| failed(&error))?;
+    let is_there = must_be(name, found.clone())?;
+    if let (true, Some(theirs)) = (is_there, found.2)
+        && is_mine(&theirs)
+    {
+        incarnation.get_or_init(|| theirs);
         return Ok(());
     }
-    let failed = |error: &RedisError| failed(error, url, name);
-    if is_one_without(connection, name).map_err(|error| failed(&error))? {
+    if !is_there && is_one_without(connection, name).map_err(|error| failed(&error))? {
         return Err(other_stream(name, Stream::jetstream()));
     }
-    let found = made(connection, name).map_err(|error| failed(&error))?;
-    must_be(name, found).map(drop)
+    let found = made(connection, name, incarnation.get()).map_err(|error| failed(&error))?;
+    must_be(name, found.clone())?;
+    incarnation.get_or_init(|| found.2.unwrap_or_default());
+    Ok(())
 }
 
 /// Whether the buffer is there; an error where it is one of another stream.
@@ -60,7 +80,7 @@ fn found(asked: Result<Fields, RedisError>, name: &Name) -> Result<Option<Name>,
 
 /// What stands there.
 pub(super) fn asked(connection: &mut Connection, name: &Name) -> Result<Fields, RedisError> {
-    redis::cmd("HMGET").arg(name.meta()).arg("layout").arg(FIELD).query(connection)
+    redis::cmd("HMGET").arg(name.meta()).arg("layout").arg(FIELD).arg("incarnation").query(connection)
 }
 
 /// Whether anything stands there; an error where that is another stream.
@@ -74,22 +94,32 @@ pub(super) fn must_be(name: &Name, found: Fields) -> Result<bool, Error> {
 fn read(name: &Name, found: Fields) -> Result<Option<Stream>, Error> {
     let damaged = |why: String| Error::Damaged { why: format!("{why} of key {:?}", name.meta()) };
     match found {
-        (None, None) => Ok(None),
-        (Some(layout), _) if layout != LAYOUT => {
+        (None, None, None) => Ok(None),
+        (Some(layout), ..) if layout != LAYOUT => {
             Err(damaged(format!("this build knows layout {LAYOUT}, and not {layout:?}")))
         }
-        (_, stream) => {
-            let read = Stream::of_text(&stream.unwrap_or_default());
+        (_, _, None) => Err(damaged("field incarnation is missing".into())),
+        (_, lanes, Some(_)) => {
+            let read = Stream::of_text(&lanes.unwrap_or_default());
             read.map(Some).map_err(|why| damaged(format!("field {FIELD} cannot be read ({why})")))
         }
     }
 }
 
-fn made(connection: &mut Connection, name: &Name) -> Result<Fields, RedisError> {
+fn made(connection: &mut Connection, name: &Name, known: Option<&String>) -> Result<Fields, RedisError> {
     let (seconds, micros): (u64, u64) = redis::cmd("TIME").query(connection)?;
     let script = Script::new(scripts::META);
     let mut call = script.key(name.meta());
-    call.arg(LAYOUT).arg(name.events().text()).arg(seconds * 1_000 + micros / 1_000).invoke(connection)
+    call.arg(LAYOUT).arg(known.cloned().unwrap_or_else(new_incarnation)).arg(u8::from(known.is_some()));
+    call.arg(seconds * 1_000 + micros / 1_000).arg(name.events().text()).arg(name.streams());
+    call.invoke(connection)
+}
+
+/// 32 hexadecimal digits that no other buffer has.
+fn new_incarnation() -> String {
+    // The system's own random numbers: what the standard library keys its hashes with.
+    let random = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", random(), random())
 }
 
 /// Whether there are lanes of a buffer that does not say what it is: one of Jetstream's.

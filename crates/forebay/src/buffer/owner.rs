@@ -16,8 +16,9 @@ use super::connection::Connection;
 use super::error::Error;
 use super::error_class::{ErrorClass, classify};
 use super::keys::Name;
-use super::meta;
+use super::meta::{self, Incarnation};
 use super::mutex::lock;
+use super::resume_position::stored_position;
 use super::scripts;
 use super::status_subscriber::{StatusSubscriber, WriterSnapshot};
 use super::text;
@@ -45,6 +46,9 @@ pub(super) struct Claim {
     pub last: u64,
     /// Its events so far.
     pub events: u64,
+    /// Where the source stood after its last block, and the lane's low watermark.
+    pub cursor: Option<u64>,
+    pub low_watermark: Option<u64>,
     /// Those of them that went with its stream, where that was not known yet.
     pub lost: u64,
 }
@@ -56,6 +60,8 @@ struct LaneOnServer {
     epoch: u64,
     last: u64,
     events: u64,
+    cursor: Option<u64>,
+    low_watermark: Option<u64>,
     /// Events of a stream that is gone.
     lost: u64,
     /// The run that has it, or had it when it was killed; empty where that ended in order.
@@ -79,11 +85,13 @@ pub(super) struct Owner {
     takes_over: bool,
     /// What it takes lanes with, once it may.
     epoch: Mutex<Option<u64>>,
+    /// Which buffer of its name it writes.
+    pub incarnation: Incarnation,
 }
 
 impl Owner {
     pub fn new(takes_over: bool) -> Self {
-        Self { id: new_id(), takes_over, epoch: Mutex::new(None) }
+        Self { id: new_id(), takes_over, epoch: Mutex::new(None), incarnation: Incarnation::new() }
     }
 
     /// The run's id, as it is published and as it stands beside its lanes.
@@ -102,11 +110,7 @@ impl Owner {
             // Held meanwhile: the lanes of one run do not decide it twice.
             let mut epoch = lock(&self.epoch);
             match *epoch {
-                Some(epoch) => {
-                    // The server may have lost it since the first lane was taken.
-                    meta::make(connection, &address.to_string(), name)?;
-                    epoch
-                }
+                Some(epoch) => epoch,
                 None => *epoch.insert(self.admit(connection, (address, name))?),
             }
         };
@@ -114,6 +118,8 @@ impl Owner {
         if !seen.is_ok {
             return Err(Error::Fenced { lane, mine: epoch, theirs: seen.epoch, unacknowledged: 0 });
         }
+        // The server may have lost it since the first lane was taken.
+        meta::make(connection, &address.to_string(), name, &self.incarnation)?;
         if seen.lost > 0 {
             tracing::warn!(
                 "lane {lane}: its stream is gone, deleted or evicted while nobody wrote, and with it blocks up to {}: at most \
@@ -122,13 +128,15 @@ impl Owner {
                 seen.lost
             );
         }
-        Ok(Claim { epoch, last: seen.last, events: seen.events, lost: seen.lost })
+        let LaneOnServer { last, events, cursor, low_watermark, lost, .. } = seen;
+        Ok(Claim { epoch, last, events, cursor, low_watermark, lost })
     }
 
     /// Lets the next writer know that this run no longer has a lane. Should that fail, it has to listen first.
-    pub fn release(&self, connection: &mut Connection, name: &Name, lane: Lane) {
+    pub fn release(&self, connection: &mut Connection, name: &Name, lane: Lane, low_watermark: u64) {
         let script = Script::new(scripts::RELEASE);
-        let _ = script.key(name.writer(lane)).arg(&self.id).invoke::<u64>(connection);
+        let mut call = script.key(name.writer(lane));
+        let _ = call.arg(&self.id).arg(stored_position(low_watermark)).invoke::<u64>(connection);
     }
 
     /// Makes sure that nobody else writes, and takes the lane that decides it; the epoch.
@@ -156,7 +164,7 @@ impl Owner {
             }
         }
         // Not before: a writer that is refused has made nothing.
-        meta::make(connection, &address.to_string(), name)?;
+        meta::make(connection, &address.to_string(), name, &self.incarnation)?;
         let floor = lanes.iter().map(|seen| seen.epoch).max().unwrap_or_default() + 1;
         let expected = (!self.takes_over).then_some(&lanes[0]);
         let first = self.claim(connection, of, name.lanes().first(), &Step::First(floor, expected))?;
@@ -191,8 +199,9 @@ impl Owner {
             }
             Step::Next(epoch) => call.arg("next").arg(&self.id).arg(epoch),
         };
-        let answer: Result<(String, u64, u64, u64, String, String, u64), _> = call.invoke(connection);
-        let (what, epoch, last, events, _, writer, lost) =
+        type Answer = (String, u64, u64, u64, String, String, String, u64);
+        let answer: Result<Answer, _> = call.invoke(connection);
+        let (what, epoch, last, events, cursor, low_watermark, writer, lost) =
             answer.map_err(|error| match classify(&error) {
                 ErrorClass::WrongType(why) => {
                     Error::WrongType { key: format!("{} or {}", name.stream(lane), name.writer(lane)), why }
@@ -203,7 +212,9 @@ impl Owner {
                 }
                 _ => Error::server(format!("taking lane {lane}"), &error),
             })?;
-        Ok(LaneOnServer { is_ok: what == "ok", epoch, last, events, lost, writer })
+        let is_ok = what == "ok";
+        let (cursor, low_watermark) = (cursor.parse().ok(), low_watermark.parse().ok());
+        Ok(LaneOnServer { is_ok, epoch, last, events, cursor, low_watermark, lost, writer })
     }
 }
 

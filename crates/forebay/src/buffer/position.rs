@@ -7,7 +7,8 @@
 use std::collections::VecDeque;
 
 use super::shared::Monitor;
-use crate::event::lane::{Lane, Lanes};
+use crate::event::lane::Lanes;
+use crate::event::parse::Event;
 
 /// The number of an event in one run of a writer: the first that is pushed has 1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,6 +39,8 @@ pub struct Position {
     read: u64,
     of: Lanes,
     lanes: Vec<Open>,
+    /// The cursors of lines that may be open, where the source has any.
+    cursors: VecDeque<(u64, u64)>,
 }
 
 /// A lane's events that may be open.
@@ -52,7 +55,7 @@ struct Open {
 impl Position {
     /// Nothing was pushed to these lanes yet.
     pub fn of(lanes: Lanes) -> Self {
-        Self { read: 0, of: lanes, lanes: lanes.defaults() }
+        Self { read: 0, of: lanes, lanes: lanes.defaults(), cursors: VecDeque::new() }
     }
 
     /// Every line up to this one was pushed, or refused.
@@ -61,11 +64,14 @@ impl Position {
     }
 
     /// The event of a line is pushed.
-    pub(super) fn push(&mut self, lane: Lane, line: u64) {
-        self.lanes[lane.index()].lines.push_back(line);
+    pub(super) fn push(&mut self, event: &Event<'_>, line: u64) {
+        self.lanes[event.lane.index()].lines.push_back(line);
+        if event.cursor > 0 {
+            self.cursors.push_back((line, event.cursor));
+        }
     }
 
-    /// The last line up to which everything is settled by now.
+    /// The last line up to which everything is settled by now. The writer's low watermark goes with it.
     pub fn settled(&mut self, monitor: &Monitor) -> u64 {
         let is_all = monitor.counts().open() == 0;
         let mut settled = self.read;
@@ -76,6 +82,10 @@ impl Position {
                 open.settled += 1;
             }
             settled = open.lines.front().map_or(settled, |line| settled.min(line - 1));
+        }
+        let upto = self.cursors.partition_point(|(line, _)| *line <= settled);
+        if let Some((_, cursor)) = self.cursors.drain(..upto).next_back() {
+            monitor.raise_low_watermark(cursor);
         }
         settled
     }

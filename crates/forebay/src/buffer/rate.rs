@@ -74,7 +74,7 @@ mod tests {
 
     fn block(ms: u64, number: u64) -> Entry {
         let id = Id { ms, seq: 0 };
-        Entry { id, number, events: 10, total: number * 10, times: (0, 0), frame: Vec::new() }
+        Entry { id, number, events: 10, total: number * 10, ..Entry::default() }
     }
 
     #[test]

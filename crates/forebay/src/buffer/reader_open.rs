@@ -8,7 +8,7 @@ use super::buffer_exists::{self, must_be_there};
 use super::connect::Address;
 use super::error::Error;
 use super::keys::Name;
-use super::meta;
+use super::meta::{self, Incarnation};
 use super::reader::{ANSWER_BYTES, COUNT, Options, Phase, Reader};
 use super::reader_place::ReaderPlace;
 use super::unacknowledged::Unacknowledged;
@@ -73,7 +73,7 @@ impl Reader {
         if self.options.group.is_some()
             && let Some(control) = &mut self.control
         {
-            meta::make(control, &self.address.to_string(), &self.name)?;
+            meta::make(control, &self.address.to_string(), &self.name, &Incarnation::new())?;
             self.is_found = true;
         }
         self.make_groups()?;

@@ -92,7 +92,7 @@ mod tests {
     /// A block of so many events with a number, after so many events.
     fn block(number: u64, events: u64, before: u64) -> Entry {
         let id = Id { ms: 1, seq: number };
-        Entry { id, number, events, total: before + events, times: (0, 0), frame: Vec::new() }
+        Entry { id, number, events, total: before + events, ..Entry::default() }
     }
 
     #[test]

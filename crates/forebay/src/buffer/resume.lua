@@ -2,14 +2,14 @@
 -- writer had reached, and writes down beside the lane which blocks are lost, so that every reader who comes to the
 -- place can tell.
 -- KEYS  stream, writer hash
--- ARGV  epoch, s, e, c, s when the writer took the lane, its run's id
+-- ARGV  epoch, s, e, c, w, s when the writer took the lane, its run's id
 -- Answer {what, epoch, e and s that the server has} with what = ok | fenced
 local lane, err = state(KEYS[2])
 if err then return err end
 local mine, acked = tonumber(ARGV[1]), tonumber(ARGV[2])
 -- An older epoch is of a writer before us, who wrote no more than we found; or, where the server's clock went back, of
 -- one after us, who may have written more.
-local is_after = lane.is_there and lane.epoch ~= mine and lane.s > tonumber(ARGV[5])
+local is_after = lane.is_there and lane.epoch ~= mine and lane.s > tonumber(ARGV[6])
 if lane.epoch > mine or is_after then return {'fenced', lane.epoch, 0, 0} end
 -- It may even hold blocks that the writer has no answer to.
 err = catch_up(KEYS[1], lane)
@@ -19,8 +19,9 @@ local kept, stored = lane.e, lane.s
 redis.call('HDEL', KEYS[2], 'writer')
 if lane.s < acked then
   redis.call('HSET', KEYS[2], 'lost:' .. digits(acked), digits(lane.s) .. ' ' .. digits(lane.e) .. ' ' .. ARGV[3])
-  lane.s, lane.e, lane.c = acked, tonumber(ARGV[3]), ARGV[4]
+  lane.s, lane.e, lane.c, lane.w = acked, tonumber(ARGV[3]), ARGV[4], ARGV[5]
 end
-redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c, 'writer', ARGV[6])
+redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c,
+  'w', lane.w, 'writer', ARGV[7])
 forget_before(KEYS[1], KEYS[2], lane)
 return {'ok', mine, kept, stored}

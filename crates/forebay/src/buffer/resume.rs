@@ -9,6 +9,7 @@ use redis::{Script, Value};
 use super::appender::Appender;
 use super::compress::PendingBlock;
 use super::meta;
+use super::resume_position::stored_position;
 use super::round_failure::RoundFailure;
 use super::scripts;
 use super::spill::Again;
@@ -56,24 +57,29 @@ impl Appender {
     fn take_up(&mut self, (number, events): (u64, u64)) -> Result<(u64, u64), RoundFailure> {
         let (name, lane) = (self.settings.name.clone(), self.settings.lane);
         let (epoch, base) = (self.epoch(), self.claim.map_or(0, |claim| claim.last));
+        let cursor = if number == self.acked { self.acked_cursor } else { 0 };
         let shared = self.shared.clone();
         let address = self.settings.address.to_string();
         let connection = self.open_connection()?;
-        // What says which lanes the buffer has may be lost as well, and nobody would find this one.
-        meta::make(connection, &address, &name)?;
         let answer: Value = Script::new(scripts::RESUME)
             .key(name.stream(lane))
             .key(name.writer(lane))
             .arg(epoch)
             .arg(number)
             .arg(events)
-            .arg("")
+            .arg(stored_position(cursor))
+            .arg(stored_position(shared.low_watermark.load(Relaxed)))
             .arg(base)
             .arg(shared.owner.id())
             .invoke(connection)?;
         let (what, theirs, kept, stored): (String, u64, u64, u64) =
             redis::from_redis_value(answer).map_err(|error| RoundFailure::garbled(&error))?;
-        if what == "fenced" { Err(RoundFailure::Fenced(theirs)) } else { Ok((stored, kept)) }
+        if what == "fenced" {
+            return Err(RoundFailure::Fenced(theirs));
+        }
+        // What says which lanes the buffer has may be lost as well, and nobody would find this one.
+        meta::make(connection, &address, &name, &shared.owner.incarnation)?;
+        Ok((stored, kept))
     }
 
     /// Sends a block again that was acknowledged before.

@@ -1,4 +1,4 @@
-//! Where the lanes stood when their writer was opened.
+//! Where the lanes and the source stood when their writer was opened.
 
 use crate::event::lane::Lane;
 
@@ -10,16 +10,25 @@ pub struct LanePosition {
     pub events: u64,
     /// The number of its last block; 0 where it has none.
     pub block: u64,
+    /// Where the source stood after that block, where its events had cursors.
+    pub cursor: Option<u64>,
 }
 
-/// Where the lanes stood when their writer was opened, by what the server holds. The position of the source itself is not kept
-/// in the buffer yet: that comes with the next layout.
+/// Where the lanes and the source stood when their writer was opened, by what the server holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResumePosition {
     pub(super) lanes: Vec<Option<LanePosition>>,
+    pub(super) low_watermark: Option<u64>,
 }
 
 impl ResumePosition {
+    /// Where to resume the source: up to this cursor everything of all lanes is acknowledged, and what came after may be
+    /// stored or not. It is the highest low watermark that a lane holds; none where no event had a cursor. Ask the source for
+    /// what follows it, the event at the cursor included where other events may have the same, and drop what is stored.
+    pub fn low_watermark(&self) -> Option<u64> {
+        self.low_watermark
+    }
+
     /// One lane; none where it could not be told: with [`Overflow::Spill`](crate::Overflow::Spill), where the server was away, or where an earlier
     /// run has left events of the lane in the folder, which are stored now.
     pub fn lane(&self, lane: Lane) -> Option<LanePosition> {
@@ -30,4 +39,9 @@ impl ResumePosition {
     pub fn events(&self) -> Option<u64> {
         self.lanes.iter().map(|lane| lane.map(|lane| lane.events)).sum()
     }
+}
+
+/// A cursor as it is stored: nothing where there is none.
+pub(super) fn stored_position(cursor: u64) -> String {
+    if cursor == 0 { String::new() } else { cursor.to_string() }
 }

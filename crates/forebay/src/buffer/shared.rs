@@ -1,7 +1,7 @@
 //! What a writer's threads share: counts, what holds a lane up, the first error; and the look at it from outside.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,10 @@ pub(super) struct Shared {
     /// What was spilled and acknowledged, and is not proven to be on the server's disk.
     pub unproven: Unproven,
     pub listener: Option<Listener>,
+    /// Where the source stood when all that was taken of it before was settled; 0 where it has no cursor.
+    pub low_watermark: AtomicU64,
+    /// Where the source stands now.
+    pub cursor: AtomicU64,
 }
 
 impl Shared {
@@ -61,6 +65,8 @@ impl Shared {
             room: Mutex::new(EvictionState::of(all)),
             unproven: Unproven::of(all),
             listener,
+            low_watermark: AtomicU64::default(),
+            cursor: AtomicU64::default(),
         }
     }
 
@@ -138,6 +144,12 @@ impl Shared {
         self.all.iter().map(|lane| self.counts(lane)).map(|counts| counts.open()).sum()
     }
 
+    /// The low watermark where a lane has ended: with the last of them nothing may be open.
+    pub fn low_watermark_at_end(&self) -> u64 {
+        let of = if self.unacknowledged() == 0 { &self.cursor } else { &self.low_watermark };
+        of.load(Relaxed)
+    }
+
     /// The first error, with what is not acknowledged by now.
     pub fn failure(&self) -> Option<Error> {
         let mut error = lock(&self.failure).clone()?;
@@ -202,6 +214,16 @@ impl Monitor {
     /// shed.
     pub(super) fn settled(&self, lane: Lane) -> u64 {
         self.0.lanes[lane.index()].settled.load(Relaxed)
+    }
+
+    /// Up to which cursor of the source everything is settled, as far as it is known by now.
+    pub fn low_watermark(&self) -> Option<u64> {
+        Some(self.0.low_watermark.load(Relaxed)).filter(|cursor| *cursor > 0)
+    }
+
+    /// Everything of the source up to this cursor is settled.
+    pub(super) fn raise_low_watermark(&self, cursor: u64) {
+        self.0.low_watermark.fetch_max(cursor, Relaxed);
     }
 
     /// Why nothing moves, where something holds a lane up.

@@ -70,6 +70,10 @@ pub struct LaneStat {
     pub epoch: Option<u64>,
     /// Events ever dropped to make room, whoever still had to read them; none where the hash cannot be read.
     pub trimmed: Option<u64>,
+    /// Where the source stood after the newest block; none where its events have no cursor.
+    pub cursor: Option<u64>,
+    /// Up to where everything of all lanes was acknowledged when the newest block was sent, or the writer ended.
+    pub low_watermark: Option<u64>,
 }
 
 impl Stat {
@@ -86,6 +90,11 @@ impl Stat {
     fn sum(&self, of: fn(&LaneStat) -> Option<u64>) -> Option<u64> {
         let sum = self.lanes.iter().map(of).try_fold(0_u64, |sum, count| sum.checked_add(count?));
         sum.filter(|_| self.is_whole)
+    }
+
+    /// Where the source of the events can be resumed: the highest low watermark of a lane.
+    pub fn low_watermark(&self) -> Option<u64> {
+        self.lanes.iter().filter_map(|lane| lane.low_watermark).max()
     }
 
     /// Whether any lane was ever written; none where nobody can say.

@@ -13,14 +13,15 @@ local function damaged(place, field, text)
   return redis.error_reply('DAMAGED ' .. place .. ': field ' .. field .. ' ' .. what)
 end
 
--- {epoch, s, e, c, writer, and whether there is any} of a writer hash, or none and an error.
+-- {epoch, s, e, c, w, writer, and whether there is any} of a writer hash, or none and an error.
 local function state(key)
-  local w = redis.call('HMGET', key, 'epoch', 's', 'e', 'c', 'writer')
-  if not (w[1] or w[2] or w[3]) then return {epoch = 0, s = 0, e = 0, c = '', writer = '', is_there = false} end
+  local w = redis.call('HMGET', key, 'epoch', 's', 'e', 'c', 'w', 'writer')
+  if not (w[1] or w[2] or w[3]) then return {epoch = 0, s = 0, e = 0, c = '', w = '', writer = '', is_there = false} end
   for i, field in ipairs({'epoch', 's', 'e'}) do
     if not number(w[i]) then return nil, damaged('key "' .. key .. '"', field, w[i]) end
   end
-  return {epoch = number(w[1]), s = number(w[2]), e = number(w[3]), c = w[4] or '', writer = w[5] or '', is_there = true}
+  return {epoch = number(w[1]), s = number(w[2]), e = number(w[3]), c = w[4] or '', w = w[5] or '', writer = w[6] or '',
+    is_there = true}
 end
 
 -- The stream knows better where somebody deleted the hash, or set it back: numbers must never be given twice. Answers
@@ -36,7 +37,7 @@ local function catch_up(key, lane)
   if not s then return damaged(place, 's', f.s) end
   if s <= lane.s then return end
   if not e then return damaged(place, 'e', f.e) end
-  lane.s, lane.e, lane.c = s, e, f.c or ''
+  lane.s, lane.e, lane.c, lane.w = s, e, f.c or '', f.w or ''
 end
 
 -- Whether a lane's stream is gone, deleted or evicted: it is empty, and never had an entry since it was made. One that is

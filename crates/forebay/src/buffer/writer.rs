@@ -31,15 +31,16 @@ use super::shared::Shared;
 use super::status_publisher::Publisher;
 use super::threads::Threads;
 use crate::block::frame::{EVENT_BYTES_MAX, Encoder};
-use crate::event::parse::{Event, TIME_US_MAX};
+use crate::event::parse::{CURSOR_MAX, Event, TIME_US_MAX};
 use crate::event::stream::Stream;
 
 /// Drafts that may wait for the compressor, and bytes of theirs: 4 MiB at the default block size.
 const DRAFTS_MAX: usize = 16;
 const DRAFT_BYTES_MAX: usize = 8 << 20;
 
-/// After how many events it is looked at which are settled, so that no more numbers are kept than events are open.
-const PRUNE_EVERY: u64 = 1024;
+/// After how many events it is looked at which are settled: no more numbers are kept than events are open, and the low
+/// watermark that goes with each block is not far behind.
+const PRUNE_EVERY: u64 = 64;
 
 /// Appends events to a buffer.
 ///
@@ -103,6 +104,8 @@ impl Writer {
             position: Position::of(name.lanes()),
             events: name.events(),
         };
+        // So that no block says less than those before it.
+        writer.monitor().raise_low_watermark(writer.resumed.low_watermark().unwrap_or(0));
         // First of all, so that whoever looks at the lanes hears whose they are.
         writer.publisher = Some(Publisher::start(address, name, &writer.shared)?);
         let senders = name.lanes().map(|lane| lanes.start(lane, &writer.shared, &mut writer.threads));
@@ -148,8 +151,8 @@ impl Writer {
         Ok(None)
     }
 
-    /// Where each lane stood when the writer was opened: how many events of it were ever stored, and the number of its last
-    /// block. A program whose source gives the same events again in the same order goes on after so many of each lane.
+    /// Where the source stood when the writer was opened, by the cursors of its events; and each lane: how many events of it
+    /// were ever stored, and the number of its last block. A program whose source gives the same events again in the same order goes on after so many of each lane.
     pub fn resume_position(&self) -> &ResumePosition {
         &self.resumed
     }
@@ -191,7 +194,7 @@ impl Writer {
     /// Whether readers will take the event for what it is: a block is opened as lines, each of them parsed, and their times
     /// compared with the block's.
     fn readable(&self, event: &Event<'_>) -> Result<(), String> {
-        let Event { bytes, time_us, lane } = event;
+        let Event { bytes, time_us, lane, cursor } = event;
         if bytes.len() > EVENT_BYTES_MAX {
             return Err(format!("it has {} bytes, and the most is {EVENT_BYTES_MAX}", bytes.len()));
         }
@@ -211,12 +214,15 @@ impl Writer {
         if *time_us > TIME_US_MAX {
             return Err(format!("its time is {time_us}, and the latest is {TIME_US_MAX}"));
         }
+        if *cursor > CURSOR_MAX {
+            return Err(format!("its cursor is {cursor}, and the highest is {CURSOR_MAX}"));
+        }
         Ok(())
     }
 
     fn take(&mut self, event: &Event<'_>, now: Duration, waits: bool) -> Result<Seq, Error> {
         self.pushed += 1;
-        self.position.push(event.lane, self.pushed);
+        self.position.push(event, self.pushed);
         self.position.read(self.pushed);
         if self.pushed.is_multiple_of(PRUNE_EVERY) {
             self.position.settled(&self.monitor());
@@ -227,6 +233,9 @@ impl Writer {
     /// Takes what [`Self::events`] has just made of a line.
     pub(crate) fn push_parsed(&mut self, event: &Event<'_>, now: Duration, waits: bool) -> Result<(), Error> {
         self.shared.lanes[event.lane.index()].pushed.fetch_add(1, Relaxed);
+        if event.cursor > 0 {
+            self.shared.cursor.store(event.cursor, Relaxed);
+        }
         self.cutter.push(event, now, waits).map_err(|Ended| self.ended())
     }
 

@@ -1,5 +1,6 @@
 //! What an event is: one JSON message of the source, kept byte for byte.
 
+pub mod cursor;
 pub mod jetstream;
 mod json;
 mod json_fault;

@@ -25,6 +25,9 @@ use crate::event::lane::Lane;
 /// The largest `time_us`: beyond it, a reader that takes JSON's numbers for doubles would read another time.
 pub const TIME_US_MAX: u64 = 1 << 53;
 
+/// The highest cursor, for the same reason.
+pub const CURSOR_MAX: u64 = TIME_US_MAX;
+
 /// One event, in the bytes it came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event<'a> {
@@ -34,6 +37,9 @@ pub struct Event<'a> {
     pub time_us: u64,
     /// The stream it belongs to.
     pub lane: Lane,
+    /// Where the source stands once it has given this event: a number that grows, below 2^53, or 0 where there is none. It is
+    /// stored with the event's block.
+    pub cursor: u64,
 }
 
 /// Why a line is no event. Offsets count bytes from the start of the line, from 0.
@@ -134,7 +140,7 @@ pub fn parse(line: &[u8]) -> Result<Event<'_>, Reject> {
     if found.time_twice {
         return Err(Reject::TimeTwice);
     }
-    Ok(Event { bytes: line, time_us: time_us(found.time)?, lane })
+    Ok(Event { bytes: line, time_us: time_us(found.time)?, lane, cursor: 0 })
 }
 
 #[cold]

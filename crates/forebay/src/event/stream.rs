@@ -2,7 +2,7 @@
 //!
 //! Of JSON a pointer (RFC 6901) says where the time stands, and another where the word is that decides the lane. Where lines
 //! have no time of their own, it is when each came. Every writer of a buffer has the same, and readers find it beside the
-//! buffer: a text of JSON, in the field `stream` of its own hash.
+//! buffer: a text of JSON, in the field `lanes` of its own hash.
 
 use std::fmt;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use super::unit::Unit;
 use super::{jetstream, parse};
 
 /// The field that has it.
-pub(crate) const FIELD: &str = "stream";
+pub(crate) const FIELD: &str = "lanes";
 
 /// Streams that one process may come to know: they are kept for as long as it runs.
 const KNOWN_MAX: usize = 1_024;
@@ -94,7 +94,9 @@ impl Stream {
     pub fn parse(self, line: &[u8]) -> Result<Event<'_>, Reject> {
         match &self.0.how {
             LineFormat::Jetstream => parse::parse(line),
-            LineFormat::Lines => Ok(Event { bytes: line, time_us: now_us(), lane: self.0.lanes.first() }),
+            LineFormat::Lines => {
+                Ok(Event { bytes: line, time_us: now_us(), lane: self.0.lanes.first(), cursor: 0 })
+            }
             LineFormat::Json { time, lane, default } => {
                 let value: Value = serde_json::from_slice(line).map_err(|error| not_json(line, &error))?;
                 let time_us = match time {
@@ -102,7 +104,7 @@ impl Stream {
                     None => now_us(),
                 };
                 let routed = lane.as_ref().and_then(|(at, lanes)| routed(value.pointer(at)?, lanes));
-                Ok(Event { bytes: line, time_us, lane: routed.unwrap_or(*default) })
+                Ok(Event { bytes: line, time_us, lane: routed.unwrap_or(*default), cursor: 0 })
             }
         }
     }

@@ -2,14 +2,14 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 4 | `FBS1` |
+//! | 4 | `FBS2` |
 //! | 4 | length of the frame |
-//! | 8 each | place in the session, events pushed in the session before it, events in the session's files before it, events, smallest and largest `time_us`, bytes of the events |
+//! | 8 each | place in the session, events pushed in the session before it, events in the session's files before it, events, smallest and largest `time_us`, bytes of the events, cursor, encoding |
 //! | 4 | CRC-32 of the frame |
 //! | 4 | CRC-32 of all of the above |
-//! | … | the zstd frame, as a stream entry has it |
+//! | … | the frame, as a stream entry has it |
 //!
-//! Numbers are little-endian. A file begins with a head: `FBS1`, length of the buffer's name, the name, 8 bytes events in
+//! Numbers are little-endian. A file begins with a head: `FBS2`, length of the buffer's name, the name, 8 bytes events in
 //! the session's files before this one, CRC-32 of these. Then a mark, which each write brings up to the one before it: 8
 //! bytes each for the file's bytes that were on the disk for certain, events in the session's files up to there, place of
 //! the last block up to there; CRC-32 of these. A file that is shorter than its mark says was damaged.
@@ -22,10 +22,13 @@ use crate::block::frame::{Block, CONTENT_BYTES_MAX};
 const NUMBER_MAX: u64 = 1 << 53;
 
 /// What heads and records begin with.
-pub(super) const MAGIC: &[u8; 4] = b"FBS1";
+pub(super) const MAGIC: &[u8; 4] = b"FBS2";
 
 /// Bytes of a record before its frame.
-pub(super) const HEAD_BYTES: usize = 72;
+pub(super) const HEAD_BYTES: usize = 16 + 8 * NUMBERS;
+
+/// Numbers in it.
+const NUMBERS: usize = 9;
 
 /// A block and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +68,9 @@ pub(super) fn write(place: u64, first: u64, before: u64, block: &Block, out: &mu
     let start = out.len();
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&(block.frame.len() as u32).to_le_bytes());
-    for number in [place, first, before, block.events, block.time_min, block.time_max, block.raw_bytes] {
+    let times = [block.time_min, block.time_max];
+    let of_block = [block.raw_bytes, block.cursor, block.encoding];
+    for number in [place, first, before, block.events].into_iter().chain(times).chain(of_block) {
         out.extend_from_slice(&number.to_le_bytes());
     }
     out.extend_from_slice(&crc32fast::hash(&block.frame).to_le_bytes());
@@ -96,7 +101,7 @@ pub(super) fn whole_len(bytes: &[u8]) -> Option<usize> {
     // No writer writes others. A count like that would take the lane's sum to where no script counts on, for good.
     let events = long(head, 8 + 3 * 8);
     let is_possible = (1..=CONTENT_BYTES_MAX as u64).contains(&events)
-        && (0..7).all(|index| long(head, 8 + index * 8) <= NUMBER_MAX);
+        && (0..NUMBERS).all(|index| long(head, 8 + index * 8) <= NUMBER_MAX);
     (is_sound && is_possible && frame_len <= CONTENT_BYTES_MAX).then_some(HEAD_BYTES + frame_len)
 }
 
@@ -115,6 +120,8 @@ pub(super) fn read(bytes: &[u8]) -> At {
         time_min: number(4),
         time_max: number(5),
         raw_bytes: number(6),
+        cursor: number(7),
+        encoding: number(8),
         frame: frame.to_vec(),
     };
     At::Record(Record { place, first, before, block: Arc::new(block) }, whole)
@@ -186,7 +193,7 @@ mod tests {
 
     fn block(number: u64) -> Block {
         let frame = (0..50 + number as u8).collect();
-        Block { events: number, time_min: 5, time_max: 9, raw_bytes: 500, frame }
+        Block { events: number, time_min: 5, time_max: 9, raw_bytes: 500, cursor: 7, encoding: 1, frame }
     }
 
     fn written() -> Vec<u8> {
