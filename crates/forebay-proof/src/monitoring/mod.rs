@@ -6,7 +6,9 @@
 //! must stay silent. Beside them stand a Prometheus and an Alertmanager that are broken, over the same rigs: what those
 //! told is judged as the rest is, and must be refuted.
 
+mod actions;
 mod alert_stack;
+mod causes;
 mod control_stack;
 mod judge;
 mod quiet_hours;
@@ -32,9 +34,10 @@ use forebay_watch::deploy::rules::rules;
 use forebay_watch::profile::Profile;
 
 use alert_stack::{AlertStack, Every, Sends};
+use causes::{CAUSES, FILL, SHRINKING, SHRINKS};
 use judge::{Played, QuietRig};
 use rig::{Rig, RigSettings};
-use scenario::{CAUSES, FILL, SHRINKING, SHRINKS, Scenario};
+use scenario::Scenario;
 use times::{HEALTHY_LATE, PACE, STEADY};
 
 /// The profile's line for 95 of 100 answers, for the time of the proof.

@@ -108,7 +108,7 @@ fn last_resolved(notices: &[Notice], alert: &str) -> Option<Instant> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scenario::{CAUSES, FILL};
+    use super::super::causes::{CAUSES, FILL};
     use super::*;
     use forebay_watch::deploy::rules::rules;
     use forebay_watch::profile::{self, Profile};

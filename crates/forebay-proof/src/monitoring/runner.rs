@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use super::actions::shrink;
 use super::alert_stack::AlertStack;
+use super::causes::{FILL, SHRINKS};
 use super::received_alerts::{ReceivedAlerts, first, is_calm};
 use super::rig::Rig;
-use super::scenario::{FILL, SHRINKS, Scenario, shrink};
+use super::scenario::Scenario;
 use super::webhook::Notice;
 use crate::progress::Progress;
 use crate::wait::look_every;

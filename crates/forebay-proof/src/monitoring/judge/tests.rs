@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
+use super::super::causes::{CAUSES, FILL};
 use super::super::received_alerts::ReceivedAlerts;
-use super::super::scenario::{CAUSES, FILL, Scenario};
+use super::super::scenario::Scenario;
 use super::*;
 use crate::claim::{Judgement, Verdict};
 use forebay_watch::deploy::rules::rules;
