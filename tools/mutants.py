@@ -26,7 +26,7 @@ import time
 Tests = collections.namedtuple("Tests", ["args", "wait_s"])
 FOUND_MIN = 0.9
 PROOF = "crates/forebay-proof/src"
-FILES = ["**/*judge*.rs", "**/negative_controls.rs", "**/negative_controls/*.rs", "**/*guard*.rs", "ledger.rs", "claim.rs", "claim/*.rs"]
+FILES = ["**/*judge*.rs", "**/negative_controls.rs", "**/negative_controls/*.rs", "**/*guard*.rs", "ledger.rs", "findings.rs", "claim.rs", "claim/*.rs"]
 FILES += ["**/*guarantee*.rs", "tune/effects.rs"]
 # Controls that are judged by a run on a server, by the tests of theirs that take one.
 RUNS = {

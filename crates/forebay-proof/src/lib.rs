@@ -6,6 +6,7 @@ pub mod capacity;
 pub mod claim;
 pub mod conflict;
 pub mod durability;
+mod findings;
 pub mod ledger;
 pub mod memory_probe;
 pub mod monitoring;
