@@ -33,6 +33,7 @@ use forebay::buffer::status_subscriber::StatusSubscriber;
 
 mod connection_limit;
 pub mod deploy;
+mod disk;
 pub mod figures;
 pub mod forecast;
 pub mod hostnames;
@@ -48,6 +49,7 @@ pub mod serve;
 pub mod small_file;
 mod subject;
 pub mod thresholds;
+mod unread;
 pub mod verdict;
 pub mod view;
 pub mod warning;
