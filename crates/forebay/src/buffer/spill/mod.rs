@@ -16,11 +16,13 @@
 
 mod folder;
 mod log;
+mod log_read;
 mod prover;
 mod record;
 mod resend;
 mod save;
 mod scan;
+mod segment;
 pub(super) mod unproven;
 
 use std::collections::VecDeque;
@@ -36,10 +38,11 @@ use super::overflow::STALL;
 use super::shared::Shared;
 use crate::event::lane::Lane;
 pub(super) use folder::Folder;
+use log::Log;
 pub(super) use log::Stored;
-use log::{Item, Log};
 pub(super) use prover::Prover;
 pub(super) use resend::Again;
+use segment::Item;
 pub(super) use unproven::OnDisk;
 
 /// Blocks that go to disk with one fsync, at the most.
