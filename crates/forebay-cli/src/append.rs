@@ -1,34 +1,34 @@
 //! `forebay append`: NDJSON from a file or stdin into a buffer.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, ValueHint};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use live_counts::show;
 
 use super::input_form::InputForm;
 use super::overflow::{self, OverflowArgs};
-use super::rejects::{Rejects, place};
+use super::rejects::Rejects;
 use super::signal::stop_on_signal;
-use super::{output, progress, remedy};
+use super::{output, remedy};
 use crate::arguments::{At, Events, Global};
 use crate::exit;
 use forebay::block::frame::EVENT_BYTES_MAX;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
-use forebay::buffer::line_source::{Input, LOOK, LineListener, LineSourceError, Refused, append_lines};
+use forebay::buffer::line_source::{Input, LineListener, LineSourceError, Refused, append_lines};
 use forebay::buffer::position::Position;
 use forebay::buffer::writer::{Ack, Counts, Monitor, Options, Writer};
 use forebay::event::cursor::CursorAt;
 use forebay_watch::figures::{count, rate};
+
+mod live_counts;
+mod source;
 
 /// Append events from a file or stdin to a buffer: a JSON object a line, with a whole `time_us`
 #[derive(Args)]
@@ -106,7 +106,7 @@ impl Append {
             .ok()
             .filter(|bytes| (1..=EVENT_BYTES_MAX).contains(bytes))
             .context("--max-event must be from 1 byte to 64 MiB")?;
-        let source = self.source()?;
+        let source = source::open(self.file.as_deref())?;
         let mut rejects = Rejects::open(self.rejects.as_deref(), source.place, global.quiet)?;
         let stop =
             stop_on_signal(global.quiet, "finishing what was taken; once more to leave it unacknowledged")?;
@@ -205,27 +205,6 @@ impl Append {
         } else {
             exit::OK
         })
-    }
-
-    /// The file to read, where it is not stdin.
-    fn path(&self) -> Option<&Path> {
-        self.file.as_deref().filter(|path| path.as_os_str() != "-")
-    }
-
-    fn source(&self) -> anyhow::Result<Source> {
-        let Some(path) = self.path() else {
-            // Past the buffer of the standard library: what it holds no poll would tell of.
-            let stdin = std::io::stdin().as_fd().try_clone_to_owned().context("cannot read stdin")?;
-            let stdin = File::from(stdin);
-            let place = place(&stdin);
-            return Ok(Source { reader: Patient(stdin), place });
-        };
-        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        if file.metadata().is_ok_and(|meta| meta.is_dir()) {
-            anyhow::bail!("{} is a folder; give a file of lines", path.display());
-        }
-        let place = place(&file);
-        Ok(Source { reader: Patient(file), place })
     }
 
     fn report(
@@ -342,101 +321,4 @@ struct AppendOutcome {
     /// Lines that were no events.
     refused: u64,
     took: Duration,
-}
-
-/// Where events come from.
-struct Source {
-    reader: Patient,
-    /// Device and inode of a plain file.
-    place: Option<(u64, u64)>,
-}
-
-/// A file or pipe that is read only where something has come, so that nothing is taken from it once nobody asks.
-struct Patient(File);
-
-impl Read for Patient {
-    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        let wait = Timespec::try_from(LOOK).map_err(std::io::Error::other)?;
-        match poll(&mut [PollFd::new(&self.0, PollFlags::IN)], Some(&wait)) {
-            Ok(0) => Err(ErrorKind::WouldBlock.into()),
-            Ok(_) => self.0.read(to),
-            Err(why) => Err(why.into()),
-        }
-    }
-}
-
-/// Shows counts until the returned flag is set: as a bar on a terminal, and elsewhere a line where the server takes nothing
-/// for long.
-fn show(monitor: &Monitor, global: &Global) -> Arc<AtomicBool> {
-    let done = Arc::new(AtomicBool::new(false));
-    if global.quiet {
-        return done;
-    }
-    let bar = global.progress().then(|| progress::events(global, None));
-    let (monitor, flag) = (monitor.clone(), Arc::clone(&done));
-    std::thread::spawn(move || {
-        let mut troubled = Troubled::default();
-        while !flag.load(Relaxed) {
-            let (counts, trouble) = (monitor.counts(), monitor.trouble());
-            if let Some(bar) = &bar {
-                bar.set_position(counts.acknowledged);
-                bar.set_message(trouble.map_or(String::new(), |why| standing(&counts, &why)));
-            } else if let Some(line) = troubled.line(&counts, trouble.as_deref()) {
-                output::tell(&format!("forebay: {line}"));
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
-        }
-    });
-    done
-}
-
-/// What becomes of events while the server takes none, and why it takes none.
-fn standing(counts: &Counts, why: &str) -> String {
-    let why = remedy::of_trouble(why);
-    match counts {
-        Counts { shed: 1.., .. } => format!("{} shed: {why}", counts.shed),
-        _ if counts.left > 0 => format!("{} on disk: {why}", counts.left),
-        _ => format!("held back: {why}"),
-    }
-}
-
-/// A server that takes nothing: since when, and when that was last told.
-#[derive(Default)]
-struct Troubled {
-    since: Option<Instant>,
-    told: Option<Instant>,
-}
-
-impl Troubled {
-    /// How long a server takes nothing before that is told, and how long until it is told again.
-    const FIRST: Duration = Duration::from_secs(3);
-    const AGAIN: Duration = Duration::from_secs(60);
-
-    /// What to say now, if anything.
-    fn line(&mut self, counts: &Counts, trouble: Option<&str>) -> Option<String> {
-        let Some(why) = trouble else {
-            self.since = None;
-            let acknowledged = counts.acknowledged;
-            return self
-                .told
-                .take()
-                .map(|_| format!("the server takes events again: {acknowledged} acknowledged"));
-        };
-        let since = *self.since.get_or_insert_with(Instant::now);
-        let is_due = match self.told {
-            None => since.elapsed() >= Self::FIRST,
-            Some(told) => told.elapsed() >= Self::AGAIN,
-        };
-        is_due.then(|| {
-            self.told = Some(Instant::now());
-            format!(
-                "the server takes no events; {}; {} acknowledged",
-                standing(counts, why),
-                counts.acknowledged
-            )
-        })
-    }
 }
