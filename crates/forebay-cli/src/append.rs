@@ -67,7 +67,7 @@ pub(crate) struct Append {
     /// Pass over the lines before this one
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     from_line: u64,
-    /// Store with each block the number at this JSON pointer of its last line, as /time_us: where the source is resumed
+    /// Store with each block the number at this JSON pointer of its last line, as `/time_us`: where the source is resumed
     #[arg(long, value_name = "POINTER", value_parser = cursor_at)]
     cursor: Option<CursorAt>,
     /// Add refused lines to this file, as they came, but for those over --max-event
@@ -127,12 +127,8 @@ impl Append {
         }
         let shown = show(&writer.monitor(), global);
         let is_file = source.place.is_some();
-        if let (Some(_), Some(cursor), false) =
-            (&self.cursor, writer.resume_position().low_watermark(), global.quiet)
-        {
-            output::tell(&format!(
-                "forebay: of the source everything up to cursor {cursor} is in the buffer"
-            ));
+        if self.cursor.is_some() && !global.quiet {
+            say_where_to_resume(&writer);
         }
         let input = Input {
             reader: source.reader,
@@ -307,6 +303,12 @@ fn counted(mut error: Error, counts: &Counts) -> anyhow::Error {
     }
     let open = counts.open();
     anyhow::Error::from(error).context(format!("{open} events are not acknowledged"))
+}
+
+fn say_where_to_resume(writer: &Writer) {
+    if let Some(cursor) = writer.resume_position().low_watermark() {
+        output::tell(&format!("forebay: the buffer has everything of the source up to cursor {cursor}"));
+    }
 }
 
 fn cursor_at(pointer: &str) -> Result<CursorAt, String> {

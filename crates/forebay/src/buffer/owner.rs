@@ -68,6 +68,9 @@ struct LaneOnServer {
     writer: String,
 }
 
+/// What the script says: what, epoch, s, e, c, w, writer, events lost.
+type Answer = (String, u64, u64, u64, String, String, String, u64);
+
 /// What a lane is taken for.
 enum Step<'a> {
     Look,
@@ -199,7 +202,6 @@ impl Owner {
             }
             Step::Next(epoch) => call.arg("next").arg(&self.id).arg(epoch),
         };
-        type Answer = (String, u64, u64, u64, String, String, String, u64);
         let answer: Result<Answer, _> = call.invoke(connection);
         let (what, epoch, last, events, cursor, low_watermark, writer, lost) =
             answer.map_err(|error| match classify(&error) {
