@@ -305,6 +305,7 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
             .arg(s)
             .arg(e)
             .arg("")
+            .arg("")
             .arg(0)
             .arg("a run")
             .query(&mut connection)

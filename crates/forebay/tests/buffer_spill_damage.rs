@@ -25,7 +25,7 @@ const TRIES: usize = 10;
 
 fn spilling(folder: &Path) -> Options {
     // Files end after an eighth of that: after three blocks.
-    let spill = Spill { folder: folder.into(), bytes_max: 8 * 500 };
+    let spill = Spill { folder: folder.into(), bytes_max: 8 * 550 };
     Options { overflow: Overflow::Spill(spill), ..options(1, 4) }
 }
 
