@@ -116,7 +116,7 @@ const REMOVED: [&str; 16] = [
 
 /// Directives that rules and profiles read, and their defaults as CONFIG GET gives it. The defaults are those of
 /// Redis 7.0; a test holds them against a running server.
-const READ: [(&str, &str); 50] = [
+const READ: [(&str, &str); 51] = [
     ("maxmemory", "0"),
     ("maxmemory-policy", "noeviction"),
     ("maxmemory-clients", "0"),
@@ -133,6 +133,7 @@ const READ: [(&str, &str); 50] = [
     ("auto-aof-rewrite-percentage", "100"),
     ("auto-aof-rewrite-min-size", "67108864"),
     ("aof-use-rdb-preamble", "yes"),
+    ("rdbcompression", "yes"),
     ("aof-load-truncated", "yes"),
     ("aof-timestamp-enabled", "no"),
     ("aof-rewrite-incremental-fsync", "yes"),

@@ -3,7 +3,7 @@
 use forebay_watch::machine;
 
 /// Settings that break no rule, beside those of the profile.
-pub const MODEL: [(&str, &str); 42] = [
+pub const MODEL: [(&str, &str); 43] = [
     ("maxmemory", "2gb"),
     ("maxmemory-policy", "noeviction"),
     ("maxmemory-clients", "5%"),
@@ -19,6 +19,7 @@ pub const MODEL: [(&str, &str); 42] = [
     ("auto-aof-rewrite-percentage", "100"),
     ("auto-aof-rewrite-min-size", "64mb"),
     ("aof-use-rdb-preamble", "yes"),
+    ("rdbcompression", "no"),
     ("aof-load-truncated", "no"),
     ("aof-timestamp-enabled", "yes"),
     ("aof-rewrite-incremental-fsync", "yes"),
@@ -146,6 +147,7 @@ pub const PLANTS: &[SeededFault] = &[
     alone("persistence.rewrite-percentage", &[Settings(&[("auto-aof-rewrite-percentage", "900")])]),
     together("persistence.rewrite-min-size", &[Settings(&[("auto-aof-rewrite-min-size", "64gb")])]),
     together("persistence.rdb-preamble", &[Settings(&[("aof-use-rdb-preamble", "no")])]),
+    together("persistence.rdb-compression", &[Settings(&[("rdbcompression", "yes")])]),
     together("persistence.load-truncated", &[Settings(&[("aof-load-truncated", "yes")])]),
     together("persistence.timestamps", &[Settings(&[("aof-timestamp-enabled", "no")])]),
     together("persistence.incremental-fsync", &[Settings(&[("aof-rewrite-incremental-fsync", "no")])]),

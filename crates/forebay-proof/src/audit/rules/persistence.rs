@@ -144,6 +144,18 @@ pub(super) const RULES: &[Rule] = &[
         check: |seen| with_aof(seen, |seen| yes(seen, "aof-use-rdb-preamble")),
     },
     Rule {
+        id: "persistence.rdb-compression",
+        severity: Severity::Note,
+        must: "A rewrite does not compress what is compressed already",
+        why: "Blocks are zstd frames. With rdbcompression yes every rewrite of the AOF runs LZF over them and saves \
+              0.1 % of the disk. Without it a server under everysec took 16 % more events a second and spent 0.65 s of \
+              processor time on a million events instead of 1.39 s, rewrites included.",
+        remedy: "rdbcompression no",
+        source: "redis.conf: rdbcompression; measured on Redis 7.0.15, 2 cores, 2026-11-28: docs/results.md",
+        versions: Versions::All,
+        check: |seen| with_aof(seen, |seen| no(seen, "rdbcompression")),
+    },
+    Rule {
         id: "persistence.load-truncated",
         severity: Severity::Note,
         must: "A cut AOF does not pass unnoticed",
