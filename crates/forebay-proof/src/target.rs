@@ -12,6 +12,9 @@ use forebay::buffer::secret;
 use forebay_rig::server::{Conf, Server, ServerBinary};
 use forebay_watch::profile::Profile;
 
+/// Settings that decide how much memory a stream's entries take.
+const NODES: [&str; 2] = ["stream-node-max-bytes", "stream-node-max-entries"];
+
 /// The server that the claims are about.
 pub enum Target {
     /// Started for the run, with the profile's settings; ends with it.
@@ -164,6 +167,23 @@ pub fn scratch(binary: &ServerBinary, maxmemory: u64) -> anyhow::Result<(Server,
     conf.set("maxmemory", maxmemory.to_string()).set("maxmemory-policy", "noeviction");
     let server = Server::start(binary, &conf)?;
     let address = Address::parse(&server.url())?;
+    Ok((server, address))
+}
+
+/// The same with the target's stream nodes: a block takes as much memory on it as on the target.
+pub fn scratch_like(
+    target: &Target,
+    binary: &ServerBinary,
+    maxmemory: u64,
+) -> anyhow::Result<(Server, Address)> {
+    let (server, address) = scratch(binary, maxmemory)?;
+    let (mut theirs, mut ours) = (target.address().dial()?, address.dial()?);
+    for name in NODES {
+        // Without CONFIG GET it is unknown, and most likely the default.
+        if let Some(value) = setting(&mut theirs, name) {
+            set(&mut ours, name, &value)?;
+        }
+    }
     Ok((server, address))
 }
 

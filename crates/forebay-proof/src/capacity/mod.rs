@@ -49,7 +49,7 @@ impl CapacityRun<'_> {
         let layouts = rates.map(Layout::Blocks).into_iter().chain([Layout::EntryAnEvent, Layout::KeyAnEvent]);
         layouts
             .map(|layout| {
-                let weight = weigh(self.on.binary, layout, events, sample, limits, self.on.progress)?;
+                let weight = weigh(&self.on, layout, events, sample, limits)?;
                 Ok((layout, weight))
             })
             .collect()

@@ -12,7 +12,7 @@ use crate::Subject;
 use crate::claim::{Claim, Control, Judged, Judgement};
 use crate::ledger::{Findings, Ledger};
 use crate::report::units::{bytes, figure, thousands};
-use crate::target::scratch;
+use crate::target::{scratch, scratch_like};
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
@@ -92,7 +92,7 @@ fn too_small(
     limits: Limits,
 ) -> anyhow::Result<[Control; 3]> {
     let TooSmall { profile, limit, predicted } = TooSmall::of(on.profile, measured.weight);
-    let (_server, address) = scratch(on.binary, limit)?;
+    let (_server, address) = scratch_like(on.target, on.binary, limit)?;
     let name: Name = "control".parse()?;
     let plan = FillPlan {
         address: &address,

@@ -3,15 +3,14 @@
 use forebay::buffer::connection::Connection;
 
 use super::fill::{FillPlan, fill};
-use crate::Scale;
 use crate::ledger::Ledger;
 use crate::memory_probe::MemoryProbe;
 use crate::progress::Progress;
-use crate::target::scratch;
+use crate::target::{scratch, scratch_like};
+use crate::{Scale, Subject};
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
-use forebay_rig::server::ServerBinary;
 use forebay_rig::synth::Synth;
 
 /// Events in each sample. Of fewer, what a server holds besides them would count for too much.
@@ -56,17 +55,21 @@ impl Layout {
     }
 }
 
-/// Weighs `count` events in a layout.
+/// Weighs `count` events in a layout; blocks on a server with the subject's stream nodes.
 pub fn weigh(
-    binary: &ServerBinary,
+    on: &Subject<'_>,
     layout: Layout,
     events: &Synth,
     count: u64,
     limits: Limits,
-    progress: &dyn Progress,
 ) -> anyhow::Result<Weight> {
+    let progress = on.progress;
     progress.begin(&format!("weighing {}", layout.name()), count);
-    let (_server, address) = scratch(binary, 0)?;
+    let (_server, address) = match layout {
+        Layout::Blocks(_) => scratch_like(on.target, on.binary, 0),
+        // People who write these have the defaults, which are better for them.
+        Layout::EntryAnEvent | Layout::KeyAnEvent => scratch(on.binary, 0),
+    }?;
     let mut gauge = MemoryProbe::open(&address)?;
     let before = gauge.look(0)?;
     put(&address, layout, events, count, limits, progress)?;

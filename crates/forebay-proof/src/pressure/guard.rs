@@ -31,7 +31,8 @@ pub fn guard(on: &Subject<'_>, profiles: &[Profile]) -> anyhow::Result<Vec<Judge
     let limits = first.limits().map_err(anyhow::Error::msg)?;
     let layout = Layout::Blocks(rate);
     let drawn = Synth::network(on.seed).with_rate(rate);
-    let per_event = weigh(on.binary, layout, &drawn, SAMPLE, limits, &Silent)?.per_event;
+    let quiet = Subject { progress: &Silent, ..*on };
+    let per_event = weigh(&quiet, layout, &drawn, SAMPLE, limits)?.per_event;
     let pace = Pace { rate, before: Duration::ZERO, beyond: BEYOND, after: Duration::ZERO };
     let (count, drawn) = counts(limit, per_event, rate);
     let offer = Offer::draw(on.seed, rate, drawn, &Silent)?;

@@ -55,10 +55,7 @@ impl PressurePlan {
         // Blocks are cut as they are at the pace that a full server is pushed at.
         let events_per_second = profile.load.rate;
         let drawn = forebay_rig::synth::Synth::network(on.seed).with_rate(events_per_second);
-        let weigh = |layout| {
-            weigh(on.binary, layout, &drawn, sample(scale), limits, on.progress)
-                .map(|weight| weight.per_event)
-        };
+        let weigh = |layout| weigh(on, layout, &drawn, sample(scale), limits).map(|weight| weight.per_event);
         let (per_event, wrong) = (weigh(Layout::Blocks(events_per_second))?, weigh(Layout::EntryAnEvent)?);
         let past = past(limit, per_event);
         let beyond = wanted.unwrap_or(beyond);
