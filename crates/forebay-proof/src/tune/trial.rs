@@ -278,6 +278,7 @@ fn is_guarded_by(name: &str) -> bool {
         "no-appendfsync",
         "auto-aof",
         "aof-",
+        "rdbcompression",
         "save",
         "maxmemory-policy",
         "lazyfree",

@@ -41,6 +41,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub enum Work {
     /// Events are appended as fast as they are taken.
     Append(Cut),
+    /// The same with one rewrite of the AOF, begun when half of them are in; its processor time counts too.
+    AppendWithRewrite(Cut),
     /// The same while the AOF is rewritten again and again.
     Rewriting(Cut),
     /// What was appended is read, acknowledged and trimmed.
@@ -54,6 +56,7 @@ impl Work {
     pub fn name(self) -> &'static str {
         match self {
             Self::Append(_) => "appends",
+            Self::AppendWithRewrite(_) => "appends and a rewrite",
             Self::Rewriting(_) => "appends in a rewrite",
             Self::Drain => "drains",
             Self::Operations => "operations",
@@ -98,8 +101,9 @@ impl TrialSetup<'_> {
     pub fn run_trial(&self, work: Work, place: &TrialServer<'_>, client: &Client) -> anyhow::Result<Figures> {
         go_on()?;
         match work {
-            Work::Append(cut) => self.append(place, client, cut),
-            Work::Rewriting(cut) => rewriting(place, || self.append(place, client, cut)),
+            Work::Append(cut) => self.append(place, client, cut, None),
+            Work::AppendWithRewrite(cut) => self.append(place, client, cut, Some(self.feed.count() / 2)),
+            Work::Rewriting(cut) => rewriting(place, || self.append(place, client, cut, None)),
             Work::Drain => self.drain(place, client),
             Work::Operations => self.operate(place, client),
         }
@@ -107,11 +111,17 @@ impl TrialSetup<'_> {
 
     /// Appends all events so many times, which stay.
     pub fn fill_much(&self, place: &TrialServer<'_>, client: &Client, times: usize) -> anyhow::Result<()> {
-        (0..times).try_for_each(|_| self.fill(place, client, Cut::Load).map(drop))
+        (0..times).try_for_each(|_| self.fill(place, client, Cut::Load, None).map(drop))
     }
 
-    /// Appends all events; what that took. The buffer stays.
-    fn fill(&self, place: &TrialServer<'_>, client: &Client, cut: Cut) -> anyhow::Result<Duration> {
+    /// Appends all events, and has the AOF rewritten from the event of that index on; what appending took. The buffer stays.
+    fn fill(
+        &self,
+        place: &TrialServer<'_>,
+        client: &Client,
+        cut: Cut,
+        rewrite_from: Option<u64>,
+    ) -> anyhow::Result<Duration> {
         let address = place.address.clone().with_nodelay(client.nodelay);
         let options = Options {
             limits: client.limits,
@@ -120,6 +130,7 @@ impl TrialSetup<'_> {
             ..Options::default()
         };
         let mut writer = Writer::open(&address, place.name, &options)?;
+        let mut connection = place.address.dial()?;
         let started = Instant::now();
         let step = match cut {
             Cut::Held => 1.0 / self.held,
@@ -127,6 +138,9 @@ impl TrialSetup<'_> {
             Cut::Full => 0.0,
         };
         for (index, event) in self.feed.events().enumerate() {
+            if rewrite_from == Some(index as u64) {
+                rewrite::begin(&mut connection)?;
+            }
             writer.push_at(&event, Duration::from_secs_f64(index as f64 * step))?;
         }
         writer.close()?;
@@ -134,11 +148,25 @@ impl TrialSetup<'_> {
         Ok(started.elapsed())
     }
 
-    fn append(&self, place: &TrialServer<'_>, client: &Client, cut: Cut) -> anyhow::Result<Figures> {
+    fn append(
+        &self,
+        place: &TrialServer<'_>,
+        client: &Client,
+        cut: Cut,
+        rewrite_from: Option<u64>,
+    ) -> anyhow::Result<Figures> {
         let _keys = Keys(place);
         let mut gauge = MemoryProbe::open(place.address)?;
+        let cpu_seconds = |address: &Address| -> anyhow::Result<f64> {
+            if rewrite_from.is_none() {
+                return cpu_seconds(address);
+            }
+            // Of a child that still works INFO says nothing.
+            rewrite::until_over(&mut address.dial()?)?;
+            Ok(cpu_seconds(address)? + children_cpu_seconds(address)?)
+        };
         let (empty, cpu) = (dataset(place.address)?, cpu_seconds(place.address)?);
-        let took = self.fill(place, client, cut)?;
+        let took = self.fill(place, client, cut, rewrite_from)?;
         let cpu = cpu_seconds(place.address)? - cpu;
         let events = self.feed.count() as f64;
         // Once the writer's connections are gone.
@@ -153,7 +181,7 @@ impl TrialSetup<'_> {
 
     fn drain(&self, place: &TrialServer<'_>, client: &Client) -> anyhow::Result<Figures> {
         let _keys = Keys(place);
-        self.fill(place, client, Cut::Load)?;
+        self.fill(place, client, Cut::Load, None)?;
         let cpu = cpu_seconds(place.address)?;
         let options = reader::Options {
             lanes: Vec::new(),
@@ -237,12 +265,22 @@ impl Drop for Keys<'_> {
 
 /// Processor time that a server has taken, its children's not counted.
 fn cpu_seconds(address: &Address) -> anyhow::Result<f64> {
+    seconds(address, ["used_cpu_sys", "used_cpu_user"])
+}
+
+/// Processor time of its children that have ended.
+fn children_cpu_seconds(address: &Address) -> anyhow::Result<f64> {
+    seconds(address, ["used_cpu_sys_children", "used_cpu_user_children"])
+}
+
+/// The sum of two figures of INFO cpu.
+fn seconds(address: &Address, names: [&str; 2]) -> anyhow::Result<f64> {
     let facts = facts_of(&mut address.dial()?, &["cpu"])?;
     let of = |name: &str| -> anyhow::Result<f64> {
         let value = facts.get(name).with_context(|| format!("INFO cpu says nothing of {name}"))?;
         Ok(value.parse()?)
     };
-    Ok(of("used_cpu_sys")? + of("used_cpu_user")?)
+    Ok(of(names[0])? + of(names[1])?)
 }
 
 /// What a server holds as data: without its clients' buffers and the AOF's, which come and go.
