@@ -45,8 +45,8 @@ const REFUSED: [(&str, &str); 32] = [
 
 /// Values that no setting of that name has.
 const VALUES: [(&str, &str); 6] = [
-    ("stream-node-max-bytes", "\"4kb\\nloadmodule /tmp/evil.so\""),
-    ("rdbcompression", "\"yes\\r\\nloadmodule /tmp/evil.so\""),
+    ("proto-max-bulk-len", "\"4kb\\nloadmodule /tmp/evil.so\""),
+    ("rdbchecksum", "\"yes\\r\\nloadmodule /tmp/evil.so\""),
     ("maxmemory-samples", "\"5 6\""),
     ("lazyfree-lazy-user-del", "{ a = 1 }"),
     ("maxclients", "-1"),
