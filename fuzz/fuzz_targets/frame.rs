@@ -2,14 +2,17 @@
 
 #![no_main]
 
-use forebay::block::frame::{Decoder, Draft, Encoder, lines};
+use forebay::block::decode::Decoder;
+use forebay::block::encode::{Encoder, Encoding};
+use forebay::block::frame::{Draft, LINES, Sealed, lines};
 use forebay::event::parse::parse;
+use forebay::event::stream::Stream;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut decoder = Decoder::new().unwrap();
     // As a frame: an error or events, never a panic.
-    if let Ok(content) = decoder.open(bytes, 1, (1, 1)) {
+    if let Ok(content) = decoder.open(Sealed { encoding: LINES, frame: bytes, events: 1, times: (1, 1) }) {
         assert!(lines(content).all(|line| parse(line).is_ok()));
     }
     // As events: what goes in comes out.
@@ -21,14 +24,14 @@ fuzz_target!(|bytes: &[u8]| {
     if draft.is_empty() {
         return;
     }
-    let mut block = Encoder::new().unwrap().encode(&draft).unwrap();
-    let times = (block.time_min, block.time_max);
-    let content = decoder.open(&block.frame, block.events, times).unwrap();
+    let mut encoder = Encoder::of(Stream::jetstream(), Encoding::default()).unwrap();
+    let (mut block, _) = encoder.encode(&draft).unwrap();
+    let content = decoder.open(block.sealed()).unwrap();
     assert!(lines(content).eq(events.iter().copied()));
     // With a byte flipped: the same events or none.
     let at = bytes.len() % block.frame.len();
     block.frame[at] ^= 1 << (bytes.len() % 8);
-    if let Ok(content) = decoder.open(&block.frame, block.events, times) {
+    if let Ok(content) = decoder.open(block.sealed()) {
         assert!(lines(content).eq(events.iter().copied()));
     }
 });

@@ -3,8 +3,11 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use forebay::block::frame::{Decoder, Draft, Encoder};
+use forebay::block::decode::Decoder;
+use forebay::block::encode::{Encoder, Encoding, Wanted};
+use forebay::block::frame::Draft;
 use forebay::event::parse;
+use forebay::event::stream::Stream;
 use forebay_rig::synth::Synth;
 use serde::Deserialize;
 
@@ -33,7 +36,10 @@ pub fn rows(input: &Input, table: &mut Table) -> anyhow::Result<()> {
     let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').take(LINES).collect();
     let (mut ours, mut serde, mut encode, mut decode, mut synth) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut encoder, mut decoder) = (Encoder::new()?, Decoder::new()?);
+    let encoder = |wanted| Encoder::of(Stream::jetstream(), Encoding { wanted, ..Encoding::default() });
+    let (mut plain, mut dense) = (encoder(Wanted::Plain)?, encoder(Wanted::Dense)?);
+    let mut decoder = Decoder::new()?;
+    let (mut dense_encode, mut dense_decode) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         ours.push(rate(&lines, |line| {
             let _ = black_box(parse::parse(line));
@@ -43,15 +49,29 @@ pub fn rows(input: &Input, table: &mut Table) -> anyhow::Result<()> {
                 black_box((event.time_us, event.commit.and_then(|commit| commit.collection)));
             }
         }));
-        let (packed, opened) = frames(&lines, &mut encoder, &mut decoder)?;
+        let (packed, opened) = frames(&lines, &mut plain, &mut decoder)?;
         encode.push(packed);
         decode.push(opened);
+        let (packed, opened) = frames(&lines, &mut dense, &mut decoder)?;
+        dense_encode.push(packed);
+        dense_decode.push(opened);
         synth.push(synth_rate());
     }
     table.add(Row::new("synth, one core", "events/s", synth).at_least(400_000.0));
     table.add(Row::new("parse, one core", "events/s", ours).beside("serde_json, borrowed", serde, None));
-    table.add(Row::new("events to frames of 512, one core", "events/s", encode));
-    table.add(Row::new("frames to checked events, one core", "events/s", decode));
+    table.add(
+        Row::new(
+            "events to frames of 512, decoded and compared, encoding 2, one core",
+            "events/s",
+            dense_encode,
+        )
+        .beside("encoding 1", encode, None),
+    );
+    table.add(Row::new("frames to checked events, encoding 2, one core", "events/s", dense_decode).beside(
+        "encoding 1",
+        decode,
+        None,
+    ));
     Ok(())
 }
 
@@ -83,11 +103,12 @@ fn frames(lines: &[&[u8]], encoder: &mut Encoder, decoder: &mut Decoder) -> anyh
         drafts.push(draft);
     }
     let started = Instant::now();
-    let blocks = drafts.iter().map(|draft| encoder.encode(draft)).collect::<Result<Vec<_>, _>>()?;
+    let blocks =
+        drafts.iter().map(|draft| Ok(encoder.encode(draft)?.0)).collect::<anyhow::Result<Vec<_>>>()?;
     let packed = lines.len() as f64 / started.elapsed().as_secs_f64();
     let started = Instant::now();
     for block in &blocks {
-        black_box(decoder.open(&block.frame, block.events, (block.time_min, block.time_max))?);
+        black_box(decoder.open(block.sealed())?);
     }
     Ok((packed, lines.len() as f64 / started.elapsed().as_secs_f64()))
 }

@@ -17,6 +17,7 @@ use super::signal::stop_on_signal;
 use super::{output, remedy};
 use crate::arguments::{At, Events, Global};
 use crate::exit;
+use forebay::block::encode::{Encoding, Wanted};
 use forebay::block::frame::EVENT_BYTES_MAX;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
@@ -82,6 +83,9 @@ pub(crate) struct Append {
     /// Events in a block, at the most
     #[arg(long, value_name = "N", default_value_t = Limits::default().events_max, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     max_events: u64,
+    /// Store full blocks as densely as others: half the memory, and about half the speed of a file
+    #[arg(long)]
+    dense: bool,
     /// How long a block may wait for more events
     #[arg(long, value_name = "TIME", default_value = "200ms")]
     linger: humantime::Duration,
@@ -110,14 +114,7 @@ impl Append {
         let mut rejects = Rejects::open(self.rejects.as_deref(), source.place, global.quiet)?;
         let stop =
             stop_on_signal(global.quiet, "finishing what was taken; once more to leave it unacknowledged")?;
-        let options = Options {
-            limits: Limits { events_max: self.max_events, linger: self.linger.into(), ..Limits::default() },
-            ack: self.ack,
-            patience: self.patience.into(),
-            takes_over: self.takeover,
-            overflow: self.overflow.policy()?,
-            ..Options::default()
-        };
+        let options = self.options()?;
         let started = Instant::now();
         let Some(mut writer) = Writer::open_patiently(&address, &name, &options, &stop)? else {
             return Ok(exit::INTERRUPTED);
@@ -203,6 +200,19 @@ impl Append {
         })
     }
 
+    fn options(&self) -> anyhow::Result<Options> {
+        let wanted = if self.dense { Wanted::Dense } else { Wanted::Measured };
+        Ok(Options {
+            limits: Limits { events_max: self.max_events, linger: self.linger.into(), ..Limits::default() },
+            encoding: Encoding { wanted, ..Encoding::default() },
+            ack: self.ack,
+            patience: self.patience.into(),
+            takes_over: self.takeover,
+            overflow: self.overflow.policy()?,
+            ..Options::default()
+        })
+    }
+
     fn report(
         &self,
         global: &Global,
@@ -229,6 +239,10 @@ impl Append {
                 "left": counts.left, "left_earlier_bytes": counts.earlier_bytes,
                 "spilled": counts.spilled, "recovered": counts.recovered, "unreadable": counts.unreadable,
                 "shed": counts.shed, "trimmed": counts.trimmed, "seconds": seconds, "lanes": lanes,
+                "encoded_blocks": counts
+                    .encoded()
+                    .map(|(why, blocks)| (why.to_owned(), blocks.into()))
+                    .collect::<serde_json::Map<_, _>>(),
                 "settled_through_line": settled, "low_watermark": monitor.low_watermark(),
                 "error": error.map(remedy::with_remedy),
             });

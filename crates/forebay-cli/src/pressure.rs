@@ -18,11 +18,11 @@ use crate::arguments::Global;
                                          each policy with each, at the profile's
                                          maxmemory
   forebay pressure --url redis://127.0.0.1:6380 --allow-faults
-                                         on yours: filled to 256 MiB more than
+                                         on yours: filled to 144 MiB more than
                                          it holds, or to its own maxmemory;
                                          its settings set back
 
-Quick runs have 256 MiB. On a server that holds other keys only noeviction is
+Quick runs have 144 MiB. On a server that holds other keys only noeviction is
 tried: any other policy would evict them too.")]
 pub(crate) struct Pressure {
     #[command(flatten)]

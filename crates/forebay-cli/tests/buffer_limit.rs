@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use forebay::block::encode::{Encoding, Wanted};
 use forebay::buffer::limit::{Bound, Full, Headroom, LimitKind, Limits, Log, Measured, Memory};
 use forebay::buffer::look;
 use forebay::buffer::measure::Machine;
@@ -183,7 +184,10 @@ fn look(server: &Server) -> Stat {
 
 /// Pushes synthetic events from this one on, at the most so many, until the server takes no more.
 fn fill(server: &Server, events_max: u64, from: u64, count: u64) -> bool {
-    let options = writer::Options { patience: Duration::from_millis(300), ..options(events_max, 2) };
+    // All blocks alike, as they are at a steady rate.
+    let encoding = Encoding { wanted: Wanted::Dense, ..Encoding::default() };
+    let options =
+        writer::Options { patience: Duration::from_millis(300), encoding, ..options(events_max, 2) };
     let mut writer = open(&address(server), &options);
     let (synth, mut bytes) = (Synth::network(7), Vec::new());
     for index in from..from + count {

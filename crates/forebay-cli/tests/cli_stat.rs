@@ -282,7 +282,7 @@ fn a_damaged_block_at_either_end_of_a_lane_leaves_the_rest_of_the_look() {
         let damaged = lane("other")["damaged"].as_array().unwrap();
         assert_eq!(
             (damaged.len(), damaged[0]["why"].as_str()),
-            (1, Some("its encoding is 9, this build reads up to 1: use a newer forebay"))
+            (1, Some("its encoding is 9, this build reads up to 2: use a newer forebay"))
         );
         assert_eq!(damaged[0]["id"] == "1-1", !is_last);
         assert_eq!(lane("posts")["damaged"], serde_json::json!([]));

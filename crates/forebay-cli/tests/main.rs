@@ -46,6 +46,7 @@ mod other_user;
 mod own_folders;
 mod page;
 mod profile_settings;
+mod reader_py;
 mod report;
 mod report_audit;
 mod report_chart;

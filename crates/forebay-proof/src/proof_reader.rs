@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::ledger::Ledger;
-use forebay::block::frame::{Decoder, lines};
+use forebay::block::decode::Decoder;
+use forebay::block::frame::lines;
 use forebay::buffer::connect::Address;
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::error::Error;
@@ -87,7 +88,7 @@ impl ProofReader {
                 taken.others.push(item);
                 continue;
             };
-            match self.decoder.open(&entry.frame, entry.events, entry.times) {
+            match self.decoder.open(entry.sealed()) {
                 Ok(content) => {
                     let first = entry.total - entry.events.min(entry.total);
                     ledger.hint(lane, first);

@@ -1,6 +1,7 @@
 //! A dense, durable buffer for an event stream in Redis or Valkey, for a program of your own.
 //!
-//! Events go in one by one and are stored in compressed blocks: one of 490 bytes takes 150 to 204 bytes of the server's memory.
+//! Events go in one by one and are stored in compressed blocks: one of 490 bytes takes 145 to 193 bytes of the server's memory,
+//! and one of Bluesky's Jetstream 75 to 89.
 //! Consumer groups read them and acknowledge them, and a block that every group has acknowledged is trimmed. Events that
 //! were acknowledged to the writer come out again byte for byte and in the order of their lane, through restarts, lost
 //! connections and a full server, unless the server itself loses them; what is missing or damaged is reported by its place.
@@ -38,7 +39,7 @@ pub mod buffer;
 pub mod event;
 mod read;
 
-pub use block::frame::Damage;
+pub use block::damage::Damage;
 pub use buffer::builder::WriterBuilder;
 pub use buffer::counts::Counts as Summary;
 pub use buffer::entry::{Entry, Id};

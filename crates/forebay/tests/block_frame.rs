@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
-use forebay::block::frame::{Block, CONTENT_BYTES_MAX, Damage, Decoder, Draft, Encoder, lines};
+use forebay::block::damage::Damage;
+use forebay::block::decode::Decoder;
+use forebay::block::encode::{Encoder, Encoding, Wanted};
+use forebay::block::frame::{Block, CONTENT_BYTES_MAX, Draft, Sealed, lines};
 use forebay::event::jetstream;
 use forebay::event::parse::{Event, parse};
+use forebay::event::stream::Stream;
 use proptest::prelude::*;
 
 use crate::support::event;
@@ -14,7 +18,7 @@ fn encode<'a>(events: impl IntoIterator<Item = &'a [u8]>) -> Block {
     for event in events {
         draft.push(&parse(event).unwrap());
     }
-    Encoder::new().unwrap().encode(&draft).unwrap()
+    crate::support::encode(&draft, Wanted::Plain)
 }
 
 fn some_events(count: u64, padding: usize) -> Vec<Vec<u8>> {
@@ -27,7 +31,7 @@ fn block(events: &[Vec<u8>]) -> Block {
 
 fn open(frame: &[u8], block: &Block) -> Result<Vec<Vec<u8>>, Damage> {
     let mut decoder = Decoder::new().unwrap();
-    let content = decoder.open(frame, block.events, (block.time_min, block.time_max))?;
+    let content = decoder.open(Sealed { frame, ..block.sealed() })?;
     Ok(lines(content).map(<[u8]>::to_vec).collect())
 }
 
@@ -124,9 +128,9 @@ fn a_frame_with_something_behind_it_gives_no_other_events() {
         // A decoder that has opened something large has the room for more than this frame says.
         let mut decoder = Decoder::new().unwrap();
         let large = encode([event(jetstream::LIKES, 1, 100_000).as_slice()]);
-        decoder.open(&large.frame, 1, (large.time_min, large.time_max)).unwrap();
+        decoder.open(large.sealed()).unwrap();
         let frame = [&block.frame, tail].concat();
-        let result = decoder.open(&frame, block.events, (block.time_min, block.time_max));
+        let result = decoder.open(Sealed { frame: &frame, ..block.sealed() });
         assert!(result.is_err(), "a tail of {} bytes was taken", tail.len());
     }
 }
@@ -183,7 +187,7 @@ fn a_sound_frame_of_what_is_no_event_is_refused_with_the_event_s_place() {
         let mut draft = Draft::default();
         draft.push(&parse(&good).unwrap());
         draft.push(&Event { bytes: bad, time_us: 0, lane: jetstream::LIKES, cursor: 0 });
-        let block = Encoder::new().unwrap().encode(&draft).unwrap();
+        let block = crate::support::encode(&draft, Wanted::Plain);
         let why = open(&block.frame, &block).unwrap_err();
         assert!(matches!(why, Damage::Event { index: 1, .. }), "{why}");
     }
@@ -191,18 +195,20 @@ fn a_sound_frame_of_what_is_no_event_is_refused_with_the_event_s_place() {
 
 #[test]
 fn an_encoder_and_a_decoder_can_be_used_again_after_anything() {
-    let (mut encoder, mut decoder) = (Encoder::new().unwrap(), Decoder::new().unwrap());
+    let how = Encoding { wanted: Wanted::Plain, ..Encoding::default() };
+    let mut encoder = Encoder::of(Stream::jetstream(), how).unwrap();
+    let mut decoder = Decoder::new().unwrap();
     for (count, padding) in [(1, 10), (500, 300), (3, 50_000), (2, 0)] {
         let events = some_events(count, padding);
         let mut draft = Draft::default();
         for event in &events {
             draft.push(&parse(event).unwrap());
         }
-        let block = encoder.encode(&draft).unwrap();
+        let (block, _) = encoder.encode(&draft).unwrap();
         assert_eq!(block, self::block(&events), "what was encoded before shows");
-        let times = (block.time_min, block.time_max);
-        assert!(decoder.open(&block.frame[1..], block.events, times).is_err());
-        assert!(decoder.open(&block.frame, block.events + 1, times).is_err());
-        assert_eq!(decoder.open(&block.frame, block.events, times).unwrap(), events.join(&b'\n'));
+        let cut = Sealed { frame: &block.frame[1..], ..block.sealed() };
+        assert!(decoder.open(cut).is_err());
+        assert!(decoder.open(Sealed { events: block.events + 1, ..block.sealed() }).is_err());
+        assert_eq!(decoder.open(block.sealed()).unwrap(), events.join(&b'\n'));
     }
 }

@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use forebay::block::frame::{Draft, Encoder};
+use forebay::block::encode::Wanted;
+use forebay::block::frame::Draft;
 use forebay::buffer::error::Error;
 use forebay::buffer::scripts;
 use forebay::buffer::writer::{Ack, Writer};
@@ -85,11 +86,11 @@ fn a_block_has_the_fields_of_the_format_in_their_order() {
     for event in &ledger.lane(jetstream::LIKES)[3..] {
         draft.push(&forebay::event::parse::parse(event).unwrap());
     }
-    let block = Encoder::new().unwrap().encode(&draft).unwrap();
+    let block = encode(&draft, Wanted::Measured);
     let epoch: String = ask(&server, &format!("HGET {} epoch", name().writer(jetstream::LIKES))).unwrap();
     let (a, z) = (block.time_min.to_string(), block.time_max.to_string());
     let expected: [(&str, &[u8]); 10] = [
-        ("f", b"1"),
+        ("f", b"2"),
         ("s", b"2"),
         ("n", b"2"),
         ("e", b"5"),

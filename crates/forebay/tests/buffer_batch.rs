@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use forebay::block::frame::{Decoder, Draft, Encoder, lines};
+use forebay::block::decode::Decoder;
+use forebay::block::encode::Wanted;
+use forebay::block::frame::{Draft, lines};
 use forebay::buffer::batch::{Batcher, Limits};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
@@ -19,9 +21,9 @@ fn of(lane: Lane, bytes: &[u8]) -> Event<'_> {
 }
 
 fn opened(draft: &Draft) -> Vec<Vec<u8>> {
-    let block = Encoder::new().unwrap().encode(draft).unwrap();
+    let block = crate::support::encode(draft, Wanted::Plain);
     let mut decoder = Decoder::new().unwrap();
-    let content = decoder.open(&block.frame, block.events, (block.time_min, block.time_max)).unwrap();
+    let content = decoder.open(block.sealed()).unwrap();
     lines(content).map(<[u8]>::to_vec).collect()
 }
 

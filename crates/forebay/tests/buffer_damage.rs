@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use forebay::block::frame::{Damage, Decoder};
-use forebay::buffer::entry::{Entry, Id};
+use forebay::block::damage::Damage;
+use forebay::block::decode::Decoder;
+use forebay::buffer::entry::Id;
 use forebay::buffer::reader::{Options, ReadItem, Reader};
 use forebay::event::jetstream;
 use forebay_rig::server::Server;
@@ -132,8 +133,8 @@ fn a_flipped_byte_in_a_stored_frame_is_found_when_the_block_is_opened() {
     let middle = frame.len() / 2;
     frame[middle] ^= 0x10;
     let found = read_back(&server(&[]), &fields);
-    let [ReadItem::Block(_, Entry { frame, events, times, .. })] = &found[..] else { panic!("{found:?}") };
-    let why = Decoder::new().unwrap().open(frame, *events, *times).unwrap_err();
+    let [ReadItem::Block(_, entry)] = &found[..] else { panic!("{found:?}") };
+    let why = Decoder::new().unwrap().open(entry.sealed()).unwrap_err();
     assert!(matches!(why, Damage::Frame(_)), "{why}");
 }
 

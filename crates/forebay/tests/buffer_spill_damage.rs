@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use forebay::block::encode::{Encoding, Wanted};
 use forebay::buffer::overflow::{Overflow, Spill};
 use forebay::buffer::writer::{Counts, Options, Writer};
 use forebay::event::jetstream;
@@ -24,9 +25,10 @@ const BLOCKS: u64 = 9;
 const TRIES: usize = 10;
 
 fn spilling(folder: &Path) -> Options {
-    // Files end after an eighth of that: after three blocks.
+    // Files end after an eighth of that: after three blocks, whose frames are about as long as their events.
     let spill = Spill { folder: folder.into(), bytes_max: 8 * 550 };
-    Options { overflow: Overflow::Spill(spill), ..options(1, 4) }
+    let encoding = Encoding { wanted: Wanted::Plain, ..Encoding::default() };
+    Options { overflow: Overflow::Spill(spill), encoding, ..options(1, 4) }
 }
 
 /// What one killed or stopped writer left: files of some blocks, all of one lane and session.

@@ -148,3 +148,45 @@ fn a_buffer_lists_its_streams_with_lane_partition_and_key() {
         free.parse::<forebay::buffer::keys::Name>().unwrap();
     }
 }
+
+#[test]
+fn a_dictionary_that_is_gone_comes_back_and_one_with_other_bytes_stops_the_next_writer() {
+    let server = server(&[]);
+    let field =
+        |command: &str| ask::<redis::Value>(&server, &command.replace("META", &name().meta())).unwrap();
+    let mut writer = builder(&server).open().unwrap();
+    push(&mut writer, jetstream::LIKES, 1).unwrap();
+    writer.close().unwrap();
+    let whole = field("HGET META dict:1");
+    assert!(matches!(&whole, redis::Value::BulkString(bytes) if bytes.len() > 10_000), "{whole:?}");
+    field("HDEL META dict:1");
+    // Who knows it reads on without.
+    assert_eq!(stored(&server, jetstream::LIKES).len(), 1);
+    builder(&server).open().unwrap().close().unwrap();
+    assert_eq!(field("HGET META dict:1"), whole);
+    field("HSET META dict:1 another");
+    let refused = builder(&server).open().err().unwrap();
+    let told = refused.to_string();
+    assert!(matches!(refused, Error::Damaged { .. }) && told.contains("dict:1"), "{told}");
+    assert_eq!(
+        field("HGET META dict:1"),
+        redis::Value::BulkString(b"another".to_vec()),
+        "it is left as it is"
+    );
+}
+
+#[test]
+fn a_source_that_is_replayed_from_before_takes_no_low_watermark_back() {
+    let server = server(&[]);
+    let mut writer = builder(&server).open().unwrap();
+    for cursor in [100, 200] {
+        push(&mut writer, jetstream::LIKES, cursor).unwrap();
+    }
+    writer.close().unwrap();
+    let mut writer = builder(&server).open().unwrap();
+    assert_eq!(writer.resume_position().low_watermark(), Some(200));
+    push(&mut writer, jetstream::LIKES, 150).unwrap();
+    writer.close().unwrap();
+    let writer = builder(&server).open().unwrap();
+    assert_eq!(writer.resume_position().low_watermark(), Some(200));
+}

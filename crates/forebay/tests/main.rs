@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod atproto_damage;
+mod atproto_golden;
+mod atproto_odd;
+mod atproto_round_trip;
+mod atproto_support;
 mod block_frame;
 mod buffer_ages;
 mod buffer_append;
@@ -34,3 +39,4 @@ mod event_parse;
 mod public_items;
 mod readme;
 mod support;
+mod vectors;

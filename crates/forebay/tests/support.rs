@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use forebay::block::frame::{Decoder, lines};
+use forebay::block::decode::Decoder;
+use forebay::block::encode::{Encoder, Encoding, Wanted};
+use forebay::block::frame::{Block, Draft, lines};
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::entry::{Entry, Id};
@@ -21,8 +23,15 @@ use forebay::buffer::writer::{self, Counts, Monitor, Writer};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse::parse;
+use forebay::event::stream::Stream;
 use forebay_rig::server::fault::network::Proxy;
 use forebay_rig::server::{Server, ServerBinary};
+
+/// The block that a writer of Jetstream's events makes of a draft, in the encoding that is asked for.
+pub fn encode(draft: &Draft, wanted: Wanted) -> Block {
+    let how = Encoding { wanted, ..Encoding::default() };
+    Encoder::of(Stream::jetstream(), how).unwrap().encode(draft).unwrap().0
+}
 
 /// How long a condition may take to come true. Only failures take this long.
 pub const LIMIT: Duration = Duration::from_secs(90);
@@ -304,7 +313,7 @@ pub fn events_of(lane: Lane, found: &[ReadItem]) -> Vec<Vec<u8>> {
         if let ReadItem::Block(of, entry) = item
             && *of == lane
         {
-            let content = decoder.open(&entry.frame, entry.events, entry.times).unwrap();
+            let content = decoder.open(entry.sealed()).unwrap();
             events.extend(lines(content).map(<[u8]>::to_vec));
         }
     }

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use crate::{block_id, output};
-use forebay::block::frame::{Decoder, lines};
+use forebay::block::decode::Decoder;
+use forebay::block::frame::lines;
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::reader::ReadItem;
 use forebay::event::lane::Lane;
@@ -80,7 +81,7 @@ impl Blocks {
         left: u64,
         out: &mut dyn Write,
     ) -> io::Result<Result<u64, ReadItem>> {
-        let content = match self.decoder.open(&entry.frame, entry.events, entry.times) {
+        let content = match self.decoder.open(entry.sealed()) {
             Ok(content) => content,
             Err(why) => return Ok(Err(ReadItem::Damaged { lane, id: entry.id, why })),
         };

@@ -60,14 +60,14 @@ fn a_buffer_that_fits_is_proven_and_every_control_is_refuted() {
         assert_eq!(claim.verdict().word(), "proven", "{claim:?}");
         assert!(claim.control().unwrap().is_refuted(), "{claim:?}");
     }
-    assert_eq!((code, report.claims.len()), (0, 5));
+    assert_eq!((code, report.claims.len()), (0, 6));
     assert!(report.conflicts.is_empty());
 }
 
 #[test]
 fn a_buffer_that_does_not_fit_is_refuted_with_the_count_that_did() {
     let dir = tempfile::tempdir().unwrap();
-    let (code, report) = capacity(&profile(dir.path(), 60_000, "6mb", "noeviction"), &[]);
+    let (code, report) = capacity(&profile(dir.path(), 60_000, "4mb", "noeviction"), &[]);
     assert_eq!(code, 1);
     for id in ["capacity.events", "capacity.memory", "capacity.hours"] {
         assert_eq!(verdict(&report, id), "refuted", "{id}");
@@ -80,7 +80,7 @@ fn a_buffer_that_does_not_fit_is_refuted_with_the_count_that_did() {
 #[test]
 fn a_server_that_evicts_is_caught_and_the_requirements_that_exclude_each_other_are_named() {
     let dir = tempfile::tempdir().unwrap();
-    let (code, report) = capacity(&profile(dir.path(), 60_000, "6mb", "allkeys-lru"), &[]);
+    let (code, report) = capacity(&profile(dir.path(), 60_000, "4mb", "allkeys-lru"), &[]);
     assert_eq!(code, 1);
     assert_eq!(verdict(&report, "capacity.identical"), "refuted");
     let identical = report.claims.iter().find(|claim| claim.id == "capacity.identical").unwrap();

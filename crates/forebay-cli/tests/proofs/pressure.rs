@@ -27,7 +27,7 @@ fn profile(dir: &Path, policy: &str, (events, memory): (&str, &str)) -> String {
 
 /// So many events go beyond so much memory. Of less than this, a tenth is what lanes and blocks take that have just begun, and
 /// no sample foretells that.
-const FORETOLD: (&str, &str) = ("165_000", "20mb");
+const FORETOLD: (&str, &str) = ("165_000", "12mb");
 const LITTLE: (&str, &str) = ("66_000", "8mb");
 
 /// Runs `pressure` and gives its exit code, report, and what it said.

@@ -13,6 +13,7 @@ use crate::ledger::Ledger;
 use crate::memory_probe::{MemoryProbe, Point};
 use crate::progress::Progress;
 use crate::push::Pusher;
+use forebay::block::encode::Encoding;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
@@ -39,6 +40,8 @@ pub struct FillPlan<'a> {
     /// Events a second on the simulated clock.
     pub rate: f64,
     pub limits: Limits,
+    /// How frames are made.
+    pub encoding: Encoding,
     /// Stop once the server uses so many bytes, should it not be ours to fill.
     pub used_bytes_max: Option<u64>,
 }
@@ -47,7 +50,7 @@ pub struct FillPlan<'a> {
 pub struct Filled {
     pub counts: Counts,
     pub seconds: f64,
-    /// Memory as it filled, from before the first event to after the last.
+    /// Memory as it filled, from an empty buffer to after the last event.
     pub curve: Vec<Point>,
     /// Why it ended early.
     pub ended: Option<String>,
@@ -55,9 +58,12 @@ pub struct Filled {
 
 /// Pushes `plan.count` events, or as many as the server takes. The ledger hears of each.
 pub fn fill(plan: &FillPlan<'_>, ledger: &mut Ledger<'_>, progress: &dyn Progress) -> anyhow::Result<Filled> {
+    let options =
+        Options { limits: plan.limits, encoding: plan.encoding, patience: PATIENCE, ..Options::default() };
+    // What a buffer takes once, however much it holds, is there before the first look: scripts, the hash that says what it is.
+    Writer::open(plan.address, plan.name, &options)?.close()?;
     let mut gauge = MemoryProbe::open(plan.address)?;
-    let first = gauge.look(0)?;
-    let options = Options { limits: plan.limits, patience: PATIENCE, ..Options::default() };
+    let first = gauge.settled(0)?;
     let started = Instant::now();
     let writer = Writer::open(plan.address, plan.name, &options)?;
     let monitor = writer.monitor();

@@ -5,6 +5,7 @@ use super::readback::ReadBack;
 use super::sample::Layout;
 use crate::claim::{Axes, Bound, Evidence, Judged, Series, Unit};
 use crate::report::units::{bytes, thousands};
+use forebay_watch::profile::Profile;
 
 /// The step of the brief that capacity answers.
 const STEP: u8 = 3;
@@ -45,6 +46,7 @@ fn events(measured: &Measured<'_>) -> Judged {
         why,
     );
     claim.evidence.push(curve(measured));
+    claim.evidence.push(encoded(measured));
     claim
 }
 
@@ -159,6 +161,23 @@ fn hours(measured: &Measured<'_>) -> Judged {
     claim
 }
 
+/// Blocks by the encoding they got, and why.
+fn encoded(measured: &Measured<'_>) -> Evidence {
+    let meaning = |why: &str| match why {
+        "dense" => "2: decoded and compared",
+        "plain" => "1: the events are not Jetstream's",
+        "busy" => "1: full blocks beyond encoding 2's share of the processor",
+        "larger" => "1: encoding 2 would not have been smaller",
+        _ => "1: encoding 2 did not come back the same",
+    };
+    let row = |(why, blocks): (&str, u64)| vec![meaning(why).to_owned(), thousands(blocks as f64, 0)];
+    Evidence::Table {
+        title: "Blocks by encoding, and why".into(),
+        columns: vec!["encoding".into(), "blocks".into()],
+        rows: measured.filled.counts.encoded().map(row).collect(),
+    }
+}
+
 /// Memory as it fills, beside the prediction and the limits.
 fn curve(measured: &Measured<'_>) -> Evidence {
     let points = &measured.filled.curve;
@@ -184,12 +203,19 @@ fn curve(measured: &Measured<'_>) -> Evidence {
     }
 }
 
+/// Events a second that layouts are weighed at, each once.
+pub(super) fn rates(profile: &Profile) -> Vec<f64> {
+    let mut rates = vec![profile.rate(), profile.rates.network, profile.rates.peak];
+    rates.dedup();
+    rates
+}
+
 /// What each layout weighs, and how long the room lasts at each rate.
 fn layouts(measured: &Measured<'_>, room: f64) -> Evidence {
     let profile = measured.profile;
-    let rates = [profile.rate(), profile.rates.network, profile.rates.peak];
+    let rates = rates(profile);
     let mut columns = vec!["layout".to_owned(), "bytes/event".into(), "events that fit".into()];
-    columns.extend(rates.map(|rate| format!("hours at {rate:.0}/s")));
+    columns.extend(rates.iter().map(|rate| format!("hours at {rate:.0}/s")));
     let rows = measured
         .weights
         .iter()
@@ -199,9 +225,9 @@ fn layouts(measured: &Measured<'_>, room: f64) -> Evidence {
                 format!("{:.1}", weight.per_event),
                 thousands((room / weight.per_event).floor(), 0),
             ];
-            row.extend(rates.map(|rate| {
+            row.extend(rates.iter().map(|&rate| {
                 // Blocks weigh what they do only at the rate they are cut at.
-                if matches!(layout, Layout::Blocks(cut_at) if (cut_at - rate).abs() > f64::EPSILON) {
+                if matches!(layout, Layout::Blocks(cut_at) | Layout::PlainBlocks(cut_at) if (cut_at - rate).abs() > f64::EPSILON) {
                     return "-".into();
                 }
                 format!("{:.1}", room / (weight.per_event * rate) / 3_600.0)

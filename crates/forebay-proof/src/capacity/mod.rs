@@ -3,8 +3,9 @@
 //! First a sample is weighed on a server of its own and what will come is predicted from it. Then every event
 //! of the profile goes in through the real writer, with blocks cut as at the profile's rate, and every one is
 //! read back and compared. The controls are runs that must be refuted: a limit too small, a prediction from
-//! the wrong sample, and a buffer with planted damage.
+//! the wrong sample, a buffer with planted damage, and an encoder that loses a byte.
 
+mod checked;
 pub(crate) mod fill;
 mod judge;
 mod measured;
@@ -16,6 +17,7 @@ use crate::Subject;
 use crate::claim::Claim;
 use crate::ledger::Ledger;
 use crate::target::Target;
+use forebay::block::encode::Encoding;
 use forebay::buffer::batch::Limits;
 use forebay_rig::synth::Synth;
 
@@ -35,18 +37,23 @@ impl CapacityRun<'_> {
     pub fn run(&self) -> anyhow::Result<Vec<Claim>> {
         let limits = self.on.profile.limits().map_err(anyhow::Error::msg)?;
         let events = Synth::network(self.on.seed).with_rate(self.on.profile.rate());
-        let sample = sample(self.on.scale);
+        let sample = sample(self.on.scale, self.on.profile.hold.events);
         let weights = self.weigh(&events, sample, limits)?;
         let weight = weights[0].1;
         let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);
         let _keys = self.on.target.keys(self.on.name);
         let measured = self.measure(&events, &make, limits, (weight, sample, weights))?;
-        negative_controls::attach(&self.on, &events, &measured, limits, judge::claims(&measured))
+        let claims = judge::claims(&measured);
+        let mut claims = negative_controls::attach(&self.on, &events, &measured, limits, claims)?;
+        claims.push(checked::claim(&self.on, &events, limits)?);
+        Ok(claims)
     }
 
     fn weigh(&self, events: &Synth, sample: u64, limits: Limits) -> anyhow::Result<Vec<(Layout, Weight)>> {
-        let rates = [self.on.profile.rate(), self.on.profile.rates.network, self.on.profile.rates.peak];
-        let layouts = rates.map(Layout::Blocks).into_iter().chain([Layout::EntryAnEvent, Layout::KeyAnEvent]);
+        let rates = judge::rates(self.on.profile);
+        let blocks = rates.iter().copied().map(Layout::Blocks);
+        let plain = rates.iter().copied().map(Layout::PlainBlocks).take(2);
+        let layouts = blocks.chain(plain).chain([Layout::EntryAnEvent, Layout::KeyAnEvent]);
         layouts
             .map(|layout| {
                 let weight = weigh(&self.on, layout, events, sample, limits)?;
@@ -73,6 +80,7 @@ impl CapacityRun<'_> {
             count: self.on.profile.hold.events,
             rate: self.on.profile.rate(),
             limits,
+            encoding: Encoding::default(),
             // A server of our own may fill; on somebody's the line is where we stop.
             used_bytes_max: if matches!(self.on.target, Target::Given(_)) { line } else { None },
         };

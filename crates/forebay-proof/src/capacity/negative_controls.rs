@@ -13,6 +13,7 @@ use crate::claim::{Claim, Control, Judged, Judgement};
 use crate::ledger::{Findings, Ledger};
 use crate::report::units::{bytes, figure, thousands};
 use crate::target::{scratch, scratch_like};
+use forebay::block::encode::Encoding;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
@@ -101,6 +102,7 @@ fn too_small(
         count: profile.hold.events,
         rate: profile.rate(),
         limits,
+        encoding: Encoding::default(),
         used_bytes_max: None,
     };
     on.progress.begin("control: a limit too small", predicted);
@@ -181,6 +183,7 @@ fn damaged(on: &Subject<'_>, events: &Synth, limits: Limits) -> anyhow::Result<C
         count: DAMAGED_EVENTS,
         rate: DAMAGED_RATE,
         limits,
+        encoding: Encoding::default(),
         used_bytes_max: None,
     };
     let make = |index: u64, out: &mut Vec<u8>| events.write_event(index, out);

@@ -16,6 +16,7 @@ use crate::report::units::{bytes, millis, thousands};
 use crate::rewrite;
 use crate::target::start;
 use crate::{Scale, Subject};
+use forebay::block::encode::Encoding;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay_rig::load::arrivals::Arrivals;
@@ -133,7 +134,16 @@ fn cost(on: &Subject<'_>, payloads: &Payloads, way: [&'static str; 3], count: u6
     let rate = on.profile.load.rate;
     let events = Synth::network(on.seed).with_rate(rate);
     let limits = on.profile.limits().map_err(anyhow::Error::msg)?;
-    let plan = FillPlan { address, name: &name, events: &events, count, rate, limits, used_bytes_max: None };
+    let plan = FillPlan {
+        address,
+        name: &name,
+        events: &events,
+        count,
+        rate,
+        limits,
+        encoding: Encoding::default(),
+        used_bytes_max: None,
+    };
     let filled = fill(&plan, &mut Ledger::new(&|_, _| {}), on.progress)?;
     anyhow::ensure!(filled.ended.is_none(), "not all events went in: {:?}", filled.ended);
     let mut connection = address.dial()?;

@@ -2,9 +2,12 @@
 //! the run.
 
 use crate::Subject;
+use crate::memory_probe::MemoryProbe;
 use crate::settings_guard::{Settings, SettingsGuard};
 use crate::target::{facts, set, setting, start};
 use forebay::buffer::connect::Address;
+use forebay::buffer::keys::Name;
+use forebay::buffer::writer::{Options, Writer};
 use forebay_rig::server::Server;
 
 /// Settings that a run changes.
@@ -32,15 +35,14 @@ impl PressureEnvironment {
         let changed = [limit.to_string(), eviction.into(), EVICTED.into()];
         let over: Vec<(&str, String)> = CHANGED.into_iter().zip(changed).collect();
         let (server, address) = start(on.binary, on.profile, &over)?;
-        let (_, seen) = address.connect()?;
-        let empty = seen.number("used_memory").unwrap_or(0);
+        let empty = empty_bytes(&address, on.name)?;
         Ok(Self { address, limit, empty, _server: Some(server), _held: None })
     }
 
     /// Somebody's server, with room for `budget` bytes beside what is there, and never more than its own limit.
-    pub fn given(address: &Address, budget: u64, eviction: &str) -> anyhow::Result<Self> {
+    pub fn given(on: &Subject<'_>, address: &Address, budget: u64, eviction: &str) -> anyhow::Result<Self> {
+        let empty = empty_bytes(address, on.name)?;
         let (mut connection, seen) = address.connect()?;
-        let empty = seen.number("used_memory").unwrap_or(0);
         let own = seen.number("maxmemory").filter(|limit| *limit > 0).unwrap_or(u64::MAX);
         let limit = own.min(empty.saturating_add(budget));
         let of = |name: &str| Some((name.to_owned(), setting(&mut connection, name)?));
@@ -59,6 +61,13 @@ impl PressureEnvironment {
         }
         Ok(environment)
     }
+}
+
+/// `used_memory` of a server whose buffer has no event yet: what a buffer takes once, however much it holds, is there by then.
+fn empty_bytes(address: &Address, name: &Name) -> anyhow::Result<u64> {
+    let mut probe = MemoryProbe::open(address)?;
+    Writer::open(address, name, &Options::default())?.close()?;
+    Ok(probe.settled(0)?.used_bytes)
 }
 
 /// Whether a server holds keys, which are not ours.

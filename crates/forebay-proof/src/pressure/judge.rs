@@ -63,7 +63,7 @@ fn limit(seen: &[PressureResult], absent: &str) -> Judged {
     with_others(claim, &seen.iter().collect::<Vec<_>>())
 }
 
-/// `256 MiB, or 32 MiB where keys may be evicted`.
+/// `144 MiB, or 20 MiB where keys may be evicted`.
 fn limits(seen: &[PressureResult], first: &PressureResult) -> String {
     let evicting = seen.iter().find(|seen| seen.eviction != EVICTIONS[0] && seen.limit != first.limit);
     let or = evicting.map(|seen| format!(", or {} where keys may be evicted,", bytes(seen.limit as f64)));

@@ -80,8 +80,8 @@ impl PressureRun<'_> {
             seen.push(match given {
                 None => scene.run(&PressureEnvironment::own(&self.on, limit, eviction)?)?,
                 Some(address) => {
-                    let environment = PressureEnvironment::given(address, limit, eviction)?;
                     let _keys = self.on.target.keys(self.on.name);
+                    let environment = PressureEnvironment::given(&self.on, address, limit, eviction)?;
                     let run = scene.run(&environment)?;
                     if let Some(told) = foreign_keys::summary(&[&run]) {
                         tracing::warn!("under {eviction} {told}");

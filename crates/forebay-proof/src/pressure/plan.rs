@@ -9,10 +9,10 @@ use crate::{Scale, Subject};
 use forebay::buffer::batch::Limits;
 
 /// Limit of a quick run.
-const QUICK_LIMIT: u64 = 256 << 20;
+const QUICK_LIMIT: u64 = 144 << 20;
 
 /// The same where keys are evicted: what goes, goes by the lane, however large that is.
-pub(super) const QUICK_EVICTING: u64 = 32 << 20;
+pub(super) const QUICK_EVICTING: u64 = 20 << 20;
 
 /// Events of a quick run, at the most, but for what it takes to go beyond the limit.
 const QUICK_EVENTS: u64 = 2_700_000;
@@ -55,7 +55,8 @@ impl PressurePlan {
         // Blocks are cut as they are at the pace that a full server is pushed at.
         let events_per_second = profile.load.rate;
         let drawn = forebay_rig::synth::Synth::network(on.seed).with_rate(events_per_second);
-        let weigh = |layout| weigh(on, layout, &drawn, sample(scale), limits).map(|weight| weight.per_event);
+        let sample = sample(scale, events);
+        let weigh = |layout| weigh(on, layout, &drawn, sample, limits).map(|weight| weight.per_event);
         let (per_event, wrong) = (weigh(Layout::Blocks(events_per_second))?, weigh(Layout::EntryAnEvent)?);
         let past = past(limit, per_event);
         let beyond = wanted.unwrap_or(beyond);
@@ -64,7 +65,7 @@ impl PressurePlan {
         let paced = (pace.rate * (aside * 2 + beyond).as_secs_f64()) as u64;
         let events = (past + paced, events.max(past) + paced);
         let offer = Offer::draw(on.seed, events_per_second, events.1 + paced, on.progress)?;
-        Ok(Self { limit, evicting, limits, pace, per_event, sample: sample(scale), wrong, events, offer })
+        Ok(Self { limit, evicting, limits, pace, per_event, sample, wrong, events, offer })
     }
 
     /// Events that go past a limit, with those that are pushed beyond it at a pace.

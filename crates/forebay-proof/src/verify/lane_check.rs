@@ -9,7 +9,7 @@ use redis::{RedisError, Value};
 use super::error::Error;
 use super::lane::{End, Gap, LaneReport, WriterSays};
 use crate::progress::Progress;
-use forebay::block::frame::Decoder;
+use forebay::block::decode::Decoder;
 use forebay::buffer::connect::Address;
 use forebay::buffer::entry::{Entry, Id};
 use forebay::buffer::error::Error as BufferError;
@@ -124,7 +124,7 @@ impl LaneCheck {
         account.first_block.get_or_insert(entry.number);
         account.last_block = Some(entry.number);
         (self.last, self.unread) = (Some((entry.number, entry.total)), 0);
-        match decoder.open(&entry.frame, entry.events, entry.times) {
+        match decoder.open(entry.sealed()) {
             Ok(_) => {
                 account.blocks += 1;
                 account.events += entry.events;

@@ -12,7 +12,7 @@
 //! its number and the writer's hash went with it.
 //!
 //! [`Reader`]: forebay::buffer::reader::Reader
-//! [`Decoder`]: forebay::block::frame::Decoder
+//! [`Decoder`]: forebay::block::decode::Decoder
 
 use std::path::Path;
 

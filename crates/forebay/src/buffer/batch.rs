@@ -55,6 +55,7 @@ impl Batcher {
         let (limits, lane) = (self.limits, event.lane);
         let open = &mut self.lanes[lane.index()];
         if !open.draft.is_empty() && open.draft.len() + 1 + event.bytes.len() > limits.bytes_max {
+            open.draft.fill_up();
             cut(lane, std::mem::take(&mut open.draft));
         }
         if open.draft.is_empty() {
@@ -63,6 +64,7 @@ impl Batcher {
         }
         open.draft.push(event);
         if open.draft.events() >= limits.events_max || open.draft.len() >= limits.bytes_max {
+            open.draft.fill_up();
             cut(lane, std::mem::take(&mut open.draft));
         }
     }

@@ -10,7 +10,8 @@ use super::error::Error;
 use super::gate::Passed;
 use super::overflow::Fate;
 use super::shared::Shared;
-use crate::block::frame::{Block, Draft, Encoder};
+use crate::block::encode::Encoder;
+use crate::block::frame::{Block, Draft};
 use crate::event::lane::Lane;
 
 /// How often a full lane is asked whether its server takes anything.
@@ -62,7 +63,8 @@ impl CompressorThread {
             // Not while the lane is waited for.
             drop((draft, passed));
             match encoded {
-                Ok(block) => {
+                Ok((block, chosen)) => {
+                    self.shared.lanes[lane.index()].chosen[chosen as usize].fetch_add(1, Relaxed);
                     let pending = PendingBlock { block: Arc::new(block), first: Some(first), mark: None };
                     if !self.hand(lane, pending) {
                         return;

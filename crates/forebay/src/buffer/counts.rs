@@ -2,6 +2,8 @@
 
 use std::sync::atomic::AtomicU64;
 
+use crate::block::encode::Chosen;
+
 /// What became of a lane's events in this writer, as far as it is known.
 #[derive(Debug, Default)]
 pub(super) struct LaneCounts {
@@ -27,6 +29,8 @@ pub(super) struct LaneCounts {
     pub trimmed: AtomicU64,
     /// Blocks of whatever run that were acknowledged.
     pub answered: AtomicU64,
+    /// Blocks by the encoding they got, and why.
+    pub chosen: [AtomicU64; Chosen::ALL.len()],
 }
 
 /// What became of the events, at one moment.
@@ -65,9 +69,19 @@ pub struct Counts {
     pub shed: u64,
     /// Events dropped from the buffer to make room (`trim-oldest`).
     pub trimmed: u64,
+    /// Blocks that were made, by the encoding they got and why: see [`Counts::encoded`].
+    #[doc(hidden)]
+    pub chosen: [u64; Chosen::ALL.len()],
 }
 
 impl Counts {
+    /// Blocks that were made: in encoding 2 (`dense`), and in encoding 1 because the stream is not of the AT Protocol
+    /// (`plain`), encoding 2 had had its share of the processor (`busy`), would not have been smaller (`larger`), or
+    /// did not come back the same (`differs`).
+    pub fn encoded(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Chosen::ALL.into_iter().map(Chosen::name).zip(self.chosen)
+    }
+
     /// Events taken from the source whose fate is open.
     pub fn open(&self) -> u64 {
         self.pushed.saturating_sub(self.accepted + self.shed)
@@ -91,6 +105,7 @@ impl Counts {
             earlier_bytes: self.earlier_bytes + lane.earlier_bytes,
             shed: self.shed + lane.shed,
             trimmed: self.trimmed + lane.trimmed,
+            chosen: std::array::from_fn(|index| self.chosen[index] + lane.chosen[index]),
         }
     }
 }

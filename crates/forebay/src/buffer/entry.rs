@@ -4,7 +4,8 @@ use std::fmt;
 
 use redis::Value;
 
-use crate::block::frame::{Damage, ENCODING_MAX};
+use crate::block::damage::Damage;
+use crate::block::frame::{ENCODING_MAX, Sealed};
 
 /// An entry's id: server milliseconds and a count within them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -95,6 +96,12 @@ impl Entry {
             low_watermark: position(take("w")?, "w")?,
             frame: take("d")?,
         })
+    }
+
+    /// What a decoder needs of it.
+    pub fn sealed(&self) -> Sealed<'_> {
+        let Self { encoding, frame, events, times, .. } = self;
+        Sealed { encoding: *encoding, frame, events: *events, times: *times }
     }
 
     /// Events of the lane before this block.

@@ -17,7 +17,8 @@ use super::keys::Name;
 use super::meta::{self, Incarnation};
 use super::pages::Pages;
 use super::scripts::TRIM;
-use crate::block::frame::{Damage, Decoder};
+use crate::block::damage::Damage;
+use crate::block::decode::Decoder;
 use crate::event::lane::Lane;
 use crate::event::stream::Stream;
 
@@ -198,7 +199,7 @@ impl Groups {
         let (why, events) = match fields.map(|fields| Entry::read(id, fields)) {
             None => (None, None),
             Some(Err(why)) => (Some(why), None),
-            Some(Ok(entry)) => match decoder.open(&entry.frame, entry.events, entry.times) {
+            Some(Ok(entry)) => match decoder.open(entry.sealed()) {
                 Ok(_) => return Ok(()),
                 Err(why) => (Some(why), Some(entry.events)),
             },

@@ -2,7 +2,7 @@
 //!
 //! | key | type | layout | written by | life |
 //! |---|---|---|---|---|
-//! | `forebay:{<buffer>}` | hash | `layout`, 2; `incarnation`, a random id; `created`, the server's milliseconds; `lanes`, what its events are, as JSON; `streams`, lane, partition and key of each stream, as JSON | `meta.lua`, once, and again where the server lost it under a writer | for ever |
+//! | `forebay:{<buffer>}` | hash | `layout`, 2; `incarnation`, a random id; `created`, the server's milliseconds; `lanes`, what its events are, as JSON; `streams`, lane, partition and key of each stream, as JSON; `dict:<id>`, a dictionary that frames of encoding 2 need | `meta.lua`, once, and again where the server lost it under a writer | for ever |
 //! | `forebay:{<buffer>.<lane>.<partition>}` | stream | an entry a block, fields `f s n e a z p c w d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
 //! | `forebay:<buffer>:load:…` | strings, lists, one stream | as requests make them | the load generator | removed when its run ends |
 //! | `forebay:{<buffer>.<lane>.<partition>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it, `w` its low watermark; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept, and events up to the last one lost; `done`, number and events of the last block that every group was done with and that was trimmed, or where the hash was deleted, of what stood before the first block; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; `trimmed:e`, the lane's events up to it; of each group that consumers have left `left:<group>`, the id up to which it had been given blocks by then; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`, `trim.lua`, `leave.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
@@ -106,6 +106,11 @@ impl Name {
         let of =
             |lane: Lane| json!({ "lane": lane.name(), "partition": PARTITION, "key": self.stream(lane) });
         Value::from(self.lanes().map(of)).to_string()
+    }
+
+    /// The field of the buffer's own hash that has a dictionary.
+    pub fn dictionary(id: u32) -> String {
+        format!("dict:{id}")
     }
 
     /// What the fields of that hash begin with that tell of losses.

@@ -18,7 +18,7 @@ use super::meta;
 use super::permitted_query::{Asker, Block, Refused, Sought};
 use super::rate::{Begin, MINUTE, Mean, has_stopped};
 use super::stat::{LaneStat, Stat};
-use crate::block::frame::Damage;
+use crate::block::damage::Damage;
 use crate::event::lane::Lane;
 
 /// Nodes of a stream that MEMORY USAGE may visit: the server does nothing else meanwhile, and takes some milliseconds for so

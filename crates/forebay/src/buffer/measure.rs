@@ -4,9 +4,13 @@ use std::collections::HashMap;
 
 use super::limit::{Known, Memory};
 use super::permitted_query::Asker;
+use crate::event::stream::Stream;
 
-/// What an event is taken to weigh before any is held: those of Bluesky at 94 a second, as `forebay capacity` finds it.
-pub const BYTES_PER_EVENT_ASSUMED: f64 = 204.0;
+/// What an event is taken to weigh before any is held: those of Bluesky at 94 a second, in encoding 2 or 1, with a fifth more
+/// than `forebay capacity` finds for made-up ones.
+pub fn assumed_bytes_per_event(events: Stream) -> f64 {
+    if events == Stream::jetstream() { 115.0 } else { 250.0 }
+}
 
 /// Settings that tell where the log lies and when it is rewritten.
 #[derive(Debug, Clone)]

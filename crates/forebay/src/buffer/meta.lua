@@ -1,6 +1,7 @@
 -- Makes a buffer, where it is not there.
 -- KEYS  the hash that says what it is
--- ARGV  layout, incarnation, 1 where that is the writer's who has the lanes, the time in milliseconds, lanes, streams
+-- ARGV  layout, incarnation, 1 where that is the writer's who has the lanes, the time in milliseconds, lanes, streams, then
+--       where its frames need one: field and bytes of a dictionary
 -- Answer: layout, lanes and incarnation that it has
 -- A full server refuses HSET as a script's first write, and not after HDEL.
 redis.call('HDEL', KEYS[1], '')
@@ -10,4 +11,5 @@ if redis.call('EXISTS', KEYS[1]) == 0 then
 elseif ARGV[3] == '1' then
   redis.call('HSET', KEYS[1], 'incarnation', ARGV[2])
 end
+if ARGV[7] then redis.call('HSETNX', KEYS[1], ARGV[7], ARGV[8]) end
 return redis.call('HMGET', KEYS[1], 'layout', 'lanes', 'incarnation')

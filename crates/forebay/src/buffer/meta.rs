@@ -35,6 +35,7 @@ pub(super) fn make(
     let is_there = must_be(name, found.clone())?;
     if let (true, Some(theirs)) = (is_there, found.2)
         && is_mine(&theirs)
+        && has_dictionary(connection, name, &failed)?
     {
         incarnation.get_or_init(|| theirs);
         return Ok(());
@@ -112,7 +113,28 @@ fn made(connection: &mut Connection, name: &Name, known: Option<&String>) -> Res
     let mut call = script.key(name.meta());
     call.arg(LAYOUT).arg(known.cloned().unwrap_or_else(new_incarnation)).arg(u8::from(known.is_some()));
     call.arg(seconds * 1_000 + micros / 1_000).arg(name.events().text()).arg(name.streams());
+    if let Some((id, bytes)) = name.events().dictionary() {
+        call.arg(Name::dictionary(id)).arg(bytes);
+    }
     call.invoke(connection)
+}
+
+/// Whether the dictionary that frames need stands there; an error where that is another one.
+fn has_dictionary(
+    connection: &mut Connection,
+    name: &Name,
+    failed: &dyn Fn(&RedisError) -> Error,
+) -> Result<bool, Error> {
+    let Some((id, bytes)) = name.events().dictionary() else { return Ok(true) };
+    let field = Name::dictionary(id);
+    let found: Option<Vec<u8>> =
+        redis::cmd("HGET").arg(name.meta()).arg(&field).query(connection).map_err(|error| failed(&error))?;
+    match found {
+        Some(found) if found != bytes => Err(Error::Damaged {
+            why: format!("field {field} of key {:?} is not dictionary {id} of this build", name.meta()),
+        }),
+        found => Ok(found.is_some()),
+    }
 }
 
 /// 32 hexadecimal digits that no other buffer has.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::batch::Limits;
 use super::overflow::{Listener, Overflow};
+use crate::block::encode::Encoding;
 
 /// When a block counts as acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,8 @@ impl FromStr for Ack {
 pub struct Options {
     /// When a block is cut.
     pub limits: Limits,
+    /// How its frame is made.
+    pub encoding: Encoding,
     /// When it counts.
     pub ack: Ack,
     /// Blocks of a lane under way at once.
@@ -53,6 +56,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            encoding: Encoding::default(),
             ack: Ack::Reply,
             in_flight: 16,
             patience: Duration::from_secs(600),

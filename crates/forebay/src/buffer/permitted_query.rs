@@ -6,7 +6,7 @@ use redis::{Cmd, FromRedisValue, RedisError, Value};
 use super::answer::Budget;
 use super::entry::{Entry, Id, list};
 use super::keys::Name;
-use crate::block::frame::Damage;
+use crate::block::damage::Damage;
 use crate::event::lane::Lane;
 
 /// A block's place, and what it is or why it cannot be read.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::entry::{Entry, Id};
 use super::text::counted;
-use crate::block::frame::Damage;
+use crate::block::damage::Damage;
 use crate::event::lane::Lane;
 
 /// What a reader comes upon.

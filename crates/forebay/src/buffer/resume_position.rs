@@ -22,8 +22,8 @@ pub struct ResumePosition {
 }
 
 impl ResumePosition {
-    /// Where to resume the source: up to this cursor everything of all lanes is acknowledged, and what came after may be
-    /// stored or not. It is the highest low watermark that a lane holds; none where no event had a cursor. Ask the source for
+    /// Where to resume the source: up to this cursor everything of all lanes is acknowledged (or in the spill folder of the
+    /// writer, or dropped by its policy and counted), and what came after may be stored or not. It is the highest low watermark that a lane holds; none where no event had a cursor. Ask the source for
     /// what follows it, the event at the cursor included where other events may have the same, and drop what is stored.
     pub fn low_watermark(&self) -> Option<u64> {
         self.low_watermark

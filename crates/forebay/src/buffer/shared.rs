@@ -146,8 +146,9 @@ impl Shared {
 
     /// The low watermark where a lane has ended: with the last of them nothing may be open.
     pub fn low_watermark_at_end(&self) -> u64 {
-        let of = if self.unacknowledged() == 0 { &self.cursor } else { &self.low_watermark };
-        of.load(Relaxed)
+        let is_all = self.unacknowledged() == 0;
+        let cursor = if is_all { self.cursor.load(Relaxed) } else { 0 };
+        self.low_watermark.load(Relaxed).max(cursor)
     }
 
     /// The first error, with what is not acknowledged by now.
@@ -181,6 +182,7 @@ impl Shared {
             shed: counts.shed.load(Relaxed),
             trimmed: counts.trimmed.load(Relaxed),
             pushed: counts.pushed.load(Relaxed),
+            chosen: std::array::from_fn(|index| counts.chosen[index].load(Relaxed)),
         }
     }
 }

@@ -5,8 +5,8 @@ use super::connect::Facts;
 use super::entry::Id;
 pub use super::groups::GroupStat;
 use super::limit::{Known, Log, Measured};
-use super::measure::{BYTES_PER_EVENT_ASSUMED, Conf, Machine};
-use crate::block::frame::Damage;
+use super::measure::{Conf, Machine, assumed_bytes_per_event};
+use crate::block::damage::Damage;
 use crate::event::lane::Lane;
 use crate::event::stream::Stream;
 
@@ -175,11 +175,12 @@ impl Stat {
 
     /// Bytes of memory that a further event is taken to need.
     pub fn weight(&self) -> Option<f64> {
+        let assumed = assumed_bytes_per_event(self.events);
         match self.events()? {
-            0 => Some(BYTES_PER_EVENT_ASSUMED),
+            0 => Some(assumed),
             events => {
                 let held = self.bytes_per_event()? * events as f64;
-                Some((held + BYTES_PER_EVENT_ASSUMED * FEW) / (events as f64 + FEW))
+                Some((held + assumed * FEW) / (events as f64 + FEW))
             }
         }
     }

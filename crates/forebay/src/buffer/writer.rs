@@ -30,7 +30,8 @@ pub use super::shared::Monitor;
 use super::shared::Shared;
 use super::status_publisher::Publisher;
 use super::threads::Threads;
-use crate::block::frame::{EVENT_BYTES_MAX, Encoder};
+use crate::block::encode::Encoder;
+use crate::block::frame::EVENT_BYTES_MAX;
 use crate::event::parse::{CURSOR_MAX, Event, TIME_US_MAX};
 use crate::event::stream::Stream;
 
@@ -110,7 +111,8 @@ impl Writer {
         writer.publisher = Some(Publisher::start(address, name, &writer.shared)?);
         let senders = name.lanes().map(|lane| lanes.start(lane, &writer.shared, &mut writer.threads));
         let senders = senders.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let encoder = Encoder::new().map_err(|error| Error::system("no zstd context", error))?;
+        let encoder = Encoder::of(writer.events, options.encoding)
+            .map_err(|error| Error::system("no zstd context", error))?;
         let sheds = options.overflow == Overflow::Shed;
         let packer = CompressorThread::new(encoder, senders, Arc::clone(&writer.shared), sheds);
         writer.threads.start("forebay-zstd".into(), move || {

@@ -14,6 +14,7 @@ use super::lane::{BadLanes, Lane, Lanes};
 use super::parse::{Event, Reject};
 use super::unit::Unit;
 use super::{jetstream, parse};
+use crate::block::atproto;
 
 /// The field that has it.
 pub(crate) const FIELD: &str = "lanes";
@@ -121,6 +122,11 @@ impl Stream {
             LineFormat::Lines => false,
             LineFormat::Json { time, .. } => time.is_some(),
         }
+    }
+
+    /// The dictionary that frames of its events need, where their encoding has one: its id and its bytes.
+    pub(crate) fn dictionary(self) -> Option<(u32, &'static [u8])> {
+        (self == Self::jetstream()).then_some((atproto::BUILT_IN_ID, atproto::BUILT_IN))
     }
 
     /// As it stands beside a buffer.

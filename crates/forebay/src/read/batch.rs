@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::block::frame::{Decoder, lines};
+use crate::block::decode::Decoder;
+use crate::block::frame::lines;
 use crate::buffer::entry::Id;
 use crate::buffer::error::Error;
 use crate::buffer::lock;
@@ -39,7 +40,7 @@ impl Batch {
                 batch.faults.push(item);
                 continue;
             };
-            match decoder.open(&entry.frame, entry.events, entry.times) {
+            match decoder.open(entry.sealed()) {
                 Ok(content) => batch.blocks.push(Block { lane, id: entry.id, content: content.to_vec() }),
                 Err(why) => batch.faults.push(ReadItem::Damaged { lane, id: entry.id, why }),
             }
