@@ -65,10 +65,10 @@ pub(crate) struct Append {
     at: At,
     #[command(flatten)]
     events: Events,
-    /// Pass over the lines before this one
+    /// Start at this line of the input
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     from_line: u64,
-    /// Store with each block the number at this JSON pointer of its last line, as `/time_us`: where the source is resumed
+    /// JSON pointer to each line's position in the source, such as `/time_us`: `stat` then says where to resume
     #[arg(long, value_name = "POINTER", value_parser = cursor_at)]
     cursor: Option<CursorAt>,
     /// Add refused lines to this file, as they came, but for those over --max-event
@@ -83,7 +83,7 @@ pub(crate) struct Append {
     /// Events in a block, at the most
     #[arg(long, value_name = "N", default_value_t = Limits::default().events_max, value_parser = clap::value_parser!(u64).range(1..=65_536))]
     max_events: u64,
-    /// Store full blocks as densely as others: half the memory, and about half the speed of a file
+    /// Use encoding 2 for full blocks too: half the memory, about half the speed from a file
     #[arg(long)]
     dense: bool,
     /// How long a block may wait for more events
@@ -153,8 +153,10 @@ impl Append {
         let took = started.elapsed();
         let error = closed.err().map(|error| counted(error, &counts));
         let settled = position.settled(&monitor).min(rejects.failed_at().map_or(u64::MAX, |line| line - 1));
-        let low_watermark = self.cursor.as_ref().and_then(|_| monitor.low_watermark());
-        let came = AppendOutcome { counts, settled, refused: rejects.count, took };
+        // A line that could be kept nowhere has no cursor: what came before it cannot be told from what came after.
+        let has_cursor = self.cursor.is_some() && rejects.failed_at().is_none();
+        let low_watermark = monitor.low_watermark().filter(|_| has_cursor);
+        let came = AppendOutcome { counts, settled, low_watermark, refused: rejects.count, took };
         // Of an input that holds no event there is nothing to report but what it is.
         if error.is_none() {
             looks.finish()?;
@@ -176,6 +178,9 @@ impl Append {
                     "forebay: everything up to cursor {cursor} is settled: resume the source there"
                 ));
             }
+        }
+        if let (Some(at), true, false) = (&self.cursor, has_cursor, global.quiet) {
+            say_where_no_cursor_was(at, &came);
         }
         // The error goes before whatever telling it comes to.
         error.map_or(told, Err)?;
@@ -217,7 +222,7 @@ impl Append {
         &self,
         global: &Global,
         monitor: &Monitor,
-        &AppendOutcome { counts, settled, refused, took }: &AppendOutcome,
+        &AppendOutcome { counts, settled, low_watermark, refused, took }: &AppendOutcome,
         error: Option<&anyhow::Error>,
     ) -> anyhow::Result<()> {
         let seconds = took.as_secs_f64();
@@ -243,7 +248,7 @@ impl Append {
                     .encoded()
                     .map(|(why, blocks)| (why.to_owned(), blocks.into()))
                     .collect::<serde_json::Map<_, _>>(),
-                "settled_through_line": settled, "low_watermark": monitor.low_watermark(),
+                "settled_through_line": settled, "low_watermark": low_watermark,
                 "error": error.map(remedy::with_remedy),
             });
             return output::document(&format!("{summary}\n")).context(output::STDOUT);
@@ -321,7 +326,18 @@ fn counted(mut error: Error, counts: &Counts) -> anyhow::Error {
 
 fn say_where_to_resume(writer: &Writer) {
     if let Some(cursor) = writer.resume_position().low_watermark() {
-        output::tell(&format!("forebay: the buffer has everything of the source up to cursor {cursor}"));
+        output::tell(&format!(
+            "forebay: of the source everything up to cursor {cursor} was acknowledged: resume it there"
+        ));
+    }
+}
+
+/// Says so where a source was to be resumed by its cursor, and no line had any.
+fn say_where_no_cursor_was(at: &CursorAt, came: &AppendOutcome) {
+    if came.counts.acknowledged > 0 && came.low_watermark.is_none() {
+        output::tell(&format!(
+            "forebay: no line had a whole number at {at}: the buffer does not say where to resume the source"
+        ));
     }
 }
 
@@ -334,6 +350,8 @@ struct AppendOutcome {
     counts: Counts,
     /// The last line of the input up to which everything is settled.
     settled: u64,
+    /// Up to which cursor of the source everything is settled, where its lines have one.
+    low_watermark: Option<u64>,
     /// Lines that were no events.
     refused: u64,
     took: Duration,

@@ -216,6 +216,7 @@ fn code_of_buffer(error: &BufferError) -> u8 {
         | BufferError::NoBuffer { .. }
         | BufferError::NoLane { .. }
         | BufferError::OtherStream { .. }
+        | BufferError::Layout { .. }
         | BufferError::NoGroup { .. }
         | BufferError::InUse { .. }
         | BufferError::Unacknowledged { .. }

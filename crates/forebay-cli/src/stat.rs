@@ -115,6 +115,7 @@ fn as_json(view: &View, seen: &WatchSnapshot, subject: &Subject) -> serde_json::
         serde_json::json!({
             "lane": lane.lane.name(), "events": lane.events, "blocks": lane.blocks, "total": lane.total,
             "oldest_age_ms": lane.oldest_age_ms, "ids_ahead_ms": lane.ids_ahead_ms,
+            "cursor": lane.cursor, "low_watermark": lane.low_watermark,
             "events_per_second_in": lane.events_per_second_in,
             "bytes": lane.bytes, "epoch": lane.epoch,
             "damaged": lane.damaged.iter().map(|(id, why)| {
@@ -133,6 +134,7 @@ fn as_json(view: &View, seen: &WatchSnapshot, subject: &Subject) -> serde_json::
     let mut json = serde_json::json!({
         "buffer": subject.name.to_string(), "server": now.facts.server(), "version": now.facts.version(),
         "at_ms": now.at_ms, "verdict": json::verdict(view), "ids_ahead_ms": now.ids_ahead_ms(),
+        "low_watermark": now.low_watermark(),
         "events": now.events(), "bytes_per_event": now.bytes_per_event(),
         "used_memory": now.facts.number("used_memory"), "maxmemory": now.limit_bytes(),
         "maxmemory_policy": now.facts.get("maxmemory_policy"),

@@ -23,6 +23,7 @@ mod cli_append;
 mod cli_append_again;
 mod cli_audit;
 mod cli_bad_days;
+mod cli_cursor;
 mod cli_errors;
 mod cli_group;
 mod cli_input_form;

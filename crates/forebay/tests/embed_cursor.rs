@@ -190,3 +190,60 @@ fn a_source_that_is_replayed_from_before_takes_no_low_watermark_back() {
     let writer = builder(&server).open().unwrap();
     assert_eq!(writer.resume_position().low_watermark(), Some(200));
 }
+
+#[test]
+fn the_event_being_pushed_is_not_taken_for_settled() {
+    let server = server(&[]);
+    let mut writer = builder(&server).linger(LIMIT).block_events(63).open().unwrap();
+    let monitor = writer.monitor();
+    // As often as settled events are looked for, with nothing open before.
+    for cursor in 1..=63 {
+        push(&mut writer, jetstream::LIKES, cursor).unwrap();
+    }
+    until("they are acknowledged", || monitor.counts().acknowledged == 63);
+    for cursor in 64..=66 {
+        push(&mut writer, jetstream::LIKES, cursor).unwrap();
+    }
+    assert_eq!(monitor.counts().acknowledged, 63);
+    assert_eq!((writer.acked_through().get(), monitor.low_watermark()), (63, Some(63)));
+    drop(writer);
+    let next = builder(&server).takeover(true).open().unwrap();
+    assert!(next.resume_position().low_watermark() <= Some(63));
+}
+
+#[test]
+fn a_cursor_that_goes_back_holds_the_low_watermark_while_its_event_is_open() {
+    let server = server(&[]);
+    let mut writer = builder(&server).linger(LIMIT).block_events(2).open().unwrap();
+    let monitor = writer.monitor();
+    // As a relay's times do.
+    for (lane, cursor) in [(jetstream::LIKES, 5), (jetstream::LIKES, 9), (jetstream::POSTS, 7)] {
+        push(&mut writer, lane, cursor).unwrap();
+    }
+    until("the likes are acknowledged", || monitor.counts().acknowledged == 2);
+    writer.acked_through();
+    assert_eq!(monitor.low_watermark(), Some(7), "the post at 7 is open");
+    push(&mut writer, jetstream::POSTS, 8).unwrap();
+    until("the posts too", || monitor.counts().acknowledged == 4);
+    writer.acked_through();
+    assert_eq!(monitor.low_watermark(), Some(9));
+}
+
+#[test]
+fn a_writer_without_cursors_takes_nobody_s_position_away() {
+    let server = server(&[]);
+    let mut writer = builder(&server).open().unwrap();
+    push(&mut writer, jetstream::LIKES, 1_000).unwrap();
+    writer.close().unwrap();
+    for takeover in [false, true] {
+        let mut writer = builder(&server).takeover(takeover).open().unwrap();
+        push(&mut writer, jetstream::LIKES, 0).unwrap();
+        push(&mut writer, jetstream::POSTS, 0).unwrap();
+        writer.close().unwrap();
+        let next = builder(&server).open().unwrap();
+        let position = next.resume_position();
+        assert_eq!(position.low_watermark(), Some(1_000));
+        assert_eq!(position.lane(jetstream::LIKES).unwrap().cursor, Some(1_000));
+        next.close().unwrap();
+    }
+}

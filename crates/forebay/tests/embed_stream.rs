@@ -123,8 +123,8 @@ fn what_stands_beside_a_buffer_and_cannot_be_read_is_named() {
     let server = server(&[]);
     drop(writer(&server, logs()).unwrap().close());
     for (command, why) in [
-        ("HSET forebay:{logs} layout 1", "layout 2, and not \"1\""),
-        ("HSET forebay:{logs} layout 3", "layout 2, and not \"3\""),
+        ("HSET forebay:{logs} layout 1", "layout \"1\", and this build knows layout 2"),
+        ("HSET forebay:{logs} layout 3", "layout \"3\", and this build knows layout 2"),
         ("HSET forebay:{logs} layout 2 lanes nonsense", "field lanes cannot be read"),
         ("HDEL forebay:{logs} lanes", "field lanes cannot be read"),
         ("HDEL forebay:{logs} incarnation", "field incarnation is missing"),

@@ -55,6 +55,7 @@ fn every_error() -> Vec<Error> {
         Error::Taken { buffer: text(), url: text(), why: text() },
         Error::Unheard { buffer: text(), url: text(), why: text() },
         Error::NoEvent { why: text() },
+        Error::Layout { key: text(), found: text(), known: "2" },
         Error::Fenced { lane: jetstream::POSTS, mine: 1, theirs: 2, unacknowledged: 3 },
         Error::Foreign { lane: jetstream::POSTS, key: text(), number: 1, unacknowledged: 2 },
         Error::NotNow { url: text(), why: text() },

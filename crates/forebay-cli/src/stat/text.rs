@@ -70,7 +70,7 @@ fn as_text(view: &View, seen: &WatchSnapshot, subject: &Subject) -> String {
     .into_iter()
     .chain(
         now.low_watermark()
-            .map(|cursor| ("source", format!("everything up to cursor {cursor} is in the buffer"))),
+            .map(|cursor| ("source", format!("acknowledged up to cursor {cursor}: resume there"))),
     )
     .chain(standing.lines())
     {

@@ -294,23 +294,26 @@ fn stand_still(stage: &SabotageStage<'_>) -> anyhow::Result<()> {
 
 /// Makes room, and writes an entry that is no block into a lane.
 fn room_and_a_stranger(stage: &SabotageStage<'_>) -> anyhow::Result<()> {
-    more_room(stage)?;
-    let key = stage.name.stream(jetstream::LIKES);
-    redis::cmd("XADD")
-        .arg(key)
-        .arg("*")
-        .arg("somebody")
-        .arg("else")
-        .exec(&mut stage.environment.address.dial()?)?;
+    // In one write, which a server works off before it turns to anybody else: blocks follow the entry, so that a reader that
+    // reads them all meets it.
+    let mut pipe = redis::pipe();
+    pipe.cmd("CONFIG").arg("SET").arg("maxmemory").arg(OUT_OF_REACH).ignore();
+    pipe.cmd("XADD").arg(stage.name.stream(jetstream::LIKES)).arg("*").arg("somebody").arg("else").ignore();
+    pipe.query::<()>(&mut stage.environment.address.dial()?)?;
+    freed(stage);
     Ok(())
 }
 
 /// Makes room for everything.
 fn more_room(stage: &SabotageStage<'_>) -> anyhow::Result<()> {
     set(&mut stage.environment.address.dial()?, "maxmemory", &OUT_OF_REACH.to_string())?;
+    freed(stage);
+    Ok(())
+}
+
+fn freed(stage: &SabotageStage<'_>) {
     stage.live.freed.store(true, Relaxed);
     let _ = stage.live.room.set(Instant::now());
-    Ok(())
 }
 
 #[cfg(test)]

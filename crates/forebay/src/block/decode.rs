@@ -43,6 +43,10 @@ impl Decoder {
             .and_then(|size| usize::try_from(size).ok())
             .filter(|size| *size <= CONTENT_BYTES_MAX)
             .ok_or(Damage::Size)?;
+        // zstd itself would open several frames after each other.
+        if zstd::zstd_safe::find_frame_compressed_size(frame).ok() != Some(frame.len()) {
+            return Err(Damage::Frame("it is cut, or something follows it".into()));
+        }
         self.content.clear();
         self.content.reserve(size);
         self.zstd

@@ -22,9 +22,13 @@ if s > lane.s + 1 then return {'gap', lane.s, lane.epoch} end
 -- Deleted or evicted under the writer: readers that come to the place are told.
 note_loss(KEYS[1], KEYS[2], lane)
 local sum = digits(lane.e + tonumber(ARGV[3]))
+-- A block without a cursor takes nobody's away.
+local w, c = ARGV[7], ARGV[6]
+if w == '' then w = lane.w end
+if c == '' then c = lane.c end
 redis.call('XADD', KEYS[1], '*', 'f', ARGV[8], 's', ARGV[2], 'n', ARGV[3], 'e', sum,
-  'a', ARGV[4], 'z', ARGV[5], 'p', ARGV[1], 'c', ARGV[6], 'w', ARGV[7], 'd', ARGV[9])
-redis.call('HSET', KEYS[2], 's', ARGV[2], 'e', sum, 'c', ARGV[6], 'w', ARGV[7])
+  'a', ARGV[4], 'z', ARGV[5], 'p', ARGV[1], 'c', ARGV[6], 'w', w, 'd', ARGV[9])
+redis.call('HSET', KEYS[2], 's', ARGV[2], 'e', sum, 'c', c, 'w', w)
 -- In the same step, so that whoever finds the block in a spill knows that it is stored.
 if ARGV[11] then redis.call('HSET', KEYS[2], ARGV[11], ARGV[12]) end
 return {'ok', s, lane.epoch}

@@ -299,6 +299,8 @@ impl Appender {
                 self.counts().lost_by_server.fetch_add(claim.lost, Relaxed);
                 (self.acked, self.acked_events, self.claim) = (claim.last, claim.events, Some(claim));
                 self.acked_cursor = claim.cursor.unwrap_or(0);
+                // So that no block says less than those before it.
+                self.shared.low_watermark.fetch_max(claim.low_watermark.unwrap_or(0), Relaxed);
                 self.shared.unproven.stand(self.settings.lane, claim.epoch, claim.last);
                 self.shared.calm(self.settings.lane);
                 self.trouble_since = None;

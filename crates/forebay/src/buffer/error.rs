@@ -209,6 +209,19 @@ pub enum Error {
         /// What the server said.
         why: String,
     },
+    /// The buffer is of another layout: an earlier or a later Forebay wrote it.
+    #[error(
+        "key {key:?} says layout {found:?}, and this build knows layout {known}: use the forebay that wrote the buffer, or \
+         another buffer"
+    )]
+    Layout {
+        /// The buffer's own key.
+        key: String,
+        /// What it says.
+        found: String,
+        /// What this build reads and writes.
+        known: &'static str,
+    },
     /// The lane's state on the server is not what a writer writes: which block comes next cannot be told.
     #[error(
         "{why}, where a writer writes whole numbers; which block comes next cannot be told, so nothing is appended: \

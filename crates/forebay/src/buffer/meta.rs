@@ -96,9 +96,7 @@ fn read(name: &Name, found: Fields) -> Result<Option<Stream>, Error> {
     let damaged = |why: String| Error::Damaged { why: format!("{why} of key {:?}", name.meta()) };
     match found {
         (None, None, None) => Ok(None),
-        (Some(layout), ..) if layout != LAYOUT => {
-            Err(damaged(format!("this build knows layout {LAYOUT}, and not {layout:?}")))
-        }
+        (Some(found), ..) if found != LAYOUT => Err(Error::Layout { key: name.meta(), found, known: LAYOUT }),
         (_, _, None) => Err(damaged("field incarnation is missing".into())),
         (_, lanes, Some(_)) => {
             let read = Stream::of_text(&lanes.unwrap_or_default());

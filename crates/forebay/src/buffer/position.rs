@@ -39,8 +39,12 @@ pub struct Position {
     read: u64,
     of: Lanes,
     lanes: Vec<Open>,
-    /// The cursors of lines that may be open, where the source has any.
+    /// The cursors of lines that may be open, where the source has any; and of those, each that is lower than all after it: the
+    /// first is the lowest. A source's cursors may go back a little.
     cursors: VecDeque<(u64, u64)>,
+    lowest: VecDeque<(u64, u64)>,
+    /// The highest cursor of a line that is settled.
+    highest: u64,
 }
 
 /// A lane's events that may be open.
@@ -55,7 +59,14 @@ struct Open {
 impl Position {
     /// Nothing was pushed to these lanes yet.
     pub fn of(lanes: Lanes) -> Self {
-        Self { read: 0, of: lanes, lanes: lanes.defaults(), cursors: VecDeque::new() }
+        Self {
+            read: 0,
+            of: lanes,
+            lanes: lanes.defaults(),
+            cursors: VecDeque::new(),
+            lowest: VecDeque::new(),
+            highest: 0,
+        }
     }
 
     /// Every line up to this one was pushed, or refused.
@@ -68,6 +79,10 @@ impl Position {
         self.lanes[event.lane.index()].lines.push_back(line);
         if event.cursor > 0 {
             self.cursors.push_back((line, event.cursor));
+            while self.lowest.back().is_some_and(|(_, cursor)| *cursor >= event.cursor) {
+                self.lowest.pop_back();
+            }
+            self.lowest.push_back((line, event.cursor));
         }
     }
 
@@ -83,10 +98,18 @@ impl Position {
             }
             settled = open.lines.front().map_or(settled, |line| settled.min(line - 1));
         }
-        let upto = self.cursors.partition_point(|(line, _)| *line <= settled);
-        if let Some((_, cursor)) = self.cursors.drain(..upto).next_back() {
-            monitor.raise_low_watermark(cursor);
-        }
+        monitor.raise_low_watermark(self.low_watermark(settled));
         settled
+    }
+
+    /// The highest cursor of the lines up to one, and no higher than that of any line after it; 0 where there is none.
+    fn low_watermark(&mut self, settled: u64) -> u64 {
+        let upto = self.cursors.partition_point(|(line, _)| *line <= settled);
+        let highest = self.cursors.drain(..upto).map(|(_, cursor)| cursor).max();
+        self.highest = self.highest.max(highest.unwrap_or(0));
+        let before = self.lowest.partition_point(|(line, _)| *line <= settled);
+        self.lowest.drain(..before);
+        let open = self.lowest.front().map_or(u64::MAX, |(_, cursor)| *cursor);
+        self.highest.min(open)
     }
 }

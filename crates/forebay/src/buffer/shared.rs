@@ -146,8 +146,9 @@ impl Shared {
 
     /// The low watermark where a lane has ended: with the last of them nothing may be open.
     pub fn low_watermark_at_end(&self) -> u64 {
-        let is_all = self.unacknowledged() == 0;
-        let cursor = if is_all { self.cursor.load(Relaxed) } else { 0 };
+        // In this order: what is pushed meanwhile is open.
+        let newest = self.cursor.load(Relaxed);
+        let cursor = if self.unacknowledged() == 0 { newest } else { 0 };
         self.low_watermark.load(Relaxed).max(cursor)
     }
 

@@ -223,12 +223,13 @@ impl Writer {
     }
 
     fn take(&mut self, event: &Event<'_>, now: Duration, waits: bool) -> Result<Seq, Error> {
-        self.pushed += 1;
-        self.position.push(event, self.pushed);
-        self.position.read(self.pushed);
+        // Before this event is one of them: it is not counted as open before it is handed on.
         if self.pushed.is_multiple_of(PRUNE_EVERY) {
             self.position.settled(&self.monitor());
         }
+        self.pushed += 1;
+        self.position.push(event, self.pushed);
+        self.position.read(self.pushed);
         self.push_parsed(event, now, waits).map(|()| Seq::new(self.pushed))
     }
 

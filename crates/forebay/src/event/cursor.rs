@@ -31,6 +31,12 @@ impl CursorAt {
     }
 }
 
+impl std::fmt::Display for CursorAt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.pointer)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

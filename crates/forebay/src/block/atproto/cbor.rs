@@ -19,6 +19,9 @@ const TEXT: u8 = 3;
 const LIST: u8 = 4;
 const MAP: u8 = 5;
 
+/// The largest record whose CID is computed: what that takes is many times the record.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+
 /// Computes CIDs; keeps its memory from one to the next.
 #[derive(Debug, Default)]
 pub(super) struct RecordHasher {
@@ -45,6 +48,9 @@ impl RecordHasher {
 
     /// A record in canonical DAG-CBOR.
     pub(super) fn convert(&mut self, record: &[u8]) -> Option<&[u8]> {
+        if record.len() > RECORD_BYTES_MAX {
+            return None;
+        }
         std::str::from_utf8(record).ok()?;
         self.out.clear();
         self.entries.clear();
@@ -155,6 +161,10 @@ impl RecordHasher {
         let at = self.text(json, at)?;
         let key_end = self.out.len();
         let key_len = key_end - start;
+        // Written otherwise than `link` and `bytes` know them, or beside other keys: other readers might take them for those.
+        if self.out.get(start + 1..key_end).is_some_and(|key| key == b"$link" || key == b"$bytes") {
+            return None;
+        }
         // The head of a text has one byte for 23 bytes of text, two for 255, and so on.
         let head = if key_len <= 24 {
             1
