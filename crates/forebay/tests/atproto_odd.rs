@@ -1,7 +1,9 @@
 //! Events of odd shapes come back byte for byte, whatever they look like.
 
-use super::atproto_support::{RECORDED, assert_comes_back, cases};
+use super::atproto_support::{RECORDED, assert_comes_back, cases, encode};
+use forebay::block::atproto::Effort;
 use proptest::prelude::*;
+use sha2::{Digest, Sha256};
 
 #[test]
 fn no_events_and_empty_lines_come_back() {
@@ -262,4 +264,36 @@ proptest! {
         let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) };
         assert_comes_back(text.unwrap().as_bytes());
     }
+}
+
+/// Whether a record's own CID is left out of the frame, where it is the hash of these bytes.
+fn is_computed(record: &str, cbor: &[u8]) -> bool {
+    let bytes = [&[1, 0x71, 0x12, 0x20][..], &Sha256::digest(cbor)].concat();
+    let bit = |at: usize| bytes.get(at / 8).map_or(0, |byte| byte >> (7 - at % 8) & 1);
+    let letter = |at: usize| (0..5).fold(0, |value, index| value << 1 | bit(at + index));
+    let letters = (0..bytes.len() * 8)
+        .step_by(5)
+        .map(|at| b"abcdefghijklmnopqrstuvwxyz234567"[usize::from(letter(at))]);
+    let cid = String::from_utf8(letters.collect()).unwrap();
+    let line = like(DID, TID, TIME, CID, TIME_US);
+    let (from, to) = (line.find(r#""record":"#).unwrap() + 9, line.rfind(r#","cid":"#).unwrap());
+    let line = format!("{}{record},\"cid\":\"b{cid}\"}}}}", &line[..from]);
+    assert!(to > from);
+    assert_comes_back(line.as_bytes());
+    encode(line.as_bytes(), Effort::Quick).len() >= encode(line.as_bytes(), Effort::Dense).len() + 30
+}
+
+#[test]
+fn a_cid_is_computed_where_every_reader_computes_the_same_and_in_bounded_memory() {
+    assert!(is_computed(r#"{"odd":"x"}"#, b"\xa1\x63odd\x61x"), "the test makes right CIDs");
+    for key in [r"\u0024link", r"$lin\u006b"] {
+        assert!(!is_computed(&format!(r#"{{"{key}":"x"}}"#), b"\xa1\x65$link\x61x"), "{key}");
+    }
+    assert!(!is_computed(r#"{"$bytes":"eA","a":1}"#, b"\xa2\x61a\x01\x66$bytes\x62eA"));
+    // A record of a MiB is the largest.
+    let text = "x".repeat(1 << 20);
+    let cbor = [&b"\xa1\x61a\x7a\x00\x10\x00\x00"[..], text.as_bytes()].concat();
+    assert!(!is_computed(&format!(r#"{{"a":"{text}"}}"#), &cbor));
+    let cbor = [&b"\xa1\x61a\x7a\x00\x0f\x00\x00"[..], &text.as_bytes()[..0xF_0000]].concat();
+    assert!(is_computed(&format!(r#"{{"a":"{}"}}"#, &text[..0xF_0000]), &cbor));
 }

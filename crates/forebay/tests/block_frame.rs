@@ -135,6 +135,28 @@ fn a_frame_with_something_behind_it_gives_no_other_events() {
     }
 }
 
+#[test]
+fn two_frames_behind_each_other_are_damaged_whatever_was_opened_before() {
+    let (first, second) = (some_events(3, 60), some_events(4, 60));
+    let (one, whole) = (block(&first), block(&second));
+    // What zstd itself would open as the four events.
+    let mut rest = b"\n".to_vec();
+    rest.extend_from_slice(&second[3]);
+    let both = [&one.frame[..], &zstd::bulk::compress(&rest, 1).unwrap()].concat();
+    assert_eq!(zstd::decode_all(&both[..]).unwrap(), second.join(&b'\n'), "the test makes what it says");
+    let skippable = [&whole.frame[..], &[0x50, 0x2A, 0x4D, 0x18, 4, 0, 0, 0], b"JUNK"].concat();
+    for had_room in [false, true] {
+        let mut decoder = Decoder::new().unwrap();
+        if had_room {
+            decoder.open(encode([event(jetstream::LIKES, 1, 100_000).as_slice()]).sealed()).unwrap();
+        }
+        for frame in [&both, &skippable] {
+            let opened = decoder.open(Sealed { frame, ..whole.sealed() });
+            assert!(matches!(opened, Err(Damage::Frame(_))), "{opened:?}");
+        }
+    }
+}
+
 /// The header of a frame that claims so much and holds nothing.
 fn claiming(bytes: u64) -> Vec<u8> {
     // Magic number, descriptor (single segment, 8 bytes of size), size, one empty raw block that is the last.
