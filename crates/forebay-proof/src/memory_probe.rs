@@ -7,6 +7,8 @@ use forebay::buffer::connection::Connection;
 use crate::target::facts;
 use forebay::buffer::connect::{Address, Facts};
 use forebay::buffer::error::Error;
+use forebay::buffer::keys::Name;
+use forebay::buffer::writer::{Options, Writer};
 
 /// How long the server may take to notice that connections are gone, and to write what waits for its log: while an fsync is
 /// under way, `everysec` holds that back for 2 s.
@@ -38,6 +40,18 @@ impl MemoryProbe {
         let (mut connection, _) = address.connect()?;
         let clients = facts(&mut connection)?.number("connected_clients").unwrap_or(u64::MAX);
         Ok(Self { connection, clients })
+    }
+
+    /// Memory with an empty buffer: what a buffer takes once, however much it holds, is there. Scripts, the hash that says what
+    /// it is.
+    pub fn empty_buffer(
+        &mut self,
+        address: &Address,
+        name: &Name,
+        options: &Options,
+    ) -> Result<Point, Error> {
+        Writer::open(address, name, options)?.close()?;
+        self.settled(0)
     }
 
     /// Memory now.

@@ -60,10 +60,8 @@ pub struct Filled {
 pub fn fill(plan: &FillPlan<'_>, ledger: &mut Ledger<'_>, progress: &dyn Progress) -> anyhow::Result<Filled> {
     let options =
         Options { limits: plan.limits, encoding: plan.encoding, patience: PATIENCE, ..Options::default() };
-    // What a buffer takes once, however much it holds, is there before the first look: scripts, the hash that says what it is.
-    Writer::open(plan.address, plan.name, &options)?.close()?;
     let mut gauge = MemoryProbe::open(plan.address)?;
-    let first = gauge.settled(0)?;
+    let first = gauge.empty_buffer(plan.address, plan.name, &options)?;
     let started = Instant::now();
     let writer = Writer::open(plan.address, plan.name, &options)?;
     let monitor = writer.monitor();

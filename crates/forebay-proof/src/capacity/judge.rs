@@ -167,7 +167,7 @@ fn encoded(measured: &Measured<'_>) -> Evidence {
         "dense" => "2: decoded and compared",
         "plain" => "1: the events are not Jetstream's",
         "busy" => "1: full blocks beyond encoding 2's share of the processor",
-        "larger" => "1: encoding 2 would not have been smaller",
+        "larger" => "1: encoding 2 is no smaller than the events",
         _ => "1: encoding 2 did not come back the same",
     };
     let row = |(why, blocks): (&str, u64)| vec![meaning(why).to_owned(), thousands(blocks as f64, 0)];

@@ -106,35 +106,36 @@ fn last_resolved(notices: &[Notice], alert: &str) -> Option<Instant> {
     (!last.is_firing).then_some(last.at)
 }
 
+/// For tests: what was heard of a cause that lasted 20 seconds: alerts, each so many seconds after it began, and whether firing.
+#[cfg(test)]
+pub(super) fn heard(cause: &str, notices: &[(u64, &str, bool)]) -> ReceivedAlerts {
+    let started = Instant::now();
+    let at = |seconds: u64| started + Duration::from_secs(seconds);
+    let notice = |(seconds, alert, is_firing): &(u64, &str, bool)| Notice {
+        at: at(*seconds),
+        alert: (*alert).into(),
+        instance: "w".into(),
+        is_firing: *is_firing,
+    };
+    ReceivedAlerts {
+        cause: super::causes::CAUSES.iter().find(|known| known.name == cause).unwrap(),
+        started,
+        undone: at(20),
+        before: Vec::new(),
+        notices: notices.iter().map(notice).collect(),
+        forecasts: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::causes::{CAUSES, FILL};
+    use super::super::causes::FILL;
     use super::*;
     use forebay_watch::deploy::rules::rules;
     use forebay_watch::profile::{self, Profile};
 
     fn all_rules() -> Vec<Rule> {
         rules(&Profile::load(profile::DEFAULT).unwrap(), 240.0)
-    }
-
-    /// What was heard of a cause that lasted 20 seconds: alerts, each so many seconds after it began, and whether firing.
-    fn heard(cause: &str, notices: &[(u64, &str, bool)]) -> ReceivedAlerts {
-        let started = Instant::now();
-        let at = |seconds: u64| started + Duration::from_secs(seconds);
-        let notice = |(seconds, alert, is_firing): &(u64, &str, bool)| Notice {
-            at: at(*seconds),
-            alert: (*alert).into(),
-            instance: "w".into(),
-            is_firing: *is_firing,
-        };
-        ReceivedAlerts {
-            cause: CAUSES.iter().find(|known| known.name == cause).unwrap(),
-            started,
-            undone: at(20),
-            before: Vec::new(),
-            notices: notices.iter().map(notice).collect(),
-            forecasts: Vec::new(),
-        }
     }
 
     const STOPS: &str = "the writer stops";

@@ -7,7 +7,7 @@ use crate::settings_guard::{Settings, SettingsGuard};
 use crate::target::{facts, set, setting, start};
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
-use forebay::buffer::writer::{Options, Writer};
+use forebay::buffer::writer::Options;
 use forebay_rig::server::Server;
 
 /// Settings that a run changes.
@@ -63,11 +63,10 @@ impl PressureEnvironment {
     }
 }
 
-/// `used_memory` of a server whose buffer has no event yet: what a buffer takes once, however much it holds, is there by then.
+/// `used_memory` with an empty buffer.
 fn empty_bytes(address: &Address, name: &Name) -> anyhow::Result<u64> {
-    let mut probe = MemoryProbe::open(address)?;
-    Writer::open(address, name, &Options::default())?.close()?;
-    Ok(probe.settled(0)?.used_bytes)
+    let empty = MemoryProbe::open(address)?.empty_buffer(address, name, &Options::default())?;
+    Ok(empty.used_bytes)
 }
 
 /// Whether a server holds keys, which are not ours.

@@ -1,8 +1,8 @@
 //! From events to a frame: of which encoding, and whether it holds what went in.
 //!
 //! Events of Jetstream are tried in encoding 2. What was encoded is decoded and compared before it is handed out; what does not
-//! come back the same, or is no smaller, becomes encoding 1. Where events come faster than blocks go out, encoding 2 may take
-//! only so much of a core (`budget`): first its dearest step is left out, then it.
+//! come back the same, or is no smaller than the events, becomes encoding 1. Where events come faster than blocks
+//! go out, encoding 2 may take only so much of a core (`budget`): first its dearest step is left out, then it.
 
 use std::time::Instant;
 
@@ -34,7 +34,7 @@ pub enum Chosen {
     Plain,
     /// Encoding 1: the block is full, and encoding 2 has had its share of the processor.
     Busy,
-    /// Encoding 1: encoding 2 would not have been smaller.
+    /// Encoding 1: encoding 2 would not have been smaller than the events are.
     Larger,
     /// Encoding 1: what encoding 2 made did not come back the same.
     Differs,
@@ -125,11 +125,11 @@ impl Encoder {
     /// The block of a draft. It fails only where zstd cannot have memory.
     pub fn encode(&mut self, draft: &Draft) -> std::io::Result<(Block, Chosen)> {
         let chosen = match self.try_dense(draft) {
-            Ok(frame) => return Ok((draft.sealed(ATPROTO, frame), Chosen::Dense)),
+            Ok(frame) => return Ok((draft.to_block(ATPROTO, frame), Chosen::Dense)),
             Err(chosen) => chosen,
         };
         let zstd = if draft.len() < FAST_BYTES { &mut self.dense } else { &mut self.fast };
-        Ok((draft.sealed(LINES, zstd.compress(draft.bytes())?), chosen))
+        Ok((draft.to_block(LINES, zstd.compress(draft.bytes())?), chosen))
     }
 
     fn try_dense(&mut self, draft: &Draft) -> Result<Vec<u8>, Chosen> {

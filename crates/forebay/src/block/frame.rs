@@ -81,7 +81,7 @@ impl Draft {
     }
 
     /// The block that it becomes with a frame.
-    pub(super) fn sealed(&self, encoding: u64, frame: Vec<u8>) -> Block {
+    pub(super) fn to_block(&self, encoding: u64, frame: Vec<u8>) -> Block {
         Block {
             events: self.events,
             time_min: self.time_min,

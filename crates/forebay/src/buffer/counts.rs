@@ -76,8 +76,8 @@ pub struct Counts {
 
 impl Counts {
     /// Blocks that were made: in encoding 2 (`dense`), and in encoding 1 because the stream is not of the AT Protocol
-    /// (`plain`), encoding 2 had had its share of the processor (`busy`), would not have been smaller (`larger`), or
-    /// did not come back the same (`differs`).
+    /// (`plain`), encoding 2 had had its share of the processor (`busy`), would not have been smaller than the events are
+    /// (`larger`), or did not come back the same (`differs`).
     pub fn encoded(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Chosen::ALL.into_iter().map(Chosen::name).zip(self.chosen)
     }

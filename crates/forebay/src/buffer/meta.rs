@@ -1,6 +1,5 @@
 //! What a buffer is, as it stands on its server: made by whoever comes first, found by everybody else.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
 use redis::{RedisError, Script};
@@ -9,6 +8,7 @@ use super::connection::Connection;
 use super::error::Error;
 use super::error_class::{ErrorClass, classify};
 use super::keys::Name;
+use super::random::random;
 use super::scripts;
 use crate::event::stream::{FIELD, Stream};
 
@@ -137,8 +137,6 @@ fn has_dictionary(
 
 /// 32 hexadecimal digits that no other buffer has.
 fn new_incarnation() -> String {
-    // The system's own random numbers: what the standard library keys its hashes with.
-    let random = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", random(), random())
 }
 

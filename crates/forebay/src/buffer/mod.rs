@@ -61,6 +61,7 @@ pub mod owner;
 mod pages;
 mod permitted_query;
 pub mod position;
+mod random;
 pub mod rate;
 mod read_answer;
 pub(crate) mod read_item;

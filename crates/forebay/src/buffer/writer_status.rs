@@ -25,6 +25,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::counts::Counts;
+use super::random::random;
 use crate::event::lane::{LANES_MAX, is_name};
 
 /// The format that is written and understood.
@@ -211,10 +212,7 @@ impl Message {
 
 /// An id that no other run has.
 pub(super) fn new_id() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    // The system's own random numbers: what the standard library keys its hashes with.
-    let random = RandomState::new().hash_one(std::process::id());
-    format!("{:012x}", random >> 16)
+    format!("{:012x}", random() >> 16)
 }
 
 /// No longer than `WHY_MAX`, and without what would change a terminal that it is shown on.

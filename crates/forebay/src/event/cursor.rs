@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::json_stream::is_pointer;
 use super::parse::{CURSOR_MAX, Event};
 use super::stream::Stream;
 
@@ -14,9 +15,7 @@ pub struct CursorAt {
 impl CursorAt {
     /// The cursor stands at this pointer, as `/time_us`; none where that is no pointer.
     pub fn new(pointer: &str) -> Option<Self> {
-        let is_pointer =
-            pointer.starts_with('/') && pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-        is_pointer.then(|| Self { pointer: pointer.into() })
+        is_pointer(pointer).then(|| Self { pointer: pointer.into() })
     }
 
     /// The cursor of a line that was read as an event of the stream; 0 where none stands there.

@@ -172,7 +172,7 @@ impl JsonStream {
 }
 
 /// Whether a text is one by RFC 6901, and not that of the whole line.
-fn is_pointer(text: &str) -> bool {
+pub(super) fn is_pointer(text: &str) -> bool {
     text.starts_with('/') && text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
 

@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use super::super::causes::{CAUSES, FILL};
-use super::super::received_alerts::ReceivedAlerts;
-use super::super::scenario::Scenario;
+use super::super::causes::FILL;
+use super::super::received_alerts::heard;
 use super::*;
 use crate::claim::{Judgement, Verdict};
 use forebay_watch::deploy::rules::rules;
@@ -13,30 +12,6 @@ use forebay_watch::profile::{self, Profile};
 const STOPS: &str = "the writer stops";
 const STOPPED: &str = "ForebayWriterStopped";
 const KILLED: &str = "the reader is killed";
-
-fn cause(name: &str) -> &'static Scenario {
-    CAUSES.iter().find(|cause| cause.name == name).unwrap()
-}
-
-/// What was heard of a cause that lasted 20 seconds: alerts, so many seconds after it began, and whether firing.
-fn heard(name: &str, notices: &[(u64, &str, bool)]) -> ReceivedAlerts {
-    let started = Instant::now();
-    let at = |seconds: u64| started + Duration::from_secs(seconds);
-    let notice = |(seconds, alert, is_firing): &(u64, &str, bool)| Notice {
-        at: at(*seconds),
-        alert: (*alert).into(),
-        instance: "w".into(),
-        is_firing: *is_firing,
-    };
-    ReceivedAlerts {
-        cause: cause(name),
-        started,
-        undone: at(20),
-        before: Vec::new(),
-        notices: notices.iter().map(notice).collect(),
-        forecasts: Vec::new(),
-    }
-}
 
 /// A cause that brought its alert, and what the broken one heard of it: nothing that is resolved, and noise.
 fn both(name: &str, alerts: &[&str]) -> Both {

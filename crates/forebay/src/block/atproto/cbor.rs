@@ -6,6 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::json_text;
+use super::lexer::record_before;
 use super::plan::Plan;
 use super::token::{CID_BYTES, CID_TEXT, cid};
 
@@ -41,9 +42,12 @@ struct Entry {
 }
 
 impl RecordHasher {
-    /// The hash of a record; none where its JSON is not of the strict kind.
-    pub(super) fn hash(&mut self, record: &[u8]) -> Option<[u8; CID_BYTES]> {
-        self.convert(record).map(|cbor| Sha256::digest(cbor).into())
+    /// The own CID that stands at `at` of a line, as the line's record gives it; none where that is not of the strict kind.
+    pub(super) fn own_cid(&mut self, plan: Option<&Plan>, line: &[u8], at: usize) -> Option<[u8; CID_BYTES]> {
+        match plan {
+            Some(plan) => self.hash_by_plan(plan, line),
+            None => self.convert(record_before(line.get(..at)?)?).map(|cbor| Sha256::digest(cbor).into()),
+        }
     }
 
     /// A record in canonical DAG-CBOR.
@@ -59,7 +63,7 @@ impl RecordHasher {
     }
 
     /// The hash of the record that a line has, where its template knows how that looks in DAG-CBOR.
-    pub(super) fn hash_by_plan(&mut self, plan: &Plan, line: &[u8]) -> Option<[u8; CID_BYTES]> {
+    fn hash_by_plan(&mut self, plan: &Plan, line: &[u8]) -> Option<[u8; CID_BYTES]> {
         self.out.clear();
         self.out.extend_from_slice(&plan.cbor);
         for piece in &plan.pieces {
@@ -293,5 +297,4 @@ fn head_of(major: u8, value: u64) -> ([u8; 9], usize) {
 }
 
 #[cfg(test)]
-#[path = "cbor_tests.rs"]
 mod tests;

@@ -110,30 +110,19 @@ impl Dictionary {
 }
 
 /// Why bytes are no dictionary.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DictionaryError {
     /// It is too large.
+    #[error("the dictionary has {0} bytes, the most is {DICTIONARY_BYTES_MAX}")]
     Size(usize),
     /// Its codes are not those of this build, or damaged.
+    #[error("the dictionary's codes are damaged or not known to this build")]
     Codes,
     /// Its skeletons are missing, too many, or damaged.
+    #[error("the dictionary's skeletons are damaged")]
     Skeletons,
     /// zstd refuses its part.
+    #[error("zstd refuses the dictionary: {0}")]
     Zstd(String),
 }
-
-impl std::fmt::Display for DictionaryError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Size(bytes) => {
-                write!(f, "the dictionary has {bytes} bytes, the most is {DICTIONARY_BYTES_MAX}")
-            }
-            Self::Codes => f.write_str("the dictionary's codes are damaged or not known to this build"),
-            Self::Skeletons => f.write_str("the dictionary's skeletons are damaged"),
-            Self::Zstd(error) => write!(f, "zstd refuses the dictionary: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for DictionaryError {}

@@ -8,11 +8,11 @@ use super::bits::BitWriter;
 use super::cbor::RecordHasher;
 use super::code::Role;
 use super::dictionary::{Dictionary, DictionaryError};
-use super::lexer::{Token, Value, cut, record_before};
+use super::lexer::{Token, Value, cut};
 use super::state::{State, clock_of, micros_of};
 use super::tally::{Column, Tally};
 use super::template::Template;
-use super::token::CID_BYTES;
+use super::token::{CID_BYTES, DID_BYTES};
 use super::{Effort, VERSION, marks, put_varint};
 
 /// How many of the skeletons last used a line is held against before it is cut.
@@ -151,17 +151,20 @@ impl<T: Tally> Encoder<T> {
         let tokens = std::mem::take(&mut self.tokens);
         for (mark, value) in &tokens {
             match value {
+                Value::Did(value) => self.did(value),
+                Value::Cid(value) => self.cid(value),
+                Value::Text(range) => {
+                    self.texts.extend_from_slice(line.get(range.clone())?);
+                    self.texts.push(b'\n');
+                }
                 Value::OwnCid(value, at) => {
-                    let computed = match (effort, plan) {
-                        (Effort::Quick, _) => None,
-                        (Effort::Dense, Some(plan)) => self.hasher.hash_by_plan(plan, line),
-                        (Effort::Dense, None) => {
-                            record_before(line.get(..*at)?).and_then(|record| self.hasher.hash(record))
-                        }
+                    let computed = match effort {
+                        Effort::Dense => self.hasher.own_cid(plan, line, *at),
+                        Effort::Quick => None,
                     };
                     self.own_cid(value, computed);
                 }
-                _ => self.token(*mark, value, line)?,
+                Value::Number(value) => self.number(*mark, *value),
             }
         }
         self.tokens = tokens;
@@ -200,32 +203,23 @@ impl<T: Tally> Encoder<T> {
     }
 
     #[inline]
-    fn token(&mut self, mark: u8, value: &Value, line: &[u8]) -> Option<()> {
-        match value {
-            Value::Did(value) => {
-                let back = self.state.dids.find_or_push(*value);
-                self.put(Role::Did, back);
-                if back == 0 {
-                    self.tally.bytes(Column::Dids, value);
-                    self.values.extend_from_slice(value);
-                }
-            }
-            Value::Cid(value) => {
-                let back = self.state.cids.find_or_push(*value);
-                self.put(Role::Cid, back);
-                if back == 0 {
-                    self.tally.bytes(Column::Cids, value);
-                    self.values.extend_from_slice(value);
-                }
-            }
-            Value::Text(range) => {
-                self.texts.extend_from_slice(line.get(range.clone())?);
-                self.texts.push(b'\n');
-            }
-            Value::OwnCid(value, _) => self.own_cid(value, None),
-            Value::Number(value) => self.number(mark, *value),
+    fn did(&mut self, value: &[u8; DID_BYTES]) {
+        let back = self.state.dids.find_or_push(*value);
+        self.put(Role::Did, back);
+        if back == 0 {
+            self.tally.bytes(Column::Dids, value);
+            self.values.extend_from_slice(value);
         }
-        Some(())
+    }
+
+    #[inline]
+    fn cid(&mut self, value: &[u8; CID_BYTES]) {
+        let back = self.state.cids.find_or_push(*value);
+        self.put(Role::Cid, back);
+        if back == 0 {
+            self.tally.bytes(Column::Cids, value);
+            self.values.extend_from_slice(value);
+        }
     }
 
     fn own_cid(&mut self, value: &[u8; CID_BYTES], computed: Option<[u8; CID_BYTES]>) {

@@ -4,7 +4,7 @@
 //! never costs more memory than its reader allows; a reader in another language needs zstd, SHA-256 and a page of
 //! its own code.
 //!
-//! Layout: FORMAT.md has it. A line is a *skeleton* in which *marks* stand for values. Skeletons that the dictionary
+//! Layout: docs/format.md has it. A line is a *skeleton* in which *marks* stand for values. Skeletons that the dictionary
 //! knows are a number. Other skeletons, and texts, are one zstd stream. Hashes and DIDs stand as bytes, all other
 //! values as numbers relative to a value nearby, in prefix codes from the dictionary. An event's own CID is not
 //! stored where it is the hash of its record.

@@ -5,7 +5,6 @@ use super::cbor::RecordHasher;
 use super::code::Role;
 use super::dictionary::Dictionary;
 use super::error::DecodeError;
-use super::lexer::record_before;
 use super::output::Output;
 use super::plan::Plan;
 use super::state::{State, clock_of, micros_of, tid_of};
@@ -118,14 +117,7 @@ impl<'a> Reader<'a> {
                     return Err(DecodeError::OwnCid);
                 }
                 let value = if self.take(Role::OwnCid) == 0 {
-                    let line = &*line;
-                    let hash = match plan {
-                        Some(plan) => self.hasher.hash_by_plan(plan, line),
-                        None => {
-                            line.get(..at).and_then(record_before).and_then(|record| self.hasher.hash(record))
-                        }
-                    };
-                    hash.ok_or(DecodeError::OwnCid)?
+                    self.hasher.own_cid(plan, line, at).ok_or(DecodeError::OwnCid)?
                 } else {
                     *self.body.take_value().ok_or(DecodeError::Truncated)?
                 };

@@ -25,6 +25,7 @@ use super::record;
 use crate::buffer::error::Error;
 use crate::buffer::keys::Name;
 use crate::buffer::overflow::Spill;
+use crate::buffer::random::random;
 use crate::buffer::text;
 use crate::event::lane::{Lane, Lanes};
 use crate::event::stream::Stream;
@@ -295,11 +296,9 @@ fn session_of(text: &str) -> Option<Arc<str>> {
 
 /// A session's name: nanoseconds, so that sessions sort as they came, and chance, so that two folders never share one.
 fn session_after(newest: Option<&str>) -> Arc<str> {
-    use std::hash::BuildHasher;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let nanos = now.map_or(0, |now| now.as_nanos() as u64);
     // The clock may have gone back.
     let before = newest.and_then(|newest| u64::from_str_radix(&newest[..16], 16).ok()).unwrap_or(0);
-    let chance = std::hash::RandomState::new().hash_one(std::process::id()) as u32;
-    format!("{:016x}{chance:08x}", nanos.max(before.saturating_add(1))).into()
+    format!("{:016x}{:08x}", nanos.max(before.saturating_add(1)), random() as u32).into()
 }
