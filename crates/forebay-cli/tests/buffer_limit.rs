@@ -176,9 +176,13 @@ fn elsewhere() -> Machine {
     Machine { memory: Err(why()), free_bytes: Err(why()) }
 }
 
-fn look(server: &Server) -> Stat {
-    // What the server keeps for a writer's connections would count as in use.
+/// Waits until the writer's connections are gone: what the server keeps for them would count as in use.
+fn until_alone(server: &Server) {
     until("the writer's connections are gone", || info(server, "connected_clients") == "1");
+}
+
+fn look(server: &Server) -> Stat {
+    until_alone(server);
     look::look(&address(server), &name()).unwrap()
 }
 
@@ -211,6 +215,7 @@ fn told_and_taken(
     let mut from = 0;
     while !is_half() {
         assert!(fill(server, events_max, from, STEP), "full before half");
+        until_alone(server);
         from += STEP;
     }
     let limits = Limits::of(&look(server).measured(machine()));
