@@ -1,6 +1,5 @@
 //! `forebay group`: groups made, dropped, and freed of blocks that nobody can read.
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -81,7 +80,7 @@ fn add(groups: &mut Groups, named: &Named, global: &Global) -> Outcome {
         0 => format!("buffer {name} at {address} has group {group} already"),
         lanes => format!("group {group} made on {lanes} lanes of buffer {name} at {address}"),
     };
-    told(global, &json!({ "lanes": lanes }), &text).map(|()| exit::OK)
+    output::told(global.json, &json!({ "lanes": lanes }), &text).map(|()| exit::OK)
 }
 
 fn drop(groups: &mut Groups, group: &str, global: &Global) -> Outcome {
@@ -90,7 +89,7 @@ fn drop(groups: &mut Groups, group: &str, global: &Global) -> Outcome {
         "group {group} dropped from {lanes} lanes; {} blocks trimmed that no other group holds",
         count(blocks)
     );
-    told(global, &json!({ "lanes": lanes, "blocks_trimmed": blocks }), &text).map(|()| exit::OK)
+    output::told(global.json, &json!({ "lanes": lanes, "blocks_trimmed": blocks }), &text).map(|()| exit::OK)
 }
 
 fn skip(groups: &mut Groups, group: &str, global: &Global) -> Outcome {
@@ -113,7 +112,7 @@ fn skip(groups: &mut Groups, group: &str, global: &Global) -> Outcome {
         text.push(format!("{} blocks of a later format stay: a newer forebay reads them", skips.newer));
     }
     let list: Vec<_> = skips.skipped.iter().map(as_json).collect();
-    told(global, &json!({ "skipped": list, "newer": skips.newer }), &text.join("\n"))?;
+    output::told(global.json, &json!({ "skipped": list, "newer": skips.newer }), &text.join("\n"))?;
     Ok(if blocks > 0 { exit::REFUTED } else { exit::OK })
 }
 
@@ -133,10 +132,4 @@ fn as_json(skipped: &Skipped) -> serde_json::Value {
         "why": skipped.why.as_ref().map(ToString::to_string),
         "events": skipped.events,
     })
-}
-
-/// The result on stdout, as JSON or as text.
-fn told(global: &Global, json: &serde_json::Value, text: &str) -> anyhow::Result<()> {
-    if global.json { output::document(&format!("{json}\n")) } else { output::result(&format!("{text}\n")) }
-        .context(output::STDOUT)
 }

@@ -27,6 +27,7 @@ mod durability;
 mod exit;
 mod group;
 mod input_form;
+mod lanes;
 mod load;
 mod monitoring;
 mod output;
@@ -85,6 +86,7 @@ enum Verb {
     Read(read::Read),
     Ack(ack::Ack),
     Group(group::Group),
+    Lanes(lanes::Lanes),
     Stat(stat::Stat),
     Watch(watch::WatchVerb),
     Verify(verify::Verify),
@@ -142,6 +144,7 @@ fn main() -> ExitCode {
         Verb::Read(verb) => verb.run(global),
         Verb::Ack(verb) => verb.run(global),
         Verb::Group(verb) => verb.run(global),
+        Verb::Lanes(verb) => verb.run(global),
         Verb::Stat(verb) => verb.run(global),
         Verb::Watch(verb) => verb.run(global),
         Verb::Verify(verb) => verb.run(global),
@@ -216,6 +219,7 @@ fn code_of_buffer(error: &BufferError) -> u8 {
         | BufferError::NoBuffer { .. }
         | BufferError::NoLane { .. }
         | BufferError::OtherStream { .. }
+        | BufferError::NotMore { .. }
         | BufferError::Layout { .. }
         | BufferError::NoGroup { .. }
         | BufferError::InUse { .. }

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 
+use anyhow::Context as _;
 use forebay::buffer::secret;
 use forebay_proof::printable::{self, painted, printable};
 
@@ -41,6 +42,12 @@ pub(super) fn result(text: &str) -> std::io::Result<()> {
 /// A JSON document on stdout.
 pub(super) fn document(json: &str) -> std::io::Result<()> {
     out(printable::json(json).as_bytes())
+}
+
+/// A result on stdout, as JSON or for people.
+pub(super) fn told(as_json: bool, json: &serde_json::Value, text: &str) -> anyhow::Result<()> {
+    let told = if as_json { document(&format!("{json}\n")) } else { result(&format!("{text}\n")) };
+    told.context(STDOUT)
 }
 
 /// That the reader of stdout has gone (`| head`) is no error; that the disk is full is one.

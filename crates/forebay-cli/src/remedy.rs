@@ -35,9 +35,9 @@ fn remedy(error: &BufferError) -> Option<&'static str> {
         BufferError::WrongType { .. } | BufferError::Damaged { .. } => {
             Some("--buffer NAME is for another buffer")
         }
-        BufferError::OtherStream { .. } => {
-            Some("--buffer NAME names another, and --profile FILE says what these events are")
-        }
+        BufferError::OtherStream { .. } => Some(
+            "--buffer NAME names another, --profile FILE says what these events are, and `forebay lanes add` adds lanes",
+        ),
         BufferError::Taken { .. } | BufferError::Unheard { .. } => Some(
             "end that writer first, append to another buffer (--buffer NAME), or take this one over (--takeover)",
         ),

@@ -1,7 +1,6 @@
 //! What is claimed of streams that are not Jetstream's: their lines go in, come back byte for byte, in the lanes that their
 //! profile says, and whatever looks at a buffer follows its lanes.
 
-use std::path::Path;
 use std::time::Duration;
 
 use forebay_rig::server::Server;
@@ -9,21 +8,13 @@ use forebay_watch::Subject;
 use forebay_watch::profile::{DEFAULT, Profile};
 use forebay_watch::serve::Served;
 
-use super::cli_support::{Ran, append, holds, lines, profile_with, run};
+use super::cli_support::{Ran, append, holds, lines, profile_of as profile, run};
 use super::support::{address, ask, server, until};
 use super::watch_support::Watched;
 
 const LOGS: &str = "[stream]\ntime = \"/ts\"\nunit = \"rfc3339\"\nlane = \"/type\"\ndefault = \"rest-of-it\"\n\
     lanes = { a = \"alpha\", b = \"beta\" }\n";
 const LINES: &str = "[stream]\ntime = \"arrival\"\ndefault = \"log\"\n";
-
-/// A profile with this `[stream]`; its path.
-fn profile(dir: &Path, stream: &str) -> String {
-    let path = profile_with(dir, &[]);
-    let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replace("[settings]", &format!("{stream}\n[settings]"))).unwrap();
-    path
-}
 
 fn logs(count: u64) -> Vec<u8> {
     let line = |number: u64| {
@@ -202,6 +193,11 @@ fn a_stream_that_cannot_be_meant_is_refused_with_the_word_that_is_wrong() {
         ("[stream]\ntime = \"/ts\"\nunit = \"h\"\n", "none of us, ms, s, rfc3339"),
         ("[stream]\ntime = \"arrival\"\ndefault = \"a.b\"\n", "lane name \"a.b\" will not do"),
         ("[stream]\ntime = \"arrival\"\nlanes = { a = 1 }\nlane = \"/x\"\n", "stream.lanes.a"),
+        ("[stream]\npartition_by = \"/did\"\n", "stream.partitions is missing"),
+        ("[stream]\npartitions = { likes = 2 }\n", "stream.partition_by is missing"),
+        ("[stream]\npartition_by = \"/did\"\npartitions = { like = 2 }\n", "no such lane"),
+        ("[stream]\npartition_by = \"/did\"\npartitions = { likes = 28 }\n", "33 lanes, partitions counted"),
+        ("[stream]\npartition_by = \"did\"\npartitions = { likes = 2 }\n", "no JSON pointer"),
     ] {
         let ran = run(&[
             "append",

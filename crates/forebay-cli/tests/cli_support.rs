@@ -167,3 +167,8 @@ pub fn profile_with(dir: &Path, changes: &[(&str, &str)]) -> String {
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().into()
 }
+
+/// The same with this `[stream]`.
+pub fn profile_of(dir: &Path, stream: &str) -> String {
+    profile_with(dir, &[("[settings]", &format!("{stream}\n[settings]"))])
+}

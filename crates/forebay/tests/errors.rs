@@ -69,6 +69,11 @@ fn every_error() -> Vec<Error> {
             theirs: forebay::Stream::jetstream(),
             mine: forebay::Stream::lines("log").unwrap(),
         },
+        Error::NotMore {
+            buffer: text(),
+            theirs: forebay::Stream::jetstream(),
+            mine: forebay::Stream::lines("log").unwrap(),
+        },
         Error::NoGroup { name: text(), group: text(), others: vec![text()] },
         Error::InUse { group: text(), consumer: text(), idle: minute },
         Error::Unacknowledged { group: text(), consumer: text(), blocks: 1 },

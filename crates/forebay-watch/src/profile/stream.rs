@@ -1,5 +1,7 @@
 //! A profile's `[stream]`: what the events are, and which lanes they go to.
 
+use std::collections::BTreeMap;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -21,6 +23,11 @@ struct StreamTable {
     lanes: toml::Table,
     /// The lane of all else.
     default: Option<String>,
+    /// A JSON pointer to what decides the partition.
+    partition_by: Option<String>,
+    /// Lanes that have more than one partition, and how many.
+    #[serde(default)]
+    partitions: BTreeMap<String, u32>,
 }
 
 /// Reads it as a stream.
@@ -31,11 +38,26 @@ pub(super) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Stream, D::Erro
 impl StreamTable {
     /// As a stream; what is wrong, where it is none.
     fn stream(&self) -> Result<Stream, String> {
+        let stream = self.whole()?;
+        match (&self.partition_by, self.partitions.is_empty()) {
+            (None, true) => Ok(stream),
+            (Some(at), false) => stream
+                .partitioned(at, self.partitions.clone())
+                .map_err(|why| format!("stream.partitions: {why}")),
+            (None, false) => Err("stream.partition_by is missing: a JSON pointer as \"/did\"".into()),
+            (Some(_), true) => Err("stream.partitions is missing: lanes, as { likes = 4 }".into()),
+        }
+    }
+
+    /// The same before lanes are divided.
+    fn whole(&self) -> Result<Stream, String> {
         let is_empty = self.time.is_none() && self.unit.is_none() && self.lane.is_none();
         let is_plain = is_empty && self.lanes.is_empty() && self.default.is_none();
         match self.preset.as_deref() {
             Some("jetstream") | None if is_plain => return Ok(Stream::jetstream()),
-            Some("jetstream") => return Err("stream: a preset has everything; leave the rest out".into()),
+            Some("jetstream") => {
+                return Err("stream: a preset has everything; leave all but partitions out".into());
+            }
             Some(preset) => {
                 return Err(format!("stream.preset {preset:?} is not there; there is \"jetstream\""));
             }

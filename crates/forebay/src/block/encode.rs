@@ -117,7 +117,7 @@ impl Encoder {
         };
         let mut fast = context(FAST)?;
         fast.set_parameter(CParameter::LiteralCompressionMode(ParamSwitch::Enable))?;
-        let is_atproto = events == Stream::jetstream() && how.wanted != Wanted::Plain;
+        let is_atproto = events.is_jetstream() && how.wanted != Wanted::Plain;
         let atproto = is_atproto.then(Checked::new).transpose()?;
         Ok(Self { how, dense: context(DENSE)?, fast, atproto, budget: Budget::default() })
     }

@@ -39,10 +39,19 @@ pub(super) fn must_be_there(
     }
 }
 
-/// The lane of that name, or an error that names those the buffer has.
+/// The lane of that name, or the partition; an error that names those the buffer has, where there is none.
 pub fn lane(of: &Name, name: &str) -> Result<Lane, Error> {
-    let none = || Error::NoLane { buffer: of.to_string(), lane: name.into(), lanes: of.lanes() };
-    of.lanes().find(name).ok_or_else(none)
+    of.lanes().find(name).ok_or_else(|| no_lane(of, name))
+}
+
+/// The lane of that name with all of its partitions, or the one that is called so.
+pub(super) fn all_of_lane(of: &Name, name: &str) -> Result<Vec<Lane>, Error> {
+    let all: Vec<Lane> = of.lanes().all_of(name).collect();
+    if all.is_empty() { Err(no_lane(of, name)) } else { Ok(all) }
+}
+
+fn no_lane(of: &Name, name: &str) -> Error {
+    Error::NoLane { buffer: of.to_string(), lane: name.into(), lanes: of.lanes() }
 }
 
 /// Buffers on the server, as far as a short look finds them.

@@ -118,7 +118,7 @@ pub(super) fn create_group(
     connection: &mut Connection,
     name: &Name,
     lane: Lane,
-    group: &str,
+    group: impl redis::ToRedisArgs,
 ) -> Result<Id, RedisError> {
     let mut dropped = redis::cmd("HGET");
     dropped.arg(name.writer(lane)).arg(Name::TRIMMED_ID);

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::add_lanes;
 use super::error_class::words;
 use super::keys::BadName;
 use super::text;
@@ -118,8 +119,8 @@ pub enum Error {
     },
     /// The buffer was made for other events.
     #[error(
-        "buffer {buffer} was made for other events than are expected here: for {theirs}, not for {mine}; name another \
-         buffer, or expect those"
+        "buffer {buffer} was made for other events than are expected here: for {theirs}, not for {mine}; {}",
+        add_lanes::way_out(*theirs, *mine)
     )]
     OtherStream {
         /// The buffer.
@@ -127,6 +128,18 @@ pub enum Error {
         /// What it was made for.
         theirs: Stream,
         /// What was to be appended.
+        mine: Stream,
+    },
+    /// The lanes that a buffer is to have are not those that it has and more.
+    #[error(
+        "lanes can only be added to buffer {buffer}, which has {theirs}: {mine} would change or leave out what is there"
+    )]
+    NotMore {
+        /// The buffer.
+        buffer: String,
+        /// What it has.
+        theirs: Stream,
+        /// What it was to have.
         mine: Stream,
     },
     /// A key of the buffer's holds something else.

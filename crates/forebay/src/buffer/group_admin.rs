@@ -33,9 +33,9 @@ const NAMES_MAX: usize = 8;
 
 /// The groups of a buffer, from outside of their readers: one connection, no thread.
 pub struct Groups {
-    connection: Connection,
-    address: Address,
-    name: Name,
+    pub(super) connection: Connection,
+    pub(super) address: Address,
+    pub(super) name: Name,
 }
 
 /// A block that a group is no longer given.
@@ -112,14 +112,21 @@ impl Groups {
     pub fn add(&mut self, group: &str) -> Result<usize, Error> {
         let mut made = 0;
         meta::make(&mut self.connection, &self.address.to_string(), &self.name, &Incarnation::new())?;
-        for lane in self.name.lanes() {
-            if !self.names(lane)?.iter().any(|name| name == group.as_bytes()) {
-                let created = create_group(&mut self.connection, &self.name, lane, group);
-                created.map_err(|error| self.failed("making", group, &error))?;
-                made += 1;
+        loop {
+            for lane in self.name.lanes() {
+                if !self.names(lane)?.iter().any(|name| name == group.as_bytes()) {
+                    let created = create_group(&mut self.connection, &self.name, lane, group);
+                    created.map_err(|error| self.failed("making", group, &error))?;
+                    made += 1;
+                }
+            }
+            // Lanes may have been added meanwhile, by somebody who did not see this group.
+            let found = meta::find(&mut self.connection, &self.name)?;
+            match found.filter(|found| found.events() != self.name.events()) {
+                Some(found) if found.events().extends(self.name.events()) => self.name = found,
+                _ => return Ok(made),
             }
         }
-        Ok(made)
     }
 
     /// Drops a group that nobody reads as, and trims what no other group holds. On how many lanes it was, and how many blocks
@@ -236,7 +243,7 @@ impl Groups {
         Ok(lanes)
     }
 
-    fn names(&mut self, lane: Lane) -> Result<Vec<Vec<u8>>, Error> {
+    pub(super) fn names(&mut self, lane: Lane) -> Result<Vec<Vec<u8>>, Error> {
         let key = self.name.stream(lane);
         let answer = redis::cmd("XINFO").arg("GROUPS").arg(&key).query::<Vec<Value>>(&mut self.connection);
         match answer {

@@ -43,9 +43,6 @@ pub struct BadName(pub String);
 /// Every key and channel of every buffer, and no other: a pattern for ACL rules.
 pub const ALL_KEYS: &str = "forebay:*";
 
-/// The only partition of a lane so far.
-const PARTITION: u64 = 0;
-
 /// What keys begin with that proofs write on somebody's server, and remove afterwards.
 pub const PROOF_KEYS: [&str; 2] = ["forebay:proof-", "forebay:{proof-"];
 
@@ -76,9 +73,9 @@ impl Name {
         format!("forebay:{{{}}}", self.name)
     }
 
-    /// The stream of a lane.
+    /// The stream of a lane, or of one partition of it.
     pub fn stream(&self, lane: Lane) -> String {
-        format!("forebay:{{{}.{}.{PARTITION}}}", self.name, lane.name())
+        format!("forebay:{{{}.{}.{}}}", self.name, lane.lane_name(), lane.partition())
     }
 
     /// The hash beside a lane's stream.
@@ -103,8 +100,7 @@ impl Name {
 
     /// Lane, partition and key of each stream, as JSON: a reader in any language finds them so.
     pub fn streams(&self) -> String {
-        let of =
-            |lane: Lane| json!({ "lane": lane.name(), "partition": PARTITION, "key": self.stream(lane) });
+        let of = |lane: Lane| json!({ "lane": lane.lane_name(), "partition": lane.partition(), "key": self.stream(lane) });
         Value::from(self.lanes().map(of)).to_string()
     }
 

@@ -14,7 +14,6 @@ use super::writer::Writer;
 use crate::event::cursor::CursorAt;
 use crate::event::jetstream::OTHER;
 use crate::event::lines::{Batch, Lines};
-use crate::event::stream::Stream;
 
 /// Batches of lines read ahead: 1 MiB at the usual size.
 const AHEAD: usize = 4;
@@ -174,14 +173,14 @@ fn push_all(
         return Ok(());
     }
     let events = writer.events();
-    let of_jetstream = events == Stream::jetstream();
+    let of_jetstream = events.is_jetstream();
     let mut outcome = Ok(());
     for (line, bytes) in batch.lines().filter(|(line, _)| *line >= from_line) {
         match events.parse(bytes) {
             Ok(mut event) => {
                 event.cursor = cursor.map_or(0, |at| at.of(&event, events));
                 position.push(&event, line);
-                if of_jetstream && event.lane == OTHER {
+                if of_jetstream && event.lane.lane_name() == OTHER.name() {
                     ear.other(line, bytes);
                 }
                 let pushed = writer.push_parsed(&event, now, true);

@@ -9,7 +9,7 @@ use crate::event::stream::Stream;
 /// What an event is taken to weigh before any is held: those of Bluesky at 94 a second, in encoding 2 or 1, with a fifth more
 /// than `forebay capacity` finds for made-up ones.
 pub fn assumed_bytes_per_event(events: Stream) -> f64 {
-    if events == Stream::jetstream() { 115.0 } else { 250.0 }
+    if events.is_jetstream() { 115.0 } else { 250.0 }
 }
 
 /// Settings that tell where the log lies and when it is rewritten.

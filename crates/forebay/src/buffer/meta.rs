@@ -32,7 +32,9 @@ pub(super) fn make(
     let failed = |error: &RedisError| failed(error, url, name);
     let is_mine = |theirs: &str| incarnation.get().is_none_or(|mine| mine == theirs);
     let found = asked(connection, name).map_err(|error| failed(&error))?;
-    let is_there = must_be(name, found.clone())?;
+    // Lanes may have been added since: those of the run stay as they are.
+    let has_more = |found: &Stream| incarnation.get().is_some() && found.extends(name.events());
+    let is_there = is_there(name, found.clone(), has_more)?;
     if let (true, Some(theirs)) = (is_there, found.2)
         && is_mine(&theirs)
         && has_dictionary(connection, name, &failed)?
@@ -44,7 +46,7 @@ pub(super) fn make(
         return Err(other_stream(name, Stream::jetstream()));
     }
     let found = made(connection, name, incarnation.get()).map_err(|error| failed(&error))?;
-    must_be(name, found.clone())?;
+    self::is_there(name, found.clone(), has_more)?;
     incarnation.get_or_init(|| found.2.unwrap_or_default());
     Ok(())
 }
@@ -86,8 +88,13 @@ pub(super) fn asked(connection: &mut Connection, name: &Name) -> Result<Fields, 
 
 /// Whether anything stands there; an error where that is another stream.
 pub(super) fn must_be(name: &Name, found: Fields) -> Result<bool, Error> {
+    is_there(name, found, |_| false)
+}
+
+/// The same, where some other streams will do.
+fn is_there(name: &Name, found: Fields, will_do: impl FnOnce(&Stream) -> bool) -> Result<bool, Error> {
     match read(name, found)? {
-        Some(found) if found != name.events() => Err(other_stream(name, found)),
+        Some(found) if found != name.events() && !will_do(&found) => Err(other_stream(name, found)),
         found => Ok(found.is_some()),
     }
 }

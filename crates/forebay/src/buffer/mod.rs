@@ -14,6 +14,7 @@
 //!
 //! Nothing here knows of proofs, load, reports or the command line.
 
+mod add_lanes;
 mod answer;
 mod answers;
 mod appender;

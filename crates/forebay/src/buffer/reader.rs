@@ -36,7 +36,7 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Which lanes, by their names; all where none is named.
+    /// Which lanes, by their names, or partitions by theirs; all where none is named.
     pub lanes: Vec<String>,
     /// As which group and consumer; none reads without leaving a trace.
     pub group: Option<(String, String)>,
@@ -64,8 +64,8 @@ pub struct Reader {
     pub(super) options: Options,
     /// Those that are read.
     pub(super) lanes: Vec<Lane>,
-    /// Whether what its events are was seen, since the connection was lost: a reader may be there first.
-    pub(super) is_found: bool,
+    /// When it was last seen what its events are, since the connection was lost: a reader may be there first.
+    pub(super) found_at: Option<Instant>,
     /// For reads; a second connection acknowledges, so that neither waits for the other's answers.
     pub(super) reads: Option<Connection>,
     pub(super) control: Option<Connection>,
@@ -257,7 +257,7 @@ impl Reader {
         let why = match classify(error) {
             _ if is_gone(error) || error.code() == Some("UNBLOCKED") => {
                 self.came_back |= self.options.group.is_some();
-                self.is_found = false;
+                self.found_at = None;
                 error.to_string()
             }
             ErrorClass::Unknown(why) | ErrorClass::Refused(why) | ErrorClass::Full(why) => why,
@@ -286,7 +286,7 @@ impl Reader {
 
     fn disconnect(&mut self) {
         (self.reads, self.control, self.asked) = (None, None, None);
-        self.is_found = false;
+        self.found_at = None;
         self.came_back |= self.options.group.is_none();
         self.look_through_own();
     }

@@ -1,6 +1,7 @@
 //! How a reader is opened, and how it finds out what its buffer is.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use redis::RedisError;
 
@@ -14,6 +15,9 @@ use super::reader_place::ReaderPlace;
 use super::unacknowledged::Unacknowledged;
 use crate::event::lane::Lane;
 use crate::event::stream::Stream;
+
+/// How often it is asked whether lanes were added.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 impl Reader {
     /// Connects; with a group, makes it where it is not there, from the first block on. A buffer that is not there is one
@@ -36,18 +40,17 @@ impl Reader {
             must_be_there(&mut control, address, name)?;
         }
         let name = found.unwrap_or_else(|| name.clone());
-        let wanted = options
-            .lanes
-            .iter()
-            .map(|lane| buffer_exists::lane(&name, lane))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut wanted = Vec::new();
+        for lane in &options.lanes {
+            wanted.extend(buffer_exists::all_of_lane(&name, lane)?);
+        }
         // Twice in one question, a lane would be given out twice.
         let lanes: Vec<Lane> =
             name.lanes().iter().filter(|lane| wanted.is_empty() || wanted.contains(lane)).collect();
         Ok(Self {
             address: address.clone(),
             name,
-            is_found,
+            found_at: is_found.then(Instant::now),
             reads: Some(reads),
             control: Some(control),
             places: lanes.iter().map(|lane| ReaderPlace::new(*lane)).collect(),
@@ -74,16 +77,16 @@ impl Reader {
             && let Some(control) = &mut self.control
         {
             meta::make(control, &self.address.to_string(), &self.name, &Incarnation::new())?;
-            self.is_found = true;
+            self.found_at = Some(Instant::now());
         }
         self.make_groups()?;
         Ok(self)
     }
 
-    /// Looks what the buffer is by now, where that is not known, or not any more: an error where it is one of other events
+    /// Looks what the buffer is by now, where that is not known, not any more, or not since a while: an error where it is one of other events
     /// than are read here.
     pub(super) fn look_for_it(&mut self) -> Result<Result<(), Error>, RedisError> {
-        if self.is_found {
+        if self.found_at.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
             return Ok(Ok(()));
         }
         let name = self.name.clone();
@@ -93,7 +96,7 @@ impl Reader {
             found => found?,
         };
         let checked = meta::must_be(&name, found);
-        self.is_found = matches!(checked, Ok(true));
+        self.found_at = matches!(checked, Ok(true)).then(Instant::now);
         Ok(checked.map(drop))
     }
 

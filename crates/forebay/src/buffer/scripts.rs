@@ -3,6 +3,9 @@
 /// Makes a buffer.
 pub const META: &str = include_str!("meta.lua");
 
+/// Adds lanes to a buffer.
+pub const LANES: &str = include_str!("lanes.lua");
+
 /// Looks at a lane, or takes it.
 pub const CLAIM: &str =
     concat!(include_str!("entry.lua"), include_str!("state.lua"), include_str!("claim.lua"));

@@ -21,7 +21,7 @@ impl CursorAt {
     /// The cursor of a line that was read as an event of the stream; 0 where none stands there.
     pub fn of(&self, event: &Event<'_>, events: Stream) -> u64 {
         // It was read already.
-        if self.pointer == "/time_us" && events == Stream::jetstream() {
+        if self.pointer == "/time_us" && events.is_jetstream() {
             return event.time_us;
         }
         let value: Option<Value> = serde_json::from_slice(event.bytes).ok();

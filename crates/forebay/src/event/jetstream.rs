@@ -3,12 +3,12 @@
 use super::lane::{Lane, Lanes, Named};
 
 static NAMED: [Named; 6] = [
-    Named { index: 0, name: "posts" },
-    Named { index: 1, name: "likes" },
-    Named { index: 2, name: "reposts" },
-    Named { index: 3, name: "follows" },
-    Named { index: 4, name: "blocks" },
-    Named { index: 5, name: "other" },
+    Named::whole(0, "posts"),
+    Named::whole(1, "likes"),
+    Named::whole(2, "reposts"),
+    Named::whole(3, "follows"),
+    Named::whole(4, "blocks"),
+    Named::whole(5, "other"),
 ];
 
 /// `app.bsky.feed.post`

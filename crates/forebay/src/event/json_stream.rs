@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::lane::Lanes;
-use super::stream::{BadStream, LineFormat, Spec, Stream, text_of_lines};
+use super::stream::{BadStream, LineFormat, Spec, Stream};
 use super::unit::Unit;
 
 /// Longest text that stands beside a buffer, in bytes.
@@ -30,17 +30,18 @@ impl Stream {
         }
         let value: Value = serde_json::from_str(text).map_err(|error| other(&error.to_string()))?;
         let has = |name: &str| value.get(name).is_some();
-        if has("preset") {
+        let whole = if value.get("preset").and_then(Value::as_str) == Some("jetstream") {
+            Self::jetstream()
+        } else if has("preset") {
             return Err(newer());
-        }
-        if !has("default") && !has("lane") {
+        } else if !has("default") && !has("lane") {
             let lane = value.pointer("/lanes/0").and_then(Value::as_str);
-            let lane = lane.ok_or_else(|| other("it names no lane"))?;
-            return if text_of_lines(lane) == text { Self::lines(lane) } else { Err(newer()) };
-        }
-        // Compared before it is built: what is built is kept for as long as the program runs.
-        let described = JsonStream::read(&value)?;
-        if described.text() == text { described.build() } else { Err(newer()) }
+            Self::lines(lane.ok_or_else(|| other("it names no lane"))?)?
+        } else {
+            JsonStream::read(&value)?.build()?
+        };
+        let stream = whole.partitioned_as(&value)?;
+        if stream.text() == text { Ok(stream) } else { Err(newer()) }
     }
 }
 
@@ -96,7 +97,7 @@ impl JsonStream {
             lane: self.lane.map(|at| (at, routes)),
             default: find(&self.default),
         };
-        Stream::known(Spec { lanes, how, text })
+        Stream::known(Spec { lanes, how, partitions: None, text })
     }
 
     fn check(&self) -> Result<(), BadStream> {

@@ -1,10 +1,13 @@
 //! Lanes: the streams that a buffer's events are kept apart in. Their names and their order are the buffer's own.
+//!
+//! A lane may be kept in several streams, its partitions. Each is a [`Lane`] of its own here: it has its own numbers, order,
+//! connection and place, and only its name tells that it belongs with others.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Lanes that a buffer may have: each has a thread and a connection of its own in a writer.
+/// Lanes that a buffer may have, partitions counted: each has a thread and a connection of its own in a writer.
 pub const LANES_MAX: usize = 32;
 
 /// Longest name, in bytes.
@@ -13,25 +16,45 @@ const NAME_MAX: usize = 64;
 /// Different names that one process may come to know: they are kept for as long as it runs.
 const NAMES_MAX: usize = 4_096;
 
-/// The stream that an event belongs to: a name, and its place among the lanes of its buffer. As large as a pointer: it stands
-/// beside every block that is held.
+/// The stream that an event belongs to: a lane, or one partition of a lane that has several, and its place among those of its
+/// buffer. As large as a pointer: it stands beside every block that is held.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Lane(&'static Named);
 
 /// What a lane is.
 #[derive(PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Named {
-    pub index: usize,
-    pub name: &'static str,
+    index: usize,
+    /// No other of the buffer has it: `likes`, or `likes.1`.
+    name: &'static str,
+    lane_name: &'static str,
+    partition: u32,
+}
+
+impl Named {
+    /// A lane that has one stream.
+    pub const fn whole(index: usize, name: &'static str) -> Self {
+        Self { index, name, lane_name: name, partition: 0 }
+    }
 }
 
 impl Lane {
-    /// Its name in keys, options and output.
+    /// Its name in options and output: `likes`, or `likes.1` where the lane has several partitions.
     pub fn name(self) -> &'static str {
         self.0.name
     }
 
-    /// Its place among the lanes of its buffer, from 0.
+    /// The name of the lane, whichever partition of it this is.
+    pub fn lane_name(self) -> &'static str {
+        self.0.lane_name
+    }
+
+    /// Which partition of the lane it is, from 0.
+    pub fn partition(self) -> u32 {
+        self.0.partition
+    }
+
+    /// Its place among the lanes of its buffer, partitions counted, from 0.
     pub fn index(self) -> usize {
         self.0.index
     }
@@ -66,8 +89,14 @@ pub enum BadLanes {
     #[error("there is no lane: a buffer has 1 to {LANES_MAX}")]
     None,
     /// More than [`LANES_MAX`].
-    #[error("there are {0} lanes: a buffer has 1 to {LANES_MAX}")]
+    #[error("there are {0} lanes, partitions counted: a buffer has 1 to {LANES_MAX}")]
     TooMany(usize),
+    /// Partitions of a lane that is not there.
+    #[error("partitions of lane {0:?} are wanted, and there is no such lane")]
+    Missing(String),
+    /// A lane without a partition.
+    #[error("lane {0:?} has no partition: a lane has 1 at least")]
+    NoPartition(String),
     /// One that keys cannot have.
     #[error("lane name {0:?} will not do: use 1 to {NAME_MAX} of A-Z a-z 0-9 _ -")]
     Name(String),
@@ -86,19 +115,30 @@ static LISTS: Mutex<Vec<&'static [Lane]>> = Mutex::new(Vec::new());
 impl Lanes {
     /// Lanes of these names, in this order.
     pub fn new<N: AsRef<str>>(names: impl IntoIterator<Item = N>) -> Result<Self, BadLanes> {
-        let names: Vec<N> = names.into_iter().collect();
-        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-        check(&names)?;
+        Self::partitioned(names.into_iter().map(|name| (name, 1)))
+    }
+
+    /// Lanes of these names, in this order, each with so many partitions.
+    pub(super) fn partitioned<N: AsRef<str>>(
+        lanes: impl IntoIterator<Item = (N, u32)>,
+    ) -> Result<Self, BadLanes> {
+        let lanes: Vec<(N, u32)> = lanes.into_iter().collect();
+        let lanes: Vec<(&str, u32)> = lanes.iter().map(|(name, count)| (name.as_ref(), *count)).collect();
+        check(&lanes)?;
+        let parts: Vec<(&str, u32, String)> = lanes.iter().flat_map(|lane| names(*lane)).collect();
         let mut lists = lock(&LISTS);
-        let is_it = |list: &&&[Lane]| list.iter().map(|lane| lane.name()).eq(names.iter().copied());
+        let is_it =
+            |list: &&&[Lane]| list.iter().map(|lane| lane.name()).eq(parts.iter().map(|(.., name)| &**name));
         if let Some(list) = lists.iter().find(is_it) {
             return Ok(Self(list));
         }
         if lists.len() >= NAMES_MAX {
             return Err(BadLanes::Known);
         }
-        let named = |(index, name): (usize, &&str)| Ok(Named { index, name: known(name)? });
-        let named = names.iter().enumerate().map(named).collect::<Result<Vec<_>, _>>()?;
+        let named = |(index, (lane, partition, name)): (usize, &(&str, u32, String))| {
+            Ok(Named { index, name: known(name)?, lane_name: known(lane)?, partition: *partition })
+        };
+        let named = parts.iter().enumerate().map(named).collect::<Result<Vec<_>, _>>()?;
         let lanes: Vec<Lane> = named.leak().iter().map(Lane::known).collect();
         let list: &'static [Lane] = lanes.leak();
         lists.push(list);
@@ -121,9 +161,14 @@ impl Lanes {
         self.0[0]
     }
 
-    /// The lane of that name.
+    /// The lane, or the partition, of that name.
     pub fn find(self, name: &str) -> Option<Lane> {
         self.iter().find(|lane| lane.name() == name)
+    }
+
+    /// All partitions of the lane of that name, or the one that is called so.
+    pub fn all_of(self, name: &str) -> impl Iterator<Item = Lane> {
+        self.iter().filter(move |lane| lane.lane_name() == name || lane.name() == name)
     }
 
     /// Whether a lane is one of them.
@@ -182,19 +227,29 @@ pub(crate) fn is_name(name: &str) -> bool {
     (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(good)
 }
 
-fn check(names: &[&str]) -> Result<(), BadLanes> {
-    if names.is_empty() {
+/// Each partition of a lane with its name. Names of lanes have no dot, so one of a partition is no lane's.
+fn names((lane, count): (&str, u32)) -> impl Iterator<Item = (&str, u32, String)> {
+    let name = move |number| if count == 1 { lane.to_owned() } else { format!("{lane}.{number}") };
+    (0..count).map(move |number| (lane, number, name(number)))
+}
+
+fn check(lanes: &[(&str, u32)]) -> Result<(), BadLanes> {
+    if lanes.is_empty() {
         return Err(BadLanes::None);
     }
-    if names.len() > LANES_MAX {
-        return Err(BadLanes::TooMany(names.len()));
+    let all: usize = lanes.iter().map(|(_, count)| *count as usize).sum();
+    if all > LANES_MAX {
+        return Err(BadLanes::TooMany(all));
     }
-    for (index, name) in names.iter().enumerate() {
+    for (index, (name, count)) in lanes.iter().enumerate() {
         if !is_name(name) {
             return Err(BadLanes::Name((*name).into()));
         }
-        if names[..index].contains(name) {
+        if lanes[..index].iter().any(|(other, _)| other == name) {
             return Err(BadLanes::Twice((*name).into()));
+        }
+        if *count == 0 {
+            return Err(BadLanes::NoPartition((*name).into()));
         }
     }
     Ok(())

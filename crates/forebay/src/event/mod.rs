@@ -1,6 +1,7 @@
 //! What an event is: one JSON message of the source, kept byte for byte.
 
 pub mod cursor;
+mod extend;
 pub mod jetstream;
 mod json;
 mod json_fault;
@@ -8,6 +9,7 @@ pub mod json_stream;
 pub mod lane;
 pub mod lines;
 pub mod parse;
+mod partition;
 mod rfc3339;
 pub mod stream;
 mod tokens;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::lane::{BadLanes, Lane, Lanes};
 use super::parse::{Event, Reject};
+use super::partition::Partitions;
 use super::unit::Unit;
 use super::{jetstream, parse};
 use crate::block::atproto;
@@ -48,12 +49,16 @@ pub enum BadStream {
 pub struct Stream(&'static Spec);
 
 pub(super) struct Spec {
+    /// Partitions counted.
     pub lanes: Lanes,
+    /// Its lanes are those before they were divided.
     pub how: LineFormat,
+    pub partitions: Option<Partitions>,
     /// The same as JSON, always written the same way: two streams are the same where their texts are.
     pub text: String,
 }
 
+#[derive(Clone)]
 pub(super) enum LineFormat {
     Jetstream,
     /// Any line, in the only lane.
@@ -69,7 +74,7 @@ pub(super) enum LineFormat {
 static JETSTREAM: LazyLock<Spec> = LazyLock::new(|| {
     let lanes = jetstream::LANES;
     let text = json!({ "lanes": lanes.map(Lane::name), "preset": "jetstream" }).to_string();
-    Spec { lanes, how: LineFormat::Jetstream, text }
+    Spec { lanes, how: LineFormat::Jetstream, partitions: None, text }
 });
 
 static KNOWN: Mutex<Vec<Stream>> = Mutex::new(Vec::new());
@@ -83,16 +88,30 @@ impl Stream {
     /// Any lines at all, in one lane; the time of each is when it came.
     pub fn lines(lane: &str) -> Result<Self, BadStream> {
         let lanes = Lanes::new([lane])?;
-        Self::known(Spec { lanes, how: LineFormat::Lines, text: text_of_lines(lane) })
+        Self::known(Spec { lanes, how: LineFormat::Lines, partitions: None, text: text_of_lines(lane) })
     }
 
-    /// Its lanes.
+    /// Whether its events are Jetstream's, however its lanes are divided.
+    pub(crate) fn is_jetstream(self) -> bool {
+        matches!(self.0.how, LineFormat::Jetstream)
+    }
+
+    /// Its lanes, or where one has several partitions, those.
     pub fn lanes(self) -> Lanes {
         self.0.lanes
     }
 
     /// A line, without its line end, as an event. Where the line has no time of its own, it is now.
     pub fn parse(self, line: &[u8]) -> Result<Event<'_>, Reject> {
+        let event = self.parse_whole(line)?;
+        match &self.0.partitions {
+            Some(partitions) => Ok(Event { lane: partitions.of(event.lane, line), ..event }),
+            None => Ok(event),
+        }
+    }
+
+    /// The event with its lane before lanes were divided.
+    fn parse_whole(self, line: &[u8]) -> Result<Event<'_>, Reject> {
         match &self.0.how {
             LineFormat::Jetstream => parse::parse(line),
             LineFormat::Lines => {
@@ -126,12 +145,17 @@ impl Stream {
 
     /// The dictionary that frames of its events need, where their encoding has one: its id and its bytes.
     pub(crate) fn dictionary(self) -> Option<(u32, &'static [u8])> {
-        (self == Self::jetstream()).then_some((atproto::BUILT_IN_ID, atproto::BUILT_IN))
+        self.is_jetstream().then_some((atproto::BUILT_IN_ID, atproto::BUILT_IN))
     }
 
     /// As it stands beside a buffer.
     pub(crate) fn text(self) -> &'static str {
         &self.0.text
+    }
+
+    /// What it is made of.
+    pub(super) fn spec(self) -> &'static Spec {
+        self.0
     }
 
     pub(super) fn known(spec: Spec) -> Result<Self, BadStream> {
@@ -166,21 +190,21 @@ impl fmt::Debug for Stream {
 impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "lanes {}", self.0.lanes)?;
-        let time = match &self.0.how {
-            LineFormat::Jetstream => return f.write_str(" (preset jetstream)"),
-            LineFormat::Lines => return f.write_str("; any line, at the time when it came"),
+        match &self.0.how {
+            LineFormat::Jetstream => f.write_str(" (preset jetstream)")?,
+            LineFormat::Lines => f.write_str("; any line, at the time when it came")?,
             LineFormat::Json { time, lane, .. } => {
                 if let Some((at, routes)) = lane {
                     write!(f, " by {at:?}")?;
                     fmt_routes(routes, f)?;
                 }
-                time
+                match time {
+                    Some((at, unit)) => write!(f, "; the time at {at:?} ({})", unit.name())?,
+                    None => f.write_str("; JSON, at the time when it came")?,
+                }
             }
-        };
-        match time {
-            Some((at, unit)) => write!(f, "; the time at {at:?} ({})", unit.name()),
-            None => f.write_str("; JSON, at the time when it came"),
         }
+        self.0.partitions.as_ref().map_or(Ok(()), |partitions| partitions.fmt(f))
     }
 }
 
@@ -196,7 +220,7 @@ fn fmt_routes(routes: &[(String, Lane)], f: &mut fmt::Formatter<'_>) -> fmt::Res
 }
 
 /// How lines of any kind are written down.
-pub(super) fn text_of_lines(lane: &str) -> String {
+fn text_of_lines(lane: &str) -> String {
     json!({ "lanes": [lane], "time": "arrival" }).to_string()
 }
 

@@ -272,7 +272,7 @@ fn must_be_of_these_events(marker: &Path, folder: &Path, buffer: &Name) -> Resul
     let read = open(marker).and_then(|file| file.take(MARKER_BYTES_MAX).read_to_string(&mut text));
     read.map_err(|why| Error::spill(folder, why))?;
     match Stream::of_text(&text) {
-        Ok(theirs) if theirs != buffer.events() => Err(Error::Spill {
+        Ok(theirs) if !buffer.events().extends(theirs) => Err(Error::Spill {
             folder: folder.into(),
             why: format!(
                 "it holds blocks of other events than these: of {theirs}, not of {}; append those first, or give another folder",

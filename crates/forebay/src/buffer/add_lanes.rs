@@ -1,0 +1,73 @@
+//! Lanes that a buffer gets after it was made. What is there stays as it is; groups that are on every lane get the new ones.
+
+use redis::Script;
+
+use super::buffer_exists::must_be_there;
+use super::consumer_group::create_group;
+use super::error::Error;
+use super::group_admin::Groups;
+use super::keys::Name;
+use super::meta;
+use super::scripts::LANES;
+use crate::event::lane::Lane;
+use crate::event::stream::Stream;
+
+impl Groups {
+    /// Adds lanes, or words that lead to one: the stream must be what the buffer has, and more. The lanes that were added; none
+    /// where the buffer has them.
+    ///
+    /// A writer that is running goes on with the lanes that it knows, until it is opened with the new stream. A reader that is
+    /// running ends with [`Error::OtherStream`], and is to be opened again.
+    pub fn add_lanes(&mut self, stream: Stream) -> Result<Vec<Lane>, Error> {
+        must_be_there(&mut self.connection, &self.address, &self.name)?;
+        let had = self.name.clone();
+        let old = had.events();
+        if !stream.extends(old) {
+            return Err(Error::NotMore { buffer: had.to_string(), theirs: old, mine: stream });
+        }
+        let has = had.clone().of(stream);
+        let added: Vec<Lane> =
+            has.lanes().iter().filter(|lane| had.lanes().find(lane.name()).is_none()).collect();
+        // Before anything is written there, so that nothing is trimmed that they have not read. And again afterwards: a group may
+        // have come in between, of one who knew the old lanes alone.
+        self.groups_to(&has, &added)?;
+        let failed = |error| Error::server(format!("adding lanes to buffer {had}"), &error);
+        let script = Script::new(LANES);
+        let mut call = script.key(had.meta());
+        call.arg(old.text()).arg(stream.text()).arg(has.streams());
+        meta::must_be(&has, call.invoke(&mut self.connection).map_err(failed)?)?;
+        self.groups_to(&has, &added)?;
+        self.name = has;
+        Ok(added)
+    }
+
+    /// Makes each group that is on every lane the buffer had on these lanes too.
+    fn groups_to(&mut self, has: &Name, added: &[Lane]) -> Result<(), Error> {
+        let mut on_all: Option<Vec<Vec<u8>>> = None;
+        for lane in self.name.lanes() {
+            let names = self.names(lane)?;
+            on_all = Some(match on_all {
+                None => names,
+                Some(all) => all.into_iter().filter(|name| names.contains(name)).collect(),
+            });
+        }
+        for (lane, group) in
+            added.iter().flat_map(|lane| on_all.iter().flatten().map(move |name| (lane, name)))
+        {
+            create_group(&mut self.connection, has, *lane, group)
+                .map_err(|error| Error::server(format!("making a group on {}", has.stream(*lane)), &error))?;
+        }
+        Ok(())
+    }
+}
+
+/// What to do about a buffer of other events than are expected.
+pub(super) fn way_out(theirs: Stream, mine: Stream) -> &'static str {
+    if theirs.extends(mine) {
+        "lanes were added to it: open it again with those"
+    } else if mine.extends(theirs) {
+        "add the lanes that it does not have to it first"
+    } else {
+        "name another buffer, or expect those"
+    }
+}
