@@ -6,6 +6,7 @@ mod atproto_damage;
 mod atproto_golden;
 mod atproto_odd;
 mod atproto_round_trip;
+mod atproto_shapes;
 mod atproto_support;
 mod block_frame;
 mod buffer_ages;
