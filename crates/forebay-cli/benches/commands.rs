@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use forebay::buffer::batch::Limits;
 use forebay::buffer::connect::Address;
 use forebay::buffer::writer::{Options, Writer};
 use forebay::event::parse;
@@ -96,7 +97,7 @@ pub fn read_rate(binary: &ServerBinary, input: &Input) -> anyhow::Result<f64> {
 }
 
 /// `used_memory` for each event, blocks cut by a simulated clock at a rate.
-pub fn bytes_per_event(binary: &ServerBinary, rate: f64) -> anyhow::Result<f64> {
+pub fn bytes_per_event(binary: &ServerBinary, rate: f64, linger: Duration) -> anyhow::Result<f64> {
     const SAMPLE: u64 = 500_000;
     let server = server(binary, false)?;
     let address = Address::parse(&server.url())?;
@@ -112,7 +113,8 @@ pub fn bytes_per_event(binary: &ServerBinary, rate: f64) -> anyhow::Result<f64> 
         }
     };
     let before = used()?;
-    let mut writer = Writer::open(&address, &"bench".parse()?, &Options::default())?;
+    let limits = Limits { linger, ..Limits::default() };
+    let mut writer = Writer::open(&address, &"bench".parse()?, &Options { limits, ..Options::default() })?;
     let (synth, mut line) = (Synth::network(1).with_rate(rate), Vec::new());
     for index in 0..SAMPLE {
         line.clear();

@@ -2,17 +2,19 @@
 //!
 //! Whole commands against servers of our own: what is timed is what a user runs. Runs of a figure and of its
 //! peer alternate, so that a machine whose speed drifts drifts for both; the median is quoted, and every raw
-//! row is printed below the table. `make bench ARGS='-- watch'` measures the watch alone.
+//! row is printed below the table. `make bench ARGS='-- watch'` measures the watch alone, `latency` the way of an event.
 
 mod codec;
 mod commands;
 mod held_back;
+mod latency;
 mod load;
 mod peer;
 mod spill;
 mod table;
 mod watch;
 
+use forebay::buffer::batch::Limits;
 use forebay_proof::report::Machine;
 use forebay_rig::server::ServerBinary;
 
@@ -21,6 +23,10 @@ use table::{Row, Table};
 
 /// Events of the input file: half a gigabyte.
 const EVENTS: u64 = 1_000_000;
+
+/// What can be measured without the rest, by its name.
+type Rows = fn(&ServerBinary, &mut Table) -> anyhow::Result<()>;
+const ALONE: [(&str, Rows); 2] = [("latency", latency::rows), ("watch", watch::rows)];
 
 /// Counted runs of each figure.
 const RUNS: usize = 5;
@@ -33,11 +39,13 @@ fn main() -> anyhow::Result<()> {
     let binary = ServerBinary::find(None)?;
     let machine = Machine::here();
     println!("{} {}, {}, {} cores, {}", binary.kind, binary.version, machine.cpu, machine.cores, machine.os);
-    if std::env::args().any(|arg| arg == "watch") {
-        let mut table = Table::default();
-        watch::rows(&binary, &mut table)?;
-        table.print();
-        return Ok(());
+    for (name, rows) in ALONE {
+        if std::env::args().any(|arg| arg == name) {
+            let mut table = Table::default();
+            rows(&binary, &mut table)?;
+            table.print();
+            return Ok(());
+        }
     }
     let input = Input::make(EVENTS)?;
     println!("{EVENTS} synthetic events, {:.0} bytes each, {RUNS} runs, medians\n", input.mean_bytes());
@@ -46,8 +54,8 @@ fn main() -> anyhow::Result<()> {
     append(&binary, &input, &mut table)?;
     let read = (0..RUNS).map(|_| read_rate(&binary, &input)).collect::<Result<Vec<_>, _>>()?;
     table.add(Row::new("read back, checked, NDJSON out", "events/s", read).at_least(1_000_000.0));
-    for (rate, most) in [(938.0, 160.0), (94.0, 220.0)] {
-        let bytes = bytes_per_event(&binary, rate)?;
+    for (rate, most) in [(938.0, 100.0), (94.0, 120.0)] {
+        let bytes = bytes_per_event(&binary, rate, Limits::default().linger)?;
         let what = format!("used memory at {rate:.0}/s, linger 200 ms");
         table.add(Row::new(&what, "bytes/event", vec![bytes]).at_most(most));
     }
@@ -56,7 +64,9 @@ fn main() -> anyhow::Result<()> {
     table.add(Row::new(what, "MiB", vec![peak]).at_most(200.0));
     spilled(&binary, &input, &mut table)?;
     load::rows(&binary, &mut table)?;
-    watch::rows(&binary, &mut table)?;
+    for (_, rows) in ALONE {
+        rows(&binary, &mut table)?;
+    }
     table.print();
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use clap::{Args, ValueHint};
+use clap::{Args, ValueEnum, ValueHint};
 
 use live_counts::show;
 
@@ -19,7 +19,7 @@ use crate::arguments::{At, Events, Global};
 use crate::exit;
 use forebay::block::encode::{Encoding, Wanted};
 use forebay::block::frame::EVENT_BYTES_MAX;
-use forebay::buffer::batch::Limits;
+use forebay::buffer::batch::{LOW_LATENCY, Limits};
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::line_source::{Input, LineListener, LineSourceError, Refused, append_lines};
@@ -30,6 +30,13 @@ use forebay_watch::figures::{count, rate};
 
 mod live_counts;
 mod source;
+
+/// What latency is bought with.
+#[derive(Clone, Copy, ValueEnum)]
+enum Latency {
+    /// With memory.
+    Low,
+}
 
 /// Append events from a file or stdin to a buffer: a JSON object a line, with a whole `time_us`
 #[derive(Args)]
@@ -89,6 +96,9 @@ pub(crate) struct Append {
     /// How long a block may wait for more events
     #[arg(long, value_name = "TIME", default_value = "200ms")]
     linger: humantime::Duration,
+    /// low: for a consumer that waits, a linger of 5 ms. At 938 events a second one takes 113 bytes instead of 80
+    #[arg(long, value_enum, conflicts_with = "linger")]
+    latency: Option<Latency>,
     /// Take the buffer from a writer that is still there; that one ends with an error
     #[arg(long)]
     takeover: bool,
@@ -205,10 +215,17 @@ impl Append {
         })
     }
 
+    fn linger(&self) -> Duration {
+        match self.latency {
+            Some(Latency::Low) => LOW_LATENCY,
+            None => self.linger.into(),
+        }
+    }
+
     fn options(&self) -> anyhow::Result<Options> {
         let wanted = if self.dense { Wanted::Dense } else { Wanted::Measured };
         Ok(Options {
-            limits: Limits { events_max: self.max_events, linger: self.linger.into(), ..Limits::default() },
+            limits: Limits { events_max: self.max_events, linger: self.linger(), ..Limits::default() },
             encoding: Encoding { wanted, ..Encoding::default() },
             ack: self.ack,
             patience: self.patience.into(),

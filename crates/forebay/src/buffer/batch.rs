@@ -7,6 +7,9 @@ use crate::block::frame::{CONTENT_BYTES_MAX, Draft};
 use crate::event::lane::{Lane, Lanes};
 use crate::event::parse::Event;
 
+/// A linger for consumers that wait for each event.
+pub const LOW_LATENCY: Duration = Duration::from_millis(5);
+
 /// When a block is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
