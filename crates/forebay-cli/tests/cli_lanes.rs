@@ -146,3 +146,21 @@ fn what_an_older_writer_left_in_its_spill_folder_is_taken_by_one_with_more_lanes
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(lines(&read(&server, &[]).out), lines(&[events(3), events(6)].concat()));
 }
+
+#[test]
+fn a_full_server_that_makes_no_group_keeps_the_lanes_that_there_were() {
+    let (server, dir, newer) = (server(&[]), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (old, new) = (profile_of(dir.path(), OLD), profile_of(newer.path(), NEW));
+    assert_eq!(append(&server, &events(3), &["--profile", &old]).code, 0);
+    assert_eq!(run(&["group", "add", "g", "--url", &server.url()]).code, 0);
+    let lanes = || ask::<String>(&server, "HGET forebay:{events} lanes").unwrap();
+    let before = lanes();
+    tell(&server, "CONFIG SET maxmemory 1");
+    let refused = add(&server, &new);
+    assert_ne!(refused.code, 0);
+    holds(&refused.err, &["making a group on forebay:{events.alpha.0}", "OOM"]);
+    assert_eq!((lanes(), ask::<u64>(&server, "EXISTS forebay:{events.alpha.0}").unwrap()), (before, 0));
+    tell(&server, "CONFIG SET maxmemory 0");
+    assert_eq!(add(&server, &new).code, 0);
+    assert_eq!(ask::<Vec<redis::Value>>(&server, "XINFO GROUPS forebay:{events.alpha.0}").unwrap().len(), 1);
+}

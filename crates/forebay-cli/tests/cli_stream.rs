@@ -193,7 +193,7 @@ fn a_stream_that_cannot_be_meant_is_refused_with_the_word_that_is_wrong() {
         ("[stream]\ntime = \"/ts\"\nunit = \"h\"\n", "none of us, ms, s, rfc3339"),
         ("[stream]\ntime = \"arrival\"\ndefault = \"a.b\"\n", "lane name \"a.b\" will not do"),
         ("[stream]\ntime = \"arrival\"\nlanes = { a = 1 }\nlane = \"/x\"\n", "stream.lanes.a"),
-        ("[stream]\npartition_by = \"/did\"\n", "stream.partitions is missing"),
+        ("[stream]\npartition_by = \"/did\"\n", "stream.partitions names no lane"),
         ("[stream]\npartitions = { likes = 2 }\n", "stream.partition_by is missing"),
         ("[stream]\npartition_by = \"/did\"\npartitions = { like = 2 }\n", "no such lane"),
         ("[stream]\npartition_by = \"/did\"\npartitions = { likes = 28 }\n", "33 lanes, partitions counted"),

@@ -41,11 +41,11 @@ impl StreamTable {
         let stream = self.whole()?;
         match (&self.partition_by, self.partitions.is_empty()) {
             (None, true) => Ok(stream),
-            (Some(at), false) => stream
-                .partitioned(at, self.partitions.clone())
-                .map_err(|why| format!("stream.partitions: {why}")),
+            (Some(at), false) => {
+                stream.partitioned(at, self.partitions.clone()).map_err(|why| format!("stream: {why}"))
+            }
             (None, false) => Err("stream.partition_by is missing: a JSON pointer as \"/did\"".into()),
-            (Some(_), true) => Err("stream.partitions is missing: lanes, as { likes = 4 }".into()),
+            (Some(_), true) => Err("stream.partitions names no lane, as { likes = 4 }".into()),
         }
     }
 

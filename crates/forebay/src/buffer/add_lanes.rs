@@ -28,17 +28,24 @@ impl Groups {
         let has = had.clone().of(stream);
         let added: Vec<Lane> =
             has.lanes().iter().filter(|lane| had.lanes().find(lane.name()).is_none()).collect();
-        // Before anything is written there, so that nothing is trimmed that they have not read. And again afterwards: a group may
-        // have come in between, of one who knew the old lanes alone.
-        self.groups_to(&has, &added)?;
-        let failed = |error| Error::server(format!("adding lanes to buffer {had}"), &error);
-        let script = Script::new(LANES);
-        let mut call = script.key(had.meta());
-        call.arg(old.text()).arg(stream.text()).arg(has.streams());
-        meta::must_be(&has, call.invoke(&mut self.connection).map_err(failed)?)?;
-        self.groups_to(&has, &added)?;
+        self.change(&had, &has)?;
+        // Not before: of two who add at once, one makes nothing.
+        if let Err(error) = self.groups_to(&has, &added) {
+            // A full server, say: lanes that no group has would not be held for any.
+            self.change(&has, &had)?;
+            return Err(error);
+        }
         self.name = has;
         Ok(added)
+    }
+
+    /// Says what lanes the buffer has, where it is one of those lanes now.
+    fn change(&mut self, had: &Name, has: &Name) -> Result<(), Error> {
+        let failed = |error| Error::server(format!("changing the lanes of buffer {had}"), &error);
+        let script = Script::new(LANES);
+        let mut call = script.key(had.meta());
+        call.arg(had.events().text()).arg(has.events().text()).arg(has.streams());
+        meta::must_be(has, call.invoke(&mut self.connection).map_err(failed)?).map(drop)
     }
 
     /// Makes each group that is on every lane the buffer had on these lanes too.
