@@ -19,5 +19,6 @@ pub(super) fn stop_on_signal(quiet: bool, remark: &'static str) -> anyhow::Resul
             output::tell(&format!("forebay: {remark}"));
         }
     })?;
+    forebay::buffer::connection::break_off_on_signals();
     Ok(stop)
 }

@@ -7,6 +7,8 @@
 use std::io::{BufRead, BufReader, Error as IoError, ErrorKind as IoKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use redis::{ConnectionAddr, ConnectionInfo, ConnectionLike, ErrorKind, RedisError, RedisResult, Value};
@@ -18,6 +20,18 @@ use super::tls::{self, Secure};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
+
+/// Whether a signal ends the wait for an answer.
+static BREAKS_OFF: AtomicBool = AtomicBool::new(false);
+
+/// From now on a signal ends the wait for an answer, with an error: for a program whose handlers set a flag that it looks at then.
+pub fn break_off_on_signals() {
+    BREAKS_OFF.store(true, Relaxed);
+}
+
+fn breaks_off() -> bool {
+    BREAKS_OFF.load(Relaxed)
+}
 
 /// A connection to one server.
 pub struct Connection {
@@ -102,6 +116,8 @@ impl Connection {
     pub fn receive_within(&mut self, wait: Duration) -> RedisResult<Option<Value>> {
         self.usable()?;
         self.stream.get_mut().socket().deadline = Instant::now() + wait;
+        // A process that was stopped or frozen, and goes on, is interrupted as by a signal.
+        while self.stream.fill_buf().is_err_and(|why| why.kind() == IoKind::Interrupted && !breaks_off()) {}
         match self.stream.fill_buf() {
             Ok([]) => {
                 self.broken = true;
