@@ -6,7 +6,7 @@ use forebay::event::jetstream;
 use forebay_rig::server::Server;
 use serde_json::json as value;
 
-use super::cli_support::{append, good, holds, run};
+use super::cli_support::{append, good, holds, run, synthetic};
 use super::support::{
     Ledger, Source, add, address, ask, assert_holds_exactly, connection, contents, info, name, open, options,
     places, tell, until,
@@ -138,6 +138,19 @@ fn a_cut_tail_is_told_by_its_first_byte() {
         let said = format!("cut: {} bytes of {name}, from byte {last} on", length - last);
         holds(&words(copied.path(), 1), &["FAULTY: the tail is cut; sound are 8 events in 4 blocks", &said]);
     }
+}
+
+#[test]
+fn blocks_that_were_added_behind_the_script_are_sound_and_took_nothing_away() {
+    let mut server = durable();
+    assert_eq!(append(&server, &synthetic(6_000), &["--buffer", "test"]).code, 0);
+    let renamed = redis::cmd("INFO").arg("commandstats").query::<String>(&mut connection(&server)).unwrap();
+    assert!(renamed.contains("cmdstat_rename:"), "no block was large enough: {renamed}");
+    let copied = Copied::of(&mut server);
+    let outcome = json(copied.path(), 0);
+    assert_eq!((&outcome["state"], &outcome["events"]), (&value!("sound"), &value!(6_000)));
+    let logs = outcome["logs"].as_array().unwrap();
+    assert!(logs.iter().all(|log| log["emptied"].is_null() && log["foreign"] == value!([])), "{logs:?}");
 }
 
 #[test]

@@ -159,6 +159,11 @@ impl OwnServer {
         Ok(redis::cmd("CONFIG").arg("RESETSTAT").query(&mut self.admin)?)
     }
 
+    /// Microseconds that appends took the server since then: of the script alone, or of transactions with it in them, whichever it was.
+    pub fn append_micros(&mut self) -> anyhow::Result<u64> {
+        Ok(self.micros("evalsha")?.max(self.micros("exec").unwrap_or(0)))
+    }
+
     /// Microseconds that the server spent in a command since then.
     pub fn micros(&mut self, command: &str) -> anyhow::Result<u64> {
         let facts = self.facts("commandstats")?;

@@ -25,9 +25,10 @@ fn append(connection: &mut redis::Connection, epoch: u64, number: u64) -> (Strin
 fn append_as(connection: &mut redis::Connection, epoch: u64, number: u64, fsync: &str) -> (String, u64, u64) {
     redis::cmd("EVAL")
         .arg(scripts::APPEND)
-        .arg(2)
+        .arg(3)
         .arg(name().stream(jetstream::LIKES))
         .arg(name().writer(jetstream::LIKES))
+        .arg(format!("{}:append", name().stream(jetstream::LIKES)))
         .arg(epoch)
         .arg(number)
         .arg(10)
@@ -53,9 +54,10 @@ fn claim_at(connection: &mut redis::Connection, time_ms: u64) -> (u64, u64, u64,
     type Answer = (String, u64, u64, u64, String, String, String, u64);
     let (what, epoch, s, e, cursor, ..): Answer = redis::cmd("EVAL")
         .arg(scripts::CLAIM)
-        .arg(2)
+        .arg(3)
         .arg(name().stream(jetstream::LIKES))
         .arg(name().writer(jetstream::LIKES))
+        .arg(format!("{}:append", name().stream(jetstream::LIKES)))
         .arg("first")
         .arg(format!("run {}", RUNS.fetch_add(1, Relaxed)))
         .arg(0)
@@ -299,9 +301,10 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
     let mut resume = |epoch: u64, s: u64, e: u64| -> (String, u64, u64, u64) {
         redis::cmd("EVAL")
             .arg(scripts::RESUME)
-            .arg(2)
+            .arg(3)
             .arg(name().stream(jetstream::LIKES))
             .arg(name().writer(jetstream::LIKES))
+            .arg(format!("{}:append", name().stream(jetstream::LIKES)))
             .arg(epoch)
             .arg(s)
             .arg(e)
@@ -366,4 +369,23 @@ fn fsync_is_acknowledged_where_the_server_can_and_refused_in_clear_text_where_no
 
 fn writer_options_with(ack: Ack) -> forebay::buffer::writer::Options {
     forebay::buffer::writer::Options { ack, ..options(3, 4) }
+}
+
+/// As it stands where a connection ended between two commands of what should have been a transaction.
+#[test]
+fn a_block_that_was_added_aside_and_not_counted_is_a_repeat() {
+    let server = server(&[]);
+    let mut connection = connection(&server);
+    claim(&mut connection);
+    assert_eq!(append(&mut connection, 1, 1), ("ok".into(), 1, 1));
+    let (stream, aside) =
+        (name().stream(jetstream::LIKES), format!("{}:append", name().stream(jetstream::LIKES)));
+    tell(&server, &format!("RENAME {stream} {aside}"));
+    tell(&server, &format!("XADD {aside} * f 1 s 2 n 10 e 20 a 1 z 2 p 1 c 7 w 5 d x"));
+    assert_eq!(append(&mut connection, 1, 2), ("repeat".into(), 2, 1));
+    assert_eq!((stored(&server), ask::<u64>(&server, &format!("EXISTS {aside}")).unwrap()), (2, 0));
+    let hash: Vec<String> =
+        ask(&server, &format!("HMGET {} s e c w", name().writer(jetstream::LIKES))).unwrap();
+    assert_eq!(hash, ["2", "20", "7", "5"]);
+    assert_eq!(append(&mut connection, 1, 3), ("ok".into(), 3, 1));
 }

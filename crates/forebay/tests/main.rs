@@ -12,6 +12,7 @@ mod block_frame;
 mod buffer_ages;
 mod buffer_append;
 mod buffer_batch;
+mod buffer_behind;
 mod buffer_claims;
 mod buffer_damage;
 mod buffer_faults;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom};
 
+use forebay::buffer::keys::Name;
 use serde::Serialize;
 
 /// A line of the format is shorter: a count, a length, a time stamp.
@@ -144,7 +145,8 @@ pub(super) fn scan(file: &mut File, name: &str, begins: u64, wanted: &Wanted<'_>
                 if !wanted.data.contains(&name) && log.foreign.len() < LISTED_MAX {
                     log.foreign.push(Foreign { offset, command: command.shown(2) });
                 }
-                if command.takes_away(&name, wanted, database) {
+                let is_append = transaction.is_some() && command.is_append(&name);
+                if !is_append && command.takes_away(&name, wanted, database) {
                     let offset = transaction.unwrap_or(offset);
                     log.emptied = Some(Emptied { offset, command: command.shown(4), followed_by: 0 });
                 }
@@ -185,6 +187,12 @@ impl Command {
         }
         let more = if self.count > words as u64 && words > 2 { " …" } else { "" };
         shown.join(" ") + more
+    }
+
+    /// Whether, in a transaction, it gives a stream the name that it has while a block is added.
+    fn is_append(&self, name: &str) -> bool {
+        let words: Vec<&[u8]> = self.words.iter().map(|word| &**word).collect();
+        matches!(words[..], [_, from, to] if name == "rename" && to.strip_prefix(from) == Some(Name::ASIDE.as_bytes()))
     }
 
     /// Whether it empties the buffer's database, or removes a key of the buffer's.

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use redis::Value;
 
+use super::append_command::is_no_transaction;
 use super::appender::{Appender, BACKOFF_MIN, Expected};
 use super::compress::PendingBlock;
 use super::connect::limit_answers;
@@ -17,9 +18,12 @@ impl Appender {
     pub(super) fn receive(&mut self) -> Result<(), RoundFailure> {
         // Off the queue whatever the answer is: what is left there is what is still to come.
         let expected = self.expected.pop_front();
-        let answer = self.open_connection()?.recv_response()?;
+        let answer = self.answer(expected)?;
         if let Value::ServerError(error) = answer {
             let error = redis::RedisError::from(error);
+            if expected == Some(Expected::Transaction) && is_no_transaction(&error) {
+                return Err(self.without_transactions(&error.to_string()));
+            }
             // As WAITAOF says it of an AOF that was turned off, whose clients it lets go.
             let is_off = matches!(expected, Some(Expected::Fsync))
                 && error.to_string().contains("appendonly is disabled");
@@ -27,7 +31,9 @@ impl Appender {
             return Err(if is_off { RoundFailure::NoFsync(why.into()) } else { error.into() });
         }
         match expected {
-            Some(Expected::Append) => self.appended(&answer).and_then(|()| self.check_settings()),
+            Some(Expected::Append | Expected::Transaction) => {
+                self.appended(&answer).and_then(|()| self.check_settings())
+            }
             Some(Expected::Fsync) => {
                 let (local, _): (u64, u64) =
                     redis::from_redis_value(answer).map_err(|error| RoundFailure::garbled(&error))?;
@@ -63,6 +69,8 @@ impl Appender {
                 Ok(())
             }
             "fenced" => Err(RoundFailure::Fenced(epoch)),
+            "torn" => Err(RoundFailure::refused("the block was not added")),
+            "other" => Err(self.without_transactions("its events or its low watermark are others")),
             _ if what == "behind" || last < self.acked => Err(RoundFailure::LostByServer),
             _ => Err(RoundFailure::Gap),
         }

@@ -1,10 +1,16 @@
 -- Appends one block if it is the lane's next. One step for the server: entry, number, count and cursor
 -- change together or not at all.
--- KEYS  stream, writer hash
--- ARGV  epoch, s, n, a, z, c, w, encoding, frame, 1 where a WAITAOF follows, then where the writer spills: its field of the
---       hash and the block's place in its spill
--- Answer {what, last s, epoch} with what = ok | repeat | gap | fenced | behind
+--
+-- Lua hashes every byte of a string. So a large frame comes behind the script, in one transaction with it: the script then
+-- renames the stream, `XADD … NOMKSTREAM` finds it under that name alone, and `count.lua` counts the block and gives the stream
+-- its name back. Where the script does not run, or refuses, there is no stream of that name, and nothing is added.
+-- KEYS  stream, writer hash, the stream's name while a block is added behind the script
+-- ARGV  epoch, s, n, a, z, c, w, encoding, frame ('' where it follows), 1 where a WAITAOF follows, where the frame follows the
+--       e that its entry has, then where the writer spills: its field of the hash and the block's place in its spill
+-- Answer {what, last s, epoch} with what = ok | repeat | gap | fenced | behind | other (the entry behind the script is not what
+-- this one would add)
 local lane, err = state(KEYS[2])
+err = err or put_back(KEYS[1], KEYS[3], KEYS[2], lane)
 if err then return err end
 local mine, s = tonumber(ARGV[1]), tonumber(ARGV[2])
 if lane.epoch > mine then return {'fenced', lane.s, lane.epoch} end
@@ -26,9 +32,23 @@ local sum = digits(lane.e + tonumber(ARGV[3]))
 local w, c = ARGV[7], ARGV[6]
 if w == '' then w = lane.w end
 if c == '' then c = lane.c end
-redis.call('XADD', KEYS[1], '*', 'f', ARGV[8], 's', ARGV[2], 'n', ARGV[3], 'e', sum,
-  'a', ARGV[4], 'z', ARGV[5], 'p', ARGV[1], 'c', ARGV[6], 'w', w, 'd', ARGV[9])
+if ARGV[9] ~= '' then
+  redis.call('XADD', KEYS[1], '*', 'f', ARGV[8], 's', ARGV[2], 'n', ARGV[3], 'e', sum,
+    'a', ARGV[4], 'z', ARGV[5], 'p', ARGV[1], 'c', ARGV[6], 'w', w, 'd', ARGV[9])
+elseif sum ~= ARGV[11] or w ~= ARGV[7] then
+  return {'other', lane.s, lane.epoch}
+else
+  -- XLEN is an error where something else has its name.
+  if redis.call('XLEN', KEYS[1]) == 0 and redis.call('EXISTS', KEYS[1]) == 0 then
+    -- An empty stream.
+    redis.call('XGROUP', 'CREATE', KEYS[1], 'none', '0', 'MKSTREAM')
+    redis.call('XGROUP', 'DESTROY', KEYS[1], 'none')
+  end
+  redis.call('RENAME', KEYS[1], KEYS[3])
+  redis.call('HSET', KEYS[2], 'open', ARGV[2] .. ' ' .. redis.call('XLEN', KEYS[3]))
+  return {'ok', s, lane.epoch}
+end
 redis.call('HSET', KEYS[2], 's', ARGV[2], 'e', sum, 'c', c, 'w', w)
 -- In the same step, so that whoever finds the block in a spill knows that it is stored.
-if ARGV[11] then redis.call('HSET', KEYS[2], ARGV[11], ARGV[12]) end
+if ARGV[12] then redis.call('HSET', KEYS[2], ARGV[12], ARGV[13]) end
 return {'ok', s, lane.epoch}

@@ -14,6 +14,7 @@ use super::connection::Connection;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 use redis::Script;
 
+use super::append_command::takes_transactions;
 use super::compress::PendingBlock;
 use super::connect::limit_answers;
 use super::counts::LaneCounts;
@@ -22,7 +23,6 @@ use super::fsync::Fsync;
 use super::lane_settings::{ClaimedLane, LaneSettings, claim_late};
 use super::overflow::{STALL, STALL_FSYNC};
 use super::owner::Claim;
-use super::resume_position::stored_position;
 use super::round_failure::RoundFailure;
 use super::scripts;
 use super::shared::Shared;
@@ -43,8 +43,11 @@ const FSYNC_WAIT_MS: u64 = 10_000;
 const RELEASE_MAX: Duration = Duration::from_secs(1);
 
 /// An answer that is still to come.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expected {
     Append,
+    /// Of a block whose frame goes behind the script.
+    Transaction,
     Fsync,
 }
 
@@ -59,6 +62,9 @@ pub(super) struct Appender {
     /// What must follow the appends on this connection before they count.
     pub(super) fsync: Fsync,
     pub(super) append: Script,
+    pub(super) count: Script,
+    /// Whether frames may go behind the script: the server has been asked, and has not refused since.
+    pub(super) has_transactions: bool,
     /// Not acknowledged, oldest first; the front has number `acked + 1`.
     pub(super) window: VecDeque<PendingBlock>,
     /// How many of the window's front blocks were sent on this connection.
@@ -97,6 +103,7 @@ impl Appender {
             shared.unproven.stand(settings.lane, claim.epoch, claim.last);
         }
         let fsync = taken.as_ref().map_or(Fsync::Unasked, |taken| taken.fsync.clone());
+        let has_transactions = taken.as_ref().is_none_or(|taken| taken.has_transactions);
         let lost = claim.map_or(0, |claim| claim.lost);
         shared.lanes[settings.lane.index()].lost_by_server.fetch_add(lost, Relaxed);
         Self {
@@ -110,6 +117,8 @@ impl Appender {
             claim,
             fsync,
             append: Script::new(scripts::APPEND),
+            count: Script::new(scripts::COUNT),
+            has_transactions,
             window: VecDeque::new(),
             sent: 0,
             stored: 0,
@@ -230,9 +239,9 @@ impl Appender {
             self.count_room()?;
         }
         let mut wire = Vec::new();
-        for (index, pending) in self.window.iter().enumerate().take(upto).skip(self.sent) {
-            wire.extend_from_slice(&self.command(self.acked + 1 + index as u64, pending));
-            self.expected.push_back(Expected::Append);
+        for index in self.sent..upto {
+            let expected = self.put(index, &mut wire);
+            self.expected.push_back(expected);
         }
         if self.fsync == Fsync::ByWaitAof {
             wire.extend_from_slice(
@@ -248,30 +257,6 @@ impl Appender {
     /// From when on the answer that is owed is late.
     pub(super) fn late_at(&self) -> Instant {
         self.owed_since + if self.fsync == Fsync::ByWaitAof { STALL_FSYNC } else { STALL }
-    }
-
-    pub(super) fn command(&self, number: u64, pending: &PendingBlock) -> Vec<u8> {
-        let block = &pending.block;
-        let mut command = redis::cmd("EVALSHA");
-        command
-            .arg(self.append.get_hash())
-            .arg(2)
-            .arg(self.settings.name.stream(self.settings.lane))
-            .arg(self.settings.name.writer(self.settings.lane))
-            .arg(self.epoch())
-            .arg(number)
-            .arg(block.events)
-            .arg(block.time_min)
-            .arg(block.time_max)
-            .arg(stored_position(block.cursor))
-            .arg(stored_position(self.shared.low_watermark.load(Relaxed)))
-            .arg(block.encoding)
-            .arg(&block.frame)
-            .arg(u8::from(self.fsync.is_asked()));
-        if let Some((field, place)) = &pending.mark {
-            command.arg(&**field).arg(place);
-        }
-        command.get_packed_command()
     }
 
     /// Our epoch on the lane; none has been given so low.
@@ -293,7 +278,8 @@ impl Appender {
                 Err(Error::NotNow { why, .. }) => return Err(RoundFailure::refused(why)),
                 determined => determined.map_err(away)?,
             };
-            self.append.prepare_invoke().load(&mut connection)?;
+            self.load_scripts(&mut connection)?;
+            self.has_transactions &= takes_transactions(&mut connection)?;
             if self.claim.is_none() {
                 let claim = claim_late(&mut connection, &self.settings, &self.shared.owner)?;
                 self.counts().lost_by_server.fetch_add(claim.lost, Relaxed);

@@ -1,5 +1,5 @@
 -- Looks at a lane, or takes it for a run of a writer: every older run is fenced from here on.
--- KEYS  stream, writer hash
+-- KEYS  stream, writer hash, the stream's name while a block is added behind the script
 -- ARGV  what: look, first (the lane that decides who gets the buffer) or next (the lanes after it)
 --       the run's id
 --       first: the server's time in milliseconds (asked for before: Redis 6.2 lets no script write after TIME), the lowest
@@ -8,6 +8,7 @@
 -- Answer {what, epoch, s, e, c, w, writer, lost} with what = ok | taken (somebody else has it by now): where the run goes on, who
 -- had it, and events of a stream that is gone, where nobody has told of that before
 local lane, err = state(KEYS[2])
+if ARGV[1] ~= 'look' then err = err or put_back(KEYS[1], KEYS[3], KEYS[2], lane) end
 err = err or catch_up(KEYS[1], lane)
 if err then return err end
 local what, run, epoch = ARGV[1], ARGV[2], tonumber(ARGV[3])

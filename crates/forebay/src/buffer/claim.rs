@@ -8,6 +8,7 @@ use super::connection::Connection;
 use crossbeam_channel::{Sender, bounded};
 use redis::Script;
 
+use super::append_command::takes_transactions;
 use super::appender::Appender;
 use super::compress::PendingBlock;
 use super::connect::Address;
@@ -147,7 +148,9 @@ fn take_all(
     let mut lanes = Vec::new();
     for (lane, (mut connection, fsync)) in name.lanes().into_iter().zip(connected) {
         match take_one(&mut connection, (address, name), lane, owner) {
-            Ok(claim) => lanes.push(ClaimedLane { connection, fsync, claim }),
+            Ok((claim, has_transactions)) => {
+                lanes.push(ClaimedLane { connection, fsync, has_transactions, claim });
+            }
             Err(error) => {
                 for (lane, taken) in name.lanes().into_iter().zip(&mut lanes) {
                     owner.release(&mut taken.connection, name, lane, 0);
@@ -164,12 +167,14 @@ fn take_one(
     of: (&Address, &Name),
     lane: Lane,
     owner: &Owner,
-) -> Result<Claim, Error> {
+) -> Result<(Claim, bool), Error> {
     let claim = owner.take(connection, of, lane)?;
     // Loaded here so that the first block need not find out that it is missing.
-    Script::new(scripts::APPEND)
-        .prepare_invoke()
-        .load(connection)
-        .map_err(|error| Error::server("loading the append script", &error))?;
-    Ok(claim)
+    for script in [scripts::APPEND, scripts::COUNT] {
+        let loaded = Script::new(script).prepare_invoke().load(connection);
+        loaded.map_err(|error| Error::server("loading the append script", &error))?;
+    }
+    let has_transactions = takes_transactions(connection)
+        .map_err(|error| Error::server("asking whether there are transactions", &error))?;
+    Ok((claim, has_transactions))
 }

@@ -5,7 +5,9 @@
 //! | `forebay:{<buffer>}` | hash | `layout`, 2; `incarnation`, a random id; `created`, the server's milliseconds; `lanes`, what its events are, as JSON; `streams`, lane, partition and key of each stream, as JSON; `dict:<id>`, a dictionary that frames of encoding 2 need | `meta.lua`, once, and again where the server lost it under a writer | for ever |
 //! | `forebay:{<buffer>.<lane>.<partition>}` | stream | an entry a block, fields `f s n e a z p c w d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
 //! | `forebay:<buffer>:load:…` | strings, lists, one stream | as requests make them | the load generator | removed when its run ends |
-//! | `forebay:{<buffer>.<lane>.<partition>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it, `w` its low watermark; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept, and events up to the last one lost; `done`, number and events of the last block that every group was done with and that was trimmed, or where the hash was deleted, of what stood before the first block; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; `trimmed:e`, the lane's events up to it; of each group that consumers have left `left:<group>`, the id up to which it had been given blocks by then; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`, `trim.lua`, `leave.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
+//! | `forebay:{<buffer>.<lane>.<partition>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it, `w` its low watermark; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept, and events up to the last one lost; `done`, number and events of the last block that every group was done with and that was trimmed, or where the hash was deleted, of what stood before the first block; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; `trimmed:e`, the lane's events up to it; `open`, number and length of the stream before the last block that was added behind the append script; of each group that consumers have left `left:<group>`, the id up to which it had been given blocks by then; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`, `trim.lua`, `leave.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
+//!
+//! Within the transaction that adds a large block, a stream has the name `…:append`; nobody sees it there.
 //!
 //! | channel | message | published by | life |
 //! |---|---|---|---|
@@ -48,8 +50,8 @@ pub const PROOF_KEYS: [&str; 2] = ["forebay:proof-", "forebay:{proof-"];
 
 /// What a user needs to write, read and watch buffers, as ACL rules beside the keys. All channels are taken away first:
 /// Redis 6.2 gives them to every new user, and then refuses a pattern.
-pub const ACL_COMMANDS: &str = "-@all +@read +@stream +@hash +@scripting +@connection +info +time +memory|usage \
-                                +config|get +publish +subscribe resetchannels &forebay:*";
+pub const ACL_COMMANDS: &str = "-@all +@read +@stream +@hash +@scripting +@connection +info +time +memory|usage +rename \
+                                +multi +exec +config|get +publish +subscribe resetchannels &forebay:*";
 
 impl Name {
     /// The same buffer with events of this stream.
@@ -82,6 +84,15 @@ impl Name {
     pub fn writer(&self, lane: Lane) -> String {
         format!("{}:writer", self.stream(lane))
     }
+
+    /// The name of a lane's stream while a block is added behind the append script. No other client sees it: it comes and goes
+    /// in one transaction.
+    pub(super) fn aside(&self, lane: Lane) -> String {
+        format!("{}{}", self.stream(lane), Self::ASIDE)
+    }
+
+    /// What that name ends with.
+    pub const ASIDE: &str = ":append";
 
     /// The channel that writers say on what became of their events.
     pub fn status_channel(&self) -> String {

@@ -51,6 +51,8 @@ pub(super) struct ClaimedLane {
     pub connection: Connection,
     /// What must follow the appends on this connection before they count.
     pub fsync: Fsync,
+    /// Whether frames may go behind the script.
+    pub has_transactions: bool,
     pub claim: Claim,
 }
 

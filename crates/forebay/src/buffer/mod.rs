@@ -17,6 +17,7 @@
 mod add_lanes;
 mod answer;
 mod answers;
+mod append_command;
 mod appender;
 pub mod batch;
 pub mod buffer_exists;

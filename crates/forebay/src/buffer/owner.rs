@@ -187,7 +187,7 @@ impl Owner {
     ) -> Result<LaneOnServer, Error> {
         let script = Script::new(scripts::CLAIM);
         let mut call = script.key(name.stream(lane));
-        call.key(name.writer(lane));
+        call.key(name.writer(lane)).key(name.aside(lane));
         match step {
             Step::Look => call.arg("look").arg(&self.id),
             Step::First(floor, expected) => {

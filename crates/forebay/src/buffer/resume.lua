@@ -1,10 +1,11 @@
 -- After a server came back with less than it had acknowledged: takes the lane up again at the number the
 -- writer had reached, and writes down beside the lane which blocks are lost, so that every reader who comes to the
 -- place can tell.
--- KEYS  stream, writer hash
+-- KEYS  stream, writer hash, the stream's name while a block is added behind the script
 -- ARGV  epoch, s, e, c, w, s when the writer took the lane, its run's id
 -- Answer {what, epoch, e and s that the server has} with what = ok | fenced
 local lane, err = state(KEYS[2])
+err = err or put_back(KEYS[1], KEYS[3], KEYS[2], lane)
 if err then return err end
 local mine, acked = tonumber(ARGV[1]), tonumber(ARGV[2])
 -- An older epoch is of a writer before us, who wrote no more than we found; or, where the server's clock went back, of

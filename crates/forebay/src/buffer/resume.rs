@@ -64,6 +64,7 @@ impl Appender {
         let answer: Value = Script::new(scripts::RESUME)
             .key(name.stream(lane))
             .key(name.writer(lane))
+            .key(name.aside(lane))
             .arg(epoch)
             .arg(number)
             .arg(events)

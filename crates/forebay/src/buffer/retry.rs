@@ -71,8 +71,11 @@ impl Appender {
             RoundFailure::Server(ErrorClass::NoScript) => {
                 self.drain();
                 self.again(|lane| {
-                    let script = lane.append.clone();
-                    script.prepare_invoke().load(lane.open_connection()?)?;
+                    let scripts = [lane.append.clone(), lane.count.clone()];
+                    let connection = lane.open_connection()?;
+                    for script in scripts {
+                        script.prepare_invoke().load(connection)?;
+                    }
                     Ok(())
                 })
             }
@@ -109,17 +112,16 @@ impl Appender {
     /// refusals, and whatever they are, the blocks will be sent again. Where it was stored before, and only the repeat was
     /// refused, later ones may have been stored.
     pub(super) fn drain(&mut self) {
-        if let Some(connection) = self.connection.as_mut() {
-            for _ in 0..self.expected.len() {
-                // A refusal is an answer too. Whatever is none, a time-out first of all, may leave answers on
-                // their way that would be taken for those of later blocks, and each would be waited for in full.
-                if let Ok(answer) = connection.recv_response() {
-                    self.doubtful = self.doubtful.max(stored_up_to(&answer));
-                } else {
-                    self.connection = None;
-                    self.doubt();
-                    break;
-                }
+        while self.connection.is_some()
+            && let Some(expected) = self.expected.pop_front()
+        {
+            // A refusal is an answer too. Whatever is none, a time-out first of all, may leave answers on
+            // their way that would be taken for those of later blocks, and each would be waited for in full.
+            if let Ok(answer) = self.answer(Some(expected)) {
+                self.doubtful = self.doubtful.max(stored_up_to(&answer));
+            } else {
+                self.connection = None;
+                self.doubt();
             }
         }
         self.rewind();

@@ -14,6 +14,9 @@ pub const CLAIM: &str =
 pub const APPEND: &str =
     concat!(include_str!("entry.lua"), include_str!("state.lua"), include_str!("append.lua"));
 
+/// Counts a block that was added behind the append script.
+pub const COUNT: &str = include_str!("count.lua");
+
 /// Takes a lane up again after a loss.
 pub const RESUME: &str =
     concat!(include_str!("entry.lua"), include_str!("state.lua"), include_str!("resume.lua"));

@@ -9,7 +9,8 @@ use super::keys::Name;
 use super::permitted_query::Asker;
 
 /// Commands whose latencies are told: those that a buffer's writers, readers and watchers use.
-pub const COMMANDS: [&str; 7] = ["evalsha", "xadd", "xreadgroup", "xack", "xautoclaim", "xrange", "info"];
+pub const COMMANDS: [&str; 8] =
+    ["evalsha", "exec", "xadd", "xreadgroup", "xack", "xautoclaim", "xrange", "info"];
 
 /// Redis and Valkey keep latencies by command from here on.
 const HISTOGRAMS_SINCE: (u64, u64, u64) = (7, 0, 0);

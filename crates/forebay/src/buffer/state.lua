@@ -40,6 +40,19 @@ local function catch_up(key, lane)
   lane.s, lane.e, lane.c, lane.w = s, e, f.c or '', f.w or ''
 end
 
+-- Where a server takes the commands of a transaction and not its MULTI, it may be cut in two. The stream may then still have the
+-- name that it has while a block is added behind the script, with that block in it, and not counted.
+local function put_back(key, aside, hash, lane)
+  if redis.call('EXISTS', aside) == 0 then return end
+  if redis.call('EXISTS', key) == 1 then
+    return redis.error_reply('DAMAGED key "' .. aside .. '": it holds a stream, and key "' .. key .. '" another')
+  end
+  redis.call('RENAME', aside, key)
+  local err = catch_up(key, lane)
+  if err then return err end
+  redis.call('HSET', hash, 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c, 'w', lane.w)
+end
+
 -- Whether a lane's stream is gone, deleted or evicted: it is empty, and never had an entry since it was made. One that is
 -- trimmed to its end is empty too, and knows what it had.
 local function is_gone(key)

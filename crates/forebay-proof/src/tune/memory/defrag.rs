@@ -136,7 +136,7 @@ fn cycles(bench: &Bench<'_>, mut own: OwnServer, value: &'static str) -> anyhow:
         rows.push(end.cells(value, &format!("drained, cycle {}", cycle + 1)));
     }
     let events = bench.sizes.cycles * bench.sizes.events;
-    let micros = own.micros("evalsha")? as f64 / events as f64;
+    let micros = own.append_micros()? as f64 / events as f64;
     Ok(Trial { value, own, empty, full, end, back: None, micros, hits: 0, rows })
 }
 

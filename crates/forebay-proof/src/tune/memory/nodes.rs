@@ -88,7 +88,7 @@ fn blocks(bench: &Bench<'_>, setting: &'static str, value: &str) -> anyhow::Resu
     let empty = gauge.look(0)?.used_bytes;
     let events = bench.fill(&own, 0..bench.sizes.events)?.acknowledged;
     let full = gauge.settled(events)?.used_bytes;
-    let micros = own.micros("evalsha")?;
+    let micros = own.append_micros()?;
     let gone = own.drain(&jetstream::ALL, |blocks| blocks / 2)?;
     let drained = gauge.settled(events)?.used_bytes;
     let each = |bytes: u64, events: u64| bytes.saturating_sub(empty) as f64 / events as f64;

@@ -78,4 +78,16 @@ fn what_takes_the_buffer_away_is_the_last_such_command() {
     assert_eq!(emptied(&["SWAPDB 3 4"]), None);
     assert_eq!(emptied(&["DEL x k y z u"]).unwrap().command, "DEL x k y …");
     assert_eq!(emptied(&["DEL x"]), None);
+    // As a large block is added: nobody saw the stream under the other name.
+    assert_eq!(
+        emptied(&["MULTI", "RENAME k k:append", "XADD k:append 1-1 d x", "RENAME k:append k", "EXEC"]),
+        None
+    );
+    for taken in [
+        &["RENAME k k:append"][..],
+        &["MULTI", "RENAME k other", "EXEC"],
+        &["MULTI", "RENAME k kk:append", "EXEC"],
+    ] {
+        assert!(emptied(taken).is_some(), "{taken:?}");
+    }
 }

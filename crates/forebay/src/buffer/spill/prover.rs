@@ -234,7 +234,17 @@ impl Prover {
         let (stream, hash) = (self.name.stream(lane), self.name.writer(lane));
         let append = Script::new(scripts::APPEND);
         let mut append = append.key(stream);
-        append.key(hash).arg(epoch).arg(number).arg(0).arg(0).arg(0).arg("").arg("").arg(1);
+        append
+            .key(hash)
+            .key(self.name.aside(lane))
+            .arg(epoch)
+            .arg(number)
+            .arg(0)
+            .arg(0)
+            .arg(0)
+            .arg("")
+            .arg("")
+            .arg(1);
         let (what, ..): (String, u64, u64) = append.invoke(self.connection()?)?;
         Ok(what == "repeat")
     }
