@@ -19,8 +19,8 @@ use forebay_rig::server::fault::network::Direction;
 use crate::buffer_fsync::{cut_power, on_disk, servers};
 use crate::support::*;
 
-/// Numbers of events that no encoding makes small: a block of two of them is above 8 KiB.
-const BYTES: usize = 8 << 10;
+/// Numbers of events that no encoding makes small: a block of two of them is above 40 KiB.
+const BYTES: usize = 32 << 10;
 
 fn large(number: u64) -> Vec<u8> {
     let mut random = Random::new(number + 1);
