@@ -29,10 +29,6 @@ pub fn break_off_on_signals() {
     BREAKS_OFF.store(true, Relaxed);
 }
 
-fn breaks_off() -> bool {
-    BREAKS_OFF.load(Relaxed)
-}
-
 /// A connection to one server.
 pub struct Connection {
     stream: BufReader<Stream>,
@@ -116,14 +112,19 @@ impl Connection {
     pub fn receive_within(&mut self, wait: Duration) -> RedisResult<Option<Value>> {
         self.usable()?;
         self.stream.get_mut().socket().deadline = Instant::now() + wait;
-        // A process that was stopped or frozen, and goes on, is interrupted as by a signal.
-        while self.stream.fill_buf().is_err_and(|why| why.kind() == IoKind::Interrupted && !breaks_off()) {}
-        match self.stream.fill_buf() {
-            Ok([]) => {
+        let is_at_end = loop {
+            match self.stream.fill_buf() {
+                // It may come without a signal that somebody wants to hear of.
+                Err(why) if why.kind() == IoKind::Interrupted && !BREAKS_OFF.load(Relaxed) => {}
+                come => break come.map(<[u8]>::is_empty),
+            }
+        };
+        match is_at_end {
+            Ok(true) => {
                 self.broken = true;
                 return Err(IoError::from(IoKind::UnexpectedEof).into());
             }
-            Ok(_) => {}
+            Ok(false) => {}
             Err(error) if matches!(error.kind(), IoKind::TimedOut | IoKind::WouldBlock) => return Ok(None),
             Err(error) => {
                 // A signal breaks off the wait, and nothing else.
