@@ -9,7 +9,7 @@ use std::time::Duration;
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::reader::Reader;
-use forebay::buffer::writer::{Ack, Options, Writer};
+use forebay::buffer::writer::{Ack, Monitor, Options, Writer};
 use forebay::event::jetstream::LIKES;
 use forebay::event::parse::parse;
 use forebay_rig::server::Server;
@@ -37,6 +37,15 @@ fn push(writer: &mut Writer, numbers: std::ops::Range<u64>) -> Result<(), Error>
     numbers
         .into_iter()
         .try_for_each(|number| writer.push_at(&parse(&large(number)).unwrap(), Duration::ZERO).map(drop))
+}
+
+/// A writer at work, whose first events are acknowledged.
+fn at_work(address: &Address, options: &Options, events: u64) -> (Writer, Monitor) {
+    let mut writer = open(address, options);
+    push(&mut writer, 0..events).unwrap();
+    let monitor = writer.monitor();
+    until("the first are acknowledged", || monitor.counts().acknowledged == events);
+    (writer, monitor)
 }
 
 /// Everything of the lane, which must be the events of these numbers.
@@ -111,10 +120,7 @@ fn a_server_that_forgets_the_script_adds_nothing_without_it() {
 #[test]
 fn a_writer_whose_lane_was_taken_adds_nothing_more() {
     let server = server(&[]);
-    let mut old = open(&address(&server), &options(2, 16));
-    push(&mut old, 0..10).unwrap();
-    let monitor = old.monitor();
-    until("the first are acknowledged", || monitor.counts().acknowledged == 10);
+    let (mut old, _) = at_work(&address(&server), &options(2, 16), 10);
     let mut new = open(&address(&server), &taking_over(2, 16));
     // Until it hears of it.
     let fenced = (10..10_000).find_map(|number| push(&mut old, number..number + 1).err());
@@ -127,10 +133,7 @@ fn a_writer_whose_lane_was_taken_adds_nothing_more() {
 #[test]
 fn a_full_server_takes_large_blocks_once_it_has_room() {
     let server = server(&[]);
-    let mut writer = open(&address(&server), &options(2, 4));
-    push(&mut writer, 0..10).unwrap();
-    let monitor = writer.monitor();
-    until("the first are acknowledged", || monitor.counts().acknowledged == 10);
+    let (mut writer, monitor) = at_work(&address(&server), &options(2, 4), 10);
     tell(&server, "CONFIG SET maxmemory 1");
     push(&mut writer, 10..16).unwrap();
     until("it is refused", || monitor.counts().retries > 0);
@@ -168,10 +171,7 @@ fn a_user_who_loses_the_right_to_it_in_the_middle_loses_no_event_also_where_the_
         let server = server(&[]);
         tell(&server, "ACL SETUSER writer on >word ~* &* +@all");
         let address = Address::parse(&format!("redis://writer:word@127.0.0.1:{}", server.port())).unwrap();
-        let mut writer = open(&address, &options(2, 16));
-        push(&mut writer, 0..20).unwrap();
-        let monitor = writer.monitor();
-        until("the first are acknowledged", || monitor.counts().acknowledged == 20);
+        let (mut writer, monitor) = at_work(&address, &options(2, 16), 20);
         let mut both = redis::pipe();
         let mut user = redis::cmd("ACL");
         user.arg("SETUSER").arg("writer").arg(denied.split(' ').collect::<Vec<_>>());
@@ -281,10 +281,7 @@ fn a_stream_that_a_torn_transaction_left_aside_is_put_back_and_two_are_told_of()
 #[test]
 fn where_the_hash_counts_other_events_the_script_says_what_the_entry_has() {
     let server = server(&[]);
-    let mut writer = open(&address(&server), &options(2, 1));
-    push(&mut writer, 0..4).unwrap();
-    let monitor = writer.monitor();
-    until("they are acknowledged", || monitor.counts().acknowledged == 4);
+    let (mut writer, _) = at_work(&address(&server), &options(2, 1), 4);
     tell(&server, &format!("HSET {} e 1000", name().writer(LIKES)));
     push(&mut writer, 4..8).unwrap();
     assert_eq!(writer.close().unwrap().acknowledged, 8);
@@ -297,10 +294,7 @@ fn where_the_hash_counts_other_events_the_script_says_what_the_entry_has() {
 fn a_block_whose_answer_was_lost_is_acknowledged_by_a_server_that_is_full_by_now() {
     let server = server(&[]);
     let (proxy, address) = proxy(&server);
-    let mut writer = open(&address, &options(2, 1));
-    push(&mut writer, 0..2).unwrap();
-    let monitor = writer.monitor();
-    until("the first is acknowledged", || monitor.counts().acknowledged == 2);
+    let (mut writer, monitor) = at_work(&address, &options(2, 1), 2);
     proxy.leave_unanswered("XADD", 1);
     push(&mut writer, 2..4).unwrap();
     until("the second is stored", || {

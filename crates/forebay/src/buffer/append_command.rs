@@ -1,7 +1,7 @@
 //! How a block is put to the server, and what the server said of it: a small frame is an argument of the append script, a large
 //! one goes behind it, in one transaction (`append.lua` says how), so that Lua does not hash it.
 
-use redis::{RedisError, Value};
+use redis::{Cmd, RedisError, Script, Value};
 
 use super::appender::{Appender, Expected};
 use super::compress::PendingBlock;
@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::error_class::{ErrorClass, classify};
 use super::resume_position::stored_position;
 use super::round_failure::RoundFailure;
+use super::scripts;
 
 /// From so many bytes on a frame goes behind the script: full blocks of encoding 1. Both ways take the server as long at 4,000 bytes;
 /// a transaction holds its frame in the server's memory until it is carried out, which a small full server feels.
@@ -17,91 +18,80 @@ const BEHIND_BYTES: usize = 40 << 10;
 /// Answers to a transaction: to MULTI, the append script, XADD, the script that counts, and EXEC.
 const ANSWERS: usize = 5;
 
+/// What a block is appended with.
+#[derive(Clone)]
+pub(super) struct AppendScripts {
+    append: Script,
+    count: Script,
+}
+
+impl AppendScripts {
+    pub(super) fn new() -> Self {
+        Self { append: Script::new(scripts::APPEND), count: Script::new(scripts::COUNT) }
+    }
+
+    /// Loads them.
+    pub(super) fn load(&self, connection: &mut Connection) -> Result<(), RedisError> {
+        [&self.append, &self.count]
+            .into_iter()
+            .try_for_each(|script| script.prepare_invoke().load(connection).map(drop))
+    }
+}
+
 impl Appender {
     /// Writes the commands that append a block of the window, and says which answers they have.
     pub(super) fn put(&self, index: usize, wire: &mut Vec<u8>) -> Expected {
         let (number, pending) = (self.acked + 1 + index as u64, &self.window[index]);
         // After trouble the script alone: a full server refuses a transaction, and says of a repeat that it is one.
         if !self.has_transactions || self.probing || pending.block.frame.len() < BEHIND_BYTES {
-            wire.extend_from_slice(&self.command(number, pending));
+            self.command(number, pending).write_packed_command(wire);
             return Expected::Append;
         }
+        let (block, name, lane) = (&pending.block, &self.settings.name, self.settings.lane);
         let before: u64 = self.window.iter().take(index).map(|pending| pending.block.events).sum();
-        let events = self.acked_events + before + pending.block.events;
-        let low_watermark = self.low_watermark();
-        let (stream, aside) =
-            (self.settings.name.stream(self.settings.lane), self.settings.name.aside(self.settings.lane));
-        wire.extend_from_slice(&redis::cmd("MULTI").get_packed_command());
-        wire.extend_from_slice(&self.script(number, pending, &low_watermark, Some(events)));
-        let block = &pending.block;
+        let events = self.acked_events + before + block.events;
+        let (cursor, low_watermark) = (stored_position(block.cursor), self.low_watermark());
         let mut add = redis::cmd("XADD");
-        add.arg(&aside).arg("NOMKSTREAM").arg("*").arg("f").arg(block.encoding).arg("s").arg(number);
-        add.arg("n")
-            .arg(block.events)
-            .arg("e")
-            .arg(events)
-            .arg("a")
-            .arg(block.time_min)
-            .arg("z")
-            .arg(block.time_max);
-        add.arg("p")
-            .arg(self.epoch())
-            .arg("c")
-            .arg(stored_position(block.cursor))
-            .arg("w")
-            .arg(&low_watermark);
-        wire.extend_from_slice(&add.arg("d").arg(&block.frame).get_packed_command());
-        let mut count = redis::cmd("EVALSHA");
-        count
-            .arg(self.count.get_hash())
-            .arg(3)
-            .arg(&stream)
-            .arg(self.settings.name.writer(self.settings.lane));
-        count.arg(&aside).arg(self.epoch()).arg(number).arg(events).arg(stored_position(block.cursor));
-        count.arg(&low_watermark);
-        if let Some((field, place)) = &pending.mark {
-            count.arg(&**field).arg(place);
+        add.arg(name.aside(lane)).arg("NOMKSTREAM").arg("*");
+        add.arg("f").arg(block.encoding).arg("s").arg(number).arg("n").arg(block.events).arg("e").arg(events);
+        add.arg("a").arg(block.time_min).arg("z").arg(block.time_max).arg("p").arg(self.epoch());
+        add.arg("c").arg(&cursor).arg("w").arg(&low_watermark).arg("d").arg(&block.frame);
+        let mut count = self.call(&self.scripts.count);
+        count.arg(self.epoch()).arg(number).arg(events).arg(cursor).arg(&low_watermark);
+        add_mark(&mut count, pending);
+        let check = self.append(number, pending, &low_watermark, Some(events));
+        for command in [&redis::cmd("MULTI"), &check, &add, &count, &redis::cmd("EXEC")] {
+            command.write_packed_command(wire);
         }
-        wire.extend_from_slice(&count.get_packed_command());
-        wire.extend_from_slice(&redis::cmd("EXEC").get_packed_command());
         Expected::Transaction
     }
 
     /// The command that appends a block by the script alone.
-    pub(super) fn command(&self, number: u64, pending: &PendingBlock) -> Vec<u8> {
-        self.script(number, pending, &self.low_watermark(), None)
+    pub(super) fn command(&self, number: u64, pending: &PendingBlock) -> Cmd {
+        self.append(number, pending, &self.low_watermark(), None)
     }
 
-    /// The script's call: with the frame, or where it follows, with the events that its entry says.
-    fn script(
-        &self,
-        number: u64,
-        pending: &PendingBlock,
-        low_watermark: &str,
-        behind: Option<u64>,
-    ) -> Vec<u8> {
-        let (block, name, lane) = (&pending.block, &self.settings.name, self.settings.lane);
-        let mut command = redis::cmd("EVALSHA");
-        command.arg(self.append.get_hash()).arg(3);
-        command.arg(name.stream(lane)).arg(name.writer(lane)).arg(name.aside(lane));
+    /// The append script's call: with the frame, or where it follows, with the events that its entry says.
+    fn append(&self, number: u64, pending: &PendingBlock, low_watermark: &str, behind: Option<u64>) -> Cmd {
+        let block = &pending.block;
+        let mut command = self.call(&self.scripts.append);
         command.arg(self.epoch()).arg(number).arg(block.events).arg(block.time_min).arg(block.time_max);
         command.arg(stored_position(block.cursor)).arg(low_watermark).arg(block.encoding);
-        match behind {
-            None => command.arg(&block.frame),
-            Some(_) => command.arg(""),
-        };
-        command.arg(u8::from(self.fsync.is_asked())).arg(behind.unwrap_or(0));
-        if let (Some((field, place)), None) = (&pending.mark, behind) {
-            command.arg(&**field).arg(place);
+        let frame = if behind.is_some() { &[][..] } else { &block.frame };
+        command.arg(frame).arg(u8::from(self.fsync.is_asked())).arg(behind.unwrap_or(0));
+        if behind.is_none() {
+            add_mark(&mut command, pending);
         }
-        command.get_packed_command()
+        command
     }
 
-    /// Loads both scripts.
-    pub(super) fn load_scripts(&self, connection: &mut Connection) -> Result<(), RedisError> {
-        [&self.append, &self.count]
-            .into_iter()
-            .try_for_each(|script| script.prepare_invoke().load(connection).map(drop))
+    /// A call of a script on the lane's keys.
+    fn call(&self, script: &Script) -> Cmd {
+        let (name, lane) = (&self.settings.name, self.settings.lane);
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(script.get_hash()).arg(3);
+        command.arg(name.stream(lane)).arg(name.writer(lane)).arg(name.aside(lane));
+        command
     }
 
     fn low_watermark(&self) -> String {
@@ -118,7 +108,7 @@ impl Appender {
         for _ in 0..ANSWERS {
             answers.push(connection.recv_response()?);
         }
-        if matches!(answers[0], Value::ServerError(_)) {
+        if is_error(&answers[0]) {
             // Its commands were carried out one by one: what became of the block is known all the same.
             self.has_transactions = false;
         }
@@ -156,14 +146,8 @@ fn of_transaction(answers: Vec<Value>) -> Result<Value, RoundFailure> {
     let Ok([begun, said, added, counted, executed]) = <[Value; ANSWERS]>::try_from(answers) else {
         return odd("another number of answers");
     };
-    let is_error = |answer: &Value| matches!(answer, Value::ServerError(_));
     if is_error(&begun) {
-        let is_added = is(&said, "ok") && is(&counted, "ok");
-        return Ok(if is_added || !is(&said, "ok") && !is_error(&said) {
-            outcome(said, counted)
-        } else {
-            begun
-        });
+        return Ok(outcome([said, added, counted]).unwrap_or(begun));
     }
     if let Some(error) = [said, added, counted].into_iter().find(is_error) {
         return Ok(error);
@@ -171,11 +155,8 @@ fn of_transaction(answers: Vec<Value>) -> Result<Value, RoundFailure> {
     match executed {
         error @ Value::ServerError(_) => Ok(error),
         Value::Array(results) => match <[Value; 3]>::try_from(results) {
-            Ok([said, added, counted]) if is(&said, "ok") && !is(&counted, "ok") => {
-                // Nothing is counted, and it is sent again.
-                Ok(if is_error(&added) { added } else { counted })
-            }
-            Ok([said, _, counted]) => Ok(outcome(said, counted)),
+            // Where it was not added, nothing is counted, and it is sent again.
+            Ok(results) => Ok(outcome(results).unwrap_or_else(|why| why)),
             Err(_) => odd("EXEC gave another list"),
         },
         _ => odd("EXEC gave no list"),
@@ -187,6 +168,24 @@ fn is(answer: &Value, what: &str) -> bool {
     matches!(answer, Value::Array(words) if words.first() == Some(&Value::BulkString(what.into())))
 }
 
-fn outcome(said: Value, counted: Value) -> Value {
-    if is(&said, "ok") { counted } else { said }
+/// What the three commands came to; why the block was not added, where the append script did not refuse it.
+fn outcome([said, added, counted]: [Value; 3]) -> Result<Value, Value> {
+    if !is(&said, "ok") {
+        return if is_error(&said) { Err(said) } else { Ok(said) };
+    }
+    if is(&counted, "ok") {
+        return Ok(counted);
+    }
+    Err(if is_error(&added) { added } else { counted })
+}
+
+fn is_error(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(_))
+}
+
+/// Adds where a writer that spills writes down that the block is stored.
+fn add_mark(command: &mut Cmd, pending: &PendingBlock) {
+    if let Some((field, place)) = &pending.mark {
+        command.arg(&**field).arg(place);
+    }
 }

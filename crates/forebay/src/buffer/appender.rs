@@ -12,9 +12,8 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
-use redis::Script;
 
-use super::append_command::takes_transactions;
+use super::append_command::{AppendScripts, takes_transactions};
 use super::compress::PendingBlock;
 use super::connect::limit_answers;
 use super::counts::LaneCounts;
@@ -24,7 +23,6 @@ use super::lane_settings::{ClaimedLane, LaneSettings, claim_late};
 use super::overflow::{STALL, STALL_FSYNC};
 use super::owner::Claim;
 use super::round_failure::RoundFailure;
-use super::scripts;
 use super::shared::Shared;
 
 /// First wait after a refusal or a lost connection; doubles up to [`super::round_failure::BACKOFF_MAX`].
@@ -61,8 +59,7 @@ pub(super) struct Appender {
     pub(super) claim: Option<Claim>,
     /// What must follow the appends on this connection before they count.
     pub(super) fsync: Fsync,
-    pub(super) append: Script,
-    pub(super) count: Script,
+    pub(super) scripts: AppendScripts,
     /// Whether frames may go behind the script: the server has been asked, and has not refused since.
     pub(super) has_transactions: bool,
     /// Not acknowledged, oldest first; the front has number `acked + 1`.
@@ -116,8 +113,7 @@ impl Appender {
             connection: taken.map(|taken| taken.connection),
             claim,
             fsync,
-            append: Script::new(scripts::APPEND),
-            count: Script::new(scripts::COUNT),
+            scripts: AppendScripts::new(),
             has_transactions,
             window: VecDeque::new(),
             sent: 0,
@@ -278,7 +274,7 @@ impl Appender {
                 Err(Error::NotNow { why, .. }) => return Err(RoundFailure::refused(why)),
                 determined => determined.map_err(away)?,
             };
-            self.load_scripts(&mut connection)?;
+            self.scripts.load(&mut connection)?;
             self.has_transactions &= takes_transactions(&mut connection)?;
             if self.claim.is_none() {
                 let claim = claim_late(&mut connection, &self.settings, &self.shared.owner)?;

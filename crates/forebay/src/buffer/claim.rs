@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use crossbeam_channel::{Sender, bounded};
-use redis::Script;
 
-use super::append_command::takes_transactions;
+use super::append_command::{AppendScripts, takes_transactions};
 use super::appender::Appender;
 use super::compress::PendingBlock;
 use super::connect::Address;
@@ -20,7 +19,6 @@ use super::options::Options;
 use super::overflow::Overflow;
 use super::owner::{Claim, Owner};
 use super::resume_position::{LanePosition, ResumePosition};
-use super::scripts;
 use super::shared::Shared;
 use super::spill::{Folder, Prover, Spiller};
 use super::threads::Threads;
@@ -170,10 +168,9 @@ fn take_one(
 ) -> Result<(Claim, bool), Error> {
     let claim = owner.take(connection, of, lane)?;
     // Loaded here so that the first block need not find out that it is missing.
-    for script in [scripts::APPEND, scripts::COUNT] {
-        let loaded = Script::new(script).prepare_invoke().load(connection);
-        loaded.map_err(|error| Error::server("loading the append script", &error))?;
-    }
+    AppendScripts::new()
+        .load(connection)
+        .map_err(|error| Error::server("loading the append script", &error))?;
     let has_transactions = takes_transactions(connection)
         .map_err(|error| Error::server("asking whether there are transactions", &error))?;
     Ok((claim, has_transactions))

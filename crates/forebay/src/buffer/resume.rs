@@ -85,7 +85,7 @@ impl Appender {
 
     /// Sends a block again that was acknowledged before.
     fn send_again(&mut self, number: u64, pending: &PendingBlock) -> Result<(), RoundFailure> {
-        let command = self.command(number, pending);
+        let command = self.command(number, pending).get_packed_command();
         let connection = self.open_connection()?;
         connection.send_packed_command(&command)?;
         let answer = match connection.recv_response()? {

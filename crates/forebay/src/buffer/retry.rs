@@ -71,12 +71,8 @@ impl Appender {
             RoundFailure::Server(ErrorClass::NoScript) => {
                 self.drain();
                 self.again(|lane| {
-                    let scripts = [lane.append.clone(), lane.count.clone()];
-                    let connection = lane.open_connection()?;
-                    for script in scripts {
-                        script.prepare_invoke().load(connection)?;
-                    }
-                    Ok(())
+                    let scripts = lane.scripts.clone();
+                    Ok(scripts.load(lane.open_connection()?)?)
                 })
             }
             RoundFailure::Gap => {

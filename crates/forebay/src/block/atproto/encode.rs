@@ -12,7 +12,7 @@ use super::lexer::{Token, Value, cut};
 use super::state::{State, clock_of, micros_of};
 use super::tally::{Column, Tally};
 use super::template::Template;
-use super::token::{CID_BYTES, DID_BYTES};
+use super::token::CID_BYTES;
 use super::{Effort, VERSION, marks, put_varint};
 
 /// How many of the skeletons last used a line is held against before it is cut.
@@ -151,8 +151,14 @@ impl<T: Tally> Encoder<T> {
         let tokens = std::mem::take(&mut self.tokens);
         for (mark, value) in &tokens {
             match value {
-                Value::Did(value) => self.did(value),
-                Value::Cid(value) => self.cid(value),
+                Value::Did(value) => {
+                    let back = self.state.dids.find_or_push(*value);
+                    self.identifier(Role::Did, Column::Dids, back, value);
+                }
+                Value::Cid(value) => {
+                    let back = self.state.cids.find_or_push(*value);
+                    self.identifier(Role::Cid, Column::Cids, back, value);
+                }
                 Value::Text(range) => {
                     self.texts.extend_from_slice(line.get(range.clone())?);
                     self.texts.push(b'\n');
@@ -202,22 +208,12 @@ impl<T: Tally> Encoder<T> {
         self.tally.signed(role, difference, bits);
     }
 
+    /// An identifier that stands so far back in its list, or was not there.
     #[inline]
-    fn did(&mut self, value: &[u8; DID_BYTES]) {
-        let back = self.state.dids.find_or_push(*value);
-        self.put(Role::Did, back);
+    fn identifier(&mut self, role: Role, column: Column, back: u64, value: &[u8]) {
+        self.put(role, back);
         if back == 0 {
-            self.tally.bytes(Column::Dids, value);
-            self.values.extend_from_slice(value);
-        }
-    }
-
-    #[inline]
-    fn cid(&mut self, value: &[u8; CID_BYTES]) {
-        let back = self.state.cids.find_or_push(*value);
-        self.put(Role::Cid, back);
-        if back == 0 {
-            self.tally.bytes(Column::Cids, value);
+            self.tally.bytes(column, value);
             self.values.extend_from_slice(value);
         }
     }
