@@ -1,7 +1,7 @@
 # All set-up is inside: `make prove` on a fresh machine is enough. Every recipe works with GNU make 3.81 and plain sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test nightly mutants bench matrix servers setup setup-cargo setup-cc setup-server setup-prometheus setup-chromium setup-python dictionary fmt clean
+.PHONY: help prove test nightly mutants bench matrix servers setup setup-cargo setup-cc setup-server setup-prometheus setup-chromium setup-python setup-node dictionary fmt clean
 
 # The server that recipes use: the one named, else one on the PATH, else the one that `make setup` has put here.
 LINK := $(CURDIR)/servers/redis-server
@@ -44,7 +44,7 @@ prove: setup
 
 # Most tests wait most of the time, for a kill, a deadline or a restart: twelve at once, on two cores too. Lints and documentation
 # are checked beside them, once cargo has let go of its folder; what they say comes last.
-test: setup setup-chromium setup-python
+test: setup setup-chromium setup-python setup-node
 	cargo fmt --check
 	cargo test --locked --workspace --no-run
 	@RUST_TEST_THREADS="$${RUST_TEST_THREADS:-12}" FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" \
@@ -123,16 +123,40 @@ setup-server:
 	"$$server" --version 2>/dev/null | grep -q ' server v=' || \
 		fail "$$server is not a Redis or Valkey server. Name one: FOREBAY_SERVER=/path/to/redis-server make ..."
 
-# For the test of docs/reader.py, a reader in Python: the packages redis and zstandard.
+# For the test of docs/reader.py, a reader in Python: the packages redis and zstandard. For the tests of the simulated Jetstream,
+# which others' clients read: websockets, zstandard and atproto, in an environment of their own in target/.
 setup-python:
 	@$(SHELL_LIB) \
-	for python in "$$FOREBAY_PYTHON" python3 /usr/bin/python3; do \
-		if "$$python" -c 'import redis, zstandard' >/dev/null 2>&1; then exit 0; fi; \
-	done; \
-	remedy='install the Python packages redis and zstandard, or name an interpreter that has them: FOREBAY_PYTHON=/path/to/python3 make test'; \
-	has apt-get || fail "no Python with the packages redis and zstandard: $$remedy"; \
-	apt_install python3 python3-redis python3-zstandard; \
-	/usr/bin/python3 -c 'import redis, zstandard' || fail "$$remedy"
+	reader() { \
+		for python in "$$FOREBAY_PYTHON" python3 /usr/bin/python3; do \
+			if "$$python" -c 'import redis, zstandard' >/dev/null 2>&1; then return 0; fi; \
+		done; \
+		remedy='install the Python packages redis and zstandard, or name an interpreter that has them: FOREBAY_PYTHON=/path/to/python3 make test'; \
+		has apt-get || fail "no Python with the packages redis and zstandard: $$remedy"; \
+		apt_install python3 python3-redis python3-zstandard; \
+		/usr/bin/python3 -c 'import redis, zstandard' || fail "$$remedy"; \
+	}; \
+	clients() { \
+		for python in "$$FOREBAY_PYTHON" target/python/bin/python3 python3; do \
+			if "$$python" -c 'import websockets, zstandard, atproto_jetstream' >/dev/null 2>&1; then return 0; fi; \
+		done; \
+		remedy='install the Python packages websockets, zstandard and atproto, or name an interpreter that has them: FOREBAY_PYTHON=/path/to/python3 make test'; \
+		say 'running: python3 -m venv target/python, pip install websockets zstandard atproto'; \
+		mkdir -p target; \
+		python3 -m venv target/python || { has apt-get && apt_install python3-venv && python3 -m venv target/python; } || fail "$$remedy"; \
+		target/python/bin/pip install -q websockets==17.4 zstandard==0.25.0 atproto==0.0.73 || fail "$$remedy"; \
+	}; \
+	reader && clients
+
+# For the test of the simulated Jetstream that a client for Node reads: the packages are put into target/node.
+setup-node:
+	@$(SHELL_LIB) \
+	if [ -n "$$FOREBAY_NODE" ] || [ -d target/node/node_modules/@skyware/jetstream ]; then exit 0; fi; \
+	has npm || { has apt-get && apt_install nodejs npm; }; \
+	has npm || fail 'no npm on the PATH: install Node.js (https://nodejs.org), version 20 or later'; \
+	say 'running: npm install @skyware/jetstream ws, into target/node'; \
+	mkdir -p target/node && npm install --silent --no-audit --no-fund --prefix target/node @skyware/jetstream@0.2.5 ws@8 || \
+		fail 'npm could not install @skyware/jetstream and ws; name a folder whose node_modules has them: FOREBAY_NODE=/path/to/folder make test'
 
 # For the monitoring proof and the tests of the alert rules. No service is installed or started.
 setup-prometheus:

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`server`] | servers of our own: found, started, ended; faults |
 //! | [`load`] | requests at intended times, measured from those times |
+//! | [`jetstream`] | a source of our own, in both of the protocols of Jetstream, with the faults of the real ones |
 //! | [`synth`] | events like those of the network, from a seed |
 
+pub mod jetstream;
 pub mod load;
 pub mod server;
 pub mod synth;

@@ -4,6 +4,12 @@
 
 mod faults_disk;
 mod faults_network;
+mod jetstream_clients;
+mod jetstream_faults;
+mod jetstream_links;
+mod jetstream_protocol;
+mod jetstream_speed;
+mod jetstream_support;
 mod load_append;
 mod load_bad_days;
 mod load_driver;
