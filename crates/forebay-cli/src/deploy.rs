@@ -9,6 +9,7 @@ use clap::{Args, ValueHint};
 use super::output;
 use crate::arguments::Global;
 use crate::exit;
+use forebay_pipe::ingest::Host;
 use forebay_watch::deploy::files::{self, DeployPlan};
 use forebay_watch::deploy::write;
 use forebay_watch::profile::{self, Profile};
@@ -19,6 +20,7 @@ use forebay_watch::profile::{self, Profile};
   forebay deploy --out deploy
   forebay deploy --profile mine.toml --out /srv/forebay
   forebay deploy --out deploy --force            overwrite what was changed there
+  forebay deploy --out deploy --source wss://jetstream.example/subscribe
   forebay deploy --out deploy --runbook-url http://watch.example:9464/runbooks
 
 The files:
@@ -28,6 +30,9 @@ The files:
   alertmanager.yml           messages to Slack
   grafana/                   two dashboards, and their provisioning
   compose.yaml, Dockerfile   all of it on one machine
+  pipeline.toml, forebay-ingest.service
+                             with --source: what `forebay ingest` is told, and
+                             its unit for systemd; compose.yaml then has it too
   secrets/                   for the files that compose.yaml asks for; none is made
 
 With a Prometheus and a Grafana of your own, take forebay.rules.yml, the job in
@@ -48,6 +53,9 @@ pub(crate) struct Deploy {
     /// Page that alerts link to: the watch's /runbooks as people reach it, or one of yours with a heading for each
     #[arg(long, value_name = "URL", value_hint = ValueHint::Url, default_value = files::RUNBOOKS)]
     runbook_url: String,
+    /// Host of the source that is brought in, as `wss://host/subscribe`; again for further ones. Without it, nothing of that
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    source: Vec<String>,
 }
 
 impl Deploy {
@@ -55,8 +63,13 @@ impl Deploy {
         let profile = Profile::load(&self.profile)?;
         let built_in = Profile::built_in().iter().any(|known| known.name == self.profile);
         let text = if built_in { None } else { Some(Profile::text(&self.profile)?) };
-        let plan =
-            DeployPlan { profile: &profile, profile_text: text.as_deref(), runbooks: &self.runbook_url };
+        let hosts = self.source.iter().map(|url| Ok(Host::parse(url)?.to_string()));
+        let plan = DeployPlan {
+            profile: &profile,
+            profile_text: text.as_deref(),
+            runbooks: &self.runbook_url,
+            sources: &hosts.collect::<anyhow::Result<Vec<_>>>()?,
+        };
         let made = files::all(&plan)?;
         let states = write::all(&made, &self.out, self.force)?;
         let files = made.iter().zip(states);

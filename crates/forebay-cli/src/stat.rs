@@ -3,6 +3,7 @@
 mod figures;
 mod limits;
 mod live;
+mod source;
 mod text;
 
 use std::time::{Duration, Instant};
@@ -115,7 +116,7 @@ fn as_json(view: &View, seen: &WatchSnapshot, subject: &Subject) -> serde_json::
         serde_json::json!({
             "lane": lane.lane.name(), "events": lane.events, "blocks": lane.blocks, "total": lane.total,
             "oldest_age_ms": lane.oldest_age_ms, "ids_ahead_ms": lane.ids_ahead_ms,
-            "cursor": lane.cursor, "low_watermark": lane.low_watermark,
+            "cursor": lane.cursor.map(|at| at.cursor), "low_watermark": lane.low_watermark.map(|at| at.cursor),
             "events_per_second_in": lane.events_per_second_in,
             "bytes": lane.bytes, "epoch": lane.epoch,
             "damaged": lane.damaged.iter().map(|(id, why)| {
@@ -134,7 +135,7 @@ fn as_json(view: &View, seen: &WatchSnapshot, subject: &Subject) -> serde_json::
     let mut json = serde_json::json!({
         "buffer": subject.name.to_string(), "server": now.facts.server(), "version": now.facts.version(),
         "at_ms": now.at_ms, "verdict": json::verdict(view), "ids_ahead_ms": now.ids_ahead_ms(),
-        "low_watermark": now.low_watermark(),
+        "low_watermark": now.low_watermark().map(|at| at.cursor),
         "events": now.events(), "bytes_per_event": now.bytes_per_event(),
         "used_memory": now.facts.number("used_memory"), "maxmemory": now.limit_bytes(),
         "maxmemory_policy": now.facts.get("maxmemory_policy"),
@@ -142,6 +143,8 @@ fn as_json(view: &View, seen: &WatchSnapshot, subject: &Subject) -> serde_json::
         "in_span_ms": rates.coming.map(|rate| rate.span_ms), "out_span_ms": rates.going.map(|rate| rate.span_ms),
         "lanes": lanes.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
     });
+    json["source"] = source::json(now);
+    json["missed"] = source::missed(now);
     for (field, value) in standing.json() {
         json[field] = value;
     }

@@ -164,7 +164,7 @@ fn stat_changes_nothing() {
     assert_eq!(super::support::ask::<u64>(&server, "DBSIZE").unwrap(), 0);
 }
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "prove",
     "audit",
     "baseline",
@@ -178,6 +178,7 @@ const VERBS: [&str; 14] = [
     "verify",
     "load",
     "synth",
+    "ingest",
     "completions",
 ];
 

@@ -30,7 +30,8 @@ fn default() -> Profile {
 
 /// Every file of the default profile.
 fn made() -> Vec<files::File> {
-    files::all(&DeployPlan { profile: &default(), profile_text: None, runbooks: RUNBOOKS }).unwrap()
+    let profile = &default();
+    files::all(&DeployPlan { profile, profile_text: None, runbooks: RUNBOOKS, sources: &[] }).unwrap()
 }
 
 /// A program of Prometheus: from the folder that `FOREBAY_PROMETHEUS` names, else where `make setup` has put it,
@@ -340,6 +341,46 @@ fn containers_listen_on_loopback_keep_secrets_in_files_and_have_their_versions()
     for secret in ["redis_auth.conf", "slack_url", "grafana_admin_password"] {
         holds(&compose, &[&format!("file: ./secrets/{secret}")]);
     }
+}
+
+#[test]
+fn a_source_has_a_unit_a_service_and_a_pipeline_that_can_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let sources = ["--source", "wss://a.example", "--source", "ws://b.example:6008/subscribe"];
+    assert_eq!(run(&[&["deploy", "--out", out], &sources[..]].concat()).code, 0);
+    let text = |path: &str| std::fs::read_to_string(folder.path().join(path)).unwrap();
+    let pipeline = text("pipeline.toml");
+    holds(&pipeline, &["\"wss://a.example/subscribe\",", "\"ws://b.example:6008/subscribe\","]);
+    assert_eq!(forebay_pipe::pipeline::Pipeline::parse(&pipeline).unwrap().source.urls.len(), 2);
+    holds(
+        &text("forebay-ingest.service"),
+        &[
+            "Type=notify",
+            "Restart=on-failure",
+            "ProtectSystem=strict",
+            "ingest --config /etc/forebay/pipeline.toml\n",
+        ],
+    );
+    let compose = text("compose.yaml");
+    holds(
+        &compose,
+        &[
+            "\n\n  ingest:\n    image: forebay:",
+            "exec forebay ingest --config",
+            "unless-stopped\n\n  prometheus:",
+        ],
+    );
+    // All else is as without it.
+    let (before, rest) = compose.split_once("\n  ingest:\n").unwrap();
+    let (_, after) = rest.split_once("\n\n  prometheus:\n").unwrap();
+    let without = made().into_iter().find(|file| file.path == "compose.yaml").unwrap().text;
+    assert_eq!(format!("{before}\n  prometheus:\n{after}"), without);
+    holds(
+        &said(&["deploy", "--out", out, "--source", "https://a.example"], 2),
+        &["neither ws:// nor wss://"],
+    );
+    assert!(made().iter().all(|file| !file.path.contains("ingest") && !file.path.contains("pipeline")));
 }
 
 /// What `bind` is in the container, where it is not as in redis.conf.

@@ -54,26 +54,29 @@ fn of_stat_watch(server: &Server, is_so: impl Fn(&Value) -> bool) -> Value {
     looks.find(|look| is_so(look)).expect("a look that is so")
 }
 
-fn of_stat(server: &Server) -> (Value, String) {
+pub fn of_stat(server: &Server) -> (Value, String) {
     let url = server.url();
     let args = ["stat", "--profile", profile::DEFAULT, "--over", "0s", "--buffer", "test", "--url", &url];
     let json = run(&[&args[..], &["--json"]].concat()).out;
     (serde_json::from_slice(&json).unwrap(), String::from_utf8(run(&args).out).unwrap())
 }
 
-/// Whether a rule of the form `metric > line` is true by what is exported, whatever its labels.
-fn is_true(metrics: &str, alert: &str) -> bool {
+/// Whether a rule of the form `metric > line` or `metric < line` is true by what is exported, whatever its labels.
+pub fn is_true(metrics: &str, alert: &str) -> bool {
     let profile = Profile::load(profile::DEFAULT).unwrap();
     let rule = rules(&profile, 1.0).into_iter().find(|rule| rule.name == alert).unwrap();
-    let (metric, line) = rule.expr.split_once(" > ").unwrap();
+    let is_above = rule.expr.contains(" > ");
+    let (metric, line) = rule.expr.split_once(if is_above { " > " } else { " < " }).unwrap();
     let line: f64 = line.parse().unwrap();
     let samples =
         metrics.lines().filter_map(|text| text.strip_prefix(metric)?.strip_prefix('{')?.rsplit(' ').next());
-    samples.map(|value| value.parse::<f64>().unwrap()).any(|value| value > line)
+    samples
+        .map(|value| value.parse::<f64>().unwrap())
+        .any(|value| if is_above { value > line } else { value < line })
 }
 
 /// Asserts that all say what the watch's `/api/stat` says.
-fn assert_all_say(watched: &Watched, server: &Server, is_so: impl Fn(&Value) -> bool) -> Value {
+pub fn assert_all_say(watched: &Watched, server: &Server, is_so: impl Fn(&Value) -> bool) -> Value {
     watched.until("the watch says so", &is_so);
     let page = watched.stat();
     let verdict = said(&page["verdict"]);
@@ -106,7 +109,7 @@ fn assert_all_say(watched: &Watched, server: &Server, is_so: impl Fn(&Value) -> 
 }
 
 /// Whether a text of a verdict has a part.
-fn says(stat: &Value, level: &str, part: &str) -> bool {
+pub fn says(stat: &Value, level: &str, part: &str) -> bool {
     stat["verdict"]["level"] == level && stat["verdict"]["text"].as_str().unwrap().contains(part)
 }
 

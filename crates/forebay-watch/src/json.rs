@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::forecast::{Forecast, Point};
+use super::source::gap_text;
 use super::subject::Subject;
 use super::thresholds::Thresholds;
 use super::view::{GONE, View, groups, utilisation};
 use forebay::buffer::connect::Facts;
 use forebay::buffer::limit::{Bound, Full, LimitKind};
-use forebay::buffer::stat::{LaneStat, Stat};
+use forebay::buffer::stat::{LaneStat, MissedStat, Stat};
 use forebay::buffer::status_subscriber::WriterSnapshot;
 
 /// `/api/stat`.
@@ -37,10 +38,13 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
         "bytes": stat.and_then(|stat| stat.lanes.iter().map(|lane| lane.bytes).sum::<Option<u64>>()),
         "oldest_age_s": stat.and_then(Stat::oldest_age_ms).map(seconds),
         "ids_ahead_s": stat.and_then(Stat::ids_ahead_ms).map(seconds),
-        "low_watermark": stat.and_then(Stat::low_watermark),
+        "low_watermark": stat.and_then(Stat::low_watermark).map(|at| at.cursor),
         "in": view.rates.coming(), "out": view.rates.going(),
         "full": full(view),
-        "thresholds": { "filling": lines.filling, "almost_full": lines.almost_full },
+        "thresholds": {
+            "filling": lines.filling, "almost_full": lines.almost_full, "forgets_s": lines.forgets_s, "missed_s": lines.missed_s,
+        },
+        "source": stat.map(source),
         "limits": seen.map_or_else(Vec::new, |seen| seen.limits.all.iter().map(limit).collect()),
         "memory": seen.map(|seen| memory(seen.facts())),
         "lanes": stat.map_or_else(Vec::new, |stat| stat.lanes.iter().map(lane).collect()),
@@ -181,10 +185,35 @@ fn lane(lane: &LaneStat) -> Value {
     json!({
         "lane": lane.lane.name(), "events": lane.events, "blocks": lane.blocks, "bytes": lane.bytes,
         "oldest_age_s": lane.oldest_age_ms.map(seconds), "in": lane.events_per_second_in,
-        "appended": lane.total, "damaged": lane.damaged.len(), "cursor": lane.cursor,
-        "low_watermark": lane.low_watermark,
+        "appended": lane.total, "damaged": lane.damaged.len(), "cursor": lane.cursor.map(|at| at.cursor),
+        "low_watermark": lane.low_watermark.map(|at| at.cursor),
     })
 }
+
+/// Who the source is, how far what is settled lies behind, and what it no longer had; null where there is none.
+fn source(stat: &Stat) -> Value {
+    let Some(source) = &stat.source else { return Value::Null };
+    let missed = stat.missed.as_ref();
+    let newest = missed.map(|missed| missed.newest.iter().rev().take(GAPS_TOLD).map(gap).collect::<Vec<_>>());
+    json!({
+        "host": source.host, "unit": source.unit, "settled_us": source.settled_us,
+        "keeps_hours": (source.keeps_hours > 0).then_some(source.keeps_hours),
+        "behind_s": stat.source_behind_ms().map(seconds),
+        "forgets_s": stat.source_forgets_in_ms().map(|ms| ms as f64 / 1_000.0),
+        "gaps": missed.map(|missed| missed.gaps), "missed_events": missed.map(|missed| missed.events),
+        "gap_age_s": stat.source_gap_age_ms().map(seconds), "newest_gaps": newest,
+    })
+}
+
+fn gap(missed: &MissedStat) -> Value {
+    json!({
+        "found_ms": missed.found_us / 1_000, "host": missed.host, "from": missed.from, "to": missed.to,
+        "unit": missed.unit, "events": missed.events, "text": gap_text(missed),
+    })
+}
+
+/// Gaps that an answer has at most; their number is beside them.
+const GAPS_TOLD: usize = 5;
 
 /// Writers that are told one by one: those heard last, by id.
 fn told(writers: &[WriterSnapshot]) -> Vec<&WriterSnapshot> {

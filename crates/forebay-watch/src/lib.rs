@@ -9,6 +9,8 @@
 //! | [`thresholds`] | from where on something is wrong |
 //! | [`verdict`] | will it hold? one sentence, with its reasons |
 //! | [`figures`] | figures and times as people read them |
+//! | [`source`] | what the source is about to forget, and what it no longer had |
+//! | `lane_silence` | lanes that stopped while others go on |
 //! | [`warning`] | what is wrong now, and what was |
 //! | [`view`] | all of it together, as renderers want it |
 //! | [`metrics`] | the view as `OpenMetrics` text |
@@ -38,6 +40,7 @@ pub mod figures;
 pub mod forecast;
 pub mod hostnames;
 pub mod json;
+mod lane_silence;
 pub mod look;
 pub mod machine;
 pub mod metrics;
@@ -47,6 +50,7 @@ pub mod profile;
 mod runbooks;
 pub mod serve;
 pub mod small_file;
+pub mod source;
 mod subject;
 pub mod thresholds;
 mod unread;

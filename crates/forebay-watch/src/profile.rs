@@ -14,6 +14,7 @@ pub mod settings;
 mod stream;
 
 pub use settings::redis_bytes;
+pub use stream::stream_of;
 
 use settings::as_conf;
 

@@ -38,10 +38,12 @@ const POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self'
                       frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// Files of the page: path, media type, content.
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 10] = [
     ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
     ("/page/app.js", "text/javascript; charset=utf-8", include_str!("page/app.js")),
     ("/page/format.js", "text/javascript; charset=utf-8", include_str!("page/format.js")),
+    ("/page/nodes.js", "text/javascript; charset=utf-8", include_str!("page/nodes.js")),
+    ("/page/source.js", "text/javascript; charset=utf-8", include_str!("page/source.js")),
     ("/page/show.js", "text/javascript; charset=utf-8", include_str!("page/show.js")),
     ("/page/charts.js", "text/javascript; charset=utf-8", include_str!("page/charts.js")),
     ("/page/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),

@@ -23,6 +23,14 @@ pub struct Thresholds {
     pub pending_s: f64,
     /// A buffer to which nothing was appended for longer has lost its writer, or its source.
     pub idle_s: f64,
+    /// A lane that has had nothing for longer, while others had, is silent,
+    pub lane_idle_s: f64,
+    /// if it has had more than so many over a day: then 50 were to be expected in that time, and a night has half of them.
+    pub lane_day_events: f64,
+    /// A source that forgets within so many seconds what is not settled.
+    pub forgets_s: f64,
+    /// A gap is told for so long after it was found.
+    pub missed_s: f64,
     /// Share of `maxclients`.
     pub connections: f64,
     /// Share of the disk's room that the log and its next rewrite take.
@@ -50,6 +58,10 @@ impl Thresholds {
             stopped_s: (held_s / 240.0).max(10.0),
             pending_s: 120.0,
             idle_s: 120.0,
+            lane_idle_s: 900.0,
+            lane_day_events: 4_800.0,
+            forgets_s: 3_600.0,
+            missed_s: 3_600.0,
             connections: 0.8,
             disk: 0.9,
             // 20 ms of 50 ms.
@@ -57,6 +69,11 @@ impl Thresholds {
             too_slow_s: in_micros(too_slow_s),
         }
     }
+}
+
+/// Whether so long is beyond a line.
+pub(super) fn exceeds(ms: u64, line_s: f64) -> bool {
+    ms as f64 / 1_000.0 > line_s
 }
 
 /// Seconds without what floating point adds to them: 0.05 × 0.4 is 0.020000000000000004.

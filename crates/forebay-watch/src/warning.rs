@@ -3,8 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::figures::{self, percent, span_ms};
+use super::lane_silence::LaneSilence;
+use super::source;
 use super::subject::Subject;
-use super::thresholds::Thresholds;
+use super::thresholds::{Thresholds, exceeds};
 use super::verdict::{self, Level};
 use super::view::{GONE, Group, View, groups};
 use forebay::buffer::entry::Id;
@@ -81,6 +83,7 @@ impl Warnings {
 pub(super) struct Trends {
     groups: HashMap<String, StandingWarning>,
     counters: HashMap<&'static str, Moved>,
+    silence: LaneSilence,
 }
 
 /// Where a group stands, and since when.
@@ -154,9 +157,11 @@ impl Trends {
         wrong.extend(damaged(view));
         wrong.extend(self.setback(view));
         wrong.extend(self.fates(view));
+        wrong.extend(of_source(view, &lines));
         wrong.extend(self.server(view));
         wrong.extend(writers(view));
         wrong.extend(self.idle(view, &lines));
+        wrong.extend(self.silent(view, &lines));
         wrong.extend(self.groups(view, &lines));
         wrong.extend(ages(view, &lines));
         wrong.extend(near(view, &lines));
@@ -228,6 +233,21 @@ impl Trends {
         })
     }
 
+    /// Lanes that have nothing, while others have.
+    fn silent(&mut self, view: &View, lines: &Thresholds) -> Vec<Wrong> {
+        if view.seen().is_none() {
+            return Vec::new();
+        }
+        let appended =
+            view.lanes().into_iter().filter_map(|lane| Some((lane.name(), view.ever.of(lane).appended()?)));
+        let silent = self.silence.take(&appended.collect::<Vec<_>>(), view.at_ms, lines);
+        let wrong = |(lane, still_ms): (&str, u64)| {
+            let text = format!("lane {lane} has had no events for {}, and others have", span_ms(still_ms));
+            (format!("silent {lane}"), Level::Warn, text)
+        };
+        silent.into_iter().map(wrong).collect()
+    }
+
     /// Whether the server has less than it had.
     fn setback(&mut self, view: &View) -> Option<Wrong> {
         let moved = Moved::note(&mut self.counters, "setbacks", view.ever.setbacks, view.at_ms);
@@ -285,6 +305,13 @@ fn writers(view: &View) -> Vec<Wrong> {
         }
     }
     wrong
+}
+
+/// What is lost, or will be before long, because the source forgets.
+fn of_source(view: &View, lines: &Thresholds) -> Vec<Wrong> {
+    let Some(stat) = view.seen().map(|seen| &seen.stat) else { return Vec::new() };
+    let found = [("forgets", source::forgets(stat, lines)), ("missed", source::missed(stat, lines))];
+    found.into_iter().filter_map(|(id, text)| Some((id.into(), Level::Bad, text?))).collect()
 }
 
 /// Blocks that cannot be read.
@@ -360,9 +387,4 @@ fn near(view: &View, lines: &Thresholds) -> Vec<Wrong> {
         wrong.push(("disk".into(), Level::Warn, text));
     }
     wrong
-}
-
-/// Whether so long is beyond a line.
-fn exceeds(ms: u64, line_s: f64) -> bool {
-    ms as f64 / 1_000.0 > line_s
 }

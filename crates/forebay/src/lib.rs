@@ -52,6 +52,7 @@ pub use buffer::position::Seq;
 pub use buffer::read_item::ReadItem;
 pub use buffer::resume_position::{LanePosition, ResumePosition};
 pub use buffer::shared::Monitor;
+pub use buffer::source_cursor::SourceCursor;
 pub use buffer::writer::{TryPushError, Writer};
 pub use event::json_stream::JsonStream;
 pub use event::lane::{BadLanes, Lane, Lanes};

@@ -51,7 +51,7 @@ fn claim(connection: &mut redis::Connection) -> (u64, u64, u64, String) {
 /// By a run that no other claim was made by.
 fn claim_at(connection: &mut redis::Connection, time_ms: u64) -> (u64, u64, u64, String) {
     static RUNS: AtomicU64 = AtomicU64::new(0);
-    type Answer = (String, u64, u64, u64, String, String, String, u64);
+    type Answer = (String, u64, u64, u64, String, String, String, u64, String);
     let (what, epoch, s, e, cursor, ..): Answer = redis::cmd("EVAL")
         .arg(scripts::CLAIM)
         .arg(3)

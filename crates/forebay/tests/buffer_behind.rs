@@ -22,7 +22,7 @@ use crate::support::*;
 /// Numbers of events that no encoding makes small: a block of two of them is above 40 KiB.
 const BYTES: usize = 32 << 10;
 
-fn large(number: u64) -> Vec<u8> {
+pub fn large(number: u64) -> Vec<u8> {
     let mut random = Random::new(number + 1);
     let text: String = (0..BYTES).map(|_| char::from(b'!' + 2 + random.below(57) as u8)).collect();
     let text = text.replace('\\', "_");

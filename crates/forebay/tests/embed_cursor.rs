@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
 use forebay::Groups;
+use forebay::SourceCursor;
 use forebay::WriterBuilder;
 use forebay::buffer::error::Error;
 use forebay::buffer::reader::ReadItem;
@@ -27,7 +28,10 @@ fn push(writer: &mut Writer, lane: Lane, cursor: u64) -> Result<(), Error> {
 fn stored(server: &Server, lane: Lane) -> Vec<(Option<u64>, Option<u64>)> {
     let found = contents(&address(server));
     let of = |found: &ReadItem| match found {
-        ReadItem::Block(of, entry) if *of == lane => Some((entry.cursor, entry.low_watermark)),
+        ReadItem::Block(of, entry) if *of == lane => {
+            let number = |at: Option<SourceCursor>| at.map(|at| at.cursor);
+            Some((number(entry.cursor), number(entry.low_watermark)))
+        }
         _ => None,
     };
     found.iter().filter_map(of).collect()

@@ -61,6 +61,7 @@ fn every_error() -> Vec<Error> {
         Error::NotNow { url: text(), why: text() },
         Error::Damaged { why: text() },
         Error::Lost { url: text(), waited: minute, why: text(), unacknowledged: 1 },
+        Error::Disconnected { url: text(), why: text(), unacknowledged: 1 },
         Error::NoFsync(text()),
         Error::NoBuffer { name: text(), url: text(), others: vec![text()] },
         Error::NoLane { buffer: text(), lane: text(), lanes: forebay::Stream::jetstream().lanes() },

@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::figures::{UNKNOWN, WIDTH, bytes, or_unknown};
 use super::limits::Standing;
+use super::source;
 use forebay::buffer::stat::{GroupStat, LaneStat};
 use forebay_proof::printable::printable;
 use forebay_watch::Subject;
@@ -16,7 +17,7 @@ pub(super) fn stat_text(view: &View, subject: &Subject) -> String {
     let verdict = &view.verdict;
     let word = verdict.level.name().to_uppercase();
     let indented = |first: &str, rest: &str, text: &str| {
-        let options = textwrap::Options::new(WIDTH).initial_indent(first).subsequent_indent(rest);
+        let options = wrapped().initial_indent(first).subsequent_indent(rest);
         textwrap::fill(text, options) + "\n"
     };
     let mut text = indented("", "", &format!("{word}  {}", verdict.text));
@@ -68,10 +69,7 @@ fn as_text(view: &View, seen: &WatchSnapshot, subject: &Subject) -> String {
         ("out", per_second(view.rates.going, "two looks tell")),
     ]
     .into_iter()
-    .chain(
-        now.low_watermark()
-            .map(|cursor| ("source", format!("acknowledged up to cursor {cursor}: resume there"))),
-    )
+    .chain(source::lines(now))
     .chain(standing.lines())
     {
         text.push_str(&line(label, &value));
@@ -89,10 +87,15 @@ fn as_text(view: &View, seen: &WatchSnapshot, subject: &Subject) -> String {
     .concat()
 }
 
+/// Between words: a date is one.
+fn wrapped<'a>() -> textwrap::Options<'a> {
+    textwrap::Options::new(WIDTH).word_splitter(textwrap::WordSplitter::NoHyphenation)
+}
+
 /// Labelled lines, no longer than a terminal: a value that is longer goes on below itself.
 fn line(label: &str, value: &str) -> String {
     let first = format!("  {label:<9}");
-    let options = textwrap::Options::new(WIDTH).initial_indent(&first).subsequent_indent("           ");
+    let options = wrapped().initial_indent(&first).subsequent_indent("           ");
     textwrap::fill(value, options) + "\n"
 }
 

@@ -16,6 +16,7 @@ mod received_alerts;
 mod rig;
 mod runner;
 mod scenario;
+mod source_causes;
 mod times;
 mod traffic;
 mod webhook;
@@ -72,6 +73,7 @@ impl MonitoringRun<'_> {
         let on = Subject { profile: &fast, ..self.on };
         let causes: Vec<&Scenario> = CAUSES
             .iter()
+            .chain(source_causes::CAUSES)
             .filter(|cause| self.is_whole || self.on.scale == Scale::Full || cause.is_quick)
             .collect();
         // The control of the forecast comes last, where there is one to judge.

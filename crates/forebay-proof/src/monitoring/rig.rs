@@ -15,6 +15,7 @@ use forebay::buffer::overflow::Overflow;
 use forebay_rig::server::fault::disk::Disk;
 use forebay_rig::server::fault::network::Proxy;
 use forebay_rig::server::{Conf, Server};
+use forebay_rig::synth::Mix;
 use forebay_watch::Shared;
 use forebay_watch::serve::{Answering, Served};
 
@@ -101,6 +102,7 @@ impl Rig {
             address: address.clone(),
             name: name.clone(),
             seed: on.seed + number as u64,
+            mix: Mix::network(),
             rate: ground.rate.unwrap_or(1.0),
             limits: on.profile.limits().map_err(anyhow::Error::msg)?,
             overflow: ground.overflow.clone(),

@@ -16,7 +16,7 @@ use forebay::buffer::reader::{self, ReadItem, Reader};
 use forebay::buffer::writer::{Options, Writer};
 use forebay::event::lane::Lane;
 use forebay_rig::server;
-use forebay_rig::synth::Synth;
+use forebay_rig::synth::{Mix, Synth};
 
 /// How long a client goes on without an answer: longer than any cause lasts.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -67,6 +67,8 @@ pub(super) struct Writes {
     pub address: Address,
     pub name: Name,
     pub seed: u64,
+    /// Which events, and how many of each.
+    pub mix: Mix,
     pub rate: f64,
     pub limits: Limits,
     pub overflow: Overflow,
@@ -83,9 +85,9 @@ pub(super) fn write(writes: &Writes) -> anyhow::Result<Client> {
         ..Options::default()
     };
     let writer = Writer::open(&writes.address, &writes.name, &options)?;
-    let (seed, rate) = (writes.seed, writes.rate);
+    let (seed, mix, rate) = (writes.seed, writes.mix, writes.rate);
     Client::start(move |stop| {
-        let events = Synth::network(seed).with_rate(rate);
+        let events = Synth::new(seed, mix).with_rate(rate);
         let mut pusher = Pusher::new(writer, &events, EVENTS, rate);
         let is_over = || stop.load(Relaxed) || server::ending();
         while !is_over() {

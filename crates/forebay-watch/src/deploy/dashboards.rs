@@ -15,11 +15,16 @@ pub(super) const ALL: [(&str, &str); 2] = [
     ),
 ];
 
-/// Metrics that have no sample where what they are about is not there: a limit, a fork, another machine's memory. Every
+/// Metrics that have no sample where what they are about is not there: a limit, a fork, a source, another machine's memory. Every
 /// other one has some whenever a buffer is written to and read, on a server of the watcher's own machine.
-const MAY_LACK: [&str; 12] = [
+const MAY_LACK: [&str; 17] = [
     "forebay_buffer_ids_ahead_seconds",
     "forebay_group_pending_age_seconds",
+    "forebay_source_forgets_seconds",
+    "forebay_source_behind_seconds",
+    "forebay_source_gaps",
+    "forebay_source_missed_events",
+    "forebay_source_gap_age_seconds",
     "forebay_server_command_seconds_bucket",
     "forebay_server_memory_max_bytes",
     "forebay_server_copy_on_write_bytes",

@@ -48,6 +48,8 @@ pub struct DeployPlan<'a> {
     pub profile_text: Option<&'a str>,
     /// Address of the runbooks: each alert links to its paragraph there.
     pub runbooks: &'a str,
+    /// Hosts of the source that is brought in; nothing of it is made where there is none.
+    pub sources: &'a [String],
 }
 
 #[derive(Template)]
@@ -56,8 +58,21 @@ struct Compose<'a> {
     profile: &'a str,
     watch_profile: &'a str,
     custom: bool,
+    ingests: bool,
     secret: &'a str,
     version: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "deploy/pipeline.toml", escape = "none")]
+struct Pipeline<'a> {
+    urls: &'a [String],
+}
+
+#[derive(Template)]
+#[template(path = "deploy/forebay-ingest.service", escape = "none")]
+struct IngestUnit<'a> {
+    profile: Option<&'a str>,
 }
 
 /// Every file, in the order of their paths.
@@ -71,6 +86,7 @@ pub fn all(plan: &DeployPlan) -> askama::Result<Vec<File>> {
         file("secrets/.gitignore", "*\n!.gitignore\n"),
     ]);
     files.extend(plan.profile_text.map(|text| file("profile.toml", text)));
+    files.extend(ingest(plan)?);
     files.extend(dashboards::ALL.map(|(path, text)| file(path, text)));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
@@ -80,12 +96,27 @@ fn file(path: &str, text: impl AsRef<str>) -> File {
     File { path: path.into(), text: format!("{}\n", text.as_ref().trim_end()) }
 }
 
+/// What brings a source in, where one is given.
+fn ingest(plan: &DeployPlan) -> askama::Result<Vec<File>> {
+    if plan.sources.is_empty() {
+        return Ok(Vec::new());
+    }
+    let urls: Vec<String> =
+        plan.sources.iter().map(|url| toml::Value::from(url.as_str()).to_string()).collect();
+    let profile = plan.profile_text.map(|_| PROFILE_FILE);
+    Ok(vec![
+        file("pipeline.toml", Pipeline { urls: &urls }.render()?),
+        file("forebay-ingest.service", IngestUnit { profile }.render()?),
+    ])
+}
+
 fn compose(plan: &DeployPlan) -> askama::Result<String> {
     let custom = plan.profile_text.is_some();
     Compose {
         profile: &one_line(&plan.profile.name),
         watch_profile: if custom { PROFILE_FILE } else { &plan.profile.name },
         custom,
+        ingests: !plan.sources.is_empty(),
         secret: SECRET,
         version: env!("CARGO_PKG_VERSION"),
     }

@@ -194,7 +194,9 @@ mod tests {
         let has = |part| rule.expr.contains(part);
         let lane = has("forebay_lane_") && !has("without (lane");
         let buffer =
-            ["forebay_buffer_", "forebay_lane_", "forebay_group_", "forebay_writer"].into_iter().any(has);
+            ["forebay_buffer_", "forebay_lane_", "forebay_group_", "forebay_writer", "forebay_source_"]
+                .into_iter()
+                .any(has);
         let all = [("buffer", buffer), ("group", has("forebay_group_")), ("lane", lane)];
         all.into_iter().filter_map(|(label, has)| has.then_some(label)).collect()
     }

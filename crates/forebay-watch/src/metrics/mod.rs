@@ -14,6 +14,7 @@ use crate::subject::Subject;
 mod buffer;
 mod server;
 mod sheet;
+mod source;
 mod watcher;
 
 pub use sheet::Family;
@@ -27,6 +28,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 pub fn families(view: &View, subject: &Subject, probed: &Counted) -> Vec<Family> {
     let mut sheet = Sheet { families: Vec::new(), buffer: ("buffer", subject.name.to_string()) };
     buffer::add(&mut sheet, view);
+    source::add(&mut sheet, view);
     server::add(&mut sheet, view);
     watcher::add(&mut sheet, view, subject, probed);
     sheet.families

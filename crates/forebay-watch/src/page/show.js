@@ -3,33 +3,15 @@
 import {
   NONE, age, bytes, clock, count, level, moment, percent, rate, span, untilFull,
 } from './format.js';
-
-const by = (id) => document.getElementById(id);
-
-// Only what changed is written, so that a selection and a reader's place survive.
-function put(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-function made(tag, text, kind) {
-  const node = document.createElement(tag);
-  if (text !== undefined) node.textContent = text;
-  if (kind) node.className = kind;
-  return node;
-}
-
-// Puts items into a list, keeping the nodes that are there.
-function list(node, items, fill) {
-  while (node.children.length > items.length) node.lastElementChild.remove();
-  while (node.children.length < items.length) node.append(made('li'));
-  items.forEach((item, at) => fill(node.children[at], item));
-}
+import { by, list, made, put } from './nodes.js';
+import { source } from './source.js';
 
 export function show(stat) {
   head(stat);
   verdict(stat);
   old(stat);
   figures(stat);
+  source(stat);
   limits(stat);
   warnings(stat);
   groups(stat);

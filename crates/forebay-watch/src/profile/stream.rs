@@ -35,6 +35,12 @@ pub(super) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<Stream, D::Erro
     StreamTable::deserialize(from)?.stream().map_err(D::Error::custom)
 }
 
+/// The same of a table that was read already, as another file has it.
+pub fn stream_of(table: toml::Table) -> Result<Stream, String> {
+    let table: StreamTable = table.try_into().map_err(|why: toml::de::Error| why.message().to_owned())?;
+    table.stream()
+}
+
 impl StreamTable {
     /// As a stream; what is wrong, where it is none.
     fn stream(&self) -> Result<Stream, String> {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use redis::Value;
 
-use super::append_command::is_no_transaction;
+use super::append_command::{Said, is_no_transaction};
 use super::appender::{Appender, BACKOFF_MIN, Expected};
 use super::compress::PendingBlock;
 use super::connect::limit_answers;
@@ -50,8 +50,7 @@ impl Appender {
     }
 
     fn appended(&mut self, answer: &Value) -> Result<(), RoundFailure> {
-        let (what, last, epoch): (String, u64, u64) =
-            redis::from_redis_value_ref(answer).map_err(|error| RoundFailure::garbled(&error))?;
+        let Said { what, last, epoch, id } = Said::of(answer)?;
         match what.as_str() {
             "ok" | "repeat" => {
                 let number = self.acked + self.stored as u64 + 1;
@@ -60,6 +59,10 @@ impl Appender {
                 }
                 if what == "repeat" {
                     self.counts().repeats.fetch_add(1, Relaxed);
+                }
+                if self.kept.is_asked() {
+                    let cursor = self.cursor_of(&self.window[self.stored]);
+                    self.kept.stored(cursor, id);
                 }
                 if self.fsync.is_asked() {
                     self.stored += 1;
@@ -92,12 +95,13 @@ impl Appender {
     fn acknowledge(&mut self, blocks: usize) {
         let lane = self.settings.lane;
         let counts = &self.shared.lanes[lane.index()];
-        for PendingBlock { block, first, mark } in self.window.drain(..blocks) {
+        for _ in 0..blocks {
+            let Some(pending) = self.window.pop_front() else { break };
             self.acked += 1;
-            self.acked_events += block.events;
-            if block.cursor > 0 {
-                self.acked_cursor = block.cursor;
-            }
+            self.acked_events += pending.block.events;
+            // Before it is counted: once all are, another numbering may begin.
+            self.acked_cursor = self.cursor_of(&pending).or(self.acked_cursor);
+            let PendingBlock { block, first, mark } = pending;
             if let Some(first) = first {
                 counts.blocks.fetch_add(1, Relaxed);
                 counts.raw_bytes.fetch_add(block.raw_bytes, Relaxed);

@@ -6,9 +6,10 @@
 -- its name back. Where the script does not run, or refuses, there is no stream of that name, and nothing is added.
 -- KEYS  stream, writer hash, the stream's name while a block is added behind the script
 -- ARGV  epoch, s, n, a, z, c, w, encoding, frame ('' where it follows), 1 where a WAITAOF follows, where the frame follows the
---       e that its entry has, then where the writer spills: its field of the hash and the block's place in its spill
+--       e that its entry has, then where the writer spills: its field of the hash and the block's place in its spill, and where it
+--       keeps blocks back: the id of the first, '' where it is this one or stands there
 -- Answer {what, last s, epoch} with what = ok | repeat | gap | fenced | behind | other (the entry behind the script is not what
--- this one would add)
+-- this one would add); where blocks are kept back, its id too
 local lane, err = state(KEYS[2])
 err = err or put_back(KEYS[1], KEYS[3], KEYS[2], lane)
 if err then return err end
@@ -32,8 +33,9 @@ local sum = digits(lane.e + tonumber(ARGV[3]))
 local w, c = ARGV[7], ARGV[6]
 if w == '' then w = lane.w end
 if c == '' then c = lane.c end
+local id = ''
 if ARGV[9] ~= '' then
-  redis.call('XADD', KEYS[1], '*', 'f', ARGV[8], 's', ARGV[2], 'n', ARGV[3], 'e', sum,
+  id = redis.call('XADD', KEYS[1], '*', 'f', ARGV[8], 's', ARGV[2], 'n', ARGV[3], 'e', sum,
     'a', ARGV[4], 'z', ARGV[5], 'p', ARGV[1], 'c', ARGV[6], 'w', w, 'd', ARGV[9])
 elseif sum ~= ARGV[11] or w ~= ARGV[7] then
   return {'other', lane.s, lane.epoch}
@@ -50,5 +52,12 @@ else
 end
 redis.call('HSET', KEYS[2], 's', ARGV[2], 'e', sum, 'c', c, 'w', w)
 -- In the same step, so that whoever finds the block in a spill knows that it is stored.
-if ARGV[12] then redis.call('HSET', KEYS[2], ARGV[12], ARGV[13]) end
-return {'ok', s, lane.epoch}
+if ARGV[12] and ARGV[12] ~= '' then redis.call('HSET', KEYS[2], ARGV[12], ARGV[13]) end
+if not ARGV[14] then return {'ok', s, lane.epoch} end
+if ARGV[14] ~= '' then
+  redis.call('HSET', KEYS[2], 'k', ARGV[14])
+elseif ARGV[6] ~= '' then
+  -- The first: until the writer has an answer it cannot say so itself.
+  redis.call('HSETNX', KEYS[2], 'k', id)
+end
+return {'ok', s, lane.epoch, id}

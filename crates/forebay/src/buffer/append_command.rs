@@ -7,9 +7,9 @@ use super::appender::{Appender, Expected};
 use super::compress::PendingBlock;
 use super::connection::Connection;
 use super::error_class::{ErrorClass, classify};
-use super::resume_position::stored_position;
 use super::round_failure::RoundFailure;
 use super::scripts;
+use super::source_cursor::SourceCursor;
 
 /// From so many bytes on a frame goes behind the script: full blocks of encoding 1. Both ways take the server as long at 4,000 bytes;
 /// a transaction holds its frame in the server's memory until it is carried out, which a small full server feels.
@@ -40,17 +40,20 @@ impl AppendScripts {
 
 impl Appender {
     /// Writes the commands that append a block of the window, and says which answers they have.
-    pub(super) fn put(&self, index: usize, wire: &mut Vec<u8>) -> Expected {
-        let (number, pending) = (self.acked + 1 + index as u64, &self.window[index]);
+    pub(super) fn put(&mut self, index: usize, wire: &mut Vec<u8>) -> Expected {
+        let number = self.acked + 1 + index as u64;
         // After trouble the script alone: a full server refuses a transaction, and says of a repeat that it is one.
-        if !self.has_transactions || self.probing || pending.block.frame.len() < BEHIND_BYTES {
-            self.command(number, pending).write_packed_command(wire);
+        if !self.has_transactions || self.probing || self.window[index].block.frame.len() < BEHIND_BYTES {
+            let kept = self.kept_from();
+            self.command(number, &self.window[index], kept.as_deref()).write_packed_command(wire);
             return Expected::Append;
         }
+        let kept = self.kept_from();
+        let pending = &self.window[index];
         let (block, name, lane) = (&pending.block, &self.settings.name, self.settings.lane);
         let before: u64 = self.window.iter().take(index).map(|pending| pending.block.events).sum();
         let events = self.acked_events + before + block.events;
-        let (cursor, low_watermark) = (stored_position(block.cursor), self.low_watermark());
+        let (cursor, low_watermark) = (SourceCursor::text(self.cursor_of(pending)), self.low_watermark());
         let mut add = redis::cmd("XADD");
         add.arg(name.aside(lane)).arg("NOMKSTREAM").arg("*");
         add.arg("f").arg(block.encoding).arg("s").arg(number).arg("n").arg(block.events).arg("e").arg(events);
@@ -58,8 +61,8 @@ impl Appender {
         add.arg("c").arg(&cursor).arg("w").arg(&low_watermark).arg("d").arg(&block.frame);
         let mut count = self.call(&self.scripts.count);
         count.arg(self.epoch()).arg(number).arg(events).arg(cursor).arg(&low_watermark);
-        add_mark(&mut count, pending);
-        let check = self.append(number, pending, &low_watermark, Some(events));
+        add_mark(&mut count, pending, kept.as_deref());
+        let check = self.append(number, pending, (&low_watermark, None), Some(events));
         for command in [&redis::cmd("MULTI"), &check, &add, &count, &redis::cmd("EXEC")] {
             command.write_packed_command(wire);
         }
@@ -67,20 +70,42 @@ impl Appender {
     }
 
     /// The command that appends a block by the script alone.
-    pub(super) fn command(&self, number: u64, pending: &PendingBlock) -> Cmd {
-        self.append(number, pending, &self.low_watermark(), None)
+    pub(super) fn command(&self, number: u64, pending: &PendingBlock, kept: Option<&str>) -> Cmd {
+        self.append(number, pending, (&self.low_watermark(), kept), None)
+    }
+
+    /// The id of the first block that must stay, as it is sent; none where blocks are not kept back.
+    fn kept_from(&mut self) -> Option<String> {
+        let low_watermark = self.shared.source.low_watermark();
+        self.kept.is_asked().then(|| self.kept.from(low_watermark, self.shared.source.margin()).to_owned())
+    }
+
+    /// Where the source stood after a block.
+    pub(super) fn cursor_of(&self, pending: &PendingBlock) -> Option<SourceCursor> {
+        let source = &self.shared.source;
+        if pending.first.is_some() {
+            source.at(pending.block.cursor)
+        } else {
+            source.left(pending.block.cursor)
+        }
     }
 
     /// The append script's call: with the frame, or where it follows, with the events that its entry says.
-    fn append(&self, number: u64, pending: &PendingBlock, low_watermark: &str, behind: Option<u64>) -> Cmd {
+    fn append(
+        &self,
+        number: u64,
+        pending: &PendingBlock,
+        (low_watermark, kept): (&str, Option<&str>),
+        behind: Option<u64>,
+    ) -> Cmd {
         let block = &pending.block;
         let mut command = self.call(&self.scripts.append);
         command.arg(self.epoch()).arg(number).arg(block.events).arg(block.time_min).arg(block.time_max);
-        command.arg(stored_position(block.cursor)).arg(low_watermark).arg(block.encoding);
+        command.arg(SourceCursor::text(self.cursor_of(pending))).arg(low_watermark).arg(block.encoding);
         let frame = if behind.is_some() { &[][..] } else { &block.frame };
         command.arg(frame).arg(u8::from(self.fsync.is_asked())).arg(behind.unwrap_or(0));
         if behind.is_none() {
-            add_mark(&mut command, pending);
+            add_mark(&mut command, pending, kept);
         }
         command
     }
@@ -95,7 +120,7 @@ impl Appender {
     }
 
     fn low_watermark(&self) -> String {
-        stored_position(self.shared.low_watermark.load(std::sync::atomic::Ordering::Relaxed))
+        SourceCursor::text(self.shared.source.low_watermark())
     }
 
     /// The next answer, whichever of them was expected: of a transaction what became of its block, or why it was not carried out.
@@ -174,7 +199,13 @@ fn outcome([said, added, counted]: [Value; 3]) -> Result<Value, Value> {
         return if is_error(&said) { Err(said) } else { Ok(said) };
     }
     if is(&counted, "ok") {
-        return Ok(counted);
+        return Ok(match (counted, added) {
+            (Value::Array(mut words), id @ Value::BulkString(_)) => {
+                words.push(id);
+                Value::Array(words)
+            }
+            (counted, _) => counted,
+        });
     }
     Err(if is_error(&added) { added } else { counted })
 }
@@ -183,9 +214,36 @@ fn is_error(answer: &Value) -> bool {
     matches!(answer, Value::ServerError(_))
 }
 
-/// Adds where a writer that spills writes down that the block is stored.
-fn add_mark(command: &mut Cmd, pending: &PendingBlock) {
-    if let Some((field, place)) = &pending.mark {
-        command.arg(&**field).arg(place);
+/// Adds where a writer that spills writes down that the block is stored, and which block is the first to stay.
+fn add_mark(command: &mut Cmd, pending: &PendingBlock, kept: Option<&str>) {
+    match &pending.mark {
+        Some((field, place)) => command.arg(&**field).arg(place),
+        None if kept.is_some() => command.arg("").arg(""),
+        None => return,
+    };
+    command.arg(kept);
+}
+
+/// What was said of a block.
+pub(super) struct Said {
+    pub(super) what: String,
+    /// The last number that the lane has, and its epoch.
+    pub(super) last: u64,
+    pub(super) epoch: u64,
+    /// The id of the block's entry, where it was asked for.
+    pub(super) id: Option<String>,
+}
+
+impl Said {
+    pub(super) fn of(answer: &Value) -> Result<Self, RoundFailure> {
+        let words = match answer {
+            Value::Array(words) if words.len() > 3 => words.split_at(3),
+            Value::Array(words) => (&words[..], &[][..]),
+            _ => (std::slice::from_ref(answer), &[][..]),
+        };
+        let read = redis::from_redis_value::<(String, u64, u64)>(Value::Array(words.0.to_vec()));
+        let (what, last, epoch) = read.map_err(|error| RoundFailure::garbled(&error))?;
+        let id = words.1.first().and_then(|id| redis::from_redis_value_ref(id).ok());
+        Ok(Self { what, last, epoch, id: id.filter(|id: &String| !id.is_empty()) })
     }
 }

@@ -13,17 +13,19 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
-use super::append_command::{AppendScripts, takes_transactions};
+use super::append_command::AppendScripts;
 use super::compress::PendingBlock;
 use super::connect::limit_answers;
 use super::counts::LaneCounts;
 use super::error::Error;
 use super::fsync::Fsync;
-use super::lane_settings::{ClaimedLane, LaneSettings, claim_late};
+use super::keep_back::KeepBack;
+use super::lane_settings::{ClaimedLane, LaneSettings};
 use super::overflow::{STALL, STALL_FSYNC};
 use super::owner::Claim;
 use super::round_failure::RoundFailure;
 use super::shared::Shared;
+use super::source_cursor::SourceCursor;
 
 /// First wait after a refusal or a lost connection; doubles up to [`super::round_failure::BACKOFF_MAX`].
 pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(5);
@@ -75,7 +77,9 @@ pub(super) struct Appender {
     /// Number of the last acknowledged block, the lane's events up to it, and the source's cursor after it.
     pub(super) acked: u64,
     pub(super) acked_events: u64,
-    pub(super) acked_cursor: u64,
+    pub(super) acked_cursor: Option<SourceCursor>,
+    /// Which of its blocks must stay.
+    pub(super) kept: KeepBack,
     /// Spans of the lane's events that are counted as lost by the server: after how many, and up to how many.
     pub(super) lost: Vec<(u64, u64)>,
     /// Whether a step that makes room may have dropped blocks that are not counted.
@@ -98,6 +102,7 @@ impl Appender {
         let claim = taken.as_ref().map(|taken| taken.claim);
         if let Some(claim) = claim {
             shared.unproven.stand(settings.lane, claim.epoch, claim.last);
+            shared.source.taken(claim.cursor, claim.low_watermark);
         }
         let fsync = taken.as_ref().map_or(Fsync::Unasked, |taken| taken.fsync.clone());
         let has_transactions = taken.as_ref().is_none_or(|taken| taken.has_transactions);
@@ -106,7 +111,8 @@ impl Appender {
         Self {
             acked: claim.map_or(0, |claim| claim.last),
             acked_events: claim.map_or(0, |claim| claim.events),
-            acked_cursor: claim.and_then(|claim| claim.cursor).unwrap_or(0),
+            acked_cursor: claim.and_then(|claim| claim.cursor),
+            kept: KeepBack::new(settings.keep_back.is_some(), claim.as_ref()),
             settings,
             blocks,
             shared,
@@ -151,8 +157,11 @@ impl Appender {
         limit_answers(connection, RELEASE_MAX);
         self.drain();
         if let (Some(connection), Some(_)) = (&mut self.connection, self.claim) {
-            let low_watermark = self.shared.low_watermark_at_end();
-            self.shared.owner.release(connection, &self.settings.name, self.settings.lane, low_watermark);
+            // Where another lane has found less than was acknowledged, what is known here may not be there any more.
+            let is_known = self.settings.reconnects || self.shared.failure().is_none();
+            let low_watermark = self.shared.low_watermark_at_end().filter(|_| is_known);
+            let low_watermark = SourceCursor::text(low_watermark);
+            self.shared.owner.release(connection, &self.settings.name, self.settings.lane, &low_watermark);
         }
     }
 
@@ -258,37 +267,5 @@ impl Appender {
     /// Our epoch on the lane; none has been given so low.
     pub(super) fn epoch(&self) -> u64 {
         self.claim.map_or(0, |claim| claim.epoch)
-    }
-
-    /// The connection, if need be a new one with the script loaded. A server that has become unfit (a
-    /// replica after a failover) counts as away: it may be mended, and patience bounds the wait. One that can no longer
-    /// acknowledge as was asked for ends the writer: nothing may count for more than it is.
-    pub(super) fn open_connection(&mut self) -> Result<&mut Connection, RoundFailure> {
-        if self.connection.is_none() {
-            let away = |error: Error| RoundFailure::away(error.to_string());
-            let (mut connection, facts) =
-                self.settings.address.connect_within(self.patience_left()).map_err(away)?;
-            let (ack, address) = (self.settings.ack, &self.settings.address);
-            self.fsync = match Fsync::of(ack, address, &mut connection, &facts) {
-                Err(Error::NoFsync(why)) => return Err(RoundFailure::NoFsync(why)),
-                Err(Error::NotNow { why, .. }) => return Err(RoundFailure::refused(why)),
-                determined => determined.map_err(away)?,
-            };
-            self.scripts.load(&mut connection)?;
-            self.has_transactions &= takes_transactions(&mut connection)?;
-            if self.claim.is_none() {
-                let claim = claim_late(&mut connection, &self.settings, &self.shared.owner)?;
-                self.counts().lost_by_server.fetch_add(claim.lost, Relaxed);
-                (self.acked, self.acked_events, self.claim) = (claim.last, claim.events, Some(claim));
-                self.acked_cursor = claim.cursor.unwrap_or(0);
-                // So that no block says less than those before it.
-                self.shared.low_watermark.fetch_max(claim.low_watermark.unwrap_or(0), Relaxed);
-                self.shared.unproven.stand(self.settings.lane, claim.epoch, claim.last);
-                self.shared.calm(self.settings.lane);
-                self.trouble_since = None;
-            }
-            self.connection = Some(connection);
-        }
-        self.connection.as_mut().ok_or_else(|| RoundFailure::away("no connection"))
     }
 }

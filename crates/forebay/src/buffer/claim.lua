@@ -5,7 +5,8 @@
 --       first: the server's time in milliseconds (asked for before: Redis 6.2 lets no script write after TIME), the lowest
 --              epoch that will do, and the lane's epoch and number as they were looked at; '' for whatever they are now
 --       next:  the epoch that the first lane was taken with
--- Answer {what, epoch, s, e, c, w, writer, lost} with what = ok | taken (somebody else has it by now): where the run goes on, who
+--       last of all: 'none' where the run keeps no blocks back, so that what others did is not kept for ever
+-- Answer {what, epoch, s, e, c, w, writer, lost, k} with what = ok | taken (somebody else has it by now): where the run goes on, who
 -- had it, and events of a stream that is gone, where nobody has told of that before
 local lane, err = state(KEYS[2])
 if ARGV[1] ~= 'look' then err = err or put_back(KEYS[1], KEYS[3], KEYS[2], lane) end
@@ -13,7 +14,8 @@ err = err or catch_up(KEYS[1], lane)
 if err then return err end
 local what, run, epoch = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local is_ours = lane.writer == run
-local function answer(what, epoch, lost) return {what, epoch, lane.s, lane.e, lane.c, lane.w, lane.writer, lost} end
+local function answer(what, epoch, lost) return {what, epoch, lane.s, lane.e, lane.c, lane.w, lane.writer, lost,
+  redis.call('HGET', KEYS[2], 'k') or ''} end
 if what == 'look' then return answer('ok', lane.epoch, 0) end
 if what == 'next' then
   -- The higher epoch wins, whichever of two runs comes to a lane first.
@@ -32,5 +34,6 @@ end
 redis.call('HDEL', KEYS[2], 'writer')
 redis.call('HSET', KEYS[2], 'epoch', digits(epoch), 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c, 'w', lane.w,
   'writer', run)
+if ARGV[#ARGV] == 'none' then redis.call('HDEL', KEYS[2], 'k') end
 forget_before(KEYS[1], KEYS[2], lane)
 return answer('ok', epoch, what == 'next' and note_loss(KEYS[1], KEYS[2], lane) or 0)

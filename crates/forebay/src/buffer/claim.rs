@@ -20,6 +20,7 @@ use super::overflow::Overflow;
 use super::owner::{Claim, Owner};
 use super::resume_position::{LanePosition, ResumePosition};
 use super::shared::Shared;
+use super::source_cursor::SourceCursor;
 use super::spill::{Folder, Prover, Spiller};
 use super::threads::Threads;
 use crate::event::lane::Lane;
@@ -50,7 +51,7 @@ impl<'a> LaneStarts<'a> {
         };
         let taken = match take_all(address, name, options, &shared.owner) {
             Err(error @ (Error::Connect { .. } | Error::Crowded { .. } | Error::NotNow { .. }))
-                if folder.is_some() =>
+                if folder.is_some() && options.reconnects =>
             {
                 tracing::warn!("{error}; events go to the spill folder");
                 name.lanes().map(|_| Err(error.to_string())).into()
@@ -62,18 +63,22 @@ impl<'a> LaneStarts<'a> {
 
     /// Where the lanes stand.
     pub(super) fn position(&self) -> ResumePosition {
+        let low_watermark = self.taken.iter().flatten().filter_map(|taken| taken.claim.low_watermark).max();
+        // Of a buffer whose writer was killed before it stored any, the cursors say who counts.
+        let cursors = self.taken.iter().flatten().filter_map(|taken| taken.claim.cursor);
+        let numbering = low_watermark.or_else(|| cursors.max()).map_or(0, |stored| stored.numbering);
         let mut lanes = self.name.lanes().defaults();
         for (lane, taken) in self.name.lanes().into_iter().zip(&self.taken) {
             let has_left = self.folder.as_ref().is_some_and(|folder| folder.has_left(lane));
             let claim = taken.as_ref().ok().filter(|_| !has_left).map(|taken| taken.claim);
+            let of_it = |stored: &SourceCursor| stored.numbering == numbering;
             lanes[lane.index()] = claim.map(|claim| LanePosition {
                 events: claim.events,
                 block: claim.last,
-                cursor: claim.cursor,
+                cursor: claim.cursor.filter(of_it).map(|stored| stored.cursor),
             });
         }
-        let low_watermark = self.taken.iter().flatten().filter_map(|taken| taken.claim.low_watermark).max();
-        ResumePosition { lanes, low_watermark }
+        ResumePosition { lanes, low_watermark, numbering }
     }
 
     /// Starts the threads of a lane, in the order of the lanes; where its blocks go.
@@ -126,6 +131,8 @@ impl<'a> LaneStarts<'a> {
                 Overflow::TrimOldest => WhenStuck::Trim,
             },
             spill,
+            keep_back: self.options.keep_back,
+            reconnects: self.options.reconnects,
         }
     }
 }
@@ -151,7 +158,7 @@ fn take_all(
             }
             Err(error) => {
                 for (lane, taken) in name.lanes().into_iter().zip(&mut lanes) {
-                    owner.release(&mut taken.connection, name, lane, 0);
+                    owner.release(&mut taken.connection, name, lane, "");
                 }
                 return Err(error);
             }

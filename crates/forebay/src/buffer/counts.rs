@@ -87,7 +87,10 @@ impl Counts {
         self.pushed.saturating_sub(self.accepted + self.shed)
     }
 
-    pub(super) fn and(self, lane: Self) -> Self {
+    /// Both together: of two lanes, or of two writers.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn and(self, lane: Self) -> Self {
         Self {
             pushed: self.pushed + lane.pushed,
             acknowledged: self.acknowledged + lane.acknowledged,

@@ -76,6 +76,13 @@ impl Cutter {
         self.expire(Duration::MAX)
     }
 
+    /// The same as far as that needs no waiting: [`Self::has_room`] and the timer hand on the rest.
+    pub fn try_flush(&self) -> Result<bool, Ended> {
+        let mut state = lock(&self.state);
+        state.cut(|batcher, cut| batcher.expire(Duration::MAX, cut));
+        self.hand_on(&mut state, false)
+    }
+
     /// When [`Self::expire`] should be called next.
     pub fn next_due(&self) -> Option<Duration> {
         lock(&self.state).batcher.next_due()

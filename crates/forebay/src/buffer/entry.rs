@@ -4,6 +4,7 @@ use std::fmt;
 
 use redis::Value;
 
+use super::source_cursor::SourceCursor;
 use crate::block::damage::Damage;
 use crate::block::frame::{ENCODING_MAX, Sealed};
 
@@ -48,9 +49,9 @@ pub struct Entry {
     /// Field `p`: the epoch of the writer that appended it.
     pub epoch: u64,
     /// Field `c`: where the source stood after it.
-    pub cursor: Option<u64>,
+    pub cursor: Option<SourceCursor>,
     /// Field `w`: where the source stood when all before was acknowledged, as the writer knew it when it sent the block.
-    pub low_watermark: Option<u64>,
+    pub low_watermark: Option<SourceCursor>,
     /// Field `d`.
     pub frame: Vec<u8>,
 }
@@ -78,7 +79,11 @@ impl Entry {
                 .ok_or(Damage::NotANumber(name))
         };
         let position = |bytes: Vec<u8>, name| {
-            if bytes.is_empty() { Ok(None) } else { number(bytes, name).map(Some) }
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            let read = std::str::from_utf8(&bytes).ok().and_then(SourceCursor::parse);
+            read.map(Some).ok_or(Damage::NotANumber(name))
         };
         let encoding = number(take("f")?, "f")?;
         if encoding > ENCODING_MAX {

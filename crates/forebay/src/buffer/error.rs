@@ -256,6 +256,16 @@ pub enum Error {
         /// Events taken from the source that the server did not acknowledge.
         unacknowledged: u64,
     },
+    /// The connection was lost, or the server came back with less, and the writer was told not to go on then.
+    #[error("{url} was lost: {why}{}", open(*.unacknowledged))]
+    Disconnected {
+        /// The URL without its password.
+        url: String,
+        /// What went wrong.
+        why: String,
+        /// Events taken from the source that the server did not acknowledge.
+        unacknowledged: u64,
+    },
     /// `fsync` acknowledgement was asked for where the server cannot give it.
     #[error("this server cannot acknowledge after fsync: {0}")]
     NoFsync(String),
@@ -361,6 +371,7 @@ impl Error {
         match self {
             Self::Fenced { unacknowledged, .. }
             | Self::Foreign { unacknowledged, .. }
+            | Self::Disconnected { unacknowledged, .. }
             | Self::Lost { unacknowledged, .. } => Some(unacknowledged),
             _ => None,
         }

@@ -2,10 +2,10 @@
 //!
 //! | key | type | layout | written by | life |
 //! |---|---|---|---|---|
-//! | `forebay:{<buffer>}` | hash | `layout`, 2; `incarnation`, a random id; `created`, the server's milliseconds; `lanes`, what its events are, as JSON; `streams`, lane, partition and key of each stream, as JSON; `dict:<id>`, a dictionary that frames of encoding 2 need | `meta.lua`, once, and again where the server lost it under a writer | for ever |
-//! | `forebay:{<buffer>.<lane>.<partition>}` | stream | an entry a block, fields `f s n e a z p c w d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them; the key stays |
+//! | `forebay:{<buffer>}` | hash | `layout`, 2; `incarnation`, a random id; `created`, the server's milliseconds; `lanes`, what its events are, as JSON; `streams`, lane, partition and key of each stream, as JSON; `dict:<id>`, a dictionary that frames of encoding 2 need; `source:<numbering>`, which host counts so; `missed:<µs>`, what the source no longer had | `meta.lua`, once, and again where the server lost it under a writer; `note.lua` | for ever |
+//! | `forebay:{<buffer>.<lane>.<partition>}` | stream | an entry a block, fields `f s n e a z p c w d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them and no writer keeps them back; the key stays |
 //! | `forebay:<buffer>:load:…` | strings, lists, one stream | as requests make them | the load generator | removed when its run ends |
-//! | `forebay:{<buffer>.<lane>.<partition>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it, `w` its low watermark; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept, and events up to the last one lost; `done`, number and events of the last block that every group was done with and that was trimmed, or where the hash was deleted, of what stood before the first block; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; `trimmed:e`, the lane's events up to it; `open`, number and length of the stream before the last block that was added behind the append script; of each group that consumers have left `left:<group>`, the id up to which it had been given blocks by then; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`, `trim.lua`, `leave.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
+//! | `forebay:{<buffer>.<lane>.<partition>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it, `w` its low watermark; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept, and events up to the last one lost; `done`, number and events of the last block that every group was done with, trimmed or kept back, or where the hash was deleted, of what stood before the first block; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; `trimmed:e`, the lane's events up to it; `open`, number and length of the stream before the last block that was added behind the append script; `k`, id of the first block that is kept back to tell repeats of the source; of each group that consumers have left `left:<group>`, the id up to which it had been given blocks by then; of each session of a writer that spills `spill:<session>`, how far its blocks are stored | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`, `trim.lua`, `leave.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
 //!
 //! Within the transaction that adds a large block, a stream has the name `…:append`; nobody sees it there.
 //!
@@ -137,8 +137,27 @@ impl Name {
     /// The field of that hash with the lane's events up to and with that block.
     pub const TRIMMED_TOTAL: &str = "trimmed:e";
 
-    /// The field of that hash with number and total of the last block that was let go because its groups were done with it.
+    /// The field of that hash with number and total of the last block that its groups were done with.
     pub const DONE: &str = "done";
+
+    /// The field of that hash with the id of the first block that the writer keeps back.
+    pub const KEPT: &str = "k";
+
+    /// The field of that hash with the id of the run that has the lane, until that run says that it ended.
+    pub const RUN: &str = "writer";
+
+    /// The field of the buffer's own hash that names the source that counts in a numbering.
+    pub fn source(numbering: u32) -> String {
+        format!("source:{numbering}")
+    }
+
+    /// What the names of the fields begin with that say what the source no longer had.
+    pub const MISSED: &str = "missed:";
+
+    /// The field of the buffer's own hash that says what the source no longer had, by when that was found, in microseconds.
+    pub fn missed(at_us: u64) -> String {
+        format!("{}{at_us:016}", Self::MISSED)
+    }
 
     /// A value that one connection of the load generator sets, gets and deletes.
     pub fn load_value(&self, connection: usize, slot: usize) -> String {

@@ -31,6 +31,10 @@ pub(super) struct LaneSettings {
     pub when_stuck: WhenStuck,
     /// Where the spill of this lane is, where it has one.
     pub spill: Option<LaneSpill>,
+    /// How far before the low watermark blocks are kept.
+    pub keep_back: Option<u64>,
+    /// Whether a lost connection is made again.
+    pub reconnects: bool,
 }
 
 /// What keeps a server that takes nothing from holding the source back.

@@ -17,7 +17,9 @@ use super::measure::Conf;
 use super::meta;
 use super::permitted_query::{Asker, Block, Refused, Sought};
 use super::rate::{Begin, MINUTE, Mean, has_stopped};
-use super::stat::{LaneStat, Stat};
+use super::source_cursor::SourceCursor;
+use super::source_stat;
+use super::stat::{LaneStat, SourceStat, Stat};
 use crate::block::damage::Damage;
 use crate::event::lane::Lane;
 
@@ -56,10 +58,11 @@ enum BufferFound {
 /// What the hash beside a stream says.
 struct Writer {
     epoch: u64,
+    run: Option<String>,
     total: u64,
     trimmed: Option<u64>,
-    cursor: Option<u64>,
-    low_watermark: Option<u64>,
+    cursor: Option<SourceCursor>,
+    low_watermark: Option<SourceCursor>,
 }
 
 /// The look-ups.
@@ -101,6 +104,12 @@ impl Looker<'_> {
                 groups.extend(found.unwrap_or_default().0);
             }
         }
+        let source = self.source(&lanes).map_err(failed)?;
+        // Of a buffer without a source, or of lines alone, there is nothing to look for.
+        let missed = match source {
+            Some(_) => source_stat::missed(&mut self.asker).map_err(failed)?,
+            None => None,
+        };
         let refused = self.asker.refused;
         Ok(Stat {
             at_ms: self.clock.at_ms,
@@ -112,8 +121,23 @@ impl Looker<'_> {
             is_whole,
             groups,
             groups_hidden: hidden,
+            source,
+            missed,
             refused,
         })
+    }
+
+    /// Who counts, and up to when everything of it is settled: by its cursors where these are times, else by the newest blocks
+    /// of which all is settled.
+    fn source(&mut self, lanes: &[LaneStat]) -> Result<Option<SourceStat>, RedisError> {
+        let Some(low) = lanes.iter().filter_map(|lane| lane.low_watermark).max() else { return Ok(None) };
+        let found = source_stat::source(&mut self.asker, low.numbering)?;
+        let settled = lanes.iter().filter(|lane| lane.cursor.is_some_and(|at| at <= low));
+        let of_blocks = settled.filter_map(|lane| lane.newest_us).max();
+        Ok(found.map(|source| {
+            let settled_us = if source.unit == "us" { Some(low.cursor) } else { of_blocks };
+            SourceStat { settled_us, ..source }
+        }))
     }
 
     /// Whether a key is there; an error where it holds something else than `expected`.
@@ -131,21 +155,25 @@ impl Looker<'_> {
 
     /// What the hash beside the stream says, where there is one.
     fn writer(&mut self, lane: Lane) -> Result<Result<Option<Writer>, Refused>, RedisError> {
-        type Fields = (Option<u64>, Option<u64>, Option<String>, Option<String>, Option<String>);
+        type Text = Option<String>;
+        type Fields = (Option<u64>, Option<u64>, Text, Text, Text, Text);
         let mut command = redis::cmd("HMGET");
-        command.arg(self.asker.name.writer(lane)).arg(&["epoch", "e", Name::TRIMMED, "c", "w"]);
+        command.arg(self.asker.name.writer(lane)).arg(&["epoch", "e", Name::TRIMMED, "c", "w", Name::RUN]);
         let fields: Option<Fields> = self.asker.permitted("HMGET", &command)?;
-        let Some((epoch, total, trimmed, cursor, low_watermark)) = fields else { return Ok(Err(Refused)) };
+        let Some((epoch, total, trimmed, cursor, low_watermark, run)) = fields else {
+            return Ok(Err(Refused));
+        };
         let Some(epoch) = epoch else { return Ok(Ok(None)) };
         // Number of the last block dropped, and events ever dropped.
         let trimmed = trimmed.map_or(Some(0), |text| text.rsplit_once(' ')?.1.parse().ok());
-        let number = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        let position = |text: Option<String>| SourceCursor::parse(&text?);
         Ok(Ok(Some(Writer {
             epoch,
+            run: run.filter(|run| !run.is_empty()),
             total: total.unwrap_or(0),
             trimmed,
-            cursor: number(cursor),
-            low_watermark: number(low_watermark),
+            cursor: position(cursor),
+            low_watermark: position(low_watermark),
         })))
     }
 
@@ -195,6 +223,8 @@ impl Looker<'_> {
             damaged,
             bytes: self.memory(&key, blocks)?,
             epoch: writer.map(|writer| writer.epoch),
+            run: writer.and_then(|writer| writer.run.clone()),
+            newest_us: last.as_ref().and_then(|(_, last)| Some(last.as_ref().ok()?.times.1)),
             trimmed: writer.and_then(|writer| writer.trimmed),
             cursor: writer.and_then(|writer| writer.cursor),
             low_watermark: writer.and_then(|writer| writer.low_watermark),

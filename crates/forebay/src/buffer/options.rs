@@ -50,6 +50,12 @@ pub struct Options {
     /// Whether to take the buffer from a writer that is there; that one is fenced. Else opening fails where a writer is
     /// heard, and waits [`SILENCE`](super::owner::SILENCE) where one did not say that it ended.
     pub takes_over: bool,
+    /// Where its source may send events again: how far before the low watermark blocks are kept, so that the next writer can tell,
+    /// in the source's own numbers.
+    pub keep_back: Option<u64>,
+    /// Whether a lost connection is made again. Else it ends the writer, before anything is appended to a server that may have
+    /// come back with less: for a source that can be asked again from the low watermark that the server has then.
+    pub reconnects: bool,
 }
 
 impl Default for Options {
@@ -63,6 +69,8 @@ impl Default for Options {
             overflow: Overflow::Wait,
             listener: None,
             takes_over: false,
+            keep_back: None,
+            reconnects: true,
         }
     }
 }

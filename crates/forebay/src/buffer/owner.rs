@@ -13,13 +13,14 @@ use redis::Script;
 
 use super::connect::Address;
 use super::connection::Connection;
+use super::entry::Id;
 use super::error::Error;
 use super::error_class::{ErrorClass, classify};
 use super::keys::Name;
 use super::meta::{self, Incarnation};
 use super::mutex::lock;
-use super::resume_position::stored_position;
 use super::scripts;
+use super::source_cursor::SourceCursor;
 use super::status_subscriber::{StatusSubscriber, WriterSnapshot};
 use super::text;
 use super::writer_status::new_id;
@@ -47,10 +48,12 @@ pub(super) struct Claim {
     /// Its events so far.
     pub events: u64,
     /// Where the source stood after its last block, and the lane's low watermark.
-    pub cursor: Option<u64>,
-    pub low_watermark: Option<u64>,
+    pub cursor: Option<SourceCursor>,
+    pub low_watermark: Option<SourceCursor>,
     /// Those of them that went with its stream, where that was not known yet.
     pub lost: u64,
+    /// The id of the first block that its writers keep back.
+    pub kept: Option<Id>,
 }
 
 /// A lane as it is.
@@ -60,16 +63,17 @@ struct LaneOnServer {
     epoch: u64,
     last: u64,
     events: u64,
-    cursor: Option<u64>,
-    low_watermark: Option<u64>,
+    cursor: Option<SourceCursor>,
+    low_watermark: Option<SourceCursor>,
     /// Events of a stream that is gone.
     lost: u64,
+    kept: Option<Id>,
     /// The run that has it, or had it when it was killed; empty where that ended in order.
     writer: String,
 }
 
-/// What the script says: what, epoch, s, e, c, w, writer, events lost.
-type Answer = (String, u64, u64, u64, String, String, String, u64);
+/// What the script says: what, epoch, s, e, c, w, writer, events lost, id of the first block kept back.
+type Answer = (String, u64, u64, u64, String, String, String, u64, String);
 
 /// What a lane is taken for.
 enum Step<'a> {
@@ -86,6 +90,8 @@ pub(super) struct Owner {
     id: String,
     /// Whether a run that is heard is taken over from.
     takes_over: bool,
+    /// Whether it keeps blocks back; else those that others did need not stay.
+    keeps_back: bool,
     /// What it takes lanes with, once it may.
     epoch: Mutex<Option<u64>>,
     /// Which buffer of its name it writes.
@@ -93,8 +99,14 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    pub fn new(takes_over: bool) -> Self {
-        Self { id: new_id(), takes_over, epoch: Mutex::new(None), incarnation: Incarnation::new() }
+    pub fn new(takes_over: bool, keeps_back: bool) -> Self {
+        Self {
+            id: new_id(),
+            takes_over,
+            keeps_back,
+            epoch: Mutex::new(None),
+            incarnation: Incarnation::new(),
+        }
     }
 
     /// The run's id, as it is published and as it stands beside its lanes.
@@ -131,15 +143,15 @@ impl Owner {
                 seen.lost
             );
         }
-        let LaneOnServer { last, events, cursor, low_watermark, lost, .. } = seen;
-        Ok(Claim { epoch, last, events, cursor, low_watermark, lost })
+        let LaneOnServer { last, events, cursor, low_watermark, lost, kept, .. } = seen;
+        Ok(Claim { epoch, last, events, cursor, low_watermark, lost, kept })
     }
 
     /// Lets the next writer know that this run no longer has a lane. Should that fail, it has to listen first.
-    pub fn release(&self, connection: &mut Connection, name: &Name, lane: Lane, low_watermark: u64) {
+    pub fn release(&self, connection: &mut Connection, name: &Name, lane: Lane, low_watermark: &str) {
         let script = Script::new(scripts::RELEASE);
         let mut call = script.key(name.writer(lane));
-        let _ = call.arg(&self.id).arg(stored_position(low_watermark)).invoke::<u64>(connection);
+        let _ = call.arg(&self.id).arg(low_watermark).invoke::<u64>(connection);
     }
 
     /// Makes sure that nobody else writes, and takes the lane that decides it; the epoch.
@@ -202,8 +214,9 @@ impl Owner {
             }
             Step::Next(epoch) => call.arg("next").arg(&self.id).arg(epoch),
         };
+        call.arg(if self.keeps_back { "keeps" } else { "none" });
         let answer: Result<Answer, _> = call.invoke(connection);
-        let (what, epoch, last, events, cursor, low_watermark, writer, lost) =
+        let (what, epoch, last, events, cursor, low_watermark, writer, lost, kept) =
             answer.map_err(|error| match classify(&error) {
                 ErrorClass::WrongType(why) => {
                     Error::WrongType { key: format!("{} or {}", name.stream(lane), name.writer(lane)), why }
@@ -215,8 +228,18 @@ impl Owner {
                 _ => Error::server(format!("taking lane {lane}"), &error),
             })?;
         let is_ok = what == "ok";
-        let (cursor, low_watermark) = (cursor.parse().ok(), low_watermark.parse().ok());
-        Ok(LaneOnServer { is_ok, epoch, last, events, cursor, low_watermark, lost, writer })
+        let (cursor, low_watermark) = (SourceCursor::parse(&cursor), SourceCursor::parse(&low_watermark));
+        Ok(LaneOnServer {
+            is_ok,
+            epoch,
+            last,
+            events,
+            cursor,
+            low_watermark,
+            lost,
+            kept: Id::parse(&kept),
+            writer,
+        })
     }
 }
 

@@ -69,6 +69,16 @@ impl Position {
         }
     }
 
+    /// After every line up to this one, all of which are settled.
+    pub(super) fn after(line: u64, monitor: &Monitor) -> Self {
+        let mut position = Self { read: line, ..Self::of(monitor.lanes()) };
+        for lane in position.of {
+            // Not what is known to be settled: of what was dropped, that is known once a later block is acknowledged.
+            position.lanes[lane.index()].settled = monitor.lane(lane).pushed;
+        }
+        position
+    }
+
     /// Every line up to this one was pushed, or refused.
     pub(super) fn read(&mut self, line: u64) {
         self.read = self.read.max(line);

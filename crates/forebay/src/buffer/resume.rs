@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use redis::{Script, Value};
 
+use super::append_command::Said;
 use super::appender::Appender;
 use super::compress::PendingBlock;
 use super::meta;
-use super::resume_position::stored_position;
 use super::round_failure::RoundFailure;
 use super::scripts;
+use super::source_cursor::SourceCursor;
 use super::spill::Again;
 
 impl Appender {
@@ -57,7 +58,7 @@ impl Appender {
     fn take_up(&mut self, (number, events): (u64, u64)) -> Result<(u64, u64), RoundFailure> {
         let (name, lane) = (self.settings.name.clone(), self.settings.lane);
         let (epoch, base) = (self.epoch(), self.claim.map_or(0, |claim| claim.last));
-        let cursor = if number == self.acked { self.acked_cursor } else { 0 };
+        let cursor = self.acked_cursor.filter(|_| number == self.acked);
         let shared = self.shared.clone();
         let address = self.settings.address.to_string();
         let connection = self.open_connection()?;
@@ -68,8 +69,8 @@ impl Appender {
             .arg(epoch)
             .arg(number)
             .arg(events)
-            .arg(stored_position(cursor))
-            .arg(stored_position(shared.low_watermark.load(Relaxed)))
+            .arg(SourceCursor::text(cursor))
+            .arg(SourceCursor::text(shared.source.low_watermark()))
             .arg(base)
             .arg(shared.owner.id())
             .invoke(connection)?;
@@ -85,15 +86,14 @@ impl Appender {
 
     /// Sends a block again that was acknowledged before.
     fn send_again(&mut self, number: u64, pending: &PendingBlock) -> Result<(), RoundFailure> {
-        let command = self.command(number, pending).get_packed_command();
+        let command = self.command(number, pending, None).get_packed_command();
         let connection = self.open_connection()?;
         connection.send_packed_command(&command)?;
         let answer = match connection.recv_response()? {
             Value::ServerError(error) => return Err(redis::RedisError::from(error).into()),
             answer => answer,
         };
-        let (what, _, epoch): (String, u64, u64) =
-            redis::from_redis_value(answer).map_err(|error| RoundFailure::garbled(&error))?;
+        let Said { what, epoch, .. } = Said::of(&answer)?;
         match what.as_str() {
             "ok" | "repeat" => Ok(()),
             "fenced" => Err(RoundFailure::Fenced(epoch)),

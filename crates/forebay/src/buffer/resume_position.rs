@@ -1,5 +1,6 @@
 //! Where the lanes and the source stood when their writer was opened.
 
+use super::source_cursor::SourceCursor;
 use crate::event::lane::Lane;
 
 /// Where a lane stood when its writer was opened.
@@ -18,7 +19,8 @@ pub struct LanePosition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResumePosition {
     pub(super) lanes: Vec<Option<LanePosition>>,
-    pub(super) low_watermark: Option<u64>,
+    pub(super) low_watermark: Option<SourceCursor>,
+    pub(super) numbering: u32,
 }
 
 impl ResumePosition {
@@ -26,7 +28,13 @@ impl ResumePosition {
     /// writer, or dropped by its policy and counted), and what came after may be stored or not. It is the highest low watermark that a lane holds; none where no event had a cursor. Ask the source for
     /// what follows it, the event at the cursor included where other events may have the same, and drop what is stored.
     pub fn low_watermark(&self) -> Option<u64> {
-        self.low_watermark
+        self.low_watermark.map(|stored| stored.cursor)
+    }
+
+    /// Which numbering of the source that cursor, and those of the lanes, are of, also where no low watermark was stored yet: 0 until
+    /// [`Writer::begin_numbering`](crate::Writer::begin_numbering).
+    pub fn numbering(&self) -> u32 {
+        self.numbering
     }
 
     /// One lane; none where it could not be told: with [`Overflow::Spill`](crate::Overflow::Spill), where the server was away, or where an earlier
@@ -39,9 +47,4 @@ impl ResumePosition {
     pub fn events(&self) -> Option<u64> {
         self.lanes.iter().map(|lane| lane.map(|lane| lane.events)).sum()
     }
-}
-
-/// A cursor as it is stored: nothing where there is none.
-pub(super) fn stored_position(cursor: u64) -> String {
-    if cursor == 0 { String::new() } else { cursor.to_string() }
 }

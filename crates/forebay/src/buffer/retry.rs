@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use redis::Value;
 
+use super::append_command::Said;
 use super::appender::Appender;
 use super::compress::PendingBlock;
 use super::error::Error;
@@ -39,6 +40,12 @@ impl Appender {
             RoundFailure::Server(ErrorClass::Fatal(why)) => {
                 let doing = format!("appending to lane {}", self.settings.lane);
                 Err(Error::Server { doing, why, source: None })
+            }
+            RoundFailure::Server(ErrorClass::Unknown(why)) if !self.settings.reconnects => {
+                Err(self.disconnected(&why))
+            }
+            RoundFailure::Server(ErrorClass::Refused(why)) if self.may_be_set_back(&why) => {
+                Err(self.disconnected(&why))
             }
             RoundFailure::Server(ErrorClass::Unknown(why)) => {
                 self.forget_connection();
@@ -78,6 +85,9 @@ impl Appender {
             RoundFailure::Gap => {
                 self.drain();
                 self.wait("an earlier block was not stored")
+            }
+            RoundFailure::LostByServer if !self.settings.reconnects => {
+                Err(self.disconnected("the server has less than it had acknowledged"))
             }
             RoundFailure::LostByServer => {
                 self.drain();
@@ -195,8 +205,8 @@ impl Appender {
 
 /// The number of the block that an answer says is stored; 0 where it says none is.
 fn stored_up_to(answer: &Value) -> u64 {
-    match redis::from_redis_value_ref::<(String, u64, u64)>(answer) {
-        Ok((what, number, _)) if what == "ok" => number,
+    match Said::of(answer) {
+        Ok(said) if said.what == "ok" => said.last,
         _ => 0,
     }
 }

@@ -9,7 +9,9 @@ if not newest then return {0, 0, 0, ever} end
 local first, last = block_at('XRANGE', KEYS[1], '-', ARGV[1]), block_at('XREVRANGE', KEYS[1], ARGV[1], '-')
 trim_before(KEYS[1], following(newest[1]))
 local before = first and tonumber(first.e) - tonumber(first.n) or 0
-local gone = last and tonumber(last.e) - before or 0
+-- Not what the groups were done with, and the writer kept back.
+before = math.max(before, tonumber(string.match(redis.call('HGET', KEYS[2], 'done') or '', ' (%d+)$') or '0'))
+local gone = last and math.max(tonumber(last.e) - before, 0) or 0
 ever = ever + gone
 -- For readers who come to the place, and for a writer that never got this answer. After the trim: a full server refuses a
 -- script whose first write takes memory.

@@ -3,6 +3,9 @@
 /// Makes a buffer.
 pub const META: &str = include_str!("meta.lua");
 
+/// Says something of a buffer's source.
+pub const NOTE: &str = include_str!("note.lua");
+
 /// Adds lanes to a buffer.
 pub const LANES: &str = include_str!("lanes.lua");
 

@@ -1,7 +1,7 @@
 //! What a writer's threads share: counts, what holds a lane up, the first error; and the look at it from outside.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,8 @@ use super::eviction_state::EvictionState;
 use super::mutex::lock;
 use super::overflow::{Fate, FateReport, Listener};
 use super::owner::Owner;
+use super::source_cursor::SourceCursor;
+use super::source_state::SourceState;
 use super::spill::unproven::Unproven;
 use crate::event::lane::{Lane, Lanes};
 
@@ -45,10 +47,8 @@ pub(super) struct Shared {
     /// What was spilled and acknowledged, and is not proven to be on the server's disk.
     pub unproven: Unproven,
     pub listener: Option<Listener>,
-    /// Where the source stood when all that was taken of it before was settled; 0 where it has no cursor.
-    pub low_watermark: AtomicU64,
-    /// Where the source stands now.
-    pub cursor: AtomicU64,
+    /// Where the source stands.
+    pub source: SourceState,
 }
 
 impl Shared {
@@ -65,8 +65,7 @@ impl Shared {
             room: Mutex::new(EvictionState::of(all)),
             unproven: Unproven::of(all),
             listener,
-            low_watermark: AtomicU64::default(),
-            cursor: AtomicU64::default(),
+            source: SourceState::default(),
         }
     }
 
@@ -145,11 +144,8 @@ impl Shared {
     }
 
     /// The low watermark where a lane has ended: with the last of them nothing may be open.
-    pub fn low_watermark_at_end(&self) -> u64 {
-        // In this order: what is pushed meanwhile is open.
-        let newest = self.cursor.load(Relaxed);
-        let cursor = if self.unacknowledged() == 0 { newest } else { 0 };
-        self.low_watermark.load(Relaxed).max(cursor)
+    pub fn low_watermark_at_end(&self) -> Option<SourceCursor> {
+        self.source.at_end(|| self.unacknowledged() == 0)
     }
 
     /// The first error, with what is not acknowledged by now.
@@ -192,9 +188,21 @@ impl Shared {
 #[derive(Clone)]
 pub struct Monitor(Arc<Shared>);
 
+impl std::fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Monitor").field(&self.counts()).finish()
+    }
+}
+
 impl Monitor {
     pub(super) fn of(shared: &Arc<Shared>) -> Self {
         Self(Arc::clone(shared))
+    }
+
+    /// Ends the writer, which may be in [`Writer::close`](crate::Writer::close): what is not acknowledged by now stays so.
+    #[doc(hidden)]
+    pub fn give_up(&self) {
+        self.0.stopped.store(true, Relaxed);
     }
 
     /// All lanes together.
@@ -219,14 +227,15 @@ impl Monitor {
         self.0.lanes[lane.index()].settled.load(Relaxed)
     }
 
-    /// Up to which cursor of the source everything is settled, as far as it is known by now.
+    /// Up to which cursor of the source everything is settled, as far as it is known by now; none while nothing of the numbering
+    /// is that [`Writer::begin_numbering`](crate::Writer::begin_numbering) has begun.
     pub fn low_watermark(&self) -> Option<u64> {
-        Some(self.0.low_watermark.load(Relaxed)).filter(|cursor| *cursor > 0)
+        self.0.source.own_low_watermark()
     }
 
     /// Everything of the source up to this cursor is settled.
     pub(super) fn raise_low_watermark(&self, cursor: u64) {
-        self.0.low_watermark.fetch_max(cursor, Relaxed);
+        self.0.source.raise(cursor);
     }
 
     /// Why nothing moves, where something holds a lane up.

@@ -6,6 +6,8 @@ use super::entry::Id;
 pub use super::groups::GroupStat;
 use super::limit::{Known, Log, Measured};
 use super::measure::{Conf, Machine, assumed_bytes_per_event};
+use super::source_cursor::SourceCursor;
+pub use super::source_stat::{Missed, MissedStat, SourceStat};
 use crate::block::damage::Damage;
 use crate::event::lane::Lane;
 use crate::event::stream::Stream;
@@ -38,6 +40,10 @@ pub struct Stat {
     pub groups: Vec<GroupStat>,
     /// The most groups of a lane that were not looked at; none where the server refuses to say.
     pub groups_hidden: Option<u64>,
+    /// Who counts the cursors of the events; none where nobody has said so.
+    pub source: Option<SourceStat>,
+    /// What sources no longer had; none where there is no source, or the server refuses to say.
+    pub missed: Option<Missed>,
     /// Commands that the server does not let this user use: what they would tell is unknown.
     pub refused: Vec<String>,
 }
@@ -68,12 +74,16 @@ pub struct LaneStat {
     pub bytes: Option<u64>,
     /// Epoch of the newest writer.
     pub epoch: Option<u64>,
+    /// The run that has the lane, by its id; none where the last one has said that it ended.
+    pub run: Option<String>,
+    /// The largest time of the newest block.
+    pub newest_us: Option<u64>,
     /// Events ever dropped to make room, whoever still had to read them; none where the hash cannot be read.
     pub trimmed: Option<u64>,
     /// Where the source stood after the newest block; none where its events have no cursor.
-    pub cursor: Option<u64>,
+    pub cursor: Option<SourceCursor>,
     /// Up to where everything of all lanes was acknowledged when the newest block was sent, or the writer ended.
-    pub low_watermark: Option<u64>,
+    pub low_watermark: Option<SourceCursor>,
 }
 
 impl Stat {
@@ -93,7 +103,7 @@ impl Stat {
     }
 
     /// Where the source of the events can be resumed: the highest low watermark of a lane.
-    pub fn low_watermark(&self) -> Option<u64> {
+    pub fn low_watermark(&self) -> Option<SourceCursor> {
         self.lanes.iter().filter_map(|lane| lane.low_watermark).max()
     }
 
@@ -118,6 +128,22 @@ impl Stat {
     pub fn quiet_ms(&self) -> Option<u64> {
         let written = self.lanes.iter().filter(|lane| lane.total != Some(0));
         written.map(|lane| lane.newest_age_ms).collect::<Option<Vec<_>>>()?.into_iter().min()
+    }
+
+    /// Milliseconds until the source forgets the first event that is not settled; negative where it has, none where that is
+    /// not known.
+    pub fn source_forgets_in_ms(&self) -> Option<i64> {
+        self.source.as_ref()?.forgets_in_ms(self.at_ms?)
+    }
+
+    /// How far what is settled lies behind, in milliseconds; none where that is not known.
+    pub fn source_behind_ms(&self) -> Option<u64> {
+        self.source.as_ref()?.behind_ms(self.at_ms?)
+    }
+
+    /// Milliseconds since the newest gap was found; none where there is none, or that is not known.
+    pub fn source_gap_age_ms(&self) -> Option<u64> {
+        self.missed.as_ref()?.age_ms(self.at_ms?)
     }
 
     /// `maxmemory`; none where the server has no limit.

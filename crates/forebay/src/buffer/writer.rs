@@ -6,38 +6,24 @@
 //! What happens while the server takes nothing is said in [`overflow`](super::overflow).
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_channel::bounded;
-
-use super::claim::LaneStarts;
-use super::compress::CompressorThread;
 use super::connect::Address;
 pub use super::counts::Counts;
 use super::cutter::{Cutter, Ended};
 use super::error::Error;
-use super::gate::Gate;
 use super::keys::Name;
 pub use super::options::{Ack, Options};
-use super::overflow::Overflow;
-use super::owner::Owner;
 use super::position::{Position, Seq};
 pub use super::resume_position::{LanePosition, ResumePosition};
-use super::round_failure::BACKOFF_MAX;
 pub use super::shared::Monitor;
 use super::shared::Shared;
 use super::status_publisher::Publisher;
 use super::threads::Threads;
-use crate::block::encode::Encoder;
 use crate::block::frame::EVENT_BYTES_MAX;
 use crate::event::parse::{CURSOR_MAX, Event, TIME_US_MAX};
 use crate::event::stream::Stream;
-
-/// Drafts that may wait for the compressor, and bytes of theirs: 4 MiB at the default block size.
-const DRAFTS_MAX: usize = 16;
-const DRAFT_BYTES_MAX: usize = 8 << 20;
 
 /// After how many events it is looked at which are settled: no more numbers are kept than events are open, and the low
 /// watermark that goes with each block is not far behind.
@@ -49,26 +35,32 @@ const PRUNE_EVERY: u64 = 64;
 /// writer may have a buffer.
 ///
 /// **Threads.** One a lane, one that compresses, one that says once a second what became of the events, and from the first
-/// [`Writer::push`] on one that keeps time: 9. With [`Overflow::Spill`] one more a lane, and one that finds out what the
+/// [`Writer::push`] on one that keeps time: 9. With [`Overflow::Spill`](crate::Overflow::Spill) one more a lane, and one that finds
+/// out what the
 /// server's disk has: 16. All of them have ended when [`Writer::close`] returns, or the drop, but for the one that says how
 /// it ended: that has a second.
 ///
-/// **Connections.** One a lane, and one of the thread that says what became of the events: 7. With [`Overflow::Spill`] one
+/// **Connections.** One a lane, and one of the thread that says what became of the events: 7. With [`Overflow::Spill`](crate::Overflow::Spill) one
 /// more. While a writer opens that finds another's traces, one more to listen.
 ///
 /// **Memory.** At most 16 blocks wait for the compressor, and about [`Options::in_flight`] a lane for the server.
 pub struct Writer {
-    cutter: Arc<Cutter>,
+    pub(super) cutter: Arc<Cutter>,
     pub(super) shared: Arc<Shared>,
-    threads: Threads,
-    publisher: Option<Publisher>,
-    keeps_time: bool,
-    resumed: ResumePosition,
+    pub(super) threads: Threads,
+    pub(super) publisher: Option<Publisher>,
+    pub(super) keeps_time: bool,
+    pub(super) resumed: ResumePosition,
     /// Events that were pushed, and which of them are settled.
-    pushed: u64,
-    position: Position,
+    pub(super) pushed: u64,
+    pub(super) position: Position,
     /// What the buffer's events are.
-    events: Stream,
+    pub(super) events: Stream,
+    pub(super) address: Address,
+    pub(super) name: Name,
+    pub(super) patience: Duration,
+    /// Who counts, as it was named.
+    pub(super) source: Option<String>,
 }
 
 /// Why an event was not taken at once.
@@ -84,79 +76,15 @@ pub enum TryPushError {
 }
 
 impl Writer {
-    /// Takes every lane of the buffer, or none; older writers are fenced from here on. One that is still heard is not taken
-    /// from, unless [`Options::takes_over`]. With [`Overflow::Spill`] a server that is away or takes no writes is no
-    /// reason to fail: its lanes are taken once it does. Nothing is dropped before the lanes are taken.
-    #[doc(hidden)]
-    pub fn open(address: &Address, name: &Name, options: &Options) -> Result<Self, Error> {
-        let shared =
-            Arc::new(Shared::new(name.lanes(), Owner::new(options.takes_over), options.listener.clone()));
-        let mut lanes = LaneStarts::of(address, name, options, &shared)?;
-        let (gate, exit) = Gate::new(DRAFT_BYTES_MAX);
-        let (send, receive) = bounded(DRAFTS_MAX);
-        let mut writer = Self {
-            cutter: Arc::new(Cutter::new(options.limits, name.lanes(), gate, send)),
-            shared,
-            threads: Threads::default(),
-            publisher: None,
-            keeps_time: false,
-            resumed: lanes.position(),
-            pushed: 0,
-            position: Position::of(name.lanes()),
-            events: name.events(),
-        };
-        // So that no block says less than those before it.
-        writer.monitor().raise_low_watermark(writer.resumed.low_watermark().unwrap_or(0));
-        // First of all, so that whoever looks at the lanes hears whose they are.
-        writer.publisher = Some(Publisher::start(address, name, &writer.shared)?);
-        let senders = name.lanes().map(|lane| lanes.start(lane, &writer.shared, &mut writer.threads));
-        let senders = senders.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let encoder = Encoder::of(writer.events, options.encoding)
-            .map_err(|error| Error::system("no zstd context", error))?;
-        let sheds = options.overflow == Overflow::Shed;
-        let packer = CompressorThread::new(encoder, senders, Arc::clone(&writer.shared), sheds);
-        writer.threads.start("forebay-zstd".into(), move || {
-            let _exit = exit;
-            packer.run(&receive);
-        })?;
-        Ok(writer)
-    }
-
-    #[doc(hidden)]
-    /// Opens as [`Self::open`] does, and waits for a server that is there and takes no writes yet (full, loading), as
-    /// long as [`Options::patience`] allows. None where `stop` was set meanwhile.
-    pub fn open_patiently(
-        address: &Address,
-        name: &Name,
-        options: &Options,
-        stop: &AtomicBool,
-    ) -> Result<Option<Self>, Error> {
-        let started = Instant::now();
-        let mut is_told = false;
-        while !stop.load(Relaxed) {
-            let why = match Self::open(address, name, options) {
-                Err(Error::NotNow { why, .. }) => why,
-                // A signal breaks off whatever the system was doing.
-                Err(error) if error.is_by_signal(stop) => break,
-                opened => return opened.map(Some),
-            };
-            let waited = Duration::from_millis(started.elapsed().as_millis() as u64);
-            if waited >= options.patience {
-                return Err(Error::Lost { url: address.to_string(), waited, why, unacknowledged: 0 });
-            }
-            if !is_told {
-                tracing::warn!("held back, {address} takes no writes now: {why}");
-            }
-            is_told = true;
-            std::thread::sleep(BACKOFF_MAX.min(options.patience.saturating_sub(waited)));
-        }
-        Ok(None)
-    }
-
     /// Where the source stood when the writer was opened, by the cursors of its events; and each lane: how many events of it
     /// were ever stored, and the number of its last block. A program whose source gives the same events again in the same order goes on after so many of each lane.
     pub fn resume_position(&self) -> &ResumePosition {
         &self.resumed
+    }
+
+    /// Whether [`Self::try_push`] would take an event now.
+    pub fn has_room(&self) -> Result<bool, Error> {
+        self.cutter.has_room().map_err(|Ended| self.ended())
     }
 
     /// Takes an event, and gives its number in this run. Waits while the queues are full. One that would make its block
@@ -178,9 +106,9 @@ impl Writer {
     }
 
     /// The last event such that it and every one before it is settled: acknowledged as [`Ack`] says; or fsynced in the
-    /// spill folder; or dropped by [`Overflow::Shed`] and counted. What was dropped is only known to be settled once a later
+    /// spill folder; or dropped by [`Overflow::Shed`](crate::Overflow::Shed) and counted. What was dropped is only known to be settled once a later
     /// block of its lane is acknowledged, or nothing is open any more. Whoever has its source send again
-    /// from the event after it loses none. An event that [`Overflow::TrimOldest`] dropped was acknowledged before.
+    /// from the event after it loses none. An event that [`Overflow::TrimOldest`](crate::Overflow::TrimOldest) dropped was acknowledged before.
     pub fn acked_through(&mut self) -> Seq {
         Seq::new(self.position.settled(&self.monitor()))
     }
@@ -236,9 +164,7 @@ impl Writer {
     /// Takes what [`Self::events`] has just made of a line.
     pub(crate) fn push_parsed(&mut self, event: &Event<'_>, now: Duration, waits: bool) -> Result<(), Error> {
         self.shared.lanes[event.lane.index()].pushed.fetch_add(1, Relaxed);
-        if event.cursor > 0 {
-            self.shared.cursor.store(event.cursor, Relaxed);
-        }
+        self.shared.source.pushed(event.cursor);
         self.cutter.push(event, now, waits).map_err(|Ended| self.ended())
     }
 
@@ -269,7 +195,7 @@ impl Writer {
         self.cutter.flush().map_err(|Ended| self.ended())
     }
 
-    fn ended(&self) -> Error {
+    pub(super) fn ended(&self) -> Error {
         let without = || Error::System("a writer thread ended without a word".into(), None);
         self.shared.failure().unwrap_or_else(without)
     }
@@ -290,7 +216,7 @@ impl Writer {
     }
 
     /// Cuts what is left, waits until everything is acknowledged, and says what became of it. With
-    /// [`Overflow::Spill`] it waits no longer than the server takes blocks: the rest is on disk, and
+    /// [`Overflow::Spill`](crate::Overflow::Spill) it waits no longer than the server takes blocks: the rest is on disk, and
     /// [`Counts::accepted`] covers it.
     pub fn close(mut self) -> Result<Counts, Error> {
         let closed = self.finish();

@@ -1,0 +1,222 @@
+//! A file that grows as a source: each line an event, its position the bytes up to and with it. The file is known by device and
+//! inode, so that one that was renamed is read to its end before the one that took its name.
+//!
+//! Lines come in one order, and so do the blocks of a lane: what a lane has is everything of it up to the lane's own cursor. So
+//! nothing need be kept back to tell repeats.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use forebay::TryPushError;
+use forebay::buffer::error::Error;
+use forebay::buffer::lock;
+use forebay::buffer::overflow::Overflow;
+use forebay::buffer::writer::{Options, Writer};
+use forebay::event::lane::Lane;
+
+use super::config::Config;
+use super::counts::{Counted, Counts, Missed};
+use super::feed::now_us;
+use super::growing::{Growing, Line, Mark};
+use super::intake::Listener;
+use super::run::{IngestError, is_away};
+
+/// How often a file that has nothing new is looked at, and a server that has no room.
+const LOOK: Duration = Duration::from_millis(100);
+const ROOM_LOOK: Duration = Duration::from_millis(2);
+
+/// How long a file that was renamed has to be silent before the one that has its name is read.
+const RENAMED_FOR: Duration = Duration::from_secs(5);
+
+/// Brings the lines of a file into a buffer, and where it `follows`, those that come, until it is told to stop.
+pub(super) fn follow(
+    config: &Config,
+    (path, follows): (&Path, bool),
+    counts: &Arc<Counts>,
+    stop: &AtomicBool,
+    hear: &mut dyn Listener,
+) -> Result<Counted, IngestError> {
+    let ends_at = config.until.after.map(|after| Instant::now() + after);
+    let is_over = || stop.load(Relaxed) || ends_at.is_some_and(|ends_at| Instant::now() >= ends_at);
+    *lock(&counts.host) = path.display().to_string();
+    let mut lost_at: Option<Instant> = None;
+    while !is_over() {
+        let options = Options {
+            reconnects: matches!(config.options.overflow, Overflow::Spill(_)),
+            ..config.options.clone()
+        };
+        let writer = match Writer::open_patiently(&config.address, &config.name, &options, stop) {
+            Ok(Some(writer)) => writer,
+            Ok(None) => break,
+            Err(error) if is_away(&error) && lost_at.is_some_and(|at| at.elapsed() < config.patience) => {
+                std::thread::sleep(LOOK);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let follower = Follower {
+            writer,
+            path,
+            follows,
+            is_over: &is_over,
+            counts,
+            file: None,
+            replaced: None,
+            has: Vec::new(),
+        };
+        match follower.run(config, hear) {
+            Err(IngestError::Buffer(error @ Error::Disconnected { .. })) => {
+                hear.remark(&format!("{error}; opening the buffer again"));
+                Counts::add(&counts.reopened);
+                lost_at = Some(Instant::now());
+            }
+            ended => return ended.map(|()| counts.look()),
+        }
+    }
+    Ok(counts.look())
+}
+
+struct Follower<'a> {
+    writer: Writer,
+    path: &'a Path,
+    follows: bool,
+    is_over: &'a dyn Fn() -> bool,
+    counts: &'a Counts,
+    file: Option<Growing>,
+    /// Since when another file has the name.
+    replaced: Option<Instant>,
+    /// Up to where each lane has everything of the file.
+    has: Vec<u64>,
+}
+
+impl Follower<'_> {
+    fn run(mut self, config: &Config, hear: &mut dyn Listener) -> Result<(), IngestError> {
+        self.resume(config.event_bytes_max, hear)?;
+        let mut line = Vec::new();
+        while !(self.is_over)() {
+            let Some(file) = &mut self.file else { break };
+            match file.next(&mut line, self.follows).map_err(|why| broken(self.path, &why))? {
+                Line::Whole { end } => {
+                    self.replaced = None;
+                    self.take(&line, end, hear)?;
+                }
+                Line::TooLong { bytes } => {
+                    Counts::add(&self.counts.refused);
+                    let why = format!("it has {bytes} bytes, and the most is {}", config.event_bytes_max);
+                    hear.refused(&[], &why);
+                }
+                Line::Nothing if !self.follows => break,
+                Line::Nothing => {
+                    self.writer.check()?;
+                    if !self.next_file(config, hear)? {
+                        std::thread::sleep(LOOK);
+                    }
+                }
+            }
+        }
+        self.writer.close()?;
+        Ok(())
+    }
+
+    /// Goes on where the buffer stands, in the file that it was of.
+    fn resume(&mut self, event_bytes_max: usize, hear: &mut dyn Listener) -> Result<(), IngestError> {
+        let position = self.writer.resume_position();
+        let settled = position.low_watermark().unwrap_or(0);
+        self.has = self
+            .writer
+            .events()
+            .lanes()
+            .map(|lane: Lane| position.lane(lane).and_then(|lane| lane.cursor).unwrap_or(0));
+        let was = self.writer.source().and_then(Mark::read);
+        let found = was.as_ref().and_then(|mark| Growing::find(mark, self.path, settled, event_bytes_max));
+        if let Some(file) = found {
+            self.file = Some(file);
+            return Ok(());
+        }
+        if let Some(mark) = was {
+            self.missed(&mark, settled, hear)?;
+        }
+        self.begin(event_bytes_max)
+    }
+
+    /// The file that has the name now, from its beginning.
+    fn begin(&mut self, event_bytes_max: usize) -> Result<(), IngestError> {
+        let (file, mark) =
+            Growing::open(self.path, 0, event_bytes_max).map_err(|why| broken(self.path, &why))?;
+        self.writer.begin_numbering(&mark.text())?;
+        self.has.fill(0);
+        self.file = Some(file);
+        Counts::add(&self.counts.connections);
+        Ok(())
+    }
+
+    /// Turns to the file that has the name now, where that is another one, or the same was cut; whether it did. Who writes to a
+    /// file that was renamed may go on for a while.
+    fn next_file(&mut self, config: &Config, hear: &mut dyn Listener) -> Result<bool, IngestError> {
+        let Some(file) = &mut self.file else { return Ok(false) };
+        if file.was_cut() {
+            hear.remark(&format!("{} was cut: it is read from its beginning", self.path.display()));
+        } else if !file.was_replaced(self.path) {
+            self.replaced = None;
+            return Ok(false);
+        } else if self.replaced.get_or_insert_with(Instant::now).elapsed() < config.silence.min(RENAMED_FOR) {
+            return Ok(false);
+        } else if let Some((line, end)) = file.rest() {
+            self.take(&line, end, hear)?;
+        }
+        self.replaced = None;
+        self.begin(config.event_bytes_max)?;
+        Ok(true)
+    }
+
+    fn take(&mut self, line: &[u8], end: u64, hear: &mut dyn Listener) -> Result<(), Error> {
+        Counts::add(&self.counts.received);
+        let mut event = match self.writer.events().parse(line) {
+            Ok(event) => event,
+            Err(why) => {
+                Counts::add(&self.counts.refused);
+                hear.refused(line, &why.to_string());
+                return Ok(());
+            }
+        };
+        if end <= self.has[event.lane.index()] {
+            Counts::add(&self.counts.repeats);
+            return Ok(());
+        }
+        event.cursor = end;
+        loop {
+            match self.writer.try_push(&event) {
+                Ok(_) => break,
+                Err(TryPushError::Failed(Error::NoEvent { why })) => {
+                    Counts::add(&self.counts.refused);
+                    hear.refused(line, &why);
+                    return Ok(());
+                }
+                Err(TryPushError::Failed(error)) => return Err(error),
+                // Not taken: it is read again the next time.
+                Err(_) if (self.is_over)() => return Ok(()),
+                Err(_) => std::thread::sleep(ROOM_LOOK),
+            }
+        }
+        Counts::add(&self.counts.pushed);
+        self.counts.event_us.store(event.time_us, Relaxed);
+        Ok(())
+    }
+
+    fn missed(&self, mark: &Mark, from: u64, hear: &mut dyn Listener) -> Result<(), Error> {
+        let missed = Missed::of_file(mark.name(), from);
+        hear.remark(&missed.to_string());
+        // Proof: texts and numbers.
+        let text = serde_json::to_string(&missed).expect("what was missed is JSON");
+        self.writer.note_missed(now_us(), &text)?;
+        lock(&self.counts.missed).push(missed);
+        Ok(())
+    }
+}
+
+fn broken(path: &Path, why: &std::io::Error) -> IngestError {
+    IngestError::File { path: path.display().to_string(), why: why.to_string() }
+}

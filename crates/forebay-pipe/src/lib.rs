@@ -1,0 +1,9 @@
+//! From a source into a Forebay buffer.
+//!
+//! | module | is responsible for |
+//! |---|---|
+//! | [`ingest`] | a source's events into a buffer, each once, through whatever breaks |
+//! | [`pipeline`] | `pipeline.toml`, as it is written |
+
+pub mod ingest;
+pub mod pipeline;

@@ -1,0 +1,13 @@
+//! Tests of the pipeline against a simulated network and real servers.
+
+#![allow(clippy::unwrap_used, reason = "tests may unwrap")]
+
+mod ingest_dial;
+mod ingest_faults;
+mod ingest_hosts;
+mod ingest_lines;
+mod ingest_resume;
+mod ingest_waits;
+mod nightly_ingest_speed;
+mod scripted;
+mod support;
