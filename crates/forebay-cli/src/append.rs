@@ -12,7 +12,7 @@ use live_counts::show;
 
 use super::input_form::InputForm;
 use super::overflow::{self, OverflowArgs};
-use super::rejects::Rejects;
+use super::rejects::{Rejects, Unit};
 use super::signal::stop_on_signal;
 use super::{output, remedy};
 use crate::arguments::{At, Events, Global};
@@ -33,7 +33,7 @@ mod source;
 
 /// What latency is bought with.
 #[derive(Clone, Copy, ValueEnum)]
-enum Latency {
+pub(super) enum Latency {
     /// With memory.
     Low,
 }
@@ -121,7 +121,7 @@ impl Append {
             .filter(|bytes| (1..=EVENT_BYTES_MAX).contains(bytes))
             .context("--max-event must be from 1 byte to 64 MiB")?;
         let source = source::open(self.file.as_deref())?;
-        let mut rejects = Rejects::open(self.rejects.as_deref(), source.place, global.quiet)?;
+        let mut rejects = Rejects::open(self.rejects.as_deref(), Unit::Line, source.place, global.quiet)?;
         let stop =
             stop_on_signal(global.quiet, "finishing what was taken; once more to leave it unacknowledged")?;
         let options = self.options()?;
@@ -129,6 +129,13 @@ impl Append {
         let Some(mut writer) = Writer::open_patiently(&address, &name, &options, &stop)? else {
             return Ok(exit::INTERRUPTED);
         };
+        if let (Some(_), Some(_)) = (&self.cursor, writer.source()) {
+            // Its low watermark would then be of numbers that its source does not have.
+            anyhow::bail!(
+                "buffer {name} has its events from a source of `forebay ingest`, whose cursors these lines do not have: append \
+                 without --cursor, or to another buffer"
+            );
+        }
         if !global.quiet {
             warn_of_eviction(&address);
         }

@@ -10,6 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use arguments::Global;
 use forebay::buffer::error::Error as BufferError;
+use forebay_pipe::ingest::IngestError;
 use forebay_proof::verify::Error as VerifyError;
 use forebay_rig::load::driver::Error as LoadError;
 use forebay_rig::server::ServerError;
@@ -26,6 +27,7 @@ mod deploy;
 mod durability;
 mod exit;
 mod group;
+mod ingest;
 mod input_form;
 mod lanes;
 mod load;
@@ -46,6 +48,7 @@ mod signal;
 mod stat;
 mod synth;
 mod throughput;
+mod troubled;
 mod tune;
 mod verify;
 mod watch;
@@ -60,6 +63,7 @@ mod watch;
   forebay stat --buffer demo
   forebay watch                    live page and metrics: will it hold tonight?
   forebay read --group parquet --ack >> events.ndjson
+  forebay ingest --source wss://jetstream.example/subscribe --buffer demo
 
 Exit codes: 0 no claim refuted, 1 a claim refuted or input refused, 2 usage or
 bad input, 3 no server or lost for good, 4 a control was not refuted,
@@ -83,6 +87,7 @@ enum Verb {
     Monitoring(monitoring::Monitoring),
     Tune(tune::Tune),
     Append(append::Append),
+    Ingest(ingest::Ingest),
     Read(read::Read),
     Ack(ack::Ack),
     Group(group::Group),
@@ -141,6 +146,7 @@ fn main() -> ExitCode {
         Verb::Monitoring(verb) => verb.run(global),
         Verb::Tune(verb) => verb.run(global),
         Verb::Append(verb) => verb.run(global),
+        Verb::Ingest(verb) => verb.run(global),
         Verb::Read(verb) => verb.run(global),
         Verb::Ack(verb) => verb.run(global),
         Verb::Group(verb) => verb.run(global),
@@ -180,6 +186,12 @@ fn code_of(error: &anyhow::Error) -> u8 {
     }
     if let Some(error) = error.downcast_ref::<VerifyError>() {
         return code_of_verify(error);
+    }
+    match error.downcast_ref::<IngestError>() {
+        Some(IngestError::Source { .. }) => return exit::NO_SERVER,
+        Some(IngestError::Dictionary { .. } | IngestError::File { .. }) => return exit::USAGE,
+        Some(IngestError::Buffer(error)) => return code_of_buffer(error),
+        None => {}
     }
     match error.downcast_ref::<LoadError>() {
         Some(LoadError::Server(error)) => return code_of_buffer(error),

@@ -71,7 +71,10 @@ fn hide(text: &str, word: &str) -> String {
         Some((option, value)) if option.starts_with('-') => value,
         _ => word,
     };
-    let is_url = value.contains("://") || value.contains('@') && value.contains(':');
+    // The address of a source has a path, which is no secret, and no login: one that has is hidden like any other.
+    let is_source = ["ws://", "wss://"].iter().any(|scheme| value.starts_with(scheme))
+        && !value.contains(['@', '?', '#']);
+    let is_url = !is_source && (value.contains("://") || value.contains('@') && value.contains(':'));
     let shown = if is_url { secret::url(value) } else { value.to_owned() };
     if shown == value {
         return text.into();
@@ -111,6 +114,11 @@ mod tests {
             assert!(!shown.contains("s3") && shown.starts_with("cannot read "), "{shown}");
         }
         assert_eq!(hide("cannot read a@b", "a@b"), "cannot read a@b");
+        assert_eq!(
+            hide("wss://host/subscribe: closed", "wss://host/subscribe"),
+            "wss://host/subscribe: closed"
+        );
+        assert!(!hide("wss://host:s3@h/subscribe", "wss://host:s3@h/subscribe").contains("s3"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use forebay::buffer::writer::Counts;
 use forebay_watch::figures;
 
 /// The options.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(super) struct OverflowArgs {
     /// What becomes of events while the server takes none; spill where --spill is given
     #[arg(long, value_name = "POLICY", value_enum)]
@@ -33,10 +33,34 @@ enum Policy {
     TrimOldest,
 }
 
+/// What a folder may hold where nothing is said.
+const SPILL_MAX: bytesize::ByteSize = bytesize::ByteSize::gib(4);
+
 /// Less than that holds the source back at once: each lane has a file of its own.
 const SPILL_MAX_MIN: bytesize::ByteSize = bytesize::ByteSize::mib(1);
 
 impl OverflowArgs {
+    /// What a file says of it, where the command line says nothing.
+    pub(super) fn or(
+        &self,
+        overflow: Option<&str>,
+        spill: Option<&Path>,
+        spill_max: Option<bytesize::ByteSize>,
+    ) -> anyhow::Result<Self> {
+        if self.overflow.is_some() || self.spill.is_some() {
+            return Ok(self.clone());
+        }
+        let policy = |text: &str| {
+            Policy::from_str(text, false)
+                .map_err(|_| anyhow::anyhow!("buffer.overflow = {text:?}: wait, spill, shed or trim-oldest"))
+        };
+        Ok(Self {
+            overflow: overflow.map(policy).transpose()?,
+            spill: spill.map(Path::to_owned),
+            spill_max: spill_max.unwrap_or(SPILL_MAX),
+        })
+    }
+
     /// The policy they ask for.
     pub(super) fn policy(&self) -> anyhow::Result<Overflow> {
         let policy = self.overflow.unwrap_or(if self.spill.is_some() { Policy::Spill } else { Policy::Wait });
@@ -71,8 +95,8 @@ impl OverflowArgs {
         if counts.left > 0 {
             let folder = self.spill.as_deref().unwrap_or(Path::new(""));
             output::tell(&format!(
-                "forebay: {} events wait in {}: the server does not take them. They go first when you append with \
-                 --spill {} again.",
+                "forebay: {} events wait in {}: the server does not take them. They go first when you run it \
+                 again with --spill {}.",
                 figures::count(counts.left),
                 folder.display(),
                 folder.display()

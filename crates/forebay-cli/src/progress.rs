@@ -18,6 +18,17 @@ pub(crate) fn seconds(global: &Global, takes: Duration) -> ProgressBar {
     bar
 }
 
+/// A line of figures.
+pub(crate) fn line(global: &Global) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.set_draw_target(target(global));
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
 fn target(global: &Global) -> ProgressDrawTarget {
     if global.progress() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() }
 }

@@ -20,6 +20,7 @@ pub(crate) enum Proof {
     Durability,
     Throughput,
     Monitoring,
+    Ingest,
     /// Not one that is part of `prove`: it asks what could be better.
     #[value(skip)]
     Tuning,
@@ -27,7 +28,7 @@ pub(crate) enum Proof {
 
 impl Proof {
     /// Every proof, in the order in which they run.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Audit,
         Self::Baseline,
         Self::Capacity,
@@ -35,11 +36,12 @@ impl Proof {
         Self::Durability,
         Self::Throughput,
         Self::Monitoring,
+        Self::Ingest,
     ];
 
-    /// Whether it writes to the server.
+    /// Whether it writes to the server. What ingest writes goes to servers of its own alone.
     pub(crate) fn writes(self) -> bool {
-        self != Self::Audit
+        !matches!(self, Self::Audit | Self::Ingest)
     }
 }
 
@@ -62,6 +64,8 @@ pub(crate) struct ProofRequest<'a> {
     pub(crate) healthy_for: Option<Duration>,
     /// How often each fault is tried.
     pub(crate) rounds: Option<u64>,
+    /// Of the ingest proof these faults alone, where any is named.
+    pub(crate) ingest_faults: &'a [String],
     /// How somebody's server is killed and started.
     pub(crate) commands: Option<Commands>,
     /// What to run where settings are to be tried.
@@ -79,6 +83,7 @@ impl<'a> ProofRequest<'a> {
             beyond: None,
             healthy_for: None,
             rounds: None,
+            ingest_faults: &[],
             commands: None,
             tuning: None,
         }

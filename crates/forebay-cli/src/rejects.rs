@@ -1,4 +1,4 @@
-//! The lines that `append` refused: told of, counted, and kept in a file where one is asked for. That file is only ever added
+//! The lines that `append` refused, and the messages that `ingest` did: told of, counted, and kept in a file where one is asked for. That file is only ever added
 //! to, a whole line at a time, so that what an earlier run put there stays.
 
 use std::fs::{File, OpenOptions};
@@ -15,10 +15,29 @@ use forebay::buffer::line_source::Refused;
 /// Refused lines that are told of one by one; the rest is only counted.
 const TOLD_MAX: u64 = 10;
 
+/// What is refused.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Unit {
+    /// A line of the input, by its number there.
+    Line,
+    /// A message of a source; these are counted.
+    Message,
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Line => "line",
+            Self::Message => "message",
+        }
+    }
+}
+
 /// Lines that are no events.
 pub(super) struct Rejects {
     file: Option<File>,
     path: PathBuf,
+    unit: Unit,
     quiet: bool,
     pub count: u64,
     /// The first line that could not be kept, and why.
@@ -27,7 +46,12 @@ pub(super) struct Rejects {
 
 impl Rejects {
     /// Opens the file, unless it is the very file that is read.
-    pub fn open(path: Option<&Path>, source: Option<(u64, u64)>, quiet: bool) -> anyhow::Result<Self> {
+    pub fn open(
+        path: Option<&Path>,
+        unit: Unit,
+        source: Option<(u64, u64)>,
+        quiet: bool,
+    ) -> anyhow::Result<Self> {
         let open = |path: &Path| -> anyhow::Result<File> {
             let cannot = || format!("cannot write --rejects {}", path.display());
             let file = OpenOptions::new().append(true).create(true).open(path).with_context(cannot)?;
@@ -38,17 +62,21 @@ impl Rejects {
             Ok(file)
         };
         let file = path.map(open).transpose()?;
-        Ok(Self { file, path: path.map(Path::to_owned).unwrap_or_default(), quiet, count: 0, failed: None })
+        let path = path.map(Path::to_owned).unwrap_or_default();
+        Ok(Self { file, path, unit, quiet, count: 0, failed: None })
     }
 
     /// Tells of a line and keeps it. False where it cannot be kept, nor one before it.
     pub fn take(&mut self, refused: &Refused<'_>) -> bool {
         self.count += 1;
         if !self.quiet && self.count <= TOLD_MAX {
-            output::tell(&format!("forebay: line {} refused: {}", refused.line, refused.why));
+            output::tell(&format!("forebay: {} {} refused: {}", self.unit.name(), refused.line, refused.why));
         }
         if !self.quiet && self.count == TOLD_MAX + 1 {
-            output::tell("forebay: further refused lines are counted, not shown (--rejects FILE keeps them)");
+            output::tell(&format!(
+                "forebay: further refused {}s are counted, not shown (--rejects FILE keeps them)",
+                self.unit.name()
+            ));
         }
         if let (Some(file), Some(bytes), None) = (self.file.as_mut(), refused.bytes, &self.failed) {
             self.failed = keep(file, bytes).err().map(|why| (refused.line, why));
@@ -65,7 +93,8 @@ impl Rejects {
     pub fn finish(&self) -> anyhow::Result<()> {
         // As text: a pipe that nobody reads any more must not pass for our own output closed.
         self.failed.as_ref().map_or(Ok(()), |(line, why)| {
-            Err(anyhow::anyhow!("writing line {line} to --rejects {}: {why}", self.path.display()))
+            let unit = self.unit.name();
+            Err(anyhow::anyhow!("writing {unit} {line} to --rejects {}: {why}", self.path.display()))
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use forebay::buffer::error::Error as BufferError;
 use forebay::buffer::line_source::LineSourceError;
+use forebay_pipe::ingest::IngestError;
 use forebay_proof::printable::error_chain;
 use forebay_proof::verify::Error as VerifyError;
 use forebay_rig::load::driver::Error as LoadError;
@@ -9,7 +10,7 @@ use forebay_rig::load::driver::Error as LoadError;
 /// An error with all that it comes of, and the way out.
 pub(super) fn with_remedy(error: &anyhow::Error) -> String {
     let text = error_chain(error);
-    match of_buffer(error).and_then(remedy) {
+    match of_buffer(error).and_then(remedy).or_else(|| of_source(error)) {
         Some(remedy) => format!("{text}; {remedy}"),
         None => text,
     }
@@ -20,6 +21,9 @@ pub(super) fn of_buffer(error: &anyhow::Error) -> Option<&BufferError> {
     if let Some(LineSourceError::Buffer(error)) = error.downcast_ref::<LineSourceError>() {
         return Some(error);
     }
+    if let Some(IngestError::Buffer(error)) = error.downcast_ref::<IngestError>() {
+        return Some(error);
+    }
     if let Some(VerifyError::Buffer(error)) = error.downcast_ref::<VerifyError>() {
         return Some(error);
     }
@@ -27,6 +31,18 @@ pub(super) fn of_buffer(error: &anyhow::Error) -> Option<&BufferError> {
         return Some(error);
     }
     error.downcast_ref::<BufferError>()
+}
+
+/// The same of a source: whatever is not in the buffer is asked for again.
+fn of_source(error: &anyhow::Error) -> Option<&'static str> {
+    match error.downcast_ref::<IngestError>()? {
+        IngestError::Source { .. } => Some(
+            "`forebay ingest --check` tries each host once; a further --source is tried in turn; --patience waits longer. \
+             Nothing is lost as long as the source keeps it: the next run asks for what is missing",
+        ),
+        IngestError::Dictionary { .. } => Some("without --compress frames come as text"),
+        IngestError::Buffer(_) | IngestError::File { .. } => None,
+    }
 }
 
 fn remedy(error: &BufferError) -> Option<&'static str> {

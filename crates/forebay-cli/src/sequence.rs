@@ -11,7 +11,7 @@ use forebay_proof::claim::Claim;
 use forebay_proof::progress::Silent;
 use forebay_proof::report::{Report, Warning, write_all};
 use forebay_proof::target::Target;
-use forebay_proof::{Subject, baseline, capacity, durability, monitoring, pressure, throughput};
+use forebay_proof::{Subject, baseline, capacity, durability, ingest, monitoring, pressure, throughput};
 
 /// What to run, on what.
 pub(super) struct Sequence<'a> {
@@ -61,6 +61,10 @@ impl Sequence<'_> {
                     }),
                 },
                 Proof::Throughput => self.throughput(report),
+                Proof::Ingest => {
+                    let only = wanted.ingest_faults;
+                    ingest::IngestRun { on, rounds: wanted.rounds, only, size: None }.run()
+                }
                 Proof::Tuning => wanted.tuning.map_or_else(|| Ok(Vec::new()), |tuning| tuning(&on)),
                 Proof::Monitoring => {
                     let is_whole = wanted.proofs == [Proof::Monitoring];

@@ -52,7 +52,7 @@ fn what_is_left_in_the_folder_is_told_and_goes_first_the_next_time() {
     assert_eq!(of_lanes, 3_000);
     let ran = append(&server, &good(1), &["--spill", folder]);
     assert_eq!(ran.code, 3, "{}", ran.err);
-    holds(&ran.err, &["1 events wait in", folder, "append with --spill"]);
+    holds(&ran.err, &["1 events wait in", folder, "again with --spill"]);
 
     tell(&server, "CONFIG SET maxmemory 0");
     let ran = append(&server, b"", &["--spill", folder, "--overflow", "spill", "--json"]);

@@ -7,6 +7,7 @@ pub mod claim;
 pub mod conflict;
 pub mod durability;
 mod findings;
+pub mod ingest;
 pub mod ledger;
 pub mod memory_probe;
 pub mod monitoring;

@@ -17,7 +17,17 @@ pub(super) fn by_side<J: Sync, T: Send>(
     progress: &dyn Progress,
     play: impl Fn(&J) -> anyhow::Result<T> + Sync,
 ) -> anyhow::Result<Vec<T>> {
-    in_parts(jobs, progress, || Ok(()), |(), job| play(job))
+    by_side_of(AT_A_TIME, jobs, progress, play)
+}
+
+/// The same with so many at a time: for what hardly does anything but wait.
+pub(super) fn by_side_of<J: Sync, T: Send>(
+    at_a_time: usize,
+    jobs: &[J],
+    progress: &dyn Progress,
+    play: impl Fn(&J) -> anyhow::Result<T> + Sync,
+) -> anyhow::Result<Vec<T>> {
+    in_parts_of(at_a_time, jobs, progress, || Ok(()), |(), job| play(job))
 }
 
 /// The same, where each of those that work at a time has something of its own.
@@ -27,10 +37,20 @@ pub(super) fn in_parts<J: Sync, T: Send, O>(
     own: impl Fn() -> anyhow::Result<O> + Sync,
     play: impl Fn(&mut O, &J) -> anyhow::Result<T> + Sync,
 ) -> anyhow::Result<Vec<T>> {
+    in_parts_of(AT_A_TIME, jobs, progress, own, play)
+}
+
+fn in_parts_of<J: Sync, T: Send, O>(
+    at_a_time: usize,
+    jobs: &[J],
+    progress: &dyn Progress,
+    own: impl Fn() -> anyhow::Result<O> + Sync,
+    play: impl Fn(&mut O, &J) -> anyhow::Result<T> + Sync,
+) -> anyhow::Result<Vec<T>> {
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let played: Mutex<Vec<(usize, anyhow::Result<T>)>> = Mutex::default();
     std::thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
+        for _ in 0..at_a_time {
             scope.spawn(|| {
                 let mut mine = own();
                 loop {

@@ -2,6 +2,7 @@
 
 mod capacity;
 mod durability;
+mod ingest;
 mod load;
 mod monitoring;
 mod pressure;

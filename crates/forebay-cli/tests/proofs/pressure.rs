@@ -25,9 +25,9 @@ fn profile(dir: &Path, policy: &str, (events, memory): (&str, &str)) -> String {
     )
 }
 
-/// So many events go beyond so much memory. Of less than this, a tenth is what lanes and blocks take that have just begun, and
+/// So many events go beyond so much memory. Of half of this, a twentieth is what lanes and blocks take that have just begun, and
 /// no sample foretells that.
-const FORETOLD: (&str, &str) = ("165_000", "12mb");
+const FORETOLD: (&str, &str) = ("330_000", "24mb");
 const LITTLE: (&str, &str) = ("66_000", "8mb");
 
 /// Runs `pressure` and gives its exit code, report, and what it said.

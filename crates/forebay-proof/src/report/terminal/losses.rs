@@ -2,7 +2,7 @@
 
 use super::page::Page;
 use super::table;
-use crate::claim::Claim;
+use crate::claim::{Claim, Unit, Verdict};
 use crate::report::units::thousands;
 
 /// Values of `appendfsync`, and the one with acknowledgement after fsync, as claims are named.
@@ -10,6 +10,12 @@ const COLUMNS: [&str; 4] = ["always", "everysec", "everysec.fsync", "no"];
 
 /// Acknowledged events lost in the worst round, by fault and `appendfsync`.
 pub(super) fn render(page: &mut Page, claims: &[Claim]) {
+    durability(page, claims);
+    ingest(page, claims);
+}
+
+/// Of the durability proof.
+fn durability(page: &mut Page, claims: &[Claim]) {
     let mut rows: Vec<(&str, [Option<u64>; COLUMNS.len()])> = Vec::new();
     for claim in claims {
         let Some((fault, set)) = claim.id.strip_prefix("durability.").and_then(|id| id.split_once('.'))
@@ -37,5 +43,22 @@ pub(super) fn render(page: &mut Page, claims: &[Claim]) {
     let columns = ["fault", "always", "everysec", "everysec, fsync", "no"].map(String::from);
     for line in table::lines(&columns, &rows, page.width - 2) {
         page.line(&format!("  {line}"));
+    }
+}
+
+/// Of the ingest proof: how many faults lost or repeated nothing, and which did.
+fn ingest(page: &mut Page, claims: &[Claim]) {
+    let of_faults = |claim: &&Claim| claim.id.starts_with("ingest.") && claim.unit == Unit::Events;
+    let claims: Vec<&Claim> = claims.iter().filter(of_faults).collect();
+    if claims.is_empty() {
+        return;
+    }
+    let count = |verdict| claims.iter().filter(|claim| claim.verdict() == verdict).count();
+    page.section("Ingest: events lost or twice in the buffer");
+    let tried = claims.len() - count(Verdict::Untested);
+    page.wrapped(&format!("{} of {tried} faults tried: none", count(Verdict::Proven)), "  ", "  ");
+    for claim in claims.iter().filter(|claim| claim.verdict() == Verdict::Refuted) {
+        let wrong = claim.measured().map_or("no figure".into(), |wrong| thousands(wrong, 0));
+        page.wrapped(&format!("{}: {wrong}", claim.id), "  ", "    ");
     }
 }

@@ -1,0 +1,143 @@
+//! What a round stands on: simulated hosts, a server of its own, and how an ingest from those to that is configured.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use forebay::buffer::connect::Address;
+use forebay::buffer::keys::Name;
+use forebay::buffer::writer::Options;
+use forebay_pipe::ingest::{Config, Filter, Host, SILENCE, Sabotage, Until};
+use forebay_rig::jetstream::{Protocol, Settings, Simulator};
+use forebay_rig::server::{Conf, Server, ServerBinary};
+
+use super::scenario::Action;
+use super::way::Way;
+
+/// How long an ingest tries a host or a server that is away: only failures take as long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Blocks of a lane under way: few, so that a writer whose server is full is soon full too.
+const IN_FLIGHT: usize = 4;
+
+/// What a round stands on.
+pub struct Stage {
+    /// The host, unless it is gone.
+    pub host: Option<Simulator>,
+    /// The next one, where there is one.
+    pub other: Option<Simulator>,
+    /// The server.
+    pub server: Server,
+    /// How long its log was when it last began to matter.
+    pub log_len: u64,
+    /// Bytes of the log that a kill took.
+    pub taken_back: u64,
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    /// Sets it up.
+    pub fn new(binary: &ServerBinary, settings: Settings, action: Action) -> anyhow::Result<Self> {
+        let other = match action {
+            Action::OtherHost => {
+                let protocol = if settings.seed.is_multiple_of(2) { Protocol::V1 } else { Protocol::V2 };
+                let other = Settings { protocol, first_seq: 777_000, ..settings.clone() };
+                Some(Simulator::start(other)?)
+            }
+            _ => None,
+        };
+        let mut conf = Conf::new();
+        conf.set("save", "").set("maxmemory-policy", "noeviction");
+        let log = if action == Action::Kill { "yes" } else { "no" };
+        conf.set("appendonly", log).set("appendfsync", "everysec");
+        Ok(Self {
+            host: Some(Simulator::start(settings)?),
+            other,
+            server: Server::start(binary, &conf)?,
+            log_len: 0,
+            taken_back: 0,
+            folder: tempfile::tempdir()?,
+        })
+    }
+
+    /// The host that has events: the next one, once the first is gone.
+    pub fn source(&self) -> Option<&Simulator> {
+        self.host.as_ref().or(self.other.as_ref())
+    }
+
+    /// Where the server answers.
+    pub fn address(&self) -> anyhow::Result<Address> {
+        Ok(Address::parse(&self.server.url())?)
+    }
+
+    /// The buffer.
+    pub fn name() -> anyhow::Result<Name> {
+        Ok("ingest".parse()?)
+    }
+
+    /// An ingest of all there is.
+    pub fn config(&self, way: Way, compress: bool, sabotage: Option<Sabotage>) -> anyhow::Result<Config> {
+        let other = |simulator: &Simulator| Way::V1.url(simulator);
+        let urls = self.host.iter().map(|host| way.url(host)).chain(self.other.iter().map(other));
+        let hosts = urls.map(|url| Ok(Host::parse(&url)?)).collect::<anyhow::Result<_>>()?;
+        let dictionary = compress.then(|| self.dictionary()).transpose()?;
+        Ok(Config {
+            hosts,
+            file: None,
+            is_lines: false,
+            filter: Filter::default(),
+            compress,
+            dictionary,
+            since_us: Some(1),
+            event_bytes_max: 1 << 20,
+            until: Until::default(),
+            address: self.address()?,
+            name: Self::name()?,
+            options: Options { in_flight: IN_FLIGHT, patience: PATIENCE, ..Options::default() },
+            patience: PATIENCE,
+            silence: SILENCE,
+            sabotage,
+        })
+    }
+
+    fn dictionary(&self) -> anyhow::Result<PathBuf> {
+        let path = self.folder.path().join("dictionary");
+        std::fs::write(&path, Simulator::dictionary()?)?;
+        Ok(path)
+    }
+
+    /// Sets something of the server.
+    pub fn set(&self, setting: &str, value: &str) -> anyhow::Result<()> {
+        let (mut connection, _) = self.address()?.connect()?;
+        crate::target::set(&mut connection, setting, value)
+    }
+
+    /// The file that the server appends to.
+    fn log(&self) -> anyhow::Result<PathBuf> {
+        let folder = self.server.dir().join("appendonlydir");
+        let files = std::fs::read_dir(if folder.is_dir() { &folder } else { self.server.dir() })?;
+        let mut logs: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
+        logs.retain(|path| path.extension().is_some_and(|ending| ending == "aof"));
+        logs.sort();
+        // Of several, the one that is written has the highest number and `incr` in its name.
+        let at = logs.iter().rposition(|path| path.to_string_lossy().contains("incr"));
+        at.or(logs.len().checked_sub(1))
+            .map(|at| logs.swap_remove(at))
+            .ok_or_else(|| anyhow::anyhow!("the server has no log"))
+    }
+
+    /// From now on what the server logs is not fsynced yet, as far as its kill is concerned.
+    pub fn mark_log(&mut self) -> anyhow::Result<()> {
+        self.log_len = std::fs::metadata(self.log()?)?.len();
+        Ok(())
+    }
+
+    /// Kills the server, takes from its log what is behind the mark, and starts it again.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.server.kill()?;
+        let log = std::fs::OpenOptions::new().write(true).open(self.log()?)?;
+        let len = log.metadata()?.len();
+        log.set_len(self.log_len.min(len))?;
+        self.taken_back += len.saturating_sub(self.log_len);
+        Ok(self.server.restart()?)
+    }
+}
