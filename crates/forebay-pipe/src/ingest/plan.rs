@@ -118,7 +118,7 @@ impl Plan {
             }
             Self::Same { kind: Kind::V2, asked, known, time_us: at } => {
                 // A higher number, and earlier than the one that is stored.
-                let is_early = cursor > known && at.is_some_and(|at| time_us + TIME_MARGIN_US < at);
+                let is_early = cursor > known && at.is_some_and(|at| time_us + JITTER_US < at);
                 // Before what was asked for, or another event under the number of one that is stored.
                 if is_early
                     || cursor.saturating_add(Kind::V2.back()) < asked
