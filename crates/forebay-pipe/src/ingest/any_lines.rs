@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use forebay::TryPushError;
 use forebay::buffer::error::Error;
 use forebay::buffer::lock;
 use forebay::buffer::writer::Writer;
@@ -16,16 +15,13 @@ use super::config::Config;
 use super::counts::{Counted, Counts, Missed};
 use super::feed::now_us;
 use super::filter::Filter;
-use super::intake::Listener;
+use super::intake::{Listener, tell_missed};
+use super::room::{Pushed, ROOM_MAX, push};
 use super::run::{BACKOFF, IngestError};
 use super::socket::{Ask, Came, Socket};
 
 /// How often waits look whether they are to end.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// How long the server may have no room before the host is let go: hosts end a connection that takes nothing for 5 s.
-const ROOM_MAX: Duration = Duration::from_secs(2);
-const ROOM_LOOK: Duration = Duration::from_millis(2);
 
 /// The source, as it stands beside the buffer.
 #[derive(Serialize, Deserialize)]
@@ -177,18 +173,14 @@ impl AnyLines<'_> {
             }
         };
         event.cursor = now;
-        let since = Instant::now();
-        loop {
-            match self.writer.try_push(&event) {
-                Ok(_) => break,
-                Err(TryPushError::Failed(Error::NoEvent { why })) => {
-                    self.refuse(line, &why, hear);
-                    return Ok(true);
-                }
-                Err(TryPushError::Failed(error)) => return Err(error),
-                Err(_) if since.elapsed() >= ROOM_MAX || (self.is_over)() => return Ok(false),
-                Err(_) => std::thread::sleep(ROOM_LOOK),
+        let is_over = self.is_over;
+        match push(&mut self.writer, &event, |waited| waited >= ROOM_MAX || is_over())? {
+            Pushed::Taken => {}
+            Pushed::Refused(why) => {
+                self.refuse(line, &why, hear);
+                return Ok(true);
             }
+            Pushed::Full => return Ok(false),
         }
         Counts::add(&self.counts.pushed);
         self.counts.event_us.store(now, Relaxed);
@@ -202,11 +194,6 @@ impl AnyLines<'_> {
 
     fn missed(&self, from: u64, to: u64, hear: &mut dyn Listener) -> Result<(), Error> {
         let missed = Missed::unheard(self.config.hosts[self.at].to_string(), from, to);
-        hear.remark(&missed.to_string());
-        // Proof: texts and numbers.
-        let text = serde_json::to_string(&missed).expect("what was missed is JSON");
-        self.writer.note_missed(now_us(), &text)?;
-        lock(&self.counts.missed).push(missed);
-        Ok(())
+        tell_missed(missed, (&self.writer, self.counts), hear)
     }
 }

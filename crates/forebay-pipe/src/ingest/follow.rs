@@ -10,7 +10,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use forebay::TryPushError;
 use forebay::buffer::error::Error;
 use forebay::buffer::lock;
 use forebay::buffer::overflow::Overflow;
@@ -19,14 +18,13 @@ use forebay::event::lane::Lane;
 
 use super::config::Config;
 use super::counts::{Counted, Counts, Missed};
-use super::feed::now_us;
 use super::growing::{Growing, Line, Mark};
-use super::intake::Listener;
+use super::intake::{Listener, tell_missed};
+use super::room::{Pushed, push};
 use super::run::{IngestError, is_away};
 
-/// How often a file that has nothing new is looked at, and a server that has no room.
+/// How often a file that has nothing new is looked at.
 const LOOK: Duration = Duration::from_millis(100);
-const ROOM_LOOK: Duration = Duration::from_millis(2);
 
 /// How long a file that was renamed has to be silent before the one that has its name is read.
 const RENAMED_FOR: Duration = Duration::from_secs(5);
@@ -187,19 +185,16 @@ impl Follower<'_> {
             return Ok(());
         }
         event.cursor = end;
-        loop {
-            match self.writer.try_push(&event) {
-                Ok(_) => break,
-                Err(TryPushError::Failed(Error::NoEvent { why })) => {
-                    Counts::add(&self.counts.refused);
-                    hear.refused(line, &why);
-                    return Ok(());
-                }
-                Err(TryPushError::Failed(error)) => return Err(error),
-                // Not taken: it is read again the next time.
-                Err(_) if (self.is_over)() => return Ok(()),
-                Err(_) => std::thread::sleep(ROOM_LOOK),
+        let is_over = self.is_over;
+        match push(&mut self.writer, &event, |_| is_over())? {
+            Pushed::Taken => {}
+            Pushed::Refused(why) => {
+                Counts::add(&self.counts.refused);
+                hear.refused(line, &why);
+                return Ok(());
             }
+            // Not taken: it is read again the next time.
+            Pushed::Full => return Ok(()),
         }
         Counts::add(&self.counts.pushed);
         self.counts.event_us.store(event.time_us, Relaxed);
@@ -207,13 +202,7 @@ impl Follower<'_> {
     }
 
     fn missed(&self, mark: &Mark, from: u64, hear: &mut dyn Listener) -> Result<(), Error> {
-        let missed = Missed::of_file(mark.name(), from);
-        hear.remark(&missed.to_string());
-        // Proof: texts and numbers.
-        let text = serde_json::to_string(&missed).expect("what was missed is JSON");
-        self.writer.note_missed(now_us(), &text)?;
-        lock(&self.counts.missed).push(missed);
-        Ok(())
+        tell_missed(Missed::of_file(mark.name(), from), (&self.writer, self.counts), hear)
     }
 }
 

@@ -5,22 +5,20 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use forebay::SourceCursor;
 use forebay::buffer::error::Error;
+use forebay::buffer::lock;
 use forebay::buffer::writer::Writer;
-use forebay::{SourceCursor, TryPushError};
 
 use super::config::{Config, Sabotage};
-use super::counts::Counts;
+use super::counts::{Counts, Missed};
 use super::feed::now_us;
 use super::identity::{Identified, Identifier};
+use super::room::{Pushed, ROOM_LOOK, ROOM_MAX, push};
 use super::source::{Kind, Source};
 use super::window::Window;
 
-/// How long there may be no room before the host is let go: hosts end a connection that takes nothing for 5 s.
-const ROOM_MAX: Duration = Duration::from_secs(2);
-
 /// How often it is looked whether there is room, and what is settled.
-const LOOK: Duration = Duration::from_millis(2);
 const SETTLE_EVERY: Duration = Duration::from_millis(100);
 
 /// How far a host's clock may be ahead of this machine's.
@@ -129,7 +127,7 @@ impl Intake {
         let since = Instant::now();
         while self.writer.monitor().counts().open() > 0 && since.elapsed() < long {
             self.writer.check()?;
-            std::thread::sleep(LOOK);
+            std::thread::sleep(ROOM_LOOK);
         }
         Ok(())
     }
@@ -185,15 +183,10 @@ impl Intake {
         };
         let kind = self.source.as_ref().map_or(Kind::V1, |source| source.kind);
         event.cursor = stand_of(kind, of).unwrap_or(0);
-        let since = Instant::now();
-        loop {
-            match self.writer.try_push(&event) {
-                Ok(_) => break,
-                Err(TryPushError::Failed(Error::NoEvent { why })) => return refuse(&self.counts, &why),
-                Err(TryPushError::Failed(error)) => return Err(error),
-                Err(_) if since.elapsed() >= ROOM_MAX || stop.load(Relaxed) => return Ok(Took::Full),
-                Err(_) => std::thread::sleep(LOOK),
-            }
+        match push(&mut self.writer, &event, |waited| waited >= ROOM_MAX || stop.load(Relaxed))? {
+            Pushed::Taken => {}
+            Pushed::Refused(why) => return refuse(&self.counts, &why),
+            Pushed::Full => return Ok(Took::Full),
         }
         self.window.take(of.identity, event.cursor, event.time_us);
         self.has_begun = true;
@@ -240,6 +233,20 @@ fn window_of(mut kept: Vec<(u64, Identified, bool)>, low_watermark: u64, all: bo
 /// as settled.
 pub(super) fn stand_of(kind: Kind, of: &Identified) -> Option<u64> {
     cursor_of(kind, of).filter(|cursor| kind == Kind::V2 || *cursor <= now_us() + AHEAD_US)
+}
+
+/// The source no longer had something: it is told, written down beside the buffer, and counted.
+pub(super) fn tell_missed(
+    missed: Missed,
+    (writer, counts): (&Writer, &Counts),
+    hear: &mut dyn Listener,
+) -> Result<(), Error> {
+    hear.remark(&missed.to_string());
+    // Proof: texts and numbers.
+    let text = serde_json::to_string(&missed).expect("what was missed is JSON");
+    writer.note_missed(now_us(), &text)?;
+    lock(&counts.missed).push(missed);
+    Ok(())
 }
 
 /// An event's cursor.

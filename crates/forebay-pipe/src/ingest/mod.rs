@@ -25,6 +25,7 @@ mod intake;
 mod message;
 mod plan;
 mod probe;
+mod room;
 pub mod run;
 mod socket;
 mod source;

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use forebay::buffer::error::Error;
-use forebay::buffer::lock;
 
 use super::aside::aside;
 use super::config::{Config, Sabotage};
@@ -13,7 +12,7 @@ use super::counts::{Counts, Missed};
 use super::feed::{Feed, now_us};
 use super::host::Host;
 use super::identity::{Identified, Identifier};
-use super::intake::{Intake, Listener, Took, stand_of};
+use super::intake::{Intake, Listener, Took, stand_of, tell_missed};
 use super::message::{self, Read};
 use super::plan::{First, Judged, Plan, Wanted};
 use super::socket::{Ask, Came, Ended, Refused, plain};
@@ -278,11 +277,6 @@ impl Subscription<'_> {
         // What came after the low watermark and is stored is no part of it.
         let stored = intake.window.between(span, by == Kind::V1);
         missed.events = missed.events.map(|events| events.saturating_sub(stored));
-        hear.remark(&missed.to_string());
-        // Proof: texts and numbers.
-        let text = serde_json::to_string(&missed).expect("what was missed is JSON");
-        intake.writer.note_missed(now_us(), &text)?;
-        lock(&intake.counts.missed).push(missed);
-        Ok(())
+        tell_missed(missed, (&intake.writer, &intake.counts), hear)
     }
 }
