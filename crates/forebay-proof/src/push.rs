@@ -8,7 +8,7 @@ use crate::ledger::Ledger;
 use forebay::buffer::batch::Limits;
 use forebay::buffer::error::Error;
 use forebay::buffer::overflow::{Fate, FateReport};
-use forebay::buffer::writer::Writer;
+use forebay::buffer::writer::{TryPushError, Writer};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay::event::parse;
@@ -18,6 +18,9 @@ use forebay_rig::synth::Synth;
 
 /// Events pushed between two looks at whether to stop.
 const STEP: u64 = 64;
+
+/// How often it is looked whether there is room.
+const ROOM_LOOK: Duration = Duration::from_millis(1);
 
 /// Where events come from, and how far they are pushed.
 pub(super) struct Pusher<'a> {
@@ -63,7 +66,9 @@ impl<'a> Pusher<'a> {
                 sleep_until(started + Duration::from_secs_f64((self.next - first) as f64 / rate));
             }
             self.clock += Duration::from_secs_f64(1.0 / self.rate);
-            self.push(None)?;
+            if self.push(None, &mut until)?.is_none() {
+                break;
+            }
         }
         Ok(())
     }
@@ -71,10 +76,11 @@ impl<'a> Pusher<'a> {
     /// Pushes the next event as fast as it is taken. The ledger hears of it first: what fails may be stored all the same.
     pub fn offer(&mut self, ledger: &mut Ledger<'_>) -> Result<(), Error> {
         self.clock += Duration::from_secs_f64(1.0 / self.rate);
-        self.push(Some(ledger)).map(drop)
+        self.push(Some(ledger), || false).map(drop)
     }
 
-    /// Pushes an event at its time, `rate` a second, for so long, until `until`, or until all are pushed.
+    /// Pushes an event at its time, `rate` a second, for so long, until `until`, or until all are pushed. What has found no
+    /// room by the end of that time is not pushed.
     pub fn paced(
         &mut self,
         rate: f64,
@@ -88,7 +94,7 @@ impl<'a> Pusher<'a> {
                 break;
             }
             self.pass_until(started, base, at)?;
-            let lane = self.push(None)?;
+            let Some(lane) = self.push(None, || started.elapsed() >= duration || until())? else { break };
             stretch.due[lane.index()].push(started + at);
         }
         // What is begun is cut at its time too: the next stretch has another clock.
@@ -111,7 +117,13 @@ impl<'a> Pusher<'a> {
         }
     }
 
-    fn push(&mut self, ledger: Option<&mut Ledger<'_>>) -> Result<Lane, Error> {
+    /// Pushes the next event, and waits for room until `gives_up`: a writer that is held back for good would keep its caller
+    /// for as long as it is patient. Which lane it is of; none where it was given up.
+    fn push(
+        &mut self,
+        ledger: Option<&mut Ledger<'_>>,
+        mut gives_up: impl FnMut() -> bool,
+    ) -> Result<Option<Lane>, Error> {
         if server::ending() {
             return Err(Error::System("interrupted".into(), None));
         }
@@ -124,10 +136,16 @@ impl<'a> Pusher<'a> {
         if let Some(ledger) = ledger {
             ledger.offered(lane, self.next);
         }
-        self.writer.push_at(&event, self.clock)?;
+        while let Err(refused) = self.writer.try_push_at(&event, self.clock) {
+            match refused {
+                TryPushError::Failed(error) => return Err(error),
+                _ if gives_up() => return Ok(None),
+                _ => std::thread::sleep(ROOM_LOOK),
+            }
+        }
         self.next += 1;
         self.pushed[lane.index()] += 1;
-        Ok(lane)
+        Ok(Some(lane))
     }
 }
 

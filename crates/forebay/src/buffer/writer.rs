@@ -97,12 +97,8 @@ impl Writer {
 
     /// The same without waiting: [`TryPushError::Full`] where the queues are full.
     pub fn try_push(&mut self, event: &Event<'_>) -> Result<Seq, TryPushError> {
-        self.readable(event).map_err(|why| Error::NoEvent { why })?;
         self.keep_time()?;
-        if !self.cutter.has_room().map_err(|Ended| self.ended())? {
-            return Err(TryPushError::Full);
-        }
-        Ok(self.take(event, self.cutter.now(), false)?)
+        self.try_push_at(event, self.cutter.now())
     }
 
     /// The last event such that it and every one before it is settled: acknowledged as [`Ack`] says; or fsynced in the
@@ -119,6 +115,16 @@ impl Writer {
     pub fn push_at(&mut self, event: &Event<'_>, now: Duration) -> Result<Seq, Error> {
         self.readable(event).map_err(|why| Error::NoEvent { why })?;
         self.take(event, now, true)
+    }
+
+    /// The same without waiting, as [`Self::try_push`].
+    #[doc(hidden)]
+    pub fn try_push_at(&mut self, event: &Event<'_>, now: Duration) -> Result<Seq, TryPushError> {
+        self.readable(event).map_err(|why| Error::NoEvent { why })?;
+        if !self.has_room()? {
+            return Err(TryPushError::Full);
+        }
+        Ok(self.take(event, now, false)?)
     }
 
     /// Whether readers will take the event for what it is: a block is opened as lines, each of them parsed, and their times
