@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use forebay::buffer::error::Error;
 use forebay::buffer::lock;
@@ -13,15 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use super::config::Config;
 use super::counts::{Counted, Counts, Missed};
+use super::ending::{Ending, LOOK};
+use super::error::IngestError;
 use super::feed::now_us;
 use super::filter::Filter;
 use super::intake::{Listener, tell_missed};
 use super::room::{Pushed, ROOM_MAX, push};
-use super::run::{BACKOFF, IngestError};
 use super::socket::{Ask, Came, Socket};
-
-/// How often waits look whether they are to end.
-const LOOK: Duration = Duration::from_millis(50);
+use super::turns::BACKOFF;
 
 /// The source, as it stands beside the buffer.
 #[derive(Serialize, Deserialize)]
@@ -37,13 +36,12 @@ pub(super) fn any_lines(
     stop: &AtomicBool,
     hear: &mut dyn Listener,
 ) -> Result<Counted, IngestError> {
-    let ends_at = config.until.after.map(|after| Instant::now() + after);
-    let is_over = || stop.load(Relaxed) || ends_at.is_some_and(|ends_at| Instant::now() >= ends_at);
+    let ending = Ending::new(stop, config.until);
     // Nothing can be asked for again: the writer goes on by itself where its server was lost.
     let Some(writer) = Writer::open_patiently(&config.address, &config.name, &config.options, stop)? else {
         return Ok(counts.look());
     };
-    let mut lines = AnyLines { config, writer, counts, is_over: &is_over, heard_us: None, at: 0 };
+    let mut lines = AnyLines { config, writer, counts, ending, heard_us: None, at: 0 };
     lines.resume()?;
     lines.run(hear)?;
     lines.writer.close()?;
@@ -54,7 +52,7 @@ struct AnyLines<'a> {
     config: &'a Config,
     writer: Writer,
     counts: &'a Counts,
-    is_over: &'a dyn Fn() -> bool,
+    ending: Ending<'a>,
     /// When the last event came.
     heard_us: Option<u64>,
     /// Which host is asked.
@@ -82,7 +80,7 @@ impl AnyLines<'_> {
     fn run(&mut self, hear: &mut dyn Listener) -> Result<(), IngestError> {
         let (mut backoff, mut without) = (BACKOFF.0, Instant::now());
         let mut tried = Vec::new();
-        while !(self.is_over)() {
+        while !self.ending.is_over() {
             let host = &self.config.hosts[self.at];
             let ask = Ask {
                 filter: &Filter::default(),
@@ -104,7 +102,7 @@ impl AnyLines<'_> {
                 }
                 Err(why) => why.to_string(),
             };
-            if (self.is_over)() {
+            if self.ending.is_over() {
                 break;
             }
             let host = &self.config.hosts[self.at];
@@ -116,7 +114,7 @@ impl AnyLines<'_> {
             }
             self.at = (self.at + 1) % self.config.hosts.len();
             let since = Instant::now();
-            while since.elapsed() < backoff && !(self.is_over)() {
+            while since.elapsed() < backoff && !self.ending.is_over() {
                 self.writer.check()?;
                 std::thread::sleep(LOOK);
             }
@@ -128,7 +126,7 @@ impl AnyLines<'_> {
     /// Takes what comes until the subscription ends; why it did.
     fn listen(&mut self, mut socket: Socket, hear: &mut dyn Listener) -> Result<String, Error> {
         let mut is_first = true;
-        while !(self.is_over)() {
+        while !self.ending.is_over() {
             let line = match socket.next() {
                 Ok(Came::Nothing) => {
                     self.writer.check()?;
@@ -173,8 +171,8 @@ impl AnyLines<'_> {
             }
         };
         event.cursor = now;
-        let is_over = self.is_over;
-        match push(&mut self.writer, &event, |waited| waited >= ROOM_MAX || is_over())? {
+        let ending = self.ending;
+        match push(&mut self.writer, &event, |waited| waited >= ROOM_MAX || ending.is_over())? {
             Pushed::Taken => {}
             Pushed::Refused(why) => {
                 self.refuse(line, &why, hear);

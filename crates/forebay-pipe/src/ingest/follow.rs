@@ -18,10 +18,12 @@ use forebay::event::lane::Lane;
 
 use super::config::Config;
 use super::counts::{Counted, Counts, Missed};
+use super::ending::Ending;
+use super::error::IngestError;
 use super::growing::{Growing, Line, Mark};
 use super::intake::{Listener, tell_missed};
+use super::reopen::{Work, through_losses};
 use super::room::{Pushed, push};
-use super::run::{IngestError, is_away};
 
 /// How often a file that has nothing new is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -37,51 +39,52 @@ pub(super) fn follow(
     stop: &AtomicBool,
     hear: &mut dyn Listener,
 ) -> Result<Counted, IngestError> {
-    let ends_at = config.until.after.map(|after| Instant::now() + after);
-    let is_over = || stop.load(Relaxed) || ends_at.is_some_and(|ends_at| Instant::now() >= ends_at);
+    let ending = Ending::new(stop, config.until);
     *lock(&counts.host) = path.display().to_string();
-    let mut lost_at: Option<Instant> = None;
-    while !is_over() {
-        let options = Options {
-            reconnects: matches!(config.options.overflow, Overflow::Spill(_)),
-            ..config.options.clone()
-        };
-        let writer = match Writer::open_patiently(&config.address, &config.name, &options, stop) {
-            Ok(Some(writer)) => writer,
-            Ok(None) => break,
-            Err(error) if is_away(&error) && lost_at.is_some_and(|at| at.elapsed() < config.patience) => {
-                std::thread::sleep(LOOK);
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
+    let mut following = Following { config, path, follows, counts, ending };
+    through_losses(&mut following, (config, counts), (ending, LOOK), hear)?;
+    Ok(counts.look())
+}
+
+/// A file that is followed, whatever becomes of the buffer.
+struct Following<'a> {
+    config: &'a Config,
+    path: &'a Path,
+    follows: bool,
+    counts: &'a Counts,
+    ending: Ending<'a>,
+}
+
+impl Work for Following<'_> {
+    type Buffer = Writer;
+
+    fn open(&mut self) -> Result<Option<Writer>, Error> {
+        let Config { address, name, options, .. } = self.config;
+        let reconnects = matches!(options.overflow, Overflow::Spill(_));
+        let options = Options { reconnects, ..options.clone() };
+        Writer::open_patiently(address, name, &options, self.ending.stop)
+    }
+
+    fn work(&mut self, writer: Writer, hear: &mut dyn Listener) -> Result<(), IngestError> {
         let follower = Follower {
             writer,
-            path,
-            follows,
-            is_over: &is_over,
-            counts,
+            path: self.path,
+            follows: self.follows,
+            ending: self.ending,
+            counts: self.counts,
             file: None,
             replaced: None,
             has: Vec::new(),
         };
-        match follower.run(config, hear) {
-            Err(IngestError::Buffer(error @ Error::Disconnected { .. })) => {
-                hear.remark(&format!("{error}; opening the buffer again"));
-                Counts::add(&counts.reopened);
-                lost_at = Some(Instant::now());
-            }
-            ended => return ended.map(|()| counts.look()),
-        }
+        follower.run(self.config, hear)
     }
-    Ok(counts.look())
 }
 
 struct Follower<'a> {
     writer: Writer,
     path: &'a Path,
     follows: bool,
-    is_over: &'a dyn Fn() -> bool,
+    ending: Ending<'a>,
     counts: &'a Counts,
     file: Option<Growing>,
     /// Since when another file has the name.
@@ -94,7 +97,7 @@ impl Follower<'_> {
     fn run(mut self, config: &Config, hear: &mut dyn Listener) -> Result<(), IngestError> {
         self.resume(config.event_bytes_max, hear)?;
         let mut line = Vec::new();
-        while !(self.is_over)() {
+        while !self.ending.is_over() {
             let Some(file) = &mut self.file else { break };
             match file.next(&mut line, self.follows).map_err(|why| broken(self.path, &why))? {
                 Line::Whole { end } => {
@@ -185,8 +188,8 @@ impl Follower<'_> {
             return Ok(());
         }
         event.cursor = end;
-        let is_over = self.is_over;
-        match push(&mut self.writer, &event, |_| is_over())? {
+        let ending = self.ending;
+        match push(&mut self.writer, &event, |_| ending.is_over())? {
             Pushed::Taken => {}
             Pushed::Refused(why) => {
                 Counts::add(&self.counts.refused);

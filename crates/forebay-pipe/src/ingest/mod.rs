@@ -5,7 +5,8 @@
 //! identity, as far as it was kept back. What the source no longer has is told, and written down beside the buffer. Nothing is
 //! kept anywhere else.
 //!
-//! Operation: [`run`] opens the buffer and turns to the hosts; a `subscription` is planned and its first event judged (`plan`),
+//! Operation: [`run`] subscribes to the hosts in turn (`turns`), into a buffer that is opened and closed (`session`), and opened
+//! again where its server was lost (`reopen`); a `subscription` is planned and its first event judged (`plan`),
 //! its messages read (`socket`, `message`), and its events taken (`intake`) where they are not known (`identity`, `window`). A
 //! host of the first version is asked twice at a time, so that its cut-over loses nothing (`feed`, `tail`).
 
@@ -15,6 +16,9 @@ pub mod check;
 pub mod config;
 pub mod counts;
 mod dial;
+mod dictionary;
+mod ending;
+mod error;
 mod feed;
 pub mod filter;
 mod follow;
@@ -25,18 +29,22 @@ mod intake;
 mod message;
 mod plan;
 mod probe;
+mod reopen;
 mod room;
 pub mod run;
+mod session;
 mod socket;
 mod source;
 mod subscription;
 mod tail;
+mod turns;
 mod untext;
 mod window;
 
 pub use config::{Config, EVENT_BYTES_MAX, SILENCE, Sabotage, Until};
 pub use counts::{Counted, Counts, Missed};
+pub use error::IngestError;
 pub use filter::Filter;
 pub use host::{BadHost, Host};
 pub use intake::Listener;
-pub use run::{IngestError, ingest};
+pub use run::ingest;
