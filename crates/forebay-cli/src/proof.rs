@@ -47,6 +47,9 @@ pub(crate) struct On {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Scale {
+    /// For tests.
+    #[value(hide = true)]
+    Smallest,
     Quick,
     Full,
 }
@@ -54,6 +57,7 @@ enum Scale {
 impl From<Scale> for forebay_proof::Scale {
     fn from(scale: Scale) -> Self {
         match scale {
+            Scale::Smallest => Self::Smallest,
             Scale::Quick => Self::Quick,
             Scale::Full => Self::Full,
         }

@@ -42,7 +42,7 @@ pub struct Turn;
 /// Waits for one, where what is run needs it: a list or a way back is none of those, and whoever kills a server of somebody's
 /// mostly waits.
 pub fn turn(args: &[&str]) -> Option<Turn> {
-    let waits = ["--list", "--rollback", "--kill-cmd"].into_iter().any(|flag| args.contains(&flag));
+    let waits = ["--list", "--rollback", "--kill-cmd", "--help"].into_iter().any(|flag| args.contains(&flag));
     (LOADS.contains(&args[0]) && !waits).then(|| {
         let free = TURNS.0.lock().unwrap();
         *TURNS.1.wait_while(free, |free| *free == 0).unwrap() -= 1;
@@ -59,6 +59,12 @@ impl Drop for Turn {
 
 pub fn run(args: &[&str]) -> Ran {
     let _turn = turn(args);
+    run_at_once(args)
+}
+
+/// The same without a turn, for what is refused before it loads anything: while a test waits for one, no other test runs in its
+/// place.
+pub fn run_at_once(args: &[&str]) -> Ran {
     let mut command = forebay(args);
     if !(args[0] == "read" && args.contains(&"--ack")) {
         return command.output().unwrap().into();
@@ -115,7 +121,7 @@ pub fn interrupt(child: &Child) {
 
 /// Runs the program, which must refuse: with this code, nothing on stdout, and one line on stderr, or the parser's usage.
 pub fn said(args: &[&str], code: i32) -> String {
-    let ran = run(args);
+    let ran = run_at_once(args);
     assert_eq!(ran.code, code, "{args:?}: {}", ran.err);
     assert!(ran.out.is_empty(), "{args:?}");
     let is_one_line = ran.err.starts_with("forebay: ") && ran.err.lines().count() == 1;

@@ -71,6 +71,8 @@ impl Theirs {
         let url = self.server.url();
         run(&[
             "durability",
+            "--scale",
+            "smallest",
             "--json",
             "--quiet",
             "--url",

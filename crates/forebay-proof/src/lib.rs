@@ -75,6 +75,9 @@ fn on_own_server<T>(profile: &Profile, test: impl FnOnce(Subject<'_>) -> T) -> T
 /// How much is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
+    /// As little as shows something, for tests of whole proofs.
+    #[doc(hidden)]
+    Smallest,
     /// What a minute or two can show.
     Quick,
     /// Samples and times as long as the profile says.

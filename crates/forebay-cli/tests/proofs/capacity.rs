@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use forebay_proof::report::{Report, json};
 use forebay_rig::server::{Conf, Server, ServerBinary};
 
-use crate::cli_support::{profile_with, turn};
+use crate::cli_support::{profile_with, run_at_once, turn};
 
 /// A profile of `events` events at 938 a second, in `maxmemory` under `policy`.
 fn profile(dir: &Path, events: u64, maxmemory: &str, policy: &str) -> String {
@@ -92,10 +92,9 @@ fn a_server_that_evicts_is_caught_and_the_requirements_that_exclude_each_other_a
 fn somebodys_server_is_not_written_to_without_leave() {
     let (dir, server) = (tempfile::tempdir().unwrap(), server());
     let profile = profile(dir.path(), 60_000, "64mb", "noeviction");
-    let out = forebay(&["capacity", "--profile", &profile, "--url", &server.url()]);
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert_eq!(out.status.code(), Some(2));
-    assert!(said.contains("--allow-load") && out.stdout.is_empty(), "{said}");
+    let ran = run_at_once(&["capacity", "--profile", &profile, "--url", &server.url()]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("--allow-load") && ran.out.is_empty(), "{}", ran.err);
     assert_eq!(keys(&server), 0);
 }
 

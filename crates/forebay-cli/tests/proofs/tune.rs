@@ -10,7 +10,7 @@ use forebay_proof::report::{Report, json};
 use forebay_proof::tune::Saved;
 use forebay_rig::server::{Server, ServerBinary};
 
-use crate::cli_support::{Ran, profile_with, run};
+use crate::cli_support::{Ran, profile_with, run, run_at_once};
 
 /// A server as it is by default.
 fn server() -> (Server, Address) {
@@ -137,7 +137,7 @@ fn a_file_that_is_none_of_ours_is_told_and_a_server_must_be_named() {
         (&["tune", "--only", "no-such"], "no candidate no-such"),
         (&["tune", "--url", "redis://127.0.0.1:1"], "--allow-load"),
     ] {
-        let ran = run(arguments);
+        let ran = run_at_once(arguments);
         assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.err);
         assert!(ran.err.contains(says), "{arguments:?}: {}", ran.err);
     }
@@ -159,7 +159,7 @@ fn a_setting_that_harms_is_rejected_by_its_guard_and_the_controls_are_refuted() 
     let dir = tempfile::tempdir().unwrap();
     let few = profile_with(dir.path(), &[("2_700_000", "4_000"), ("hours = 8", "hours = 0.01")]);
     let only = "no-appendfsync-on-rewrite,activedefrag";
-    let ran = run(&["tune", "--profile", &few, "--only", only, "--json", "--quiet"]);
+    let ran = run(&["tune", "--scale", "smallest", "--profile", &few, "--only", only, "--json", "--quiet"]);
     let report = report(&ran);
     let claim =
         |id: &str| report.claims.iter().find(|claim| claim.id == id).unwrap_or_else(|| panic!("{id}"));
@@ -186,8 +186,10 @@ fn experiments_on_somebody_s_server_leave_it_as_it_was() {
     // It holds little, so legs are short: too short to find anything in, on a busy machine.
     let dir = tempfile::tempdir().unwrap();
     let few = profile_with(dir.path(), &[("2_700_000", "4_000"), ("hours = 8", "hours = 0.01")]);
-    let ran =
-        run(&["tune", "--profile", &few, "--url", &server.url(), "--allow-load", "--only", only, "--json"]);
+    let url = server.url();
+    let place = ["--url", &url, "--allow-load"];
+    let fixed = ["tune", "--scale", "smallest", "--profile", &few, "--only", only, "--json"];
+    let ran = run(&[&fixed[..], &place].concat());
     assert!([0, 1].contains(&ran.code), "{}", ran.err);
     assert!(ran.err.contains("gets settings to be tried"), "{}", ran.err);
     assert_eq!(settings(&address), before);

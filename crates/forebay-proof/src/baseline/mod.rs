@@ -42,7 +42,7 @@ impl BaselineRun<'_> {
         let load = &self.on.profile.load;
         // No longer than the profile's own time: who asks for a second does not wait for a minute.
         let (cell, paced, probe) = match self.on.scale {
-            Scale::Quick => (250, 2_000, 250),
+            Scale::Smallest | Scale::Quick => (250, 2_000, 250),
             Scale::Full => (5_000, 60_000, 10_000),
         };
         let at_most = |millis, share| Duration::from_millis(millis).min(load.duration / share);

@@ -20,7 +20,7 @@ const SAMPLE_MIN: u64 = 20_000;
 /// Events in each sample, where so many are to be held.
 pub fn sample(scale: Scale, events: u64) -> u64 {
     let most = match scale {
-        Scale::Quick => 100_000,
+        Scale::Smallest | Scale::Quick => 100_000,
         Scale::Full => 500_000,
     };
     events.clamp(SAMPLE_MIN, most)

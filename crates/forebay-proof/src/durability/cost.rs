@@ -89,7 +89,7 @@ struct Rewrite {
 pub(super) fn claim(on: &Subject<'_>) -> anyhow::Result<Claim> {
     let payloads = Payloads::of(&Source::Events, on.seed).map_err(anyhow::Error::msg)?;
     let count = match on.scale {
-        Scale::Quick => QUICK.min(on.profile.hold.events),
+        Scale::Smallest | Scale::Quick => QUICK.min(on.profile.hold.events),
         Scale::Full => on.profile.hold.events,
     };
     on.progress.begin("what persistence costs", WAYS.len() as u64);
@@ -114,6 +114,7 @@ pub(super) fn claim(on: &Subject<'_>) -> anyhow::Result<Claim> {
 /// How long operations are sent.
 fn stretch(on: &Subject<'_>) -> Duration {
     let wanted = match on.scale {
+        Scale::Smallest => Duration::from_millis(200),
         Scale::Quick => Duration::from_millis(500),
         Scale::Full => Duration::from_secs(20),
     };

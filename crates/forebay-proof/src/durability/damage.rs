@@ -32,6 +32,7 @@ pub(super) const TAIL: u64 = 64 << 10;
 const AROUND: usize = 40;
 /// Places that are tried at quick scale.
 const QUICK: u64 = 12;
+const SMALLEST: u64 = 4;
 /// Flips that are tried at full scale.
 const FULL_FLIPS: u64 = 500;
 
@@ -147,10 +148,13 @@ impl Whole {
         let mut draw = Rng::with_seed(seed);
         let tail = TAIL.min(self.bytes());
         match scale {
-            Scale::Quick => (
-                (0..QUICK).map(|_| 1 + draw.u64(..tail)).collect(),
-                (0..QUICK).map(|_| (draw.u64(..self.bytes()), draw.u64(..8))).collect(),
-            ),
+            Scale::Smallest | Scale::Quick => {
+                let count = if scale == Scale::Quick { QUICK } else { SMALLEST };
+                (
+                    (0..count).map(|_| 1 + draw.u64(..tail)).collect(),
+                    (0..count).map(|_| (draw.u64(..self.bytes()), draw.u64(..8))).collect(),
+                )
+            }
             Scale::Full => (
                 (1..=tail).collect(),
                 (0..FULL_FLIPS).map(|_| (draw.u64(..self.bytes()), draw.u64(..8))).collect(),

@@ -42,7 +42,7 @@ struct Loaded {
 /// Both claims, and their controls.
 pub(super) fn claims(on: &Subject<'_>) -> anyhow::Result<Vec<Claim>> {
     let count = match on.scale {
-        Scale::Quick => QUICK.min(on.profile.hold.events),
+        Scale::Smallest | Scale::Quick => QUICK.min(on.profile.hold.events),
         Scale::Full => on.profile.hold.events,
     };
     let rate = on.profile.load.rate;

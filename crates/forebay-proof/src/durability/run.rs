@@ -15,6 +15,8 @@ use forebay_rig::server::external_server::Commands;
 
 /// Events drawn for a cell: more than a writer that goes flat out can push in one.
 const EVENTS: u64 = 600_000;
+/// The same at the smallest scale: that writer waits where they would run short, and the two at a rate have enough for minutes.
+const SMALLEST: u64 = 150_000;
 /// Rounds of a cell at full scale.
 const FULL_ROUNDS: u64 = 50;
 /// How long there is load before the fault, and up to a second more.
@@ -35,7 +37,8 @@ pub struct DurabilityRun<'a> {
 
 impl DurabilityRun<'_> {
     pub(super) fn offer(&self) -> anyhow::Result<Offer> {
-        Offer::draw(self.on.seed, self.on.profile.load.rate, EVENTS, self.on.progress)
+        let events = if self.on.scale == Scale::Smallest { SMALLEST } else { EVENTS };
+        Offer::draw(self.on.seed, self.on.profile.load.rate, events, self.on.progress)
     }
 
     /// A round of a cell on a server of our own; or why it cannot be tried here.
@@ -101,7 +104,7 @@ fn not_played(error: anyhow::Error, environment: &DurabilityEnvironment) -> anyh
 /// How many rounds of each cell.
 pub(super) fn rounds(scale: Scale, wanted: Option<u64>) -> u64 {
     wanted.unwrap_or(match scale {
-        Scale::Quick => 1,
+        Scale::Smallest | Scale::Quick => 1,
         Scale::Full => FULL_ROUNDS,
     })
 }

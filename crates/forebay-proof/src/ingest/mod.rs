@@ -163,7 +163,11 @@ impl IngestRun<'_> {
     }
 
     fn size(&self) -> Size {
-        self.size.unwrap_or(if self.on.scale == Scale::Full { Size::FULL } else { Size::QUICK })
+        self.size.unwrap_or(match self.on.scale {
+            Scale::Smallest => Size::SMALL,
+            Scale::Quick => Size::QUICK,
+            Scale::Full => Size::FULL,
+        })
     }
 }
 

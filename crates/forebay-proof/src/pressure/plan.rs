@@ -14,6 +14,9 @@ const QUICK_LIMIT: u64 = 144 << 20;
 /// The same where keys are evicted: what goes, goes by the lane, however large that is.
 pub(super) const QUICK_EVICTING: u64 = 20 << 20;
 
+/// The same of the smallest.
+const SMALLEST_EVICTING: u64 = 8 << 20;
+
 /// Events of a quick run, at the most, but for what it takes to go beyond the limit.
 const QUICK_EVENTS: u64 = 2_700_000;
 
@@ -46,9 +49,10 @@ impl PressurePlan {
         let own = profile.maxmemory().map_err(anyhow::Error::msg)?;
         let second = Duration::from_secs(1);
         let (limit, evicting, events, aside, beyond) = match scale {
-            Scale::Quick => {
+            Scale::Smallest | Scale::Quick => {
+                let evicting = if scale == Scale::Quick { QUICK_EVICTING } else { SMALLEST_EVICTING };
                 let events = profile.hold.events.min(QUICK_EVENTS);
-                (own.min(QUICK_LIMIT), own.min(QUICK_EVICTING), events, second / 2, second)
+                (own.min(QUICK_LIMIT), own.min(evicting), events, second / 2, second)
             }
             Scale::Full => (own, own, profile.hold.events, second * 10, second * 60),
         };

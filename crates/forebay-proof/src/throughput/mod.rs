@@ -42,7 +42,7 @@ impl ThroughputRun<'_> {
     pub fn run(&self, each: &mut dyn FnMut(&[Claim])) -> anyhow::Result<Vec<Claim>> {
         let wanted = self.on.profile.load.duration;
         let duration = match self.on.scale {
-            Scale::Quick => wanted.min(QUICK / self.patterns.len().max(1) as u32),
+            Scale::Smallest | Scale::Quick => wanted.min(QUICK / self.patterns.len().max(1) as u32),
             Scale::Full => wanted,
         };
         let log = Log::in_folder(self.log)?;

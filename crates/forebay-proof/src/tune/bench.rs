@@ -34,11 +34,19 @@ pub(super) struct Sizes {
 impl Sizes {
     /// No more events than the profile holds.
     pub(super) fn of(on: &Subject<'_>) -> Self {
-        Self { events: EVENTS.min(on.profile.hold.events), ..Self::of_scale(on.scale) }
+        let of_scale = Self::of_scale(on.scale);
+        Self { events: of_scale.events.min(on.profile.hold.events), ..of_scale }
     }
 
     fn of_scale(scale: Scale) -> Self {
         match scale {
+            Scale::Smallest => Self {
+                events: 2_000,
+                stretch: Duration::from_millis(60),
+                looks: &[6],
+                same: &[(1, 0), (3, 1)],
+                little: (0, 0),
+            },
             Scale::Quick => Self {
                 events: EVENTS,
                 stretch: Duration::from_millis(120),

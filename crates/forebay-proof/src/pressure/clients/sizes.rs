@@ -20,6 +20,7 @@ impl Sizes {
     /// The sizes of a scale.
     pub fn of(scale: Scale) -> Self {
         match scale {
+            Scale::Smallest => Self { events: 12_000, appended: 500, room_bytes: 12 << 20 },
             Scale::Quick => Self { events: 60_000, appended: 5_000, room_bytes: 32 << 20 },
             Scale::Full => Self { events: 1_000_000, appended: 50_000, room_bytes: 256 << 20 },
         }

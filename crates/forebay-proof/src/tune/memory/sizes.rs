@@ -26,6 +26,13 @@ impl Sizes {
     /// The sizes of a scale.
     pub fn of(scale: Scale) -> Self {
         match scale {
+            Scale::Smallest => Self {
+                events: 12_000,
+                plain_events: 2_000,
+                cycles: 2,
+                settle: Duration::from_secs(1),
+                tries: 1,
+            },
             Scale::Quick => Self {
                 events: 60_000,
                 plain_events: 20_000,
