@@ -88,24 +88,3 @@ fn some_faults_are_survived_and_an_engine_without_what_survives_them_is_refuted(
         assert_eq!(claim.verdict(), Verdict::Proven, "{claim:?}");
     }
 }
-
-/// `--scale quick` of `prove`, each claim with its control.
-#[test]
-#[ignore = "nightly"]
-fn nightly_every_fault_is_survived_and_every_control_is_refuted() {
-    let since = std::time::Instant::now();
-    // Some of them: `FOREBAY_INGEST=drop,reset`.
-    let only: Vec<String> = std::env::var("FOREBAY_INGEST")
-        .map(|only| only.split(',').map(str::to_owned).collect())
-        .unwrap_or_default();
-    let claims = on_own_server(&Profile::load("bluesky-8h").unwrap(), |on| {
-        IngestRun { on, rounds: None, only: &only, size: None }.run().unwrap()
-    });
-    println!("nightly ingest: {} claims in {:.1} s", claims.len(), since.elapsed().as_secs_f64());
-    for claim in &claims {
-        let control = claim.control().map_or("no control", |control| control.measured.as_str());
-        println!("{} {}: {} | control: {control}", claim.verdict().word(), claim.id, claim.why);
-    }
-    // Some faults alone leave claims untested.
-    assert!(!claims.iter().any(|claim| claim.verdict() == Verdict::Refuted || claim.missed_its_control()));
-}
