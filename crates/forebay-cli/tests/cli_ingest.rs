@@ -12,7 +12,7 @@ use rustix::process::Signal;
 
 use crate::cli_support::{holds, run};
 use crate::ingest_support::{FORMS, Ingest, ended, json, killed, signal, simulator, stored, whole};
-use crate::pipe_support::Ledger;
+use crate::pipe_support::ledger_of;
 use crate::support::{server, tell, until};
 
 #[test]
@@ -45,7 +45,7 @@ fn once_from_the_oldest_event_on_everything_is_there_once_and_again_nothing_is_n
         assert!(told["host"].as_str().unwrap().starts_with(&simulator.url()), "{told}");
         let again = ingest.run();
         assert_eq!((again.code, &json(&again)["pushed"]), (0, &0.into()), "{form:?} {}", again.err);
-        assert!(Ledger::of(&simulator, &server, 0, 6_000).is_clean(), "{form:?}");
+        assert!(ledger_of(&simulator, &server, 0, 6_000).is_clean(), "{form:?}");
     }
 }
 
@@ -65,8 +65,8 @@ fn ended_in_mid_stream_and_begun_again_everything_is_there_once() {
         whole(&simulator, 12_000);
         let ran = ingest.with(&["--once"]).run();
         assert_eq!(ran.code, 0, "{form:?} {}", ran.err);
-        let ledger = Ledger::of(&simulator, &server, 0, 12_000);
-        assert!(ledger.lost.is_empty() && ledger.twice.is_empty(), "{form:?} {ledger:?}");
+        let ledger = ledger_of(&simulator, &server, 0, 12_000);
+        assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{form:?} {ledger:?}");
     }
 }
 
@@ -77,8 +77,8 @@ fn killed_five_times_in_a_row_everything_is_there_once() {
         let (at, ran) =
             killed(&Ingest::at(&server, &simulator, form), (&server, &simulator), 15_000, 5, seed);
         assert_eq!(ran.code, 0, "{form:?} {at:?} {}", ran.err);
-        let ledger = Ledger::of(&simulator, &server, 0, 15_000);
-        assert!(ledger.lost.is_empty() && ledger.twice.is_empty(), "{form:?} {at:?} {ledger:?}");
+        let ledger = ledger_of(&simulator, &server, 0, 15_000);
+        assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{form:?} {at:?} {ledger:?}");
     }
 }
 
@@ -94,8 +94,8 @@ fn one_that_was_killed_is_replaced_without_a_flag() {
     whole(&simulator, 6_000);
     let ran = ingest.with(&["--once"]).run();
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let ledger = Ledger::of(&simulator, &server, 0, 6_000);
-    assert!(ledger.lost.is_empty() && ledger.twice.is_empty(), "{ledger:?}");
+    let ledger = ledger_of(&simulator, &server, 0, 6_000);
+    assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{ledger:?}");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_second_one_on_the_same_buffer_is_refused_and_the_first_continues() {
     signal(&first, Signal::INT);
     let ran = ended(first);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let ledger = Ledger::of(&simulator, &server, 0, stored(&server));
+    let ledger = ledger_of(&simulator, &server, 0, stored(&server));
     assert!(ledger.is_clean(), "{ledger:?}");
 }
 
@@ -135,8 +135,8 @@ fn a_full_server_lets_the_source_go_and_everything_comes_once_there_is_room() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     holds(&ran.err, &["the server takes no events", "asked again from the cursor"]);
     assert!(json(&ran)["held_back"].as_u64().unwrap() >= 1);
-    let ledger = Ledger::of(&simulator, &server, 0, 64_000);
-    assert!(ledger.lost.is_empty() && ledger.twice.is_empty(), "{ledger:?}");
+    let ledger = ledger_of(&simulator, &server, 0, 64_000);
+    assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{ledger:?}");
 }
 
 /// One that has read what the server does not take, and was told to end.
@@ -164,8 +164,8 @@ fn told_to_end_while_the_server_takes_nothing_it_ends_soon_with_three_and_nothin
     whole(&simulator, 12_000);
     let ran = Ingest::at(&server, &simulator, FORMS[0]).with(&["--once", "--takeover"]).run();
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let ledger = Ledger::of(&simulator, &server, 0, 12_000);
-    assert!(ledger.lost.is_empty() && ledger.twice.is_empty(), "{ledger:?}");
+    let ledger = ledger_of(&simulator, &server, 0, 12_000);
+    assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{ledger:?}");
 }
 
 #[test]
@@ -215,11 +215,11 @@ fn killed_while_it_spills_everything_is_there_once() {
         whole(&simulator, 20_000);
         let ran = ingest.with(&["--once"]).run();
         assert_eq!(ran.code, 0, "{}", ran.err);
-        let ledger = Ledger::of(&simulator, &server, 0, 20_000);
+        let ledger = ledger_of(&simulator, &server, 0, 20_000);
         assert!(
-            ledger.lost.is_empty() && ledger.twice.is_empty(),
+            ledger.lost().is_empty() && ledger.twice.is_empty(),
             "{form:?} killed {is_killed}: {} lost, {} twice {}",
-            ledger.lost.len(),
+            ledger.lost().len(),
             ledger.twice.len(),
             json(&ran)
         );
@@ -241,6 +241,6 @@ fn what_a_server_that_was_killed_has_lost_is_asked_for_again() {
     let ran = ended(child);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(json(&ran)["reopened"].as_u64().unwrap() >= 1, "{}", ran.err);
-    let ledger = Ledger::of(&simulator, &server, 0, 20_000);
-    assert!(ledger.lost.is_empty() && ledger.twice.is_empty(), "{ledger:?}");
+    let ledger = ledger_of(&simulator, &server, 0, 20_000);
+    assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{ledger:?}");
 }

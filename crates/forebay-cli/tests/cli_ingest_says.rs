@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::cli_support::{forebay, holds, run, said};
 use crate::ingest_support::{FORMS, Ingest, ended, json, signal, simulator, stored};
-use crate::pipe_support::{Ledger, urls};
+use crate::pipe_support::{ledger_of, urls};
 use crate::support::{server, until};
 
 fn check(args: &[&str]) -> serde_json::Value {
@@ -197,7 +197,7 @@ fn messages_that_are_no_events_are_refused_kept_and_told_with_exit_code_one() {
     holds(&ran.err, &["message 1 refused: ", "further refused messages are counted"]);
     assert!(ran.err.bytes().all(|byte| byte == b'\n' || byte >= b' '), "nothing steers a terminal");
     assert!(std::fs::metadata(&rejects).unwrap().len() > 0);
-    let lost = Ledger::of(&simulator, &server, 0, 3_000).lost;
+    let lost = ledger_of(&simulator, &server, 0, 3_000).lost();
     assert!(lost.is_empty(), "{lost:?}");
 }
 

@@ -8,7 +8,7 @@ use forebay_rig::jetstream::{Protocol, Settings, Simulator};
 use rustix::process::Signal;
 
 use crate::ingest_support::{FORMS, Ingest, ended, json, killed, signal, simulator, stored};
-use crate::pipe_support::Ledger;
+use crate::pipe_support::ledger_of;
 use crate::support::{server, until};
 
 #[test]
@@ -25,8 +25,8 @@ fn nightly_ingest_killed_at_two_hundred_moments() {
         let (at, ran) =
             killed(&Ingest::at(&server, &simulator, form), (&server, &simulator), total, KILLS, 100 + seed);
         assert_eq!(ran.code, 0, "{form:?} {at:?} {}", ran.err);
-        let ledger = Ledger::of(&simulator, &server, 0, total);
-        assert!(ledger.lost.is_empty() && ledger.twice.is_empty(), "{form:?} {seed} {at:?} {ledger:?}");
+        let ledger = ledger_of(&simulator, &server, 0, total);
+        assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{form:?} {seed} {at:?} {ledger:?}");
         let told: serde_json::Value = serde_json::from_slice(&ran.out).unwrap();
         repeats += told["repeats"].as_u64().unwrap();
         (moments, events) = (moments + at.len(), events + total);

@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use crate::cli_support::forebay;
 use crate::ingest_support::{ended, json, signal, stored, whole};
-use crate::pipe_support::{Ledger, set};
+use crate::pipe_support::{ledger_of, set};
 use crate::support::{server, until};
 
 const HISTORY: u64 = 20_000;
@@ -176,13 +176,13 @@ fn nightly_an_hour_with_a_fault_a_minute() {
     let Hour { simulator, server, child, told, .. } = hour;
     signal(&child, Signal::TERM);
     let last = ended(child);
-    let ledger = Ledger::of(&simulator, &server, 0, total);
+    let ledger = ledger_of(&simulator, &server, 0, total);
     println!("acted: {:?}", simulator.acted());
     for run in told.iter().chain([&json(&last)]) {
         println!("a run said: {run}");
     }
     println!("{total} events, {ledger:?}, {:.1} min", began.elapsed().as_secs_f64() / 60.0);
-    assert!(ledger.lost.is_empty() && ledger.twice.is_empty(), "{ledger:?}");
+    assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{ledger:?}");
 }
 
 /// Waits until a moment; the run must not end by itself.

@@ -5,9 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use forebay_pipe::ingest::Host;
+use forebay_pipe::ingest::running::Running;
 use forebay_rig::jetstream::{Settings, Simulator};
 
-use crate::support::{Running, config, server};
+use crate::support::{Waits, config, server};
 
 /// What an ingest says of hosts that cannot be reached, once it has given up on them.
 fn error_of(urls: &[String]) -> String {

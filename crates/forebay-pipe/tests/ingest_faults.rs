@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use forebay_pipe::ingest::Counted;
-use forebay_rig::jetstream::{Fault, Protocol, Settings, Simulator};
+use forebay_pipe::ingest::running::{Heard, Running};
+use forebay_rig::jetstream::{Fault, IngestLedger, Protocol, Settings, Simulator};
 
-use crate::support::{Heard, Ledger, Running, config, for_each, server, until, urls};
+use crate::support::{Waits, config, for_each, ledger_of, server, until, urls};
 
 const HISTORY: u64 = 6_000;
 const ALL: u64 = 10_000;
@@ -46,7 +47,7 @@ impl Round {
     }
 
     /// Runs it; something else may happen meanwhile.
-    fn run(self, meanwhile: impl FnOnce(&Simulator, &Running)) -> (Ledger, Counted, Heard) {
+    fn run(self, meanwhile: impl FnOnce(&Simulator, &Running)) -> (IngestLedger, Counted, Heard) {
         let Self { way, faults, seed, is_compressed, rate, acted } = self;
         let settings = Settings {
             protocol: way.protocol(),
@@ -73,7 +74,7 @@ impl Round {
         running.wait_for_silence();
         let (outcome, heard) = running.end();
         let counted = outcome.unwrap_or_else(|why| panic!("{way:?} {faults:?}: {why} {heard:?}"));
-        let ledger = Ledger::of(&simulator, &server, 0, ALL);
+        let ledger = ledger_of(&simulator, &server, 0, ALL);
         for name in acted {
             assert!(
                 simulator.times(name) > 0,
@@ -88,9 +89,9 @@ impl Round {
             heard.remarks.len()
         );
         assert!(
-            ledger.lost.is_empty() && ledger.twice.is_empty(),
+            ledger.lost().is_empty() && ledger.twice.is_empty(),
             "{way:?} seed {seed} {faults:?}: lost {:?} twice {:?} {counted:?} {heard:?}",
-            ledger.lost,
+            ledger.lost(),
             ledger.twice
         );
         (ledger, counted, heard)

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use forebay::buffer::writer::{Options, Writer};
+use forebay_pipe::ingest::running::Running;
 use forebay_rig::jetstream::{Fault, Protocol, Settings, Simulator};
 
 use crate::scripted::{Asked, Scripted, event};
-use crate::support::{Ledger, Running, config, for_each, read_all, server, until, urls};
+use crate::support::{Waits, config, for_each, ledger_of, read_all, server, until, urls};
 
 fn now_us() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64
@@ -92,10 +93,10 @@ fn a_host_that_calls_every_cursor_too_old_is_asked_with_waits() {
     let running = Running::start(config);
     running.wait_for(9);
     let since = Instant::now();
-    while !running.is_finished() && since.elapsed() < Duration::from_secs(12) {
+    while !running.is_over() && since.elapsed() < Duration::from_secs(12) {
         std::thread::sleep(Duration::from_millis(50));
     }
-    let (connections, finished) = (host.connections(), running.is_finished());
+    let (connections, finished) = (host.connections(), running.is_over());
     let (outcome, heard) = running.end();
     assert!(connections < 30, "{connections} connections: {outcome:?} {}", heard.remarks.len());
     assert!(finished && outcome.is_err(), "patience does not end it: {outcome:?}");
@@ -146,8 +147,8 @@ fn a_network_of_many_events_a_second_comes_once_from_another_host() {
     running.wait_for(130_000);
     running.wait_for_silence();
     let (outcome, heard) = running.end();
-    let ledger = Ledger::of(&second, &server, 0, 130_000);
-    assert!(ledger.lost.is_empty() && ledger.twice.is_empty(), "{ledger:?} {outcome:?} {heard:?}");
+    let ledger = ledger_of(&second, &server, 0, 130_000);
+    assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{ledger:?} {outcome:?} {heard:?}");
 }
 
 #[test]
@@ -169,13 +170,13 @@ fn after_a_clock_was_set_back_an_ingest_that_begins_again_knows_what_it_has() {
         let mut said = Vec::new();
         for upto in [6_000, 9_000, 12_000] {
             let running = Running::start(config.clone());
-            running.wait_for(upto - pushed);
+            running.wait_for(u64::saturating_sub(upto, pushed));
             let (outcome, heard) = running.end();
             pushed += outcome.as_ref().unwrap().pushed;
             said.push((outcome, heard));
         }
-        let ledger = Ledger::of(&simulator, &server, 0, 12_000);
-        assert!(ledger.lost.is_empty() && ledger.twice.is_empty(), "{protocol:?} {ledger:?} {said:?}");
+        let ledger = ledger_of(&simulator, &server, 0, 12_000);
+        assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{protocol:?} {ledger:?} {said:?}");
     });
 }
 
@@ -199,8 +200,11 @@ fn a_host_that_is_another_one_with_higher_numbers_is_asked_by_time() {
         running.wait_for(156_000);
         running.wait_for_silence();
         let (outcome, heard) = running.end();
-        let ledger = Ledger::of(&simulator, &server, 0, 156_000);
-        assert!(ledger.lost.is_empty() && ledger.twice.is_empty(), "{own} {ledger:?} {outcome:?} {heard:?}");
+        let ledger = ledger_of(&simulator, &server, 0, 156_000);
+        assert!(
+            ledger.lost().is_empty() && ledger.twice.is_empty(),
+            "{own} {ledger:?} {outcome:?} {heard:?}"
+        );
         assert!(outcome.as_ref().unwrap().missed.is_empty(), "{own} {outcome:?}");
     });
 }
@@ -264,12 +268,12 @@ fn what_another_writer_appends_between_two_ingests_makes_nothing_come_twice() {
         writer.push(&event).unwrap();
         writer.close().unwrap();
         let running = Running::start(config);
-        running.wait_for(8_000 - one);
+        running.wait_for(8_000_u64.saturating_sub(one));
         running.wait_for_silence();
         let (outcome, heard) = running.end();
-        let ledger = Ledger::of(&simulator, &server, 0, 8_000);
+        let ledger = ledger_of(&simulator, &server, 0, 8_000);
         assert!(
-            ledger.lost.is_empty() && ledger.twice.is_empty(),
+            ledger.lost().is_empty() && ledger.twice.is_empty(),
             "{protocol:?} {ledger:?} {outcome:?} {heard:?}"
         );
     });

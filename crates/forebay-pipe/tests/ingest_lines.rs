@@ -5,10 +5,11 @@ use std::io::Write;
 use std::path::Path;
 
 use forebay_pipe::ingest::Config;
+use forebay_pipe::ingest::running::Running;
 use forebay_rig::jetstream::{Network, Settings, Simulator};
 use forebay_rig::server::Server;
 
-use crate::support::{Running, config, read_all, server, until};
+use crate::support::{Waits, config, read_all, server, until};
 
 fn line(index: u64) -> Vec<u8> {
     static NETWORK: std::sync::OnceLock<Network> = std::sync::OnceLock::new();

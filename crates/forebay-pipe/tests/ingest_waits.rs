@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use forebay::buffer::overflow::{Overflow, Spill};
+use forebay_pipe::ingest::running::Running;
 use forebay_rig::jetstream::{Fault, Protocol, Settings, Simulator};
 
 use crate::scripted::Scripted;
-use crate::support::{Ledger, Running, config, for_each, server, set, until, urls};
+use crate::support::{Waits, config, for_each, ledger_of, server, set, until, urls};
 
 #[test]
 fn told_to_stop_while_another_host_waits_for_a_server_that_takes_nothing_it_ends() {
@@ -92,9 +93,9 @@ fn with_a_spill_folder_a_server_that_takes_no_writes_at_the_start_is_asked_where
         running.wait_for(15_000 - one);
         running.wait_for_silence();
         let (outcome, heard) = running.end();
-        let ledger = Ledger::of(&simulator, &server, 0, 15_000);
+        let ledger = ledger_of(&simulator, &server, 0, 15_000);
         assert!(
-            ledger.lost.is_empty() && ledger.twice.is_empty(),
+            ledger.lost().is_empty() && ledger.twice.is_empty(),
             "{since_us:?} {ledger:?} {outcome:?} {heard:?}"
         );
     });

@@ -6,10 +6,11 @@ use std::time::{Instant, SystemTime};
 use forebay::buffer::overflow::{Fate, Listener};
 use forebay::event::parse::parse;
 use forebay_pipe::ingest::Until;
+use forebay_pipe::ingest::running::Running;
 
 use forebay_rig::jetstream::{Protocol, Settings, Simulator};
 
-use crate::support::{Running, config, read_all, server, urls};
+use crate::support::{Waits, config, read_all, server, urls};
 
 /// Resident memory of this process, in MiB.
 fn resident() -> f64 {

@@ -32,6 +32,8 @@ mod probe;
 mod reopen;
 mod room;
 pub mod run;
+#[doc(hidden)]
+pub mod running;
 mod session;
 mod socket;
 mod source;

@@ -7,8 +7,8 @@ use forebay::block::frame::lines;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::buffer::reader::Reader;
+use forebay_rig::jetstream::IngestLedger;
 
-use super::ledger::IngestLedger;
 use crate::proof_reader;
 
 /// How long a server may refuse before the reader gives up.

@@ -7,10 +7,8 @@
 
 mod follower;
 mod judge;
-mod ledger;
 mod retention;
 mod round;
-mod running;
 mod scenario;
 mod seen;
 mod size;
@@ -20,8 +18,6 @@ mod steps;
 mod tests;
 mod way;
 
-pub use ledger::{IngestLedger, identity};
-pub use running::{Heard, Running};
 pub use size::Size;
 pub use way::Way;
 

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use forebay_rig::jetstream::{Form, Settings};
+use forebay_pipe::ingest::running::Running;
+use forebay_rig::jetstream::{Form, IngestLedger, Settings};
 use forebay_rig::server::ServerBinary;
 
 use super::follower::Follower;
-use super::ledger::IngestLedger;
-use super::running::Running;
 use super::scenario::Action;
 use super::size::Size;
 use super::stage::Stage;

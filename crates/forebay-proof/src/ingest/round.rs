@@ -3,13 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use forebay_pipe::ingest::running::Running;
 use forebay_pipe::ingest::{Counted, Sabotage};
-use forebay_rig::jetstream::{Form, Settings, Simulator};
+use forebay_rig::jetstream::{Form, IngestLedger, Settings, Simulator};
 use forebay_rig::server::ServerBinary;
 
 use super::follower::Follower;
-use super::ledger::IngestLedger;
-use super::running::Running;
 use super::scenario::{Action, Scenario};
 use super::seen::Seen;
 use super::size::Size;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ledger::IngestLedger;
+use forebay_rig::jetstream::IngestLedger;
 
 /// What was seen of a round.
 #[derive(Debug, Clone, Default)]

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::*;
 use crate::claim::{Judgement, Verdict};
 use crate::on_own_server;
+use forebay_rig::jetstream::IngestLedger;
 use forebay_watch::profile::Profile;
 
 fn line(index: u64) -> Vec<u8> {

@@ -15,6 +15,7 @@
 //! | `outbox` | a connection's socket: deadlines, pings, what the client sends |
 //! | `stream`, `order` | what a connection delivers, and in which order |
 //! | `fault`, `due`, `act`, `evil`, `slow` | what goes wrong |
+//! | `ledger` | every event by what it is, against every event that a buffer hands out |
 //! | `settings`, `shared`, `listen`, `simulator` | what it is asked to be, connections and their threads |
 
 mod act;
@@ -27,6 +28,7 @@ mod encode;
 mod evil;
 mod fault;
 mod filter;
+mod ledger;
 mod listen;
 mod log;
 mod network;
@@ -43,6 +45,7 @@ mod wire;
 pub use encode::Form;
 pub use evil::{Evil, Sent, Standing};
 pub use fault::{Fault, FaultName};
+pub use ledger::{IngestLedger, SameEvent, identity};
 pub use network::Network;
 pub use settings::{Protocol, Settings};
 pub use simulator::Simulator;

@@ -1,11 +1,11 @@
-//! An ingest on a thread, as the program runs it, and what it said.
+//! An ingest on a thread, as the program runs it, and what it said: for tests and proofs.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 
-use forebay_pipe::ingest::{Config, Counted, Counts, IngestError, Listener, ingest};
+use super::{Config, Counted, Counts, IngestError, Listener, ingest};
 
 /// What an ingest said.
 #[derive(Debug, Default)]

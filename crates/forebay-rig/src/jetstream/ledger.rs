@@ -1,9 +1,10 @@
 //! Every event of a network by what it is, against every event that a buffer hands out.
 //!
-//! What is the same of an event whichever host sends it is spelled out here once more, in another way than the engine's: a
-//! mistake in its identities would else be in the proof too.
+//! What is the same of an event whichever host sends it is spelled out here once more, in another way than the
+//! engine's: a mistake in its identities would else be in the proof too.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use serde_json::Value;
 
@@ -22,8 +23,13 @@ pub fn identity(line: &[u8]) -> String {
     }
 }
 
+/// Events of a network that cannot be told apart.
+#[derive(Debug, thiserror::Error)]
+#[error("two events of the network are the same")]
+pub struct SameEvent;
+
 /// What became of the events of a network.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct IngestLedger {
     owed: HashMap<String, u64>,
     /// By index, from that of the first event that is owed.
@@ -40,13 +46,32 @@ pub struct IngestLedger {
     pub strange: HashMap<Vec<u8>, u64>,
 }
 
+/// How many, with the first and the last of them.
+impl fmt::Debug for IngestLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |of: &[u64]| format!("{} {:?}", of.len(), of.first().zip(of.last()));
+        let strange =
+            self.strange.keys().map(|line| String::from_utf8_lossy(line).chars().take(200).collect());
+        write!(
+            f,
+            "lost {}, twice {}, out of order {}, strange {:?}",
+            of(&self.lost()),
+            of(&self.twice),
+            of(&self.out_of_order),
+            strange.collect::<Vec<String>>()
+        )
+    }
+}
+
 impl IngestLedger {
     /// Nothing was handed out yet of the events from one index up to another, each of which `line` gives.
-    pub fn new(events: std::ops::Range<u64>, line: impl Fn(u64) -> Vec<u8>) -> anyhow::Result<Self> {
+    pub fn new(events: std::ops::Range<u64>, line: impl Fn(u64) -> Vec<u8>) -> Result<Self, SameEvent> {
         let owed: HashMap<String, u64> =
             events.clone().map(|index| (identity(&line(index)), index)).collect();
         let count = events.end - events.start;
-        anyhow::ensure!(owed.len() as u64 == count, "two events of the network are the same");
+        if owed.len() as u64 != count {
+            return Err(SameEvent);
+        }
         let seen = vec![false; owed.len()];
         Ok(Self { owed, seen, first: events.start, left: count, ..Self::default() })
     }
