@@ -186,12 +186,14 @@ fn look(server: &Server) -> Stat {
     look::look(&address(server), &name()).unwrap()
 }
 
+/// A server that takes nothing for so long is full: one that only waits for the processor is not.
+const FULL: Duration = Duration::from_secs(5);
+
 /// Pushes synthetic events from this one on, at the most so many, until the server takes no more.
 fn fill(server: &Server, events_max: u64, from: u64, count: u64) -> bool {
     // All blocks alike, as they are at a steady rate.
     let encoding = Encoding { wanted: Wanted::Dense, ..Encoding::default() };
-    let options =
-        writer::Options { patience: Duration::from_millis(300), encoding, ..options(events_max, 2) };
+    let options = writer::Options { patience: FULL, encoding, ..options(events_max, 2) };
     let mut writer = open(&address(server), &options);
     let (synth, mut bytes) = (Synth::network(7), Vec::new());
     for index in from..from + count {

@@ -34,9 +34,9 @@ const LITTLE: (&str, &str) = ("66_000", "8mb");
 fn pressure(policy: &str, size: (&str, &str), more: &[&str]) -> (i32, Report, String) {
     let dir = tempfile::tempdir().unwrap();
     let profile = profile(dir.path(), policy, size);
-    let fixed =
-        ["pressure", "--scale", "smallest", "--json", "--quiet", "--beyond", "300ms", "--profile", &profile];
-    let ran = run(&[&fixed[..], more].concat());
+    let scale: &[&str] = if more.contains(&"--scale") { &[] } else { &["--scale", "smallest"] };
+    let fixed = ["pressure", "--json", "--quiet", "--beyond", "300ms", "--profile", &profile];
+    let ran = run(&[&fixed[..], scale, more].concat());
     let report = json::from_str(&String::from_utf8_lossy(&ran.out))
         .unwrap_or_else(|error| panic!("{error}: {}", ran.err));
     (ran.code, report, ran.err)
@@ -72,9 +72,23 @@ fn number(cell: &str) -> u64 {
 
 #[test]
 fn every_policy_is_taken_past_its_limit_and_what_is_gone_is_counted_to_the_event() {
-    // A profile that asks for eviction: its own policy is refuted beside the proof of what would hold.
-    let (code, report, _) = pressure("allkeys-lru", FORETOLD, &[]);
+    let (code, report, _) = pressure("allkeys-lru", LITTLE, &[]);
+    // Of so little no sample foretells what an event weighs: its control must be refuted all the same.
+    let refuted: Vec<&str> = refuted(&report).into_iter().filter(|id| *id != "pressure.predicted").collect();
+    assert_eq!((code, refuted), (1, vec!["pressure.eviction"]));
+    assert_every_event_has_its_fate(&report);
+}
+
+#[test]
+#[ignore = "nightly"]
+fn nightly_every_policy_is_taken_past_its_limit_which_is_foretold() {
+    let (code, report, _) = pressure("allkeys-lru", FORETOLD, &["--scale", "quick"]);
     assert_eq!((code, refuted(&report)), (1, vec!["pressure.eviction"]));
+    assert_every_event_has_its_fate(&report);
+}
+
+/// Of a profile that asks for eviction: its own policy is refuted beside the proof of what would hold.
+fn assert_every_event_has_its_fate(report: &Report) {
     for claim in &report.claims {
         assert_ne!(claim.verdict(), Verdict::Untested, "{claim:?}");
         assert!(claim.control().is_some_and(Control::is_refuted), "{claim:?}");
@@ -85,7 +99,7 @@ fn every_policy_is_taken_past_its_limit_and_what_is_gone_is_counted_to_the_event
     {
         assert!(conflict.evidence.contains(part), "{part}: {}", conflict.evidence);
     }
-    let rows = losses(&report);
+    let rows = losses(report);
     assert_eq!(rows.len(), 11, "four overflow policies, and seven more eviction policies: {rows:?}");
     for row in &rows {
         let [run, offered, back, given_up, evicted, lost] = &row[..] else { panic!("{row:?}") };
@@ -113,7 +127,7 @@ fn somebodys_server_is_filled_only_where_that_is_permitted_and_is_as_before_afte
     let uncaught: Vec<&Claim> = report.claims.iter().filter(|claim| claim.missed_its_control()).collect();
     assert!(uncaught.is_empty(), "{uncaught:#?}");
     assert!([0, 1].contains(&code), "{code}");
-    // Of so little no sample foretells what an event weighs: the test of every policy does.
+    // Of so little no sample foretells what an event weighs: that is for make nightly.
     assert!(refuted(&report).into_iter().all(|id| id == "pressure.predicted"));
     assert_eq!(losses(&report).len(), 4, "nothing that would evict somebody's keys was tried");
     for id in

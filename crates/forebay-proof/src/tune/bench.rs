@@ -43,7 +43,8 @@ impl Sizes {
             Scale::Smallest => Self {
                 events: 2_000,
                 stretch: Duration::from_millis(60),
-                looks: &[6],
+                // As at quick scale: beside other programs a control must be found too.
+                looks: &[8, 14],
                 same: &[(1, 0), (3, 1)],
                 little: (0, 0),
             },
