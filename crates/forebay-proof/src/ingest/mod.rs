@@ -22,6 +22,7 @@ pub use size::Size;
 pub use way::Way;
 
 use forebay_pipe::ingest::Sabotage;
+use forebay_rig::jetstream::SameEvent;
 
 use crate::claim::{Claim, Control, Judged};
 use crate::{Scale, Subject, parallel};
@@ -124,7 +125,14 @@ impl IngestRun<'_> {
                 self.tried(scenario, way, 0, Some(sabotage))
             }
             Job::Retention(way, number) => {
-                retention::round(self.on.binary, way, self.seed(number, 0), &self.size()).map(Came::Retention)
+                let round = |attempt| {
+                    let seed = self.seed(number, attempt);
+                    retention::round(self.on.binary, way, seed, &self.size())
+                };
+                let is_alike =
+                    |came: &anyhow::Result<Missing>| matches!(came, Err(error) if error.is::<SameEvent>());
+                let mut came = (0..TRIES).map(round).skip_while(is_alike);
+                came.next().ok_or(SameEvent)?.map(Came::Retention)
             }
         }
     }
@@ -141,7 +149,10 @@ impl IngestRun<'_> {
         for attempt in 0..TRIES {
             let seed = self.seed(number, attempt);
             let round = Round { scenario, way, seed, size: self.size(), sabotage, binary: self.on.binary };
-            last = round.run()?;
+            last = match round.run() {
+                Err(error) if error.is::<SameEvent>() && attempt + 1 < TRIES => continue,
+                seen => seen?,
+            };
             // A control must also show that it was the fault that made the difference.
             let must_act = if sabotage.is_some() { scenario.control_acts } else { &[] };
             let has_acted = last.has_acted(scenario.acts) && last.has_acted(must_act);

@@ -20,7 +20,7 @@ use crate::wait::go_on;
 /// Between two looks at a round.
 const LOOK: Duration = Duration::from_millis(5);
 /// No round takes as long; only a fault of ours ends one here.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(240);
 /// A reader is at the live end while it has what is older than so many seconds.
 const LIVE_SECONDS: f64 = 0.5;
 

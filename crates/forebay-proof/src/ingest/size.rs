@@ -16,7 +16,7 @@ pub struct Size {
     /// An ingest that has the last event and has done nothing for so long has all that it will have.
     pub quiet: Duration,
     /// The same of one that does not have the last event: a writer whose server was killed waits for seconds before it opens
-    /// the buffer again. Only failures take as long.
+    /// the buffer again, and a host that says nothing is let go after 30 s. Only failures take as long.
     pub stuck: Duration,
 }
 
@@ -27,7 +27,7 @@ impl Size {
         live: 2_000,
         rate: 2_000.0,
         quiet: Duration::from_secs(4),
-        stuck: Duration::from_secs(30),
+        stuck: Duration::from_secs(90),
     };
     /// Of a quick run.
     pub const QUICK: Self = Self { history: 4_000, ..Self::SMALL };

@@ -23,7 +23,7 @@ pub fn identity(line: &[u8]) -> String {
     }
 }
 
-/// Events of a network that cannot be told apart.
+/// A made-up network in which two events are the same, by their identity: which of them came could not be told.
 #[derive(Debug, thiserror::Error)]
 #[error("two events of the network are the same")]
 pub struct SameEvent;
