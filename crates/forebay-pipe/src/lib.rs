@@ -2,8 +2,10 @@
 //!
 //! | module | is responsible for |
 //! |---|---|
+//! | [`drain`] | a buffer into Parquet files |
 //! | [`ingest`] | a source's events into a buffer, each once, through whatever breaks |
 //! | [`pipeline`] | `pipeline.toml`, as it is written |
 
+pub mod drain;
 pub mod ingest;
 pub mod pipeline;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
+mod drain_mutations;
+mod drain_rows;
 mod ingest_dial;
 mod ingest_faults;
 mod ingest_hosts;

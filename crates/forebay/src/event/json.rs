@@ -14,6 +14,8 @@
 
 #![expect(clippy::inline_always, reason = "left as calls, the small steps keep the scanner in memory")]
 
+use std::borrow::Cow;
+
 use super::json_fault::Fault;
 use super::tokens::{BLOCK, escape, literal, look, number, skip_space};
 
@@ -22,7 +24,7 @@ pub(super) const DEPTH_MAX: u32 = 127;
 
 /// A place in a line, and what the block around it holds. After a fault it stands at the byte at fault.
 #[derive(Clone, Copy)]
-pub(super) struct Scanner<'a> {
+pub struct Scanner<'a> {
     line: &'a [u8],
     at: usize,
     /// Where the block of 64 bytes starts that was looked at last.
@@ -35,14 +37,20 @@ pub(super) struct Scanner<'a> {
 
 /// A string as it stands in the line, without its quotes.
 #[derive(Clone, Copy)]
-pub(super) struct Text<'a> {
+pub struct Text<'a> {
     raw: &'a [u8],
     escaped: bool,
 }
 
-impl Text<'_> {
+impl<'a> Text<'a> {
+    /// What the string says: the bytes between its quotes, unless there are escapes among them.
+    #[inline(always)]
+    pub fn bytes(self) -> Cow<'a, [u8]> {
+        if self.escaped { Cow::Owned(unescape(self.raw).into_bytes()) } else { Cow::Borrowed(self.raw) }
+    }
+
     /// Calls `f` with what the string says. Nothing is copied unless there are escapes.
-    pub(super) fn with<T>(self, f: impl FnOnce(&[u8]) -> T) -> T {
+    pub fn with<T>(self, f: impl FnOnce(&[u8]) -> T) -> T {
         if self.escaped { f(unescape(self.raw).as_bytes()) } else { f(self.raw) }
     }
 }
@@ -55,13 +63,15 @@ fn unescape(raw: &[u8]) -> String {
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(line: &'a [u8]) -> Self {
+    /// At the start of a line.
+    pub fn new(line: &'a [u8]) -> Self {
         let mut scanner = Self { line, at: 0, block: 0, specials: 0, beyond_ascii: false };
         scanner.load(0);
         scanner
     }
 
-    pub(super) fn offset(&self) -> usize {
+    /// How many bytes are behind it.
+    pub fn offset(&self) -> usize {
         self.at
     }
 
@@ -71,13 +81,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// The bytes from `start` to here.
-    pub(super) fn since(&self, start: usize) -> &'a [u8] {
+    pub fn since(&self, start: usize) -> &'a [u8] {
         self.line.get(start..self.at).unwrap_or_default()
     }
 
     /// The next byte that is not white space, left where it is.
     #[inline(always)]
-    pub(super) fn peek(&mut self) -> Result<u8, Fault> {
+    pub fn peek(&mut self) -> Result<u8, Fault> {
         match self.line.get(self.at) {
             Some(&byte) if byte > b' ' => Ok(byte),
             _ => {
@@ -93,7 +103,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Nothing but white space is left.
-    pub(super) fn end(&mut self) -> Result<(), Fault> {
+    pub fn end(&mut self) -> Result<(), Fault> {
         match self.peek() {
             Err(Fault::Ended) => Ok(()),
             Err(fault) => Err(fault),
@@ -103,7 +113,7 @@ impl<'a> Scanner<'a> {
 
     /// Enters the object whose brace is next; whether it has members.
     #[inline(always)]
-    pub(super) fn open_object(&mut self) -> Result<bool, Fault> {
+    pub fn open_object(&mut self) -> Result<bool, Fault> {
         self.at += 1;
         let empty = self.peek()? == b'}';
         self.at += usize::from(empty);
@@ -112,7 +122,7 @@ impl<'a> Scanner<'a> {
 
     /// Behind a member: whether another follows. If not, the object is left.
     #[inline(always)]
-    pub(super) fn more_members(&mut self) -> Result<bool, Fault> {
+    pub fn more_members(&mut self) -> Result<bool, Fault> {
         let next = self.peek()?;
         if next != b',' && next != b'}' {
             return Err(Fault::NoComma);
@@ -123,7 +133,7 @@ impl<'a> Scanner<'a> {
 
     /// A key and its colon.
     #[inline(always)]
-    pub(super) fn key(&mut self) -> Result<Text<'a>, Fault> {
+    pub fn key(&mut self) -> Result<Text<'a>, Fault> {
         if self.peek()? != b'"' {
             return Err(Fault::NoKey);
         }
@@ -137,7 +147,7 @@ impl<'a> Scanner<'a> {
 
     /// Any value, with `open` objects and arrays around it.
     #[inline(always)]
-    pub(super) fn skip_value(&mut self, open: u32) -> Result<(), Fault> {
+    pub fn skip_value(&mut self, open: u32) -> Result<(), Fault> {
         if self.peek()? == b'"' {
             return self.string().map(|_| ());
         }
@@ -247,7 +257,7 @@ impl<'a> Scanner<'a> {
 
     /// A string, as it stands there.
     #[inline(always)]
-    pub(super) fn text(&mut self) -> Result<Text<'a>, Fault> {
+    pub fn text(&mut self) -> Result<Text<'a>, Fault> {
         let start = self.at + 1;
         let escaped = self.string()?;
         Ok(Text { raw: &self.line[start..self.at - 1], escaped })

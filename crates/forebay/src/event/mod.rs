@@ -3,7 +3,7 @@
 pub mod cursor;
 mod extend;
 pub mod jetstream;
-mod json;
+pub mod json;
 mod json_fault;
 pub mod json_stream;
 pub mod lane;

@@ -92,7 +92,8 @@ impl Stream {
     }
 
     /// Whether its events are Jetstream's, however its lanes are divided.
-    pub(crate) fn is_jetstream(self) -> bool {
+    #[doc(hidden)]
+    pub fn is_jetstream(self) -> bool {
         matches!(self.0.how, LineFormat::Jetstream)
     }
 

@@ -1,0 +1,217 @@
+//! The columns of a stream's files: their names, their types, and how each is encoded.
+//!
+//! All lanes of a stream have the same. Of Jetstream's, what there is once is there for ever: a later version adds columns, and
+//! nothing else. A row's identity is `block` and `index` within its lane. No column is named as a part of a file's path is,
+//! `lane` or `date`: readers take those for columns too.
+//!
+//! Texts are plain `STRING`: newer types are not known to every reader. What is larger than its meaning asks for, as the record
+//! beside the columns that are taken from it, is what makes the line whole again without storing it.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use forebay::Stream;
+
+use super::columns::{Row, Word};
+use super::moment;
+use super::pointer::Pointer;
+
+/// The version of Jetstream's columns, as a file's footer has it.
+pub const JETSTREAM: &str = "jetstream-1";
+
+/// The version of any other stream's columns.
+pub const LINES: &str = "lines-1";
+
+/// Columns that a configuration names in a file, at most.
+const TEXTS_MAX: usize = 64;
+
+/// What stands in a column of Jetstream's, taken from a line's row.
+#[derive(Clone, Copy)]
+pub(super) enum Value {
+    Number(fn(&Row<'_>) -> Option<i64>),
+    Text(for<'r> fn(&'r Row<'_>) -> Option<&'r str>),
+    Time(fn(&Row<'_>) -> Option<i64>),
+    Texts(for<'r, 'a> fn(&'r Row<'a>) -> Option<&'r [Word<'a>]>),
+}
+
+/// Jetstream's columns between the four that say where and when, and `raw`.
+pub(super) const VALUES: [(&str, Value); 18] = [
+    ("cursor", Value::Number(|row| row.cursor)),
+    ("seq", Value::Number(|row| row.seq)),
+    ("did", Value::Text(|row| row.did.as_deref())),
+    ("kind", Value::Text(|row| row.kind.as_deref())),
+    ("operation", Value::Text(|row| row.operation.as_deref())),
+    ("collection", Value::Text(|row| row.collection.as_deref())),
+    ("rkey", Value::Text(|row| row.rkey.as_deref())),
+    ("rev", Value::Text(|row| row.rev.as_deref())),
+    ("cid", Value::Text(|row| row.cid.as_deref())),
+    ("created_at", Value::Text(|row| row.created_at.as_deref())),
+    ("created", Value::Time(|row| row.created_at.as_deref().and_then(moment::micros))),
+    ("subject_uri", Value::Text(|row| row.subject_uri.as_deref())),
+    ("subject_did", Value::Text(|row| row.subject_did.as_deref())),
+    ("text", Value::Text(|row| row.text.as_deref())),
+    ("reply_parent", Value::Text(|row| row.reply_parent.as_deref())),
+    ("reply_root", Value::Text(|row| row.reply_root.as_deref())),
+    ("langs", Value::Texts(|row| row.langs.as_deref())),
+    ("record", Value::Text(|row| row.record)),
+];
+
+impl Value {
+    fn data_type(self) -> DataType {
+        match self {
+            Self::Number(_) => DataType::Int64,
+            Self::Text(_) => DataType::Utf8,
+            Self::Time(_) => time(),
+            Self::Texts(_) => DataType::List(element()),
+        }
+    }
+}
+
+/// What a list's elements are, by the name that Parquet gives them.
+pub(super) fn element() -> Arc<Field> {
+    Arc::new(Field::new("element", DataType::Utf8, true))
+}
+
+fn time() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// A text column that a configuration names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextColumn {
+    /// Its name in the file.
+    pub name: String,
+    /// Where in a line it stands.
+    pub at: Pointer,
+}
+
+/// Why columns cannot be those of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadColumns {
+    /// Jetstream's are fixed.
+    #[error("the columns of Jetstream's events are fixed: it can have no column {0:?}")]
+    Fixed(String),
+    /// One that cannot be called so.
+    #[error("column name {0:?} will not do: use 1 to 64 of a-z 0-9 _ that no other column has")]
+    Name(String),
+    /// More than a file has.
+    #[error("there are {0} columns by pointers: a file has {TEXTS_MAX} at most")]
+    TooMany(usize),
+}
+
+/// The columns of a stream's files.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    schema: SchemaRef,
+    /// Nothing for Jetstream.
+    texts: Option<Vec<TextColumn>>,
+}
+
+impl Rows {
+    /// Those of a stream, with the text columns that a configuration names.
+    pub fn of(stream: Stream, texts: Vec<TextColumn>) -> Result<Self, BadColumns> {
+        if stream.is_jetstream() {
+            return match texts.into_iter().next() {
+                Some(text) => Err(BadColumns::Fixed(text.name)),
+                None => Ok(Self::jetstream()),
+            };
+        }
+        if texts.len() > TEXTS_MAX {
+            return Err(BadColumns::TooMany(texts.len()));
+        }
+        let mut fields = line_fields();
+        for text in &texts {
+            let is_taken = |field: &Field| *field.name() == text.name;
+            if !is_name(&text.name) || fields.iter().any(is_taken) || ["lane", "date"].contains(&&*text.name)
+            {
+                return Err(BadColumns::Name(text.name.clone()));
+            }
+            fields.push(Field::new(&text.name, DataType::Utf8, true));
+        }
+        Ok(Self { schema: Arc::new(Schema::new(fields)), texts: Some(texts) })
+    }
+
+    pub(super) fn jetstream() -> Self {
+        let mut fields = place_fields();
+        fields.extend(VALUES.map(|(name, value)| Field::new(name, value.data_type(), true)));
+        fields.push(Field::new("raw", DataType::Utf8, true));
+        Self { schema: Arc::new(Schema::new(fields)), texts: None }
+    }
+
+    /// The columns.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Their version.
+    pub fn version(&self) -> &'static str {
+        if self.texts.is_some() { LINES } else { JETSTREAM }
+    }
+
+    /// The columns that a configuration has named; nothing for Jetstream.
+    pub(super) fn texts(&self) -> Option<&[TextColumn]> {
+        self.texts.as_deref()
+    }
+}
+
+/// Where and when: the first columns of every file.
+fn place_fields() -> Vec<Field> {
+    vec![
+        Field::new("block", DataType::Int64, false),
+        Field::new("index", DataType::Int32, false),
+        Field::new("partition", DataType::Int32, false),
+        Field::new("time", time(), false),
+    ]
+}
+
+/// The columns of a stream that is not Jetstream, without those that a configuration names.
+pub(super) fn line_fields() -> Vec<Field> {
+    let mut fields = place_fields();
+    fields.push(Field::new("line", DataType::Utf8, true));
+    fields.push(Field::new("raw", DataType::Binary, true));
+    fields
+}
+
+fn is_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=64).contains(&name.len()) && name.bytes().all(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str) -> TextColumn {
+        TextColumn { name: name.into(), at: Pointer::new("/a").unwrap() }
+    }
+
+    #[test]
+    fn the_columns_of_jetstream_are_these_for_ever() {
+        let rows = Rows::of(Stream::jetstream(), vec![]).unwrap();
+        let named = rows.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
+        assert_eq!(
+            named.join(" "),
+            "block index partition time cursor seq did kind operation collection rkey rev cid created_at created \
+             subject_uri subject_did text reply_parent reply_root langs record raw"
+        );
+        assert_eq!(rows.version(), "jetstream-1");
+        let divided = Stream::jetstream().partitioned("/did", [("likes", 4)]).unwrap();
+        assert_eq!(Rows::of(divided, vec![]).unwrap().schema(), rows.schema());
+        assert_eq!(Rows::of(divided, vec![column("lang")]).unwrap_err(), BadColumns::Fixed("lang".into()));
+    }
+
+    #[test]
+    fn any_other_stream_has_its_line_and_the_columns_that_are_named() {
+        let stream = Stream::lines("log").unwrap();
+        let rows = Rows::of(stream, vec![column("user"), column("level")]).unwrap();
+        let named = rows.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
+        assert_eq!(named.join(" "), "block index partition time line raw user level");
+        for name in ["", "raw", "time", "lane", "date", "A", "a b", &"x".repeat(65)] {
+            let refused = Rows::of(stream, vec![column(name)]).unwrap_err();
+            assert_eq!(refused, BadColumns::Name(name.into()));
+        }
+        assert!(Rows::of(stream, vec![column("a"), column("a")]).is_err());
+        let many = (0..65).map(|number| column(&format!("c{number}"))).collect();
+        assert_eq!(Rows::of(stream, many).unwrap_err(), BadColumns::TooMany(65));
+    }
+}

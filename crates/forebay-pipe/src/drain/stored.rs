@@ -1,0 +1,265 @@
+//! Rows out of a file, each with its line as it came in.
+//!
+//! Whatever is in doubt is an error that says where: columns that are not those of this version, rows out of order, a line that
+//! cannot be made again, and of Jetstream a column that says another thing than the line does.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_schema::Schema;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+
+use super::columns::{Row, Word};
+use super::footer::Footer;
+use super::rebuild::{self, Parts};
+use super::schema::{JETSTREAM, LINES, Rows, VALUES, Value, line_fields};
+
+/// Rows that are read at a time.
+const ROWS: usize = 1_024;
+
+/// The columns that say where and when.
+const PLACE: usize = 4;
+
+/// Why a file is in doubt.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It could not be opened.
+    #[error("it cannot be opened: {0}")]
+    Io(#[from] io::Error),
+    /// It is no Parquet, or damaged.
+    #[error("it is no Parquet file, or a damaged one: {0}")]
+    Parquet(#[from] ParquetError),
+    /// What its footer does not say as it should.
+    #[error("its footer has no {0:?}, or another value there than a file of a drain has")]
+    Footer(&'static str),
+    /// Columns that this build does not know.
+    #[error("its columns are of version {0:?}, which this build does not know")]
+    Version(String),
+    /// Columns that are not those of its version.
+    #[error("its column {0:?} is missing, or of another type, or in another place")]
+    Column(String),
+    /// A row that is in doubt.
+    #[error("row {row} (event {index} of block {block}): {why}")]
+    Row {
+        /// From 0.
+        row: u64,
+        /// Its block, as the row says.
+        block: i64,
+        /// Its place there, as the row says.
+        index: i32,
+        /// What is in doubt.
+        why: String,
+    },
+}
+
+/// A row of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredRow<'a> {
+    /// The block of its lane that it stood in.
+    pub block: u64,
+    /// Its place there.
+    pub index: u32,
+    /// The partition of the lane.
+    pub partition: u32,
+    /// When the event was, in microseconds since 1970.
+    pub time_us: u64,
+    /// The event's bytes.
+    pub line: &'a [u8],
+}
+
+/// A file that is being read.
+pub struct StoredFile {
+    footer: Footer,
+    is_jetstream: bool,
+    batches: ParquetRecordBatchReader,
+    batch: Option<RecordBatch>,
+    /// The next row of the batch.
+    at: usize,
+    /// The next row of the file.
+    row: u64,
+    last: Option<(i64, i32)>,
+    /// The line of the row that was given last.
+    line: Vec<u8>,
+}
+
+impl StoredFile {
+    /// Opens a file: of what it has, its footer and its columns are checked.
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+        let key_values = builder.metadata().file_metadata().key_value_metadata();
+        let key_values = key_values.map(Vec::as_slice).unwrap_or_default();
+        let (footer, version) = Footer::read(key_values).map_err(ReadError::Footer)?;
+        check_columns(version, builder.schema())?;
+        let is_jetstream = version == JETSTREAM;
+        let batches = builder.with_batch_size(ROWS).build()?;
+        Ok(Self { footer, is_jetstream, batches, batch: None, at: 0, row: 0, last: None, line: Vec::new() })
+    }
+
+    /// What the file says of itself.
+    pub fn footer(&self) -> &Footer {
+        &self.footer
+    }
+
+    /// The next row; nothing at the end.
+    pub fn next_row(&mut self) -> Result<Option<StoredRow<'_>>, ReadError> {
+        let Some(batch) = self.batch()? else { return Ok(None) };
+        let at = self.at;
+        let (block, index) = (number::<Int64Type>(&batch, 0, at), number::<Int32Type>(&batch, 1, at));
+        let place = (block.unwrap_or_default(), index.unwrap_or_default());
+        let read = self.read(&batch, at);
+        let (partition, time_us) =
+            read.map_err(|why| ReadError::Row { row: self.row, block: place.0, index: place.1, why })?;
+        (self.at, self.row, self.last) = (at + 1, self.row + 1, Some(place));
+        Ok(Some(StoredRow {
+            block: place.0.cast_unsigned(),
+            index: place.1.cast_unsigned(),
+            partition,
+            time_us,
+            line: &self.line,
+        }))
+    }
+
+    /// A batch that has rows left.
+    fn batch(&mut self) -> Result<Option<RecordBatch>, ReadError> {
+        if self.batch.as_ref().is_none_or(|batch| self.at >= batch.num_rows()) {
+            self.at = 0;
+            self.batch = self.batches.next().transpose().map_err(ParquetError::from)?;
+        }
+        Ok(self.batch.clone())
+    }
+
+    /// Checks a row and makes its line; its partition and time.
+    fn read(&mut self, batch: &RecordBatch, at: usize) -> Result<(u32, u64), String> {
+        let missing = |name: &str| format!("it has no {name}");
+        let block = number::<Int64Type>(batch, 0, at).ok_or_else(|| missing("block"))?;
+        let index = number::<Int32Type>(batch, 1, at).ok_or_else(|| missing("index"))?;
+        let partition = number::<Int32Type>(batch, 2, at).ok_or_else(|| missing("partition"))?;
+        let time = number::<TimestampMicrosecondType>(batch, 3, at).ok_or_else(|| missing("time"))?;
+        if block < 0 || index < 0 {
+            return Err("its place is negative".into());
+        }
+        if let Some((block, index)) = self.last.filter(|last| *last >= (block, index)) {
+            return Err(format!("it does not come after event {index} of block {block}"));
+        }
+        if u32::try_from(partition) != Ok(self.footer.partition) {
+            return Err(format!("it is of partition {partition}, and the file is not"));
+        }
+        let time_us = u64::try_from(time).map_err(|_| "its time is before 1970".to_owned())?;
+        self.line.clear();
+        if self.is_jetstream {
+            jetstream_line(batch, at, time, &mut self.line)?;
+        } else {
+            let text = text(batch.column(PLACE), at).map(str::as_bytes);
+            match (text, bytes(batch.column(PLACE + 1), at)) {
+                (Some(line), None) | (None, Some(line)) => self.line.extend_from_slice(line),
+                _ => return Err("it has not one line".into()),
+            }
+        }
+        Ok((self.footer.partition, time_us))
+    }
+}
+
+/// Whether columns are those of their version. In files of other streams than Jetstream columns follow that a configuration named.
+fn check_columns(version: &str, schema: &Schema) -> Result<(), ReadError> {
+    let expected = match version {
+        JETSTREAM => Rows::jetstream().schema().fields().iter().map(|field| (**field).clone()).collect(),
+        LINES => line_fields(),
+        _ => return Err(ReadError::Version(version.into())),
+    };
+    for (at, field) in expected.iter().enumerate() {
+        let same = schema.fields().get(at).is_some_and(|found| {
+            (found.name(), found.data_type(), found.is_nullable())
+                == (field.name(), field.data_type(), field.is_nullable())
+        });
+        if !same {
+            return Err(ReadError::Column(field.name().clone()));
+        }
+    }
+    match schema.fields().get(expected.len()) {
+        Some(more) if version == JETSTREAM => Err(ReadError::Column(more.name().clone())),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the line of a row, and compares each column with what the line says.
+fn jetstream_line(batch: &RecordBatch, at: usize, time_us: i64, to: &mut Vec<u8>) -> Result<(), String> {
+    let is = |name: &str| {
+        let place = VALUES.iter().position(|(known, _)| *known == name)?;
+        text(batch.column(PLACE + place), at)
+    };
+    if let Some(raw) = text(batch.column(PLACE + VALUES.len()), at) {
+        to.extend_from_slice(raw.as_bytes());
+    } else {
+        let parts = Parts {
+            cursor: number::<Int64Type>(batch, PLACE, at),
+            did: is("did"),
+            kind: is("kind"),
+            operation: is("operation"),
+            collection: is("collection"),
+            rkey: is("rkey"),
+            rev: is("rev"),
+            cid: is("cid"),
+            record: is("record"),
+        };
+        rebuild::line(time_us, &parts, to).ok_or("its line cannot be made again from its columns")?;
+    }
+    let line = std::str::from_utf8(to).map_err(|_| "its line is not UTF-8")?;
+    let row = Row::of(line);
+    for (place, (name, value)) in VALUES.iter().enumerate() {
+        if !says(batch.column(PLACE + place), at, *value, &row) {
+            return Err(format!("its {name} is not that of its line"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a column has what the line says.
+fn says(column: &ArrayRef, at: usize, value: Value, row: &Row<'_>) -> bool {
+    match value {
+        Value::Number(of) => of_type::<Int64Type>(column, at) == of(row),
+        Value::Time(of) => of_type::<TimestampMicrosecondType>(column, at) == of(row),
+        Value::Text(of) => text(column, at) == of(row),
+        Value::Texts(of) => texts_are(column, at, of(row)),
+    }
+}
+
+fn texts_are(column: &ArrayRef, at: usize, expected: Option<&[Word<'_>]>) -> bool {
+    let Some(lists) = column.as_list_opt::<i32>() else { return false };
+    let found = lists.is_valid(at).then(|| lists.value(at));
+    match (found, expected) {
+        (None, None) => true,
+        (Some(found), Some(expected)) => {
+            found.len() == expected.len()
+                && expected.iter().enumerate().all(|(at, word)| text(&found, at) == Some(word))
+        }
+        _ => false,
+    }
+}
+
+fn number<T: arrow_array::ArrowPrimitiveType>(
+    batch: &RecordBatch,
+    column: usize,
+    at: usize,
+) -> Option<T::Native> {
+    of_type::<T>(batch.column(column), at)
+}
+
+fn of_type<T: arrow_array::ArrowPrimitiveType>(column: &ArrayRef, at: usize) -> Option<T::Native> {
+    let numbers = column.as_primitive_opt::<T>()?;
+    numbers.is_valid(at).then(|| numbers.value(at))
+}
+
+fn text(column: &ArrayRef, at: usize) -> Option<&str> {
+    let texts = column.as_string_opt::<i32>()?;
+    texts.is_valid(at).then(|| texts.value(at))
+}
+
+fn bytes(column: &ArrayRef, at: usize) -> Option<&[u8]> {
+    let bytes = column.as_binary_opt::<i32>()?;
+    bytes.is_valid(at).then(|| bytes.value(at))
+}
