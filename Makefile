@@ -124,7 +124,8 @@ setup-server:
 		fail "$$server is not a Redis or Valkey server. Name one: FOREBAY_SERVER=/path/to/redis-server make ..."
 
 # For the test of docs/reader.py, a reader in Python: the packages redis and zstandard. For the tests of the simulated Jetstream,
-# which others' clients read: websockets, zstandard and atproto, in an environment of their own in target/.
+# which others' clients read: websockets, zstandard and atproto; and for those of Parquet files: pyarrow, duckdb, polars and
+# fastparquet; all in an environment of their own in target/.
 setup-python:
 	@$(SHELL_LIB) \
 	reader() { \
@@ -138,13 +139,14 @@ setup-python:
 	}; \
 	clients() { \
 		for python in "$$FOREBAY_PYTHON" target/python/bin/python3 python3; do \
-			if "$$python" -c 'import websockets, zstandard, atproto_jetstream' >/dev/null 2>&1; then return 0; fi; \
+			if "$$python" -c 'import websockets, zstandard, atproto_jetstream, pyarrow, duckdb, polars, fastparquet' >/dev/null 2>&1; then return 0; fi; \
 		done; \
-		remedy='install the Python packages websockets, zstandard and atproto, or name an interpreter that has them: FOREBAY_PYTHON=/path/to/python3 make test'; \
-		say 'running: python3 -m venv target/python, pip install websockets zstandard atproto'; \
+		remedy='install the Python packages websockets, zstandard, atproto, pyarrow, duckdb, polars and fastparquet, or name an interpreter that has them: FOREBAY_PYTHON=/path/to/python3 make test'; \
+		say 'running: python3 -m venv target/python, pip install websockets zstandard atproto pyarrow duckdb polars fastparquet'; \
 		mkdir -p target; \
 		python3 -m venv target/python || { has apt-get && apt_install python3-venv && python3 -m venv target/python; } || fail "$$remedy"; \
-		target/python/bin/pip install -q websockets==17.4 zstandard==0.25.0 atproto==0.0.73 || fail "$$remedy"; \
+		target/python/bin/pip install -q websockets==17.4 zstandard==0.25.0 atproto==0.0.73 \
+			pyarrow==26.0.1 duckdb==2.0.1 polars==2.1.0 fastparquet==2026.9.0 || fail "$$remedy"; \
 	}; \
 	reader && clients
 

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
+mod drain_identifiers;
 mod drain_mutations;
+mod drain_readers;
 mod drain_rows;
 mod ingest_dial;
 mod ingest_faults;
@@ -10,6 +12,7 @@ mod ingest_hosts;
 mod ingest_lines;
 mod ingest_resume;
 mod ingest_waits;
+mod nightly_drain_rows;
 mod nightly_ingest_speed;
 mod scripted;
 mod support;

@@ -1,0 +1,78 @@
+//! What rows take: bytes a row by column, and rows a second on one core. Figures, no judgement of the machine.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use forebay::{Event, Stream};
+use forebay_pipe::drain::columns::Row;
+use forebay_pipe::drain::table::FileWriter;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+
+use crate::drain_identifiers::Repeated;
+use crate::drain_rows::{RECORDED, footer, rows, synthetic};
+
+const ROWS: usize = 122_880;
+
+fn repeated() -> Vec<(u64, Vec<u8>)> {
+    let rounds = (0..).map(Repeated::new);
+    let lines = rounds.flat_map(|mut round| RECORDED.lines().map(move |line| round.line(line)));
+    let timed = |line: Vec<u8>| (Stream::jetstream().parse(&line).unwrap().time_us, line);
+    lines.map(timed).take(ROWS).collect()
+}
+
+fn measure(name: &str, lines: &[(u64, Vec<u8>)]) {
+    let mut raw = 0;
+    let lane = Stream::jetstream().lanes().first();
+    let started = Instant::now();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    let file = std::fs::File::create(&path).unwrap();
+    let mut writer = FileWriter::create(file, &rows(Stream::jetstream())).unwrap();
+    for (number, (time_us, line)) in lines.iter().enumerate() {
+        raw += line.len();
+        let event = Event { bytes: line, time_us: *time_us, lane, cursor: 0 };
+        writer.push((number / 400) as u64, (number % 400) as u32, 0, &event).unwrap();
+    }
+    let memory = writer.memory();
+    let (_, written) = writer.finish(&footer(lines.len())).unwrap();
+    if let Ok(keep) = std::env::var("KEEP") {
+        std::fs::copy(&path, format!("{keep}/{}.parquet", &name[..4])).unwrap();
+    }
+    let took = started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    for (_, line) in lines {
+        std::hint::black_box(Row::of(std::str::from_utf8(line).unwrap()));
+    }
+    let columns = started.elapsed().as_secs_f64() * 1e6 / lines.len() as f64;
+    let count = lines.len() as f64;
+    println!(
+        "{name}: {} lines of {:.1} bytes: {:.2} bytes a row, {:.0} rows/s, of it columns {columns:.2} us a row, {:.1} MiB held",
+        lines.len(),
+        raw as f64 / count,
+        written.bytes as f64 / count,
+        count / took,
+        memory as f64 / 1_048_576.0,
+    );
+    let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
+    let mut sizes: BTreeMap<usize, (String, i64, i64)> = BTreeMap::new();
+    let mut bloom = 0;
+    for group in reader.metadata().row_groups() {
+        for (at, column) in group.columns().iter().enumerate() {
+            let size = sizes.entry(at).or_insert_with(|| (column.column_path().string(), 0, 0));
+            size.1 += column.compressed_size();
+            size.2 += column.uncompressed_size();
+            bloom += column.bloom_filter_length().unwrap_or(0);
+        }
+    }
+    for (column, size, plain) in sizes.into_values() {
+        println!("  {column:24} {:7.2}  {:7.2} uncompressed", size as f64 / count, plain as f64 / count);
+    }
+    println!("  bloom filter             {:7.2}", f64::from(bloom) / count);
+}
+
+#[test]
+#[ignore = "figures, in release: make nightly"]
+fn nightly_bytes_and_rows_a_second() {
+    measure("made-up", &synthetic(ROWS as u64));
+    measure("recorded, with other identifiers", &repeated());
+}
