@@ -66,7 +66,7 @@ impl Repeated {
         if rest.starts_with(b"\"createdAt\":\"") && rest.len() > 38 && rest[36] == b'Z' {
             let time: Timestamp = std::str::from_utf8(&rest[13..37]).unwrap().parse().unwrap();
             let moved =
-                time.as_millisecond() + (self.round * STEP_US / 1_000) as i64 + self.rng.i64(0..1_000);
+                time.as_millisecond() + (self.round * STEP_US / 1_000).cast_signed() + self.rng.i64(0..1_000);
             let moved = Timestamp::from_millisecond(moved).unwrap();
             to.extend_from_slice(format!("\"createdAt\":\"{moved:.3}").as_bytes());
             return 37;

@@ -60,9 +60,9 @@ fn escape_some(line: &str, rng: &mut Rng) -> String {
     let is_hit = |rng: &mut Rng| rng.u32(0..40) == 0;
     let written = |letter: char| format!("\\u{:04x}", letter as u32);
     line.chars()
-        .map(|letter| match letter.is_ascii_alphabetic() && is_hit(rng) {
-            true => written(letter),
-            false => letter.to_string(),
+        .map(|letter| {
+            let is_written = letter.is_ascii_alphabetic() && is_hit(rng);
+            if is_written { written(letter) } else { letter.to_string() }
         })
         .collect()
 }

@@ -57,7 +57,7 @@ fn hash(lines: &[(u64, Vec<u8>)]) -> String {
         ]);
         hash.update(format!("{values}\n"));
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 /// What a reader makes of a folder.

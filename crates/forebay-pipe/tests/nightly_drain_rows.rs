@@ -35,9 +35,6 @@ fn measure(name: &str, lines: &[(u64, Vec<u8>)]) {
     }
     let memory = writer.memory();
     let (_, written) = writer.finish(&footer(lines.len())).unwrap();
-    if let Ok(keep) = std::env::var("KEEP") {
-        std::fs::copy(&path, format!("{keep}/{}.parquet", &name[..4])).unwrap();
-    }
     let took = started.elapsed().as_secs_f64();
     let started = Instant::now();
     for (_, line) in lines {

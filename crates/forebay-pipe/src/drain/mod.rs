@@ -2,12 +2,14 @@
 //!
 //! | module | is responsible for |
 //! |---|---|
+//! | `walk` | a walk over a line's JSON |
 //! | [`columns`] | what a line of Jetstream says, column by column |
 //! | [`rebuild`] | the line, made again from its columns |
 //! | [`pointer`] | what stands at a place in a line of any stream |
 //! | [`moment`] | the time that a record says it was made at |
-//! | [`schema`] | the columns of a stream's files: names, types, how each is encoded |
-//! | [`batch`] | rows, gathered by column |
+//! | [`schema`] | the columns of a stream's files: names and types |
+//! | `encoding` | how each is encoded |
+//! | `batch` | rows, gathered by column |
 //! | [`footer`] | what a file says of itself |
 //! | [`table`] | rows into a file |
 //! | [`stored`] | rows out of a file, each checked |
@@ -22,3 +24,4 @@ pub mod rebuild;
 pub mod schema;
 pub mod stored;
 pub mod table;
+mod walk;

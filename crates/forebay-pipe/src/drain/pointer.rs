@@ -43,10 +43,10 @@ impl Pointer {
         if !is_text {
             return (value != "null").then_some(Cow::Borrowed(value));
         }
-        match value.contains('\\') {
-            true => serde_json::from_str(value).ok().map(Cow::Owned),
-            false => value.get(1..value.len() - 1).map(Cow::Borrowed),
+        if value.contains('\\') {
+            return serde_json::from_str(value).ok().map(Cow::Owned);
         }
+        value.get(1..value.len() - 1).map(Cow::Borrowed)
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::Write;
 
 /// The columns that a line is made of.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "they are those of `Row`")]
+#[expect(missing_docs, reason = "they are those of `Row`")]
 pub struct Parts<'a> {
     pub cursor: Option<i64>,
     pub did: Option<&'a str>,
@@ -63,7 +63,7 @@ mod tests {
     fn is_rebuilt(text: &str) -> bool {
         let mut made = Vec::new();
         let time_us = forebay::event::parse::parse(text.as_bytes()).unwrap().time_us;
-        line(time_us as i64, &Row::of(text).parts(), &mut made).is_some() && made == text.as_bytes()
+        line(time_us.cast_signed(), &Row::of(text).parts(), &mut made).is_some() && made == text.as_bytes()
     }
 
     #[test]
