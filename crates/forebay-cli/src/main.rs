@@ -235,11 +235,13 @@ fn code_of_buffer(error: &BufferError) -> u8 {
         | BufferError::Layout { .. }
         | BufferError::NoGroup { .. }
         | BufferError::InUse { .. }
+        | BufferError::NoSink { .. }
         | BufferError::Unacknowledged { .. }
         | BufferError::Spill { .. } => exit::USAGE,
-        BufferError::Fenced { .. } | BufferError::Foreign { .. } | BufferError::Damaged { .. } => {
-            exit::REFUTED
-        }
+        BufferError::Fenced { .. }
+        | BufferError::TakenOver { .. }
+        | BufferError::Foreign { .. }
+        | BufferError::Damaged { .. } => exit::REFUTED,
         // The server, the way there, or this machine.
         _ => exit::NO_SERVER,
     }

@@ -76,6 +76,8 @@ fn every_error() -> Vec<Error> {
             mine: forebay::Stream::lines("log").unwrap(),
         },
         Error::NoGroup { name: text(), group: text(), others: vec![text()] },
+        Error::TakenOver { lane: jetstream::POSTS, group: text(), mine: 1, theirs: 2 },
+        Error::NoSink { buffer: text(), group: text(), why: text() },
         Error::InUse { group: text(), consumer: text(), idle: minute },
         Error::Unacknowledged { group: text(), consumer: text(), blocks: 1 },
         Error::GroupFull { key: text(), source: cause() },

@@ -24,6 +24,7 @@ mod buffer_overflow;
 mod buffer_push;
 mod buffer_read;
 mod buffer_shed;
+mod buffer_sink;
 mod buffer_spill;
 mod buffer_spill_damage;
 mod buffer_spill_kills;

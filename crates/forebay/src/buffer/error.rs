@@ -303,6 +303,31 @@ pub enum Error {
         /// How long ago.
         idle: Duration,
     },
+    /// Another run of the sink has taken its group.
+    #[error(
+        "lane {lane}: another drain has taken over group {group} (its epoch is {theirs}, ours {mine}); only one may drain a \
+         buffer as a group"
+    )]
+    TakenOver {
+        /// The lane.
+        lane: Lane,
+        /// The group.
+        group: String,
+        /// Our epoch.
+        mine: u64,
+        /// The other one.
+        theirs: u64,
+    },
+    /// A group that no sink can be.
+    #[error("group {group} of buffer {buffer} cannot be drained: {why}")]
+    NoSink {
+        /// The buffer.
+        buffer: String,
+        /// The group.
+        group: String,
+        /// What it is, and what to do.
+        why: String,
+    },
     /// A consumer has been given more blocks than a reader keeps track of, and acknowledges none.
     #[error(
         "consumer {consumer} of group {group} holds {blocks} blocks that it has not acknowledged: acknowledge what is \

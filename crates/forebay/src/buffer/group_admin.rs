@@ -23,7 +23,7 @@ use crate::event::lane::Lane;
 use crate::event::stream::Stream;
 
 /// A group with a consumer that was there more recently is in use: one that waits for blocks asks every second.
-const IN_USE: Duration = Duration::from_secs(10);
+pub(super) const IN_USE: Duration = Duration::from_secs(10);
 
 /// Pending blocks that are looked at at once.
 const PAGE: usize = 100;

@@ -16,7 +16,7 @@ use crate::event::stream::{FIELD, Stream};
 const LAYOUT: &str = "2";
 
 /// Layout, lanes and incarnation, as they stand there.
-type Fields = (Option<String>, Option<String>, Option<String>);
+pub(super) type Fields = (Option<String>, Option<String>, Option<String>);
 
 /// Which buffer of its name it is: a random id that it got when it was made. A run keeps the one that it has seen first.
 pub(super) type Incarnation = OnceLock<String>;
@@ -60,6 +60,12 @@ pub(super) fn check(connection: &mut Connection, url: &str, name: &Name) -> Resu
 #[doc(hidden)]
 pub fn find(connection: &mut Connection, name: &Name) -> Result<Option<Name>, Error> {
     found(asked(connection, name), name)
+}
+
+/// The buffer and its incarnation, as [`asked`]; none where it is not there.
+pub(super) fn of_fields(name: &Name, fields: Fields) -> Result<Option<(Name, String)>, Error> {
+    let incarnation = fields.2.clone().unwrap_or_default();
+    Ok(read(name, fields)?.map(|stream| (name.clone().of(stream), incarnation)))
 }
 
 /// The same for a reader that asks again before it hands anything out: none where the server does not say for now.

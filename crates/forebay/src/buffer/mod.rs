@@ -59,6 +59,7 @@ pub mod measure;
 pub mod meta;
 mod mutex;
 pub(crate) mod options;
+mod outage;
 pub mod overflow;
 #[doc(hidden)]
 pub mod owner;
@@ -82,6 +83,11 @@ pub mod scripts;
 pub mod secret;
 pub mod server_stat;
 pub(crate) mod shared;
+#[doc(hidden)]
+pub mod sink;
+mod sink_look;
+mod sink_open;
+mod sink_state;
 mod socket;
 pub(crate) mod source_cursor;
 mod source_stat;

@@ -15,9 +15,10 @@ use super::connect::{Address, limit_answers};
 use super::connection::Connection;
 pub use super::consumer_name::own_consumer;
 use super::entry::Id;
-use super::error::{Cause, Error};
-use super::error_class::{ErrorClass, classify, is_gone};
+use super::error::Error;
+use super::error_class::is_gone;
 use super::keys::Name;
+use super::outage::worth_waiting;
 pub use super::read_item::ReadItem;
 use super::reader_place::ReaderPlace;
 use super::unacknowledged::Unacknowledged;
@@ -254,22 +255,12 @@ impl Reader {
 
     /// Gets over a lost connection within `patience`.
     pub(super) fn recover(&mut self, error: &RedisError, since: Instant) -> Result<(), Error> {
-        let why = match classify(error) {
-            _ if is_gone(error) || error.code() == Some("UNBLOCKED") => {
-                self.came_back |= self.options.group.is_some();
-                self.found_at = None;
-                error.to_string()
-            }
-            ErrorClass::Unknown(why) | ErrorClass::Refused(why) | ErrorClass::Full(why) => why,
-            ErrorClass::NoScript => "the script is not loaded".into(),
-            ErrorClass::Damaged(why) => return Err(Error::Damaged { why }),
-            ErrorClass::WrongType(why) => {
-                return Err(Error::WrongType { key: format!("forebay:{}:…", self.name), why });
-            }
-            ErrorClass::Fatal(why) | ErrorClass::Denied(why) | ErrorClass::Cluster(why) => {
-                let source = Some(Cause::new(error.clone()));
-                return Err(Error::Server { doing: format!("reading buffer {}", self.name), why, source });
-            }
+        let why = if is_gone(error) || error.code() == Some("UNBLOCKED") {
+            self.came_back |= self.options.group.is_some();
+            self.found_at = None;
+            error.to_string()
+        } else {
+            worth_waiting(error, &self.name, "reading")?
         };
         self.left = self.options.patience.saturating_sub(since.elapsed());
         // The signal that sets the flag also breaks off the question under way: that does not mean that the server is

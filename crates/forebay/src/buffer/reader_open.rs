@@ -7,6 +7,7 @@ use redis::RedisError;
 
 use super::buffer_exists::{self, must_be_there};
 use super::connect::Address;
+use super::entry::Id;
 use super::error::Error;
 use super::keys::Name;
 use super::meta::{self, Incarnation};
@@ -98,6 +99,24 @@ impl Reader {
         let checked = meta::must_be(&name, found);
         self.found_at = matches!(checked, Ok(true)).then(Instant::now);
         Ok(checked.map(drop))
+    }
+
+    /// Without a group: reading of a lane continues after this block, which may be trimmed, with its number and the lane's events
+    /// up to and with it; 0 where these are not known. If the server has given no id as high, it came back with less: the next
+    /// answer says so, and the lane is read from its start.
+    #[doc(hidden)]
+    pub fn go_on_after(&mut self, lane: Lane, id: Id, number: u64, total: u64) -> Result<(), Error> {
+        let Some(place) = self.places.iter_mut().find(|place| place.lane == lane) else {
+            let (buffer, lanes) = (self.name.to_string(), self.name.lanes());
+            return Err(Error::NoLane { buffer, lane: lane.name().into(), lanes });
+        };
+        place.go_on_after(id, (number > 0).then_some((number, total)));
+        self.came_back = true;
+        if self.asked.take().is_some() {
+            // The answer on its way begins elsewhere.
+            self.reads = None;
+        }
+        Ok(())
     }
 
     /// What the buffer's events are.

@@ -48,6 +48,13 @@ impl ReaderPlace {
         *self = Self { given: self.given, has_others: self.has_others, ..Self::new(self.lane) };
     }
 
+    /// Stands after a block, of which number and events of the lane up to it may be known.
+    pub(super) fn go_on_after(&mut self, id: Id, last: Option<(u64, u64)>) {
+        self.begin_again();
+        self.seen = id;
+        self.last = last.map(|(number, total)| (id, number, total));
+    }
+
     /// A block that comes next in order.
     pub(super) fn order(&mut self, entry: &Entry) -> Option<Order> {
         let order = follows(self.last?, self.damaged, entry);

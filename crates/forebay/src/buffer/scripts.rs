@@ -38,3 +38,13 @@ pub const LEAVE: &str = include_str!("leave.lua");
 
 /// Says how old a lane is.
 pub const OLDEST: &str = concat!(include_str!("entry.lua"), include_str!("oldest.lua"));
+
+/// Takes a lane for a sink.
+pub const SINK_CLAIM: &str = concat!(include_str!("sink.lua"), include_str!("sink_claim.lua"));
+
+/// Writes down what a sink commits next.
+pub const SINK_PLAN: &str = concat!(include_str!("sink.lua"), include_str!("sink_plan.lua"));
+
+/// Writes down what a sink has.
+pub const SINK_COMMIT: &str =
+    concat!(include_str!("ids.lua"), include_str!("sink.lua"), include_str!("sink_commit.lua"));
