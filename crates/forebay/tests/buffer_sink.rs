@@ -1,14 +1,14 @@
 //! What is claimed of a sink: how far it has a lane outlives its runs, what it planned binds the next one, an older run can do
 //! nothing any more, and a commit lets go of what every group is done with, on a full server too. On every server that is here.
 
-use std::time::Duration;
-
 use forebay::buffer::entry::Id;
 use forebay::buffer::error::Error;
 use forebay::buffer::look;
-use forebay::buffer::reader::{ReadItem, Reader};
-use forebay::buffer::sink::{Committed, Done, LaneLook, Plan, Planned, Sink};
-use forebay::event::jetstream::{self, LIKES};
+use forebay::buffer::reader::ReadItem;
+use forebay::buffer::scripts::SINK_COMMIT;
+use forebay::buffer::sink::{Committed, Done, LaneLook, Planned, Sink};
+use forebay::event::jetstream::{LIKES, POSTS};
+use forebay::{Groups, Stream, Unit, Writer};
 use forebay_rig::server::{Server, ServerBinary};
 
 use crate::buffer_fsync::servers;
@@ -22,11 +22,6 @@ fn server_of(binary: &ServerBinary) -> Server {
 
 fn sink(server: &Server) -> Sink {
     Sink::open_existing(&address(server), &name(), "lake", LIMIT).unwrap()
-}
-
-/// So many blocks of two likes each.
-fn fill(server: &Server, ledger: &mut Ledger, blocks: u64) {
-    add(server, ledger, blocks);
 }
 
 /// The likes that are there, as places that can be committed.
@@ -45,7 +40,7 @@ fn committed(at: Id, trimmed: u64) -> Committed {
 fn how_far_a_lane_is_outlives_the_run_and_a_plan_binds_the_next_one() {
     for binary in servers() {
         let server = server_of(&binary);
-        fill(&server, &mut Ledger::default(), 6);
+        add(&server, &mut Ledger::default(), 6);
         let all = blocks(&server);
         let mut first = sink(&server);
         let look = first.look(LIKES).unwrap();
@@ -82,4 +77,248 @@ fn how_far_a_lane_is_outlives_the_run_and_a_plan_binds_the_next_one() {
         assert_eq!(second.newest(LIKES).unwrap().unwrap().total, 12);
         assert_eq!(second.oldest_after(LIKES, all[5].id).unwrap(), None);
     }
+}
+
+#[test]
+fn a_commit_trims_what_every_group_is_done_with_and_nothing_else() {
+    let server = server(&[]);
+    add(&server, &mut Ledger::default(), 6);
+    let all = blocks(&server);
+    let mut other = likes(&address(&server), Some(("other", "one")));
+    let mut sink = sink(&server);
+    assert_eq!(sink.commit(LIKES, all[3], 1).unwrap(), committed(all[3].id, 0));
+    let found = drain(&mut other);
+    other.acknowledge(places(&found)[..2].to_vec()).unwrap();
+    assert_eq!(held(&server), 4, "the other group holds the third");
+    other.acknowledge(places(&found)[2..].to_vec()).unwrap();
+    assert_eq!(held(&server), 2, "the sink holds the fifth");
+    // What it shows of itself: the group is given what is committed, and nothing is ever pending.
+    let stat = look::look(&address(&server), &name()).unwrap();
+    let group = stat.groups.iter().find(|group| group.group == "lake" && group.lane == LIKES).unwrap();
+    assert_eq!((group.given, group.unread_events), (Some(all[3].id), Some(4)));
+    assert_eq!((group.pending_blocks, group.consumers), (Some(0), 0));
+    assert_eq!(sink.commit(LIKES, all[5], 2).unwrap(), committed(all[5].id, 2));
+    let stat = look::look(&address(&server), &name()).unwrap();
+    let group = stat.groups.iter().find(|group| group.group == "lake" && group.lane == LIKES).unwrap();
+    assert_eq!((group.unread_events, group.behind_ms), (Some(0), Some(0)));
+}
+
+#[test]
+fn a_full_server_takes_every_step_of_a_sink_whose_group_is_there() {
+    for binary in servers() {
+        let server = server_of(&binary);
+        add(&server, &mut Ledger::default(), 4);
+        let all = blocks(&server);
+        drop(sink(&server));
+        tell(&server, "CONFIG SET maxmemory 1");
+        let mut sink = sink(&server);
+        assert_eq!(sink.plan(LIKES, all[1], 1).unwrap(), Planned::Made, "{binary:?}");
+        assert_eq!(sink.commit(LIKES, all[1], 1).unwrap(), committed(all[1].id, 2), "{binary:?}");
+        assert_eq!(sink.plan(LIKES, all[2], 2).unwrap(), Planned::Made);
+        assert_eq!(sink.withdraw(LIKES, 2).unwrap(), Planned::Made);
+        assert_eq!(sink.plan(LIKES, all[3], 2).unwrap(), Planned::Made);
+        let other = Sink::open_existing(&address(&server), &name(), "other", LIMIT).err().unwrap();
+        assert!(matches!(other, Error::GroupFull { .. }), "{other}");
+    }
+}
+
+#[test]
+fn a_group_of_readers_is_not_drained() {
+    let server = server(&[]);
+    let refused =
+        || Sink::open_existing(&address(&server), &name(), "lake", LIMIT).err().unwrap().to_string();
+    assert!(refused().contains("there is no buffer"), "{}", refused());
+    add(&server, &mut Ledger::default(), 2);
+    let mut reader = likes(&address(&server), Some(("lake", "one")));
+    let found = drain(&mut reader);
+    let why = refused();
+    assert!(
+        why.contains("consumer one holds 2 blocks of lane likes") && why.contains("name another"),
+        "{why}"
+    );
+    reader.acknowledge(places(&found)).unwrap();
+    assert!(refused().contains("it is being read"), "{}", refused());
+    reader.leave();
+    // It continues where the readers were.
+    assert_eq!(sink(&server).look(LIKES).unwrap().after, places(&found)[1].1);
+}
+
+#[test]
+fn lanes_that_are_written_or_added_later_are_taken_when_they_are_met() {
+    let server = server(&[]);
+    let (two, three) = ("a", "b");
+    let events = |lanes: &[&str]| {
+        let all = Stream::json().time("/ts", Unit::Us).lane("/type").default_lane("rest");
+        lanes.iter().fold(all, |all, lane| all.route(*lane, *lane)).build().unwrap()
+    };
+    let mut groups = Groups::connect(&server.url(), "test").unwrap().of(events(&[two])).unwrap();
+    let mut sink = Sink::open(&address(&server), &name().of(events(&[two])), "lake", LIMIT).unwrap();
+    let lanes = sink.lanes().unwrap();
+    assert_eq!((lanes.len(), sink.incarnation().len()), (2, 32));
+    let lane = lanes.find(two).unwrap();
+    assert_eq!(sink.look(lane).unwrap(), LaneLook::default());
+    let at = Done { number: 1, id: Id { ms: 1, seq: 1 }, total: 1 };
+    assert_eq!(sink.plan(lane, at, 1).unwrap(), Planned::OutOfStep, "nobody wrote it");
+    assert_eq!(sink.commit(lane, at, 1).unwrap(), Committed { at: None, trimmed: 0 });
+
+    groups.add_lanes(events(&[two, three])).unwrap();
+    until("the lane that was added is seen", || sink.lanes().unwrap().len() == 3);
+    let mut writer = Writer::builder(server.url(), "test").events(events(&[two, three])).open().unwrap();
+    for lane in [two, three] {
+        let line = format!(r#"{{"ts":1,"type":"{lane}"}}"#);
+        writer.push(&writer.events().parse(line.as_bytes()).unwrap()).unwrap();
+    }
+    writer.close().unwrap();
+    for lane in [two, three] {
+        let lane = sink.lanes().unwrap().find(lane).unwrap();
+        assert_eq!(sink.look(lane).unwrap().newest, Some((1, 1)));
+        let head = sink.newest(lane).unwrap().unwrap();
+        assert_eq!((head.number, head.events, head.total, head.times), (1, 1, 1, (1, 1)));
+        assert_eq!(sink.oldest_after(lane, Id::default()).unwrap(), Some(head));
+        let done = Done { number: 1, id: head.id, total: 1 };
+        assert_eq!(sink.plan(lane, done, 1).unwrap(), Planned::Made);
+        assert_eq!(sink.commit(lane, done, 1).unwrap(), committed(head.id, 1));
+    }
+}
+
+#[test]
+fn a_server_that_came_back_with_less_is_told_what_is_committed_and_nothing_new_is_skipped() {
+    for binary in servers() {
+        let mut server = server_of(&binary);
+        let mut ledger = Ledger::default();
+        add(&server, &mut ledger, 4);
+        let mut sink = sink(&server);
+        let old = blocks(&server);
+        sink.commit(LIKES, old[1], 1).unwrap();
+        tell(&server, "SAVE");
+        add(&server, &mut ledger, 2);
+        let all = [&old[..2], &blocks(&server)].concat();
+        sink.commit(LIKES, all[5], 2).unwrap();
+        server.kill().unwrap();
+        server.restart().unwrap();
+
+        // The same run, over a connection that it makes again.
+        let look = sink.look(LIKES).unwrap();
+        assert_eq!((look.newest, look.done, look.commit), (Some((4, 8)), Some(all[1]), 1), "{binary:?}");
+        assert_eq!(sink.plan(LIKES, all[5], 3).unwrap(), Planned::OutOfStep);
+        // The group stays before what came back, and never stands beyond it.
+        assert_eq!(sink.commit(LIKES, all[5], 2).unwrap(), committed(all[1].id, 0), "{binary:?}");
+        let look = sink.look(LIKES).unwrap();
+        assert_eq!((look.done.unwrap().number, look.commit, look.after), (6, 2, all[1].id));
+
+        // Another writer gives the numbers that were lost again.
+        add(&server, &mut ledger, 3);
+        let mut reader = likes(&address(&server), None);
+        reader.go_on_after(LIKES, look.after, 6, 12).unwrap();
+        let found = drain(&mut reader);
+        assert_eq!(numbers(&found), [3, 4, 5, 6, 7]);
+        assert!(
+            matches!(found[0], ReadItem::OutOfPlace { says: (3, 4), due: (7, 12), .. }),
+            "{:?}",
+            found[0]
+        );
+        let epochs: Vec<u64> = entries(&found).iter().map(|entry| entry.epoch).collect();
+        assert!(epochs[1] < epochs[2], "the repeated ones are told by their epochs: {epochs:?}");
+        // What was read again is had, and then what is new.
+        let places = places(&found);
+        let again = Done { id: places[1].1, ..all[5] };
+        assert_eq!(sink.commit(LIKES, again, 2).unwrap(), committed(again.id, 2));
+        let new = blocks(&server);
+        assert_eq!(sink.plan(LIKES, new[2], 3).unwrap(), Planned::Made);
+        assert_eq!(sink.commit(LIKES, new[2], 3).unwrap(), committed(new[2].id, 3));
+    }
+}
+
+#[test]
+fn what_a_running_writer_says_is_lost_is_told_and_a_reader_comes_upon_it() {
+    let mut server = server(&[]);
+    let mut ledger = Ledger::default();
+    let mut writer = open(&address(&server), &options(1, 4));
+    ledger.push_many(&mut writer, LIKES, 3).unwrap();
+    until("they are stored", || writer.monitor().counts().acknowledged == 3);
+    let mut sink = sink(&server);
+    let all = blocks(&server);
+    sink.commit(LIKES, all[0], 1).unwrap();
+    server.kill().unwrap();
+    server.restart().unwrap();
+    ledger.push_many(&mut writer, LIKES, 1).unwrap();
+    until("it is stored", || writer.monitor().counts().acknowledged == 4);
+    writer.close().unwrap();
+    let look = sink.look(LIKES).unwrap();
+    assert_eq!((look.newest, look.done, look.lost), (Some((4, 4)), None, vec![(1, 3)]));
+    // Nothing is there that could be another's.
+    assert_eq!(sink.commit(LIKES, all[0], 1).unwrap(), committed(all[0].id, 0));
+    let mut reader = likes(&address(&server), None);
+    reader.go_on_after(LIKES, all[0].id, 1, 1).unwrap();
+    let found = drain(&mut reader);
+    assert_eq!(numbers(&found), [4]);
+    assert!(matches!(found[0], ReadItem::Missing { numbers: (2, 3), events: 2, .. }), "{:?}", found[0]);
+    // From an id that this server never gave, it is said, and read from the start.
+    reader.go_on_after(LIKES, Id { ms: u64::MAX >> 1, seq: 0 }, 1, 1).unwrap();
+    let found = drain(&mut reader);
+    assert!(matches!(found[0], ReadItem::WentBack { .. }) && numbers(&found) == [4], "{found:?}");
+}
+
+#[test]
+fn a_group_never_stands_where_no_block_is_yet() {
+    for binary in servers() {
+        let server = server_of(&binary);
+        let mut ledger = Ledger::default();
+        add(&server, &mut ledger, 2);
+        let mut sink = sink(&server);
+        let ahead = Done { number: 9, id: Id { ms: 1 << 50, seq: 7 }, total: 99 };
+        assert_eq!(sink.commit(LIKES, ahead, 4).unwrap(), committed(Id::default(), 0), "{binary:?}");
+        let look = sink.look(LIKES).unwrap();
+        assert_eq!((look.done, look.commit), (Some(Done { id: Id::default(), ..ahead }), 4));
+        let all = blocks(&server);
+        assert_eq!(sink.commit(LIKES, Done { id: all[1].id, ..ahead }, 4).unwrap(), committed(all[1].id, 2));
+        // Trimmed by now, and committed once more.
+        assert_eq!(sink.commit(LIKES, Done { id: all[1].id, ..ahead }, 4).unwrap(), committed(all[1].id, 0));
+        let older = sink.commit(LIKES, all[1], 3).unwrap_err().to_string();
+        assert!(older.contains("has commit 4 on the server, and this is commit 3"), "{older}");
+    }
+}
+
+#[test]
+fn a_step_whose_answer_is_lost_is_done_once_and_one_that_nobody_answers_ends() {
+    let server = server(&[]);
+    add(&server, &mut Ledger::default(), 4);
+    let all = blocks(&server);
+    let (proxy, near) = proxy(&server);
+    let mut sink = Sink::open_existing(&near, &name(), "lake", LIMIT).unwrap();
+    sink.plan(LIKES, all[0], 1).unwrap();
+    sink.commit(LIKES, all[0], 1).unwrap();
+    proxy.leave_unanswered(redis::Script::new(SINK_COMMIT).get_hash(), 2);
+    sink.plan(LIKES, all[2], 2).unwrap();
+    assert_eq!(sink.commit(LIKES, all[2], 2).unwrap(), committed(all[2].id, 2));
+    assert_eq!(proxy.cuts(), 2);
+    let look = sink.look(LIKES).unwrap();
+    assert_eq!((look.done, look.commit, look.plan), (Some(all[2]), 2, None));
+    assert_eq!(held(&server), 1);
+
+    let patience = std::time::Duration::from_millis(300);
+    let mut sink = Sink::open_existing(&near, &name(), "lake", patience).unwrap();
+    proxy.refuse();
+    proxy.cut_all();
+    let lost = sink.look(LIKES).unwrap_err();
+    assert!(matches!(lost, Error::Lost { .. }), "{lost}");
+}
+
+#[test]
+fn a_field_that_no_sink_wrote_is_named_with_its_place() {
+    let server = server(&[]);
+    add(&server, &mut Ledger::default(), 2);
+    let mut sink = sink(&server);
+    let key = name().writer(LIKES);
+    tell(&server, &format!("HSET {key} sink:lake nonsense"));
+    let at = Done { number: 1, id: Id { ms: 1, seq: 1 }, total: 1 };
+    for error in [
+        sink.look(LIKES).unwrap_err(),
+        sink.plan(LIKES, at, 1).unwrap_err(),
+        sink.commit(LIKES, at, 1).unwrap_err(),
+    ] {
+        let text = error.to_string();
+        assert!(text.contains(&key) && text.contains("field sink:lake holds \"nonsense\""), "{text}");
+    }
+    assert_eq!(sink.look(POSTS).unwrap().newest, Some((0, 0)), "a lane that its writer took and never wrote");
 }
