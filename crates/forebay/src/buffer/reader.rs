@@ -192,7 +192,10 @@ impl Reader {
             let before = self.places.clone();
             let (found, is_end) = self.take(answer, asked).inspect_err(|_| self.places = before)?;
             if !found.is_empty() {
-                self.held.add(&found);
+                // Without a group nothing is acknowledged, and an id may come again for another block.
+                if self.options.group.is_some() {
+                    self.held.add(&found);
+                }
                 if self.options.ahead && self.ask(Duration::ZERO).is_err() {
                     // What was found is the caller's now, whatever became of the question.
                     self.disconnect();
