@@ -141,7 +141,7 @@ impl Sink {
     ) -> Result<T, Error> {
         let answer = self.server.run(&self.name, doing, (script, keys), arguments);
         answer.map_err(|error| match error {
-            Error::Damaged { why } => self.refused(without_remedy(why)),
+            Error::Damaged { why } => self.refused(with_remedy(&why)),
             error => error,
         })
     }
@@ -157,10 +157,7 @@ impl Sink {
 
     pub(super) fn damaged(&self, lane: Lane, text: &str) -> Error {
         let field = Name::sink(&self.group);
-        self.refused(without_remedy(format!(
-            "key {:?}: field {field} holds {text:?}",
-            self.name.writer(lane)
-        )))
+        self.refused(with_remedy(&format!("key {:?}: field {field} holds {text:?}", self.name.writer(lane))))
     }
 
     pub(super) fn refused(&self, why: String) -> Error {
@@ -172,7 +169,7 @@ impl Sink {
     }
 }
 
-fn without_remedy(why: String) -> String {
+fn with_remedy(why: &str) -> String {
     format!(
         "{why}, where a drain writes how far it has the lane; put right what is there, or drain as another group"
     )

@@ -133,9 +133,8 @@ impl Sink {
     /// Takes every lane. The first one that has been written decides the epoch, so that of two runs that open at once one has
     /// the higher one.
     fn take(&mut self) -> Result<(), Error> {
-        let mut time = redis::cmd("TIME");
         let (seconds, micros): (u64, u64) =
-            self.server.ask(&self.name, "asking for the time for", &mut time)?;
+            self.server.ask(&self.name, "asking for the time for", &redis::cmd("TIME"))?;
         self.epoch = seconds * 1_000 + micros / 1_000;
         for lane in self.name.lanes() {
             self.epoch = self.epoch.max(self.epoch_of(lane)?.saturating_add(1));
