@@ -96,11 +96,31 @@ fn a_commit_trims_what_every_group_is_done_with_and_nothing_else() {
     let stat = look::look(&address(&server), &name()).unwrap();
     let group = stat.groups.iter().find(|group| group.group == "lake" && group.lane == LIKES).unwrap();
     assert_eq!((group.given, group.unread_events), (Some(all[3].id), Some(4)));
-    assert_eq!((group.pending_blocks, group.consumers), (Some(0), 0));
+    assert_eq!((group.pending_blocks, group.consumers, group.commits), (Some(0), 0, Some(1)));
+    let read = stat.groups.iter().find(|group| group.group == "other").unwrap();
+    assert_eq!(read.commits, None);
     assert_eq!(sink.commit(LIKES, all[5], 2).unwrap(), committed(all[5].id, 2));
     let stat = look::look(&address(&server), &name()).unwrap();
     let group = stat.groups.iter().find(|group| group.group == "lake" && group.lane == LIKES).unwrap();
     assert_eq!((group.unread_events, group.behind_ms), (Some(0), Some(0)));
+}
+
+#[test]
+fn what_a_writer_keeps_back_stays_though_it_is_committed() {
+    let server = server(&[]);
+    add(&server, &mut Ledger::default(), 4);
+    let all = blocks(&server);
+    let mut sink = sink(&server);
+    let key = name().writer(LIKES);
+    tell(&server, &format!("HSET {key} k {}", all[1].id));
+    assert_eq!(sink.commit(LIKES, all[2], 1).unwrap(), committed(all[2].id, 1));
+    assert_eq!(
+        sink.commit(LIKES, all[2], 1).unwrap(),
+        committed(all[2].id, 0),
+        "the block is there, and committed"
+    );
+    tell(&server, &format!("HDEL {key} k"));
+    assert_eq!(sink.commit(LIKES, all[3], 2).unwrap(), committed(all[3].id, 3));
 }
 
 #[test]

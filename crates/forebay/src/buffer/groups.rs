@@ -8,8 +8,10 @@ use super::clock::Clock;
 use super::display_name::display_name;
 use super::entry::Id;
 use super::error_class::is_gone;
+use super::keys::Name;
 use super::losses::Losses;
 use super::permitted_query::{Asker, Refused, Sought};
+use super::sink_state::SinkState;
 use crate::event::lane::Lane;
 
 /// A group on a lane at one moment.
@@ -32,6 +34,9 @@ pub struct GroupStat {
     pub pending_age_ms: Option<u64>,
     /// Consumers it has.
     pub consumers: u64,
+    /// Of a group that a drain commits for, and nobody reads as: number of the last commit, 0 before the first. None of any
+    /// other group, and where the server refuses to say.
+    pub commits: Option<u64>,
 }
 
 /// A row of XINFO GROUPS, as far as it matters.
@@ -39,6 +44,7 @@ struct Row {
     name: Vec<u8>,
     delivered: String,
     consumers: u64,
+    commits: Option<u64>,
 }
 
 /// The groups of a lane, at most so many by name, and how many more there are. None where the server refuses to say.
@@ -73,6 +79,7 @@ pub(super) fn look(
     rows.sort_by(|a, b| a.name.cmp(&b.name));
     let hidden = rows.len().saturating_sub(groups_max);
     rows.truncate(groups_max);
+    look_for_commits(asker, lane, &mut rows)?;
     // Groups that stand at the same place have the same block before them.
     let mut next: HashMap<String, Sought> = HashMap::new();
     let mut groups = Vec::with_capacity(rows.len());
@@ -133,7 +140,24 @@ fn group(
         pending_blocks: pending,
         pending_age_ms,
         consumers: row.consumers,
+        commits: row.commits,
     })
+}
+
+/// Finds the groups that are sinks.
+fn look_for_commits(asker: &mut Asker<'_>, lane: Lane, rows: &mut [Row]) -> Result<(), RedisError> {
+    let mut command = redis::cmd("HMGET");
+    command.arg(asker.name.writer(lane));
+    for row in &*rows {
+        command.arg(Name::sink(&String::from_utf8_lossy(&row.name)));
+    }
+    let fields: Option<Vec<Option<String>>> = asker.permitted("HMGET", &command)?;
+    for (row, field) in rows.iter_mut().zip(fields.unwrap_or_default()) {
+        let state = field.and_then(|field| SinkState::parse(&field));
+        // The field stays where readers have the group since.
+        row.commits = state.filter(|_| row.consumers == 0).map(|state| state.commit);
+    }
+    Ok(())
 }
 
 /// How long the next block has waited. While ids of the lane lie in the future, nobody can tell.
@@ -163,5 +187,6 @@ fn row(row: &Value) -> Option<Row> {
         name: redis::from_redis_value_ref(get("name")?).ok()?,
         delivered: redis::from_redis_value_ref(get("last-delivered-id")?).ok()?,
         consumers: redis::from_redis_value_ref(get("consumers")?).ok()?,
+        commits: None,
     })
 }
