@@ -129,7 +129,7 @@ fn as_json(view: &View, seen: &WatchSnapshot, subject: &Subject) -> serde_json::
             "lane": group.lane.name(), "group": group.group, "unread_events": group.unread_events,
             "behind_ms": group.behind_ms,
             "pending_blocks": group.pending_blocks, "pending_age_ms": group.pending_age_ms,
-            "consumers": group.consumers,
+            "consumers": group.consumers, "commits": group.commits,
         })
     });
     let mut json = serde_json::json!({

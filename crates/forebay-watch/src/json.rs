@@ -53,6 +53,7 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
                 "group": group.name, "lanes": group.lanes, "unread_events": group.unread_events,
                 "behind_s": group.behind_ms.map(seconds), "pending_blocks": group.pending_blocks,
                 "pending_age_s": group.pending_age_ms.map(seconds), "consumers": group.consumers,
+                "commits": group.commits,
             });
             groups(stat).iter().map(group).collect()
         }),

@@ -19,6 +19,8 @@ pub struct Thresholds {
     pub behind_s: f64,
     /// A group that was given nothing for longer, while events wait, has stopped.
     pub stopped_s: f64,
+    /// The same two of a group that a drain commits for: it takes blocks as they come, and stands still between two commits.
+    pub drained_s: f64,
     /// A block that was given to a consumer, and not acknowledged for longer, is held by one that has died.
     pub pending_s: f64,
     /// A buffer to which nothing was appended for longer has lost its writer, or its source.
@@ -56,6 +58,8 @@ impl Thresholds {
             behind_s: held_s / 32.0,
             // Two minutes; never so short that a reader which comes every few seconds would have stopped.
             stopped_s: (held_s / 240.0).max(10.0),
+            // Two hours: a drain commits once an hour at the latest, while events come.
+            drained_s: held_s / 4.0,
             pending_s: 120.0,
             idle_s: 120.0,
             lane_idle_s: 900.0,

@@ -224,6 +224,8 @@ pub struct Group {
     pub pending_age_ms: Option<u64>,
     /// The most consumers on a lane.
     pub consumers: u64,
+    /// Commits of all lanes, of a group that a drain commits for; none of one that is read.
+    pub commits: Option<u64>,
 }
 
 /// The groups over all lanes, by name.
@@ -259,5 +261,10 @@ impl Group {
         self.pending_blocks = sum(self.pending_blocks, of_lane.pending_blocks);
         self.pending_age_ms = self.pending_age_ms.max(of_lane.pending_age_ms);
         self.consumers = self.consumers.max(of_lane.consumers);
+        // A lane that nobody wrote has none yet.
+        self.commits = match (self.commits, of_lane.commits) {
+            (Some(all), Some(commits)) => Some(all.saturating_add(commits)),
+            (all, commits) => all.or(commits),
+        };
     }
 }

@@ -330,15 +330,19 @@ fn damaged(view: &View) -> Vec<Wrong> {
 fn late(group: &Group, waited_ms: u64, lines: &Thresholds) -> Option<Wrong> {
     let name = &group.name;
     let unread = group.unread_events.unwrap_or(0);
-    let (id, level, text) = if unread > 0 && exceeds(waited_ms, lines.stopped_s) {
+    let is_drained = group.commits.is_some();
+    let (stopped_s, behind_s) =
+        if is_drained { (lines.drained_s, lines.drained_s) } else { (lines.stopped_s, lines.behind_s) };
+    let (id, level, text) = if unread > 0 && exceeds(waited_ms, stopped_s) {
         let (waited, unread) = (span_ms(waited_ms), figures::count(unread));
-        let text = format!("group {name} was given nothing for {waited}; {unread} events are waiting");
+        let what = if is_drained { "committed" } else { "was given" };
+        let text = format!("group {name} {what} nothing for {waited}; {unread} events are waiting");
         ("stopped", Level::Bad, text)
     } else if let Some(age_ms) = group.pending_age_ms.filter(|age_ms| exceeds(*age_ms, lines.pending_s)) {
         let text =
             format!("group {name} has not acknowledged a block that it was given {} ago", span_ms(age_ms));
         ("stopped", Level::Bad, text)
-    } else if let Some(behind_ms) = group.behind_ms.filter(|behind_ms| exceeds(*behind_ms, lines.behind_s)) {
+    } else if let Some(behind_ms) = group.behind_ms.filter(|behind_ms| exceeds(*behind_ms, behind_s)) {
         ("behind", Level::Warn, format!("group {name} is {} behind", span_ms(behind_ms)))
     } else {
         return None;

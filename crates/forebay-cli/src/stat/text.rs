@@ -160,7 +160,7 @@ fn groups(groups: &[GroupStat]) -> String {
             or_unknown(group.unread_events, count),
             or_unknown(group.pending_blocks, count),
             group.pending_age_ms.map_or("-".into(), span_ms),
-            group.consumers.to_string(),
+            if group.commits.is_some() { "drain".into() } else { group.consumers.to_string() },
         ]);
     }
     right(table)

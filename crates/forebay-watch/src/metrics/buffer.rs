@@ -184,7 +184,7 @@ fn monotonic_counters(sheet: &mut Sheet, view: &View) {
 fn groups(sheet: &mut Sheet, view: &View) {
     type Of = fn(&GroupStat) -> Option<f64>;
     let groups = view.seen().map_or(&[][..], |seen| &seen.stat.groups);
-    let gauges: [(&str, &'static str, Of); 5] = [
+    let gauges: [(&str, &'static str, Of); 6] = [
         ("unread_events", "Events of a lane that a group was not given yet", |group| {
             Some(group.unread_events? as f64)
         }),
@@ -202,6 +202,9 @@ fn groups(sheet: &mut Sheet, view: &View) {
             |group| group.pending_age_ms.map(seconds),
         ),
         ("consumers", "Consumers of a group", |group| Some(group.consumers as f64)),
+        ("commits", "Commits of a group that a drain commits for; absent where the group is read", |group| {
+            group.commits.map(|commits| commits as f64)
+        }),
     ];
     for (name, help, of) in gauges {
         let values = groups

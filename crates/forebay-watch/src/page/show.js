@@ -243,7 +243,8 @@ function groups(stat) {
   put(by('groups-note'), more > 0 ? `${count(more)} more are not shown` : '');
   table('groups', all.map((group) => [
     group.group, age(group.behind_s), count(group.unread_events), count(group.pending_blocks),
-    group.pending_blocks === 0 ? 'none' : age(group.pending_age_s), count(group.consumers), count(group.lanes),
+    group.pending_blocks === 0 ? 'none' : age(group.pending_age_s),
+    (group.commits ?? null) === null ? count(group.consumers) : 'drain', count(group.lanes),
   ]), stat.server.up ? 'No group reads this buffer.' : SILENT);
 }
 
