@@ -1,8 +1,10 @@
 //! A pipeline as a file says it: `pipeline.toml`. It is read as it is written, and judged by whoever uses it: values here are the
 //! texts that the command line takes too.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use serde::Deserialize;
 
@@ -19,6 +21,9 @@ pub struct Pipeline {
     /// Where they go.
     #[serde(default)]
     pub buffer: BufferTable,
+    /// Which files they are drained to.
+    #[serde(default)]
+    pub sink: SinkTable,
     /// What they are, as a profile says it; Jetstream's where nothing is said.
     pub stream: Option<toml::Table>,
 }
@@ -77,6 +82,25 @@ pub struct BufferTable {
     pub spill_max: Option<String>,
 }
 
+/// `[sink]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SinkTable {
+    /// The folder.
+    pub to: Option<PathBuf>,
+    /// The group that the commits move.
+    pub group: Option<String>,
+    /// How long an event may wait for its file.
+    pub max_age: Option<String>,
+    /// Size at which a file ends.
+    pub max_file: Option<String>,
+    /// How long server or disk may refuse.
+    pub patience: Option<String>,
+    /// Text columns of events that are not Jetstream's, each with its JSON pointer.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+}
+
 /// A file that is no pipeline.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {why}")]
@@ -92,8 +116,8 @@ impl Pipeline {
         let text = read(path).map_err(error)?;
         let mut pipeline = Self::parse(&text).map_err(error)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let (source, buffer) = (&mut pipeline.source, &mut pipeline.buffer);
-        let paths = [&mut source.dictionary, &mut source.rejects, &mut buffer.spill];
+        let (source, buffer, sink) = (&mut pipeline.source, &mut pipeline.buffer, &mut pipeline.sink);
+        let paths = [&mut source.dictionary, &mut source.rejects, &mut buffer.spill, &mut sink.to];
         paths.into_iter().flatten().for_each(|path| *path = folder.join(&*path));
         Ok(pipeline)
     }
@@ -108,6 +132,21 @@ impl Pipeline {
             format!("line {line}: {}", with_nearest(message))
         })
     }
+}
+
+/// A value that cannot be read, with its key.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadValue(String);
+
+/// A value of the file, with its key where it cannot be read.
+pub fn parsed<T>(text: Option<&str>, key: &str) -> Result<Option<T>, BadValue>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    let bad = |text: &str, why: T::Err| BadValue(format!("{key} = {text:?}: {why}"));
+    text.map(|text| text.parse().map_err(|why| bad(text, why))).transpose()
 }
 
 fn read(path: &Path) -> Result<String, String> {

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
+mod drain_destination;
 mod drain_doubts;
 mod drain_identifiers;
 mod drain_mutations;
+mod drain_once;
 mod drain_readers;
 mod drain_rows;
+mod drain_server;
+mod drain_support;
 mod ingest_dial;
 mod ingest_faults;
 mod ingest_hosts;

@@ -142,7 +142,9 @@ pub fn read_all(server: &Server) -> Vec<Vec<Vec<u8>>> {
 pub fn ledger_of(simulator: &Simulator, server: &Server, from: u64, to: u64) -> IngestLedger {
     let mut ledger = IngestLedger::new(from..to, |index| simulator.line(index, Form::V1)).unwrap();
     for (lane, events) in read_all(server).into_iter().enumerate() {
-        events.iter().for_each(|line| ledger.read(lane, line));
+        for line in &events {
+            ledger.read(lane, line);
+        }
     }
     ledger
 }

@@ -7,9 +7,9 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::host::Host;
-use super::identity::{Identified, Identifier, Identity};
 use super::socket::{Ask, Came, Ended, Refused, Socket};
 use super::tail::Tail;
+use crate::identity::{Identified, Identifier, Identity};
 
 /// How near the live end a replay is when that is subscribed to.
 const NEAR_US: u64 = 30_000_000;

@@ -13,10 +13,10 @@ use forebay::buffer::writer::Writer;
 use super::config::{Config, Sabotage};
 use super::counts::{Counts, Missed};
 use super::feed::now_us;
-use super::identity::{Identified, Identifier};
 use super::room::{Pushed, ROOM_LOOK, ROOM_MAX, push};
 use super::source::{Kind, Source};
 use super::window::Window;
+use crate::identity::{Identified, Identifier};
 
 /// How often it is looked whether there is room, and what is settled.
 const SETTLE_EVERY: Duration = Duration::from_millis(100);

@@ -24,7 +24,6 @@ pub mod filter;
 mod follow;
 mod growing;
 pub mod host;
-mod identity;
 mod intake;
 mod message;
 mod plan;

@@ -9,12 +9,12 @@ use super::config::Config;
 use super::counts::Missed;
 use super::feed::now_us;
 use super::host::{Endpoint, Host};
-use super::identity::{Identified, Identifier};
 use super::intake::cursor_of;
 use super::message::{self, Read};
 use super::plan::{First, Judged, Plan, Standing, Wanted};
 use super::socket::{Ask, Came, Socket, fetch_dictionary};
 use super::source::{Kind, Source};
+use crate::identity::{Identified, Identifier};
 
 /// How many events of the live end tell enough of it, and for how long it is listened to at least and at most.
 const EVENTS: u64 = 10;

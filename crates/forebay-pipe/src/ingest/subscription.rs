@@ -11,12 +11,12 @@ use super::config::{Config, Sabotage};
 use super::counts::{Counts, Missed};
 use super::feed::{Feed, now_us};
 use super::host::Host;
-use super::identity::{Identified, Identifier};
 use super::intake::{Intake, Listener, Took, stand_of, tell_missed};
 use super::message::{self, Read};
 use super::plan::{First, Judged, Plan, Wanted};
 use super::socket::{Ask, Came, Ended, Refused, plain};
 use super::source::{Kind, Source};
+use crate::identity::{Identified, Identifier};
 
 /// At the live end nothing comes for so long, or what comes is of the run's own time.
 const LIVE_IDLE: Duration = Duration::from_secs(2);

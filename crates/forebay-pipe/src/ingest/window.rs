@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::identity::Identity;
+use crate::identity::Identity;
 
 /// Over how long a rate is looked at.
 const RATE_US: u64 = 1_000_000;
@@ -97,7 +97,7 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ingest::identity::Identifier;
+    use crate::identity::Identifier;
 
     #[test]
     fn an_event_is_known_until_it_lies_a_margin_before_the_low_watermark() {

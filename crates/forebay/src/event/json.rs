@@ -2,10 +2,10 @@
 //!
 //! The grammar is RFC 8259's, whole: what passes here passes in `serde_json` too, apart from numbers too
 //! large for a double (`1e999`), which are JSON all the same. Three rules go beyond the grammar: `\u`
-//! surrogates must come in pairs, nesting ends at [`DEPTH_MAX`] (both as in `serde_json`), and a line feed
+//! surrogates must come in pairs, nesting ends at `DEPTH_MAX` (both as in `serde_json`), and a line feed
 //! between values is refused, because an event is one line and blocks are cut at line feeds.
 //!
-//! UTF-8 is not checked here; [`Scanner::beyond_ascii`] says whether there is anything to check.
+//! UTF-8 is not checked here; `Scanner::beyond_ascii` says whether there is anything to check.
 //!
 //! One pass, no recursion. Strings are most of an event. Going from one special byte to the next by loading from
 //! where the last one was would wait for each load in turn; so quotes, backslashes and control characters are

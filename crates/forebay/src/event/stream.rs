@@ -136,7 +136,8 @@ impl Stream {
     }
 
     /// Whether an event's time stands in its bytes.
-    pub(crate) fn has_times(self) -> bool {
+    #[doc(hidden)]
+    pub fn has_times(self) -> bool {
         match &self.0.how {
             LineFormat::Jetstream => true,
             LineFormat::Lines => false,

@@ -10,12 +10,12 @@ use serde::Deserialize;
 
 /// An event's identity: 128 bits that differ where the identities do, by keys of this process alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Identity(u64, u64);
+pub(crate) struct Identity(u64, u64);
 
 /// What a line says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identified {
-    pub(super) identity: Identity,
+pub(crate) struct Identified {
+    pub(crate) identity: Identity,
     /// The source's number of it, where the source gives events numbers.
     pub(super) cursor: Option<u64>,
     pub(super) time_us: Option<u64>,
@@ -23,7 +23,7 @@ pub(super) struct Identified {
 
 /// Makes identities.
 #[derive(Clone, Default)]
-pub(super) struct Identifier(RandomState, RandomState);
+pub(crate) struct Identifier(RandomState, RandomState);
 
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -59,7 +59,7 @@ struct Numbered {
 
 impl Identifier {
     /// Which event a line is.
-    pub(super) fn of(&self, line: &[u8]) -> Identified {
+    pub(crate) fn of(&self, line: &[u8]) -> Identified {
         let Ok(read) = serde_json::from_slice::<Line<'_>>(line) else {
             return Identified { identity: self.hash(line), cursor: None, time_us: None };
         };

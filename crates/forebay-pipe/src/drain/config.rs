@@ -1,0 +1,35 @@
+//! What a drain is told: from which buffer, to where, and when files are made.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use forebay::buffer::connect::Address;
+use forebay::buffer::keys::Name;
+
+use super::roll::Rolling;
+use super::schema::TextColumn;
+use super::step::Steps;
+
+/// What a drain is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The server.
+    pub address: Address,
+    /// The buffer.
+    pub name: Name,
+    /// The group whose position the commits move.
+    pub group: String,
+    /// The folder.
+    pub to: PathBuf,
+    /// Text columns of a stream that is not Jetstream's.
+    pub columns: Vec<TextColumn>,
+    /// When files are made.
+    pub rolling: Rolling,
+    /// Ends once what is there when it begins is in files.
+    pub once: bool,
+    /// How long server or destination may be away.
+    pub patience: Duration,
+    /// Who is asked before each step, for tests and proofs alone.
+    #[doc(hidden)]
+    pub steps: Steps,
+}

@@ -1,0 +1,127 @@
+//! Files back to lines: lane after lane, commit after commit, in the order in which the buffer had them.
+
+use std::path::Path;
+
+use super::folder::Folder;
+use super::record::CommitRecord;
+use super::run::DrainError;
+use super::stored::StoredFile;
+
+/// Which events are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// From this time on, in microseconds since 1970.
+    pub from_us: Option<u64>,
+    /// Up to this time, which is not among them.
+    pub to_us: Option<u64>,
+    /// Of these lanes, or partitions; of all where none is named.
+    pub lanes: Vec<String>,
+}
+
+impl Wanted {
+    fn has_lane(&self, lane: &str) -> bool {
+        let is_of = |wanted: &String| {
+            lane.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.lanes.is_empty() || self.lanes.iter().any(is_of)
+    }
+
+    fn has_time(&self, time_us: u64) -> bool {
+        self.from_us.is_none_or(|from| from <= time_us) && self.to_us.is_none_or(|to| time_us < to)
+    }
+
+    fn meets(&self, (first, last): (u64, u64)) -> bool {
+        self.from_us.is_none_or(|from| from <= last) && self.to_us.is_none_or(|to| first < to)
+    }
+}
+
+/// Hands out every event that is wanted, with its lane; how many. It ends early where `hear` says so.
+pub fn replay<E: From<DrainError>>(
+    root: &Path,
+    wanted: &Wanted,
+    mut hear: impl FnMut(&str, &[u8]) -> Result<bool, E>,
+) -> Result<u64, E> {
+    let mut events = 0;
+    for lane in Folder::lanes(root).map_err(DrainError::from)? {
+        if !wanted.has_lane(&lane) {
+            continue;
+        }
+        for commit in Folder::commits(root, &lane).map_err(DrainError::from)? {
+            let record = Folder::record_of(root, &lane, commit).map_err(DrainError::from)?;
+            let Some(record) = record else { continue };
+            let mut rows = Merged::open(root, &record, |times| wanted.meets(times))?;
+            while let Some((time_us, line)) = rows.next()? {
+                if wanted.has_time(time_us) {
+                    events += 1;
+                    if !hear(&lane, &line)? {
+                        return Ok(events);
+                    }
+                }
+            }
+        }
+    }
+    Ok(events)
+}
+
+/// A row that was read: its place, its time and its line.
+type Row = ((u64, u32), u64, Vec<u8>);
+
+/// The rows of a commit's files, in the order of their blocks.
+struct Merged {
+    files: Vec<(String, StoredFile, Option<Row>)>,
+}
+
+impl Merged {
+    fn open(
+        root: &Path,
+        record: &CommitRecord,
+        is_wanted: impl Fn((u64, u64)) -> bool,
+    ) -> Result<Self, DrainError> {
+        let mut files = Vec::new();
+        for file in record.files.iter().filter(|file| is_wanted(file.times)) {
+            let at = Folder::published_in(root, &file.path);
+            let path = at.display().to_string();
+            let stored = StoredFile::open(&at)
+                .map_err(|why| DrainError::File { path: path.clone(), why: why.to_string() })?;
+            files.push((path, stored, None));
+        }
+        let mut merged = Self { files };
+        (0..merged.files.len()).try_for_each(|at| merged.advance(at))?;
+        Ok(merged)
+    }
+
+    fn advance(&mut self, at: usize) -> Result<(), DrainError> {
+        let (path, file, row) = &mut self.files[at];
+        let next = file.next_row();
+        let next = next.map_err(|why| DrainError::File { path: path.clone(), why: why.to_string() })?;
+        *row = next.map(|row| ((row.block, row.index), row.time_us, row.line.to_vec()));
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<(u64, Vec<u8>)>, DrainError> {
+        let place = |row: &Option<Row>| row.as_ref().map(|(place, ..)| *place);
+        let first = self.files.iter().enumerate().filter_map(|(at, (.., row))| Some((place(row)?, at))).min();
+        let Some((_, at)) = first else { return Ok(None) };
+        let row = self.files[at].2.take();
+        self.advance(at)?;
+        Ok(row.map(|(_, time_us, line)| (time_us, line)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lanes_and_times_are_wanted_as_they_are_said() {
+        let wanted =
+            Wanted { from_us: Some(5), to_us: Some(9), lanes: vec!["likes".into(), "posts.1".into()] };
+        let lanes = ["likes", "likes.0", "likes.3", "likesx", "posts", "posts.1", "posts.11"];
+        assert_eq!(lanes.map(|lane| wanted.has_lane(lane)), [true, true, true, false, false, true, false]);
+        assert_eq!([4, 5, 8, 9].map(|time| wanted.has_time(time)), [false, true, true, false]);
+        assert!(
+            wanted.meets((0, 5)) && wanted.meets((8, 20)) && !wanted.meets((0, 4)) && !wanted.meets((9, 9))
+        );
+        assert!(Wanted::default().has_lane("x") && Wanted::default().has_time(0));
+    }
+}

@@ -1,0 +1,235 @@
+//! A drain from its first look to its end: lane after lane, whatever is due becomes files.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant, SystemTime};
+
+use forebay::buffer::error::Error;
+use forebay::buffer::sink::Sink;
+use forebay::{Damage, Id};
+
+use super::config::Config;
+use super::counts::Counts;
+use super::folder::{DestinationError, Drained, Folder};
+use super::lane::LaneDrain;
+use super::schema::{BadColumns, Rows};
+use super::table::WriteError;
+
+/// How often it is looked whether anything is due.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long a destination that refuses is left alone, at first and at the most.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+
+/// Why a drain ended.
+#[derive(Debug, thiserror::Error)]
+pub enum DrainError {
+    /// The buffer, or its server.
+    #[error(transparent)]
+    Buffer(#[from] Error),
+    /// The destination.
+    #[error(transparent)]
+    Destination(#[from] DestinationError),
+    /// A staged file could not be written.
+    #[error("a file could not be written: {why}")]
+    Staged {
+        /// What the system said.
+        why: std::io::Error,
+    },
+    /// A row that no file can have.
+    #[error(transparent)]
+    Row(WriteError),
+    /// A file of the destination cannot be read.
+    #[error("{path}: {why}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A block of a later build.
+    #[error("lane {lane}: block {id}: {why}; nothing of the lane is drained beyond it")]
+    Newer {
+        /// Its lane.
+        lane: String,
+        /// Its place.
+        id: Id,
+        /// What it says.
+        why: Damage,
+    },
+    /// More events are in doubt than are held.
+    #[error(
+        "lane {lane}: the server came back without more than {events} events that are in files: which of them come again \
+         cannot be told. Drain as another group, to another folder"
+    )]
+    TooMuchDoubt {
+        /// The lane.
+        lane: String,
+        /// So many are held.
+        events: usize,
+    },
+    /// A commit that was begun can be ended no more.
+    #[error(
+        "lane {lane}: commit {commit} was being published when a drain ended: some of its files are there, the others are \
+         neither staged nor in the buffer any more. `forebay files verify` names them"
+    )]
+    Unfinished {
+        /// The lane.
+        lane: String,
+        /// Its number.
+        commit: u64,
+    },
+    /// The destination refused for too long.
+    #[error("gave up on the destination after {}: {why}", humantime::format_duration(*waited))]
+    GaveUp {
+        /// For how long.
+        waited: Duration,
+        /// What it said last.
+        why: String,
+    },
+    /// Columns that cannot be.
+    #[error(transparent)]
+    Columns(#[from] BadColumns),
+}
+
+impl From<WriteError> for DrainError {
+    fn from(error: WriteError) -> Self {
+        match error.io() {
+            Some(why) => Self::Staged { why: std::io::Error::new(why.kind(), why.to_string()) },
+            None => Self::Row(error),
+        }
+    }
+}
+
+impl DrainError {
+    /// Whether it may pass.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Destination(error) => error.may_pass(),
+            Self::Staged { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// Drains until it is told to stop, or once what is there is drained where that is asked for.
+pub fn drain(config: &Config, counts: &Counts, stop: &Arc<AtomicBool>) -> Result<(), DrainError> {
+    // First: a drain that may not have the folder takes no lane from the one that has it.
+    let folder = Folder::open(&config.to, config.steps.clone())?;
+    let mut sink = Sink::open_existing(&config.address, &config.name, &config.group, config.patience)?;
+    sink.stop_on(stop);
+    let rows = Rows::of(sink.events(), config.columns.clone())?;
+    let drained = Drained {
+        version: 1,
+        buffer: config.name.to_string(),
+        layout: "hive".into(),
+        schema: rows.version().into(),
+        columns: config.columns.iter().map(|column| (column.name.clone(), column.at.text().into())).collect(),
+    };
+    folder.must_be_for(&drained)?;
+    let mut drain = Drain { config, counts, stop, sink, folder, rows, lanes: Vec::new(), refused: None };
+    drain.run()
+}
+
+struct Drain<'a> {
+    config: &'a Config,
+    counts: &'a Counts,
+    stop: &'a Arc<AtomicBool>,
+    sink: Sink,
+    folder: Folder,
+    rows: Rows,
+    lanes: Vec<LaneDrain>,
+    /// Since when the destination refuses, and how long it is left alone.
+    refused: Option<(Instant, Duration)>,
+}
+
+/// What a lane is drained with.
+pub(super) struct Means<'a> {
+    pub config: &'a Config,
+    pub counts: &'a Counts,
+    pub stop: &'a Arc<AtomicBool>,
+    pub sink: &'a mut Sink,
+    pub folder: &'a Folder,
+    pub rows: &'a Rows,
+}
+
+impl Drain<'_> {
+    fn run(&mut self) -> Result<(), DrainError> {
+        let mut is_staging_clear = false;
+        loop {
+            // Asked first, so that what is found is no older than the end.
+            let is_end = self.config.once || self.stop.load(Relaxed);
+            match self.round(is_end, &mut is_staging_clear) {
+                Ok(()) => {
+                    self.refused = None;
+                    if is_end {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.may_pass() => self.left_alone(&error)?,
+                Err(error) => return Err(error),
+            }
+            self.pause(LOOK);
+        }
+    }
+
+    /// Every lane once.
+    fn round(&mut self, is_end: bool, is_staging_clear: &mut bool) -> Result<(), DrainError> {
+        for lane in self.sink.lanes()? {
+            if !self.lanes.iter().any(|known| known.lane() == lane) {
+                self.lanes.push(LaneDrain::new(lane, &self.folder)?);
+            }
+        }
+        if !*is_staging_clear {
+            let pending: Vec<_> = self.lanes.iter().filter_map(LaneDrain::pending).collect();
+            self.folder.clear_staging(&pending)?;
+            *is_staging_clear = true;
+        }
+        let (mut waiting, mut oldest) = (0, None);
+        for at in 0..self.lanes.len() {
+            let mut means = Means {
+                config: self.config,
+                counts: self.counts,
+                stop: self.stop,
+                sink: &mut self.sink,
+                folder: &self.folder,
+                rows: &self.rows,
+            };
+            let left = self.lanes[at].drain(&mut means, is_end)?;
+            waiting += left.events;
+            oldest = oldest.into_iter().chain(left.oldest_ms).min();
+        }
+        self.counts.waiting(waiting, oldest);
+        Ok(())
+    }
+
+    /// A destination that refuses is asked again, later each time, until patience is over.
+    fn left_alone(&mut self, error: &DrainError) -> Result<(), DrainError> {
+        self.counts.failed(error.to_string());
+        tracing::warn!("{error}; it is tried again");
+        let (since, wait) = *self.refused.get_or_insert((Instant::now(), BACKOFF.0));
+        // What was begun may stand anywhere: each lane looks again at what the destination has.
+        for lane in &mut self.lanes {
+            lane.look_again();
+        }
+        if since.elapsed() >= self.config.patience || self.stop.load(Relaxed) {
+            return Err(DrainError::GaveUp { waited: since.elapsed(), why: error.to_string() });
+        }
+        self.pause(wait);
+        self.refused = Some((since, (wait * 2).min(BACKOFF.1)));
+        Ok(())
+    }
+
+    fn pause(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        while Instant::now() < until && !self.stop.load(Relaxed) {
+            std::thread::sleep(Duration::from_millis(20).min(wait));
+        }
+    }
+}
+
+/// The time in microseconds since 1970.
+pub(super) fn now_us() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+}

@@ -1,0 +1,352 @@
+//! A range of a lane's blocks into staged files: blocks are read, opened and checked, and each event goes to the file of its day.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::time::Duration;
+
+use forebay::block::decode::Decoder;
+use forebay::block::frame::lines;
+use forebay::buffer::reader::Reader;
+use forebay::buffer::sink::Done;
+use forebay::{Damage, Entry, Id, Lane, ReadItem, Stream};
+
+use super::counts::Counts;
+use super::doubt::Doubt;
+use super::folder::Folder;
+use super::footer::Footer;
+use super::layout::{Day, FileName, day_of};
+use super::record::{CommitRecord, Fault, FileRecord, Roll, TOLD_MAX, hex};
+use super::roll::Rolling;
+use super::run::DrainError;
+use super::schema::Rows;
+use super::table::FileWriter;
+
+/// Bytes of memory that open files may take together; beyond it the largest ends its row group.
+const MEMORY_MAX: usize = 64 << 20;
+
+/// Rows between two looks at that.
+const LOOK_EVERY: u64 = 8_192;
+
+type Writer = FileWriter<BufWriter<File>>;
+
+/// What a range is made for.
+pub(super) struct Staging<'a> {
+    pub lane: Lane,
+    pub stream: Stream,
+    pub folder: &'a Folder,
+    pub rows: &'a Rows,
+    pub rolling: &'a Rolling,
+    pub counts: &'a Counts,
+    pub buffer: &'a str,
+    pub incarnation: &'a str,
+    /// The last commit of the lane, where its blocks are numbered on from there.
+    pub last: Option<&'a CommitRecord>,
+    /// It ends with this block, whatever else: what was the newest one when it was begun, or what was planned.
+    pub end: Done,
+    pub is_planned: bool,
+    /// From this number on, numbers were given again by another writer: what files have of them is something else.
+    pub fork: Option<u64>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    pub first: Option<(u64, Id)>,
+    /// The last block that was read.
+    pub last: Done,
+    pub epochs: Vec<(u64, u64)>,
+    pub events: u64,
+    pub rows: u64,
+    pub repeats: u64,
+    pub cursor: Option<String>,
+    pub roll: Option<Roll>,
+    pub files: Vec<FileRecord>,
+    pub damaged: Vec<Fault>,
+    pub damaged_blocks: u64,
+    pub missing: Vec<String>,
+    pub missing_events: u64,
+    /// The earliest time of its events.
+    pub earliest_us: Option<u64>,
+    /// The last block that files had already.
+    pub had: Option<Id>,
+}
+
+/// How a range ended.
+pub(super) enum Ended {
+    /// It is staged.
+    Whole(Box<Staged>),
+    /// The server came back with less while it was read: from the start.
+    Again,
+    /// A block was given a number again that a file has, by another writer: what the files have from there on may come again.
+    Fork(u64),
+}
+
+/// What becomes of a block.
+enum Taken {
+    Row,
+    Had,
+    Fork,
+    Again,
+}
+
+struct Open<'a> {
+    staging: &'a Staging<'a>,
+    writers: BTreeMap<Day, Writer>,
+    staged: Staged,
+    rows: u64,
+}
+
+impl Staging<'_> {
+    /// Reads from where the reader stands, up to where the range ends.
+    pub fn run(
+        &self,
+        reader: &mut Reader,
+        decoder: &mut Decoder,
+        mut doubt: Option<&mut Doubt>,
+    ) -> Result<Ended, DrainError> {
+        let last = self.last.and_then(CommitRecord::done).unwrap_or_default();
+        let mut open = Open {
+            staging: self,
+            writers: BTreeMap::new(),
+            staged: Staged { last, ..Staged::default() },
+            rows: 0,
+        };
+        'blocks: loop {
+            let found = reader.next(Duration::ZERO)?;
+            if found.is_empty() {
+                break;
+            }
+            for item in found {
+                match item {
+                    ReadItem::Block(_, entry) => {
+                        if let Some(roll) = open.ends_before(&entry) {
+                            open.staged.roll = Some(roll);
+                            break 'blocks;
+                        }
+                        match open.take(&entry, decoder, doubt.as_deref_mut())? {
+                            Taken::Row => {}
+                            Taken::Had => open.staged.had = Some(entry.id),
+                            Taken::Fork => return Ok(open.given_up(Ended::Fork(entry.number))),
+                            Taken::Again => return Ok(open.given_up(Ended::Again)),
+                        }
+                        if entry.id >= self.end.id {
+                            break 'blocks;
+                        }
+                    }
+                    ReadItem::Damaged { id, why, .. } => {
+                        if id > self.end.id {
+                            break 'blocks;
+                        }
+                        open.damaged(id, &why, None)?;
+                    }
+                    ReadItem::Missing { events, .. } => open.missing(&item.to_string(), events),
+                    ReadItem::WentBack { .. } => return Ok(open.given_up(Ended::Again)),
+                    // What it says is told with the block that follows.
+                    _ => {}
+                }
+            }
+        }
+        if self.is_planned {
+            open.staged.roll = Some(Roll::Planned);
+        }
+        open.finish().map(|staged| Ended::Whole(Box::new(staged)))
+    }
+
+    fn staged_name(&self, day: Day) -> String {
+        format!("{}-{day}.part", self.lane.name())
+    }
+
+    /// Whether a file has a block of this number already, by its epoch; none where no file has the number.
+    fn had(&self, number: u64) -> Result<Option<u64>, DrainError> {
+        let mut record = self.last.cloned();
+        while let Some(known) = record {
+            // Where numbers were given again, one may also be in a commit from before that.
+            if number > known.last.number && known.under.is_none() {
+                break;
+            }
+            if let Some(epoch) = known.epoch_of(number) {
+                return Ok(Some(epoch));
+            }
+            record = self.folder.record(&known.lane, known.commit - 1)?;
+        }
+        Ok(None)
+    }
+}
+
+impl Open<'_> {
+    fn ends_before(&self, entry: &Entry) -> Option<Roll> {
+        let Staging { end, is_planned, rolling, .. } = self.staging;
+        if entry.id > end.id {
+            return Some(Roll::End);
+        }
+        // What was planned is made, wherever it would end today.
+        let first = self.staged.first.filter(|_| !is_planned)?;
+        let bytes = self.writers.values().map(FileWriter::bytes).max().unwrap_or(0);
+        rolling.ends_before(entry.id, first.1, bytes, self.writers.len())
+    }
+
+    fn take(
+        &mut self,
+        entry: &Entry,
+        decoder: &mut Decoder,
+        doubt: Option<&mut Doubt>,
+    ) -> Result<Taken, DrainError> {
+        if self.staged.first.is_some() && entry.number <= self.staged.last.number {
+            // Given again within what was just read: a repeat of the last run's, or the server came back with less meanwhile.
+            let epoch = self.staged.epochs.iter().rev().find(|(first, _)| *first <= entry.number);
+            return Ok(match epoch {
+                Some((_, epoch)) if *epoch == entry.epoch => Taken::Had,
+                _ => Taken::Again,
+            });
+        }
+        match self.staging.had(entry.number)? {
+            Some(epoch) if epoch == entry.epoch => return Ok(Taken::Had),
+            Some(_) if self.staging.fork.is_none_or(|fork| entry.number < fork) => return Ok(Taken::Fork),
+            _ => {}
+        }
+        let content = match decoder.open(entry.sealed()) {
+            Ok(content) => content,
+            Err(why) => {
+                self.damaged(entry.id, &why, Some(entry))?;
+                return Ok(Taken::Row);
+            }
+        };
+        self.note(entry);
+        self.push(entry, content, doubt)?;
+        Ok(Taken::Row)
+    }
+
+    /// A block belongs to the range.
+    fn note(&mut self, entry: &Entry) {
+        let staged = &mut self.staged;
+        staged.first.get_or_insert((entry.number, entry.id));
+        staged.last = Done { number: entry.number, id: entry.id, total: entry.total };
+        if staged.epochs.last().is_none_or(|(_, epoch)| *epoch != entry.epoch) {
+            staged.epochs.push((entry.number, entry.epoch));
+        }
+        if let Some(cursor) = entry.cursor {
+            staged.cursor = Some(cursor.to_string());
+        }
+        staged.earliest_us = Some(staged.earliest_us.map_or(entry.times.0, |at| at.min(entry.times.0)));
+    }
+
+    fn push(
+        &mut self,
+        entry: &Entry,
+        content: &[u8],
+        mut doubt: Option<&mut Doubt>,
+    ) -> Result<(), DrainError> {
+        let lane = self.staging.lane;
+        let stream = self.staging.stream;
+        for (index, line) in (0_u32..).zip(lines(content)) {
+            self.staged.events += 1;
+            if let Some(doubt) = doubt.as_deref_mut()
+                && doubt.has(line)
+            {
+                self.staged.repeats += 1;
+                continue;
+            }
+            // Of events without a time of their own the block's is all that is known.
+            let time_us = if stream.has_times() {
+                stream.parse(line).map_or(entry.times.0, |event| event.time_us)
+            } else {
+                entry.times.0
+            };
+            let event = forebay::Event { bytes: line, time_us, lane, cursor: 0 };
+            let day = day_of(time_us);
+            if !self.writers.contains_key(&day) {
+                let file = self.staging.folder.stage(&self.staging.staged_name(day))?;
+                let writer = FileWriter::create(BufWriter::with_capacity(1 << 17, file), self.staging.rows)?;
+                self.writers.insert(day, writer);
+            }
+            if let Some(writer) = self.writers.get_mut(&day) {
+                writer.push(entry.number, index, lane.partition(), &event)?;
+            }
+            self.rows += 1;
+            if self.rows.is_multiple_of(LOOK_EVERY) {
+                self.bound_memory()?;
+                self.staging.counts.staged(self.rows);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the row group of the file that holds most, while all together hold too much.
+    fn bound_memory(&mut self) -> Result<(), DrainError> {
+        while self.writers.len() > 1
+            && self.writers.values().map(FileWriter::memory).sum::<usize>() > MEMORY_MAX
+        {
+            let Some(largest) = self.writers.values_mut().max_by_key(|writer| writer.memory()) else { break };
+            largest.flush_group()?;
+        }
+        Ok(())
+    }
+
+    fn damaged(&mut self, id: Id, why: &Damage, entry: Option<&Entry>) -> Result<(), DrainError> {
+        let lane = self.staging.lane;
+        if matches!(why, Damage::Newer(_) | Damage::Dictionary(_)) {
+            return Err(DrainError::Newer { lane: lane.name().into(), id, why: why.clone() });
+        }
+        let mut kept = None;
+        if let Some(entry) = entry {
+            self.note(entry);
+            let name = format!("{}-{id}.frame", lane.name());
+            kept = Some(self.staging.folder.keep_damaged(&name, &entry.frame)?);
+        } else {
+            self.staged.first.get_or_insert((self.staged.last.number + 1, id));
+            self.staged.last.id = id;
+        }
+        self.staged.damaged_blocks += 1;
+        if self.staged.damaged.len() < TOLD_MAX {
+            self.staged.damaged.push(Fault { id: id.to_string(), why: why.to_string(), kept });
+        }
+        Ok(())
+    }
+
+    fn missing(&mut self, what: &str, events: u64) {
+        self.staged.missing_events += events;
+        if self.staged.missing.len() < TOLD_MAX {
+            self.staged.missing.push(what.to_owned());
+        }
+    }
+
+    /// Nothing of it is kept.
+    fn given_up(self, ended: Ended) -> Ended {
+        for day in self.writers.keys() {
+            self.staging.folder.unstage(&self.staging.staged_name(*day));
+        }
+        ended
+    }
+
+    fn finish(mut self) -> Result<Staged, DrainError> {
+        let Some((first, _)) = self.staged.first else { return Ok(self.staged) };
+        let Staging { lane, folder, buffer, incarnation, .. } = *self.staging;
+        let epoch = self.staged.epochs.first().map_or(0, |(_, epoch)| *epoch);
+        let name = FileName { lane, first: (first, epoch), incarnation };
+        let footer = Footer {
+            buffer: buffer.to_owned(),
+            incarnation: incarnation.to_owned(),
+            lane: lane.name().into(),
+            partition: lane.partition(),
+            first,
+            last: self.staged.last.number,
+        };
+        for (day, writer) in std::mem::take(&mut self.writers) {
+            let (to, written) = writer.finish(&footer)?;
+            let path = name.path(day);
+            let staged = self.staging.staged_name(day);
+            let file = to.into_inner().map_err(|why| DrainError::Staged { why: why.into_error() })?;
+            folder.staged_whole(&staged, &file, &path)?;
+            self.staged.rows += written.rows;
+            self.staged.files.push(FileRecord {
+                path,
+                bytes: written.bytes,
+                sha256: hex(&written.sha256),
+                rows: written.rows,
+                times: written.times.unwrap_or_default(),
+            });
+        }
+        Ok(self.staged)
+    }
+}

@@ -1,0 +1,71 @@
+//! The steps of a commit, by name, so that a test can end a drain before any of them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::folder::DestinationError;
+
+/// A step of a drain that changes something, outside of its memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// A file is begun.
+    Stage,
+    /// A staged file is whole, and synced.
+    SyncStaged,
+    /// The range is written down on the server.
+    Plan,
+    /// The pending record is written.
+    Prepare,
+    /// A file is renamed into the tree.
+    Publish,
+    /// Its folder is synced.
+    SyncTree,
+    /// The record becomes one of a commit.
+    Record,
+    /// The server is told, and lets go.
+    Commit,
+    /// Everything of a commit is done.
+    Done,
+}
+
+impl Step {
+    /// All of them, in order.
+    pub const ALL: [Self; 9] = [
+        Self::Stage,
+        Self::SyncStaged,
+        Self::Plan,
+        Self::Prepare,
+        Self::Publish,
+        Self::SyncTree,
+        Self::Record,
+        Self::Commit,
+        Self::Done,
+    ];
+}
+
+/// Who is asked before a step.
+type Ear = Arc<dyn Fn(Step) -> bool + Send + Sync>;
+
+/// What is asked before each step whether the drain shall go on: nobody, unless a test or a proof wants to end it there.
+#[derive(Clone, Default)]
+pub struct Steps(Option<Ear>);
+
+impl Steps {
+    /// Asks before each step.
+    pub fn asked(ear: impl Fn(Step) -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(ear)))
+    }
+
+    pub(crate) fn before(&self, step: Step) -> Result<(), DestinationError> {
+        match &self.0 {
+            Some(ear) if !ear(step) => Err(DestinationError::Stopped(step)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Steps(asked)" } else { "Steps" })
+    }
+}

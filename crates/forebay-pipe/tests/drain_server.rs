@@ -1,0 +1,152 @@
+//! What is claimed of a drain whose server comes back with less than it had acknowledged, when the source is asked again for what
+//! was lost: nothing is lost, and nothing is in the files twice.
+
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+use fastrand::Rng;
+use forebay_pipe::drain::folder::DestinationError;
+use forebay_pipe::drain::roll::Rolling;
+use forebay_pipe::drain::run::DrainError;
+use forebay_pipe::drain::step::{Step, Steps};
+use forebay_rig::server::Server;
+
+use crate::drain_support::{append, assert_same, by_lane, config, drained, events, run};
+use crate::support::server;
+
+/// A server, a network whose events it was given, and how many it had when it was saved last.
+struct World {
+    server: Server,
+    all: Vec<String>,
+    next: usize,
+    saved: usize,
+}
+
+impl World {
+    fn new(events_max: u64) -> Self {
+        Self { server: server(&[]), all: events(0..events_max), next: 0, saved: 0 }
+    }
+
+    fn append(&mut self, count: usize) {
+        append(&self.server, &self.all[self.next..self.next + count]);
+        self.next += count;
+    }
+
+    fn save(&mut self) {
+        let mut connection = redis::Client::open(self.server.url()).unwrap().get_connection().unwrap();
+        redis::cmd("SAVE").exec(&mut connection).unwrap();
+        self.saved = self.next;
+    }
+
+    /// The server is killed and comes back with what it had saved.
+    fn lose(&mut self) {
+        self.server.kill().unwrap();
+        self.server.restart().unwrap();
+    }
+
+    /// The source gives again what was lost.
+    fn resend(&mut self) {
+        append(&self.server, &self.all[self.saved..self.next]);
+    }
+}
+
+#[test]
+fn what_was_in_files_and_comes_again_is_dropped_and_what_was_lost_before_is_taken() {
+    for drains_between in [false, true] {
+        let (mut world, to) = (World::new(1_000), tempfile::tempdir().unwrap());
+        let config = config(&world.server, to.path());
+        world.append(200);
+        world.save();
+        world.append(300);
+        run(&config).unwrap();
+        world.append(100);
+        world.lose();
+        if drains_between {
+            // It finds less than it has, and nothing new.
+            run(&config).unwrap();
+        }
+        world.resend();
+        world.append(200);
+        let counted = run(&config).unwrap().look();
+        assert_eq!((counted.repeats, counted.rows), (300, 300), "a drain between: {drains_between}");
+        assert_same(&drained(to.path()), &by_lane(&world.all[..world.next]), "in all");
+    }
+}
+
+#[test]
+fn a_server_that_lost_all_and_a_buffer_made_anew_are_drained_on() {
+    let (mut world, to) = (World::new(700), tempfile::tempdir().unwrap());
+    let config = config(&world.server, to.path());
+    world.append(400);
+    run(&config).unwrap();
+    world.lose();
+    // What comes is new: nobody asks for what the buffer had.
+    world.append(300);
+    let counted = run(&config).unwrap().look();
+    assert_eq!((counted.repeats, counted.rows), (0, 300));
+    assert_same(&drained(to.path()), &by_lane(&world.all[..world.next]), "in all");
+}
+
+/// One drain, which may end before any step. Whether it did.
+fn drain_or_end(world: &World, to: &Path, random: &mut Rng) -> bool {
+    let (step, nth) = (Step::ALL[random.usize(..Step::ALL.len())], random.u64(1..6));
+    let (seen, ends) = (AtomicU64::new(0), random.bool());
+    let steps = Steps::asked(move |at| !ends || at != step || seen.fetch_add(1, Relaxed) + 1 != nth);
+    let rolling = Rolling { file_bytes: random.u64(10_000..60_000), ..Rolling::default() };
+    let mut config = config(&world.server, to);
+    (config.steps, config.rolling) = (steps, rolling);
+    match run(&config) {
+        Ok(_) => false,
+        Err(DrainError::Destination(DestinationError::Stopped(_))) => true,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Appends, losses, drains and ends in any order; how many losses there were, and how many ends.
+fn play(seed: u64) -> (u64, u64) {
+    let (mut world, to, mut random) = (World::new(3_000), tempfile::tempdir().unwrap(), Rng::with_seed(seed));
+    let (mut losses, mut ends) = (0, 0);
+    // A server without any buffer is no place for a drain.
+    world.append(50);
+    world.save();
+    for _ in 0..14 {
+        match random.u32(..10) {
+            0..4 => world.append(random.usize(20..200)),
+            4 => world.save(),
+            5 => {
+                world.lose();
+                losses += 1;
+                if random.bool() {
+                    ends += u64::from(drain_or_end(&world, to.path(), &mut random));
+                }
+                world.resend();
+            }
+            _ => ends += u64::from(drain_or_end(&world, to.path(), &mut random)),
+        }
+    }
+    run(&config(&world.server, to.path())).unwrap();
+    assert_same(&drained(to.path()), &by_lane(&world.all[..world.next]), &format!("seed {seed}"));
+    (losses, ends)
+}
+
+#[test]
+fn whatever_comes_in_whatever_order_each_event_is_in_one_file() {
+    let played: Vec<(u64, u64)> = (0..8).map(play).collect();
+    let of = |count: fn(&(u64, u64)) -> u64| played.iter().map(count).sum::<u64>();
+    assert!(of(|played| played.0) > 2 && of(|played| played.1) > 2, "{played:?}");
+}
+
+#[test]
+#[ignore = "nightly"]
+fn nightly_drains_of_servers_that_lose_in_a_thousand_orders() {
+    let threads: Vec<_> = (0..4)
+        .map(|thread| {
+            std::thread::spawn(move || (0..250).map(|seed| play(1_000 * (thread + 1) + seed)).collect())
+        })
+        .collect();
+    let played: Vec<(u64, u64)> =
+        threads.into_iter().flat_map(|thread| -> Vec<(u64, u64)> { thread.join().unwrap() }).collect();
+    let of = |count: fn(&(u64, u64)) -> u64| played.iter().map(count).sum::<u64>();
+    println!("{} plays, {} losses, {} ends", played.len(), of(|played| played.0), of(|played| played.1));
+}
