@@ -10,6 +10,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use arguments::Global;
 use forebay::buffer::error::Error as BufferError;
+use forebay_pipe::drain::folder::DestinationError;
+use forebay_pipe::drain::run::DrainError;
 use forebay_pipe::ingest::IngestError;
 use forebay_proof::verify::Error as VerifyError;
 use forebay_rig::load::driver::Error as LoadError;
@@ -24,8 +26,10 @@ mod block_id;
 mod capacity;
 mod conclude;
 mod deploy;
+mod drain;
 mod durability;
 mod exit;
+mod files;
 mod group;
 mod ingest;
 mod input_form;
@@ -43,6 +47,7 @@ mod prove;
 mod read;
 mod rejects;
 mod remedy;
+mod replay;
 mod sequence;
 mod signal;
 mod stat;
@@ -64,6 +69,7 @@ mod watch;
   forebay watch                    live page and metrics: will it hold tonight?
   forebay read --group parquet --ack >> events.ndjson
   forebay ingest --source wss://jetstream.example/subscribe --buffer demo
+  forebay drain --buffer demo --to /srv/events
 
 Exit codes: 0 no claim refuted, 1 a claim refuted or input refused, 2 usage or
 bad input, 3 no server or lost for good, 4 a control was not refuted,
@@ -89,6 +95,9 @@ enum Verb {
     Append(append::Append),
     Ingest(ingest::Ingest),
     Read(read::Read),
+    Drain(drain::Drain),
+    Replay(replay::Replay),
+    Files(files::Files),
     Ack(ack::Ack),
     Group(group::Group),
     Lanes(lanes::Lanes),
@@ -155,6 +164,9 @@ fn main() -> ExitCode {
         Verb::Watch(verb) => verb.run(global),
         Verb::Verify(verb) => verb.run(global),
         Verb::Load(verb) => verb.run(global),
+        Verb::Drain(verb) => verb.run(global),
+        Verb::Replay(verb) => verb.run(global),
+        Verb::Files(verb) => verb.run(global),
         Verb::Synth(verb) => verb.run(),
         Verb::Deploy(verb) => verb.run(global),
         Verb::Completions { shell } => {
@@ -193,6 +205,9 @@ fn code_of(error: &anyhow::Error) -> u8 {
         Some(IngestError::Buffer(error)) => return code_of_buffer(error),
         None => {}
     }
+    if let Some(error) = error.downcast_ref::<DrainError>() {
+        return code_of_drain(error);
+    }
     match error.downcast_ref::<LoadError>() {
         Some(LoadError::Server(error)) => return code_of_buffer(error),
         Some(LoadError::Evicts(_) | LoadError::TooMany(_)) => return exit::USAGE,
@@ -217,6 +232,17 @@ fn code_of_verify(error: &VerifyError) -> u8 {
         | VerifyError::Room { .. }
         | VerifyError::Copy { .. }
         | VerifyError::Decoder(_) => exit::USAGE,
+    }
+}
+
+fn code_of_drain(error: &DrainError) -> u8 {
+    match error {
+        DrainError::Buffer(error) => code_of_buffer(error),
+        DrainError::Destination(DestinationError::Io { .. })
+        | DrainError::Staged { .. }
+        | DrainError::GaveUp { .. } => exit::NO_SERVER,
+        DrainError::Destination(_) | DrainError::Columns(_) => exit::USAGE,
+        _ => exit::REFUTED,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use forebay::buffer::error::Error as BufferError;
 use forebay::buffer::line_source::LineSourceError;
+use forebay_pipe::drain::run::DrainError;
 use forebay_pipe::ingest::IngestError;
 use forebay_proof::printable::error_chain;
 use forebay_proof::verify::Error as VerifyError;
@@ -22,6 +23,9 @@ pub(super) fn of_buffer(error: &anyhow::Error) -> Option<&BufferError> {
         return Some(error);
     }
     if let Some(IngestError::Buffer(error)) = error.downcast_ref::<IngestError>() {
+        return Some(error);
+    }
+    if let Some(DrainError::Buffer(error)) = error.downcast_ref::<DrainError>() {
         return Some(error);
     }
     if let Some(VerifyError::Buffer(error)) = error.downcast_ref::<VerifyError>() {

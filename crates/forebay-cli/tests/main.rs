@@ -24,6 +24,7 @@ mod cli_append_again;
 mod cli_audit;
 mod cli_bad_days;
 mod cli_cursor;
+mod cli_drain;
 mod cli_errors;
 mod cli_group;
 mod cli_ingest;

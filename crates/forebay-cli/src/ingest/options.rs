@@ -1,7 +1,6 @@
 //! What an ingest is asked for: by flags, and where these say nothing by a file.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -19,7 +18,7 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::buffer::writer::{Ack, Options};
 use forebay_pipe::ingest::{Config, Filter, Host, Until};
-use forebay_pipe::pipeline::{BufferTable, Pipeline, with_nearest};
+use forebay_pipe::pipeline::{BufferTable, Pipeline, parsed, with_nearest};
 use forebay_watch::profile;
 
 /// The flags.
@@ -104,7 +103,7 @@ const DEFAULT_PATIENCE: Duration = Duration::from_secs(600);
 impl IngestArgs {
     /// Flags first, then the file, then what is usual.
     pub(super) fn plan(&self, file: Pipeline, path: Option<&Path>) -> anyhow::Result<IngestPlan> {
-        let Pipeline { source, buffer, stream } = file;
+        let Pipeline { source, buffer, stream, .. } = file;
         let urls = if self.source.is_empty() { &source.urls } else { &self.source };
         let file = file_of(urls, self.follow || source.follow)?;
         let hosts = if file.is_some() { Vec::new() } else { hosts(urls)? };
@@ -237,13 +236,4 @@ fn event_bytes_max(size: Option<bytesize::ByteSize>) -> anyhow::Result<usize> {
 
 fn or(flags: &[String], file: Vec<String>) -> Vec<String> {
     if flags.is_empty() { file } else { flags.to_vec() }
-}
-
-/// A value of the file, with its key where it cannot be read.
-fn parsed<T>(text: Option<&str>, key: &str) -> anyhow::Result<Option<T>>
-where
-    T: FromStr,
-    T::Err: std::fmt::Display,
-{
-    text.map(|text| text.parse().map_err(|why| anyhow::anyhow!("{key} = {text:?}: {why}"))).transpose()
 }

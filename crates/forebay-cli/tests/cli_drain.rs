@@ -1,0 +1,119 @@
+//! What is claimed of `forebay drain`, `replay` and `files verify`: lines go into files and come out byte for byte, also of
+//! other streams, while events come and through signals, and what cannot be is refused with the way out.
+
+use std::path::Path;
+
+use crate::cli_support::{append, forebay, profile_of, run, said};
+use crate::support::{server, tell, until};
+
+/// Synthetic events, as text.
+fn synth(count: &str, seed: &str) -> String {
+    String::from_utf8(run(&["synth", "--count", count, "--seed", seed]).out).unwrap()
+}
+
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+fn replayed(to: &str, more: &[&str]) -> String {
+    let ran = run(&[&["replay", to, "--quiet"][..], more].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    String::from_utf8(ran.out).unwrap()
+}
+
+#[test]
+fn lines_go_into_files_and_come_out_byte_for_byte() {
+    let (server, folder) = (server(&[]), tempfile::tempdir().unwrap());
+    let (url, to) = (server.url(), folder.path().join("files"));
+    let to = to.to_str().unwrap();
+    let lines = synth("3000", "5");
+    assert_eq!(append(&server, lines.as_bytes(), &["--buffer", "demo"]).code, 0);
+    let drained = run(&["drain", "--url", &url, "--buffer", "demo", "--to", to, "--once"]);
+    assert_eq!(drained.code, 0, "{}", drained.err);
+    assert!(drained.err.contains("3,000 events in 6 files"), "{}", drained.err);
+    assert_eq!(sorted(&replayed(to, &[])), sorted(&lines));
+    let likes = replayed(to, &["--lane", "likes"]);
+    assert!(!likes.is_empty() && likes.lines().all(|line| line.contains("app.bsky.feed.like")));
+    assert_eq!(replayed(to, &["--to", "2020-01-01T00:00:00Z"]), "");
+    assert_eq!(replayed(to, &["--from", "2020-01-01T00:00:00Z"]).lines().count(), 3_000);
+
+    let verified = run(&["files", "verify", to]);
+    let said = String::from_utf8(verified.out).unwrap();
+    assert_eq!(verified.code, 0, "{said}");
+    assert!(said.contains("3,000 events in 6 whole files") && said.contains("as it was committed"), "{said}");
+    std::fs::write(Path::new(to).join("events/lane=likes/stray.parquet"), "no file").unwrap();
+    let verified = run(&["files", "verify", to, "--json"]);
+    let said: serde_json::Value = serde_json::from_slice(&verified.out).unwrap();
+    assert_eq!((verified.code, said["faults"].as_u64()), (1, Some(1)), "{said}");
+}
+
+#[test]
+fn events_of_any_stream_have_the_columns_that_are_asked_for() {
+    let (server, folder) = (server(&[]), tempfile::tempdir().unwrap());
+    let (url, to) = (server.url(), folder.path().join("files"));
+    let to = to.to_str().unwrap();
+    let stream = "[stream]\ntime = \"/ts\"\nunit = \"rfc3339\"\ndefault = \"log\"\n";
+    let profile = profile_of(folder.path(), stream);
+    let lines = "{\"ts\":\"2026-11-28T10:00:00Z\",\"level\":\"warn\"}\n{\"ts\":\"2026-11-29T10:00:00Z\"}\n";
+    let appended = append(&server, lines.as_bytes(), &["--buffer", "logs", "--profile", &profile]);
+    assert_eq!(appended.code, 0, "{}", appended.err);
+    let drain =
+        ["drain", "--url", &url, "--buffer", "logs", "--to", to, "--once", "--column", "level=/level"];
+    let drained = run(&drain);
+    assert_eq!(drained.code, 0, "{}", drained.err);
+    assert_eq!(replayed(to, &[]), lines);
+    for day in ["2026-11-28", "2026-11-29"] {
+        assert!(Path::new(to).join(format!("events/lane=log/date={day}")).is_dir(), "{day}");
+    }
+    // Other columns are another destination.
+    let other = run(&drain[..drain.len() - 2]);
+    assert_eq!(other.code, 2, "{}", other.err);
+    assert!(other.err.contains("give another folder"), "{}", other.err);
+}
+
+#[test]
+fn a_signal_puts_what_is_there_into_files() {
+    let (server, folder) = (server(&[]), tempfile::tempdir().unwrap());
+    let (url, to) = (server.url(), folder.path().join("files"));
+    let lines = synth("500", "6");
+    assert_eq!(append(&server, lines.as_bytes(), &["--buffer", "demo"]).code, 0);
+    let child = forebay(&["drain", "--url", &url, "--buffer", "demo", "--to", to.to_str().unwrap()]);
+    let mut child = { child }.spawn().unwrap();
+    until("it has begun", || to.join("forebay/destination.json").exists());
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM)
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(sorted(&replayed(to.to_str().unwrap(), &[])), sorted(&lines));
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_the_way_out() {
+    let server = server(&[]);
+    let url = server.url();
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("files");
+    let to = to.to_str().unwrap();
+    let drain = |more: &[&str]| said(&[&["drain", "--url", &url, "--buffer", "demo"][..], more].concat(), 2);
+    for (more, says) in [
+        (&["--once"][..], "--to DIR"),
+        (&["--to", "s3://bucket/prefix"], "not yet to buckets"),
+        (&["--to", to, "--max-file", "1kb"], "from 1 MiB to 112 MiB"),
+        (&["--to", to, "--column", "level"], "NAME=POINTER"),
+        (&["--to", to, "--column", "level=log"], "JSON pointer"),
+        (&["--to", to, "--once"], "there is no buffer demo"),
+    ] {
+        let why = drain(more);
+        assert!(why.contains(says), "{more:?}: {why}");
+    }
+    assert_eq!(append(&server, synth("50", "7").as_bytes(), &["--buffer", "demo"]).code, 0);
+    let why = drain(&["--to", to, "--once", "--column", "level=/level"]);
+    assert!(why.contains("are fixed"), "{why}");
+    // A group that somebody reads as is no drain's.
+    tell(&server, "XGROUP CREATE forebay:{demo.likes.0} readers 0");
+    tell(&server, "XREADGROUP GROUP readers somebody COUNT 1 STREAMS forebay:{demo.likes.0} >");
+    let why = drain(&["--to", to, "--once", "--group", "readers"]);
+    assert!(why.contains("readers"), "{why}");
+    said(&["replay", folder.path().join("nothing").to_str().unwrap()], 3);
+}
