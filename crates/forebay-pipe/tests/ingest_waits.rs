@@ -7,7 +7,7 @@ use forebay_pipe::ingest::running::Running;
 use forebay_rig::jetstream::{Fault, Protocol, Settings, Simulator};
 
 use crate::scripted::Scripted;
-use crate::support::{Waits, config, for_each, ledger_of, server, set, until, urls};
+use crate::support::{LIMIT, Waits, config, for_each, ledger_of, server, set, until, urls};
 
 #[test]
 fn told_to_stop_while_another_host_waits_for_a_server_that_takes_nothing_it_ends() {
@@ -25,14 +25,15 @@ fn told_to_stop_while_another_host_waits_for_a_server_that_takes_nothing_it_ends
     let hosts = [urls(&first, Protocol::V2, false), urls(&second, Protocol::V2, false)].concat();
     let running = Running::start(config(&server, &hosts));
     running.wait_for(4_000);
-    let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
-    redis::cmd("CLIENT").arg("PAUSE").arg(120_000).exec(&mut connection).unwrap();
+    // It answers, and takes nothing: one that gives no answer would be taken for lost on a busy machine.
+    set(&server, "maxmemory", "1");
     drop(first);
     until("the other host", &running, |counted| counted.host.contains(&second.address().port().to_string()));
     std::thread::sleep(Duration::from_secs(1));
     let since = Instant::now();
     let (outcome, heard) = running.end();
-    assert!(since.elapsed() < Duration::from_secs(14), "{:?} {outcome:?} {heard:?}", since.elapsed());
+    // Unheard, it would wait for as long as it is patient.
+    assert!(since.elapsed() < LIMIT / 2, "{:?} {outcome:?} {heard:?}", since.elapsed());
     assert!(outcome.as_ref().unwrap().unstored > 0, "{outcome:?} {heard:?}");
 }
 
@@ -55,7 +56,7 @@ fn told_to_stop_it_ends_soon_whatever_it_waits_for() {
             let since = Instant::now();
             let (outcome, _) = running.end();
             assert!(
-                since.elapsed() < Duration::from_secs(2),
+                since.elapsed() < Duration::from_secs(20),
                 "{scheme} {path}: {:?} {outcome:?}",
                 since.elapsed()
             );

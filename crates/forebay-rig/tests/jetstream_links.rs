@@ -51,7 +51,7 @@ fn an_idle_host_pings() {
 
 #[test]
 fn a_half_open_connection_says_nothing_for_ever() {
-    let simulator = with(Fault::HalfOpen { after: 500 });
+    let simulator = with(Fault::HalfOpen { after: 500, connections: u64::MAX });
     let mut client = replay(&simulator);
     client.take(500);
     client.set_read_timeout(MOMENT);

@@ -154,7 +154,7 @@ pub static ALL: &[Scenario] = &[
         id: "half-open",
         what: "the host has forgotten the connection, and tells nobody",
         // A host of the first version is asked on two connections: neither gives all.
-        faults: |size, _| vec![Fault::HalfOpen { after: size.live * 3 / 4 }],
+        faults: |size, _| vec![Fault::HalfOpen { after: size.live * 3 / 4, connections: 2 }],
         acts: &["half-open"],
         is_long: true,
         ..PLAIN

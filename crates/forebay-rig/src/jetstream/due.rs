@@ -14,8 +14,8 @@ pub(super) fn due(settings: &Settings, number: u64) -> Vec<(u64, Fault)> {
             | Fault::Idle { after, .. }
             | Fault::Bomb { after, .. }
             | Fault::WrongDictionary { after }
-            | Fault::HalfOpen { after }
             | Fault::LargeFrame { after, .. } => after,
+            Fault::HalfOpen { after, connections } if number < connections => after,
             _ => continue,
         };
         due.push((after, fault.clone()));

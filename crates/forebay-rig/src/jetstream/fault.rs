@@ -140,6 +140,9 @@ pub enum Fault {
     HalfOpen {
         /// Events before.
         after: u64,
+        /// How many connections, from the first on: of all of them, a client that reads again a little of what it had comes no
+        /// further than that each time.
+        connections: u64,
     },
     /// The host answers connections with an error; 429 with a `Retry-After` of one second.
     Status {
@@ -184,7 +187,7 @@ impl Fault {
             Self::Regress { by: 5_000, at: 6_000 },
             Self::Drop { every: 1_000 },
             Self::Reset { every: 1_000 },
-            Self::HalfOpen { after: 500 },
+            Self::HalfOpen { after: 500, connections: u64::MAX },
             Self::Status { code: 503, times: 2 },
             Self::LargeFrame { bytes: 64 << 20, after: 500 },
             Self::SlowHandshake { wait: moment },
