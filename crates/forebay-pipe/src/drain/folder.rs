@@ -124,7 +124,7 @@ impl Folder {
     pub fn open(root: &Path, steps: Steps) -> Result<Self, DestinationError> {
         let ours = root.join(OURS);
         for folder in [root.join(EVENTS), ours.join("staging"), ours.join("pending"), ours.join("commits")] {
-            std::fs::create_dir_all(&folder).map_err(io_at(&folder))?;
+            make_folder(&folder)?;
         }
         let path = ours.join("lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
@@ -202,7 +202,7 @@ impl Folder {
     /// Keeps the frame of a block that could not be opened; where, from the folder of the records.
     pub fn keep_damaged(&self, name: &str, frame: &[u8]) -> Result<String, DestinationError> {
         let folder = self.ours("damaged");
-        std::fs::create_dir_all(&folder).map_err(io_at(&folder))?;
+        make_folder(&folder)?;
         self.write_whole(&folder.join(name), frame)?;
         sync_folder(&self.root.join(OURS))?;
         Ok(format!("damaged/{name}"))
@@ -254,11 +254,11 @@ impl Folder {
             }
             let (from, to) = (self.staged(&file.path), self.published(&file.path));
             let folder = to.parent().unwrap_or(&self.root);
-            self.make_folders(folder)?;
+            make_folder(folder)?;
             self.steps.before(Step::Publish)?;
             std::fs::rename(&from, &to).map_err(io_at(&to))?;
             self.steps.before(Step::SyncTree)?;
-            sync_folder(folder)?;
+            self.sync_up(folder)?;
         }
         Ok(())
     }
@@ -268,9 +268,9 @@ impl Folder {
         self.steps.before(Step::Record)?;
         let to = commit_path(&self.root, &record.lane, record.commit);
         let folder = to.parent().unwrap_or(&self.root);
-        self.make_folders(folder)?;
+        make_folder(folder)?;
         std::fs::rename(self.pending_path(&record.lane), &to).map_err(io_at(&to))?;
-        sync_folder(folder)?;
+        self.sync_up(folder)?;
         sync_folder(&self.ours("pending"))
     }
 
@@ -369,14 +369,9 @@ impl Folder {
         self.ours("pending").join(format!("{lane}.json"))
     }
 
-    /// Makes folders up to the root's, each synced in the one above it.
-    fn make_folders(&self, folder: &Path) -> Result<(), DestinationError> {
-        if folder.is_dir() {
-            return Ok(());
-        }
-        std::fs::create_dir_all(folder).map_err(io_at(folder))?;
-        let above = folder.ancestors().skip(1).take_while(|above| above.starts_with(&self.root));
-        above.into_iter().try_for_each(sync_folder)
+    /// Syncs a folder and those above it, up to the root: who made one of them may have ended before it was synced.
+    fn sync_up(&self, folder: &Path) -> Result<(), DestinationError> {
+        folder.ancestors().take_while(|above| above.starts_with(&self.root)).try_for_each(sync_folder)
     }
 
     fn write_whole(&self, path: &Path, bytes: &[u8]) -> Result<(), DestinationError> {
@@ -446,6 +441,17 @@ pub fn hash_of(path: &Path) -> Result<Option<String>, DestinationError> {
         }
         hash.update(&piece[..read]);
     }
+}
+
+/// Makes a folder and what is missing above it, each on the disk once its own folder is synced.
+fn make_folder(folder: &Path) -> Result<(), DestinationError> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|above| !above.is_dir()).collect();
+    std::fs::create_dir_all(folder).map_err(io_at(folder))?;
+    let above = missing.iter().filter_map(|made| made.parent());
+    // Of a path from where the program is, the first part lies there.
+    let named =
+        |above: &'_ Path| if above.as_os_str().is_empty() { PathBuf::from(".") } else { above.into() };
+    above.map(named).try_for_each(|above| sync_folder(&above))
 }
 
 fn sync_folder(folder: &Path) -> Result<(), DestinationError> {
