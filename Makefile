@@ -28,7 +28,7 @@ SHELL_LIB = \
 
 help:
 	@echo 'make prove   prove what holds, on a server of its own; ARGS="--scale full" adds arguments'
-	@echo 'make test    formatting, lints, documentation, every test; gets Chromium and two Python packages for some'
+	@echo 'make test    formatting, lints, documentation, every test; gets Chromium and Python packages for some (redis, zstandard, pyarrow, duckdb and others)'
 	@echo 'make nightly the tests that take longer (crates/forebay-cli/tests/nightly_*.rs), one at a time, with the servers of make servers'
 	@echo 'make mutants breaks judges, controls and ledger line by line: how much of that do the tests find? gets cargo-mutants'
 	@echo 'make bench   the benchmarks'
