@@ -229,7 +229,7 @@ impl Folder {
     /// Whether each file of a pending commit is in the tree, or staged and whole.
     pub fn can_publish(&self, record: &CommitRecord) -> Result<bool, DestinationError> {
         for file in &record.files {
-            if !self.is_published(file)? && hash_of(&self.staged(&file.path))? != Some(hash(file)) {
+            if !self.is_published(file)? && !is_whole(&self.staged(&file.path), file)? {
                 return Ok(false);
             }
         }
@@ -353,7 +353,7 @@ impl Folder {
     }
 
     fn is_published(&self, file: &FileRecord) -> Result<bool, DestinationError> {
-        Ok(hash_of(&self.published(&file.path))? == Some(hash(file)))
+        is_whole(&self.published(&file.path), file)
     }
 
     /// Where it is staged: the name without its folders is one of its own.
@@ -422,8 +422,9 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, DestinationError> {
     Ok(Some(bytes))
 }
 
-fn hash(file: &FileRecord) -> String {
-    file.sha256.clone()
+/// Whether the file is there, with the bytes that were committed.
+fn is_whole(path: &Path, file: &FileRecord) -> Result<bool, DestinationError> {
+    Ok(hash_of(path)?.is_some_and(|hash| hash == file.sha256))
 }
 
 /// The hash of a file; nothing where there is none.

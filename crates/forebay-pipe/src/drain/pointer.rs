@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use forebay::event::json::Scanner;
-use forebay::event::parse::Fault;
 
 /// A JSON pointer (RFC 6901), through objects alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +30,7 @@ impl Pointer {
     /// null, or the line is no JSON.
     pub fn find<'a>(&self, line: &'a str) -> Option<Cow<'a, str>> {
         let mut scanner = Scanner::new(line.as_bytes());
-        let mut depth = 0;
-        for name in &self.path {
-            enter(&mut scanner, name, depth).ok()?.then_some(())?;
-            depth += 1;
-        }
+        let depth = scanner.go_to(&self.path).ok()??;
         let is_text = scanner.peek().ok()? == b'"';
         let start = scanner.offset();
         scanner.skip_value(depth).ok()?;
@@ -48,23 +43,6 @@ impl Pointer {
         }
         value.get(1..value.len() - 1).map(Cow::Borrowed)
     }
-}
-
-/// Goes to the value of that name in the object that is next; whether there is one. Of a name that comes twice the first counts,
-/// as it does where lanes are divided.
-fn enter(scanner: &mut Scanner<'_>, name: &str, depth: u32) -> Result<bool, Fault> {
-    if scanner.peek()? != b'{' {
-        return Ok(false);
-    }
-    let mut more = scanner.open_object()?;
-    while more {
-        if scanner.key()?.with(|key| key == name.as_bytes()) {
-            return Ok(true);
-        }
-        scanner.skip_value(depth + 1)?;
-        more = scanner.more_members()?;
-    }
-    Ok(false)
 }
 
 #[cfg(test)]

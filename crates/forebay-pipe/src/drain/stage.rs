@@ -159,18 +159,22 @@ impl Staging<'_> {
 
     /// Whether a file has a block of this number already, by its epoch; none where no file has the number.
     fn had(&self, number: u64) -> Result<Option<u64>, DrainError> {
-        let mut record = self.last.cloned();
-        while let Some(known) = record {
+        let Some(last) = self.last else { return Ok(None) };
+        let mut earlier: Option<CommitRecord> = None;
+        loop {
+            let known = earlier.as_ref().unwrap_or(last);
             // Where numbers were given again, one may also be in a commit from before that.
             if number > known.last.number && known.under.is_none() {
-                break;
+                return Ok(None);
             }
             if let Some(epoch) = known.epoch_of(number) {
                 return Ok(Some(epoch));
             }
-            record = self.folder.record(&known.lane, known.commit - 1)?;
+            earlier = self.folder.record(&known.lane, known.commit - 1)?;
+            if earlier.is_none() {
+                return Ok(None);
+            }
         }
-        Ok(None)
     }
 }
 

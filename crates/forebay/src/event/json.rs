@@ -131,6 +131,35 @@ impl<'a> Scanner<'a> {
         Ok(next == b',')
     }
 
+    /// Goes to the value at this path, by names through objects alone; how deep it stands, where there is one. Of a name that comes
+    /// twice the first counts.
+    pub fn go_to(&mut self, path: &[String]) -> Result<Option<u32>, Fault> {
+        let mut depth = 0;
+        for name in path {
+            if !self.enter(name, depth)? {
+                return Ok(None);
+            }
+            depth += 1;
+        }
+        Ok(Some(depth))
+    }
+
+    /// Goes to the value of that name in the object that is next; whether there is one.
+    fn enter(&mut self, name: &str, depth: u32) -> Result<bool, Fault> {
+        if self.peek()? != b'{' {
+            return Ok(false);
+        }
+        let mut more = self.open_object()?;
+        while more {
+            if self.key()?.with(|key| key == name.as_bytes()) {
+                return Ok(true);
+            }
+            self.skip_value(depth + 1)?;
+            more = self.more_members()?;
+        }
+        Ok(false)
+    }
+
     /// A key and its colon.
     #[inline(always)]
     pub fn key(&mut self) -> Result<Text<'a>, Fault> {

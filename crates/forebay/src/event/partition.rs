@@ -7,7 +7,6 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::json::Scanner;
-use super::json_fault::Fault;
 use super::json_stream::is_pointer;
 use super::lane::{BadLanes, Lane, Lanes};
 use super::stream::{BadStream, Spec, Stream};
@@ -104,32 +103,12 @@ impl fmt::Display for Partitions {
 /// What stands there, as it is written, without the quotes of a text. Of a name that comes twice the first counts.
 fn value_at<'a>(line: &'a [u8], path: &[String]) -> Option<&'a [u8]> {
     let mut scanner = Scanner::new(line);
-    let mut depth = 0;
-    for name in path {
-        enter(&mut scanner, name, depth).ok()?.then_some(())?;
-        depth += 1;
-    }
+    let depth = scanner.go_to(path).ok()??;
     scanner.peek().ok()?;
     let start = scanner.offset();
     scanner.skip_value(depth).ok()?;
     let value = scanner.since(start);
     Some(value.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(value))
-}
-
-/// Goes to the value of that name in the object that is next; whether there is one.
-fn enter(scanner: &mut Scanner<'_>, name: &str, depth: u32) -> Result<bool, Fault> {
-    if scanner.peek()? != b'{' {
-        return Ok(false);
-    }
-    let mut more = scanner.open_object()?;
-    while more {
-        if scanner.key()?.with(|key| key == name.as_bytes()) {
-            return Ok(true);
-        }
-        scanner.skip_value(depth + 1)?;
-        more = scanner.more_members()?;
-    }
-    Ok(false)
 }
 
 #[cfg(test)]
