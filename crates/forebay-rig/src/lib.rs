@@ -7,6 +7,7 @@
 //! | [`jetstream`] | a source of our own, in both of the protocols of Jetstream, with the faults of the real ones |
 //! | [`synth`] | events like those of the network, from a seed |
 
+mod http;
 pub mod jetstream;
 pub mod load;
 pub mod server;

@@ -6,7 +6,8 @@ use std::net::TcpStream;
 
 use tungstenite::handshake::derive_accept_key;
 
-use super::act::Acts;
+use crate::http::Acts;
+
 use super::cursor::{Host, Refused, Start};
 use super::dictionary::Which;
 use super::encode::Form;

@@ -1,6 +1,7 @@
 //! Where a connection begins: what a cursor means to a host of either protocol.
 
-use super::act::Acts;
+use crate::http::Acts;
+
 use super::clock::{Clock, now_us};
 use super::fault::{CLAMPED, FUTURE, Fault};
 use super::log::Log;

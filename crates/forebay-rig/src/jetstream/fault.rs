@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-/// By which a fault, and what it did, is found: see [`Fault::name`] and `Simulator::acted`.
-pub type FaultName = &'static str;
+pub use crate::http::FaultName;
 
 /// A cursor older than what is kept was moved up, or refused.
 pub(super) const CLAMPED: FaultName = "clamped";

@@ -1,9 +1,8 @@
-//! The thread that listens, and one for each connection: from the request to the end.
+//! A connection, from the request to the end.
 
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use super::answer::{Reply, answer, upgrade};
@@ -18,45 +17,17 @@ use super::stream::Stream;
 
 /// How long an answer may take to be taken.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// How long to wait before the next try where none can be accepted: too many files are open, as a rule.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts listening.
 pub(super) fn start(shared: &Arc<Shared>, listener: TcpListener) -> io::Result<()> {
-    spawn(shared, move |shared| {
-        for accepted in listener.incoming() {
-            if shared.is_ending() {
-                return;
-            }
-            match accepted {
-                // A client for whom there is no thread sees its connection closed.
-                Ok(stream) => drop(spawn(&shared, move |shared| take(&shared, stream))),
-                Err(_) => std::thread::sleep(ACCEPT_PAUSE),
-            }
-        }
-    })
+    let own = Arc::clone(shared);
+    shared.connections.listen(listener, move |number, stream| take(&own, number, stream))
 }
 
-/// Tells of a thread's end, also where it panics.
-struct Ending(Arc<Shared>);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        self.0.thread_ended();
-    }
-}
-
-fn spawn(shared: &Arc<Shared>, run: impl FnOnce(Arc<Shared>) + Send + 'static) -> io::Result<()> {
-    shared.thread_began();
-    let ending = Ending(Arc::clone(shared));
-    Builder::new().name("jetstream".into()).spawn(move || run(Arc::clone(&ending.0))).map(drop)
-}
-
-fn take(shared: &Shared, mut stream: TcpStream) {
-    let Some(number) = shared.add(&stream) else { return };
+fn take(shared: &Shared, number: u64, mut stream: TcpStream) {
     // What goes wrong here is the client's to see: its connection ends.
     let ended = serve(shared, number, &mut stream);
-    shared.remove(number);
+    shared.connections.remove(number);
     if let Ok(Some((outbox, gone))) = ended {
         drop(stream);
         outbox.finish(gone);

@@ -14,11 +14,10 @@
 //! | `encode`, `dictionary`, `wire` | bytes of an event, compressed or not, and of a frame |
 //! | `outbox` | a connection's socket: deadlines, pings, what the client sends |
 //! | `stream`, `order` | what a connection delivers, and in which order |
-//! | `fault`, `due`, `act`, `evil`, `slow` | what goes wrong |
+//! | `fault`, `due`, `evil`, `slow` | what goes wrong |
 //! | `ledger` | every event by what it is, against every event that a buffer hands out |
 //! | `settings`, `shared`, `listen`, `simulator` | what it is asked to be, connections and their threads |
 
-mod act;
 mod answer;
 mod clock;
 mod cursor;

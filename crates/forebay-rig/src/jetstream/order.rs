@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::act::Acts;
+use crate::http::Acts;
+
 use super::cursor::Start;
 use super::fault::Fault;
 use super::log::Log;

@@ -4,6 +4,8 @@ use std::io::{self, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::http::decode_query;
+
 /// Ten thousand DIDs in a query are about 400 KB.
 const HEAD_BYTES_MAX: usize = 1 << 20;
 /// How long a client may take to say what it wants.
@@ -74,29 +76,8 @@ fn parse(head: &str) -> Option<Request> {
             .split('&')
             .filter(|pair| !pair.is_empty())
             .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(|(key, value)| (decode(key), decode(value)))
+            .map(|(key, value)| (decode_query(key), decode_query(value)))
             .collect(),
         headers: headers.map(|(key, value)| (key.trim().into(), value.trim().into())).collect(),
     })
-}
-
-/// Undoes the encoding of a query.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let code = match (first, after) {
-            (b'%', [high, low, ..]) => {
-                str::from_utf8(&[*high, *low]).ok().and_then(|digits| u8::from_str_radix(digits, 16).ok())
-            }
-            _ => None,
-        };
-        bytes.push(match (code, first) {
-            (Some(code), _) => code,
-            (None, b'+') => b' ',
-            (None, other) => *other,
-        });
-        rest = if code.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

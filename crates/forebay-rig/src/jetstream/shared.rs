@@ -1,20 +1,15 @@
 //! What the threads of a simulator share.
 
-use std::collections::HashMap;
-use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::act::Acts;
+use crate::http::{Acts, Connections};
+
 use super::clock::{Clock, now_us};
 use super::evil::Ledger;
 use super::fault::{CUT, OTHER_PROTOCOL, SEQ_RESTART};
 use super::log::Log;
 use super::network::Network;
 use super::settings::Settings;
-
-/// Connections at a time. One more is closed at once.
-const CONNECTIONS_MAX: usize = 256;
 
 /// What the threads of a simulator share.
 #[derive(Debug)]
@@ -23,9 +18,8 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) acts: Acts,
     pub(super) evil: Ledger,
+    pub(super) connections: Arc<Connections>,
     state: Mutex<State>,
-    /// A thread has ended.
-    ended: Condvar,
 }
 
 #[derive(Debug)]
@@ -37,13 +31,8 @@ struct State {
     announced: Vec<&'static str>,
     /// Connections that were answered with an error since the last change.
     refused: u64,
-    open: HashMap<u64, TcpStream>,
     /// Streams that were ever agreed on.
     streams: u64,
-    /// The number of the next connection.
-    next: u64,
-    threads: usize,
-    is_ending: bool,
 }
 
 impl Shared {
@@ -55,18 +44,8 @@ impl Shared {
             clock: Clock::start(settings.history, settings.rate),
             acts: Acts::default(),
             evil: Ledger::default(),
-            state: Mutex::new(State {
-                settings,
-                log,
-                announced: Vec::new(),
-                refused: 0,
-                open: HashMap::new(),
-                streams: 0,
-                next: 0,
-                threads: 0,
-                is_ending: false,
-            }),
-            ended: Condvar::new(),
+            connections: Connections::new("jetstream"),
+            state: Mutex::new(State { settings, log, announced: Vec::new(), refused: 0, streams: 0 }),
         }
     }
 
@@ -106,24 +85,6 @@ impl Shared {
         last.map_or(tip, |last| tip.min(last.saturating_add(1)))
     }
 
-    /// Takes a connection, which gets a number; none where the simulator ends, or has too many.
-    pub(super) fn add(&self, stream: &TcpStream) -> Option<u64> {
-        let copy = stream.try_clone().ok()?;
-        let mut state = self.lock();
-        if state.is_ending || state.open.len() >= CONNECTIONS_MAX {
-            return None;
-        }
-        let number = state.next;
-        state.next += 1;
-        state.open.insert(number, copy);
-        Some(number)
-    }
-
-    /// A connection is done with. Before its own socket is closed, so that closing closes it.
-    pub(super) fn remove(&self, number: u64) {
-        self.lock().open.remove(&number);
-    }
-
     /// Is this connection to be answered with an error? The number says which of them it is, from 0.
     pub(super) fn refuse(&self, times: u64) -> Option<u64> {
         let mut state = self.lock();
@@ -151,56 +112,8 @@ impl Shared {
         self.lock().streams
     }
 
-    /// Connections that are open.
-    pub(super) fn open(&self) -> usize {
-        self.lock().open.len()
-    }
-
     /// Ends every connection now.
     pub(super) fn cut(&self) {
-        let state = self.lock();
-        self.acts.add(CUT, state.open.len() as u64);
-        for stream in state.open.values() {
-            // One that is closed already needs no end.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-
-    pub(super) fn is_ending(&self) -> bool {
-        self.lock().is_ending
-    }
-
-    /// A thread begins.
-    pub(super) fn thread_began(&self) {
-        self.lock().threads += 1;
-    }
-
-    /// A thread has ended.
-    pub(super) fn thread_ended(&self) {
-        self.lock().threads -= 1;
-        self.ended.notify_all();
-    }
-
-    /// Ends every connection, and takes no more.
-    pub(super) fn end(&self) {
-        let mut state = self.lock();
-        state.is_ending = true;
-        for stream in state.open.values() {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-
-    /// Waits until all threads have ended, so long at most; have they?
-    pub(super) fn wait_for_end(&self, limit: Duration) -> bool {
-        let until = Instant::now() + limit;
-        let mut state = self.lock();
-        while state.threads > 0 {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
+        self.acts.add(CUT, self.connections.cut() as u64);
     }
 }

@@ -1,9 +1,8 @@
 //! The simulator as tests and proofs see it.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::dictionary::Which;
 use super::encode::{Encoder, Form, Parts};
@@ -13,11 +12,6 @@ use super::listen;
 use super::network::Network;
 use super::settings::Settings;
 use super::shared::Shared;
-
-/// How long the threads may take to end.
-const END_LIMIT: Duration = Duration::from_secs(10);
-/// How long the listening thread may take to be woken.
-const WAKE_LIMIT: Duration = Duration::from_secs(1);
 
 /// A Jetstream on a port of 127.0.0.1. Dropping it closes the port and every connection, and ends its threads.
 #[derive(Debug)]
@@ -99,7 +93,7 @@ impl Simulator {
 
     /// How often this one acted.
     pub fn times(&self, name: &str) -> u64 {
-        self.acted().iter().find(|(acted, _)| *acted == name).map_or(0, |(_, times)| *times)
+        self.shared.acts.times(name)
     }
 
     /// What it sent that breaks careless parsers.
@@ -114,7 +108,7 @@ impl Simulator {
 
     /// Connections that are open now.
     pub fn open(&self) -> usize {
-        self.shared.open()
+        self.shared.connections.open()
     }
 
     /// Changes the settings for the connections to come; those that are there keep theirs, until [`cut`](Self::cut).
@@ -135,11 +129,6 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        self.shared.end();
-        // Wakes the thread that listens, which ends then.
-        let _ = TcpStream::connect_timeout(&self.address, WAKE_LIMIT);
-        if !self.shared.wait_for_end(END_LIMIT) {
-            tracing::warn!(port = self.address.port(), "threads of a simulated Jetstream have not ended");
-        }
+        self.shared.connections.end(self.address);
     }
 }
