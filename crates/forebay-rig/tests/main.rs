@@ -14,6 +14,12 @@ mod load_append;
 mod load_bad_days;
 mod load_driver;
 mod load_support;
+mod s3_clients;
+mod s3_faults;
+mod s3_limits;
+mod s3_list;
+mod s3_support;
+mod s3_verbs;
 mod server;
 #[allow(dead_code, reason = "a part of what the tests of the buffer share")]
 #[path = "../../forebay/tests/support.rs"]

@@ -121,6 +121,10 @@ impl Connections {
         state.open.len()
     }
 
+    /// Waits so long, or until the server ends; does it?
+    pub(crate) fn sleep(&self, wait: Duration) -> bool {
+        self.wait_until(Instant::now() + wait, |state| state.is_ending)
+    }
 
     /// Ends every connection, takes no more, and waits for the threads. `address` is where it listens.
     pub(crate) fn end(&self, address: SocketAddr) {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `connections` | the thread that listens, a thread for each connection, and their end |
 //! | `act` | how often each fault acted |
-//! | `percent` | percent-encoding undone |
+//! | `percent` | percent-encoding, both ways |
 
 mod act;
 mod connections;
@@ -13,4 +13,4 @@ mod percent;
 pub(crate) use act::Acts;
 pub use act::FaultName;
 pub(crate) use connections::Connections;
-pub(crate) use percent::decode_query;
+pub(crate) use percent::{decode_path, decode_query, encode};
