@@ -80,6 +80,7 @@ mod tests {
             b"3\r\nab",
             b"3\r\nab\r\n",
             b"2\r\nabc\r\n0\r\n\r\n",
+            b"1\r\nabc0\r\n\r\n",
             b"ffffffffffffffff\r\nab\r\n",
             b"z\r\nab\r\n",
             b"0\r\nno colon\r\n\r\n",
