@@ -15,39 +15,56 @@ use forebay_rig::server::Server;
 use crate::drain_support::{append, assert_same, by_lane, config, drained, events, run};
 use crate::support::server;
 
-/// A server, a network whose events it was given, and how many it had when it was saved last.
+/// A server, a network whose events it was given, and its backups, each with how many it had.
 struct World {
     server: Server,
     all: Vec<String>,
     next: usize,
-    saved: usize,
+    /// How many of them it has.
+    has: usize,
+    backups: Vec<(usize, Vec<u8>)>,
 }
 
 impl World {
     fn new(events_max: u64) -> Self {
-        Self { server: server(&[]), all: events(0..events_max), next: 0, saved: 0 }
+        Self { server: server(&[]), all: events(0..events_max), next: 0, has: 0, backups: Vec::new() }
     }
 
     fn append(&mut self, count: usize) {
         append(&self.server, &self.all[self.next..self.next + count]);
         self.next += count;
+        self.has = self.next;
     }
 
     fn save(&mut self) {
         let mut connection = redis::Client::open(self.server.url()).unwrap().get_connection().unwrap();
         redis::cmd("SAVE").exec(&mut connection).unwrap();
-        self.saved = self.next;
+        let backup = std::fs::read(self.server.dir().join("dump.rdb")).unwrap();
+        self.backups.push((self.has, backup));
     }
 
-    /// The server is killed and comes back with what it had saved.
-    fn lose(&mut self) {
+    /// The server is killed and comes back with one of its backups: the last one, or one from before, or nothing.
+    fn lose(&mut self, backup: Option<usize>) {
         self.server.kill().unwrap();
+        let path = self.server.dir().join("dump.rdb");
+        match backup.and_then(|backup| self.backups.get(backup)) {
+            Some((has, bytes)) => {
+                std::fs::write(path, bytes).unwrap();
+                self.has = *has;
+            }
+            None => self.has = 0,
+        }
         self.server.restart().unwrap();
+    }
+
+    fn lose_since_the_last(&mut self) {
+        self.lose(self.backups.len().checked_sub(1));
     }
 
     /// The source gives again what was lost.
     fn resend(&mut self) {
-        append(&self.server, &self.all[self.saved..self.next]);
+        append(&self.server, &self.all[self.has..self.next]);
+        self.has = self.next;
     }
 }
 
@@ -61,7 +78,7 @@ fn what_was_in_files_and_comes_again_is_dropped_and_what_was_lost_before_is_take
         world.append(300);
         run(&config).unwrap();
         world.append(100);
-        world.lose();
+        world.lose_since_the_last();
         if drains_between {
             // It finds less than it has, and nothing new.
             run(&config).unwrap();
@@ -80,7 +97,7 @@ fn a_server_that_lost_all_and_a_buffer_made_anew_are_drained_on() {
     let config = config(&world.server, to.path());
     world.append(400);
     run(&config).unwrap();
-    world.lose();
+    world.lose(None);
     // What comes is new: nobody asks for what the buffer had.
     world.append(300);
     let counted = run(&config).unwrap().look();
@@ -115,7 +132,9 @@ fn play(seed: u64) -> (u64, u64) {
             0..4 => world.append(random.usize(20..200)),
             4 => world.save(),
             5 => {
-                world.lose();
+                // Mostly what was not yet on the disk, sometimes an old backup.
+                let last = world.backups.len() - 1;
+                world.lose(Some(if random.u32(..3) == 0 { random.usize(..=last) } else { last }));
                 losses += 1;
                 if random.bool() {
                     ends += u64::from(drain_or_end(&world, to.path(), &mut random));

@@ -6,7 +6,7 @@ use forebay::buffer::error::Error;
 use forebay::buffer::look;
 use forebay::buffer::reader::ReadItem;
 use forebay::buffer::scripts::SINK_COMMIT;
-use forebay::buffer::sink::{Committed, Done, LaneLook, Planned, Sink};
+use forebay::buffer::sink::{Committed, Done, LaneLook, Plan, Planned, Sink};
 use forebay::event::jetstream::{LIKES, POSTS};
 use forebay::{Groups, Stream, Unit, Writer};
 use forebay_rig::server::{Server, ServerBinary};
@@ -36,6 +36,18 @@ fn committed(at: Id, trimmed: u64) -> Committed {
     Committed { at: Some(at), trimmed }
 }
 
+const NOTHING: Committed = Committed { at: None, trimmed: 0 };
+
+fn to(last: Done, commit: u64) -> Plan {
+    Plan { commit, last }
+}
+
+/// The next commit of the likes, whole.
+fn make(sink: &mut Sink, last: Done, commit: u64) -> Committed {
+    assert_eq!(sink.plan(LIKES, to(last, commit), commit - 1).unwrap(), Planned::Made);
+    sink.commit(LIKES, to(last, commit)).unwrap()
+}
+
 #[test]
 fn how_far_a_lane_is_outlives_the_run_and_a_plan_binds_the_next_one() {
     for binary in servers() {
@@ -45,25 +57,29 @@ fn how_far_a_lane_is_outlives_the_run_and_a_plan_binds_the_next_one() {
         let mut first = sink(&server);
         let look = first.look(LIKES).unwrap();
         assert_eq!(look, LaneLook { newest: Some((6, 12)), ..LaneLook::default() }, "{binary:?}");
-        assert_eq!(first.plan(LIKES, all[1], 1).unwrap(), Planned::Made);
-        assert_eq!(first.commit(LIKES, all[1], 1).unwrap(), committed(all[1].id, 2));
-        assert_eq!(first.plan(LIKES, all[3], 2).unwrap(), Planned::Made);
-        assert_eq!(first.plan(LIKES, all[3], 2).unwrap(), Planned::Made, "twice is once");
+        assert_eq!(first.commit(LIKES, to(all[1], 1)).unwrap(), NOTHING, "what nobody planned");
+        assert_eq!(make(&mut first, all[1], 1), committed(all[1].id, 2));
+        assert_eq!(first.plan(LIKES, to(all[3], 2), 1).unwrap(), Planned::Made);
+        assert_eq!(first.plan(LIKES, to(all[3], 2), 1).unwrap(), Planned::Made, "twice is once");
 
         let mut second = sink(&server);
         assert!(second.epoch() > first.epoch());
         let look = second.look(LIKES).unwrap();
         assert_eq!(
             (look.done, look.commit, look.plan, look.after),
-            (Some(all[1]), 1, Some(all[3]), all[1].id)
+            (Some(all[1]), 1, Some(to(all[3], 2)), all[1].id)
         );
-        assert_eq!(second.plan(LIKES, all[4], 2).unwrap(), Planned::Standing(all[3]));
-        for fenced in [first.plan(LIKES, all[3], 2).unwrap_err(), first.commit(LIKES, all[3], 2).unwrap_err()]
-        {
+        assert_eq!(second.plan(LIKES, to(all[4], 2), 1).unwrap(), Planned::Standing(to(all[3], 2)));
+        assert_eq!(second.commit(LIKES, to(all[4], 2)).unwrap(), NOTHING, "another range than was planned");
+        for fenced in [
+            first.plan(LIKES, to(all[3], 2), 1).unwrap_err(),
+            first.commit(LIKES, to(all[3], 2)).unwrap_err(),
+            first.let_go(LIKES, all[3].id, 2).unwrap_err(),
+        ] {
             assert!(matches!(fenced, Error::TakenOver { .. }), "{fenced}");
         }
         assert!(matches!(first.look(LIKES), Err(Error::TakenOver { .. })));
-        assert_eq!(second.commit(LIKES, all[3], 2).unwrap(), committed(all[3].id, 2));
+        assert_eq!(second.commit(LIKES, to(all[3], 2)).unwrap(), committed(all[3].id, 2));
         let look = second.look(LIKES).unwrap();
         assert_eq!((look.done, look.commit, look.plan), (Some(all[3]), 2, None));
         assert_eq!(held(&server), 2);
@@ -86,7 +102,7 @@ fn a_commit_trims_what_every_group_is_done_with_and_nothing_else() {
     let all = blocks(&server);
     let mut other = likes(&address(&server), Some(("other", "one")));
     let mut sink = sink(&server);
-    assert_eq!(sink.commit(LIKES, all[3], 1).unwrap(), committed(all[3].id, 0));
+    assert_eq!(make(&mut sink, all[3], 1), committed(all[3].id, 0));
     let found = drain(&mut other);
     other.acknowledge(places(&found)[..2].to_vec()).unwrap();
     assert_eq!(held(&server), 4, "the other group holds the third");
@@ -99,7 +115,7 @@ fn a_commit_trims_what_every_group_is_done_with_and_nothing_else() {
     assert_eq!((group.pending_blocks, group.consumers, group.commits), (Some(0), 0, Some(1)));
     let read = stat.groups.iter().find(|group| group.group == "other").unwrap();
     assert_eq!(read.commits, None);
-    assert_eq!(sink.commit(LIKES, all[5], 2).unwrap(), committed(all[5].id, 2));
+    assert_eq!(make(&mut sink, all[5], 2), committed(all[5].id, 2));
     let stat = look::look(&address(&server), &name()).unwrap();
     let group = stat.groups.iter().find(|group| group.group == "lake" && group.lane == LIKES).unwrap();
     assert_eq!((group.unread_events, group.behind_ms), (Some(0), Some(0)));
@@ -113,14 +129,14 @@ fn what_a_writer_keeps_back_stays_though_it_is_committed() {
     let mut sink = sink(&server);
     let key = name().writer(LIKES);
     tell(&server, &format!("HSET {key} k {}", all[1].id));
-    assert_eq!(sink.commit(LIKES, all[2], 1).unwrap(), committed(all[2].id, 1));
+    assert_eq!(make(&mut sink, all[2], 1), committed(all[2].id, 1));
     assert_eq!(
-        sink.commit(LIKES, all[2], 1).unwrap(),
+        sink.commit(LIKES, to(all[2], 1)).unwrap(),
         committed(all[2].id, 0),
         "the block is there, and committed"
     );
     tell(&server, &format!("HDEL {key} k"));
-    assert_eq!(sink.commit(LIKES, all[3], 2).unwrap(), committed(all[3].id, 3));
+    assert_eq!(make(&mut sink, all[3], 2), committed(all[3].id, 3));
 }
 
 #[test]
@@ -132,11 +148,11 @@ fn a_full_server_takes_every_step_of_a_sink_whose_group_is_there() {
         drop(sink(&server));
         tell(&server, "CONFIG SET maxmemory 1");
         let mut sink = sink(&server);
-        assert_eq!(sink.plan(LIKES, all[1], 1).unwrap(), Planned::Made, "{binary:?}");
-        assert_eq!(sink.commit(LIKES, all[1], 1).unwrap(), committed(all[1].id, 2), "{binary:?}");
-        assert_eq!(sink.plan(LIKES, all[2], 2).unwrap(), Planned::Made);
-        assert_eq!(sink.withdraw(LIKES, 2).unwrap(), Planned::Made);
-        assert_eq!(sink.plan(LIKES, all[3], 2).unwrap(), Planned::Made);
+        assert_eq!(make(&mut sink, all[1], 1), committed(all[1].id, 2), "{binary:?}");
+        assert_eq!(sink.plan(LIKES, to(all[2], 2), 1).unwrap(), Planned::Made);
+        assert_eq!(sink.withdraw(LIKES, 1).unwrap(), Planned::Made);
+        assert_eq!(sink.plan(LIKES, to(all[3], 2), 1).unwrap(), Planned::Made);
+        assert_eq!(sink.let_go(LIKES, all[2].id, 1).unwrap(), committed(all[2].id, 1));
         let other = Sink::open_existing(&address(&server), &name(), "other", LIMIT).err().unwrap();
         assert!(matches!(other, Error::GroupFull { .. }), "{other}");
     }
@@ -178,8 +194,9 @@ fn lanes_that_are_written_or_added_later_are_taken_when_they_are_met() {
     let lane = lanes.find(two).unwrap();
     assert_eq!(sink.look(lane).unwrap(), LaneLook::default());
     let at = Done { number: 1, id: Id { ms: 1, seq: 1 }, total: 1 };
-    assert_eq!(sink.plan(lane, at, 1).unwrap(), Planned::OutOfStep, "nobody wrote it");
-    assert_eq!(sink.commit(lane, at, 1).unwrap(), Committed { at: None, trimmed: 0 });
+    assert_eq!(sink.plan(lane, to(at, 1), 0).unwrap(), Planned::OutOfStep, "nobody wrote it");
+    assert_eq!(sink.commit(lane, to(at, 1)).unwrap(), NOTHING);
+    assert_eq!(sink.let_go(lane, at.id, 1).unwrap(), NOTHING);
 
     groups.add_lanes(events(&[two, three])).unwrap();
     until("the lane that was added is seen", || sink.lanes().unwrap().len() == 3);
@@ -196,61 +213,77 @@ fn lanes_that_are_written_or_added_later_are_taken_when_they_are_met() {
         assert_eq!((head.number, head.events, head.total, head.times), (1, 1, 1, (1, 1)));
         assert_eq!(sink.oldest_after(lane, Id::default()).unwrap(), Some(head));
         let done = Done { number: 1, id: head.id, total: 1 };
-        assert_eq!(sink.plan(lane, done, 1).unwrap(), Planned::Made);
-        assert_eq!(sink.commit(lane, done, 1).unwrap(), committed(head.id, 1));
+        assert_eq!(sink.plan(lane, to(done, 1), 0).unwrap(), Planned::Made);
+        assert_eq!(sink.commit(lane, to(done, 1)).unwrap(), committed(head.id, 1));
     }
 }
 
 #[test]
-fn a_server_that_came_back_with_less_is_told_what_is_committed_and_nothing_new_is_skipped() {
+fn a_server_that_came_back_with_less_is_seen_by_its_commit_and_nothing_new_is_skipped() {
     for binary in servers() {
         let mut server = server_of(&binary);
         let mut ledger = Ledger::default();
         add(&server, &mut ledger, 4);
         let mut sink = sink(&server);
         let old = blocks(&server);
-        sink.commit(LIKES, old[1], 1).unwrap();
+        make(&mut sink, old[1], 1);
         tell(&server, "SAVE");
         add(&server, &mut ledger, 2);
         let all = [&old[..2], &blocks(&server)].concat();
-        sink.commit(LIKES, all[5], 2).unwrap();
+        assert_eq!(sink.plan(LIKES, to(all[4], 2), 1).unwrap(), Planned::Made);
         server.kill().unwrap();
         server.restart().unwrap();
 
-        // The same run, over a connection that it makes again.
+        // The same run, over a connection that it makes again: without its plan, and without the blocks of it.
+        assert_eq!(sink.commit(LIKES, to(all[4], 2)).unwrap(), NOTHING, "{binary:?}");
+        assert_eq!(sink.plan(LIKES, to(all[4], 2), 1).unwrap(), Planned::OutOfStep);
+        assert_eq!(make(&mut sink, all[3], 2), committed(all[3].id, 2));
+        server.kill().unwrap();
+        server.restart().unwrap();
+
+        // What it has is what was committed before; what comes next has a number that says what is between.
         let look = sink.look(LIKES).unwrap();
         assert_eq!((look.newest, look.done, look.commit), (Some((4, 8)), Some(all[1]), 1), "{binary:?}");
-        assert_eq!(sink.plan(LIKES, all[5], 3).unwrap(), Planned::OutOfStep);
-        // The group stays before what came back, and never stands beyond it.
-        assert_eq!(sink.commit(LIKES, all[5], 2).unwrap(), committed(all[1].id, 0), "{binary:?}");
-        let look = sink.look(LIKES).unwrap();
-        assert_eq!((look.done.unwrap().number, look.commit, look.after), (6, 2, all[1].id));
-
-        // Another writer gives the numbers that were lost again.
+        assert_eq!(sink.plan(LIKES, to(all[3], 3), 2).unwrap(), Planned::OutOfStep, "it has commit 1");
         add(&server, &mut ledger, 3);
         let mut reader = likes(&address(&server), None);
-        reader.go_on_after(LIKES, look.after, 6, 12).unwrap();
+        reader.go_on_after(LIKES, look.after, 0, 0).unwrap();
         let found = drain(&mut reader);
         assert_eq!(numbers(&found), [3, 4, 5, 6, 7]);
-        assert!(
-            matches!(found[0], ReadItem::OutOfPlace { says: (3, 4), due: (7, 12), .. }),
-            "{:?}",
-            found[0]
-        );
         let epochs: Vec<u64> = entries(&found).iter().map(|entry| entry.epoch).collect();
         assert!(epochs[1] < epochs[2], "the repeated ones are told by their epochs: {epochs:?}");
-        // What was read again is had, and then what is new.
-        let places = places(&found);
-        let again = Done { id: places[1].1, ..all[5] };
-        assert_eq!(sink.commit(LIKES, again, 2).unwrap(), committed(again.id, 2));
+        // What was read again is had; the server still has no later commit.
+        let again = places(&found)[1].1;
+        assert_eq!(sink.let_go(LIKES, again, 2).unwrap(), committed(again, 2));
+        let look = sink.look(LIKES).unwrap();
+        assert_eq!((look.done.unwrap(), look.commit, look.after), (Done { id: again, ..all[1] }, 1, again));
         let new = blocks(&server);
-        assert_eq!(sink.plan(LIKES, new[2], 3).unwrap(), Planned::Made);
-        assert_eq!(sink.commit(LIKES, new[2], 3).unwrap(), committed(new[2].id, 3));
+        assert_eq!(sink.plan(LIKES, to(new[2], 3), 1).unwrap(), Planned::Made);
+        assert_eq!(sink.commit(LIKES, to(new[2], 3)).unwrap(), committed(new[2].id, 3));
+        let older = sink.let_go(LIKES, again, 2).unwrap_err().to_string();
+        assert!(older.contains("has commit 3 on the server, and the last one here is 2"), "{older}");
     }
 }
 
 #[test]
-fn what_a_running_writer_says_is_lost_is_told_and_a_reader_comes_upon_it() {
+fn a_plan_from_before_a_loss_gives_way_to_a_later_commit() {
+    let mut server = server(&[]);
+    let mut ledger = Ledger::default();
+    add(&server, &mut ledger, 4);
+    let mut sink = sink(&server);
+    let all = blocks(&server);
+    assert_eq!(sink.plan(LIKES, to(all[0], 1), 0).unwrap(), Planned::Made);
+    tell(&server, "SAVE");
+    sink.commit(LIKES, to(all[0], 1)).unwrap();
+    server.kill().unwrap();
+    server.restart().unwrap();
+    assert_eq!(sink.look(LIKES).unwrap().plan, Some(to(all[0], 1)));
+    assert_eq!(sink.plan(LIKES, to(all[2], 2), 0).unwrap(), Planned::Made);
+    assert_eq!(sink.commit(LIKES, to(all[2], 2)).unwrap(), committed(all[2].id, 3));
+}
+
+#[test]
+fn a_reader_of_a_server_that_lost_all_comes_upon_what_is_missing() {
     let mut server = server(&[]);
     let mut ledger = Ledger::default();
     let mut writer = open(&address(&server), &options(1, 4));
@@ -258,16 +291,14 @@ fn what_a_running_writer_says_is_lost_is_told_and_a_reader_comes_upon_it() {
     until("they are stored", || writer.monitor().counts().acknowledged == 3);
     let mut sink = sink(&server);
     let all = blocks(&server);
-    sink.commit(LIKES, all[0], 1).unwrap();
+    make(&mut sink, all[0], 1);
     server.kill().unwrap();
     server.restart().unwrap();
     ledger.push_many(&mut writer, LIKES, 1).unwrap();
     until("it is stored", || writer.monitor().counts().acknowledged == 4);
     writer.close().unwrap();
     let look = sink.look(LIKES).unwrap();
-    assert_eq!((look.newest, look.done, look.lost), (Some((4, 4)), None, vec![(1, 3)]));
-    // Nothing is there that could be another's.
-    assert_eq!(sink.commit(LIKES, all[0], 1).unwrap(), committed(all[0].id, 0));
+    assert_eq!((look.newest, look.done, look.commit), (Some((4, 4)), None, 0));
     let mut reader = likes(&address(&server), None);
     reader.go_on_after(LIKES, all[0].id, 1, 1).unwrap();
     let found = drain(&mut reader);
@@ -283,19 +314,16 @@ fn what_a_running_writer_says_is_lost_is_told_and_a_reader_comes_upon_it() {
 fn a_group_never_stands_where_no_block_is_yet() {
     for binary in servers() {
         let server = server_of(&binary);
-        let mut ledger = Ledger::default();
-        add(&server, &mut ledger, 2);
+        add(&server, &mut Ledger::default(), 2);
         let mut sink = sink(&server);
-        let ahead = Done { number: 9, id: Id { ms: 1 << 50, seq: 7 }, total: 99 };
-        assert_eq!(sink.commit(LIKES, ahead, 4).unwrap(), committed(Id::default(), 0), "{binary:?}");
-        let look = sink.look(LIKES).unwrap();
-        assert_eq!((look.done, look.commit), (Some(Done { id: Id::default(), ..ahead }), 4));
         let all = blocks(&server);
-        assert_eq!(sink.commit(LIKES, Done { id: all[1].id, ..ahead }, 4).unwrap(), committed(all[1].id, 2));
+        let ahead = Id { ms: 1 << 50, seq: 7 };
+        assert_eq!(sink.let_go(LIKES, ahead, 0).unwrap(), committed(Id::default(), 0), "{binary:?}");
+        assert_eq!(make(&mut sink, all[1], 1), committed(all[1].id, 2));
         // Trimmed by now, and committed once more.
-        assert_eq!(sink.commit(LIKES, Done { id: all[1].id, ..ahead }, 4).unwrap(), committed(all[1].id, 0));
-        let older = sink.commit(LIKES, all[1], 3).unwrap_err().to_string();
-        assert!(older.contains("has commit 4 on the server, and this is commit 3"), "{older}");
+        assert_eq!(sink.commit(LIKES, to(all[1], 1)).unwrap(), committed(all[1].id, 0));
+        // Nor does it go back.
+        assert_eq!(sink.let_go(LIKES, all[0].id, 1).unwrap(), committed(all[1].id, 0));
     }
 }
 
@@ -306,11 +334,10 @@ fn a_step_whose_answer_is_lost_is_done_once_and_one_that_nobody_answers_ends() {
     let all = blocks(&server);
     let (proxy, near) = proxy(&server);
     let mut sink = Sink::open_existing(&near, &name(), "lake", LIMIT).unwrap();
-    sink.plan(LIKES, all[0], 1).unwrap();
-    sink.commit(LIKES, all[0], 1).unwrap();
+    make(&mut sink, all[0], 1);
     proxy.leave_unanswered(redis::Script::new(SINK_COMMIT).get_hash(), 2);
-    sink.plan(LIKES, all[2], 2).unwrap();
-    assert_eq!(sink.commit(LIKES, all[2], 2).unwrap(), committed(all[2].id, 2));
+    sink.plan(LIKES, to(all[2], 2), 1).unwrap();
+    assert_eq!(sink.commit(LIKES, to(all[2], 2)).unwrap(), committed(all[2].id, 2));
     assert_eq!(proxy.cuts(), 2);
     let look = sink.look(LIKES).unwrap();
     assert_eq!((look.done, look.commit, look.plan), (Some(all[2]), 2, None));
@@ -334,8 +361,8 @@ fn a_field_that_no_sink_wrote_is_named_with_its_place() {
     let at = Done { number: 1, id: Id { ms: 1, seq: 1 }, total: 1 };
     for error in [
         sink.look(LIKES).unwrap_err(),
-        sink.plan(LIKES, at, 1).unwrap_err(),
-        sink.commit(LIKES, at, 1).unwrap_err(),
+        sink.plan(LIKES, to(at, 1), 0).unwrap_err(),
+        sink.commit(LIKES, to(at, 1)).unwrap_err(),
     ] {
         let text = error.to_string();
         assert!(text.contains(&key) && text.contains("field sink:lake holds \"nonsense\""), "{text}");

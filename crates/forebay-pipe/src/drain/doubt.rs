@@ -23,39 +23,40 @@ pub struct Doubt {
 }
 
 impl Doubt {
-    /// Reads the files that have these blocks.
+    /// Reads the files of these commits.
     pub fn open(folder: &Folder, lane: &str, range: DoubtRange) -> Result<Self, DrainError> {
         let mut doubt = Self { range, identifier: Identifier::default(), left: HashMap::new() };
-        let (mut commit, mut from) = (range.commit, range.from);
         let mut latest = range.until_us.saturating_sub(MARGIN_US);
-        while let Some(record) = folder.record(lane, commit)? {
-            if record.last.number < from {
+        let mut next = folder.record(lane, range.to)?;
+        let incarnation = next.as_ref().map(|record| record.incarnation.clone());
+        while let Some(record) = next.filter(|record| record.commit > doubt.range.after) {
+            // What a buffer had that was made before this one does not come again.
+            if Some(&record.incarnation) != incarnation.as_ref() {
                 break;
             }
             for file in &record.files {
-                latest = latest.max(doubt.read(folder, lane, &file.path, from)?);
+                latest = latest.max(doubt.read(folder, lane, &file.path)?);
             }
             // Events that it left out are in files from before it.
-            from = record.under.map_or(from, |under| under.from.min(from));
-            commit = record.commit - 1;
+            let under = record.under.map_or(doubt.range.after, |under| under.after);
+            doubt.range.after = doubt.range.after.min(under);
+            next = folder.record(lane, record.commit - 1)?;
         }
         doubt.range.until_us = latest.saturating_add(MARGIN_US);
         Ok(doubt)
     }
 
-    /// Takes the events of blocks from this number on from a file; the latest time of them.
-    fn read(&mut self, folder: &Folder, lane: &str, path: &str, from: u64) -> Result<u64, DrainError> {
+    /// Takes the events of a file; the latest time of them.
+    fn read(&mut self, folder: &Folder, lane: &str, path: &str) -> Result<u64, DrainError> {
         let at = folder.published(path);
         let failed = |why: String| DrainError::File { path: at.display().to_string(), why };
         let mut file = StoredFile::open(&at).map_err(|why| failed(why.to_string()))?;
         let mut latest = 0;
         while let Some(row) = file.next_row().map_err(|why| failed(why.to_string()))? {
-            if row.block >= from {
-                latest = latest.max(row.time_us);
-                *self.left.entry(self.identifier.of(row.line).identity).or_default() += 1;
-                if self.left.len() > EVENTS_MAX {
-                    return Err(DrainError::TooMuchDoubt { lane: lane.into(), events: EVENTS_MAX });
-                }
+            latest = latest.max(row.time_us);
+            *self.left.entry(self.identifier.of(row.line).identity).or_default() += 1;
+            if self.left.len() > EVENTS_MAX {
+                return Err(DrainError::TooMuchDoubt { lane: lane.into(), events: EVENTS_MAX });
             }
         }
         Ok(latest)

@@ -1,15 +1,17 @@
 //! One lane: what the destination has of it, what the server says, and the next range of it into files.
 //!
 //! A range is staged, planned on the server, prepared, published and recorded at the destination, and then the server is told. At
-//! a start, and after any doubt, the destination decides: what it has recorded is had, whatever the server says.
+//! a start, and after any doubt, the destination decides: what it has recorded is had, whatever the server says. Both count
+//! commits: a server whose last one is not the destination's came back with less, and may give again what it had of the later ones.
 
 use forebay::block::decode::Decoder;
 use forebay::buffer::reader::{Options, Reader};
-use forebay::buffer::sink::{Done, Head, LaneLook, Planned};
+use forebay::buffer::sink::{Done, Head, LaneLook, Plan, Planned};
 use forebay::{Id, Lane};
 
 use super::doubt::Doubt;
 use super::folder::Folder;
+use super::known::Known;
 use super::record::{CommitRecord, DoubtRange, Roll, VERSION};
 use super::roll::Waiting;
 use super::run::{DrainError, Means, now_us};
@@ -26,15 +28,11 @@ pub(super) struct LaneDrain {
     last: Option<CommitRecord>,
     /// One that was being published.
     pending: Option<CommitRecord>,
-    /// After which block to read on; none until that is looked up.
-    stands: Option<Id>,
-    /// The numbers go on from the last commit.
-    is_continued: bool,
+    /// Both were looked up since anything was in doubt.
+    is_looked_up: bool,
     /// The oldest block that is in no file.
     oldest: Option<Head>,
     doubt: Option<Doubt>,
-    /// From here on numbers were given again.
-    fork: Option<u64>,
 }
 
 /// What a lane has that is in no file.
@@ -51,6 +49,17 @@ struct Range {
     is_planned: bool,
 }
 
+/// How the server stands to the destination.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// They have the same last commit.
+    InStep,
+    /// The server has an earlier one.
+    Behind,
+    /// The buffer is another one than that of the last commit, and counts from 1.
+    Anew,
+}
+
 /// What became of a range.
 enum Made {
     Committed,
@@ -63,8 +72,7 @@ enum Made {
 impl LaneDrain {
     pub fn new(lane: Lane, folder: &Folder) -> Result<Self, DrainError> {
         let (last, pending) = (folder.last(lane.name())?, folder.pending(lane.name())?);
-        let (stands, oldest, doubt, fork) = (None, None, None, None);
-        Ok(Self { lane, last, pending, stands, is_continued: true, oldest, doubt, fork })
+        Ok(Self { lane, last, pending, is_looked_up: false, oldest: None, doubt: None })
     }
 
     pub fn lane(&self) -> Lane {
@@ -77,57 +85,33 @@ impl LaneDrain {
 
     /// After any doubt: what is known is looked up anew.
     pub fn look_again(&mut self) {
-        self.stands = None;
+        self.is_looked_up = false;
     }
 
     /// Makes files of what is due.
     pub fn drain(&mut self, means: &mut Means<'_>, is_end: bool) -> Result<Left, DrainError> {
         let target = if is_end { means.sink.newest(self.lane)? } else { None };
         loop {
-            if self.stands.is_none() && !self.begin(means)? {
-                return Ok(Left::default());
+            if !self.is_looked_up {
+                *self = Self::new(self.lane, means.folder)?;
+                self.publish_pending(means)?;
+                self.is_looked_up = true;
             }
             let look = means.sink.look(self.lane)?;
+            if let Some(plan) = look.plan.filter(|plan| self.has(*plan)) {
+                // It was published, and the server was not told.
+                means.sink.commit(self.lane, plan)?;
+                continue;
+            }
+            let Some(standing) = self.standing(means, &look)? else { return Ok(Left::default()) };
             let (range, left) = self.due(means, &look, is_end, target)?;
             let Some(range) = range else { return Ok(left) };
-            match self.make(means, &look, &range)? {
+            match self.make(means, (&look, standing), &range)? {
                 Made::Committed => {}
                 Made::Again => self.look_again(),
                 Made::Nothing => return Ok(left),
             }
         }
-    }
-
-    /// Finds out where the lane stands, and ends what was begun. False where the server has nothing of it by now.
-    fn begin(&mut self, means: &mut Means<'_>) -> Result<bool, DrainError> {
-        *self = Self { fork: self.fork, ..Self::new(self.lane, means.folder)? };
-        self.publish_pending(means)?;
-        let Some(last) = &self.last else {
-            let look = means.sink.look(self.lane)?;
-            if look.commit > 0 {
-                // An error, which says what is missing here.
-                means.sink.commit(self.lane, Done::default(), 0)?;
-            }
-            self.stands = Some(look.after);
-            return Ok(true);
-        };
-        let done = last.done().unwrap_or_default();
-        if last.incarnation != means.sink.incarnation() {
-            let Some(head) = means.sink.oldest_after(self.lane, Id::default())? else { return Ok(false) };
-            self.is_continued = head.number > done.number;
-            if !self.is_continued {
-                tracing::warn!(
-                    "lane {}: the buffer was made anew (incarnation {}): its blocks count from 1 again",
-                    self.lane,
-                    means.sink.incarnation()
-                );
-            }
-        }
-        let known = if self.is_continued { done } else { Done::default() };
-        means.sink.look(self.lane)?;
-        let committed = means.sink.commit(self.lane, known, last.commit)?;
-        self.stands = Some(committed.at.unwrap_or_default());
-        Ok(true)
     }
 
     /// A commit that was being published: its files come into the tree, where they are there.
@@ -153,13 +137,28 @@ impl LaneDrain {
         self.last.as_ref().map_or(0, |last| last.commit)
     }
 
-    /// The last commit, where the lane's numbers go on from it.
-    fn before(&self) -> Option<&CommitRecord> {
-        self.last.as_ref().filter(|_| self.is_continued)
+    /// Whether that is the last commit here.
+    fn has(&self, plan: Plan) -> bool {
+        self.last.as_ref().is_some_and(|last| last.commit == plan.commit && last.done() == Some(plan.last))
     }
 
-    fn done(&self) -> Done {
-        self.before().and_then(CommitRecord::done).unwrap_or_default()
+    /// How the server stands to what is here; none where it has nothing of the lane by now.
+    fn standing(&self, means: &mut Means<'_>, look: &LaneLook) -> Result<Option<Standing>, DrainError> {
+        if look.commit > self.commit() {
+            // An error, which says what is missing here.
+            means.sink.let_go(self.lane, Id::default(), self.commit())?;
+        }
+        let Some(last) = self.last.as_ref().filter(|last| last.commit != look.commit) else {
+            return Ok(Some(Standing::InStep));
+        };
+        if last.incarnation != means.sink.incarnation() {
+            // A writer that was there all the time goes on with its numbers.
+            let Some(head) = means.sink.oldest_after(self.lane, Id::default())? else { return Ok(None) };
+            if head.number <= last.last.number {
+                return Ok(Some(Standing::Anew));
+            }
+        }
+        Ok(Some(Standing::Behind))
     }
 
     /// What is to be made now, if anything, and what is left. At the end it is all that was there when that came.
@@ -170,14 +169,13 @@ impl LaneDrain {
         is_end: bool,
         target: Option<Head>,
     ) -> Result<(Option<Range>, Left), DrainError> {
-        let planned = self.pending.as_ref().and_then(CommitRecord::done).or(look.plan);
-        if let Some(end) = planned {
+        let planned = look.plan.filter(|plan| plan.commit == self.commit() + 1).map(|plan| plan.last);
+        if let Some(end) = self.pending.as_ref().and_then(CommitRecord::done).or(planned) {
             return Ok((Some(Range { roll: Roll::Planned, end, is_planned: true }), Left::default()));
         }
-        let stands = self.stands.unwrap_or_default();
-        if self.oldest.is_none_or(|oldest| oldest.id <= stands) {
+        if self.oldest.is_none_or(|oldest| oldest.id <= look.after) {
             // Not by the newest number: a server that came back with less may have given it again.
-            self.oldest = means.sink.oldest_after(self.lane, stands)?;
+            self.oldest = means.sink.oldest_after(self.lane, look.after)?;
         }
         let Some(oldest) = self.oldest else { return Ok((None, Left::default())) };
         let before = oldest.total - oldest.events.min(oldest.total);
@@ -188,7 +186,7 @@ impl LaneDrain {
             return Ok((None, left));
         };
         let newest = if is_end { target } else { means.sink.newest(self.lane)? };
-        let Some(newest) = newest.filter(|newest| newest.id > stands) else { return Ok((None, left)) };
+        let Some(newest) = newest.filter(|newest| newest.id > look.after) else { return Ok((None, left)) };
         let end = Done { number: newest.number, id: newest.id, total: newest.total };
         Ok((Some(Range { roll, end, is_planned: false }), left))
     }
@@ -200,54 +198,71 @@ impl LaneDrain {
     }
 
     /// Stages a range and commits it.
-    fn make(&mut self, means: &mut Means<'_>, look: &LaneLook, range: &Range) -> Result<Made, DrainError> {
-        self.doubt_what_may_come_again(means, look)?;
-        let staged = match self.stage(means, range)? {
+    fn make(
+        &mut self,
+        means: &mut Means<'_>,
+        (look, standing): (&LaneLook, Standing),
+        range: &Range,
+    ) -> Result<Made, DrainError> {
+        let known = match &self.last {
+            Some(last) if standing == Standing::Behind => Known::after(means.folder, last, look.commit)?,
+            _ => Known::default(),
+        };
+        self.doubt_what_may_come_again(means, look, standing)?;
+        let staged = match self.stage(means, (look, standing), &known, range)? {
             Ended::Whole(staged) => *staged,
             Ended::Again => return Ok(Made::Again),
-            Ended::Fork(number) => {
-                self.fork = Some(number);
-                return Ok(Made::Again);
-            }
         };
-        let after = means.sink.look(self.lane)?;
-        let is_known = |loss: &(u64, u64)| look.lost.contains(loss);
-        if after.lost.iter().any(|loss| !is_known(loss) && loss.0 <= staged.last.number) {
-            return Ok(Made::Again);
-        }
-        if range.is_planned && staged.last.number < range.end.number {
-            return self.planned_in_vain(means);
+        if range.is_planned && !self.is_as_planned(&staged, range) {
+            return self.planned_in_vain(means, look);
         }
         if staged.first.is_none() {
-            return self.had_all(means, &staged);
+            return self.had_all(means, look, &staged);
         }
         means.config.steps.before(Step::Plan)?;
-        match means.sink.plan(self.lane, staged.last, self.commit() + 1)? {
+        let plan = Plan { commit: self.commit() + 1, last: staged.last };
+        match means.sink.plan(self.lane, plan, look.commit)? {
             Planned::Made => {}
             Planned::Standing(_) | Planned::OutOfStep => return Ok(Made::Again),
         }
-        let record = self.record(means, look, range, staged);
-        self.publish(means, record)?;
+        let record = self.record(means, range, staged);
+        self.publish(means, record, plan)?;
         Ok(Made::Committed)
     }
 
-    fn publish(&mut self, means: &mut Means<'_>, record: CommitRecord) -> Result<(), DrainError> {
+    fn publish(&mut self, means: &mut Means<'_>, record: CommitRecord, plan: Plan) -> Result<(), DrainError> {
         means.folder.prepare(&record)?;
         means.folder.publish(&record)?;
         means.folder.commit(&record)?;
         means.config.steps.before(Step::Commit)?;
-        let done = record.done().unwrap_or_default();
-        let commit = record.commit;
         means.counts.committed(&record, now_us());
-        (self.last, self.pending, self.is_continued, self.fork) = (Some(record), None, true, None);
-        let committed = means.sink.commit(self.lane, done, commit)?;
-        self.stands = Some(committed.at.unwrap_or_default());
+        if self.last.as_ref().is_some_and(|last| last.incarnation != record.incarnation) {
+            tracing::warn!(
+                "lane {}: the buffer is another one since (incarnation {})",
+                self.lane,
+                record.incarnation
+            );
+        }
+        if record.doubt.is_none() {
+            self.doubt = None;
+        }
+        (self.last, self.pending) = (Some(record), None);
+        // Where the server came back with less meanwhile it says nothing, and is looked at again.
+        means.sink.commit(self.lane, plan)?;
         means.config.steps.before(Step::Done)?;
         Ok(())
     }
 
+    /// Whether what was staged is what was planned. Where files of it may be in the tree, it must be the very same blocks.
+    fn is_as_planned(&self, staged: &Staged, range: &Range) -> bool {
+        let is_same = |pending: &CommitRecord| {
+            Some(pending.first) == staged.first.map(|(first, _)| first) && pending.epochs == staged.epochs
+        };
+        staged.last.id == range.end.id && self.pending.as_ref().is_none_or(is_same)
+    }
+
     /// Of a planned range not all is there any more: the server came back with less.
-    fn planned_in_vain(&mut self, means: &mut Means<'_>) -> Result<Made, DrainError> {
+    fn planned_in_vain(&mut self, means: &mut Means<'_>, look: &LaneLook) -> Result<Made, DrainError> {
         if means.stop.load(std::sync::atomic::Ordering::Relaxed) {
             return Ok(Made::Nothing);
         }
@@ -258,21 +273,29 @@ impl LaneDrain {
             }
             means.folder.forget_pending(self.lane.name())?;
         }
-        means.sink.withdraw(self.lane, self.commit() + 1)?;
+        means.sink.withdraw(self.lane, look.commit)?;
         Ok(Made::Again)
     }
 
     /// Blocks that were read and are all in files: the server lets go of them.
-    fn had_all(&mut self, means: &mut Means<'_>, staged: &Staged) -> Result<Made, DrainError> {
+    fn had_all(
+        &mut self,
+        means: &mut Means<'_>,
+        look: &LaneLook,
+        staged: &Staged,
+    ) -> Result<Made, DrainError> {
         let Some(id) = staged.had else { return Ok(Made::Nothing) };
-        let committed = means.sink.commit(self.lane, Done { id, ..self.done() }, self.commit())?;
-        let at = committed.at.unwrap_or_default();
-        let has_moved = self.stands.is_none_or(|stands| stands < at);
-        self.stands = Some(at.max(id));
-        Ok(if has_moved { Made::Committed } else { Made::Nothing })
+        let moved = means.sink.let_go(self.lane, id, self.commit())?;
+        Ok(if moved.at.is_some_and(|at| at > look.after) { Made::Committed } else { Made::Nothing })
     }
 
-    fn stage(&mut self, means: &mut Means<'_>, range: &Range) -> Result<Ended, DrainError> {
+    fn stage(
+        &mut self,
+        means: &mut Means<'_>,
+        (look, standing): (&LaneLook, Standing),
+        known: &Known,
+        range: &Range,
+    ) -> Result<Ended, DrainError> {
         let options = Options {
             lanes: vec![self.lane.name().into()],
             group: None,
@@ -282,11 +305,11 @@ impl LaneDrain {
         };
         let mut reader = Reader::open_existing(&means.config.address, &means.config.name, options)?;
         reader.stop_on(means.stop);
-        let (done, stands) = (self.done(), self.stands.unwrap_or_default());
-        // After a fork nobody knows what comes next.
-        let number = if self.fork.is_some() { 0 } else { done.number };
-        if stands > Id::default() || number > 0 {
-            reader.go_on_after(self.lane, stands, number, done.total)?;
+        let from = look.done.unwrap_or_default();
+        // Nobody knows what comes next from a server that came back with less.
+        let (number, total) = if standing == Standing::InStep { (from.number, from.total) } else { (0, 0) };
+        if look.after > Id::default() || number > 0 {
+            reader.go_on_after(self.lane, look.after, number, total)?;
         }
         let stream = reader.events();
         let mut decoder = Decoder::of(stream).map_err(|why| DrainError::Staged { why })?;
@@ -299,43 +322,44 @@ impl LaneDrain {
             counts: means.counts,
             buffer: &means.config.name.to_string(),
             incarnation: means.sink.incarnation(),
-            last: self.last.as_ref().filter(|_| self.is_continued),
+            from,
+            known,
             end: range.end,
             is_planned: range.is_planned,
-            fork: self.fork,
         };
         staging.run(&mut reader, &mut decoder, self.doubt.as_mut())
     }
 
-    /// Where the server came back without blocks that are in files, their events may come again under other numbers.
-    fn doubt_what_may_come_again(&mut self, means: &Means<'_>, look: &LaneLook) -> Result<(), DrainError> {
-        let Some(last) = self.before() else { return Ok(()) };
-        let done = last.last.number;
-        let lost =
-            look.lost.iter().filter(|(first, last_lost)| *first <= done && !last.losses.contains(last_lost));
-        let went_back = look.newest.map(|(number, _)| number + 1).filter(|from| *from <= done);
-        let from = lost.map(|(first, _)| *first).chain(went_back).chain(self.fork).min();
-        let standing = self.doubt.as_ref().and_then(|doubt| doubt.range(0)).or(last.doubt);
-        let range = match (from, standing) {
-            (None, None) => None,
-            (None, standing) if self.doubt.is_some() || standing.is_none() => return Ok(()),
-            (None, standing) => standing,
-            (Some(from), standing) => Some(DoubtRange {
-                from: standing.map_or(from, |standing| standing.from.min(from)),
-                to: done,
-                commit: last.commit,
-                until_us: standing.map_or(0, |standing| standing.until_us),
-            }),
-        };
+    /// Where the server came back without commits, their events may come again in other blocks.
+    fn doubt_what_may_come_again(
+        &mut self,
+        means: &Means<'_>,
+        look: &LaneLook,
+        standing: Standing,
+    ) -> Result<(), DrainError> {
+        let Some(last) = &self.last else { return Ok(()) };
         // Events of other streams have no identity: of two lines that are the same, both may be meant.
-        self.doubt = match range.filter(|_| means.sink.events().is_jetstream()) {
-            Some(range) => Some(Doubt::open(means.folder, self.lane.name(), range)?),
-            None => None,
+        if standing == Standing::Anew || !means.sink.events().is_jetstream() {
+            self.doubt = None;
+            return Ok(());
+        }
+        let held = self.doubt.as_ref().map(Doubt::about);
+        let range = match (standing == Standing::Behind, held.or(last.doubt)) {
+            (false, None) => return Ok(()),
+            (false, Some(known)) => known,
+            (true, known) => DoubtRange {
+                after: known.map_or(look.commit, |known| known.after.min(look.commit)),
+                to: last.commit,
+                until_us: known.map_or(0, |known| known.until_us),
+            },
         };
+        if held.is_none_or(|held| (held.after, held.to) != (range.after, range.to)) {
+            self.doubt = Some(Doubt::open(means.folder, self.lane.name(), range)?);
+        }
         Ok(())
     }
 
-    fn record(&self, means: &Means<'_>, look: &LaneLook, range: &Range, staged: Staged) -> CommitRecord {
+    fn record(&self, means: &Means<'_>, range: &Range, staged: Staged) -> CommitRecord {
         let earliest = staged.earliest_us.unwrap_or(0);
         CommitRecord {
             version: VERSION,
@@ -358,7 +382,6 @@ impl LaneDrain {
             damaged_blocks: staged.damaged_blocks,
             missing: staged.missing,
             missing_events: staged.missing_events,
-            losses: look.lost.iter().map(|(_, last)| *last).collect(),
             under: self.doubt.as_ref().map(Doubt::about),
             doubt: self.doubt.as_ref().and_then(|doubt| doubt.range(earliest)),
         }

@@ -5,7 +5,7 @@
 //! | [`run`], `lane` | what is due, lane after lane, and the steps of a commit |
 //! | [`config`], [`counts`] | what a drain is told, and what it has done |
 //! | [`roll`], [`layout`] | when files are made, where they end, how they are called |
-//! | `stage`, `doubt` | a range of blocks into staged files; events that come again after a loss |
+//! | `stage`, `known`, `doubt` | a range of blocks into staged files; blocks and events that come again after a loss |
 //! | [`folder`], [`record`], [`step`] | the destination; what it says of each commit; the steps by name |
 //! | [`replay`], [`verify`] | files back to lines; records, files and tree held against each other |
 //! | [`columns`] | what a line of Jetstream says, column by column |
@@ -28,6 +28,7 @@ mod doubt;
 mod encoding;
 pub mod folder;
 pub mod footer;
+mod known;
 mod lane;
 pub mod layout;
 pub mod moment;

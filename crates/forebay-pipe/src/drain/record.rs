@@ -61,13 +61,10 @@ pub struct CommitRecord {
     /// Events that these held.
     #[serde(default)]
     pub missing_events: u64,
-    /// Losses of the server that were known when its blocks were read, by their last number.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub losses: Vec<u64>,
-    /// Blocks whose events could come again among those of this commit, and were looked for.
+    /// Commits whose events could come again among those of this one, and were looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<DoubtRange>,
-    /// Blocks whose events may come again after it.
+    /// Commits whose events may come again after it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<DoubtRange>,
 }
@@ -112,16 +109,14 @@ pub struct Fault {
     pub kept: Option<String>,
 }
 
-/// Blocks of a lane whose events may come again: a server came back without them once they were in files.
+/// Commits of a lane whose events may come again: a server came back without them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DoubtRange {
-    /// The first of them.
-    pub from: u64,
-    /// The last that was committed.
+    /// The last commit that the server came back with.
+    pub after: u64,
+    /// The last of those that it came back without.
     pub to: u64,
-    /// They are in files of commits up to this one. Numbers may have been given more than once before: all of them count.
-    pub commit: u64,
     /// Events of a later time are none of them, in microseconds since 1970.
     pub until_us: u64,
 }
@@ -233,9 +228,8 @@ mod tests {
             damaged_blocks: 0,
             missing: vec![],
             missing_events: 0,
-            losses: vec![100],
             under: None,
-            doubt: Some(DoubtRange { from: 98, to: 100, commit: 2, until_us: 7 }),
+            doubt: Some(DoubtRange { after: 1, to: 2, until_us: 7 }),
         }
     }
 

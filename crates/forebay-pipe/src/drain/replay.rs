@@ -46,9 +46,10 @@ pub fn replay<E: From<DrainError>>(
         if !wanted.has_lane(&lane) {
             continue;
         }
-        for commit in Folder::commits(root, &lane).map_err(DrainError::from)? {
+        let commits = Folder::commits(root, &lane).map_err(DrainError::from)?;
+        for commit in 1..=commits.last().copied().unwrap_or(0) {
             let record = Folder::record_of(root, &lane, commit).map_err(DrainError::from)?;
-            let Some(record) = record else { continue };
+            let record = record.ok_or_else(|| DrainError::NoRecord { lane: lane.clone(), commit })?;
             let mut rows = Merged::open(root, &record, |times| wanted.meets(times))?;
             while let Some((time_us, line)) = rows.next()? {
                 if wanted.has_time(time_us) {

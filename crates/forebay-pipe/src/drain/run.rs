@@ -80,6 +80,17 @@ pub enum DrainError {
         /// Its number.
         commit: u64,
     },
+    /// A commit has no record.
+    #[error(
+        "lane {lane}: commit {commit} has no record, and the commits after it have: what it held is not known. Give back what \
+         is missing; `forebay files verify` names all of it"
+    )]
+    NoRecord {
+        /// The lane.
+        lane: String,
+        /// Its number.
+        commit: u64,
+    },
     /// The destination refused for too long.
     #[error("gave up on the destination after {}: {why}", humantime::format_duration(*waited))]
     GaveUp {

@@ -15,8 +15,9 @@ use super::counts::Counts;
 use super::doubt::Doubt;
 use super::folder::Folder;
 use super::footer::Footer;
+use super::known::Known;
 use super::layout::{Day, FileName, day_of};
-use super::record::{CommitRecord, Fault, FileRecord, Roll, TOLD_MAX, hex};
+use super::record::{Fault, FileRecord, Roll, TOLD_MAX, hex};
 use super::roll::Rolling;
 use super::run::DrainError;
 use super::schema::Rows;
@@ -40,13 +41,13 @@ pub(super) struct Staging<'a> {
     pub counts: &'a Counts,
     pub buffer: &'a str,
     pub incarnation: &'a str,
-    /// The last commit of the lane, where its blocks are numbered on from there.
-    pub last: Option<&'a CommitRecord>,
+    /// Up to where the server has the lane committed.
+    pub from: Done,
+    /// What files have beyond that.
+    pub known: &'a Known,
     /// It ends with this block, whatever else: what was the newest one when it was begun, or what was planned.
     pub end: Done,
     pub is_planned: bool,
-    /// From this number on, numbers were given again by another writer: what files have of them is something else.
-    pub fork: Option<u64>,
 }
 
 /// What came of it.
@@ -78,15 +79,12 @@ pub(super) enum Ended {
     Whole(Box<Staged>),
     /// The server came back with less while it was read: from the start.
     Again,
-    /// A block was given a number again that a file has, by another writer: what the files have from there on may come again.
-    Fork(u64),
 }
 
 /// What becomes of a block.
 enum Taken {
     Row,
     Had,
-    Fork,
     Again,
 }
 
@@ -105,13 +103,8 @@ impl Staging<'_> {
         decoder: &mut Decoder,
         mut doubt: Option<&mut Doubt>,
     ) -> Result<Ended, DrainError> {
-        let last = self.last.and_then(CommitRecord::done).unwrap_or_default();
-        let mut open = Open {
-            staging: self,
-            writers: BTreeMap::new(),
-            staged: Staged { last, ..Staged::default() },
-            rows: 0,
-        };
+        let staged = Staged { last: self.from, ..Staged::default() };
+        let mut open = Open { staging: self, writers: BTreeMap::new(), staged, rows: 0 };
         'blocks: loop {
             let found = reader.next(Duration::ZERO)?;
             if found.is_empty() {
@@ -127,8 +120,7 @@ impl Staging<'_> {
                         match open.take(&entry, decoder, doubt.as_deref_mut())? {
                             Taken::Row => {}
                             Taken::Had => open.staged.had = Some(entry.id),
-                            Taken::Fork => return Ok(open.given_up(Ended::Fork(entry.number))),
-                            Taken::Again => return Ok(open.given_up(Ended::Again)),
+                            Taken::Again => return Ok(open.given_up()),
                         }
                         if entry.id >= self.end.id {
                             break 'blocks;
@@ -141,7 +133,7 @@ impl Staging<'_> {
                         open.damaged(id, &why, None)?;
                     }
                     ReadItem::Missing { events, .. } => open.missing(&item.to_string(), events),
-                    ReadItem::WentBack { .. } => return Ok(open.given_up(Ended::Again)),
+                    ReadItem::WentBack { .. } => return Ok(open.given_up()),
                     // What it says is told with the block that follows.
                     _ => {}
                 }
@@ -155,26 +147,6 @@ impl Staging<'_> {
 
     fn staged_name(&self, day: Day) -> String {
         format!("{}-{day}.part", self.lane.name())
-    }
-
-    /// Whether a file has a block of this number already, by its epoch; none where no file has the number.
-    fn had(&self, number: u64) -> Result<Option<u64>, DrainError> {
-        let Some(last) = self.last else { return Ok(None) };
-        let mut earlier: Option<CommitRecord> = None;
-        loop {
-            let known = earlier.as_ref().unwrap_or(last);
-            // Where numbers were given again, one may also be in a commit from before that.
-            if number > known.last.number && known.under.is_none() {
-                return Ok(None);
-            }
-            if let Some(epoch) = known.epoch_of(number) {
-                return Ok(Some(epoch));
-            }
-            earlier = self.folder.record(&known.lane, known.commit - 1)?;
-            if earlier.is_none() {
-                return Ok(None);
-            }
-        }
     }
 }
 
@@ -204,11 +176,10 @@ impl Open<'_> {
                 _ => Taken::Again,
             });
         }
-        match self.staging.had(entry.number)? {
-            Some(epoch) if epoch == entry.epoch => return Ok(Taken::Had),
-            Some(_) if self.staging.fork.is_none_or(|fork| entry.number < fork) => return Ok(Taken::Fork),
-            _ => {}
+        if self.staging.known.has(entry.number, entry.epoch) {
+            return Ok(Taken::Had);
         }
+        self.look_behind(entry);
         let content = match decoder.open(entry.sealed()) {
             Ok(content) => content,
             Err(why) => {
@@ -219,6 +190,18 @@ impl Open<'_> {
         self.note(entry);
         self.push(entry, content, doubt)?;
         Ok(Taken::Row)
+    }
+
+    /// Of a server that came back with less nobody knows which number comes next; but what it gives beyond all that files have
+    /// shows that something between is gone.
+    fn look_behind(&mut self, entry: &Entry) {
+        let Some(last) = self.staging.known.last() else { return };
+        let before = (entry.number.saturating_sub(1), entry.total.saturating_sub(entry.events));
+        if self.staged.first.is_none() && before.0 > last.number {
+            let events = before.1.saturating_sub(last.total);
+            let (from, lane) = (last.number + 1, self.staging.lane);
+            self.missing(&format!("lane {lane}: blocks {from} to {} are not there", before.0), events);
+        }
     }
 
     /// A block belongs to the range.
@@ -316,11 +299,11 @@ impl Open<'_> {
     }
 
     /// Nothing of it is kept.
-    fn given_up(self, ended: Ended) -> Ended {
+    fn given_up(self) -> Ended {
         for day in self.writers.keys() {
             self.staging.folder.unstage(&self.staging.staged_name(*day));
         }
-        ended
+        Ended::Again
     }
 
     fn finish(mut self) -> Result<Staged, DrainError> {

@@ -61,21 +61,20 @@ impl Sink {
         Ok(self.name.lanes())
     }
 
-    /// Writes down which blocks are committed next: those after what is done, up to and with this one. `commit` is the number
-    /// of that commit, one more than the last.
-    pub fn plan(&mut self, lane: Lane, range: Plan, commit: u64) -> Result<Planned, Error> {
-        self.plan_or_not(lane, &range.text(), commit)
+    /// Writes down what is committed next, once its blocks were read. `known` is the number of the last commit that the server
+    /// was [seen](Self::look) to have before they were; the plan's is one more than the last that the sink has made.
+    pub fn plan(&mut self, lane: Lane, plan: Plan, known: u64) -> Result<Planned, Error> {
+        self.plan_or_not(lane, &plan.text(), known)
     }
 
-    /// Takes back what was planned for a commit: for a range that can no longer be made, and nothing of which was published.
-    pub fn withdraw(&mut self, lane: Lane, commit: u64) -> Result<Planned, Error> {
-        self.plan_or_not(lane, "", commit)
+    /// Takes back what was planned: for a range that can no longer be made, and nothing of which was published.
+    pub fn withdraw(&mut self, lane: Lane, known: u64) -> Result<Planned, Error> {
+        self.plan_or_not(lane, "", known)
     }
 
-    fn plan_or_not(&mut self, lane: Lane, range: &str, commit: u64) -> Result<Planned, Error> {
-        let arguments =
-            [Name::sink(&self.group), self.epoch.to_string(), commit.to_string(), range.to_owned()];
-        let keys = [self.name.writer(lane)];
+    fn plan_or_not(&mut self, lane: Lane, plan: &str, known: u64) -> Result<Planned, Error> {
+        let arguments = [Name::sink(&self.group), self.epoch.to_string(), known.to_string(), plan.to_owned()];
+        let keys = [self.name.stream(lane), self.name.writer(lane)];
         let (what, epoch, plan): (String, u64, String) =
             self.run("planning a range of", (SINK_PLAN, &keys), &arguments)?;
         match what.as_str() {
@@ -89,20 +88,24 @@ impl Sink {
         }
     }
 
-    /// Writes down that everything up to and with a block is durable elsewhere, lets go of it, and forgets the plan for it. The
-    /// number of a commit is one more than that of the last one. A commit that is known elsewhere and not to the server, which
-    /// came back with less, is given as it was; so is the last one, to say of blocks that were read again that they are had.
-    pub fn commit(&mut self, lane: Lane, done: Done, commit: u64) -> Result<Committed, Error> {
+    /// Writes down that everything up to and with the last block of a plan is durable elsewhere, and lets go of it. Only where
+    /// the plan stands, or was committed before.
+    pub fn commit(&mut self, lane: Lane, plan: Plan) -> Result<Committed, Error> {
+        let Done { number, id, total } = plan.last;
+        self.move_group(lane, plan.commit, [number.to_string(), id.to_string(), total.to_string()])
+    }
+
+    /// Lets go of blocks up to and with an id that the sink has by earlier commits: the server came back with less, and they were
+    /// read again. `commit` is the last that the sink has made; an error where the server has a later one.
+    pub fn let_go(&mut self, lane: Lane, id: Id, commit: u64) -> Result<Committed, Error> {
+        self.move_group(lane, commit, [String::new(), id.to_string(), String::new()])
+    }
+
+    fn move_group(&mut self, lane: Lane, commit: u64, to: [String; 3]) -> Result<Committed, Error> {
         let keys = [self.name.stream(lane), self.name.writer(lane)];
-        let arguments = [
-            Name::sink(&self.group),
-            self.group.clone(),
-            self.epoch.to_string(),
-            done.number.to_string(),
-            done.id.to_string(),
-            done.total.to_string(),
-            commit.to_string(),
-        ];
+        let [number, id, total] = to;
+        let (group, epoch) = (self.group.clone(), self.epoch.to_string());
+        let arguments = [Name::sink(&self.group), group, epoch, commit.to_string(), number, id, total];
         let (what, number, at): (String, u64, String) =
             self.run("committing to", (SINK_COMMIT, &keys), &arguments)?;
         match what.as_str() {
@@ -113,8 +116,8 @@ impl Sink {
             }
             "fenced" => Err(self.taken_over(lane, number)),
             "passed" => Err(self.refused(format!(
-                "lane {lane} has commit {number} on the server, and this is commit {commit}: what was committed since is not \
-                 known here; give back what is missing here, or drain as another group"
+                "lane {lane} has commit {number} on the server, and the last one here is {commit}: what was committed since is \
+                 not known here; give back what is missing here, or drain as another group"
             ))),
             _ => Ok(Committed { at: None, trimmed: 0 }),
         }

@@ -13,10 +13,6 @@ use super::sink::{Head, LaneLook, Sink};
 use super::sink_state::SinkState;
 use crate::event::lane::Lane;
 
-/// Steps of HSCAN through a lane's hash, and fields at once: it has a field for each loss, and a few more.
-const STEPS: usize = 64;
-const FIELDS: usize = 512;
-
 /// Entries that are no blocks and are passed over.
 const STRANGE_MAX: usize = 100;
 
@@ -42,7 +38,6 @@ impl Sink {
             commit: state.commit,
             plan: state.plan,
             after: done.map_or(at, |done| done.id),
-            lost: self.lost(lane)?,
         })
     }
 
@@ -92,28 +87,6 @@ impl Sink {
         SinkState::parse(text).map(Some).ok_or_else(|| self.damaged(lane, text))
     }
 
-    /// Blocks that a server lost, by the names of the fields that tell: `lost:<last>`, with the last one before them.
-    fn lost(&mut self, lane: Lane) -> Result<Vec<(u64, u64)>, Error> {
-        let doing = "looking for losses of";
-        let (mut lost, mut cursor) = (Vec::new(), 0_u64);
-        for _ in 0..STEPS {
-            let mut scan = redis::cmd("HSCAN");
-            scan.arg(self.name.writer(lane)).arg(cursor);
-            scan.arg("MATCH").arg(format!("{}*", Name::LOST)).arg("COUNT").arg(FIELDS);
-            let (next, fields): (u64, Vec<String>) = self.server.ask(&self.name, doing, &scan)?;
-            lost.extend(fields.chunks_exact(2).filter_map(|pair| numbers(&pair[0], &pair[1])));
-            cursor = next;
-            if cursor == 0 {
-                lost.sort_unstable();
-                // A scan may give a field twice.
-                lost.dedup();
-                return Ok(lost);
-            }
-        }
-        let why = format!("{} has more fields than can be looked at", self.name.writer(lane));
-        Err(Error::Server { doing: format!("{doing} lane {lane}"), why, source: None })
-    }
-
     /// Where the group of a lane stands, made where it is not there.
     pub(super) fn group_at(&mut self, lane: Lane) -> Result<Id, Error> {
         let since = Instant::now();
@@ -147,11 +120,4 @@ impl Sink {
             None => create_group(connection, &self.name, lane, &self.group),
         }
     }
-}
-
-/// First and last number of a loss.
-fn numbers(field: &str, value: &str) -> Option<(u64, u64)> {
-    let last = field.strip_prefix(Name::LOST)?.parse().ok()?;
-    let kept: u64 = value.split(' ').next()?.parse().ok()?;
-    Some((kept.saturating_add(1), last))
 }

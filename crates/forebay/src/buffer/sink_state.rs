@@ -13,8 +13,14 @@ pub struct Done {
     pub total: u64,
 }
 
-/// The last block of a range that is committed next; its first is the one after what is [done](Done).
-pub type Plan = Done;
+/// A commit that is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Its number, from 1.
+    pub commit: u64,
+    /// The last block of its range; the first is the one after what is [done](LaneLook::done).
+    pub last: Done,
+}
 
 impl Done {
     /// Whether that is nothing yet.
@@ -26,15 +32,23 @@ impl Done {
         let [number, id, total] = fields else { return None };
         Some(Self { number: number.parse().ok()?, id: Id::parse(id)?, total: total.parse().ok()? })
     }
+}
 
-    /// The plan as `sink_plan.lua` takes and gives it.
+impl Plan {
+    /// As `sink_plan.lua` takes and gives it.
     pub(super) fn text(&self) -> String {
-        format!(" {} {} {}", self.number, self.id, self.total)
+        let Self { commit, last: Done { number, id, total } } = self;
+        format!(" {commit} {number} {id} {total}")
     }
 
     /// What [`Self::text`] wrote.
     pub(super) fn of_text(text: &str) -> Option<Self> {
         Self::read(&text.split_whitespace().collect::<Vec<_>>())
+    }
+
+    fn read(fields: &[&str]) -> Option<Self> {
+        let [commit, last @ ..] = fields else { return None };
+        Some(Self { commit: commit.parse().ok()?, last: Done::read(last)? })
     }
 }
 
@@ -52,7 +66,7 @@ impl SinkState {
     pub fn parse(text: &str) -> Option<Self> {
         let fields: Vec<&str> = text.split(' ').collect();
         let [epoch, number, id, total, commit, plan @ ..] = fields.as_slice() else { return None };
-        let plan = if plan.is_empty() { None } else { Some(Done::read(plan)?) };
+        let plan = if plan.is_empty() { None } else { Some(Plan::read(plan)?) };
         Some(Self {
             epoch: epoch.parse().ok()?,
             done: Done::read(&[*number, *id, *total])?,
@@ -70,14 +84,13 @@ pub struct LaneLook {
     pub newest: Option<(u64, u64)>,
     /// Up to where the sink has the lane, as the server knows it; none where it never committed anything.
     pub done: Option<Done>,
-    /// Number of the last commit; 0 where there is none.
+    /// Number of the last commit that the server has; 0 where there is none. Lower than what the sink has committed where the
+    /// server came back with less: what it had of the later ones may come again.
     pub commit: u64,
-    /// The range that is to be committed next, where that is decided.
+    /// What is to be committed next, where that is decided.
     pub plan: Option<Plan>,
     /// Where the group stands: the blocks after this one are to be read.
     pub after: Id,
-    /// First and last number of blocks that a server lost, as the lane's writers wrote it down, in order.
-    pub lost: Vec<(u64, u64)>,
 }
 
 /// What a plan came to.
@@ -85,9 +98,9 @@ pub struct LaneLook {
 pub enum Planned {
     /// It is written down.
     Made,
-    /// Another range was planned before, by this run or one before it: that one must be made.
+    /// Another range was planned for that commit, by this run or one before it: that one must be made.
     Standing(Plan),
-    /// The server's last commit is not the one before: it came back with less, or without anything of this lane. Look again,
+    /// The server's last commit is another one than was seen, or it does not have the block: it came back with less. Look again,
     /// and commit what is there by now.
     OutOfStep,
 }
@@ -95,9 +108,8 @@ pub enum Planned {
 /// What a commit came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed {
-    /// Where the group stands now: the blocks after this one are to be read. The committed block, unless the server does not
-    /// have it: it came back with less, and what it has is read again. None where it has nothing of the lane, and nothing
-    /// was written down.
+    /// Where the group stands now: the blocks after this one are to be read. None where nothing was written down: the server
+    /// came back with less, without what was planned.
     pub at: Option<Id>,
     /// Blocks that were trimmed.
     pub trimmed: u64,
@@ -136,13 +148,23 @@ mod tests {
         let done = Done { number: 7, id: Id { ms: 5, seq: 1 }, total: 90 };
         let state = SinkState { epoch: 3, done, commit: 2, plan: None };
         assert_eq!(SinkState::parse("3 7 5-1 90 2"), Some(state));
-        let plan = Done { number: 9, id: Id { ms: 6, seq: 0 }, total: 99 };
-        assert_eq!(SinkState::parse("3 7 5-1 90 2 9 6-0 99"), Some(SinkState { plan: Some(plan), ..state }));
-        assert_eq!(plan.text(), " 9 6-0 99");
-        assert_eq!(Done::of_text(&plan.text()), Some(plan));
-        for text in
-            ["", "3", "3 7 5-1 90", "3 7 5-1 90 2 9", "3 7 5 90 2", "x 7 5-1 90 2", "3 7 5-1 90 2 9 6-0 99 1"]
-        {
+        let plan = Plan { commit: 3, last: Done { number: 9, id: Id { ms: 6, seq: 0 }, total: 99 } };
+        assert_eq!(
+            SinkState::parse("3 7 5-1 90 2 3 9 6-0 99"),
+            Some(SinkState { plan: Some(plan), ..state })
+        );
+        assert_eq!(plan.text(), " 3 9 6-0 99");
+        assert_eq!(Plan::of_text(&plan.text()), Some(plan));
+        for text in [
+            "",
+            "3",
+            "3 7 5-1 90",
+            "3 7 5-1 90 2 9",
+            "3 7 5 90 2",
+            "x 7 5-1 90 2",
+            "3 7 5-1 90 2 9 6-0 99",
+            "3 7 5-1 90 2 3 9 6-0 99 1",
+        ] {
             assert_eq!(SinkState::parse(text), None, "{text:?}");
         }
     }
