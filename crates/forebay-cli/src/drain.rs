@@ -1,6 +1,6 @@
 //! `forebay drain`: a buffer into Parquet files, each event in one file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,9 +12,10 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::counts::{Counted, Counts};
+use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::pointer::Pointer;
 use forebay_pipe::drain::roll::{FILE_BYTES_MAX, Rolling};
-use forebay_pipe::drain::run::drain;
+use forebay_pipe::drain::run::{DrainError, drain};
 use forebay_pipe::drain::schema::TextColumn;
 use forebay_pipe::drain::step::Steps;
 use forebay_pipe::pipeline::{Pipeline, SinkTable, parsed};
@@ -37,6 +38,7 @@ const FILE_BYTES_MIN: u64 = 1 << 20;
   forebay drain --buffer demo --to /srv/events
   forebay drain --buffer demo --to /srv/events --max-age 5m
   forebay drain --buffer demo --to /srv/events --once
+  forebay drain --buffer demo --to s3://lake/bluesky
   forebay drain --config pipeline.toml
   duckdb -c \"SELECT lane, count(*) FROM '/srv/events/events/**/*.parquet' GROUP BY 1\"
 
@@ -45,6 +47,10 @@ its oldest event has waited for --max-age. Under DIR, events/ has whole files
 and nothing else; forebay/ has a record of every commit, by which the next run
 goes on: after a kill, a full disk, or a server that came back with less, no
 event is in two files and none is left out. Keep both folders together.
+
+A bucket has the same under its prefix. Credentials, endpoint and region are those
+of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL
+and AWS_REGION, or of the profile AWS_PROFILE in ~/.aws.
 
 The group (--group) has no consumers: a commit moves it, and the buffer lets go
 of what every group is done with.
@@ -56,9 +62,12 @@ Exit codes: 0 ended in an orderly way, 1 blocks were damaged or missing, or
 another drain took over, 2 usage, 3 server or disk refused for as long as
 --patience, 130 ended by a second signal.")]
 pub(crate) struct Drain {
-    /// Folder to drain to; made if it is not there
+    /// Folder to drain to, made if it is not there; or s3://BUCKET/PREFIX
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     to: Option<PathBuf>,
+    /// Where files for a bucket are written before they are sent [default: ~/.local/state/forebay]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    staging: Option<PathBuf>,
     /// Server: redis://[user:password@]host[:port][/db], or rediss:// for TLS; without it, port 6379 of this machine
     #[arg(long, env = "FOREBAY_URL", hide_env_values = true)]
     url: Option<String>,
@@ -96,23 +105,21 @@ impl Drain {
             global.quiet,
             "stopping: putting what is there into files. Press Ctrl-C again to quit without waiting",
         )?;
-        let (counts, started) = (Arc::new(Counts::default()), Instant::now());
-        let line = Line::start(&counts, global);
-        let ended = drain(&config, &counts, &stop);
+        let drained = Drained::new(Arc::new(Counts::default()));
+        let line = Line::start(&drained.counts, global);
+        let ended = drain(&config, &drained.counts, &stop);
         line.end();
-        let counted = counts.look();
-        report(&config, &counted, started.elapsed(), ended.as_ref().err().map(ToString::to_string), global)?;
-        ended?;
-        let is_whole = counted.damaged_blocks + counted.missing_events == 0;
-        Ok(if is_whole { exit::OK } else { exit::REFUTED })
+        drained.ended(ended).report(&config, global)
     }
 
     /// Flags first, then the file, then what is usual.
-    fn plan(&self, file: Pipeline) -> anyhow::Result<Config> {
+    pub(crate) fn plan(&self, file: Pipeline) -> anyhow::Result<Config> {
         let Pipeline { buffer, sink, .. } = file;
         let to = self.to.clone().or_else(|| sink.to.clone());
-        let to = to.context("no folder is given: --to DIR, or `to` of [sink] in --config FILE")?;
-        must_be_a_folder(&to)?;
+        let to = to.context(
+            "no destination is given: --to DIR or s3://BUCKET/PREFIX, or `to` of [sink] in --config FILE",
+        )?;
+        let to = Target::parse(&to)?;
         let url = self.url.as_deref().or(buffer.url.as_deref()).unwrap_or("redis://127.0.0.1:6379");
         let name: Name = self.buffer.as_deref().or(buffer.name.as_deref()).unwrap_or("events").parse()?;
         let time = |flag: Option<humantime::Duration>, text: Option<&str>, key, usual: Duration| {
@@ -132,6 +139,7 @@ impl Drain {
             name,
             group: self.group.clone().or(sink.group.clone()).unwrap_or_else(|| "files".into()),
             to,
+            staging: self.staging.clone().or(sink.staging.clone()),
             columns: self.columns(&sink)?,
             rolling,
             once: self.once,
@@ -177,14 +185,36 @@ impl Drain {
     }
 }
 
-/// What looks like a bucket is none, and would become a folder of a strange name.
-fn must_be_a_folder(to: &Path) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        !to.to_string_lossy().contains("://"),
-        "{} is no folder: this version drains to folders alone, not yet to buckets",
-        to.display()
-    );
-    Ok(())
+/// What a drain came to.
+pub(crate) struct Drained {
+    counts: Arc<Counts>,
+    started: Instant,
+    error: Option<DrainError>,
+}
+
+impl Drained {
+    pub(crate) fn new(counts: Arc<Counts>) -> Self {
+        Self { counts, started: Instant::now(), error: None }
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    pub(crate) fn ended(self, ended: Result<(), DrainError>) -> Self {
+        Self { error: ended.err(), ..self }
+    }
+
+    /// Says it; the exit code.
+    pub(crate) fn report(self, config: &Config, global: &Global) -> anyhow::Result<u8> {
+        let (counted, took) = (self.counts.look(), self.started.elapsed());
+        report(config, &counted, took, self.error.as_ref().map(ToString::to_string), global)?;
+        if let Some(error) = self.error {
+            return Err(error.into());
+        }
+        let is_whole = counted.damaged_blocks + counted.missing_events == 0;
+        Ok(if is_whole { exit::OK } else { exit::REFUTED })
+    }
 }
 
 fn report(
@@ -198,16 +228,16 @@ fn report(
         // Proof: numbers alone.
         let mut json = serde_json::to_value(counted).expect("counts are JSON");
         json["buffer"] = config.name.to_string().into();
-        json["to"] = config.to.display().to_string().into();
+        json["to"] = config.to.to_string().into();
         json["seconds"] = took.as_secs_f64().into();
         json["error"] = error.into();
         return output::document(&format!("{json}\n")).context(output::STDOUT);
     }
     if counted.damaged_blocks > 0 {
         output::tell(&format!(
-            "forebay: {} damaged blocks, kept as they are under {}",
+            "forebay: {} damaged blocks, kept as they are under {}/forebay/damaged",
             count(counted.damaged_blocks),
-            config.to.join("forebay/damaged").display()
+            config.to
         ));
     }
     if counted.missing_events > 0 {

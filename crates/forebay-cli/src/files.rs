@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueHint};
+use forebay_pipe::drain::archive::Archive;
+use forebay_pipe::drain::place::Target;
 use forebay_watch::figures::count;
 
 use crate::arguments::Global;
@@ -13,12 +15,14 @@ use crate::{exit, output, progress};
 #[derive(Args)]
 #[command(after_help = "Examples:
   forebay files verify /srv/events
+  forebay files verify s3://lake/bluesky
 
 Every commit record is held against the one before it, every file against its
 record (hash, rows, times), every row against its file and folder, and the tree
 against the records. Nothing is changed, and no server is asked.
 
-Exit codes: 0 all is as it was committed, 1 something is not, 2 no such folder.")]
+Exit codes: 0 all is as it was committed, 1 something is not, 2 nothing was
+drained there, 3 disk or bucket refused.")]
 pub(crate) struct Files {
     #[command(subcommand)]
     verb: FilesVerb,
@@ -32,16 +36,17 @@ enum FilesVerb {
 
 #[derive(Args)]
 struct Verify {
-    /// Folder that was drained to
+    /// Folder that was drained to, or s3://BUCKET/PREFIX
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-    folder: PathBuf,
+    place: PathBuf,
 }
 
 impl Files {
     pub(crate) fn run(&self, global: &Global) -> anyhow::Result<u8> {
-        let FilesVerb::Verify(Verify { folder }) = &self.verb;
+        let FilesVerb::Verify(Verify { place }) = &self.verb;
+        let archive = Archive::open(&Target::parse(place)?)?;
         let bar = global.progress().then(|| progress::line(global));
-        let verified = forebay_pipe::drain::verify::verify(folder, |so_far| {
+        let verified = forebay_pipe::drain::verify::verify(&archive, |so_far| {
             if let Some(bar) = &bar {
                 bar.set_message(format!("{} files, {} events", count(so_far.files), count(so_far.rows)));
             }

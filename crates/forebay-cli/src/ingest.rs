@@ -1,6 +1,6 @@
 //! `forebay ingest`: the events of a source, over WebSocket, into a buffer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -82,39 +82,46 @@ impl Ingest {
             global.quiet,
             "stopping: sending what was read. Press Ctrl-C again to quit without waiting",
         )?;
-        run(&plan, global, &stop)
+        Self::run_plan(&plan, global, &stop)
     }
-}
 
-/// From the first event to the report.
-fn run(plan: &IngestPlan, global: &Global, stop: &Arc<AtomicBool>) -> anyhow::Result<u8> {
-    let rejects = Rejects::open(plan.rejects.as_deref(), Unit::Message, None, global.quiet)?;
-    let counts = Arc::new(Counts::default());
-    let started = Instant::now();
-    let ticker = Ticker::start(&counts, stop, global);
-    let mut ears = Ears::new(rejects, ticker.bar(), stop, global.quiet);
-    let ended = ingest(&plan.config, &counts, stop, &mut ears);
-    ticker.end();
-    let rejects = ears.finish();
-    let error = match ended {
-        // A signal breaks off whatever the system was doing: what was not stored comes again from the source.
-        Err(IngestError::Buffer(error)) if error.is_by_signal(stop) => None,
-        ended => ended.err(),
-    };
-    let outcome = IngestOutcome {
-        counted: counts.look(),
-        written: counts.written(),
-        took: started.elapsed(),
-        error: error.map(anyhow::Error::from),
-    };
-    outcome.report(&plan.config, &plan.overflow, global)?;
-    let code = outcome.code();
-    if let Some(error) = outcome.error {
-        return Err(error);
+    /// What the flags and a file that was read come to.
+    pub(crate) fn plan_of(&self, file: Pipeline, path: &Path) -> anyhow::Result<IngestPlan> {
+        self.asked.plan(file, Some(path))
     }
-    rejects.finish()?;
-    if code == exit::OK && !global.quiet {
-        output::tell("forebay: ended in an orderly way; where the source stands is stored with its events");
+
+    /// From the first event to the report.
+    pub(crate) fn run_plan(plan: &IngestPlan, global: &Global, stop: &Arc<AtomicBool>) -> anyhow::Result<u8> {
+        let rejects = Rejects::open(plan.rejects.as_deref(), Unit::Message, None, global.quiet)?;
+        let counts = Arc::new(Counts::default());
+        let started = Instant::now();
+        let ticker = Ticker::start(&counts, stop, global);
+        let mut ears = Ears::new(rejects, ticker.bar(), stop, global.quiet);
+        let ended = ingest(&plan.config, &counts, stop, &mut ears);
+        ticker.end();
+        let rejects = ears.finish();
+        let error = match ended {
+            // A signal breaks off whatever the system was doing: what was not stored comes again from the source.
+            Err(IngestError::Buffer(error)) if error.is_by_signal(stop) => None,
+            ended => ended.err(),
+        };
+        let outcome = IngestOutcome {
+            counted: counts.look(),
+            written: counts.written(),
+            took: started.elapsed(),
+            error: error.map(anyhow::Error::from),
+        };
+        outcome.report(&plan.config, &plan.overflow, global)?;
+        let code = outcome.code();
+        if let Some(error) = outcome.error {
+            return Err(error);
+        }
+        rejects.finish()?;
+        if code == exit::OK && !global.quiet {
+            output::tell(
+                "forebay: ended in an orderly way; where the source stands is stored with its events",
+            );
+        }
+        Ok(code)
     }
-    Ok(code)
 }

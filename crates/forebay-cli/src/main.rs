@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use arguments::Global;
 use forebay::buffer::error::Error as BufferError;
-use forebay_pipe::drain::folder::DestinationError;
+use forebay_pipe::drain::destination::DestinationError;
 use forebay_pipe::drain::run::DrainError;
 use forebay_pipe::ingest::IngestError;
 use forebay_proof::verify::Error as VerifyError;
@@ -48,6 +48,7 @@ mod read;
 mod rejects;
 mod remedy;
 mod replay;
+mod run;
 mod sequence;
 mod signal;
 mod stat;
@@ -96,6 +97,7 @@ enum Verb {
     Ingest(ingest::Ingest),
     Read(read::Read),
     Drain(drain::Drain),
+    Run(run::Run),
     Replay(replay::Replay),
     Files(files::Files),
     Ack(ack::Ack),
@@ -165,6 +167,7 @@ fn main() -> ExitCode {
         Verb::Verify(verb) => verb.run(global),
         Verb::Load(verb) => verb.run(global),
         Verb::Drain(verb) => verb.run(global),
+        Verb::Run(verb) => verb.run(global),
         Verb::Replay(verb) => verb.run(global),
         Verb::Files(verb) => verb.run(global),
         Verb::Synth(verb) => verb.run(),
@@ -208,6 +211,9 @@ fn code_of(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<DrainError>() {
         return code_of_drain(error);
     }
+    if let Some(error) = error.downcast_ref::<DestinationError>() {
+        return code_of_destination(error);
+    }
     match error.downcast_ref::<LoadError>() {
         Some(LoadError::Server(error)) => return code_of_buffer(error),
         Some(LoadError::Evicts(_) | LoadError::TooMany(_)) => return exit::USAGE,
@@ -238,11 +244,17 @@ fn code_of_verify(error: &VerifyError) -> u8 {
 fn code_of_drain(error: &DrainError) -> u8 {
     match error {
         DrainError::Buffer(error) => code_of_buffer(error),
-        DrainError::Destination(DestinationError::Io { .. })
-        | DrainError::Staged { .. }
-        | DrainError::GaveUp { .. } => exit::NO_SERVER,
-        DrainError::Destination(_) | DrainError::Columns(_) => exit::USAGE,
+        DrainError::Destination(error) => code_of_destination(error),
+        DrainError::Staged { .. } | DrainError::GaveUp { .. } => exit::NO_SERVER,
+        DrainError::Columns(_) => exit::USAGE,
         _ => exit::REFUTED,
+    }
+}
+
+fn code_of_destination(error: &DestinationError) -> u8 {
+    match error {
+        DestinationError::Io { .. } | DestinationError::Bucket { .. } => exit::NO_SERVER,
+        _ => exit::USAGE,
     }
 }
 

@@ -4,6 +4,8 @@ use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use forebay_pipe::drain::archive::Archive;
+use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::replay::{Wanted, replay};
 use forebay_watch::figures::count;
 
@@ -16,13 +18,14 @@ use crate::{exit, output};
   forebay replay /srv/events > events.ndjson
   forebay replay /srv/events --lane posts --from 2026-11-28T10:00:00Z --to 2026-11-28T11:00:00Z
   forebay replay /srv/events | forebay append --buffer again
+  forebay replay s3://lake/bluesky --lane posts > posts.ndjson
 
 Lane after lane, each in its order, byte for byte as the buffer had it. --from
 and --to go by the events' own time; the event at --to is not among them.")]
 pub(crate) struct Replay {
-    /// Folder that was drained to
+    /// Folder that was drained to, or s3://BUCKET/PREFIX
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-    from_folder: PathBuf,
+    from_place: PathBuf,
     /// Lane, or partition as likes.2; again for more. Without one, all
     #[arg(long)]
     lane: Vec<String>,
@@ -41,7 +44,8 @@ impl Replay {
         };
         let wanted = Wanted { from_us: us(self.from), to_us: us(self.to), lanes: self.lane.clone() };
         let mut out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
-        let events = replay::<anyhow::Error>(&self.from_folder, &wanted, |_, line| {
+        let archive = Archive::open(&Target::parse(&self.from_place)?)?;
+        let events = replay::<anyhow::Error>(&archive, &wanted, |_, line| {
             // Whoever reads may have gone: that is told by its kind, and is no error of ours.
             out.write_all(line).and_then(|()| out.write_all(b"\n"))?;
             Ok(true)

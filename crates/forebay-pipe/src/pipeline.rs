@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use crate::drain::place::Target;
+
 /// More than any pipeline has.
 const BYTES_MAX: u64 = 1 << 20;
 
@@ -86,8 +88,10 @@ pub struct BufferTable {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SinkTable {
-    /// The folder.
+    /// A folder, or `s3://bucket/prefix`.
     pub to: Option<PathBuf>,
+    /// Where files for a bucket are staged.
+    pub staging: Option<PathBuf>,
     /// The group that the commits move.
     pub group: Option<String>,
     /// How long an event may wait for its file.
@@ -117,8 +121,9 @@ impl Pipeline {
         let mut pipeline = Self::parse(&text).map_err(error)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let (source, buffer, sink) = (&mut pipeline.source, &mut pipeline.buffer, &mut pipeline.sink);
-        let paths = [&mut source.dictionary, &mut source.rejects, &mut buffer.spill, &mut sink.to];
-        paths.into_iter().flatten().for_each(|path| *path = folder.join(&*path));
+        let to = sink.to.as_mut().filter(|to| Target::is_folder(to));
+        let others = [&mut source.dictionary, &mut source.rejects, &mut buffer.spill, &mut sink.staging];
+        to.into_iter().chain(others.into_iter().flatten()).for_each(|path| *path = folder.join(&*path));
         Ok(pipeline)
     }
 
@@ -206,10 +211,15 @@ mod tests {
     fn paths_are_from_the_folder_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipeline.toml");
-        std::fs::write(&path, "[source]\nrejects = 'r'\n[buffer]\nspill = '/var/spill'").unwrap();
+        std::fs::write(
+            &path,
+            "[source]\nrejects = 'r'\n[buffer]\nspill = '/var/spill'\n[sink]\nto='s3://lake/x'",
+        )
+        .unwrap();
         let pipeline = Pipeline::load(&path).unwrap();
         assert_eq!(pipeline.source.rejects, Some(folder.path().join("r")));
         assert_eq!(pipeline.buffer.spill, Some("/var/spill".into()));
+        assert_eq!(pipeline.sink.to, Some("s3://lake/x".into()));
     }
 
     #[test]

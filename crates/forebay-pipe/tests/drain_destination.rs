@@ -8,9 +8,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use forebay_pipe::drain::archive::Archive;
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::counts::Counts;
-use forebay_pipe::drain::folder::DestinationError;
+use forebay_pipe::drain::destination::DestinationError;
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::run::{DrainError, drain};
 use forebay_pipe::drain::step::{Step, Steps};
@@ -48,7 +49,7 @@ fn what_is_missing_or_changed_at_the_destination_is_found_and_a_lost_record_stop
     let config = Config { rolling: small(), ..config(&server, to.path()) };
     append(&server, &events(0..1_000));
     run(&config).unwrap();
-    let told = || verify(to.path(), |_| {}).unwrap().told.join("\n");
+    let told = || verify(&Archive::of_folder(to.path()).unwrap(), |_| {}).unwrap().told.join("\n");
     assert_eq!(told(), "");
     let commits = to.path().join("forebay/commits/likes");
     let all = std::fs::read_dir(&commits).unwrap().count();
@@ -116,7 +117,8 @@ fn a_full_disk_costs_nothing_and_files_are_made_once_there_is_room() {
     let all = events(0..2_000);
     append(&server, &all);
     let disk = Disk::mount(64 << 10).unwrap();
-    let config = config(&server, &disk.path().join("to"));
+    let to = disk.path().join("to");
+    let config = config(&server, &to);
     let (counts, stop) = (Arc::new(Counts::default()), Arc::new(AtomicBool::new(false)));
     let (count, flag, of) = (Arc::clone(&counts), Arc::clone(&stop), config.clone());
     let thread = std::thread::spawn(move || drain(&of, &count, &flag));
@@ -129,7 +131,7 @@ fn a_full_disk_costs_nothing_and_files_are_made_once_there_is_room() {
     disk.set_room(64 << 20);
     thread.join().unwrap().unwrap();
     assert!(counts.look().failures > 0);
-    assert_same(&drained(&config.to), &by_lane(&all), "in all");
+    assert_same(&drained(&to), &by_lane(&all), "in all");
     stop.store(true, Relaxed);
 }
 

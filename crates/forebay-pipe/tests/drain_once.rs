@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use forebay_pipe::drain::config::Config;
-use forebay_pipe::drain::folder::DestinationError;
+use forebay_pipe::drain::destination::DestinationError;
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::run::DrainError;
 use forebay_pipe::drain::step::{Step, Steps};
@@ -123,7 +123,7 @@ fn a_second_drain_is_kept_from_the_folder_and_one_to_another_folder_fences_the_f
                         assert!(error.to_string().contains("is not known here"), "{error}");
                     }
                     Err(error) => {
-                        assert!(error.to_string().contains("another drain uses this folder"), "{error}");
+                        assert!(error.to_string().contains("another drain uses this destination"), "{error}");
                     }
                     Ok(_) => panic!("two at once"),
                 }

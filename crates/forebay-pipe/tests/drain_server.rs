@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use fastrand::Rng;
-use forebay_pipe::drain::folder::DestinationError;
+use forebay_pipe::drain::destination::DestinationError;
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::run::DrainError;
 use forebay_pipe::drain::step::{Step, Steps};

@@ -9,8 +9,10 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay::buffer::writer::{Options, Writer};
 use forebay::event::parse::parse;
+use forebay_pipe::drain::archive::Archive;
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::counts::Counts;
+use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::replay::{Wanted, replay};
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::run::{DrainError, drain};
@@ -61,7 +63,8 @@ pub fn config(server: &Server, to: &Path) -> Config {
         address: Address::parse(&server.url()).unwrap(),
         name: "test".parse().unwrap(),
         group: "files".into(),
-        to: to.to_owned(),
+        to: Target::Folder(to.to_owned()),
+        staging: None,
         columns: Vec::new(),
         rolling: Rolling::default(),
         once: true,
@@ -78,10 +81,15 @@ pub fn run(config: &Config) -> Result<Counts, DrainError> {
 
 /// Every line that the files have, by lane; the destination must be sound.
 pub fn drained(to: &Path) -> Lines {
-    let verified = verify(to, |_| {}).unwrap();
+    archived(&Archive::of_folder(to).unwrap())
+}
+
+/// The same of any destination.
+pub fn archived(archive: &Archive) -> Lines {
+    let verified = verify(archive, |_| {}).unwrap();
     assert_eq!(verified.told, [""; 0]);
     let mut lines = Lines::new();
-    let heard = replay::<DrainError>(to, &Wanted::default(), |lane, line| {
+    let heard = replay::<DrainError>(archive, &Wanted::default(), |lane, line| {
         let line = String::from_utf8(line.to_vec()).unwrap();
         lines.entry(lane.into()).or_default().push(line);
         Ok(true)

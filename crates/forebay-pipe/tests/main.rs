@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
+mod drain_bucket;
 mod drain_destination;
 mod drain_doubts;
 mod drain_identifiers;

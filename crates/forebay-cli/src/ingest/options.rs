@@ -90,8 +90,8 @@ pub(super) struct IngestArgs {
 }
 
 /// What it comes to.
-pub(super) struct IngestPlan {
-    pub(super) config: Config,
+pub(crate) struct IngestPlan {
+    pub(crate) config: Config,
     pub(super) rejects: Option<PathBuf>,
     pub(super) overflow: OverflowArgs,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 
+use super::place::Target;
 use super::roll::Rolling;
 use super::schema::TextColumn;
 use super::step::Steps;
@@ -19,8 +20,10 @@ pub struct Config {
     pub name: Name,
     /// The group whose position the commits move.
     pub group: String,
-    /// The folder.
-    pub to: PathBuf,
+    /// The destination.
+    pub to: Target,
+    /// Where files for a bucket are staged, unless among this user's state.
+    pub staging: Option<PathBuf>,
     /// Text columns of a stream that is not Jetstream's.
     pub columns: Vec<TextColumn>,
     /// When files are made.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::folder::Folder;
+use super::archive::Archive;
 use super::record::DoubtRange;
 use super::run::DrainError;
 use super::stored::StoredFile;
@@ -24,10 +24,10 @@ pub struct Doubt {
 
 impl Doubt {
     /// Reads the files of these commits.
-    pub fn open(folder: &Folder, lane: &str, range: DoubtRange) -> Result<Self, DrainError> {
+    pub fn open(archive: &Archive, lane: &str, range: DoubtRange) -> Result<Self, DrainError> {
         let mut doubt = Self { range, identifier: Identifier::default(), left: HashMap::new() };
         let mut latest = range.until_us.saturating_sub(MARGIN_US);
-        let mut next = folder.record(lane, range.to)?;
+        let mut next = archive.record(lane, range.to)?;
         let incarnation = next.as_ref().map(|record| record.incarnation.clone());
         while let Some(record) = next.filter(|record| record.commit > doubt.range.after) {
             // What a buffer had that was made before this one does not come again.
@@ -35,22 +35,21 @@ impl Doubt {
                 break;
             }
             for file in &record.files {
-                latest = latest.max(doubt.read(folder, lane, &file.path)?);
+                latest = latest.max(doubt.read(archive, lane, &file.path)?);
             }
             // Events that it left out are in files from before it.
             let under = record.under.map_or(doubt.range.after, |under| under.after);
             doubt.range.after = doubt.range.after.min(under);
-            next = folder.record(lane, record.commit - 1)?;
+            next = archive.record(lane, record.commit - 1)?;
         }
         doubt.range.until_us = latest.saturating_add(MARGIN_US);
         Ok(doubt)
     }
 
     /// Takes the events of a file; the latest time of them.
-    fn read(&mut self, folder: &Folder, lane: &str, path: &str) -> Result<u64, DrainError> {
-        let at = folder.published(path);
-        let failed = |why: String| DrainError::File { path: at.display().to_string(), why };
-        let mut file = StoredFile::open(&at).map_err(|why| failed(why.to_string()))?;
+    fn read(&mut self, archive: &Archive, lane: &str, path: &str) -> Result<u64, DrainError> {
+        let failed = |why: String| DrainError::File { path: archive.shown(path), why };
+        let mut file = StoredFile::of(archive, path)?;
         let mut latest = 0;
         while let Some(row) = file.next_row().map_err(|why| failed(why.to_string()))? {
             latest = latest.max(row.time_us);

@@ -1,6 +1,6 @@
 //! What the destination has by commits that the server knows nothing of: it came back with less, and gives these blocks again.
 
-use super::folder::Folder;
+use super::archive::Archive;
 use super::record::{CommitRecord, Place};
 use super::run::DrainError;
 
@@ -12,14 +12,14 @@ pub(super) struct Known {
 
 impl Known {
     /// Those of the commits after one, up to the last. Blocks of a buffer that was made before this one are none of them.
-    pub fn after(folder: &Folder, last: &CommitRecord, commit: u64) -> Result<Self, DrainError> {
+    pub fn after(archive: &Archive, last: &CommitRecord, commit: u64) -> Result<Self, DrainError> {
         let mut records = Vec::new();
         let mut next = Some(last.clone());
         while let Some(record) = next.filter(|record| record.commit > commit) {
             if record.incarnation != last.incarnation {
                 break;
             }
-            next = folder.record(&record.lane, record.commit - 1)?;
+            next = archive.record(&record.lane, record.commit - 1)?;
             // Files are not asked for here, and there may be many commits.
             records.push(CommitRecord {
                 files: Vec::new(),

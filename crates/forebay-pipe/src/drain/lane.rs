@@ -9,8 +9,8 @@ use forebay::buffer::reader::{Options, Reader};
 use forebay::buffer::sink::{Done, Head, LaneLook, Plan, Planned};
 use forebay::{Id, Lane};
 
+use super::destination::Destination;
 use super::doubt::Doubt;
-use super::folder::Folder;
 use super::known::Known;
 use super::record::{CommitRecord, DoubtRange, Roll, VERSION};
 use super::roll::Waiting;
@@ -70,8 +70,8 @@ enum Made {
 }
 
 impl LaneDrain {
-    pub fn new(lane: Lane, folder: &Folder) -> Result<Self, DrainError> {
-        let (last, pending) = (folder.last(lane.name())?, folder.pending(lane.name())?);
+    pub fn new(lane: Lane, destination: &Destination) -> Result<Self, DrainError> {
+        let (last, pending) = (destination.last(lane.name())?, destination.archive().pending(lane.name())?);
         Ok(Self { lane, last, pending, is_looked_up: false, oldest: None, doubt: None })
     }
 
@@ -93,7 +93,7 @@ impl LaneDrain {
         let target = if is_end { means.sink.newest(self.lane)? } else { None };
         loop {
             if !self.is_looked_up {
-                *self = Self::new(self.lane, means.folder)?;
+                *self = Self::new(self.lane, means.destination)?;
                 self.publish_pending(means)?;
                 self.is_looked_up = true;
             }
@@ -118,11 +118,11 @@ impl LaneDrain {
     fn publish_pending(&mut self, means: &Means<'_>) -> Result<(), DrainError> {
         let Some(pending) = self.pending.take() else { return Ok(()) };
         if pending.commit <= self.commit() {
-            return Ok(means.folder.forget_pending(self.lane.name())?);
+            return Ok(means.destination.forget_pending(self.lane.name())?);
         }
-        if means.folder.can_publish(&pending)? {
-            means.folder.publish(&pending)?;
-            means.folder.commit(&pending)?;
+        if means.destination.can_publish(&pending)? {
+            means.destination.publish(&pending)?;
+            means.destination.commit(&pending)?;
             means.counts.committed(&pending, now_us());
             self.last = Some(pending);
         } else {
@@ -205,7 +205,9 @@ impl LaneDrain {
         range: &Range,
     ) -> Result<Made, DrainError> {
         let known = match &self.last {
-            Some(last) if standing == Standing::Behind => Known::after(means.folder, last, look.commit)?,
+            Some(last) if standing == Standing::Behind => {
+                Known::after(means.destination.archive(), last, look.commit)?
+            }
             _ => Known::default(),
         };
         self.doubt_what_may_come_again(means, look, standing)?;
@@ -231,9 +233,9 @@ impl LaneDrain {
     }
 
     fn publish(&mut self, means: &mut Means<'_>, record: CommitRecord, plan: Plan) -> Result<(), DrainError> {
-        means.folder.prepare(&record)?;
-        means.folder.publish(&record)?;
-        means.folder.commit(&record)?;
+        means.destination.prepare(&record)?;
+        means.destination.publish(&record)?;
+        means.destination.commit(&record)?;
         means.config.steps.before(Step::Commit)?;
         means.counts.committed(&record, now_us());
         if self.last.as_ref().is_some_and(|last| last.incarnation != record.incarnation) {
@@ -267,11 +269,11 @@ impl LaneDrain {
             return Ok(Made::Nothing);
         }
         if let Some(pending) = self.pending.take() {
-            if means.folder.is_begun(&pending)? {
+            if means.destination.is_begun(&pending)? {
                 let (lane, commit) = (self.lane.name().into(), pending.commit);
                 return Err(DrainError::Unfinished { lane, commit });
             }
-            means.folder.forget_pending(self.lane.name())?;
+            means.destination.forget_pending(self.lane.name())?;
         }
         means.sink.withdraw(self.lane, look.commit)?;
         Ok(Made::Again)
@@ -316,7 +318,7 @@ impl LaneDrain {
         let staging = Staging {
             lane: self.lane,
             stream,
-            folder: means.folder,
+            destination: means.destination,
             rows: means.rows,
             rolling: &means.config.rolling,
             counts: means.counts,
@@ -354,7 +356,7 @@ impl LaneDrain {
             },
         };
         if held.is_none_or(|held| (held.after, held.to) != (range.after, range.to)) {
-            self.doubt = Some(Doubt::open(means.folder, self.lane.name(), range)?);
+            self.doubt = Some(Doubt::open(means.destination.archive(), self.lane.name(), range)?);
         }
         Ok(())
     }

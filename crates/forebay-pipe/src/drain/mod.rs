@@ -6,7 +6,9 @@
 //! | [`config`], [`counts`] | what a drain is told, and what it has done |
 //! | [`roll`], [`layout`] | when files are made, where they end, how they are called |
 //! | `stage`, `known`, `doubt` | a range of blocks into staged files; blocks and events that come again after a loss |
-//! | [`folder`], [`record`], [`step`] | the destination; what it says of each commit; the steps by name |
+//! | [`destination`], `staging`, [`step`] | the steps of a commit, by name; files that are not yet in the tree |
+//! | [`archive`], [`record`] | what was committed, for whoever reads it; what is said of each commit |
+//! | [`place`] | a folder or a bucket |
 //! | [`replay`], [`verify`] | files back to lines; records, files and tree held against each other |
 //! | [`columns`] | what a line of Jetstream says, column by column |
 //! | `walk` | a walk over the JSON of a line |
@@ -20,18 +22,20 @@
 //! | [`table`] | rows into a file |
 //! | [`stored`] | rows out of a file, each checked |
 
+pub mod archive;
 mod batch;
 pub mod columns;
 pub mod config;
 pub mod counts;
+pub mod destination;
 mod doubt;
 mod encoding;
-pub mod folder;
 pub mod footer;
 mod known;
 mod lane;
 pub mod layout;
 pub mod moment;
+pub mod place;
 pub mod pointer;
 pub mod rebuild;
 pub mod record;
@@ -40,6 +44,7 @@ pub mod roll;
 pub mod run;
 pub mod schema;
 mod stage;
+mod staging;
 pub mod step;
 pub mod stored;
 pub mod table;

@@ -1,8 +1,6 @@
 //! Files back to lines: lane after lane, commit after commit, in the order in which the buffer had them.
 
-use std::path::Path;
-
-use super::folder::Folder;
+use super::archive::Archive;
 use super::record::CommitRecord;
 use super::run::DrainError;
 use super::stored::StoredFile;
@@ -37,20 +35,19 @@ impl Wanted {
 
 /// Hands out every event that is wanted, with its lane; how many. It ends early where `hear` says so.
 pub fn replay<E: From<DrainError>>(
-    root: &Path,
+    archive: &Archive,
     wanted: &Wanted,
     mut hear: impl FnMut(&str, &[u8]) -> Result<bool, E>,
 ) -> Result<u64, E> {
     let mut events = 0;
-    for lane in Folder::lanes(root).map_err(DrainError::from)? {
+    for lane in archive.lanes().map_err(DrainError::from)? {
         if !wanted.has_lane(&lane) {
             continue;
         }
-        let commits = Folder::commits(root, &lane).map_err(DrainError::from)?;
-        for commit in 1..=commits.last().copied().unwrap_or(0) {
-            let record = Folder::record_of(root, &lane, commit).map_err(DrainError::from)?;
+        for commit in 1..=archive.last_commit(&lane).map_err(DrainError::from)? {
+            let record = archive.record(&lane, commit).map_err(DrainError::from)?;
             let record = record.ok_or_else(|| DrainError::NoRecord { lane: lane.clone(), commit })?;
-            let mut rows = Merged::open(root, &record, |times| wanted.meets(times))?;
+            let mut rows = Merged::open(archive, &record, |times| wanted.meets(times))?;
             while let Some((time_us, line)) = rows.next()? {
                 if wanted.has_time(time_us) {
                     events += 1;
@@ -74,17 +71,13 @@ struct Merged {
 
 impl Merged {
     fn open(
-        root: &Path,
+        archive: &Archive,
         record: &CommitRecord,
         is_wanted: impl Fn((u64, u64)) -> bool,
     ) -> Result<Self, DrainError> {
         let mut files = Vec::new();
         for file in record.files.iter().filter(|file| is_wanted(file.times)) {
-            let at = Folder::published_in(root, &file.path);
-            let path = at.display().to_string();
-            let stored = StoredFile::open(&at)
-                .map_err(|why| DrainError::File { path: path.clone(), why: why.to_string() })?;
-            files.push((path, stored, None));
+            files.push((archive.shown(&file.path), StoredFile::of(archive, &file.path)?, None));
         }
         let mut merged = Self { files };
         (0..merged.files.len()).try_for_each(|at| merged.advance(at))?;

@@ -11,7 +11,7 @@ use forebay::{Damage, Id};
 
 use super::config::Config;
 use super::counts::Counts;
-use super::folder::{DestinationError, Drained, Folder};
+use super::destination::{Destination, DestinationError, Drained};
 use super::lane::LaneDrain;
 use super::schema::{BadColumns, Rows};
 use super::table::WriteError;
@@ -126,8 +126,8 @@ impl DrainError {
 
 /// Drains until it is told to stop, or once what is there is drained where that is asked for.
 pub fn drain(config: &Config, counts: &Counts, stop: &Arc<AtomicBool>) -> Result<(), DrainError> {
-    // First: a drain that may not have the folder takes no lane from the one that has it.
-    let folder = Folder::open(&config.to, config.steps.clone())?;
+    // First: a drain that may not have the destination takes no lane from the one that has it.
+    let destination = Destination::open(&config.to, config.staging.as_deref(), config.steps.clone())?;
     let mut sink = Sink::open_existing(&config.address, &config.name, &config.group, config.patience)?;
     sink.stop_on(stop);
     let rows = Rows::of(sink.events(), config.columns.clone())?;
@@ -138,8 +138,8 @@ pub fn drain(config: &Config, counts: &Counts, stop: &Arc<AtomicBool>) -> Result
         schema: rows.version().into(),
         columns: config.columns.iter().map(|column| (column.name.clone(), column.at.text().into())).collect(),
     };
-    folder.must_be_for(&drained)?;
-    let mut drain = Drain { config, counts, stop, sink, folder, rows, lanes: Vec::new(), refused: None };
+    destination.must_be_for(&drained)?;
+    let mut drain = Drain { config, counts, stop, sink, destination, rows, lanes: Vec::new(), refused: None };
     drain.run()
 }
 
@@ -148,7 +148,7 @@ struct Drain<'a> {
     counts: &'a Counts,
     stop: &'a Arc<AtomicBool>,
     sink: Sink,
-    folder: Folder,
+    destination: Destination,
     rows: Rows,
     lanes: Vec<LaneDrain>,
     /// Since when the destination refuses, and how long it is left alone.
@@ -161,7 +161,7 @@ pub(super) struct Means<'a> {
     pub counts: &'a Counts,
     pub stop: &'a Arc<AtomicBool>,
     pub sink: &'a mut Sink,
-    pub folder: &'a Folder,
+    pub destination: &'a Destination,
     pub rows: &'a Rows,
 }
 
@@ -189,12 +189,12 @@ impl Drain<'_> {
     fn round(&mut self, is_end: bool, is_staging_clear: &mut bool) -> Result<(), DrainError> {
         for lane in self.sink.lanes()? {
             if !self.lanes.iter().any(|known| known.lane() == lane) {
-                self.lanes.push(LaneDrain::new(lane, &self.folder)?);
+                self.lanes.push(LaneDrain::new(lane, &self.destination)?);
             }
         }
         if !*is_staging_clear {
             let pending: Vec<_> = self.lanes.iter().filter_map(LaneDrain::pending).collect();
-            self.folder.clear_staging(&pending)?;
+            self.destination.clear_staging(&pending)?;
             *is_staging_clear = true;
         }
         let (mut waiting, mut oldest) = (0, None);
@@ -204,7 +204,7 @@ impl Drain<'_> {
                 counts: self.counts,
                 stop: self.stop,
                 sink: &mut self.sink,
-                folder: &self.folder,
+                destination: &self.destination,
                 rows: &self.rows,
             };
             let left = self.lanes[at].drain(&mut means, is_end)?;

@@ -12,8 +12,8 @@ use forebay::buffer::sink::Done;
 use forebay::{Damage, Entry, Id, Lane, ReadItem, Stream};
 
 use super::counts::Counts;
+use super::destination::Destination;
 use super::doubt::Doubt;
-use super::folder::Folder;
 use super::footer::Footer;
 use super::known::Known;
 use super::layout::{Day, FileName, day_of};
@@ -35,7 +35,7 @@ type Writer = FileWriter<BufWriter<File>>;
 pub(super) struct Staging<'a> {
     pub lane: Lane,
     pub stream: Stream,
-    pub folder: &'a Folder,
+    pub destination: &'a Destination,
     pub rows: &'a Rows,
     pub rolling: &'a Rolling,
     pub counts: &'a Counts,
@@ -243,7 +243,7 @@ impl Open<'_> {
             let event = forebay::Event { bytes: line, time_us, lane, cursor: 0 };
             let day = day_of(time_us);
             if !self.writers.contains_key(&day) {
-                let file = self.staging.folder.stage(&self.staging.staged_name(day))?;
+                let file = self.staging.destination.stage(&self.staging.staged_name(day))?;
                 let writer = FileWriter::create(BufWriter::with_capacity(1 << 17, file), self.staging.rows)?;
                 self.writers.insert(day, writer);
             }
@@ -279,7 +279,7 @@ impl Open<'_> {
         if let Some(entry) = entry {
             self.note(entry);
             let name = format!("{}-{id}.frame", lane.name());
-            kept = Some(self.staging.folder.keep_damaged(&name, &entry.frame)?);
+            kept = Some(self.staging.destination.keep_damaged(&name, &entry.frame)?);
         } else {
             self.staged.first.get_or_insert((self.staged.last.number + 1, id));
             self.staged.last.id = id;
@@ -301,14 +301,14 @@ impl Open<'_> {
     /// Nothing of it is kept.
     fn given_up(self) -> Ended {
         for day in self.writers.keys() {
-            self.staging.folder.unstage(&self.staging.staged_name(*day));
+            self.staging.destination.unstage(&self.staging.staged_name(*day));
         }
         Ended::Again
     }
 
     fn finish(mut self) -> Result<Staged, DrainError> {
         let Some((first, _)) = self.staged.first else { return Ok(self.staged) };
-        let Staging { lane, folder, buffer, incarnation, .. } = *self.staging;
+        let Staging { lane, destination, buffer, incarnation, .. } = *self.staging;
         let epoch = self.staged.epochs.first().map_or(0, |(_, epoch)| *epoch);
         let name = FileName { lane, first: (first, epoch), incarnation };
         let footer = Footer {
@@ -324,7 +324,7 @@ impl Open<'_> {
             let path = name.path(day);
             let staged = self.staging.staged_name(day);
             let file = to.into_inner().map_err(|why| DrainError::Staged { why: why.into_error() })?;
-            folder.staged_whole(&staged, &file, &path)?;
+            destination.staged_whole(&staged, &file, &path)?;
             self.staged.rows += written.rows;
             self.staged.files.push(FileRecord {
                 path,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::folder::DestinationError;
+use super::destination::DestinationError;
 
 /// A step of a drain that changes something, outside of its memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,12 +16,14 @@ pub enum Step {
     Plan,
     /// The pending record is written.
     Prepare,
-    /// A file is renamed into the tree.
+    /// A file comes into the tree.
     Publish,
-    /// Its folder is synced.
+    /// It is made sure of: its folder is synced, or what a bucket has is looked at.
     SyncTree,
-    /// The record becomes one of a commit.
+    /// The commit's record is written.
     Record,
+    /// The pending record is removed.
+    Forget,
     /// The server is told, and lets go.
     Commit,
     /// Everything of a commit is done.
@@ -30,7 +32,7 @@ pub enum Step {
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Stage,
         Self::SyncStaged,
         Self::Plan,
@@ -38,6 +40,7 @@ impl Step {
         Self::Publish,
         Self::SyncTree,
         Self::Record,
+        Self::Forget,
         Self::Commit,
         Self::Done,
     ];

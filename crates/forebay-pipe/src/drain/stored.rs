@@ -14,9 +14,11 @@ use arrow_schema::Schema;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
+use super::archive::Archive;
 use super::columns::{Row, Word};
 use super::footer::Footer;
 use super::rebuild::{self, Parts};
+use super::run::DrainError;
 use super::schema::{JETSTREAM, LINES, Rows, VALUES, Value, line_fields};
 
 /// Rows that are read at a time.
@@ -90,7 +92,19 @@ pub struct StoredFile {
 impl StoredFile {
     /// Opens a file: of what it has, its footer and its columns are checked.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+        Self::read(File::open(path)?)
+    }
+
+    /// The same of a file of a destination's tree.
+    pub fn of(archive: &Archive, path: &str) -> Result<Self, DrainError> {
+        let failed = |why: String| DrainError::File { path: archive.shown(path), why };
+        let file = archive.file(path)?.ok_or_else(|| failed("it is not there".into()))?;
+        Self::read(file).map_err(|why| failed(why.to_string()))
+    }
+
+    /// The same of one that is open.
+    pub fn read(file: File) -> Result<Self, ReadError> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
         let key_values = builder.metadata().file_metadata().key_value_metadata();
         let key_values = key_values.map(Vec::as_slice).unwrap_or_default();
         let (footer, version) = Footer::read(key_values).map_err(ReadError::Footer)?;
@@ -111,7 +125,7 @@ impl StoredFile {
         let at = self.at;
         let (block, index) = (number::<Int64Type>(&batch, 0, at), number::<Int32Type>(&batch, 1, at));
         let place = (block.unwrap_or_default(), index.unwrap_or_default());
-        let read = self.read(&batch, at);
+        let read = self.row(&batch, at);
         let (partition, time_us) =
             read.map_err(|why| ReadError::Row { row: self.row, block: place.0, index: place.1, why })?;
         (self.at, self.row, self.last) = (at + 1, self.row + 1, Some(place));
@@ -134,7 +148,7 @@ impl StoredFile {
     }
 
     /// Checks a row and makes its line; its partition and time.
-    fn read(&mut self, batch: &RecordBatch, at: usize) -> Result<(u32, u64), String> {
+    fn row(&mut self, batch: &RecordBatch, at: usize) -> Result<(u32, u64), String> {
         let missing = |name: &str| format!("it has no {name}");
         let block = number::<Int64Type>(batch, 0, at).ok_or_else(|| missing("block"))?;
         let index = number::<Int32Type>(batch, 1, at).ok_or_else(|| missing("index"))?;

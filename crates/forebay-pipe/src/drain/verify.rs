@@ -2,10 +2,11 @@
 //! its file and its folder, and the tree against the records.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::fs::File;
 
-use super::folder::{Folder, hash_of};
+use super::archive::Archive;
 use super::layout::{day_in_path, day_of};
+use super::place::hash_of;
 use super::record::{CommitRecord, FileRecord};
 use super::run::DrainError;
 use super::stored::StoredFile;
@@ -49,14 +50,13 @@ impl Verified {
 }
 
 /// Looks at everything; `hear` is told of each file.
-pub fn verify(root: &Path, mut hear: impl FnMut(&Verified)) -> Result<Verified, DrainError> {
+pub fn verify(archive: &Archive, mut hear: impl FnMut(&Verified)) -> Result<Verified, DrainError> {
     let (mut verified, mut known) = (Verified::default(), BTreeSet::new());
-    for lane in Folder::lanes(root)? {
+    for lane in archive.lanes()? {
         verified.lanes += 1;
         let mut before: Option<CommitRecord> = None;
-        let commits = Folder::commits(root, &lane)?;
-        for commit in 1..=commits.last().copied().unwrap_or(0) {
-            let record = match Folder::record_of(root, &lane, commit) {
+        for commit in 1..=archive.last_commit(&lane)? {
+            let record = match archive.record(&lane, commit) {
                 Ok(Some(record)) => record,
                 Ok(None) => {
                     verified.fault(format!("lane {lane}: commit {commit} has no record"));
@@ -74,14 +74,14 @@ pub fn verify(root: &Path, mut hear: impl FnMut(&Verified)) -> Result<Verified, 
                 if !known.insert(file.path.clone()) {
                     verified.fault(format!("{}: two commits have it", file.path));
                 }
-                verified.file(root, &record, file)?;
+                verified.file(archive, &record, file)?;
                 hear(&verified);
             }
             before = Some(record);
         }
     }
-    let pending: BTreeSet<String> = Folder::pending_files(root)?.into_iter().collect();
-    for path in Folder::tree(root)? {
+    let pending: BTreeSet<String> = archive.pending_files()?.into_iter().collect();
+    for path in archive.tree()? {
         if !known.contains(&path) && !pending.contains(&path) {
             verified.fault(format!("{path}: it is in the tree, and no commit has it"));
         }
@@ -119,7 +119,7 @@ impl Verified {
             self.fault(format!("{at}: the record before it is not the one that it names: one was changed"));
         }
         let is_next = record.first == before.last.number + 1;
-        let is_told = record.missing_events > 0 || record.incarnation != before.incarnation;
+        let is_told = !record.missing.is_empty() || record.incarnation != before.incarnation;
         // Numbers that were given again by another writer come with another epoch.
         let is_fork = record.first <= before.last.number
             && before.epoch_of(record.first) != record.epoch_of(record.first);
@@ -131,20 +131,17 @@ impl Verified {
         }
     }
 
-    fn file(&mut self, root: &Path, record: &CommitRecord, file: &FileRecord) -> Result<(), DrainError> {
-        let at = Folder::published_in(root, &file.path);
-        match hash_of(&at)? {
-            None => {
-                self.fault(format!("{}: it is not there", file.path));
-                return Ok(());
-            }
-            Some(hash) if hash != file.sha256 => {
-                self.fault(format!("{}: its bytes are not those that were committed", file.path));
-                return Ok(());
-            }
-            Some(_) => {}
-        }
-        match rows(&at, record, file) {
+    fn file(
+        &mut self,
+        archive: &Archive,
+        record: &CommitRecord,
+        file: &FileRecord,
+    ) -> Result<(), DrainError> {
+        let Some(mut found) = archive.file(&file.path)? else {
+            self.fault(format!("{}: it is not there", file.path));
+            return Ok(());
+        };
+        match rows(&mut found, record, file) {
             Ok(rows) => {
                 self.files += 1;
                 self.rows += rows;
@@ -157,8 +154,13 @@ impl Verified {
 }
 
 /// Reads a file to its end; how many rows it has.
-fn rows(at: &Path, record: &CommitRecord, file: &FileRecord) -> Result<u64, String> {
-    let mut stored = StoredFile::open(at).map_err(|why| why.to_string())?;
+fn rows(found: &mut File, record: &CommitRecord, file: &FileRecord) -> Result<u64, String> {
+    let (hash, _) = hash_of(&mut *found).map_err(|why| why.to_string())?;
+    if hash != file.sha256 {
+        return Err("its bytes are not those that were committed".into());
+    }
+    let found = found.try_clone().map_err(|why| why.to_string())?;
+    let mut stored = StoredFile::read(found).map_err(|why| why.to_string())?;
     let footer = stored.footer().clone();
     if (&footer.buffer, &footer.incarnation, &footer.lane)
         != (&record.buffer, &record.incarnation, &record.lane)

@@ -1,0 +1,236 @@
+//! A bucket of S3, or of what speaks as S3 does.
+//!
+//! An object is put whole, in one request under a key that its content decides: it may be put again after any doubt, and nothing
+//! rests on conditions that servers treat differently. What is read back says whether it is there: its size after each request
+//! that was answered well, its hash after any other.
+
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3, Checksum};
+use object_store::path::Path as Key;
+use object_store::{ClientOptions, ObjectStore as _, ObjectStoreExt as _, RetryConfig};
+use tokio::runtime::Runtime;
+
+use super::super::destination::{DestinationError, io_at};
+use super::super::step::{Step, Steps};
+use super::bucket_settings::{self, Access};
+use super::{Place, RECORD_BYTES_MAX};
+
+/// How long a request may take: one uploads a file of 112 MiB.
+const REQUEST: Duration = Duration::from_secs(300);
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Bytes that are asked for at a time.
+const PIECE: u64 = 8 << 20;
+
+/// Characters of what a server says, at the most.
+const SAID_MAX: usize = 300;
+
+/// `s3://bucket/prefix`, and how it is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketUrl {
+    bucket: String,
+    /// Without slashes at its ends.
+    prefix: String,
+    access: Access,
+}
+
+impl BucketUrl {
+    /// What follows `s3://`.
+    pub(super) fn parse(rest: &str) -> Option<Self> {
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let is_of_names =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+        let is_part = |part: &str| !["", ".", ".."].contains(&part) && !part.contains(char::is_control);
+        ((3..=63).contains(&bucket.len())
+            && bucket.bytes().all(is_of_names)
+            && (prefix.is_empty() || prefix.split('/').all(is_part)))
+        .then(|| Self { bucket: bucket.into(), prefix: prefix.into(), access: Access::default() })
+    }
+}
+
+impl BucketUrl {
+    /// The same, reached in another way.
+    #[must_use]
+    pub fn by(self, access: Access) -> Self {
+        Self { access, ..self }
+    }
+}
+
+impl std::fmt::Display for BucketUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { bucket, prefix, .. } = self;
+        write!(f, "s3://{bucket}{}{prefix}", if prefix.is_empty() { "" } else { "/" })
+    }
+}
+
+/// A bucket, and a prefix in it.
+pub struct Bucket {
+    store: AmazonS3,
+    runtime: Runtime,
+    url: BucketUrl,
+}
+
+impl Bucket {
+    /// Reaches a bucket. An error where it cannot be listed.
+    pub fn open(url: &BucketUrl) -> Result<Self, DestinationError> {
+        let failed = |why: String| DestinationError::Bucket { what: url.to_string(), why, may_pass: false };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|why| failed(why.to_string()))?;
+        // Another one that a program has chosen is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // What failed is tried again by the drain, which knows what it was.
+        let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
+        let options = ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(CONNECT);
+        let builder = bucket_settings::builder(&url.access, options).map_err(failed)?;
+        let builder = builder.with_bucket_name(&url.bucket).with_retry(retry);
+        let store = builder.with_checksum_algorithm(Checksum::SHA256).build();
+        let store = store.map_err(|error| failed(said(&error)))?;
+        let bucket = Self { store, runtime, url: url.clone() };
+        bucket.names("forebay").map_err(|error| match error {
+            DestinationError::Bucket { what, why, .. } => DestinationError::Bucket {
+                what,
+                why: format!(
+                    "{why}. It takes an endpoint and a region (AWS_ENDPOINT_URL, AWS_REGION), credentials (AWS_ACCESS_KEY_ID and \
+                     AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), a bucket that is there, and the rights to list, get, put and delete"
+                ),
+                may_pass: false,
+            },
+            error => error,
+        })?;
+        Ok(bucket)
+    }
+
+    fn key(&self, key: &str) -> Key {
+        let parts = self.url.prefix.split('/').chain(key.split('/'));
+        parts.filter(|part| !part.is_empty()).collect()
+    }
+
+    fn failed(&self, key: &str) -> impl Fn(object_store::Error) -> DestinationError {
+        let what = self.shown(key);
+        move |error| DestinationError::Bucket { what: what.clone(), why: said(&error), may_pass: true }
+    }
+
+    fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), DestinationError> {
+        let (at, size) = (self.key(key), bytes.len() as u64);
+        self.runtime.block_on(self.store.put(&at, bytes.into())).map_err(self.failed(key))?;
+        match self.size(key)? {
+            Some(has) if has == size => Ok(()),
+            has => Err(DestinationError::Bucket {
+                what: self.shown(key),
+                why: match has {
+                    Some(has) => format!("it was put with {size} bytes, and has {has}"),
+                    None => "it was put, and is not there".into(),
+                },
+                may_pass: true,
+            }),
+        }
+    }
+
+    fn size(&self, key: &str) -> Result<Option<u64>, DestinationError> {
+        let head = self.runtime.block_on(self.store.head(&self.key(key)));
+        self.found(key, head).map(|meta| meta.map(|meta| meta.size))
+    }
+
+    /// What is not there is nothing; a bucket that is not there is an error.
+    fn found<T>(&self, key: &str, answer: object_store::Result<T>) -> Result<Option<T>, DestinationError> {
+        match answer {
+            Ok(found) => Ok(Some(found)),
+            Err(error @ object_store::Error::NotFound { .. })
+                if !error.to_string().contains("NoSuchBucket") =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(self.failed(key)(error)),
+        }
+    }
+
+    /// Keys under one, from the top of the bucket.
+    fn names(&self, folder: &str) -> Result<Vec<Key>, DestinationError> {
+        let (mut folders, mut keys) = (vec![self.key(folder)], Vec::new());
+        while let Some(at) = folders.pop() {
+            let listed = self.runtime.block_on(self.store.list_with_delimiter(Some(&at)));
+            let listed = listed.map_err(self.failed(folder))?;
+            folders.extend(listed.common_prefixes);
+            keys.extend(listed.objects.into_iter().map(|object| object.location));
+        }
+        Ok(keys)
+    }
+}
+
+impl Place for Bucket {
+    fn shown(&self, key: &str) -> String {
+        format!("{}/{key}", self.url)
+    }
+
+    fn read(&self, key: &str) -> Result<Option<Vec<u8>>, DestinationError> {
+        let Some(size) = self.size(key)? else { return Ok(None) };
+        let range = 0..size.min(RECORD_BYTES_MAX + 1);
+        if range.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let bytes = self.runtime.block_on(self.store.get_range(&self.key(key), range));
+        Ok(self.found(key, bytes)?.map(Vec::from))
+    }
+
+    fn write(&self, key: &str, bytes: &[u8]) -> Result<(), DestinationError> {
+        self.put(key, bytes.to_vec())
+    }
+
+    fn remove(&self, key: &str) -> Result<(), DestinationError> {
+        let removed = self.runtime.block_on(self.store.delete(&self.key(key)));
+        self.found(key, removed).map(|_| ())
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>, DestinationError> {
+        let top = self.key("");
+        let below = |key: Key| {
+            let parts: Vec<String> = key.prefix_match(&top)?.map(|part| part.as_ref().to_owned()).collect();
+            Some(parts.join("/"))
+        };
+        Ok(self.names(folder)?.into_iter().filter_map(below).collect())
+    }
+
+    fn open(&self, key: &str) -> Result<Option<File>, DestinationError> {
+        let Some(size) = self.size(key)? else { return Ok(None) };
+        let folder = std::env::temp_dir();
+        let mut file = tempfile::tempfile_in(&folder).map_err(io_at(&folder))?;
+        let mut from = 0;
+        while from < size {
+            let range = from..size.min(from + PIECE);
+            from = range.end;
+            let piece = self.runtime.block_on(self.store.get_range(&self.key(key), range));
+            let Some(piece) = self.found(key, piece)? else { return Ok(None) };
+            file.write_all(&piece).map_err(io_at(&folder))?;
+        }
+        file.rewind().map_err(io_at(&folder))?;
+        Ok(Some(file))
+    }
+
+    fn publish(&self, staged: &Path, key: &str, steps: &Steps) -> Result<(), DestinationError> {
+        let bytes = std::fs::read(staged).map_err(io_at(staged))?;
+        steps.before(Step::Publish)?;
+        self.put(key, bytes)?;
+        steps.before(Step::SyncTree)
+    }
+}
+
+/// What went wrong: by the server's own words, where it is the server that refused; in one line, of what can be printed.
+fn said(error: &object_store::Error) -> String {
+    let whole = error.to_string();
+    let part = |name: &str| {
+        let (_, rest) = whole.split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>")).map(|(part, _)| part)
+    };
+    let text = match (part("Code"), part("Message")) {
+        (Some(code), message) => format!("{code}: {}", message.unwrap_or_default()),
+        _ => whole.clone(),
+    };
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let words: String = printable.take(SAID_MAX).collect();
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
