@@ -6,7 +6,7 @@ use forebay::buffer::error::Error;
 use forebay::buffer::look;
 use forebay::buffer::reader::ReadItem;
 use forebay::buffer::scripts::SINK_COMMIT;
-use forebay::buffer::sink::{Committed, Done, LaneLook, Plan, Planned, Sink};
+use forebay::buffer::sink::{Committed, Done, LaneLook, Plan, Planned, Sink, SinkFigures, SinkStat};
 use forebay::event::jetstream::{LIKES, POSTS};
 use forebay::{Groups, Stream, Unit, Writer};
 use forebay_rig::server::{Server, ServerBinary};
@@ -368,4 +368,77 @@ fn a_field_that_no_sink_wrote_is_named_with_its_place() {
         assert!(text.contains(&key) && text.contains("field sink:lake holds \"nonsense\""), "{text}");
     }
     assert_eq!(sink.look(POSTS).unwrap().newest, Some((0, 0)), "a lane that its writer took and never wrote");
+}
+
+/// What the sink of the group says of itself, as a look sees it.
+fn said(server: &Server) -> Option<SinkStat> {
+    look::look(&address(server), &name()).unwrap().sinks.pop()
+}
+
+#[test]
+fn what_a_sink_says_of_itself_is_seen_by_others_and_a_newer_run_has_the_last_word() {
+    for binary in servers() {
+        let server = server_of(&binary);
+        add(&server, &mut Ledger::default(), 4);
+        let first = sink(&server);
+        assert_eq!(said(&server), None, "{binary:?}");
+        let mut old = first.figures_writer();
+        assert_eq!(old.before().unwrap(), None);
+        let of = |rows: u64| SinkFigures { to: "there".into(), rows, ..SinkFigures::default() };
+        assert!(old.write(&of(5)).unwrap());
+        let seen = said(&server).unwrap();
+        assert_eq!((seen.group.as_str(), seen.epoch, &seen.figures), ("lake", first.epoch(), &of(5)));
+        assert_eq!(old.before().unwrap().unwrap(), seen);
+
+        let second = sink(&server);
+        let mut new = second.figures_writer();
+        assert_eq!(new.before().unwrap().unwrap().figures, of(5), "what was before is gone on with");
+        assert!(old.write(&of(6)).unwrap(), "nothing was said since");
+        assert!(new.write(&of(7)).unwrap());
+        assert!(!old.write(&of(8)).unwrap(), "{binary:?}: the older run is fenced");
+        assert_eq!(said(&server).unwrap().figures, of(7));
+        // A full server takes it.
+        tell(&server, "CONFIG SET maxmemory 1");
+        assert!(new.write(&of(9)).unwrap(), "{binary:?}");
+        assert_eq!(said(&server).unwrap().figures, of(9));
+        tell(&server, "CONFIG SET maxmemory 0");
+        // Whatever stands there is no reason to be silent.
+        tell(&server, &format!("HSET {} drain:lake nonsense", name().meta()));
+        assert_eq!(said(&server), None);
+        assert!(old.write(&of(10)).unwrap());
+        assert_eq!(said(&server).unwrap().figures, of(10));
+        // A server that lost the buffer gets nothing of it.
+        tell(&server, "FLUSHALL");
+        assert!(!new.write(&of(11)).unwrap());
+        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection(&server)).unwrap();
+        assert_eq!(keys, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_group_that_is_being_drained_is_not_dropped_and_what_its_sink_said_goes_with_it() {
+    let server = server(&[]);
+    add(&server, &mut Ledger::default(), 4);
+    let sink = sink(&server);
+    let mut writer = sink.figures_writer();
+    let running = SinkFigures { to: "there".into(), ..SinkFigures::default() };
+    assert!(writer.write(&running).unwrap());
+    let mut groups = Groups::open(&address(&server), &name()).unwrap();
+    let refused = groups.drop_group("lake").unwrap_err();
+    assert!(matches!(&refused, Error::Drained { group, .. } if group == "lake"), "{refused}");
+    assert_eq!(groups.groups().unwrap(), ["lake"]);
+    assert!(writer.write(&SinkFigures { is_over: true, ..running }).unwrap());
+    assert!(said(&server).unwrap().figures.is_over);
+    assert!(groups.drop_group("lake").is_ok());
+    assert_eq!(said(&server), None);
+    let field: Option<String> =
+        redis::cmd("HGET").arg(name().meta()).arg("drain:lake").query(&mut connection(&server)).unwrap();
+    assert_eq!(field, None);
+    // One that was killed is taken to be gone after a while.
+    add(&server, &mut Ledger::default(), 1);
+    drop(self::sink(&server));
+    let text = r#"7 {"at_ms":1,"to":"there"}"#;
+    let mut set = redis::cmd("HSET");
+    set.arg(name().meta()).arg("drain:lake").arg(text).exec(&mut connection(&server)).unwrap();
+    assert!(groups.drop_group("lake").is_ok());
 }

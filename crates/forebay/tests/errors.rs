@@ -79,6 +79,7 @@ fn every_error() -> Vec<Error> {
         Error::TakenOver { lane: jetstream::POSTS, group: text(), mine: 1, theirs: 2 },
         Error::NoSink { buffer: text(), group: text(), why: text() },
         Error::InUse { group: text(), consumer: text(), idle: minute },
+        Error::Drained { group: text(), ago: minute },
         Error::Unacknowledged { group: text(), consumer: text(), blocks: 1 },
         Error::GroupFull { key: text(), source: cause() },
         Error::Server { doing: text(), why: text(), source: cause() },

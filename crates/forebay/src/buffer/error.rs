@@ -303,6 +303,18 @@ pub enum Error {
         /// How long ago.
         idle: Duration,
     },
+    /// A sink commits for the group.
+    #[error(
+        "group {group} is being drained: its drain was heard of {} ago; stop that first, or it makes the group again. One \
+         that was killed is taken to be gone after 30 seconds",
+        text::duration(*.ago)
+    )]
+    Drained {
+        /// The group.
+        group: String,
+        /// How long ago the sink was heard of.
+        ago: Duration,
+    },
     /// Another run of the sink has taken its group.
     #[error(
         "lane {lane}: another drain has taken over group {group} (its epoch is {theirs}, ours {mine}); only one may drain a \

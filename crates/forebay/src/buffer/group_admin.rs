@@ -17,6 +17,7 @@ use super::keys::Name;
 use super::meta::{self, Incarnation};
 use super::pages::Pages;
 use super::scripts::TRIM;
+use super::sink_figures;
 use crate::block::damage::Damage;
 use crate::block::decode::Decoder;
 use crate::event::lane::Lane;
@@ -129,13 +130,14 @@ impl Groups {
         }
     }
 
-    /// Drops a group that nobody reads as, and trims what no other group holds. On how many lanes it was, and how many blocks
+    /// Drops a group that nobody reads as, and no sink commits for, and trims what no other group holds. On how many lanes it was, and how many blocks
     /// went.
     pub fn drop_group(&mut self, group: &str) -> Result<(usize, u64), Error> {
         let lanes = self.lanes_of(group)?;
         for lane in &lanes {
             self.must_be_unused(*lane, group)?;
         }
+        self.must_not_be_drained(group)?;
         let mut blocks = 0;
         for lane in &lanes {
             let mut command = redis::cmd("XGROUP");
@@ -143,6 +145,9 @@ impl Groups {
             self.ask::<Value>("dropping", group, &command)?;
             blocks += self.trim(*lane, group)?;
         }
+        let mut forget = redis::cmd("HDEL");
+        forget.arg(self.name.meta()).arg(Name::sink_figures(group));
+        self.ask::<u64>("dropping", group, &forget)?;
         Ok((lanes.len(), blocks))
     }
 
@@ -269,6 +274,14 @@ impl Groups {
             }
         }
         Ok(())
+    }
+
+    fn must_not_be_drained(&mut self, group: &str) -> Result<(), Error> {
+        let running = sink_figures::is_running(&mut self.connection, &self.name, group);
+        match running.map_err(|error| self.failed("looking at", group, &error))? {
+            Some(ago) => Err(Error::Drained { group: display_name(group.as_bytes()), ago }),
+            None => Ok(()),
+        }
     }
 
     fn trim(&mut self, lane: Lane, group: &str) -> Result<u64, Error> {

@@ -2,7 +2,7 @@
 //!
 //! | key | type | layout | written by | life |
 //! |---|---|---|---|---|
-//! | `forebay:{<buffer>}` | hash | `layout`, 2; `incarnation`, a random id; `created`, the server's milliseconds; `lanes`, what its events are, as JSON; `streams`, lane, partition and key of each stream, as JSON; `dict:<id>`, a dictionary that frames of encoding 2 need; `source:<numbering>`, which host counts so; `missed:<µs>`, what the source no longer had | `meta.lua`, once, and again where the server lost it under a writer; `note.lua` | for ever |
+//! | `forebay:{<buffer>}` | hash | `layout`, 2; `incarnation`, a random id; `created`, the server's milliseconds; `lanes`, what its events are, as JSON; `streams`, lane, partition and key of each stream, as JSON; `dict:<id>`, a dictionary that frames of encoding 2 need; `source:<numbering>`, which host counts so; `missed:<µs>`, what the source no longer had; of each group that is a sink's `drain:<group>`, epoch and, as JSON, what the sink says of itself | `meta.lua`, once, and again where the server lost it under a writer; `note.lua`; `sink_figures.lua` | for ever; a sink's field until its group is dropped |
 //! | `forebay:{<buffer>.<lane>.<partition>}` | stream | an entry a block, fields `f s n e a z p c w d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them and no writer keeps them back; the key stays |
 //! | `forebay:<buffer>:load:…` | strings, lists, one stream | as requests make them | the load generator | removed when its run ends |
 //! | `forebay:{<buffer>.<lane>.<partition>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it, `w` its low watermark; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept, and events up to the last one lost; `done`, number and events of the last block that every group was done with, trimmed or kept back, or where the hash was deleted, of what stood before the first block; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; `trimmed:e`, the lane's events up to it; `open`, number and length of the stream before the last block that was added behind the append script; `k`, id of the first block that is kept back to tell repeats of the source; of each group that consumers have left `left:<group>`, the id up to which it had been given blocks by then; of each session of a writer that spills `spill:<session>`, how far its blocks are stored; of each group that is a sink's `sink:<group>`, its epoch, up to where it has the lane, and what it commits next | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`, `trim.lua`, `leave.lua`, `sink_claim.lua`, `sink_plan.lua`, `sink_commit.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
@@ -132,6 +132,14 @@ impl Name {
     pub fn sink(group: &str) -> String {
         format!("sink:{group}")
     }
+
+    /// The field of the buffer's own hash that has what a sink says of itself.
+    pub fn sink_figures(group: &str) -> String {
+        format!("{}{group}", Self::SINK_FIGURES)
+    }
+
+    /// What the names of those fields begin with.
+    pub const SINK_FIGURES: &str = "drain:";
 
     /// The field of that hash that says up to where blocks were dropped to make room.
     pub const TRIMMED: &str = "trimmed";

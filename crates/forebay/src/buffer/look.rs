@@ -17,9 +17,10 @@ use super::measure::Conf;
 use super::meta;
 use super::permitted_query::{Asker, Block, Refused, Sought};
 use super::rate::{Begin, MINUTE, Mean, has_stopped};
+use super::sink_figures;
 use super::source_cursor::SourceCursor;
 use super::source_stat;
-use super::stat::{LaneStat, SourceStat, Stat};
+use super::stat::{GroupStat, LaneStat, SourceStat, Stat};
 use crate::block::damage::Damage;
 use crate::event::lane::Lane;
 
@@ -110,6 +111,15 @@ impl Looker<'_> {
             Some(_) => source_stat::missed(&mut self.asker).map_err(failed)?,
             None => None,
         };
+        // Of a buffer that no sink commits for there is nothing to look for.
+        let mut sinks = Vec::new();
+        let is_drained = |group: &str| {
+            groups.iter().any(|of_lane: &GroupStat| of_lane.group == group && of_lane.commits.is_some())
+        };
+        if groups.iter().any(|group| group.commits.is_some()) {
+            sinks = sink_figures::all(&mut self.asker).map_err(failed)?;
+            sinks.retain(|sink| is_drained(&sink.group));
+        }
         let refused = self.asker.refused;
         Ok(Stat {
             at_ms: self.clock.at_ms,
@@ -123,6 +133,7 @@ impl Looker<'_> {
             groups_hidden: hidden,
             source,
             missed,
+            sinks,
             refused,
         })
     }

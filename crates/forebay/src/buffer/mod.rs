@@ -85,6 +85,7 @@ pub mod server_stat;
 pub(crate) mod shared;
 #[doc(hidden)]
 pub mod sink;
+mod sink_figures;
 mod sink_look;
 mod sink_open;
 mod sink_state;

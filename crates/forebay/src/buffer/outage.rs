@@ -37,18 +37,32 @@ pub(super) struct PatientConnection {
     stop: Arc<AtomicBool>,
     /// A question was broken off since the flag was set, and put once more.
     broken_off: bool,
+    /// How often a question was not answered.
+    failures: u64,
 }
 
 impl PatientConnection {
     /// Connects: a server that is not there from the start is an error.
     pub fn open(address: &Address, patience: Duration) -> Result<Self, Error> {
         let connection = Some(address.connect_to_read(patience)?);
-        Ok(Self { address: address.clone(), connection, patience, stop: Arc::default(), broken_off: false })
+        Ok(Self {
+            address: address.clone(),
+            connection,
+            patience,
+            stop: Arc::default(),
+            broken_off: false,
+            failures: 0,
+        })
     }
 
     /// Ends waits once the flag is set.
     pub fn stop_on(&mut self, stop: &Arc<AtomicBool>) {
         self.stop = Arc::clone(stop);
+    }
+
+    /// How often the server refused, or was away.
+    pub fn failures(&self) -> u64 {
+        self.failures
     }
 
     /// Where the server is.
@@ -113,6 +127,7 @@ impl PatientConnection {
 
     /// Waits a moment before a question is put again; an error where that is of no use, or patience is over.
     pub fn wait(&mut self, of: &Name, doing: &str, error: &RedisError, since: Instant) -> Result<(), Error> {
+        self.failures += 1;
         let why = worth_waiting(error, of, doing)?;
         let left = self.patience.saturating_sub(since.elapsed());
         // The signal that sets the flag also breaks off the question under way, which is put once more.

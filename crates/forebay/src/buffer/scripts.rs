@@ -45,6 +45,9 @@ pub const SINK_CLAIM: &str = concat!(include_str!("sink.lua"), include_str!("sin
 /// Writes down what a sink commits next.
 pub const SINK_PLAN: &str = concat!(include_str!("sink.lua"), include_str!("sink_plan.lua"));
 
+/// Writes down what a sink says of itself.
+pub const SINK_FIGURES: &str = include_str!("sink_figures.lua");
+
 /// Writes down what a sink has.
 pub const SINK_COMMIT: &str =
     concat!(include_str!("ids.lua"), include_str!("sink.lua"), include_str!("sink_commit.lua"));

@@ -18,6 +18,7 @@ use super::error::Error;
 use super::keys::Name;
 use super::outage::PatientConnection;
 use super::scripts::{SINK_CLAIM, SINK_COMMIT, SINK_PLAN, TRIM};
+pub use super::sink_figures::{FiguresWriter, LastCommit, SinkFigures, SinkStat};
 pub use super::sink_state::{Committed, Done, Head, LaneLook, Plan, Planned};
 use crate::event::lane::{Lane, Lanes};
 use crate::event::stream::Stream;
@@ -48,6 +49,11 @@ impl Sink {
     /// the buffer again, and changes back once a writer that was running meanwhile has resumed its lanes.
     pub fn incarnation(&self) -> &str {
         &self.incarnation
+    }
+
+    /// How often the server refused this run, or was away.
+    pub fn failures(&self) -> u64 {
+        self.server.failures()
     }
 
     /// What fences the runs before this one.

@@ -6,6 +6,7 @@ use super::entry::Id;
 pub use super::groups::GroupStat;
 use super::limit::{Known, Log, Measured};
 use super::measure::{Conf, Machine, assumed_bytes_per_event};
+pub use super::sink_figures::{LastCommit, SinkFigures, SinkStat};
 use super::source_cursor::SourceCursor;
 pub use super::source_stat::{Missed, MissedStat, SourceStat};
 use crate::block::damage::Damage;
@@ -44,6 +45,8 @@ pub struct Stat {
     pub source: Option<SourceStat>,
     /// What sources no longer had; none where there is no source, or the server refuses to say.
     pub missed: Option<Missed>,
+    /// What the sinks of the buffer say of themselves: of the first hundred, where their groups are there.
+    pub sinks: Vec<SinkStat>,
     /// Commands that the server does not let this user use: what they would tell is unknown.
     pub refused: Vec<String>,
 }
