@@ -1,13 +1,18 @@
 //! What a drain has done, from any thread.
 
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use forebay::buffer::lock;
 use serde::Serialize;
 
 use super::record::CommitRecord;
+
+/// What bytes an hour are reckoned from is this much of events' time at the most: what comes in changes.
+const HOURS_MAX: u64 = 48;
+const HOUR_US: u64 = 3_600_000_000;
 
 /// Counts of a drain.
 #[derive(Debug, Default)]
@@ -23,8 +28,53 @@ pub struct Counts {
     waiting: AtomicU64,
     oldest_ms: AtomicU64,
     failures: AtomicU64,
+    server_failures: AtomicU64,
     last_us: AtomicU64,
-    trouble: Mutex<Option<String>>,
+    lines_bytes: AtomicU64,
+    lines_file_bytes: AtomicU64,
+    range_bytes: AtomicU64,
+    now: Mutex<Now>,
+    news: Condvar,
+}
+
+/// What is going on.
+#[derive(Debug, Default)]
+struct Now {
+    /// How often there was something to tell.
+    news: u64,
+    is_over: bool,
+    /// And in an orderly way.
+    is_over_well: bool,
+    /// Since when a range is being made into files.
+    began: Option<Instant>,
+    last: Option<Last>,
+    hourly: Hourly,
+    trouble: Option<(String, Instant)>,
+}
+
+/// The last commit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Last {
+    pub at: Instant,
+    pub took: Duration,
+    pub rows: u64,
+}
+
+/// Bytes of files, and what time of events is in them.
+#[derive(Debug, Default)]
+struct Hourly {
+    bytes: u64,
+    times: Option<(u64, u64)>,
+}
+
+/// What is going on, for whoever tells it.
+#[derive(Debug)]
+pub(super) struct Going {
+    /// It has ended in an orderly way.
+    pub is_over_well: bool,
+    pub last: Option<Last>,
+    pub trouble: Option<(String, Duration)>,
+    pub bytes_per_hour: Option<u64>,
 }
 
 /// What they said.
@@ -55,6 +105,31 @@ pub struct Counted {
     pub failures: u64,
     /// When the last commit was, in microseconds since 1970; 0 where there was none.
     pub last_commit_us: u64,
+    /// Bytes of lines, as far as they were counted: not of files whose drain ended before they were committed.
+    pub lines_bytes: u64,
+    /// Bytes of the files that have these lines.
+    pub lines_file_bytes: u64,
+}
+
+impl Hourly {
+    fn add(&mut self, record: &CommitRecord) {
+        self.bytes += record.files.iter().map(|file| file.bytes).sum::<u64>();
+        let times = record.files.iter().map(|file| file.times).chain(self.times);
+        self.times = times.reduce(|all, of| (all.0.min(of.0), all.1.max(of.1)));
+        // What came long ago counts for less and less.
+        if let Some((from, to)) = &mut self.times
+            && *to - *from > HOURS_MAX * HOUR_US
+        {
+            (self.bytes, *from) = (self.bytes / 2, *from + (*to - *from) / 2);
+        }
+    }
+
+    /// None where what is in files is of less than a second.
+    fn per_hour(&self) -> Option<u64> {
+        let (from, to) = self.times?;
+        let span = to.saturating_sub(from);
+        (span >= 1_000_000).then(|| (self.bytes as f64 * HOUR_US as f64 / span as f64) as u64)
+    }
 }
 
 impl Counts {
@@ -72,27 +147,121 @@ impl Counts {
             staged: get(&self.staged),
             waiting: get(&self.waiting),
             oldest_ms: get(&self.oldest_ms),
-            failures: get(&self.failures),
+            failures: get(&self.failures) + get(&self.server_failures),
             last_commit_us: get(&self.last_us),
+            lines_bytes: get(&self.lines_bytes),
+            lines_file_bytes: get(&self.lines_file_bytes),
         }
     }
 
     /// Why nothing is drained for now, where that is so.
     pub fn trouble(&self) -> Option<String> {
-        lock(&self.trouble).clone()
+        lock(&self.now).trouble.as_ref().map(|(why, _)| why.clone())
+    }
+
+    pub(super) fn going(&self) -> Going {
+        let now = lock(&self.now);
+        Going {
+            is_over_well: now.is_over_well,
+            last: now.last,
+            trouble: now.trouble.as_ref().map(|(why, since)| (why.clone(), since.elapsed())),
+            bytes_per_hour: now.hourly.per_hour(),
+        }
+    }
+
+    /// How often there was something to tell, and whether that was the end.
+    pub(super) fn news(&self) -> (u64, bool) {
+        let now = lock(&self.now);
+        (now.news, now.is_over)
+    }
+
+    /// Waits until there was something to tell more than so often, or until the end; no longer than this.
+    pub(super) fn wait_for_news(&self, seen: u64, most: Duration) {
+        let is_none = |now: &mut Now| now.news == seen && !now.is_over;
+        // A thread that panicked has said so.
+        drop(
+            self.news
+                .wait_timeout_while(lock(&self.now), most, is_none)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+
+    /// Waits until the end, no longer than this.
+    pub(super) fn wait_for_end(&self, most: Duration) {
+        let goes_on = |now: &mut Now| !now.is_over;
+        drop(
+            self.news
+                .wait_timeout_while(lock(&self.now), most, goes_on)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Now)) {
+        let mut now = lock(&self.now);
+        change(&mut now);
+        now.news += 1;
+        self.news.notify_all();
+    }
+
+    /// A range is begun.
+    pub(super) fn begins(&self) {
+        self.range_bytes.store(0, Relaxed);
+        lock(&self.now).began = Some(Instant::now());
+    }
+
+    /// A line of it.
+    pub(super) fn line(&self, line: &[u8]) {
+        self.range_bytes.fetch_add(line.len() as u64, Relaxed);
     }
 
     pub(super) fn committed(&self, record: &CommitRecord, now_us: u64) {
         self.commits.fetch_add(1, Relaxed);
         self.files.fetch_add(record.files.len() as u64, Relaxed);
         self.rows.fetch_add(record.rows, Relaxed);
-        self.bytes.fetch_add(record.files.iter().map(|file| file.bytes).sum(), Relaxed);
+        let bytes = record.files.iter().map(|file| file.bytes).sum();
+        self.bytes.fetch_add(bytes, Relaxed);
+        let lines_bytes = self.range_bytes.swap(0, Relaxed);
+        if lines_bytes > 0 {
+            self.lines_bytes.fetch_add(lines_bytes, Relaxed);
+            self.lines_file_bytes.fetch_add(bytes, Relaxed);
+        }
         self.repeats.fetch_add(record.repeats, Relaxed);
         self.damaged.fetch_add(record.damaged_blocks, Relaxed);
         self.missing.fetch_add(record.missing_events, Relaxed);
         self.staged.store(0, Relaxed);
         self.last_us.store(now_us, Relaxed);
-        *lock(&self.trouble) = None;
+        self.tell(|now| {
+            let took = now.began.take().map_or(Duration::ZERO, |began| began.elapsed());
+            now.last = Some(Last { at: Instant::now(), took, rows: record.rows });
+            now.hourly.add(record);
+            now.trouble = None;
+        });
+    }
+
+    /// Nothing is in the way.
+    pub(super) fn is_well(&self) {
+        if lock(&self.now).trouble.is_some() {
+            self.tell(|now| now.trouble = None);
+        }
+    }
+
+    /// The drain has ended; why, where that was not in an orderly way.
+    pub(super) fn ends(&self, why: Option<String>) {
+        self.tell(|now| {
+            (now.is_over, now.is_over_well) = (true, why.is_none());
+            now.trouble =
+                why.map(|why| (why, now.trouble.take().map_or_else(Instant::now, |(_, since)| since)));
+        });
+    }
+
+    /// Nobody waits any more for what there is to tell.
+    pub(super) fn is_told_no_more(&self) {
+        self.tell(|now| now.is_over = true);
+    }
+
+    /// So often did the server refuse, or was away.
+    pub(super) fn server_failures(&self, failures: u64) {
+        self.server_failures.store(failures, Relaxed);
     }
 
     pub(super) fn staged(&self, rows: u64) {
@@ -106,6 +275,9 @@ impl Counts {
 
     pub(super) fn failed(&self, why: String) {
         self.failures.fetch_add(1, Relaxed);
-        *lock(&self.trouble) = Some(why);
+        self.tell(|now| {
+            let since = now.trouble.take().map_or_else(Instant::now, |(_, since)| since);
+            now.trouble = Some((why, since));
+        });
     }
 }

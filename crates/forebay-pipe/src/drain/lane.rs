@@ -204,6 +204,7 @@ impl LaneDrain {
         (look, standing): (&LaneLook, Standing),
         range: &Range,
     ) -> Result<Made, DrainError> {
+        means.counts.begins();
         let known = match &self.last {
             Some(last) if standing == Standing::Behind => {
                 Known::after(means.destination.archive(), last, look.commit)?

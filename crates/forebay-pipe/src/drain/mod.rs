@@ -3,7 +3,7 @@
 //! | module | is responsible for |
 //! |---|---|
 //! | [`run`], `lane` | what is due, lane after lane, and the steps of a commit |
-//! | [`config`], [`counts`] | what a drain is told, and what it has done |
+//! | [`config`], [`counts`], `figures` | what a drain is told, what it has done, and how it tells that beside the buffer |
 //! | [`roll`], [`layout`] | when files are made, where they end, how they are called |
 //! | `stage`, `known`, `doubt` | a range of blocks into staged files; blocks and events that come again after a loss |
 //! | [`destination`], `staging`, [`step`] | the steps of a commit, by name; files that are not yet in the tree |
@@ -30,6 +30,7 @@ pub mod counts;
 pub mod destination;
 mod doubt;
 mod encoding;
+mod figures;
 pub mod footer;
 mod known;
 mod lane;

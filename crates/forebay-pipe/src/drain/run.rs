@@ -12,6 +12,7 @@ use forebay::{Damage, Id};
 use super::config::Config;
 use super::counts::Counts;
 use super::destination::{Destination, DestinationError, Drained};
+use super::figures::Figures;
 use super::lane::LaneDrain;
 use super::schema::{BadColumns, Rows};
 use super::table::WriteError;
@@ -139,8 +140,14 @@ pub fn drain(config: &Config, counts: &Counts, stop: &Arc<AtomicBool>) -> Result
         columns: config.columns.iter().map(|column| (column.name.clone(), column.at.text().into())).collect(),
     };
     destination.must_be_for(&drained)?;
+    let figures = Figures::of(&sink, config, counts);
     let mut drain = Drain { config, counts, stop, sink, destination, rows, lanes: Vec::new(), refused: None };
-    drain.run()
+    std::thread::scope(|scope| {
+        let telling = figures.begin(scope);
+        let ended = drain.run();
+        telling.end(&ended);
+        ended
+    })
 }
 
 struct Drain<'a> {
@@ -171,9 +178,12 @@ impl Drain<'_> {
         loop {
             // Asked first, so that what is found is no older than the end.
             let is_end = self.config.once || self.stop.load(Relaxed);
-            match self.round(is_end, &mut is_staging_clear) {
+            let round = self.round(is_end, &mut is_staging_clear);
+            self.counts.server_failures(self.sink.failures());
+            match round {
                 Ok(()) => {
                     self.refused = None;
+                    self.counts.is_well();
                     if is_end {
                         return Ok(());
                     }

@@ -234,6 +234,7 @@ impl Open<'_> {
                 self.staged.repeats += 1;
                 continue;
             }
+            self.staging.counts.line(line);
             // Of events without a time of their own the block's is all that is known.
             let time_us = if stream.has_times() {
                 stream.parse(line).map_or(entry.times.0, |event| event.time_us)
