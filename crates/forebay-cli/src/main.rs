@@ -273,6 +273,7 @@ fn code_of_buffer(error: &BufferError) -> u8 {
         | BufferError::Layout { .. }
         | BufferError::NoGroup { .. }
         | BufferError::InUse { .. }
+        | BufferError::Drained { .. }
         | BufferError::NoSink { .. }
         | BufferError::Unacknowledged { .. }
         | BufferError::Spill { .. } => exit::USAGE,

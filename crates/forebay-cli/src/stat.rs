@@ -19,6 +19,7 @@ use crate::exit;
 use forebay::buffer::look;
 use forebay::buffer::server_stat::ServerStat;
 use forebay::buffer::status_subscriber::WritersSnapshot;
+use forebay_watch::drain::{Drain, drains};
 use forebay_watch::look::WatchSnapshot;
 use forebay_watch::profile::{self, Profile};
 use forebay_watch::view::View;
@@ -142,6 +143,7 @@ fn as_json(view: &View, seen: &WatchSnapshot, subject: &Subject) -> serde_json::
         "events_per_second_in": rates.coming(), "events_per_second_out": rates.going(),
         "in_span_ms": rates.coming.map(|rate| rate.span_ms), "out_span_ms": rates.going.map(|rate| rate.span_ms),
         "lanes": lanes.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
+        "drains": drains(now).iter().map(Drain::json).collect::<Vec<_>>(),
     });
     json["source"] = source::json(now);
     json["missed"] = source::missed(now);

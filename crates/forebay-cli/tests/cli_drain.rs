@@ -88,6 +88,49 @@ fn a_signal_puts_what_is_there_into_files() {
     assert_eq!(sorted(&replayed(to.to_str().unwrap(), &[])), sorted(&lines));
 }
 
+/// The drains of a buffer, as `stat --json` has them.
+fn drains(url: &str) -> serde_json::Value {
+    let ran = run(&["stat", "--url", url, "--buffer", "demo", "--json", "--over", "0s"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    serde_json::from_slice::<serde_json::Value>(&ran.out).unwrap()["drains"].take()
+}
+
+#[test]
+fn stat_has_the_figures_of_a_drain_and_those_of_all_its_runs() {
+    let (server, folder) = (server(&[]), tempfile::tempdir().unwrap());
+    let (url, to) = (server.url(), folder.path().join("files"));
+    let to = to.to_str().unwrap();
+    let drain =
+        ["drain", "--url", &url, "--buffer", "demo", "--to", to, "--once", "--json", "--max-age", "5m"];
+    let (mut rows, mut bytes) = (0, 0);
+    for seed in ["8", "9"] {
+        assert_eq!(append(&server, synth("3000", seed).as_bytes(), &["--buffer", "demo"]).code, 0);
+        if rows == 0 {
+            assert_eq!(drains(&url), serde_json::json!([]), "nobody has drained it");
+        }
+        let drained = run(&drain);
+        assert_eq!(drained.code, 0, "{}", drained.err);
+        let said: serde_json::Value = serde_json::from_slice(&drained.out).unwrap();
+        (rows, bytes) = (rows + 3_000, bytes + said["bytes"].as_u64().unwrap());
+        let drains = drains(&url);
+        let [of] = drains.as_array().unwrap().as_slice() else { panic!("{drains}") };
+        assert_eq!((&of["group"], &of["to"], &of["state"]), (&"files".into(), &to.into(), &"ended".into()));
+        assert_eq!((of["rows"].as_u64(), of["bytes"].as_u64()), (Some(rows), Some(bytes)), "{of}");
+        assert_eq!(
+            (of["waiting_events"].as_u64(), of["oldest_age_s"].as_f64()),
+            (Some(0), Some(0.0)),
+            "{of}"
+        );
+        assert_eq!((of["failures"].as_u64(), of["max_age_s"].as_f64()), (Some(0), Some(300.0)), "{of}");
+        let of_lines = of["compression_ratio"].as_f64().unwrap();
+        assert!((0.05..1.0).contains(&of_lines), "{of}");
+        for figure in ["sign_age_s", "last_commit_age_s", "last_commit_s", "last_commit_rows", "free_bytes"] {
+            assert!(of[figure].is_number(), "{figure}: {of}");
+        }
+        assert!(of["trouble"].is_null() && of["success_ratio"] == 1.0, "{of}");
+    }
+}
+
 #[test]
 fn what_cannot_be_is_refused_with_the_way_out() {
     let server = server(&[]);

@@ -73,6 +73,7 @@ mod verify_program;
 mod verify_support;
 mod watch;
 mod watch_connection_limit;
+mod watch_drain;
 mod watch_names;
 mod watch_refused;
 mod watch_source;

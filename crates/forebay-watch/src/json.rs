@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::drain::{Drain, drains};
 use super::forecast::{Forecast, Point};
 use super::source::gap_text;
 use super::subject::Subject;
@@ -57,6 +58,7 @@ pub fn stat(view: &View, subject: &Subject) -> Value {
             });
             groups(stat).iter().map(group).collect()
         }),
+        "drains": stat.map_or_else(Vec::new, |stat| drains(stat).iter().map(Drain::json).collect()),
         "groups_more": stat.map_or(Some(0), |stat| stat.groups_hidden),
         "writers": writers.iter().map(|heard| writer(heard)).collect::<Vec<_>>(),
         "writers_more": view.heard.writers.len() - writers.len(),

@@ -9,6 +9,7 @@
 //! | [`thresholds`] | from where on something is wrong |
 //! | [`verdict`] | will it hold? one sentence, with its reasons |
 //! | [`figures`] | figures and times as people read them |
+//! | [`drain`] | drains into files: their figures, and what is wrong with them |
 //! | [`source`] | what the source is about to forget, and what it no longer had |
 //! | `lane_silence` | lanes that stopped while others go on |
 //! | [`warning`] | what is wrong now, and what was |
@@ -36,6 +37,7 @@ use forebay::buffer::status_subscriber::StatusSubscriber;
 mod connection_limit;
 pub mod deploy;
 mod disk;
+pub mod drain;
 pub mod figures;
 pub mod forecast;
 pub mod hostnames;

@@ -19,8 +19,17 @@ pub struct Thresholds {
     pub behind_s: f64,
     /// A group that was given nothing for longer, while events wait, has stopped.
     pub stopped_s: f64,
-    /// The same two of a group that a drain commits for: it takes blocks as they come, and stands still between two commits.
+    /// The same two of a group that a drain commits for which says nothing of itself: it takes blocks as they come, and stands
+    /// still between two commits.
     pub drained_s: f64,
+    /// A drain that has said nothing for longer, while events wait for it, has stopped: it says something every few seconds.
+    pub drain_silent_s: f64,
+    /// An event that has waited for its file for so much longer than the drain allows is late.
+    pub drain_late_s: f64,
+    /// Bytes that a drain's disk has free at the least,
+    pub drain_free_bytes: f64,
+    /// and hours of events that these must be enough for.
+    pub drain_free_hours: f64,
     /// A block that was given to a consumer, and not acknowledged for longer, is held by one that has died.
     pub pending_s: f64,
     /// A buffer to which nothing was appended for longer has lost its writer, or its source.
@@ -60,6 +69,12 @@ impl Thresholds {
             stopped_s: (held_s / 240.0).max(10.0),
             // Two hours: a drain commits once an hour at the latest, while events come.
             drained_s: held_s / 4.0,
+            // Two minutes, as a reader; never less than what is missed by a few of its words.
+            drain_silent_s: (held_s / 240.0).max(30.0),
+            // A quarter of an hour.
+            drain_late_s: held_s / 32.0,
+            drain_free_bytes: 1_073_741_824.0,
+            drain_free_hours: 24.0,
             pending_s: 120.0,
             idle_s: 120.0,
             lane_idle_s: 900.0,

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::drain;
 use super::figures::{self, percent, span_ms};
 use super::lane_silence::LaneSilence;
 use super::source;
@@ -163,6 +164,7 @@ impl Trends {
         wrong.extend(self.idle(view, &lines));
         wrong.extend(self.silent(view, &lines));
         wrong.extend(self.groups(view, &lines));
+        wrong.extend(view.seen().map_or_else(Vec::new, |seen| drain::wrong(&seen.stat, &lines)));
         wrong.extend(ages(view, &lines));
         wrong.extend(near(view, &lines));
         wrong
@@ -217,7 +219,8 @@ impl Trends {
                 stands.waiting_ms = view.at_ms;
             }
             let waited_ms = view.at_ms.saturating_sub(stands.waiting_ms);
-            wrong.extend(late(&group, waited_ms, lines));
+            let says_more = seen.stat.sinks.iter().any(|sink| sink.group == group.name);
+            wrong.extend(late(&group, waited_ms, lines).filter(|_| !says_more));
         }
         wrong
     }

@@ -8,6 +8,7 @@ use super::source;
 use forebay::buffer::stat::{GroupStat, LaneStat};
 use forebay_proof::printable::printable;
 use forebay_watch::Subject;
+use forebay_watch::drain::{Drain, drains};
 use forebay_watch::figures::{count, percent, rate, span, span_ms};
 use forebay_watch::look::WatchSnapshot;
 use forebay_watch::view::View;
@@ -83,6 +84,7 @@ fn as_text(view: &View, seen: &WatchSnapshot, subject: &Subject) -> String {
         &damage(&now.lanes),
         "\n",
         &groups(&now.groups),
+        &drains_table(&drains(now)),
     ]
     .concat()
 }
@@ -164,6 +166,27 @@ fn groups(groups: &[GroupStat]) -> String {
         ]);
     }
     right(table)
+}
+
+/// What drains have put into files, where there are any.
+fn drains_table(drains: &[Drain<'_>]) -> String {
+    if drains.is_empty() {
+        return String::new();
+    }
+    let mut table = plain(&["drain", "state", "in files", "files", "size", "waits", "last commit"]);
+    for drain in drains {
+        let figures = &drain.sink.figures;
+        table.add_row(vec![
+            short(&printable(&drain.sink.group).replace('\n', "\\n")),
+            drain.state().into(),
+            count(figures.rows),
+            count(figures.files),
+            bytes(figures.bytes),
+            or_unknown(drain.oldest_ms, span_ms),
+            drain.last_ms().map_or("-".into(), |ms| format!("{} ago", span_ms(ms))),
+        ]);
+    }
+    format!("\n{}", right(table))
 }
 
 /// A group's name as far as a line of 80 has room for it; `--json` has all of it.

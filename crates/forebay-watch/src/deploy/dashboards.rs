@@ -15,9 +15,9 @@ pub(super) const ALL: [(&str, &str); 2] = [
     ),
 ];
 
-/// Metrics that have no sample where what they are about is not there: a limit, a fork, a source, another machine's memory. Every
+/// Metrics that have no sample where what they are about is not there: a limit, a fork, a source, a drain, another machine's memory. Every
 /// other one has some whenever a buffer is written to and read, on a server of the watcher's own machine.
-const MAY_LACK: [&str; 17] = [
+const MAY_LACK: [&str; 31] = [
     "forebay_buffer_ids_ahead_seconds",
     "forebay_group_pending_age_seconds",
     "forebay_source_forgets_seconds",
@@ -25,6 +25,20 @@ const MAY_LACK: [&str; 17] = [
     "forebay_source_gaps",
     "forebay_source_missed_events",
     "forebay_source_gap_age_seconds",
+    "forebay_drain_rows_total",
+    "forebay_drain_files_total",
+    "forebay_drain_bytes_total",
+    "forebay_drain_failures_total",
+    "forebay_drain_running",
+    "forebay_drain_sign_age_seconds",
+    "forebay_drain_max_age_seconds",
+    "forebay_drain_last_commit_age_seconds",
+    "forebay_drain_last_commit_seconds",
+    "forebay_drain_last_commit_rows_per_second",
+    "forebay_drain_compression_ratio",
+    "forebay_drain_refused",
+    "forebay_drain_free_bytes",
+    "forebay_drain_bytes_per_hour",
     "forebay_server_command_seconds_bucket",
     "forebay_server_memory_max_bytes",
     "forebay_server_copy_on_write_bytes",

@@ -193,11 +193,18 @@ mod tests {
     fn labels(rule: &Rule) -> Vec<&'static str> {
         let has = |part| rule.expr.contains(part);
         let lane = has("forebay_lane_") && !has("without (lane");
-        let buffer =
-            ["forebay_buffer_", "forebay_lane_", "forebay_group_", "forebay_writer", "forebay_source_"]
-                .into_iter()
-                .any(has);
-        let all = [("buffer", buffer), ("group", has("forebay_group_")), ("lane", lane)];
+        let buffer = [
+            "forebay_buffer_",
+            "forebay_lane_",
+            "forebay_group_",
+            "forebay_drain_",
+            "forebay_writer",
+            "forebay_source_",
+        ]
+        .into_iter()
+        .any(has);
+        let group = has("forebay_group_") || has("forebay_drain_");
+        let all = [("buffer", buffer), ("group", group), ("lane", lane)];
         all.into_iter().filter_map(|(label, has)| has.then_some(label)).collect()
     }
 

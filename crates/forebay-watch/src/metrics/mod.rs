@@ -12,6 +12,7 @@ use super::view::View;
 use crate::subject::Subject;
 
 mod buffer;
+mod drain;
 mod server;
 mod sheet;
 mod source;
@@ -28,6 +29,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 pub fn families(view: &View, subject: &Subject, probed: &Counted) -> Vec<Family> {
     let mut sheet = Sheet { families: Vec::new(), buffer: ("buffer", subject.name.to_string()) };
     buffer::add(&mut sheet, view);
+    drain::add(&mut sheet, view);
     source::add(&mut sheet, view);
     server::add(&mut sheet, view);
     watcher::add(&mut sheet, view, subject, probed);

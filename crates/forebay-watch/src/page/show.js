@@ -15,6 +15,7 @@ export function show(stat) {
   limits(stat);
   warnings(stat);
   groups(stat);
+  drains(stat);
   writers(stat);
   lanes(stat);
   list(by('unknown'), notKnown(stat), put);
@@ -246,6 +247,17 @@ function groups(stat) {
     group.pending_blocks === 0 ? 'none' : age(group.pending_age_s),
     (group.commits ?? null) === null ? count(group.consumers) : 'drain', count(group.lanes),
   ]), stat.server.up ? 'No group reads this buffer.' : SILENT);
+}
+
+function drains(stat) {
+  const all = stat.drains ?? [];
+  by('drains-section').hidden = all.length === 0;
+  table('drains', all.map((drain) => [
+    drain.group, [drain.state, ['running', 'ended'].includes(drain.state) ? '' : 'harm'],
+    count(drain.rows), count(drain.files), bytes(drain.bytes), age(drain.oldest_age_s),
+    drain.last_commit_age_s === null ? 'none' : `${age(drain.last_commit_age_s)} ago`,
+    rate(drain.last_commit_rows_per_second), count(drain.failures), bytes(drain.free_bytes),
+  ]), 'No drain.');
 }
 
 function writers(stat) {
