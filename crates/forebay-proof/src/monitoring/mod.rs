@@ -10,6 +10,7 @@ mod actions;
 mod alert_stack;
 mod causes;
 mod control_stack;
+mod drain_causes;
 mod judge;
 mod quiet_hours;
 mod received_alerts;
@@ -74,6 +75,7 @@ impl MonitoringRun<'_> {
         let causes: Vec<&Scenario> = CAUSES
             .iter()
             .chain(source_causes::CAUSES)
+            .chain(drain_causes::CAUSES)
             .filter(|cause| self.is_whole || self.on.scale == Scale::Full || cause.is_quick)
             .collect();
         // The control of the forecast comes last, where there is one to judge.

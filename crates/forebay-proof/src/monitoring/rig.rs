@@ -25,6 +25,9 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Room on a disk of our own, which lives in memory.
 const ROOM: u64 = 256 << 20;
 
+/// Room on the disk that a drain writes to: more than a day of the events of a rig takes. It takes no memory until it is used.
+pub(super) const LAKE_ROOM: u64 = 64 << 30;
+
 /// What a rig is made of.
 #[derive(Clone)]
 pub(super) struct RigSettings {
@@ -36,6 +39,8 @@ pub(super) struct RigSettings {
     pub overflow: Overflow,
     /// Whether a group reads.
     pub is_read: bool,
+    /// Whether a group is drained into files, through a proxy and onto a disk of our own.
+    pub is_drained: bool,
     /// Whether the data must lie on a disk of our own.
     pub on_disk: bool,
     /// Whether the watch reaches the server through a proxy of our own.
@@ -49,6 +54,7 @@ impl Default for RigSettings {
             rate: Some(100.0),
             overflow: Overflow::Wait,
             is_read: true,
+            is_drained: false,
             on_disk: false,
             through_proxy: false,
         }
@@ -61,10 +67,15 @@ pub(super) struct Rig {
     pub writer: Option<Client>,
     pub other: Option<Client>,
     pub reader: Option<Client>,
+    /// Held until it is dropped.
+    drain: Option<Client>,
     watching: Option<Answering>,
     pub server: Server,
     pub disk: Option<Disk>,
     pub proxy: Option<Proxy>,
+    /// Where the drain writes to, and its way to the server.
+    lake: Option<Disk>,
+    drain_proxy: Option<Proxy>,
     pub address: Address,
     /// Where the watch finds it.
     front: Address,
@@ -120,10 +131,13 @@ impl Rig {
             writer: None,
             other: None,
             reader: None,
+            drain: None,
             watching: Some(watching),
             server,
             disk,
             proxy,
+            lake: ground.is_drained.then(|| Disk::mount(LAKE_ROOM)).transpose()?,
+            drain_proxy: None,
             address,
             front,
             name,
@@ -136,6 +150,9 @@ impl Rig {
         }
         if ground.is_read {
             rig.begin_reading(Duration::ZERO)?;
+        }
+        if ground.is_drained {
+            rig.begin_draining()?;
         }
         Ok(rig)
     }
@@ -157,6 +174,14 @@ impl Rig {
 
     pub fn begin_reading(&mut self, late: Duration) -> anyhow::Result<()> {
         self.reader = Some(traffic::read(&self.address, &self.name, late)?);
+        Ok(())
+    }
+
+    fn begin_draining(&mut self) -> anyhow::Result<()> {
+        let proxy = Proxy::start("127.0.0.1", self.server.port())?;
+        let to = self.lake()?.path().join("lake");
+        self.drain = Some(traffic::drain(&self.server.url_through(&proxy), &self.name, to)?);
+        self.drain_proxy = Some(proxy);
         Ok(())
     }
 
@@ -195,6 +220,16 @@ impl Rig {
     /// The disk of our own.
     pub fn disk(&self) -> anyhow::Result<&Disk> {
         self.disk.as_ref().context("this station has no disk of its own")
+    }
+
+    /// The disk that the drain writes to.
+    pub fn lake(&self) -> anyhow::Result<&Disk> {
+        self.lake.as_ref().context("nothing is drained at this station")
+    }
+
+    /// The proxy between drain and server.
+    pub fn drain_proxy(&self) -> anyhow::Result<&Proxy> {
+        self.drain_proxy.as_ref().context("nothing is drained at this station")
     }
 
     /// The proxy between watch and server.

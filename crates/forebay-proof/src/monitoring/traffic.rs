@@ -1,5 +1,6 @@
 //! Who writes to a rig's buffer and who reads from it, each on a thread that can be ended and begun again.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -15,6 +16,11 @@ use forebay::buffer::overflow::Overflow;
 use forebay::buffer::reader::{self, ReadItem, Reader};
 use forebay::buffer::writer::{Options, Writer};
 use forebay::event::lane::Lane;
+use forebay_pipe::drain::config::Config;
+use forebay_pipe::drain::counts::Counts;
+use forebay_pipe::drain::roll::Rolling;
+use forebay_pipe::drain::run;
+use forebay_pipe::drain::step::Steps;
 use forebay_rig::server;
 use forebay_rig::synth::{Mix, Synth};
 
@@ -29,6 +35,10 @@ const EVENTS: u64 = u64::MAX / 4;
 
 /// The group that reads.
 pub(super) const GROUP: &str = "parquet";
+
+/// The group that is drained, and how long an event may wait for its file.
+const DRAINED: &str = "files";
+const DRAIN_AGE: Duration = Duration::from_secs(5);
 
 /// A thread that goes on until it is told to end.
 pub(super) struct Client {
@@ -129,6 +139,25 @@ pub(super) fn read(address: &Address, name: &Name, late: Duration) -> anyhow::Re
             }
         }
         Ok(())
+    })
+}
+
+/// Drains into files of a few seconds each until it is ended.
+pub(super) fn drain(url: &str, name: &Name, to: PathBuf) -> anyhow::Result<Client> {
+    let config = Config {
+        address: Address::parse(url)?,
+        name: name.clone(),
+        group: DRAINED.into(),
+        to,
+        columns: Vec::new(),
+        rolling: Rolling { age: DRAIN_AGE, ..Rolling::default() },
+        once: false,
+        patience: PATIENCE,
+        steps: Steps::default(),
+    };
+    Client::start(move |stop| {
+        let ended = run::drain(&config, &Counts::default(), &stop);
+        ended.map_err(|error| Error::System(error.to_string(), None))
     })
 }
 
