@@ -1,6 +1,7 @@
 //! What is claimed of a buffer's drains: page, terminal, JSON, metrics and rules say the same of what a drain has done and what is in
 //! its way, and a group that is being drained is not dropped.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use forebay::buffer::sink::{FiguresWriter, LastCommit, Sink, SinkFigures};
@@ -8,7 +9,7 @@ use forebay_rig::server::Server;
 use serde_json::json;
 
 use super::browser::Page;
-use super::cli_support::{run, said};
+use super::cli_support::{forebay, interrupt, run, said};
 use super::support::{address, filled, name, tell};
 use super::watch_support::Watched;
 use super::watch_verdict::{assert_all_say, is_true, of_stat, says};
@@ -75,6 +76,30 @@ fn all_outputs_have_the_figures_of_a_drain() {
     assert_eq!((&of["success_ratio"], &of["waiting_events"]), (&json!(1.0), &json["events"]), "{json}");
     assert!(text.contains("lake") && text.contains("1,200") && text.contains("in files"), "{text}");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn a_drain_that_runs_is_shown_as_running_until_it_is_ended() {
+    let (server, _) = filled(5);
+    let folder = tempfile::tempdir().unwrap();
+    let (url, to) = (server.url(), folder.path().join("files"));
+    let watched = Watched::start(&address(&server));
+    let args = ["drain", "--url", &url, "--buffer", "test", "--group", "lake", "--max-age", "1s", "--to"];
+    let mut drain = forebay(&[&args[..], &[to.to_str().unwrap()]].concat());
+    let mut drain = drain.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    watched.until("it has all in files", |stat| {
+        let of = &stat["drains"][0];
+        of["state"] == "running" && of["rows"].as_u64() > Some(0) && of["waiting_events"] == 0
+    });
+    let rows = watched.stat()["drains"][0]["rows"].as_f64();
+    assert_eq!((sample(&watched, "rows_total"), sample(&watched, "running")), (rows, Some(1.0)));
+    assert!(sample(&watched, "last_commit_seconds").is_some());
+    let why = said(&["group", "drop", "lake", "--url", &url, "--buffer", "test"], 2);
+    assert!(why.contains("is being drained"), "{why}");
+    interrupt(&drain);
+    assert_eq!(drain.wait().unwrap().code(), Some(0));
+    watched.until("it has ended", |stat| stat["drains"][0]["state"] == "ended");
+    assert_eq!(sample(&watched, "running"), Some(0.0));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod drain_bucket;
 mod drain_destination;
 mod drain_doubts;
+mod drain_figures;
 mod drain_identifiers;
 mod drain_mutations;
 mod drain_once;

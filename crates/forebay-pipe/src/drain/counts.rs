@@ -8,11 +8,8 @@ use std::time::{Duration, Instant};
 use forebay::buffer::lock;
 use serde::Serialize;
 
+use super::hourly::Hourly;
 use super::record::CommitRecord;
-
-/// What bytes an hour are reckoned from is this much of events' time at the most: what comes in changes.
-const HOURS_MAX: u64 = 48;
-const HOUR_US: u64 = 3_600_000_000;
 
 /// Counts of a drain.
 #[derive(Debug, Default)]
@@ -60,13 +57,6 @@ pub(super) struct Last {
     pub rows: u64,
 }
 
-/// Bytes of files, and what time of events is in them.
-#[derive(Debug, Default)]
-struct Hourly {
-    bytes: u64,
-    times: Option<(u64, u64)>,
-}
-
 /// What is going on, for whoever tells it.
 #[derive(Debug)]
 pub(super) struct Going {
@@ -109,27 +99,6 @@ pub struct Counted {
     pub lines_bytes: u64,
     /// Bytes of the files that have these lines.
     pub lines_file_bytes: u64,
-}
-
-impl Hourly {
-    fn add(&mut self, record: &CommitRecord) {
-        self.bytes += record.files.iter().map(|file| file.bytes).sum::<u64>();
-        let times = record.files.iter().map(|file| file.times).chain(self.times);
-        self.times = times.reduce(|all, of| (all.0.min(of.0), all.1.max(of.1)));
-        // What came long ago counts for less and less.
-        if let Some((from, to)) = &mut self.times
-            && *to - *from > HOURS_MAX * HOUR_US
-        {
-            (self.bytes, *from) = (self.bytes / 2, *from + (*to - *from) / 2);
-        }
-    }
-
-    /// None where what is in files is of less than a second.
-    fn per_hour(&self) -> Option<u64> {
-        let (from, to) = self.times?;
-        let span = to.saturating_sub(from);
-        (span >= 1_000_000).then(|| (self.bytes as f64 * HOUR_US as f64 / span as f64) as u64)
-    }
 }
 
 impl Counts {
@@ -233,7 +202,7 @@ impl Counts {
         self.tell(|now| {
             let took = now.began.take().map_or(Duration::ZERO, |began| began.elapsed());
             now.last = Some(Last { at: Instant::now(), took, rows: record.rows });
-            now.hourly.add(record);
+            now.hourly.add(&record.files);
             now.trouble = None;
         });
     }

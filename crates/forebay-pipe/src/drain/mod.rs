@@ -3,7 +3,7 @@
 //! | module | is responsible for |
 //! |---|---|
 //! | [`run`], `lane` | what is due, lane after lane, and the steps of a commit |
-//! | [`config`], [`counts`], `figures` | what a drain is told, what it has done, and how it tells that beside the buffer |
+//! | [`config`], [`counts`], `hourly`, `figures` | what a drain is told, what it has done, and how it tells that beside the buffer |
 //! | [`roll`], [`layout`] | when files are made, where they end, how they are called |
 //! | `stage`, `known`, `doubt` | a range of blocks into staged files; blocks and events that come again after a loss |
 //! | [`destination`], `staging`, [`step`] | the steps of a commit, by name; files that are not yet in the tree |
@@ -32,6 +32,7 @@ mod doubt;
 mod encoding;
 mod figures;
 pub mod footer;
+mod hourly;
 mod known;
 mod lane;
 pub mod layout;
