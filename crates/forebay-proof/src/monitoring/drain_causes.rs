@@ -10,6 +10,9 @@ use super::scenario::Scenario;
 use crate::wait::look_every;
 use forebay_watch::drain::drains;
 
+/// How long an event may wait for its file.
+const AGE: Duration = Duration::from_secs(5);
+
 /// How long a drain may take until its first commit is seen.
 const BEGUN: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -84,7 +87,7 @@ pub(super) const CAUSES: &[Scenario] = &[
 ];
 
 fn drained() -> RigSettings {
-    RigSettings { is_drained: true, ..usual() }
+    RigSettings { drained_within: Some(AGE), ..usual() }
 }
 
 fn with_room(rig: &mut Rig) -> anyhow::Result<()> {

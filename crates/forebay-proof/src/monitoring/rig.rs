@@ -39,8 +39,8 @@ pub(super) struct RigSettings {
     pub overflow: Overflow,
     /// Whether a group reads.
     pub is_read: bool,
-    /// Whether a group is drained into files, through a proxy and onto a disk of our own.
-    pub is_drained: bool,
+    /// How long an event may wait for its file; none where nobody drains. Else that goes through a proxy and onto a disk of our own.
+    pub drained_within: Option<Duration>,
     /// Whether the data must lie on a disk of our own.
     pub on_disk: bool,
     /// Whether the watch reaches the server through a proxy of our own.
@@ -54,7 +54,7 @@ impl Default for RigSettings {
             rate: Some(100.0),
             overflow: Overflow::Wait,
             is_read: true,
-            is_drained: false,
+            drained_within: None,
             on_disk: false,
             through_proxy: false,
         }
@@ -136,7 +136,7 @@ impl Rig {
             server,
             disk,
             proxy,
-            lake: ground.is_drained.then(|| Disk::mount(LAKE_ROOM)).transpose()?,
+            lake: ground.drained_within.map(|_| Disk::mount(LAKE_ROOM)).transpose()?,
             drain_proxy: None,
             address,
             front,
@@ -151,8 +151,8 @@ impl Rig {
         if ground.is_read {
             rig.begin_reading(Duration::ZERO)?;
         }
-        if ground.is_drained {
-            rig.begin_draining()?;
+        if let Some(age) = ground.drained_within {
+            rig.begin_draining(age)?;
         }
         Ok(rig)
     }
@@ -177,10 +177,10 @@ impl Rig {
         Ok(())
     }
 
-    fn begin_draining(&mut self) -> anyhow::Result<()> {
+    fn begin_draining(&mut self, age: Duration) -> anyhow::Result<()> {
         let proxy = Proxy::start("127.0.0.1", self.server.port())?;
         let to = self.lake()?.path().join("lake");
-        self.drain = Some(traffic::drain(&self.server.url_through(&proxy), &self.name, to)?);
+        self.drain = Some(traffic::drain(&self.server.url_through(&proxy), &self.name, to, age)?);
         self.drain_proxy = Some(proxy);
         Ok(())
     }

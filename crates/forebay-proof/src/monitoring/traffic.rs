@@ -36,9 +36,8 @@ const EVENTS: u64 = u64::MAX / 4;
 /// The group that reads.
 pub(super) const GROUP: &str = "parquet";
 
-/// The group that is drained, and how long an event may wait for its file.
+/// The group that is drained.
 const DRAINED: &str = "files";
-const DRAIN_AGE: Duration = Duration::from_secs(5);
 
 /// A thread that goes on until it is told to end.
 pub(super) struct Client {
@@ -142,15 +141,15 @@ pub(super) fn read(address: &Address, name: &Name, late: Duration) -> anyhow::Re
     })
 }
 
-/// Drains into files of a few seconds each until it is ended.
-pub(super) fn drain(url: &str, name: &Name, to: PathBuf) -> anyhow::Result<Client> {
+/// Drains into files until it is ended; no event waits for its file for longer than `age`.
+pub(super) fn drain(url: &str, name: &Name, to: PathBuf, age: Duration) -> anyhow::Result<Client> {
     let config = Config {
         address: Address::parse(url)?,
         name: name.clone(),
         group: DRAINED.into(),
         to,
         columns: Vec::new(),
-        rolling: Rolling { age: DRAIN_AGE, ..Rolling::default() },
+        rolling: Rolling { age, ..Rolling::default() },
         once: false,
         patience: PATIENCE,
         steps: Steps::default(),

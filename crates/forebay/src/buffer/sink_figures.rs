@@ -176,7 +176,8 @@ impl SinkStat {
 
 /// No more of a text than is kept.
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(TEXT_MAX)]
+    let whole = |at: &usize| text.is_char_boundary(*at);
+    &text[..(0..=TEXT_MAX.min(text.len())).rev().find(whole).unwrap_or(0)]
 }
 
 /// Writes what a run of a sink says of itself.
