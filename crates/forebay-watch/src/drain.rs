@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(said(free(24, Some(1 << 30)), 1, 5), nothing);
         assert_eq!(
             said(free(23, Some(1 << 30)), 1, 5),
-            ["the disk of drain lake has 23.0 GiB left, enough for 23 h"]
+            ["the disk of drain lake has 23.0 GiB left, enough for 23.0 h"]
         );
     }
 }
