@@ -141,7 +141,7 @@ fn what_cannot_be_is_refused_with_the_way_out() {
     let drain = |more: &[&str]| said(&[&["drain", "--url", &url, "--buffer", "demo"][..], more].concat(), 2);
     for (more, says) in [
         (&["--once"][..], "--to DIR"),
-        (&["--to", "s3://bucket/prefix"], "not yet to buckets"),
+        (&["--to", "gs://lake/prefix"], "neither a folder nor s3://BUCKET/PREFIX"),
         (&["--to", to, "--max-file", "1kb"], "from 1 MiB to 112 MiB"),
         (&["--to", to, "--column", "level"], "NAME=POINTER"),
         (&["--to", to, "--column", "level=log"], "JSON pointer"),

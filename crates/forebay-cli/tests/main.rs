@@ -37,6 +37,7 @@ mod cli_overflow;
 mod cli_overflow_left;
 mod cli_partitions;
 mod cli_read;
+mod cli_run;
 mod cli_stat;
 mod cli_stream;
 mod cli_support;

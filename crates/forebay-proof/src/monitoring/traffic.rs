@@ -18,6 +18,7 @@ use forebay::buffer::writer::{Options, Writer};
 use forebay::event::lane::Lane;
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::counts::Counts;
+use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::run;
 use forebay_pipe::drain::step::Steps;
@@ -147,7 +148,8 @@ pub(super) fn drain(url: &str, name: &Name, to: PathBuf, age: Duration) -> anyho
         address: Address::parse(url)?,
         name: name.clone(),
         group: DRAINED.into(),
-        to,
+        to: Target::Folder(to),
+        staging: None,
         columns: Vec::new(),
         rolling: Rolling { age, ..Rolling::default() },
         once: false,
