@@ -1,7 +1,7 @@
 # All set-up is inside: `make prove` on a fresh machine is enough. Every recipe works with GNU make 3.81 and plain sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help prove test nightly mutants bench matrix servers setup setup-cargo setup-cc setup-server setup-prometheus setup-chromium setup-python setup-node dictionary fmt clean
+.PHONY: help prove pipeline test nightly mutants bench matrix servers setup setup-cargo setup-cc setup-server setup-prometheus setup-chromium setup-python setup-node dictionary fmt clean
 
 # The server that recipes use: the one named, else one on the PATH, else the one that `make setup` has put here.
 LINK := $(CURDIR)/servers/redis-server
@@ -30,6 +30,7 @@ help:
 	@echo 'make prove   prove what holds, on a server of its own; ARGS="--scale full" adds arguments'
 	@echo 'make test    formatting, lints, documentation, every test; gets Chromium and Python packages for some (redis, zstandard, pyarrow, duckdb and others)'
 	@echo 'make nightly the tests that take longer (crates/forebay-cli/tests/nightly_*.rs), one at a time, with the servers of make servers'
+	@echo 'make pipeline ten minutes of source, buffer and files with a fault a minute, then the SQL of docs/pipeline.md; FOREBAY_MINUTES=60 for an hour'
 	@echo 'make mutants breaks judges, controls and ledger line by line: how much of that do the tests find? gets cargo-mutants'
 	@echo 'make bench   the benchmarks'
 	@echo 'make dictionary makes the dictionary of encoding 2, and compares it with the one that is built in'
@@ -58,6 +59,13 @@ test: setup setup-chromium setup-python setup-node
 # Each prints a line of figures; results/ keeps the tables of runs worth keeping.
 nightly: setup servers
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo test --locked --workspace --test all nightly -- --ignored --nocapture --test-threads 1 $(ARGS)
+
+# The files stay in target/pipeline. Every event of the simulated network is in them once, or it fails.
+pipeline: setup setup-python
+	rm -rf target/pipeline && mkdir -p target
+	FOREBAY_SERVER="$(SERVER)" FOREBAY_MINUTES="$${FOREBAY_MINUTES:-10}" FOREBAY_FILES="$(CURDIR)/target/pipeline" \
+		cargo test --locked --release -p forebay-cli --test all nightly_the_whole_pipeline -- --ignored --nocapture
+	$${FOREBAY_PYTHON:-target/python/bin/python3} tools/pipeline.py target/pipeline
 
 # Half an hour on two idle cores: ARGS="--shard=0/10" takes a tenth. cargo-mutants is built into servers/mutants.
 mutants: setup

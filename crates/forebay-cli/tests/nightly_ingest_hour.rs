@@ -1,23 +1,31 @@
-//! `forebay ingest --config pipeline.toml` for an hour, with a fault a minute: of the host, of the way to it, of the server, of
-//! ingest itself. At the end every event of the network is in the buffer once.
+//! `forebay ingest --config pipeline.toml`, or `forebay run`, for an hour, with a fault a minute: of the host, of the way to it, of
+//! the server, of the program itself, of the disk that files are made on. At the end every event of the network is there once.
 //!
-//! `FOREBAY_MINUTES` says for how many minutes, `FOREBAY_RATE` at how many events a second.
+//! `FOREBAY_MINUTES` says for how many minutes, `FOREBAY_RATE` at how many events a second; `FOREBAY_FILES` names a folder that is to
+//! have the files at the end.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use forebay_rig::jetstream::{Fault, Protocol, Settings, Simulator};
+use forebay_rig::jetstream::{Fault, Form, IngestLedger, Protocol, Settings, Simulator};
 use forebay_rig::server::Server;
+use forebay_rig::server::fault::disk::Disk;
 use rustix::process::Signal;
 
-use crate::cli_support::forebay;
+use crate::cli_support::{Ran, forebay, run};
 use crate::ingest_support::{ended, json, signal, stored, whole};
 use crate::pipe_support::{ledger_of, set};
 use crate::support::{server, until};
 
 const HISTORY: u64 = 20_000;
+
+/// Bytes of the disk with the files.
+const DISK_ROOM: u64 = 4 << 30;
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
@@ -36,6 +44,7 @@ enum Trouble {
     ServerStopped,
     Killed,
     Ended,
+    DiskFull,
 }
 
 fn troubles() -> Vec<Trouble> {
@@ -63,29 +72,41 @@ fn troubles() -> Vec<Trouble> {
     ]
 }
 
+/// The same, and of the disk with the files.
+fn troubles_of_a_pipeline() -> Vec<Trouble> {
+    let mut all = troubles();
+    all.insert(3, Trouble::DiskFull);
+    all
+}
+
 struct Hour {
     simulator: Simulator,
     server: Server,
     config: std::path::PathBuf,
+    /// That of the files, where there are some.
+    disk: Option<Disk>,
     child: Child,
     /// What runs said that have ended.
     told: Vec<serde_json::Value>,
 }
 
 impl Hour {
-    fn start(config: &std::path::Path) -> Child {
-        forebay(&["ingest", "--config", config.to_str().unwrap(), "--json", "--quiet"]).spawn().unwrap()
+    fn start(config: &std::path::Path, has_files: bool) -> Child {
+        let config = config.to_str().unwrap();
+        let verb: &[&str] =
+            if has_files { &["run", config, "--listen", "127.0.0.1:0"] } else { &["ingest", "--config", config] };
+        forebay(&[verb, &["--json", "--quiet"]].concat()).spawn().unwrap()
     }
 
     /// The run that was told to end, or was killed, is followed by another.
     fn again(&mut self, by: Signal) {
         signal(&self.child, by);
         until("it ends", || self.child.try_wait().unwrap().is_some());
-        let next = Self::start(&self.config);
+        let next = Self::start(&self.config, self.disk.is_some());
         let ran = ended(std::mem::replace(&mut self.child, next));
         if by == Signal::TERM {
             assert!(ran.code <= 1, "{} {}", ran.code, ran.err);
-            self.told.push(json(&ran));
+            self.told.push(first_json(&ran));
         }
     }
 
@@ -114,6 +135,7 @@ impl Hour {
             Trouble::ServerStopped => self.server.pause().unwrap(),
             Trouble::Killed => self.again(Signal::KILL),
             Trouble::Ended => self.again(Signal::TERM),
+            Trouble::DiskFull => self.disk.as_ref().unwrap().set_room(0),
         }
     }
 
@@ -123,14 +145,55 @@ impl Hour {
             Trouble::Host(_) => self.simulator.change(|settings| settings.faults = Vec::new()),
             Trouble::ServerFull => set(&self.server, "maxmemory", "0"),
             Trouble::ServerStopped => self.server.resume().unwrap(),
+            Trouble::DiskFull => self.disk.as_ref().unwrap().set_room(DISK_ROOM),
             _ => {}
         }
     }
 }
 
+/// What ingest said: the first line, where a drain said something after it.
+fn first_json(ran: &Ran) -> serde_json::Value {
+    let line = ran.out.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    serde_json::from_slice(line).unwrap_or_else(|_| json(ran))
+}
+
 #[test]
 #[ignore = "an hour"]
 fn nightly_an_hour_with_a_fault_a_minute() {
+    let (hour, total) = an_hour(troubles(), None);
+    let ledger = ledger_of(&hour.simulator, &hour.server, 0, total);
+    println!("{total} events, {ledger:?}");
+    assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{ledger:?}");
+}
+
+#[test]
+#[ignore = "an hour"]
+fn nightly_the_whole_pipeline_with_a_fault_a_minute() {
+    let disk = Disk::mount(DISK_ROOM).unwrap();
+    let to = disk.path().join("files");
+    let (hour, total) = an_hour(troubles_of_a_pipeline(), Some(disk));
+    let verified = run(&["files", "verify", to.to_str().unwrap()]);
+    println!("{}", String::from_utf8_lossy(&verified.out));
+    assert_eq!(verified.code, 0, "{}", verified.err);
+    let mut ledger = IngestLedger::new(0..total, |index| hour.simulator.line(index, Form::V1)).unwrap();
+    let mut replay = forebay(&["replay", to.to_str().unwrap(), "--quiet"]).spawn().unwrap();
+    let mut lanes = BTreeMap::new();
+    for line in BufReader::new(replay.stdout.take().unwrap()).split(b'\n') {
+        let line = line.unwrap();
+        let (next, lane) = (lanes.len(), forebay::event::parse::parse(&line).unwrap().lane);
+        ledger.read(*lanes.entry(lane.name().to_owned()).or_insert(next), &line);
+    }
+    assert!(replay.wait().unwrap().success());
+    println!("{total} events in files, {ledger:?}");
+    if let Some(kept) = std::env::var_os("FOREBAY_FILES") {
+        let copied = std::process::Command::new("cp").arg("-a").arg(&to).arg(kept).status();
+        assert!(copied.unwrap().success());
+    }
+    assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{ledger:?}");
+}
+
+/// A run of that many minutes, through its end; and how many events there were.
+fn an_hour(troubles: Vec<Trouble>, disk: Option<Disk>) -> (Hour, u64) {
     let (minutes, rate) = (number("FOREBAY_MINUTES", 60), number("FOREBAY_RATE", 938));
     let total = HISTORY + rate * 60 * minutes;
     let simulator = Simulator::start(Settings {
@@ -145,18 +208,21 @@ fn nightly_an_hour_with_a_fault_a_minute() {
         server(&[("appendonly", "yes"), ("appendfsync", "everysec"), ("maxmemory-policy", "noeviction")]);
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("pipeline.toml");
-    let text = format!(
+    let mut text = format!(
         "[source]\nurls = [\"{}/subscribe\"]\nsince = \"oldest\"\n\n[buffer]\nurl = \"{}\"\nname = \"test\"\n",
         simulator.url(),
         server.url()
     );
+    if let Some(disk) = &disk {
+        let to = disk.path().join("files");
+        writeln!(text, "[sink]\nto = \"{}\"\nmax_age = \"1m\"", to.display()).unwrap();
+    }
     std::fs::write(&config, text).unwrap();
-    let child = Hour::start(&config);
-    let mut hour = Hour { simulator, server, config, child, told: Vec::new() };
+    let child = Hour::start(&config, disk.is_some());
+    let mut hour = Hour { simulator, server, config, disk, child, told: Vec::new() };
     let began = Instant::now();
-    let all = troubles();
     for minute in 0..minutes {
-        let trouble = &all[minute as usize % all.len()];
+        let trouble = &troubles[minute as usize % troubles.len()];
         let ends = Duration::from_secs(60 * (minute + 1));
         hour.make(trouble);
         // Half a minute of it, and half a minute to get over it.
@@ -173,22 +239,27 @@ fn nightly_an_hour_with_a_fault_a_minute() {
     }
     whole(&hour.simulator, total);
     until("everything is stored", || stored(&hour.server) >= total);
-    let Hour { simulator, server, child, told, .. } = hour;
-    signal(&child, Signal::TERM);
-    let last = ended(child);
-    let ledger = ledger_of(&simulator, &server, 0, total);
-    println!("acted: {:?}", simulator.acted());
-    for run in told.iter().chain([&json(&last)]) {
+    signal(&hour.child, Signal::TERM);
+    until("it ends", || hour.child.try_wait().unwrap().is_some());
+    let (out, mut err) = (hour.child.stdout.take(), String::new());
+    hour.child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut err));
+    let last = std::io::read_to_string(out.unwrap()).unwrap();
+    println!("acted: {:?}", hour.simulator.acted());
+    for run in &hour.told {
         println!("a run said: {run}");
     }
-    println!("{total} events, {ledger:?}, {:.1} min", began.elapsed().as_secs_f64() / 60.0);
-    assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{ledger:?}");
+    println!("the last run said: {last}{err}; {:.1} min", began.elapsed().as_secs_f64() / 60.0);
+    (hour, total)
 }
 
 /// Waits until a moment; the run must not end by itself.
 fn until_then(moment: Instant, hour: &mut Hour) {
     while Instant::now() < moment {
-        assert!(hour.child.try_wait().unwrap().is_none(), "it ended by itself");
+        if hour.child.try_wait().unwrap().is_some() {
+            let mut err = String::new();
+            hour.child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut err));
+            panic!("it ended by itself: {err}");
+        }
         std::thread::sleep(Duration::from_millis(50));
     }
 }
