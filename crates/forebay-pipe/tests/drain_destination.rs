@@ -3,17 +3,15 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use forebay_pipe::drain::archive::Archive;
 use forebay_pipe::drain::config::Config;
-use forebay_pipe::drain::counts::Counts;
 use forebay_pipe::drain::destination::DestinationError;
 use forebay_pipe::drain::roll::Rolling;
-use forebay_pipe::drain::run::{DrainError, drain};
+use forebay_pipe::drain::run::DrainError;
+use forebay_pipe::drain::running::Running;
 use forebay_pipe::drain::step::{Step, Steps};
 use forebay_pipe::drain::stored::StoredFile;
 use forebay_pipe::drain::verify::verify;
@@ -119,20 +117,18 @@ fn a_full_disk_costs_nothing_and_files_are_made_once_there_is_room() {
     let disk = Disk::mount(64 << 10).unwrap();
     let to = disk.path().join("to");
     let config = config(&server, &to);
-    let (counts, stop) = (Arc::new(Counts::default()), Arc::new(AtomicBool::new(false)));
-    let (count, flag, of) = (Arc::clone(&counts), Arc::clone(&stop), config.clone());
-    let thread = std::thread::spawn(move || drain(&of, &count, &flag));
+    let running = Running::start(config.clone());
+    let counts = Arc::clone(&running.counts);
     let deadline = Instant::now() + LIMIT;
     while counts.trouble().is_none() {
-        assert!(Instant::now() < deadline && !thread.is_finished(), "it is never full");
+        assert!(Instant::now() < deadline && !running.is_over(), "it is never full");
         std::thread::sleep(Duration::from_millis(5));
     }
     assert!(counts.trouble().unwrap().contains("No space left"), "{:?}", counts.trouble());
     disk.set_room(64 << 20);
-    thread.join().unwrap().unwrap();
+    running.join().unwrap();
     assert!(counts.look().failures > 0);
     assert_same(&drained(&to), &by_lane(&all), "in all");
-    stop.store(true, Relaxed);
 }
 
 /// Every file in the tree opens, and has every row that it says.
@@ -164,9 +160,7 @@ fn power_cuts(seed: u64, cuts: usize) {
         append(&server, &all[next..next + 150]);
         next += 150;
         let (step, nth) = (Step::ALL[random.usize(..Step::ALL.len())], random.u64(1..4));
-        let seen = std::sync::atomic::AtomicU64::new(0);
-        let steps = Steps::asked(move |at| at != step || seen.fetch_add(1, Relaxed) + 1 != nth);
-        let config = Config { rolling: small(), steps, ..config(&server, &to) };
+        let config = Config { rolling: small(), steps: Steps::until(step, nth), ..config(&server, &to) };
         match run(&config) {
             Ok(_) | Err(DrainError::Destination(DestinationError::Stopped(_))) => {}
             Err(error) => panic!("seed {seed}, cut {cut}: {error}"),

@@ -44,9 +44,7 @@ fn every_event_is_in_one_file_in_its_lanes_order_and_the_buffer_lets_go() {
 
 /// Ends a drain before the `nth` time that it comes to a step; whether it did.
 fn ended_before(config: &Config, step: Step, nth: u64) -> bool {
-    let seen = AtomicU64::new(0);
-    let steps = Steps::asked(move |at| at != step || seen.fetch_add(1, Relaxed) + 1 != nth);
-    match run(&Config { steps, ..config.clone() }) {
+    match run(&Config { steps: Steps::until(step, nth), ..config.clone() }) {
         Ok(_) => false,
         Err(DrainError::Destination(DestinationError::Stopped(at))) => {
             assert_eq!(at, step);

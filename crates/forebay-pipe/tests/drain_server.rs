@@ -2,8 +2,6 @@
 //! was lost: nothing is lost, and nothing is in the files twice.
 
 use std::path::Path;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 
 use fastrand::Rng;
 use forebay_pipe::drain::destination::DestinationError;
@@ -108,8 +106,7 @@ fn a_server_that_lost_all_and_a_buffer_made_anew_are_drained_on() {
 /// One drain, which may end before any step. Whether it did.
 fn drain_or_end(world: &World, to: &Path, random: &mut Rng) -> bool {
     let (step, nth) = (Step::ALL[random.usize(..Step::ALL.len())], random.u64(1..6));
-    let (seen, ends) = (AtomicU64::new(0), random.bool());
-    let steps = Steps::asked(move |at| !ends || at != step || seen.fetch_add(1, Relaxed) + 1 != nth);
+    let steps = if random.bool() { Steps::until(step, nth) } else { Steps::default() };
     let rolling = Rolling { file_bytes: random.u64(10_000..60_000), ..Rolling::default() };
     let mut config = config(&world.server, to);
     (config.steps, config.rolling) = (steps, rolling);

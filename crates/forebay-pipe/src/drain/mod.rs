@@ -44,6 +44,8 @@ pub mod record;
 pub mod replay;
 pub mod roll;
 pub mod run;
+#[doc(hidden)]
+pub mod running;
 pub mod schema;
 mod stage;
 mod staging;

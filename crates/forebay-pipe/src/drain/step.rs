@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::destination::DestinationError;
 
@@ -57,6 +59,12 @@ impl Steps {
     /// Asks before each step.
     pub fn asked(ear: impl Fn(Step) -> bool + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(ear)))
+    }
+
+    /// Ends the drain before the `nth` time that it comes to a step, counted from 1.
+    pub fn until(step: Step, nth: u64) -> Self {
+        let seen = AtomicU64::new(0);
+        Self::asked(move |at| at != step || seen.fetch_add(1, Relaxed) + 1 != nth)
     }
 
     pub(crate) fn before(&self, step: Step) -> Result<(), DestinationError> {

@@ -115,6 +115,12 @@ impl Disk {
         lock(&self.state).fsync = Fsync::Fails;
     }
 
+    /// From now on the fsync of a folder is said to be done and keeps nothing: a rename is gone with the power, as on a disk
+    /// that lies, for what must be found out.
+    pub fn forget_names(&self) {
+        lock(&self.state).fsync = Fsync::ForgetsNames;
+    }
+
     /// From now on an fsync is done at once.
     pub fn heal_fsync(&self) {
         lock(&self.state).fsync = Fsync::Works;
