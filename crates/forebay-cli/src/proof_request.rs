@@ -1,12 +1,13 @@
 //! What a verb wants of its proofs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use clap::ValueEnum;
 
-use forebay_proof::Subject;
 use forebay_proof::claim::Claim;
+use forebay_proof::{Subject, chain, drain, ingest};
 use forebay_rig::load::pattern::Pattern;
 use forebay_rig::server::external_server::Commands;
 
@@ -21,6 +22,8 @@ pub(crate) enum Proof {
     Throughput,
     Monitoring,
     Ingest,
+    Drain,
+    Chain,
     /// Not one that is part of `prove`: it asks what could be better.
     #[value(skip)]
     Tuning,
@@ -28,7 +31,7 @@ pub(crate) enum Proof {
 
 impl Proof {
     /// Every proof, in the order in which they run.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Audit,
         Self::Baseline,
         Self::Capacity,
@@ -37,11 +40,28 @@ impl Proof {
         Self::Throughput,
         Self::Monitoring,
         Self::Ingest,
+        Self::Drain,
+        Self::Chain,
     ];
 
-    /// Whether it writes to the server. What ingest writes goes to servers of its own alone.
+    /// Whether it writes to the server. What ingest, drain and chain write goes to servers of their own alone.
     pub(crate) fn writes(self) -> bool {
-        !matches!(self, Self::Audit | Self::Ingest)
+        !matches!(self, Self::Audit | Self::Ingest | Self::Drain | Self::Chain)
+    }
+
+    /// The names of its faults, where some of them can be asked for.
+    pub(crate) fn faults(self) -> Vec<&'static str> {
+        match self {
+            Self::Ingest => ingest::faults().collect(),
+            Self::Drain => drain::faults().collect(),
+            Self::Chain => chain::faults().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Those of all proofs, each once.
+    pub(crate) fn all_faults() -> BTreeSet<&'static str> {
+        Self::ALL.into_iter().flat_map(Self::faults).collect()
     }
 }
 
@@ -64,8 +84,8 @@ pub(crate) struct ProofRequest<'a> {
     pub(crate) healthy_for: Option<Duration>,
     /// How often each fault is tried.
     pub(crate) rounds: Option<u64>,
-    /// Of the ingest proof these faults alone, where any is named.
-    pub(crate) ingest_faults: &'a [String],
+    /// Of the proofs whose faults can be asked for these alone, where any is named.
+    pub(crate) faults: &'a [String],
     /// How somebody's server is killed and started.
     pub(crate) commands: Option<Commands>,
     /// What to run where settings are to be tried.
@@ -73,6 +93,15 @@ pub(crate) struct ProofRequest<'a> {
 }
 
 impl<'a> ProofRequest<'a> {
+    /// The faults of a proof that were asked for: all, as an empty list, where none was named; nothing where those that were are
+    /// of other proofs.
+    pub(crate) fn faults_of(&self, proof: Proof) -> Option<Vec<String>> {
+        let own = proof.faults();
+        let only: Vec<String> =
+            self.faults.iter().filter(|fault| own.contains(&fault.as_str())).cloned().collect();
+        (self.faults.is_empty() || !only.is_empty()).then_some(only)
+    }
+
     /// These proofs, as they are by default.
     pub(crate) fn of(proofs: &'a [Proof], patterns: &'a [Pattern], out: Option<&'a Path>) -> Self {
         Self {
@@ -83,7 +112,7 @@ impl<'a> ProofRequest<'a> {
             beyond: None,
             healthy_for: None,
             rounds: None,
-            ingest_faults: &[],
+            faults: &[],
             commands: None,
             tuning: None,
         }

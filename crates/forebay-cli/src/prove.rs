@@ -7,7 +7,6 @@ use clap::{Args, ValueHint};
 use super::proof::On;
 use super::proof_request::{Proof, ProofRequest};
 use crate::arguments::Global;
-use forebay_proof::ingest;
 use forebay_rig::load::pattern::Pattern;
 
 /// Does a buffer hold? Every proof, each beside its control
@@ -17,6 +16,7 @@ use forebay_rig::load::pattern::Pattern;
   forebay prove --profile met-001   MET-001 to the letter
   forebay prove --only ingest       is each event of a source in the buffer
                                     once, whatever breaks?
+  forebay prove --only drain,chain  and in the files?
   forebay prove --json | jq '.claims[] | {id, verdict}'
 
 Exit codes: 0 no claim refuted, 1 one was, 3 no server, 4 a control was not
@@ -27,12 +27,12 @@ pub(crate) struct Prove {
     /// Only these proofs
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Proof>,
-    /// How often each fault of durability and ingest is tried [default: 1, full: 50]
+    /// How often each fault of durability, ingest, drain and chain is tried [default: 1, full: 50]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     rounds: Option<u64>,
-    /// Of the ingest proof only these faults, as the last part of its claims' names
-    #[arg(long, value_name = "FAULT", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(ingest::faults()), hide_possible_values = true)]
-    ingest_fault: Vec<String>,
+    /// Of ingest, drain and chain only these faults, as the last part of their claims' names
+    #[arg(long, value_name = "FAULT", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(Proof::all_faults()), hide_possible_values = true)]
+    fault: Vec<String>,
     /// Write report.json and report.html here
     #[arg(long, value_name = "DIR", default_value = "forebay-report", value_hint = ValueHint::DirPath)]
     out: PathBuf,
@@ -50,7 +50,7 @@ impl Prove {
         let wanted = ProofRequest {
             allow_faults: self.allow_faults,
             rounds: self.rounds,
-            ingest_faults: &self.ingest_fault,
+            faults: &self.fault,
             ..ProofRequest::of(&proofs, &patterns, Some(&self.out))
         };
         self.on.conclude(&wanted, global)

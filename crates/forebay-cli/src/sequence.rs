@@ -11,7 +11,9 @@ use forebay_proof::claim::Claim;
 use forebay_proof::progress::Silent;
 use forebay_proof::report::{Report, Warning, write_all};
 use forebay_proof::target::Target;
-use forebay_proof::{Subject, baseline, capacity, durability, ingest, monitoring, pressure, throughput};
+use forebay_proof::{
+    Subject, baseline, capacity, chain, drain, durability, ingest, monitoring, pressure, throughput,
+};
 
 /// What to run, on what.
 pub(super) struct Sequence<'a> {
@@ -61,10 +63,7 @@ impl Sequence<'_> {
                     }),
                 },
                 Proof::Throughput => self.throughput(report),
-                Proof::Ingest => {
-                    let only = wanted.ingest_faults;
-                    ingest::IngestRun { on, rounds: wanted.rounds, only, size: None }.run()
-                }
+                Proof::Ingest | Proof::Drain | Proof::Chain => self.faults(*proof),
                 Proof::Tuning => wanted.tuning.map_or_else(|| Ok(Vec::new()), |tuning| tuning(&on)),
                 Proof::Monitoring => {
                     let is_whole = wanted.proofs == [Proof::Monitoring];
@@ -76,6 +75,17 @@ impl Sequence<'_> {
             report.claims.extend(claims?);
         }
         Ok(())
+    }
+
+    /// A proof of which some faults alone may be asked for.
+    fn faults(&self, proof: Proof) -> Claims {
+        let (on, rounds) = (self.on, self.wanted.rounds);
+        let Some(only) = self.wanted.faults_of(proof) else { return Ok(Vec::new()) };
+        match proof {
+            Proof::Drain => drain::DrainRun { on, rounds, only: &only }.run(),
+            Proof::Chain => chain::ChainRun { on, rounds, only: &only }.run(),
+            _ => ingest::IngestRun { on, rounds, only: &only, size: None }.run(),
+        }
     }
 
     fn throughput(&self, before: &Report) -> Claims {

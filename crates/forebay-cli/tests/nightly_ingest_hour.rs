@@ -93,8 +93,11 @@ struct Hour {
 impl Hour {
     fn start(config: &std::path::Path, has_files: bool) -> Child {
         let config = config.to_str().unwrap();
-        let verb: &[&str] =
-            if has_files { &["run", config, "--listen", "127.0.0.1:0"] } else { &["ingest", "--config", config] };
+        let verb: &[&str] = if has_files {
+            &["run", config, "--listen", "127.0.0.1:0"]
+        } else {
+            &["ingest", "--config", config]
+        };
         forebay(&[verb, &["--json", "--quiet"]].concat()).spawn().unwrap()
     }
 

@@ -2,16 +2,22 @@
 //! was lost: nothing is lost, and nothing is in the files twice.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::destination::DestinationError;
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::run::DrainError;
+use forebay_pipe::drain::running::Running;
 use forebay_pipe::drain::step::{Step, Steps};
 use forebay_rig::server::Server;
 
 use crate::drain_support::{append, assert_same, by_lane, config, drained, events, run};
-use crate::support::server;
+use crate::support::{LIMIT, server};
 
 /// A server, a network whose events it was given, and its backups, each with how many it had.
 struct World {
@@ -101,6 +107,100 @@ fn a_server_that_lost_all_and_a_buffer_made_anew_are_drained_on() {
     let counted = run(&config).unwrap().look();
     assert_eq!((counted.repeats, counted.rows), (0, 300));
     assert_same(&drained(to.path()), &by_lane(&world.all[..world.next]), "in all");
+}
+
+/// The newest block of `likes`: its id and its fields.
+fn newest(connection: &mut redis::Connection) -> (String, Vec<Vec<u8>>) {
+    let range: Vec<(String, Vec<Vec<u8>>)> = redis::cmd("XREVRANGE")
+        .arg("forebay:{test.likes.0}")
+        .arg(&["+", "-", "COUNT", "1"][..])
+        .query(connection)
+        .unwrap();
+    range.into_iter().next().unwrap()
+}
+
+/// Adds a block of `likes` once more, behind all others.
+fn add(connection: &mut redis::Connection, fields: &[Vec<u8>]) {
+    redis::cmd("XADD").arg("forebay:{test.likes.0}").arg("*").arg(fields).exec(connection).unwrap();
+}
+
+/// Redis, killed while the end of a transaction was written, starts without what is in it, and has it again after the next
+/// start: its log goes on behind. By then a writer has given the number of the block to another.
+#[test]
+fn a_block_that_a_server_had_lost_and_brings_back_beside_another_of_its_number_is_told() {
+    for is_drained_before in [false, true] {
+        let (server, to) = (server(&[]), tempfile::tempdir().unwrap());
+        let all = events(0..600);
+        append(&server, &all[..400]);
+        let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+        let (id, lost) = newest(&mut connection);
+        let field = |name: &[u8]| -> usize {
+            let at = lost.iter().step_by(2).position(|field| field == name).unwrap();
+            String::from_utf8_lossy(&lost[2 * at + 1]).parse().unwrap()
+        };
+        let (count, total, number) = (field(b"n"), field(b"e"), field(b"s"));
+        redis::cmd("HSET")
+            .arg("forebay:{test.likes.0}:writer")
+            .arg("s")
+            .arg(number - 1)
+            .arg("e")
+            .arg(total - count)
+            .exec(&mut connection)
+            .unwrap();
+        let again = by_lane(&all[..400])["likes"][total - count..].to_vec();
+        let remove = |connection: &mut redis::Connection, id: String| {
+            redis::cmd("XDEL").arg("forebay:{test.likes.0}").arg(id).exec(connection).unwrap();
+        };
+        remove(&mut connection, id);
+        append(&server, &again);
+        let (id, other) = newest(&mut connection);
+        if is_drained_before {
+            run(&config(&server, to.path())).unwrap();
+        } else {
+            remove(&mut connection, id);
+        }
+        add(&mut connection, &lost);
+        add(&mut connection, &other);
+        append(&server, &all[400..]);
+        let counted = run(&config(&server, to.path())).unwrap().look();
+        assert!(counted.repeats > 0, "{counted:?}");
+        assert_same(&drained(to.path()), &by_lane(&all), &format!("drained before: {is_drained_before}"));
+    }
+}
+
+#[test]
+fn a_server_that_lets_nobody_in_for_a_while_does_not_end_a_drain_that_runs() {
+    let (server, to) = (server(&[]), tempfile::tempdir().unwrap());
+    let all = events(0..600);
+    append(&server, &all);
+    let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    // Once a lane is done the reader of the next one is not let in, until that was seen.
+    let by_another = server.url();
+    let came = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&came);
+    let steps = Steps::asked(move |step| {
+        if step == Step::Done && count.fetch_add(1, Relaxed) == 0 {
+            let mut connection = redis::Client::open(&*by_another).unwrap().get_connection().unwrap();
+            redis::cmd("CONFIG").arg("SET").arg("maxclients").arg(1).exec(&mut connection).unwrap();
+        }
+        true
+    });
+    let running = Running::start(Config { steps, ..config(&server, to.path()) });
+    let deadline = Instant::now() + LIMIT;
+    while number(&mut connection, "rejected_connections") == 0 {
+        assert!(Instant::now() < deadline && !running.is_over(), "nobody was kept out");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    redis::cmd("CONFIG").arg("SET").arg("maxclients").arg(1_000).exec(&mut connection).unwrap();
+    running.join().unwrap();
+    assert_same(&drained(to.path()), &by_lane(&all), "in all");
+}
+
+/// A number of the server's own.
+fn number(connection: &mut redis::Connection, name: &str) -> u64 {
+    let info: String = redis::cmd("INFO").arg("stats").query(connection).unwrap();
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+    line.trim().parse().unwrap()
 }
 
 /// One drain, which may end before any step. Whether it did.

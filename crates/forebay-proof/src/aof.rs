@@ -14,7 +14,7 @@ use forebay::event::jetstream;
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
 /// The blocks of a buffer: frames and events.
-pub(super) fn frames(connection: &mut Connection, name: &Name) -> anyhow::Result<Vec<(Vec<u8>, u64)>> {
+pub(crate) fn frames(connection: &mut Connection, name: &Name) -> anyhow::Result<Vec<(Vec<u8>, u64)>> {
     let mut blocks = Vec::new();
     connection.set_budget(Budget::LANE);
     for lane in jetstream::ALL {
@@ -31,7 +31,7 @@ pub(super) fn frames(connection: &mut Connection, name: &Name) -> anyhow::Result
 
 /// Where the transactions of blocks end in an AOF. The server writes what a script did as a transaction, and frames as
 /// they are.
-pub(super) fn ends(written: &[u8], frames: &[(Vec<u8>, u64)]) -> anyhow::Result<Vec<(u64, u64)>> {
+pub(crate) fn ends(written: &[u8], frames: &[(Vec<u8>, u64)]) -> anyhow::Result<Vec<(u64, u64)>> {
     let end_of = |frame: &[u8]| {
         let at = memmem::find(written, frame)? + frame.len();
         Some(at + memmem::find(&written[at..], EXEC)? + EXEC.len())
@@ -45,7 +45,7 @@ pub(super) fn ends(written: &[u8], frames: &[(Vec<u8>, u64)]) -> anyhow::Result<
 }
 
 /// Makes a folder's files those of another, and removes whatever else is there.
-pub(super) fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(to)? {
         let path = entry?.path();
         if path.is_dir() {
@@ -68,7 +68,7 @@ pub(super) fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// The file of an AOF that was written last, from the server's folder.
-pub(super) fn newest_log(folder: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn newest_log(folder: &Path) -> anyhow::Result<PathBuf> {
     let (single, parts) = (PathBuf::from("appendonly.aof"), folder.join("appendonlydir"));
     if folder.join(&single).is_file() {
         return Ok(single);

@@ -115,6 +115,11 @@ impl<'a> Ledger<'a> {
         self.owe(lane, 0, count, Owed::Back);
     }
 
+    /// So many events of `lane`, from one on, were given up: they are owed no more, and must not turn up.
+    pub fn given_up(&mut self, lane: Lane, from: u64, count: u64) {
+        self.owe(lane, from, count, Owed::Gone);
+    }
+
     /// A writer that began with an empty lane said what became of some events.
     pub fn told(&mut self, told: FateReport) {
         let owed = match told.fate {

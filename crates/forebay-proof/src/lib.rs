@@ -1,13 +1,19 @@
 //! The proofs: what can be claimed of a server, how it is tried, and the control that must fail.
 
+mod acted;
+mod aof;
 pub mod audit;
 pub mod baseline;
 pub mod capacity;
+pub mod chain;
 pub mod claim;
 pub mod conflict;
+pub mod drain;
 pub mod durability;
+mod exactly_once;
 mod findings;
 pub mod ingest;
+mod ingest_config;
 pub mod ledger;
 pub mod memory_probe;
 pub mod monitoring;
@@ -21,6 +27,7 @@ mod push;
 pub mod report;
 mod rewrite;
 pub mod sabotage;
+mod server_loss;
 pub mod server_setting;
 pub mod settings_guard;
 pub mod target;

@@ -11,7 +11,7 @@ fn a_fault_of_a_source_is_proven_beside_a_control_and_stands_on_the_last_screen(
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_str().unwrap();
     let fixed = ["prove", "--only", "ingest", "--scale", "smallest", "--json", "--quiet", "--out", out];
-    let ran = run(&[&fixed[..], &["--ingest-fault", "drop"]].concat());
+    let ran = run(&[&fixed[..], &["--fault", "drop"]].concat());
     let report = report(&ran);
     let claim = report.claims.iter().find(|claim| claim.id == "ingest.drop").unwrap();
     assert_eq!((claim.verdict(), claim.measured()), (Verdict::Proven, Some(0.0)), "{claim:?}");
@@ -31,7 +31,7 @@ fn nightly_every_fault_is_survived_and_every_control_is_refuted() {
     // Some of them: `FOREBAY_INGEST=drop,reset`.
     let only = std::env::var("FOREBAY_INGEST").unwrap_or_default();
     only.split(',').filter(|fault| !fault.is_empty()).for_each(|fault| {
-        arguments.extend(["--ingest-fault", fault]);
+        arguments.extend(["--fault", fault]);
     });
     let report = report(&run(&arguments));
     println!("nightly ingest: {} claims in {:.1} s", report.claims.len(), since.elapsed().as_secs_f64());
@@ -46,7 +46,7 @@ fn nightly_every_fault_is_survived_and_every_control_is_refuted() {
 
 #[test]
 fn a_fault_that_is_unknown_is_refused() {
-    let ran = run_at_once(&["prove", "--only", "ingest", "--ingest-fault", "no-such"]);
+    let ran = run_at_once(&["prove", "--only", "ingest", "--fault", "no-such"]);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("no-such"), "{}", ran.err);
 }

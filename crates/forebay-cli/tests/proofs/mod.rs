@@ -1,6 +1,7 @@
 //! Whole proofs, as they are run.
 
 mod capacity;
+mod drain;
 mod durability;
 mod ingest;
 mod load;

@@ -5,13 +5,14 @@
 //! commits: a server whose last one is not the destination's came back with less, and may give again what it had of the later ones.
 
 use forebay::block::decode::Decoder;
-use forebay::buffer::reader::{Options, Reader};
 use forebay::buffer::sink::{Done, Head, LaneLook, Plan, Planned};
 use forebay::{Id, Lane};
 
+use super::archive::Archive;
 use super::destination::Destination;
 use super::doubt::Doubt;
 use super::known::Known;
+use super::open_reader::open_reader;
 use super::record::{CommitRecord, DoubtRange, Roll, VERSION};
 use super::roll::Waiting;
 use super::run::{DrainError, Means, now_us};
@@ -20,6 +21,9 @@ use super::step::Step;
 
 /// Bytes that a row takes in a file where nothing is known yet.
 const ROW_BYTES: f64 = 110.0;
+
+/// How often a range is looked at anew without any commit: a server that comes back with less takes a few.
+const AGAIN_MAX: u32 = 100;
 
 /// One lane of a drain.
 pub(super) struct LaneDrain {
@@ -33,6 +37,8 @@ pub(super) struct LaneDrain {
     /// The oldest block that is in no file.
     oldest: Option<Head>,
     doubt: Option<Doubt>,
+    /// From this number on another writer gave numbers again, and files have them from the one before.
+    fork: Option<u64>,
 }
 
 /// What a lane has that is in no file.
@@ -72,7 +78,7 @@ enum Made {
 impl LaneDrain {
     pub fn new(lane: Lane, destination: &Destination) -> Result<Self, DrainError> {
         let (last, pending) = (destination.last(lane.name())?, destination.archive().pending(lane.name())?);
-        Ok(Self { lane, last, pending, is_looked_up: false, oldest: None, doubt: None })
+        Ok(Self { lane, last, pending, is_looked_up: false, oldest: None, doubt: None, fork: None })
     }
 
     pub fn lane(&self) -> Lane {
@@ -91,9 +97,10 @@ impl LaneDrain {
     /// Makes files of what is due.
     pub fn drain(&mut self, means: &mut Means<'_>, is_end: bool) -> Result<Left, DrainError> {
         let target = if is_end { means.sink.newest(self.lane)? } else { None };
+        let mut again = 0;
         loop {
             if !self.is_looked_up {
-                *self = Self::new(self.lane, means.destination)?;
+                *self = Self { fork: self.fork, ..Self::new(self.lane, means.destination)? };
                 self.publish_pending(means)?;
                 self.is_looked_up = true;
             }
@@ -107,8 +114,14 @@ impl LaneDrain {
             let (range, left) = self.due(means, &look, is_end, target)?;
             let Some(range) = range else { return Ok(left) };
             match self.make(means, (&look, standing), &range)? {
-                Made::Committed => {}
-                Made::Again => self.look_again(),
+                Made::Committed => again = 0,
+                Made::Again if again == AGAIN_MAX => {
+                    return Err(DrainError::Unsettled { lane: self.lane.name().into(), times: again });
+                }
+                Made::Again => {
+                    again += 1;
+                    self.look_again();
+                }
                 Made::Nothing => return Ok(left),
             }
         }
@@ -215,6 +228,10 @@ impl LaneDrain {
         let staged = match self.stage(means, (look, standing), &known, range)? {
             Ended::Whole(staged) => *staged,
             Ended::Again => return Ok(Made::Again),
+            Ended::Fork(number) => {
+                self.fork = Some(number);
+                return Ok(Made::Again);
+            }
         };
         if range.is_planned && !self.is_as_planned(&staged, range) {
             return self.planned_in_vain(means, look);
@@ -249,7 +266,7 @@ impl LaneDrain {
         if record.doubt.is_none() {
             self.doubt = None;
         }
-        (self.last, self.pending) = (Some(record), None);
+        (self.last, self.pending, self.fork) = (Some(record), None, None);
         // Where the server came back with less meanwhile it says nothing, and is looked at again.
         means.sink.commit(self.lane, plan)?;
         means.config.steps.before(Step::Done)?;
@@ -299,18 +316,11 @@ impl LaneDrain {
         known: &Known,
         range: &Range,
     ) -> Result<Ended, DrainError> {
-        let options = Options {
-            lanes: vec![self.lane.name().into()],
-            group: None,
-            ahead: true,
-            claim_idle: means.config.patience,
-            patience: means.config.patience,
-        };
-        let mut reader = Reader::open_existing(&means.config.address, &means.config.name, options)?;
-        reader.stop_on(means.stop);
+        let mut reader = open_reader(means, self.lane)?;
         let from = look.done.unwrap_or_default();
-        // Nobody knows what comes next from a server that came back with less.
-        let (number, total) = if standing == Standing::InStep { (from.number, from.total) } else { (0, 0) };
+        // Nobody knows what comes next from a server that came back with less, or after numbers that were given again.
+        let is_known = standing == Standing::InStep && self.fork.is_none();
+        let (number, total) = if is_known { (from.number, from.total) } else { (0, 0) };
         if look.after > Id::default() || number > 0 {
             reader.go_on_after(self.lane, look.after, number, total)?;
         }
@@ -329,6 +339,7 @@ impl LaneDrain {
             known,
             end: range.end,
             is_planned: range.is_planned,
+            fork: self.fork,
         };
         staging.run(&mut reader, &mut decoder, self.doubt.as_mut())
     }
@@ -347,11 +358,14 @@ impl LaneDrain {
             return Ok(());
         }
         let held = self.doubt.as_ref().map(Doubt::about);
-        let range = match (standing == Standing::Behind, held.or(last.doubt)) {
-            (false, None) => return Ok(()),
-            (false, Some(known)) => known,
-            (true, known) => DoubtRange {
-                after: known.map_or(look.commit, |known| known.after.min(look.commit)),
+        let behind = (standing == Standing::Behind).then_some(look.commit);
+        let forked =
+            self.fork.map(|number| commit_before(means.destination.archive(), last, number)).transpose()?;
+        let range = match (behind.into_iter().chain(forked).min(), held.or(last.doubt)) {
+            (None, None) => return Ok(()),
+            (None, Some(known)) => known,
+            (Some(after), known) => DoubtRange {
+                after: known.map_or(after, |known| known.after.min(after)),
                 to: last.commit,
                 until_us: known.map_or(0, |known| known.until_us),
             },
@@ -389,4 +403,16 @@ impl LaneDrain {
             doubt: self.doubt.as_ref().and_then(|doubt| doubt.range(earliest)),
         }
     }
+}
+
+/// The last commit before any that has this number, or a later one.
+fn commit_before(archive: &Archive, last: &CommitRecord, number: u64) -> Result<u64, DrainError> {
+    let mut next = Some(last.clone());
+    while let Some(record) = next {
+        if record.last.number < number || record.incarnation != last.incarnation {
+            return Ok(record.commit);
+        }
+        next = archive.record(&record.lane, record.commit - 1)?;
+    }
+    Ok(0)
 }

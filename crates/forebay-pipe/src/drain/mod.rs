@@ -5,6 +5,7 @@
 //! | [`run`], `lane` | what is due, lane after lane, and the steps of a commit |
 //! | [`config`], [`counts`], `hourly`, `figures` | what a drain is told, what it has done, and how it tells that beside the buffer |
 //! | [`roll`], [`layout`] | when files are made, where they end, how they are called |
+//! | `open_reader` | a lane's reader, also while its server is away for a moment |
 //! | `stage`, `known`, `doubt` | a range of blocks into staged files; blocks and events that come again after a loss |
 //! | [`destination`], `staging`, [`step`] | the steps of a commit, by name; files that are not yet in the tree |
 //! | [`archive`], [`record`] | what was committed, for whoever reads it; what is said of each commit |
@@ -37,6 +38,7 @@ mod known;
 mod lane;
 pub mod layout;
 pub mod moment;
+mod open_reader;
 pub mod place;
 pub mod pointer;
 pub mod rebuild;

@@ -92,6 +92,17 @@ pub enum DrainError {
         /// Its number.
         commit: u64,
     },
+    /// A range that never comes out.
+    #[error(
+        "lane {lane}: its next range was read {times} times, and was another one each time: nothing of it is drained. Look with \
+         `forebay stat` whether its server is being started again and again, and start the drain anew"
+    )]
+    Unsettled {
+        /// The lane.
+        lane: String,
+        /// So often.
+        times: u32,
+    },
     /// The destination refused for too long.
     #[error("gave up on the destination after {}: {why}", humantime::format_duration(*waited))]
     GaveUp {

@@ -22,7 +22,11 @@ impl Running {
     pub fn start(config: Config) -> Self {
         let (counts, stop) = (Arc::new(Counts::default()), Arc::new(AtomicBool::new(false)));
         let (count, halt) = (Arc::clone(&counts), Arc::clone(&stop));
-        let thread = std::thread::spawn(move || drain(&config, &count, &halt));
+        // Whoever runs it knows what goes wrong: it is in its counts, and belongs on nobody's screen.
+        let silent = tracing::subscriber::NoSubscriber::default();
+        let thread = std::thread::spawn(move || {
+            tracing::subscriber::with_default(silent, || drain(&config, &count, &halt))
+        });
         Self { counts, stop, thread: Some(thread) }
     }
 

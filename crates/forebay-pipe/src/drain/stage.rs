@@ -48,6 +48,8 @@ pub(super) struct Staging<'a> {
     /// It ends with this block, whatever else: what was the newest one when it was begun, or what was planned.
     pub end: Done,
     pub is_planned: bool,
+    /// From this number on that is known.
+    pub fork: Option<u64>,
 }
 
 /// What came of it.
@@ -79,13 +81,17 @@ pub(super) enum Ended {
     Whole(Box<Staged>),
     /// The server came back with less while it was read: from the start.
     Again,
+    /// A block has a number of a commit, from another writer: what the files have from there on may come again.
+    Fork(u64),
 }
 
 /// What becomes of a block.
 enum Taken {
     Row,
     Had,
-    Again,
+    Fork,
+    /// A number that the range itself has, from another writer.
+    Forked,
 }
 
 struct Open<'a> {
@@ -120,7 +126,12 @@ impl Staging<'_> {
                         match open.take(&entry, decoder, doubt.as_deref_mut())? {
                             Taken::Row => {}
                             Taken::Had => open.staged.had = Some(entry.id),
-                            Taken::Again => return Ok(open.given_up()),
+                            Taken::Fork => return Ok(open.given_up(Ended::Fork(entry.number))),
+                            // What comes is told by what files have then.
+                            Taken::Forked => {
+                                open.staged.roll = Some(Roll::End);
+                                break 'blocks;
+                            }
                         }
                         if entry.id >= self.end.id {
                             break 'blocks;
@@ -133,7 +144,7 @@ impl Staging<'_> {
                         open.damaged(id, &why, None)?;
                     }
                     ReadItem::Missing { events, .. } => open.missing(&item.to_string(), events),
-                    ReadItem::WentBack { .. } => return Ok(open.given_up()),
+                    ReadItem::WentBack { .. } => return Ok(open.given_up(Ended::Again)),
                     // What it says is told with the block that follows.
                     _ => {}
                 }
@@ -168,16 +179,24 @@ impl Open<'_> {
         decoder: &mut Decoder,
         doubt: Option<&mut Doubt>,
     ) -> Result<Taken, DrainError> {
+        // First: where a server has given a number twice, one of the two blocks may be in a file: it is had, wherever it stands.
+        if self.staging.known.has(entry.number, entry.epoch) {
+            return Ok(Taken::Had);
+        }
         if self.staged.first.is_some() && entry.number <= self.staged.last.number {
-            // Given again within what was just read: a repeat of the last run's, or the server came back with less meanwhile.
+            // Given again within what was just read: a repeat of the last run's, or another writer gave it. A server that was killed
+            // in the middle of a transaction may bring that back when it is started for the second time.
             let epoch = self.staged.epochs.iter().rev().find(|(first, _)| *first <= entry.number);
             return Ok(match epoch {
                 Some((_, epoch)) if *epoch == entry.epoch => Taken::Had,
-                _ => Taken::Again,
+                _ => Taken::Forked,
             });
         }
-        if self.staging.known.has(entry.number, entry.epoch) {
-            return Ok(Taken::Had);
+        // The same across two commits: what the files have from there on may come again.
+        if entry.number <= self.staging.from.number
+            && self.staging.fork.is_none_or(|fork| entry.number < fork)
+        {
+            return Ok(Taken::Fork);
         }
         self.look_behind(entry);
         let content = match decoder.open(entry.sealed()) {
@@ -300,11 +319,11 @@ impl Open<'_> {
     }
 
     /// Nothing of it is kept.
-    fn given_up(self) -> Ended {
+    fn given_up(self, ended: Ended) -> Ended {
         for day in self.writers.keys() {
             self.staging.destination.unstage(&self.staging.staged_name(*day));
         }
-        Ended::Again
+        ended
     }
 
     fn finish(mut self) -> Result<Staged, DrainError> {

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use forebay::buffer::connection::Connection;
 
-use super::aof::{copy_all, ends, frames, newest_log};
 use super::cell::Fault;
 use super::clients::{Read, read_all};
 use super::environment::DurabilityEnvironment;
+use crate::aof::{copy_all, ends, frames, newest_log};
 use crate::ledger::Findings;
 use crate::push::Pusher;
 use crate::wait::go_on;

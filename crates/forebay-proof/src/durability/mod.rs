@@ -6,7 +6,6 @@
 //! one that never fsyncs and loses its power, and blocks that are taken out, repeated, moved or damaged.
 
 mod alive;
-mod aof;
 mod approach;
 mod cell;
 mod clients;

@@ -5,6 +5,7 @@ use super::retention::Missing;
 use super::scenario::Scenario;
 use super::seen::Seen;
 use super::way::Way;
+use crate::acted::Acted;
 use crate::claim::{Bound, Evidence, Judged, Unit};
 use crate::report::units::{counted, thousands};
 
@@ -32,7 +33,7 @@ pub fn nothing_wrong(scenario: &Scenario, rounds: &Rounds) -> Judged {
         return blank.untested("a round takes half a minute: it is part of a full run");
     }
     // A round in which nothing happened shows nothing, unless something is wrong all the same.
-    let counts = |seen: &&Seen| seen.wrong() > 0 || seen.has_acted(scenario.acts);
+    let counts = |seen: &&Seen| seen.wrong() > 0 || seen.acted.has(scenario.acts);
     let seen: Vec<&Seen> = rounds.iter().flat_map(|(_, seen)| seen).filter(counts).collect();
     let wrong: u64 = seen.iter().map(|seen| seen.wrong()).sum();
     let without: Vec<&str> = rounds
@@ -71,15 +72,15 @@ fn table(scenario: &Scenario, rounds: &Rounds) -> Evidence {
         ["protocol", "rounds", "acted", "lost", "twice", "subscriptions", "behind the live end, worst"];
     let row = |(way, seen): &(Way, Vec<Seen>)| {
         let sum = |of: fn(&Seen) -> u64| thousands(seen.iter().map(of).sum::<u64>() as f64, 0);
-        let acts = scenario.acts.iter().map(|name| {
-            let times = seen.iter().map(|seen| seen.times(name)).sum::<u64>();
-            format!("{name} {}", thousands(times as f64, 0))
-        });
+        let mut acted = Acted::default();
+        for seen in seen {
+            acted.and(&seen.acted);
+        }
         let behind = seen.iter().map(|seen| seen.behind).max().unwrap_or_default();
         vec![
             way.name().into(),
             seen.len().to_string(),
-            acts.collect::<Vec<_>>().join(", "),
+            acted.words(scenario.acts),
             sum(|seen| seen.lost),
             sum(|seen| seen.twice),
             sum(|seen| seen.connections),

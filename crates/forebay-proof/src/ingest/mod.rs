@@ -155,7 +155,7 @@ impl IngestRun<'_> {
             };
             // A control must also show that it was the fault that made the difference.
             let must_act = if sabotage.is_some() { scenario.control_acts } else { &[] };
-            let has_acted = last.has_acted(scenario.acts) && last.has_acted(must_act);
+            let has_acted = last.acted.has(scenario.acts) && last.acted.has(must_act);
             // One that is wrong is found wrong, whatever acted. What an engine is without may not be needed in each round.
             let (is_wrong, is_control) = (last.wrong() > 0, sabotage.is_some());
             if has_acted && (is_wrong || !is_control) || is_wrong && !is_control {
@@ -237,7 +237,7 @@ fn claim(scenario: &'static Scenario, played: &[(Job, Came)]) -> Claim {
     let what = without(scenario.control.0);
     match control {
         Some(seen) => {
-            let has_acted = seen.has_acted(scenario.acts) && seen.has_acted(scenario.control_acts);
+            let has_acted = seen.acted.has(scenario.acts) && seen.acted.has(scenario.control_acts);
             let broken = vec![(scenario.control.1, vec![(**seen).clone()])];
             let broken = [judge::nothing_wrong(scenario, &broken)];
             judged.with(Control::of(what, &broken, &judge::id(scenario)).and(has_acted))

@@ -15,6 +15,7 @@ use super::size::Size;
 use super::stage::Stage;
 use super::steps::{self, Step};
 use super::way::Way;
+use crate::acted::Acted;
 use crate::wait::go_on;
 
 /// Between two looks at a round.
@@ -199,17 +200,16 @@ impl Under<'_> {
         Ok(seen)
     }
 
-    fn acted(&self, counted: &Counted) -> Vec<(&'static str, u64)> {
-        let mut acted = Vec::new();
+    fn acted(&self, counted: &Counted) -> Acted {
+        let mut acted = Acted::default();
         for simulator in self.stage.host.iter().chain(&self.stage.other) {
-            acted.extend(simulator.acted());
+            simulator.acted().into_iter().for_each(|(name, times)| acted.add(name, times));
         }
-        acted.push(("refused", counted.refused));
-        acted.push(("held-back", counted.held_back));
-        acted.push(("in-stream", u64::from(self.is_in_stream)));
-        acted.push(("taken-back", self.stage.taken_back));
-        acted.push(("other-host", self.stage.other.as_ref().map_or(0, Simulator::connections)));
-        acted.retain(|(_, times)| *times > 0);
+        acted.add("refused", counted.refused);
+        acted.add("held-back", counted.held_back);
+        acted.add("in-stream", u64::from(self.is_in_stream));
+        acted.add("taken-back", self.stage.taken_back);
+        acted.add("other-host", self.stage.other.as_ref().map_or(0, Simulator::connections));
         acted
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use forebay_rig::jetstream::IngestLedger;
 
+use crate::acted::Acted;
+
 /// What was seen of a round.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
@@ -20,7 +22,7 @@ pub struct Seen {
     /// Events after a later one of their lane.
     pub out_of_order: u64,
     /// How often each fault acted.
-    pub acted: Vec<(&'static str, u64)>,
+    pub acted: Acted,
     /// Subscriptions.
     pub connections: u64,
     /// What the engine itself said is lost, where nothing is.
@@ -37,16 +39,6 @@ impl Seen {
     /// Whatever there is more or less in the buffer than the source had.
     pub fn wrong(&self) -> u64 {
         self.lost + self.twice + self.strange + u64::from(self.failed.is_some())
-    }
-
-    /// How often a fault acted.
-    pub fn times(&self, name: &str) -> u64 {
-        self.acted.iter().find(|(acted, _)| *acted == name).map_or(0, |(_, times)| *times)
-    }
-
-    /// Whether all of these acted.
-    pub fn has_acted(&self, names: &[&str]) -> bool {
-        names.iter().all(|name| self.times(name) > 0)
     }
 
     /// What a ledger says.

@@ -1,23 +1,17 @@
 //! What a round stands on: simulated hosts, a server of its own, and how an ingest from those to that is configured.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
-use forebay::buffer::writer::Options;
-use forebay_pipe::ingest::{Config, Filter, Host, SILENCE, Sabotage, Until};
+use forebay_pipe::ingest::{Config, Host, Sabotage};
 use forebay_rig::jetstream::{Protocol, Settings, Simulator};
 use forebay_rig::server::{Conf, Server, ServerBinary};
 
 use super::scenario::Action;
 use super::way::Way;
-
-/// How long an ingest tries a host or a server that is away: only failures take as long.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Blocks of a lane under way: few, so that a writer whose server is full is soon full too.
-const IN_FLIGHT: usize = 4;
+use crate::ingest_config::ingest_config;
+use crate::server_loss::LogMark;
 
 /// What a round stands on.
 pub struct Stage {
@@ -28,7 +22,7 @@ pub struct Stage {
     /// The server.
     pub server: Server,
     /// How long its log was when it last began to matter.
-    pub log_len: u64,
+    log: LogMark,
     /// Bytes of the log that a kill took.
     pub taken_back: u64,
     folder: tempfile::TempDir,
@@ -53,7 +47,7 @@ impl Stage {
             host: Some(Simulator::start(settings)?),
             other,
             server: Server::start(binary, &conf)?,
-            log_len: 0,
+            log: LogMark::default(),
             taken_back: 0,
             folder: tempfile::tempdir()?,
         })
@@ -80,23 +74,8 @@ impl Stage {
         let urls = self.host.iter().map(|host| way.url(host)).chain(self.other.iter().map(other));
         let hosts = urls.map(|url| Ok(Host::parse(&url)?)).collect::<anyhow::Result<_>>()?;
         let dictionary = compress.then(|| self.dictionary()).transpose()?;
-        Ok(Config {
-            hosts,
-            file: None,
-            is_lines: false,
-            filter: Filter::default(),
-            compress,
-            dictionary,
-            since_us: Some(1),
-            event_bytes_max: 1 << 20,
-            until: Until::default(),
-            address: self.address()?,
-            name: Self::name()?,
-            options: Options { in_flight: IN_FLIGHT, patience: PATIENCE, ..Options::default() },
-            patience: PATIENCE,
-            silence: SILENCE,
-            sabotage,
-        })
+        let config = ingest_config(hosts, self.address()?, Self::name()?);
+        Ok(Config { compress, dictionary, sabotage, ..config })
     }
 
     fn dictionary(&self) -> anyhow::Result<PathBuf> {
@@ -111,33 +90,15 @@ impl Stage {
         crate::target::set(&mut connection, setting, value)
     }
 
-    /// The file that the server appends to.
-    fn log(&self) -> anyhow::Result<PathBuf> {
-        let folder = self.server.dir().join("appendonlydir");
-        let files = std::fs::read_dir(if folder.is_dir() { &folder } else { self.server.dir() })?;
-        let mut logs: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
-        logs.retain(|path| path.extension().is_some_and(|ending| ending == "aof"));
-        logs.sort();
-        // Of several, the one that is written has the highest number and `incr` in its name.
-        let at = logs.iter().rposition(|path| path.to_string_lossy().contains("incr"));
-        at.or(logs.len().checked_sub(1))
-            .map(|at| logs.swap_remove(at))
-            .ok_or_else(|| anyhow::anyhow!("the server has no log"))
-    }
-
     /// From now on what the server logs is not fsynced yet, as far as its kill is concerned.
     pub fn mark_log(&mut self) -> anyhow::Result<()> {
-        self.log_len = std::fs::metadata(self.log()?)?.len();
+        self.log = LogMark::now(&self.server)?;
         Ok(())
     }
 
     /// Kills the server, takes from its log what is behind the mark, and starts it again.
     pub fn kill(&mut self) -> anyhow::Result<()> {
-        self.server.kill()?;
-        let log = std::fs::OpenOptions::new().write(true).open(self.log()?)?;
-        let len = log.metadata()?.len();
-        log.set_len(self.log_len.min(len))?;
-        self.taken_back += len.saturating_sub(self.log_len);
-        Ok(self.server.restart()?)
+        self.taken_back += self.log.kill(&mut self.server, None)?;
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::*;
+use crate::acted::Acted;
 use crate::claim::{Judgement, Verdict};
 use crate::on_own_server;
 use forebay_rig::jetstream::IngestLedger;
@@ -15,7 +16,9 @@ fn line(index: u64) -> Vec<u8> {
 fn seen(handed_out: impl Iterator<Item = u64>, owed: Range<u64>) -> Seen {
     let mut ledger = IngestLedger::new(owed, line).unwrap();
     handed_out.for_each(|index| ledger.read(0, &line(index)));
-    Seen { acted: vec![("drop", 1)], events: 10, ..Seen::default() }.with(&ledger, false)
+    let mut seen = Seen { events: 10, ..Seen::default() }.with(&ledger, false);
+    seen.acted.add("drop", 1);
+    seen
 }
 
 fn scenario(id: &str) -> &'static Scenario {
@@ -38,14 +41,14 @@ fn the_judge_refutes_one_event_less_one_twice_and_one_of_nobody() {
 
 #[test]
 fn a_round_in_which_nothing_happened_shows_nothing_unless_something_is_lost() {
-    let idle = Seen { acted: Vec::new(), ..seen(0..10, 0..10) };
+    let idle = Seen { acted: Acted::default(), ..seen(0..10, 0..10) };
     assert_eq!(judged(idle), Judgement::Untested);
-    let lossy = Seen { acted: Vec::new(), ..seen(0..9, 0..10) };
+    let lossy = Seen { acted: Acted::default(), ..seen(0..9, 0..10) };
     assert_eq!(judged(lossy), Judgement::Refuted);
     // One way that shows nothing is enough.
     let rounds = vec![
         (Way::V1, vec![seen(0..10, 0..10)]),
-        (Way::V2, vec![Seen { acted: vec![], ..seen(0..10, 0..10) }]),
+        (Way::V2, vec![Seen { acted: Acted::default(), ..seen(0..10, 0..10) }]),
     ];
     assert_eq!(judge::nothing_wrong(scenario("drop"), &rounds).judgement(), Judgement::Untested);
 }

@@ -8,10 +8,19 @@ use crate::report::units::thousands;
 /// Values of `appendfsync`, and the one with acknowledgement after fsync, as claims are named.
 const COLUMNS: [&str; 4] = ["always", "everysec", "everysec.fsync", "no"];
 
+/// Proofs of which each claim is one of a fault, as their claims' names begin, and what is said above them.
+const EXACTLY_ONCE: [(&str, &str); 3] = [
+    ("ingest.", "Ingest: events lost or twice in the buffer"),
+    ("drain.", "Drain: events lost or twice in the files"),
+    ("chain.", "Chain: events lost or twice from the source to the files"),
+];
+
 /// Acknowledged events lost in the worst round, by fault and `appendfsync`.
 pub(super) fn render(page: &mut Page, claims: &[Claim]) {
     durability(page, claims);
-    ingest(page, claims);
+    for (proof, title) in EXACTLY_ONCE {
+        exactly_once(page, claims, (proof, title));
+    }
 }
 
 /// Of the durability proof.
@@ -46,15 +55,15 @@ fn durability(page: &mut Page, claims: &[Claim]) {
     }
 }
 
-/// Of the ingest proof: how many faults lost or repeated nothing, and which did.
-fn ingest(page: &mut Page, claims: &[Claim]) {
-    let of_faults = |claim: &&Claim| claim.id.starts_with("ingest.") && claim.unit == Unit::Events;
+/// Of a proof that nothing is lost and nothing comes twice: how many faults did neither, and which did.
+fn exactly_once(page: &mut Page, claims: &[Claim], (proof, title): (&str, &str)) {
+    let of_faults = |claim: &&Claim| claim.id.starts_with(proof) && claim.unit == Unit::Events;
     let claims: Vec<&Claim> = claims.iter().filter(of_faults).collect();
     if claims.is_empty() {
         return;
     }
     let count = |verdict| claims.iter().filter(|claim| claim.verdict() == verdict).count();
-    page.section("Ingest: events lost or twice in the buffer");
+    page.section(title);
     let tried = claims.len() - count(Verdict::Untested);
     page.wrapped(&format!("{} of {tried} faults tried: none", count(Verdict::Proven)), "  ", "  ");
     for claim in claims.iter().filter(|claim| claim.verdict() == Verdict::Refuted) {
