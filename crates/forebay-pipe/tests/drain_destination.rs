@@ -87,7 +87,7 @@ fn a_damaged_block_is_kept_aside_with_its_place_and_its_neighbours_go_out() {
     let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     let entries: redis::Value =
         redis::cmd("XRANGE").arg(key).arg("-").arg("+").query(&mut connection).unwrap();
-    // The frame of the third block, with a byte changed, and everything else as it was.
+    // The frame of the third block with a byte changed, that of the fifth with another dictionary, and everything else as it was.
     let redis::Value::Array(entries) = entries else { panic!("{entries:?}") };
     redis::cmd("XTRIM").arg(key).arg("MAXLEN").arg(0).exec(&mut connection).unwrap();
     for (at, entry) in entries.iter().enumerate() {

@@ -8,7 +8,7 @@ use forebay::block::decode::Decoder;
 use forebay::buffer::sink::{Done, Head, LaneLook, Plan, Planned};
 use forebay::{Id, Lane};
 
-use super::archive::Archive;
+use super::behind::{Standing, in_doubt, standing};
 use super::destination::Destination;
 use super::doubt::Doubt;
 use super::known::Known;
@@ -16,7 +16,8 @@ use super::open_reader::open_reader;
 use super::record::{CommitRecord, DoubtRange, Roll, VERSION};
 use super::roll::Waiting;
 use super::run::{DrainError, Means, now_us};
-use super::stage::{Ended, Staged, Staging};
+use super::stage::{Ended, Staging};
+use super::staged::Staged;
 use super::step::Step;
 
 /// Bytes that a row takes in a file where nothing is known yet.
@@ -53,17 +54,6 @@ struct Range {
     roll: Roll,
     end: Done,
     is_planned: bool,
-}
-
-/// How the server stands to the destination.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// They have the same last commit.
-    InStep,
-    /// The server has an earlier one.
-    Behind,
-    /// The buffer is another one than that of the last commit, and counts from 1.
-    Anew,
 }
 
 /// What became of a range.
@@ -110,7 +100,9 @@ impl LaneDrain {
                 means.sink.commit(self.lane, plan)?;
                 continue;
             }
-            let Some(standing) = self.standing(means, &look)? else { return Ok(Left::default()) };
+            let Some(standing) = standing(means, self.lane, self.last.as_ref(), &look)? else {
+                return Ok(Left::default());
+            };
             let (range, left) = self.due(means, &look, is_end, target)?;
             let Some(range) = range else { return Ok(left) };
             match self.make(means, (&look, standing), &range)? {
@@ -153,25 +145,6 @@ impl LaneDrain {
     /// Whether that is the last commit here.
     fn has(&self, plan: Plan) -> bool {
         self.last.as_ref().is_some_and(|last| last.commit == plan.commit && last.done() == Some(plan.last))
-    }
-
-    /// How the server stands to what is here; none where it has nothing of the lane by now.
-    fn standing(&self, means: &mut Means<'_>, look: &LaneLook) -> Result<Option<Standing>, DrainError> {
-        if look.commit > self.commit() {
-            // An error, which says what is missing here.
-            means.sink.let_go(self.lane, Id::default(), self.commit())?;
-        }
-        let Some(last) = self.last.as_ref().filter(|last| last.commit != look.commit) else {
-            return Ok(Some(Standing::InStep));
-        };
-        if last.incarnation != means.sink.incarnation() {
-            // A writer that was there all the time goes on with its numbers.
-            let Some(head) = means.sink.oldest_after(self.lane, Id::default())? else { return Ok(None) };
-            if head.number <= last.last.number {
-                return Ok(Some(Standing::Anew));
-            }
-        }
-        Ok(Some(Standing::Behind))
     }
 
     /// What is to be made now, if anything, and what is left. At the end it is all that was there when that came.
@@ -224,7 +197,11 @@ impl LaneDrain {
             }
             _ => Known::default(),
         };
-        self.doubt_what_may_come_again(means, look, standing)?;
+        let doubted = self.last.as_ref().map(|last| {
+            let held = self.doubt.as_ref().map(Doubt::about).or(last.doubt);
+            in_doubt(means, last, (look, standing), held, self.fork)
+        });
+        self.doubt_again(means, doubted.transpose()?.flatten())?;
         let staged = match self.stage(means, (look, standing), &known, range)? {
             Ended::Whole(staged) => *staged,
             Ended::Again => return Ok(Made::Again),
@@ -334,42 +311,23 @@ impl LaneDrain {
             rolling: &means.config.rolling,
             counts: means.counts,
             buffer: &means.config.name.to_string(),
-            incarnation: means.sink.incarnation(),
+            incarnation: &means.sink.incarnation().to_owned(),
             from,
             known,
             end: range.end,
             is_planned: range.is_planned,
             fork: self.fork,
         };
-        staging.run(&mut reader, &mut decoder, self.doubt.as_mut())
+        staging.run(means.sink, &mut reader, &mut decoder, self.doubt.as_mut())
     }
 
-    /// Where the server came back without commits, their events may come again in other blocks.
-    fn doubt_what_may_come_again(
-        &mut self,
-        means: &Means<'_>,
-        look: &LaneLook,
-        standing: Standing,
-    ) -> Result<(), DrainError> {
-        let Some(last) = &self.last else { return Ok(()) };
-        // Events of other streams have no identity: of two lines that are the same, both may be meant.
-        if standing == Standing::Anew || !means.sink.events().is_jetstream() {
+    /// Events of these commits may come again, and of no others.
+    fn doubt_again(&mut self, means: &Means<'_>, range: Option<DoubtRange>) -> Result<(), DrainError> {
+        let Some(range) = range else {
             self.doubt = None;
             return Ok(());
-        }
-        let held = self.doubt.as_ref().map(Doubt::about);
-        let behind = (standing == Standing::Behind).then_some(look.commit);
-        let forked =
-            self.fork.map(|number| commit_before(means.destination.archive(), last, number)).transpose()?;
-        let range = match (behind.into_iter().chain(forked).min(), held.or(last.doubt)) {
-            (None, None) => return Ok(()),
-            (None, Some(known)) => known,
-            (Some(after), known) => DoubtRange {
-                after: known.map_or(after, |known| known.after.min(after)),
-                to: last.commit,
-                until_us: known.map_or(0, |known| known.until_us),
-            },
         };
+        let held = self.doubt.as_ref().map(Doubt::about);
         if held.is_none_or(|held| (held.after, held.to) != (range.after, range.to)) {
             self.doubt = Some(Doubt::open(means.destination.archive(), self.lane.name(), range)?);
         }
@@ -403,16 +361,4 @@ impl LaneDrain {
             doubt: self.doubt.as_ref().and_then(|doubt| doubt.range(earliest)),
         }
     }
-}
-
-/// The last commit before any that has this number, or a later one.
-fn commit_before(archive: &Archive, last: &CommitRecord, number: u64) -> Result<u64, DrainError> {
-    let mut next = Some(last.clone());
-    while let Some(record) = next {
-        if record.last.number < number || record.incarnation != last.incarnation {
-            return Ok(record.commit);
-        }
-        next = archive.record(&record.lane, record.commit - 1)?;
-    }
-    Ok(0)
 }

@@ -6,7 +6,8 @@
 //! | [`config`], [`counts`], `hourly`, `figures` | what a drain is told, what it has done, and how it tells that beside the buffer |
 //! | [`roll`], [`layout`] | when files are made, where they end, how they are called |
 //! | `open_reader` | a lane's reader, also while its server is away for a moment |
-//! | `stage`, `known`, `doubt` | a range of blocks into staged files; blocks and events that come again after a loss |
+//! | `stage`, `staged` | a range of blocks into staged files, and what its record will say |
+//! | `behind`, `known`, `doubt` | a server that came back with less; blocks and events that come again |
 //! | [`destination`], `staging`, [`step`] | the steps of a commit, by name; files that are not yet in the tree |
 //! | [`archive`], [`record`] | what was committed, for whoever reads it; what is said of each commit |
 //! | [`place`] | a folder or a bucket |
@@ -25,6 +26,7 @@
 
 pub mod archive;
 mod batch;
+mod behind;
 pub mod columns;
 pub mod config;
 pub mod counts;
@@ -50,6 +52,7 @@ pub mod run;
 pub mod running;
 pub mod schema;
 mod stage;
+mod staged;
 mod staging;
 pub mod step;
 pub mod stored;

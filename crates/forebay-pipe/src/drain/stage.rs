@@ -8,7 +8,7 @@ use std::time::Duration;
 use forebay::block::decode::Decoder;
 use forebay::block::frame::lines;
 use forebay::buffer::reader::Reader;
-use forebay::buffer::sink::Done;
+use forebay::buffer::sink::{Done, Sink};
 use forebay::{Damage, Entry, Id, Lane, ReadItem, Stream};
 
 use super::counts::Counts;
@@ -17,10 +17,11 @@ use super::doubt::Doubt;
 use super::footer::Footer;
 use super::known::Known;
 use super::layout::{Day, FileName, day_of};
-use super::record::{Fault, FileRecord, Roll, TOLD_MAX, hex};
+use super::record::{Fault, FileRecord, Roll, hex};
 use super::roll::Rolling;
 use super::run::DrainError;
 use super::schema::Rows;
+use super::staged::Staged;
 use super::table::FileWriter;
 
 /// Bytes of memory that open files may take together; beyond it the largest ends its row group.
@@ -50,29 +51,6 @@ pub(super) struct Staging<'a> {
     pub is_planned: bool,
     /// From this number on that is known.
     pub fork: Option<u64>,
-}
-
-/// What came of it.
-#[derive(Debug, Default)]
-pub(super) struct Staged {
-    pub first: Option<(u64, Id)>,
-    /// The last block that was read.
-    pub last: Done,
-    pub epochs: Vec<(u64, u64)>,
-    pub events: u64,
-    pub rows: u64,
-    pub repeats: u64,
-    pub cursor: Option<String>,
-    pub roll: Option<Roll>,
-    pub files: Vec<FileRecord>,
-    pub damaged: Vec<Fault>,
-    pub damaged_blocks: u64,
-    pub missing: Vec<String>,
-    pub missing_events: u64,
-    /// The earliest time of its events.
-    pub earliest_us: Option<u64>,
-    /// The last block that files had already.
-    pub had: Option<Id>,
 }
 
 /// How a range ended.
@@ -105,6 +83,7 @@ impl Staging<'_> {
     /// Reads from where the reader stands, up to where the range ends.
     pub fn run(
         &self,
+        sink: &mut Sink,
         reader: &mut Reader,
         decoder: &mut Decoder,
         mut doubt: Option<&mut Doubt>,
@@ -123,7 +102,7 @@ impl Staging<'_> {
                             open.staged.roll = Some(roll);
                             break 'blocks;
                         }
-                        match open.take(&entry, decoder, doubt.as_deref_mut())? {
+                        match open.take(sink, &entry, decoder, doubt.as_deref_mut())? {
                             Taken::Row => {}
                             Taken::Had => open.staged.had = Some(entry.id),
                             Taken::Fork => return Ok(open.given_up(Ended::Fork(entry.number))),
@@ -141,9 +120,9 @@ impl Staging<'_> {
                         if id > self.end.id {
                             break 'blocks;
                         }
-                        open.damaged(id, &why, None)?;
+                        open.damaged(sink, id, &why, None)?;
                     }
-                    ReadItem::Missing { events, .. } => open.missing(&item.to_string(), events),
+                    ReadItem::Missing { events, .. } => open.staged.missing(&item.to_string(), events),
                     ReadItem::WentBack { .. } => return Ok(open.given_up(Ended::Again)),
                     // What it says is told with the block that follows.
                     _ => {}
@@ -175,6 +154,7 @@ impl Open<'_> {
 
     fn take(
         &mut self,
+        sink: &mut Sink,
         entry: &Entry,
         decoder: &mut Decoder,
         doubt: Option<&mut Doubt>,
@@ -186,11 +166,8 @@ impl Open<'_> {
         if self.staged.first.is_some() && entry.number <= self.staged.last.number {
             // Given again within what was just read: a repeat of the last run's, or another writer gave it. A server that was killed
             // in the middle of a transaction may bring that back when it is started for the second time.
-            let epoch = self.staged.epochs.iter().rev().find(|(first, _)| *first <= entry.number);
-            return Ok(match epoch {
-                Some((_, epoch)) if *epoch == entry.epoch => Taken::Had,
-                _ => Taken::Forked,
-            });
+            let is_had = self.staged.epoch_of(entry.number) == Some(entry.epoch);
+            return Ok(if is_had { Taken::Had } else { Taken::Forked });
         }
         // The same across two commits: what the files have from there on may come again.
         if entry.number <= self.staging.from.number
@@ -202,11 +179,11 @@ impl Open<'_> {
         let content = match decoder.open(entry.sealed()) {
             Ok(content) => content,
             Err(why) => {
-                self.damaged(entry.id, &why, Some(entry))?;
+                self.damaged(sink, entry.id, &why, Some(entry))?;
                 return Ok(Taken::Row);
             }
         };
-        self.note(entry);
+        self.staged.note(entry);
         self.push(entry, content, doubt)?;
         Ok(Taken::Row)
     }
@@ -219,22 +196,8 @@ impl Open<'_> {
         if self.staged.first.is_none() && before.0 > last.number {
             let events = before.1.saturating_sub(last.total);
             let (from, lane) = (last.number + 1, self.staging.lane);
-            self.missing(&format!("lane {lane}: blocks {from} to {} are not there", before.0), events);
+            self.staged.missing(&format!("lane {lane}: blocks {from} to {} are not there", before.0), events);
         }
-    }
-
-    /// A block belongs to the range.
-    fn note(&mut self, entry: &Entry) {
-        let staged = &mut self.staged;
-        staged.first.get_or_insert((entry.number, entry.id));
-        staged.last = Done { number: entry.number, id: entry.id, total: entry.total };
-        if staged.epochs.last().is_none_or(|(_, epoch)| *epoch != entry.epoch) {
-            staged.epochs.push((entry.number, entry.epoch));
-        }
-        if let Some(cursor) = entry.cursor {
-            staged.cursor = Some(cursor.to_string());
-        }
-        staged.earliest_us = Some(staged.earliest_us.map_or(entry.times.0, |at| at.min(entry.times.0)));
     }
 
     fn push(
@@ -290,32 +253,33 @@ impl Open<'_> {
         Ok(())
     }
 
-    fn damaged(&mut self, id: Id, why: &Damage, entry: Option<&Entry>) -> Result<(), DrainError> {
+    fn damaged(
+        &mut self,
+        sink: &mut Sink,
+        id: Id,
+        why: &Damage,
+        entry: Option<&Entry>,
+    ) -> Result<(), DrainError> {
         let lane = self.staging.lane;
-        if matches!(why, Damage::Newer(_) | Damage::Dictionary(_)) {
+        let is_newer = match why {
+            Damage::Newer(_) => true,
+            Damage::Dictionary(dictionary) => sink.has_dictionary(*dictionary)?,
+            _ => false,
+        };
+        if is_newer {
             return Err(DrainError::Newer { lane: lane.name().into(), id, why: why.clone() });
         }
         let mut kept = None;
         if let Some(entry) = entry {
-            self.note(entry);
+            self.staged.note(entry);
             let name = format!("{}-{id}.frame", lane.name());
             kept = Some(self.staging.destination.keep_damaged(&name, &entry.frame)?);
         } else {
             self.staged.first.get_or_insert((self.staged.last.number + 1, id));
             self.staged.last.id = id;
         }
-        self.staged.damaged_blocks += 1;
-        if self.staged.damaged.len() < TOLD_MAX {
-            self.staged.damaged.push(Fault { id: id.to_string(), why: why.to_string(), kept });
-        }
+        self.staged.damaged(Fault { id: id.to_string(), why: why.to_string(), kept });
         Ok(())
-    }
-
-    fn missing(&mut self, what: &str, events: u64) {
-        self.staged.missing_events += events;
-        if self.staged.missing.len() < TOLD_MAX {
-            self.staged.missing.push(what.to_owned());
-        }
     }
 
     /// Nothing of it is kept.

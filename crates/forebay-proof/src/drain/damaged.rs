@@ -13,8 +13,7 @@ use crate::exactly_once::{Round, SABOTAGED, Seen};
 /// Blocks that were damaged.
 pub(super) const DAMAGED: &str = "blocks damaged";
 
-/// Bytes at a frame's beginning that say how it is to be read, about. A bit of these may make it one of a later build, at which a
-/// drain ends on purpose: it cannot tell the one from the other.
+/// Bytes at a frame's beginning that say how it is to be read, about.
 const HEADER: usize = 16;
 
 /// The newest block of a lane is damaged, and others follow it. In a control it is taken out instead, and nobody is told.
@@ -50,7 +49,9 @@ fn damage(world: &mut World, round: &Round<'_>) -> anyhow::Result<Option<(Lane, 
             fields.iter().map(redis::from_redis_value_ref).collect::<Result<_, _>>()?;
         let entry = Entry::read(place, fields).map_err(|why| anyhow::anyhow!("block {id}: {why}"))?;
         if let Some(frame) = texts.last_mut().filter(|frame| !frame.is_empty()) {
-            let at = world.random.usize(HEADER.min(frame.len() - 1)..frame.len());
+            // As often in what stands before the content as anywhere.
+            let within = if world.random.bool() { frame.len().min(HEADER) } else { frame.len() };
+            let at = world.random.usize(..within);
             frame[at] ^= 1 << world.random.u32(..8);
         }
         redis::cmd("XDEL").arg(&key).arg(&id).exec(&mut connection)?;

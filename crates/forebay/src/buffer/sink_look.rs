@@ -55,6 +55,14 @@ impl Sink {
         self.head(lane, "XREVRANGE", "+".into(), "-")
     }
 
+    /// Whether the buffer has a dictionary: writers put it there before the first frame that needs it, so that one which is not
+    /// there is what a damaged frame says.
+    pub fn has_dictionary(&mut self, id: u32) -> Result<bool, Error> {
+        let mut command = redis::cmd("HEXISTS");
+        command.arg(self.name.meta()).arg(Name::dictionary(id));
+        self.server.ask(&self.name, "looking for a dictionary of", &command)
+    }
+
     fn head(&mut self, lane: Lane, command: &str, from: String, to: &str) -> Result<Option<Head>, Error> {
         let mut from = from;
         for _ in 0..STRANGE_MAX {

@@ -124,9 +124,9 @@ mod tests {
 
     #[test]
     fn a_section_has_its_own_pairs() {
-        let text = "[default]\naws_access_key_id = A\n# x = y\n[profile lake]\nregion=eu\n endpoint_url = http://h:1/?a=b\n\n[other]\nregion=us";
+        let text = "[default]\naws_access_key_id = A\n# x = y\n[profile lake]\nregion=eu\n endpoint_url = http://127.0.0.1:1/?a=b\n\n[other]\nregion=us";
         assert_eq!(section_of(text, "default"), Some(vec![("aws_access_key_id", "A")]));
-        let lake = vec![("region", "eu"), ("endpoint_url", "http://h:1/?a=b")];
+        let lake = vec![("region", "eu"), ("endpoint_url", "http://127.0.0.1:1/?a=b")];
         assert_eq!(section_of(text, "profile lake"), Some(lake));
         assert_eq!(section_of(text, "lake"), None);
     }
