@@ -169,8 +169,8 @@ struct Drain<'a> {
     destination: Destination,
     rows: Rows,
     lanes: Vec<LaneDrain>,
-    /// Since when the destination refuses, and how long it is left alone.
-    refused: Option<(Instant, Duration)>,
+    /// Since when the destination refuses without any commit between, with so many commits, and how long it is left alone.
+    refused: Option<(Instant, u64, Duration)>,
 }
 
 /// What a lane is drained with.
@@ -240,7 +240,11 @@ impl Drain<'_> {
     fn left_alone(&mut self, error: &DrainError) -> Result<(), DrainError> {
         self.counts.failed(error.to_string());
         tracing::warn!("{error}; it is tried again");
-        let (since, wait) = *self.refused.get_or_insert((Instant::now(), BACKOFF.0));
+        let commits = self.counts.look().commits;
+        let (since, _, wait) = match self.refused {
+            Some(refused) if refused.1 == commits => refused,
+            _ => (Instant::now(), commits, BACKOFF.0),
+        };
         // What was begun may stand anywhere: each lane looks again at what the destination has.
         for lane in &mut self.lanes {
             lane.look_again();
@@ -249,7 +253,7 @@ impl Drain<'_> {
             return Err(DrainError::GaveUp { waited: since.elapsed(), why: error.to_string() });
         }
         self.pause(wait);
-        self.refused = Some((since, (wait * 2).min(BACKOFF.1)));
+        self.refused = Some((since, commits, (wait * 2).min(BACKOFF.1)));
         Ok(())
     }
 

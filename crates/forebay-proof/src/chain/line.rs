@@ -1,6 +1,5 @@
 //! What a round stands on: a simulated source, an ingest from it, a server, and a drain from that as it goes.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -275,8 +274,9 @@ impl<'a> ChainLine<'a> {
         let rest = self.drain_config(Steps::default(), true)?;
         let ended = Drain::start(rest).join();
         self.drain_ended(Some(ended));
-        let folders: Vec<PathBuf> = self.groups.iter().map(|group| self.to.path().join(group)).collect();
-        Ok(read_back(&self.lines, &[], &folders, self.seen))
+        let target = |group: &&str| Target::Folder(self.to.path().join(group));
+        let targets: Vec<Target> = self.groups.iter().map(target).collect();
+        Ok(read_back(&self.lines, &[], &targets, self.seen))
     }
 
     /// Events that commits have, of all groups.

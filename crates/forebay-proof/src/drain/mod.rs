@@ -10,9 +10,10 @@
 //! | `scenario` | what goes wrong, as a table |
 //! | `world` | the server, the events, and drains from the one with the others |
 //! | `destination` | where drains go |
-//! | `ends`, `losses`, `disks`, `rivals`, `damaged` | rounds in which the drain ends, the server loses, the disk fails, a second drain comes, a block is damaged |
+//! | `ends`, `losses`, `disks`, `buckets`, `rivals`, `damaged` | rounds in which the drain ends, the server loses, the disk or the bucket fails, a second drain comes, a block is damaged |
 //! | `sabotage` | what controls break |
 
+mod buckets;
 mod damaged;
 mod destination;
 mod disks;

@@ -1,6 +1,6 @@
 //! What goes wrong in a round: as a table, with what must be seen of it before the round counts, and what is broken in its control.
 
-use super::{damaged, disks, ends, losses, rivals};
+use super::{buckets, damaged, disks, ends, losses, rivals};
 use crate::exactly_once::{Broken, Scenario, Seen};
 
 const NO_PLAN: Broken =
@@ -11,6 +11,8 @@ const ACKNOWLEDGED_FIRST: Broken =
     Broken { what: "blocks that are acknowledged before files have them", does: Seen::lost };
 const IN_PLACE: Broken = Broken { what: "a file that is written in the tree itself", does: Seen::torn };
 const FORGETS: Broken = Broken { what: "a disk that forgets renames", does: Seen::lost };
+const OBJECT_LOST: Broken =
+    Broken { what: "a bucket that loses an object once it was committed", does: Seen::lost };
 const TWO_GROUPS: Broken =
     Broken { what: "two drains that do not know of each other, read as one", does: Seen::twice };
 const LEFT_OUT: Broken = Broken { what: "a block that is left out without a word", does: Seen::lost };
@@ -79,6 +81,20 @@ pub(super) static ALL: &[Scenario] = &[
         acts: &[disks::CUTS, disks::TAKEN],
         play: disks::power_cut,
         broken: FORGETS,
+    },
+    Scenario {
+        id: "bucket-refuses",
+        what: "a bucket refuses requests with 500, 503, 409, 412 or 403",
+        acts: &[buckets::REFUSED],
+        play: buckets::refuses,
+        broken: OBJECT_LOST,
+    },
+    Scenario {
+        id: "bucket-unsure",
+        what: "a bucket's answers are lost, come late, or say that an object is there that is not, or half",
+        acts: &[buckets::UNSURE],
+        play: buckets::unsure,
+        broken: OBJECT_LOST,
     },
     Scenario {
         id: "two-drains",

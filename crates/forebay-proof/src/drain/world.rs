@@ -155,8 +155,8 @@ impl World {
             address: self.address()?,
             name: Self::name()?,
             group: self.group().into(),
-            to: Target::Folder(self.folder()),
-            staging: None,
+            to: self.to.target(self.group()),
+            staging: self.to.staging(),
             columns: Vec::new(),
             rolling: Rolling { file_bytes, ..Rolling::default() },
             once: true,
@@ -244,8 +244,8 @@ impl World {
     pub fn finish(mut self) -> anyhow::Result<Seen> {
         self.append(1, 1)?;
         self.drain(Steps::default())?;
-        let folders: Vec<PathBuf> = self.drains.iter().map(|name| self.to.at(name)).collect();
-        Ok(read_back(&self.events, &self.excused, &folders, std::mem::take(&mut self.seen)))
+        let targets: Vec<Target> = self.drains.iter().map(|name| self.to.target(name)).collect();
+        Ok(read_back(&self.events, &self.excused, &targets, std::mem::take(&mut self.seen)))
     }
 }
 

@@ -1,11 +1,12 @@
 //! The files of a destination into a ledger: in the order of its records, and then whatever else a reader finds in the tree.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay_pipe::drain::archive::Archive;
+use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::replay::{Wanted, replay};
 use forebay_pipe::drain::run::DrainError;
 use forebay_pipe::drain::stored::StoredFile;
@@ -18,11 +19,11 @@ use crate::ledger::Ledger;
 pub(crate) type Line = (Lane, Vec<u8>);
 
 /// What a round saw, with what became of each of these events, all of which are owed but for `excused`: its lane's events from
-/// one number on, so many. The files of several folders are read as one.
+/// one number on, so many. The files of several destinations are read as one.
 pub(crate) fn read_back(
     events: &[Line],
     excused: &[(Lane, u64, u64)],
-    folders: &[PathBuf],
+    targets: &[Target],
     mut seen: Seen,
 ) -> Seen {
     let make = |index: u64, out: &mut Vec<u8>| out.extend_from_slice(&events[index as usize].1);
@@ -36,8 +37,8 @@ pub(crate) fn read_back(
     for (lane, first, count) in excused {
         ledger.given_up(*lane, *first, *count);
     }
-    for root in folders {
-        match Archive::of_folder(root) {
+    for target in targets {
+        match Archive::open(target) {
             Ok(archive) => look(&archive, &mut ledger, &mut seen),
             Err(why) => {
                 seen.faults += 1;

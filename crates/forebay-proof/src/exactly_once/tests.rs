@@ -1,5 +1,7 @@
 //! What the judge says of files that were broken on purpose, and of rounds in which nothing happened.
 
+use forebay_pipe::drain::place::Target;
+
 use super::*;
 use crate::claim::Judgement;
 use crate::findings::Findings;
@@ -52,7 +54,7 @@ fn a_round_in_which_nothing_happened_shows_nothing_unless_something_is_wrong() {
 #[test]
 fn what_a_destination_that_is_not_there_has_is_nothing() {
     let line = (forebay::event::jetstream::ALL[0], b"{}".to_vec());
-    let seen = read_back(&[line], &[], &["/no/such/folder".into()], Seen::default());
+    let seen = read_back(&[line], &[], &[Target::Folder("/no/such/folder".into())], Seen::default());
     assert_eq!((seen.lost(), seen.files), (1, 0));
     assert!(seen.faults > 0 && !seen.example.is_empty(), "{seen:?}");
 }
