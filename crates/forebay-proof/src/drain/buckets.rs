@@ -63,7 +63,10 @@ fn play(round: &Round<'_>, faults: &[Fault], counted: &'static str) -> anyhow::R
         // Another machine goes on, which has nothing of what was staged.
         let staged = world.to.at("");
         for entry in std::fs::read_dir(&staged)? {
-            std::fs::remove_dir_all(entry?.path())?;
+            let path = entry?.path();
+            if path.is_dir() {
+                std::fs::remove_dir_all(path)?;
+            }
         }
     }
     world.append(1, 1)?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use object_store::aws::{AmazonS3, Checksum};
 use object_store::path::Path as Key;
-use object_store::{ClientOptions, ObjectStore as _, ObjectStoreExt as _, RetryConfig};
+use object_store::{ClientOptions, ObjectStore as _, ObjectStoreExt as _, PutPayload, RetryConfig};
 use tokio::runtime::Runtime;
 
 use super::super::destination::{DestinationError, io_at};
@@ -22,6 +22,9 @@ use super::{Place, RECORD_BYTES_MAX};
 /// How long a request may take: one uploads a file of 112 MiB.
 const REQUEST: Duration = Duration::from_secs(300);
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// How often an object is put that the bucket has otherwise than it says.
+const PUTS: usize = 3;
 
 /// Bytes that are asked for at a time.
 const PIECE: u64 = 8 << 20;
@@ -116,19 +119,24 @@ impl Bucket {
     }
 
     fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), DestinationError> {
-        let (at, size) = (self.key(key), bytes.len() as u64);
-        self.runtime.block_on(self.store.put(&at, bytes.into())).map_err(self.failed(key))?;
-        match self.size(key)? {
-            Some(has) if has == size => Ok(()),
-            has => Err(DestinationError::Bucket {
-                what: self.shown(key),
-                why: match has {
-                    Some(has) => format!("it was put with {size} bytes, and has {has}"),
-                    None => "it was put, and is not there".into(),
-                },
-                may_pass: true,
-            }),
+        let (at, size, payload) = (self.key(key), bytes.len() as u64, PutPayload::from(bytes));
+        let mut has = None;
+        for _ in 0..PUTS {
+            self.runtime.block_on(self.store.put(&at, payload.clone())).map_err(self.failed(key))?;
+            has = self.size(key)?;
+            if has == Some(size) {
+                return Ok(());
+            }
+            // At once: half of a record would be in the way of whoever comes next.
         }
+        Err(DestinationError::Bucket {
+            what: self.shown(key),
+            why: match has {
+                Some(has) => format!("it was put with {size} bytes, and has {has}"),
+                None => "it was put, and is not there".into(),
+            },
+            may_pass: true,
+        })
     }
 
     fn size(&self, key: &str) -> Result<Option<u64>, DestinationError> {
