@@ -16,7 +16,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const READERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/readers");
 
 /// An interpreter that has the readers.
-fn python() -> String {
+pub fn python() -> String {
     let named = std::env::var("FOREBAY_PYTHON").ok();
     let tried = named.into_iter().chain([format!("{ROOT}/target/python/bin/python3"), "python3".into()]);
     let has = |python: &String| {

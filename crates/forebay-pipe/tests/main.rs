@@ -19,6 +19,7 @@ mod ingest_hosts;
 mod ingest_lines;
 mod ingest_resume;
 mod ingest_waits;
+mod nightly_drain_moto;
 mod nightly_drain_rows;
 mod nightly_ingest_speed;
 mod scripted;
