@@ -48,6 +48,7 @@ mod external_server;
 mod hostile;
 mod ingest_support;
 mod nightly_audit;
+mod nightly_drain;
 mod nightly_durability;
 mod nightly_ingest;
 mod nightly_ingest_hour;

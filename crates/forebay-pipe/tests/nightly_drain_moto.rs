@@ -94,10 +94,15 @@ fn nightly_a_bucket_of_moto_has_each_event_once_and_pyarrow_reads_it() {
     }
     run(&config).unwrap();
     assert_same(&archived(&Archive::open(&moto.target()).unwrap()), &by_lane(&all), "in all");
-    let read = Command::new(python()).args(["-c", READ, &format!("127.0.0.1:{}", moto.port)]).output().unwrap();
+    let read =
+        Command::new(python()).args(["-c", READ, &format!("127.0.0.1:{}", moto.port)]).output().unwrap();
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
     let counts: std::collections::BTreeMap<String, usize> = serde_json::from_slice(&read.stdout).unwrap();
     let expected = by_lane(&all).into_iter().map(|(lane, lines)| (lane, lines.len())).collect();
     assert_eq!(counts, expected);
-    println!("moto: {} events, a drain that ended before each of {} steps: 0 lost, 0 twice", all.len(), Step::ALL.len());
+    println!(
+        "moto: {} events, a drain that ended before each of {} steps: 0 lost, 0 twice",
+        all.len(),
+        Step::ALL.len()
+    );
 }
