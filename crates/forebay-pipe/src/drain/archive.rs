@@ -68,7 +68,8 @@ impl Archive {
     pub fn pending_files(&self) -> Result<Vec<String>, DestinationError> {
         let mut files = Vec::new();
         for key in self.place.list(PENDING)? {
-            if key.ends_with(".json")
+            // Beside them may be one that was being written.
+            if key.strip_suffix(".json").is_some()
                 && let Some(record) = self.record_at(&key)?
             {
                 files.extend(record.files.into_iter().map(|file| file.path));

@@ -171,7 +171,7 @@ impl Destination {
 
     /// Throws a staged file away.
     pub fn unstage(&self, name: &str) {
-        self.staging.discard(&self.staging.part(name));
+        self.staging.discard_part(name);
     }
 
     /// Keeps the frame of a block that could not be opened; where, from the folder of the records.
@@ -234,7 +234,7 @@ impl Destination {
         self.steps.before(Step::Forget)?;
         self.forget_pending(&record.lane)?;
         for file in &record.files {
-            self.staging.discard(&self.staging.whole(&file.path));
+            self.staging.discard(&file.path);
         }
         Ok(())
     }

@@ -303,6 +303,7 @@ impl LaneDrain {
         }
         let stream = reader.events();
         let mut decoder = Decoder::of(stream).map_err(|why| DrainError::Staged { why })?;
+        let incarnation = means.sink.incarnation().to_owned();
         let staging = Staging {
             lane: self.lane,
             stream,
@@ -311,7 +312,7 @@ impl LaneDrain {
             rolling: &means.config.rolling,
             counts: means.counts,
             buffer: &means.config.name.to_string(),
-            incarnation: &means.sink.incarnation().to_owned(),
+            incarnation: &incarnation,
             from,
             known,
             end: range.end,

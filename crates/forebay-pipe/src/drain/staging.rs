@@ -82,15 +82,15 @@ impl Staging {
         sync_folder(&self.folder)
     }
 
-    /// Throws a file away that is not whole, or that was published.
-    pub fn discard(&self, path: &Path) {
+    /// Throws a file away that is not whole.
+    pub fn discard_part(&self, name: &str) {
         // Left over, it is thrown away when the folder is taken again.
-        let _ = std::fs::remove_file(path);
+        let _ = std::fs::remove_file(self.folder.join(name));
     }
 
-    /// Where a file is while it is written.
-    pub fn part(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+    /// Throws a file away that was published.
+    pub fn discard(&self, path: &str) {
+        let _ = std::fs::remove_file(self.whole(path));
     }
 
     /// Where a whole one is staged: the name without its folders is one of its own.

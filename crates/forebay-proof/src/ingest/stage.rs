@@ -31,6 +31,12 @@ pub struct Stage {
 impl Stage {
     /// Sets it up.
     pub fn new(binary: &ServerBinary, settings: Settings, action: Action) -> anyhow::Result<Self> {
+        let mut conf = Conf::new();
+        conf.set("save", "").set("maxmemory-policy", "noeviction");
+        let log = if action == Action::Kill { "yes" } else { "no" };
+        conf.set("appendonly", log).set("appendfsync", "everysec");
+        // First: from when a host is there its live events pass, and a replay is to meet them.
+        let server = Server::start(binary, &conf)?;
         let other = match action {
             Action::OtherHost => {
                 let protocol = if settings.seed.is_multiple_of(2) { Protocol::V1 } else { Protocol::V2 };
@@ -39,14 +45,10 @@ impl Stage {
             }
             _ => None,
         };
-        let mut conf = Conf::new();
-        conf.set("save", "").set("maxmemory-policy", "noeviction");
-        let log = if action == Action::Kill { "yes" } else { "no" };
-        conf.set("appendonly", log).set("appendfsync", "everysec");
         Ok(Self {
             host: Some(Simulator::start(settings)?),
             other,
-            server: Server::start(binary, &conf)?,
+            server,
             log: LogMark::default(),
             taken_back: 0,
             folder: tempfile::tempdir()?,
