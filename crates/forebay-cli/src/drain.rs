@@ -62,7 +62,7 @@ Exit codes: 0 ended in an orderly way, 1 blocks were damaged or missing, or
 another drain took over, 2 usage, 3 server or disk refused for as long as
 --patience, 130 ended by a second signal.")]
 pub(crate) struct Drain {
-    /// Folder to drain to, made if it is not there; or s3://BUCKET/PREFIX
+    /// Folder to drain to, made if it is not there; or `s3://BUCKET/PREFIX`
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     to: Option<PathBuf>,
     /// Where files for a bucket are written before they are sent [default: ~/.local/state/forebay]

@@ -36,7 +36,7 @@ enum FilesVerb {
 
 #[derive(Args)]
 struct Verify {
-    /// Folder that was drained to, or s3://BUCKET/PREFIX
+    /// Folder that was drained to, or `s3://BUCKET/PREFIX`
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     place: PathBuf,
 }

@@ -23,7 +23,7 @@ use crate::{exit, output};
 Lane after lane, each in its order, byte for byte as the buffer had it. --from
 and --to go by the events' own time; the event at --to is not among them.")]
 pub(crate) struct Replay {
-    /// Folder that was drained to, or s3://BUCKET/PREFIX
+    /// Folder that was drained to, or `s3://BUCKET/PREFIX`
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     from_place: PathBuf,
     /// Lane, or partition as likes.2; again for more. Without one, all

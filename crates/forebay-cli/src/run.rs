@@ -84,7 +84,7 @@ impl Run {
             global.quiet,
             "stopping: sending what was read, then putting it into files. Press Ctrl-C again to quit without waiting",
         )?;
-        let watch = self.watch(&config, &served, global)?;
+        let watch = Self::watch(&config, &served, global)?;
         let (is_over, drains) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
         let (ingested, drained) = std::thread::scope(|threads| {
             threads.spawn(|| served.run(watch.shared(), || is_over.load(Relaxed)));
@@ -105,7 +105,7 @@ impl Run {
         Ok(if ingested == crate::exit::OK { code } else { ingested })
     }
 
-    fn watch(&self, config: &Config, served: &Served, global: &Global) -> anyhow::Result<Watch> {
+    fn watch(config: &Config, served: &Served, global: &Global) -> anyhow::Result<Watch> {
         let at = served.address().context("asking for the port")?;
         let (address, name) = (config.address.clone(), config.name.clone());
         if !global.quiet {
@@ -126,7 +126,7 @@ fn drain_once_there(config: &Config, stop: &Arc<AtomicBool>) -> Drained {
     loop {
         match drain(config, drained.counts(), stop) {
             Err(DrainError::Buffer(Error::NoBuffer { .. })) if !stop.load(Relaxed) => {
-                std::thread::sleep(LOOK)
+                std::thread::sleep(LOOK);
             }
             // Where the source never gave anything there is nothing to drain.
             Err(DrainError::Buffer(Error::NoBuffer { .. })) => return drained.ended(Ok(())),

@@ -89,15 +89,15 @@ fn nightly_the_memory_of_a_drain_over_two_hundred_hours_of_events() {
     const HOURS: u64 = 200;
     let (server, folder) = (server(&[("maxmemory", "2gb")]), tempfile::tempdir().unwrap());
     // The same events, each an hour later than the one before it, again and again.
-    let mut number = 0_u64;
     let mut lines = Vec::new();
-    for line in synth(EVENTS, 7).split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+    let events = synth(EVENTS, 7);
+    let events = events.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    for (number, line) in (0_u64..).zip(events) {
         let text = std::str::from_utf8(line).unwrap();
         let (head, rest) = text.split_once("\"time_us\":").unwrap();
         let (time, rest) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap());
         let time = time.parse::<u64>().unwrap() + number % HOURS * 3_600_000_000;
         lines.extend(format!("{head}\"time_us\":{time}{rest}\n").into_bytes());
-        number += 1;
     }
     assert_eq!(append(&server, &lines, &["--buffer", "hours"]).code, 0);
     let s3 = S3Server::start(Settings::default()).unwrap();

@@ -163,7 +163,7 @@ fn first_json(ran: &Ran) -> serde_json::Value {
 #[test]
 #[ignore = "an hour"]
 fn nightly_an_hour_with_a_fault_a_minute() {
-    let (hour, total) = an_hour(troubles(), None);
+    let (hour, total) = an_hour(&troubles(), None);
     let ledger = ledger_of(&hour.simulator, &hour.server, 0, total);
     println!("{total} events, {ledger:?}");
     assert!(ledger.lost().is_empty() && ledger.twice.is_empty(), "{ledger:?}");
@@ -174,7 +174,7 @@ fn nightly_an_hour_with_a_fault_a_minute() {
 fn nightly_the_whole_pipeline_with_a_fault_a_minute() {
     let disk = Disk::mount(DISK_ROOM).unwrap();
     let to = disk.path().join("files");
-    let (hour, total) = an_hour(troubles_of_a_pipeline(), Some(disk));
+    let (hour, total) = an_hour(&troubles_of_a_pipeline(), Some(disk));
     let verified = run(&["files", "verify", to.to_str().unwrap()]);
     println!("{}", String::from_utf8_lossy(&verified.out));
     assert_eq!(verified.code, 0, "{}", verified.err);
@@ -196,7 +196,7 @@ fn nightly_the_whole_pipeline_with_a_fault_a_minute() {
 }
 
 /// A run of that many minutes, through its end; and how many events there were.
-fn an_hour(troubles: Vec<Trouble>, disk: Option<Disk>) -> (Hour, u64) {
+fn an_hour(troubles: &[Trouble], disk: Option<Disk>) -> (Hour, u64) {
     let (minutes, rate) = (number("FOREBAY_MINUTES", 60), number("FOREBAY_RATE", 938));
     let total = HISTORY + rate * 60 * minutes;
     let simulator = Simulator::start(Settings {

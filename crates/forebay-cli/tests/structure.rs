@@ -112,7 +112,7 @@ fn names_a_key(line: &str) -> bool {
 
 /// Addresses that may stand in the product: this machine's, containers', documentation's, and those that a user replaces.
 fn is_permitted(host: &str) -> bool {
-    const KNOWN: [&str; 9] = [
+    const KNOWN: [&str; 10] = [
         "127.0.0.1",
         "localhost",
         "prometheus",
