@@ -48,9 +48,9 @@ and nothing else; forebay/ has a record of every commit, by which the next run
 goes on: after a kill, a full disk, or a server that came back with less, no
 event is in two files and none is left out. Keep both folders together.
 
-A bucket has the same under its prefix. Credentials, endpoint and region are those
-of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL
-and AWS_REGION, or of the profile AWS_PROFILE in ~/.aws.
+A bucket has the same under its prefix. Credentials, endpoint and region are
+those of AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN,
+AWS_ENDPOINT_URL and AWS_REGION, or of the profile AWS_PROFILE in ~/.aws.
 
 The group (--group) has no consumers: a commit moves it, and the buffer lets go
 of what every group is done with.

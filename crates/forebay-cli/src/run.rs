@@ -37,13 +37,13 @@ const EVERY: Duration = Duration::from_secs(2);
   forebay run pipeline.toml --listen 127.0.0.1:9500
 
 The file has [source], [buffer], [sink] and [stream], as `forebay ingest` and
-`forebay drain` read them; each can be run by itself instead, on machines of their
-own.
+`forebay drain` read them; each can be run by itself instead, on a machine of
+its own.
 
-The first Ctrl-C or SIGTERM ends the source, and puts what is in the buffer into
-files; a second one ends at once. Nothing is lost by either: the next run goes on
-where this one stood. If one part ends with an error, so does the other, in an
-orderly way.
+The first Ctrl-C or SIGTERM ends the source, and puts what is in the buffer
+into files; a second one ends at once. Nothing is lost by either: the next run
+goes on where this one stood. If one part ends with an error, so does the
+other, in an orderly way.
 
 Exit codes are those of the part that ended first: `forebay ingest --help` and
 `forebay drain --help`.")]
