@@ -229,7 +229,15 @@ impl Place for Bucket {
 
 /// What went wrong: by the server's own words, where it is the server that refused; in one line, of what can be printed.
 fn said(error: &object_store::Error) -> String {
-    let whole = error.to_string();
+    let mut whole = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(why) = cause {
+        let why_text = why.to_string();
+        if !whole.contains(&why_text) {
+            whole = format!("{whole}: {why_text}");
+        }
+        cause = why.source();
+    }
     let part = |name: &str| {
         let (_, rest) = whole.split_once(&format!("<{name}>"))?;
         rest.split_once(&format!("</{name}>")).map(|(part, _)| part)

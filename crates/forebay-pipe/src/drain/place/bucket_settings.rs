@@ -49,12 +49,57 @@ pub(super) fn builder(access: &Access, options: ClientOptions) -> Result<AmazonS
             .with_access_key_id(id)
             .with_secret_access_key(secret),
     };
-    let endpoint = builder.get_config_value(&Key::Endpoint).unwrap_or_default();
-    Ok(builder.with_client_options(options.with_allow_http(endpoint.starts_with("http://"))))
+    for (key, name) in CHECKED {
+        // The library ends the program at a value that no header can have.
+        if builder
+            .get_config_value(&key)
+            .is_some_and(|value| !value.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            return Err(format!(
+                "{name}, or what the profile says for it, has a character that such a value never has"
+            ));
+        }
+    }
+    let endpoint = builder.get_config_value(&Key::Endpoint);
+    if endpoint.as_deref().is_some_and(|endpoint| !is_endpoint(endpoint)) {
+        return Err("AWS_ENDPOINT_URL, or the profile's endpoint_url, is not http://HOST:PORT or https://HOST, without a name and \
+                    a password in it"
+            .into());
+    }
+    let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
+    Ok(builder.with_client_options(options.with_allow_http(is_plain)))
+}
+
+/// Values that go into headers.
+const CHECKED: [(Key, &str); 4] = [
+    (Key::AccessKeyId, "AWS_ACCESS_KEY_ID"),
+    (Key::SecretAccessKey, "AWS_SECRET_ACCESS_KEY"),
+    (Key::Token, "AWS_SESSION_TOKEN"),
+    (Key::Region, "AWS_REGION"),
+];
+
+fn is_endpoint(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://").or(text.strip_prefix("http://")) else { return false };
+    let host = rest.split('/').next().unwrap_or_default();
+    // Of an address of the sixth version the port stands behind its bracket.
+    let (name, port) = match host.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
+        Some((name, port)) => (name, Some(port)),
+        None => (host, None),
+    };
+    !name.is_empty()
+        && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@')
+        && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
 fn of_environment() -> Result<AmazonS3Builder, String> {
-    let mut builder = AmazonS3Builder::from_env();
+    // What is set to nothing, as files of containers do, is not set.
+    let named = std::env::vars().filter(|(name, value)| name.starts_with("AWS_") && !value.is_empty());
+    let mut builder = named.fold(AmazonS3Builder::new(), |builder, (name, value)| {
+        match name.to_ascii_lowercase().parse() {
+            Ok(key) => builder.with_config(key, value),
+            Err(_) => builder,
+        }
+    });
     let of = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let profile = of("AWS_PROFILE").unwrap_or_else(|| "default".into());
     let home = |file: &str| of("HOME").map(|home| PathBuf::from(home).join(".aws").join(file));
@@ -121,6 +166,39 @@ fn section_of<'a>(text: &'a str, wanted: &str) -> Option<Vec<(&'a str, &'a str)>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_url_without_a_secret() {
+        for good in
+            ["http://127.0.0.1:9000", "https://localhost", "http://[::1]:9000/", "https://localhost/path"]
+        {
+            assert!(is_endpoint(good), "{good}");
+        }
+        for bad in [
+            "127.0.0.1:9000",
+            "",
+            "http://",
+            "http://a b",
+            "http://127.0.0.1:99999",
+            "ftp://x",
+            "http://u:p@127.0.0.1",
+        ] {
+            assert!(!is_endpoint(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_no_header_can_have_is_an_error_that_does_not_show_it() {
+        let of = |id: &str, endpoint: &str| {
+            let (id, endpoint, secret) = (id.into(), endpoint.into(), "s".into());
+            builder(&Access::Key { endpoint, id, secret }, ClientOptions::new()).err()
+        };
+        assert_eq!(of("key", "http://127.0.0.1:1"), None);
+        let why = of("hidden\n", "http://127.0.0.1:1").unwrap();
+        assert!(why.contains("AWS_ACCESS_KEY_ID") && !why.contains("hidden"), "{why}");
+        let why = of("key", "http://u:hidden@127.0.0.1:1").unwrap();
+        assert!(why.contains("AWS_ENDPOINT_URL") && !why.contains("hidden"), "{why}");
+    }
 
     #[test]
     fn a_section_has_its_own_pairs() {
