@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::json_text;
 use super::lexer::record_before;
 use super::plan::Plan;
-use super::token::{CID_BYTES, CID_TEXT, cid};
+use super::token::{CID_BYTES, CID_TEXT, cid, cid_text};
 
 /// Records nest less deeply; recursion ends here.
 const DEPTH_MAX: u32 = 32;
@@ -30,6 +30,18 @@ pub(super) struct RecordHasher {
     /// The entries of all maps that are open.
     entries: Vec<Entry>,
     sorted: Vec<u8>,
+}
+
+/// The CIDs that records have by their content.
+#[derive(Debug, Default)]
+pub struct RecordCids(RecordHasher);
+
+impl RecordCids {
+    /// The CID of a record, by its JSON; none where that is not of the strict kind, or larger than 1 MiB.
+    pub fn of(&mut self, record: &str) -> Option<String> {
+        let hash = Sha256::digest(self.0.convert(record.as_bytes())?);
+        String::from_utf8(cid_text(true, &hash.into()).to_vec()).ok()
+    }
 }
 
 /// An entry of a map in the output: where its key's text starts and ends, and where the entry does.

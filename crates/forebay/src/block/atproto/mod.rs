@@ -33,6 +33,7 @@ mod template;
 mod time;
 mod token;
 
+pub use cbor::RecordCids;
 pub use decode::Decoder;
 pub use dictionary::{
     BUILT_IN, BUILT_IN_ID, DICTIONARY_BYTES_MAX, Dictionary, DictionaryError, TEMPLATES_MAX,
