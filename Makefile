@@ -71,7 +71,7 @@ pipeline: setup setup-python
 mutants: setup
 	@sh tools/mutants.sh servers/mutants "$(SERVER)" $(ARGS)
 
-bench: setup
+bench: setup setup-python
 	FOREBAY_SERVER="$(SERVER)" FOREBAY_PROMETHEUS="$(PROMETHEUS)" cargo bench --locked -p forebay-cli $(ARGS)
 
 servers: setup-server

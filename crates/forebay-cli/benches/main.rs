@@ -2,10 +2,12 @@
 //!
 //! Whole commands against servers of our own: what is timed is what a user runs. Runs of a figure and of its
 //! peer alternate, so that a machine whose speed drifts drifts for both; the median is quoted, and every raw
-//! row is printed below the table. `make bench ARGS='-- watch'` measures the watch alone, `latency` the way of an event.
+//! row is printed below the table. `make bench ARGS='-- watch'` measures the watch alone, `latency` the way of an event,
+//! `drain` files.
 
 mod codec;
 mod commands;
+mod drain;
 mod held_back;
 mod latency;
 mod load;
@@ -26,7 +28,7 @@ const EVENTS: u64 = 1_000_000;
 
 /// What can be measured without the rest, by its name.
 type Rows = fn(&ServerBinary, &mut Table) -> anyhow::Result<()>;
-const ALONE: [(&str, Rows); 2] = [("latency", latency::rows), ("watch", watch::rows)];
+const ALONE: [(&str, Rows); 3] = [("drain", drain::rows), ("latency", latency::rows), ("watch", watch::rows)];
 
 /// Counted runs of each figure.
 const RUNS: usize = 5;

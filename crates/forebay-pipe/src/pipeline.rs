@@ -98,6 +98,9 @@ pub struct SinkTable {
     pub max_age: Option<String>,
     /// Size at which a file ends.
     pub max_file: Option<String>,
+    /// Whether files leave out what follows from the rest of a row.
+    #[serde(default)]
+    pub lean: bool,
     /// How long server or disk may refuse.
     pub patience: Option<String>,
     /// Text columns of events that are not Jetstream's, each with its JSON pointer.

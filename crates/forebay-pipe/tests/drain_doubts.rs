@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
-use forebay::Stream;
+use forebay_pipe::drain::schema::Rows;
 use forebay_pipe::drain::stored::StoredFile;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::metadata::KeyValue;
 
-use crate::drain_rows::{rows, synthetic, write};
+use crate::drain_rows::{full, lean, synthetic, write};
 
 const ROWS: usize = 500;
 
@@ -26,11 +26,15 @@ struct Original {
 
 impl Original {
     fn new() -> Self {
+        Self::of(&full())
+    }
+
+    fn of(rows: &Rows) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("original.parquet");
         let mut lines = synthetic(ROWS as u64);
         lines[7].1.push(b' ');
-        write(&path, &rows(Stream::jetstream()), &lines, usize::MAX);
+        write(&path, rows, &lines, usize::MAX);
         let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
         let footer = builder.metadata().file_metadata().key_value_metadata().unwrap().clone();
         let batch = builder.with_batch_size(ROWS).build().unwrap().next().unwrap().unwrap();
@@ -118,6 +122,26 @@ fn columns_of_another_name_place_or_type_are_not_read() {
     columns[0] = Arc::new(Int32Array::from(vec![5; ROWS]));
     let narrow = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
     assert!(says(&original.with(&narrow, &original.footer)).contains("column \"block\""));
+}
+
+#[test]
+fn a_lean_file_that_says_it_is_a_full_one_or_the_reverse_is_not_read() {
+    for (rows, other) in [(full(), lean()), (lean(), full())] {
+        let original = Original::of(&rows);
+        assert_eq!(says(&original.with(&original.batch, &original.footer)), format!("{ROWS} rows"));
+        let mut footer = original.footer.clone();
+        let version = footer.iter_mut().find(|pair| pair.key == "forebay.schema").unwrap();
+        assert_eq!(version.value.as_deref(), Some(rows.version()));
+        version.value = Some(other.version().into());
+        let said = says(&original.with(&original.batch, &footer));
+        assert!(said.starts_with("row 0 ") && said.ends_with("is not that of its line"), "{said}");
+    }
+    let lean = Original::of(&lean());
+    // What it says once is what it says: of that only the hash of the file would tell. What it says twice is compared.
+    let record = lean.says_of("record", |column| text_at(column, 3, Some("{}")));
+    assert_eq!(record, "row 3 (event 4 of block 5): its created_at is not that of its line");
+    let rest = lean.says_of("rest", |column| text_at(column, 3, Some("[")));
+    assert!(rest.starts_with("row 3 ") && rest.ends_with("is not that of its line"), "{rest}");
 }
 
 #[test]

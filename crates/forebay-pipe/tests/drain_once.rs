@@ -105,6 +105,22 @@ fn staged_files_that_are_gone_are_made_again() {
 }
 
 #[test]
+fn lean_files_give_every_line_again_and_full_ones_do_not_come_beside_them() {
+    let (server, to) = (server(&[]), tempfile::tempdir().unwrap());
+    let all = events(0..1_500);
+    append(&server, &all[..1_000]);
+    let full = config(&server, to.path());
+    let lean = Config { is_lean: true, rolling: small(), ..full.clone() };
+    assert!(ended_before(&lean, Step::Record, 3));
+    run(&lean).unwrap();
+    append(&server, &all[1_000..]);
+    let error = run(&full).unwrap_err().to_string();
+    assert!(error.contains("jetstream-1-lean") && error.contains("columns jetstream-1:"), "{error}");
+    run(&lean).unwrap();
+    assert_same(&drained(to.path()), &by_lane(&all), "in all");
+}
+
+#[test]
 fn a_second_drain_is_kept_from_the_folder_and_one_to_another_folder_fences_the_first() {
     let (server, to) = (server(&[]), tempfile::tempdir().unwrap());
     append(&server, &events(0..300));

@@ -4,13 +4,12 @@
 use std::path::Path;
 use std::process::Command;
 
-use forebay::Stream;
 use forebay_pipe::drain::columns::Row;
 use forebay_pipe::drain::moment;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::drain_rows::{place, rows, synthetic, write};
+use crate::drain_rows::{full, place, synthetic, write};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const READERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/readers");
@@ -116,7 +115,7 @@ fn pyarrow_duckdb_polars_and_fastparquet_read_every_row_with_its_types_and_its_p
     for (lane, date) in [("likes", dates[0]), ("posts", dates[1])] {
         std::fs::create_dir_all(in_tree(lane, date)).unwrap();
     }
-    let rows = rows(Stream::jetstream());
+    let rows = full();
     write(&in_tree("likes", dates[0]).join("a.parquet"), &rows, &lines, 1_000);
     write(&in_tree("posts", dates[1]).join("b.parquet"), &rows, &[], 1_000);
     let (python, expected) = (python(), hash(&lines));

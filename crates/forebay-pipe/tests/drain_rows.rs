@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use forebay::{Event, Stream};
+use forebay_pipe::drain::columns::Row;
 use forebay_pipe::drain::footer::Footer;
 use forebay_pipe::drain::pointer::Pointer;
 use forebay_pipe::drain::schema::{Rows, TextColumn};
@@ -35,8 +36,12 @@ pub fn place(number: usize) -> (u64, u32) {
     (5 + (number / BLOCK) as u64, (number % BLOCK * 3 / 2) as u32)
 }
 
-pub fn rows(stream: Stream) -> Rows {
-    Rows::of(stream, vec![]).unwrap()
+pub fn full() -> Rows {
+    Rows::of(Stream::jetstream(), vec![], false).unwrap()
+}
+
+pub fn lean() -> Rows {
+    Rows::of(Stream::jetstream(), vec![], true).unwrap()
 }
 
 /// Writes lines into a file, in groups of as many rows as is said.
@@ -94,13 +99,13 @@ pub fn synthetic(count: u64) -> Vec<(u64, Vec<u8>)> {
     events((0..count).map(line))
 }
 
-/// How many rows of a file have the whole line beside its columns.
-fn with_raw(path: &Path) -> u64 {
+/// How many rows of a file have something in a column.
+fn with(path: &Path, name: &str) -> u64 {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     let file = SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap();
     let groups = file.metadata().row_groups().iter();
     let nulls = |group: &parquet::file::metadata::RowGroupMetaData| {
-        let column = group.columns().iter().find(|column| column.column_path().string() == "raw").unwrap();
+        let column = group.columns().iter().find(|column| column.column_path().string() == name).unwrap();
         column.statistics().unwrap().null_count_opt().unwrap()
     };
     groups.map(|group| group.num_rows() as u64 - nulls(group)).sum()
@@ -113,18 +118,25 @@ fn recorded_and_made_up_events_come_out_as_they_went_in_and_no_line_is_stored_wh
     let mut lines = events(recorded());
     assert_eq!(lines.len(), 162);
     lines.extend(synthetic(10_000));
-    let written = write(&path, &rows(Stream::jetstream()), &lines, 4_000);
-    check(&path, &lines);
-    assert_eq!(with_raw(&path), 0);
-    let times = lines.iter().map(|(time_us, _)| *time_us);
-    assert_eq!(written.times, Some((times.clone().min().unwrap(), times.max().unwrap())));
-    assert_eq!(written.rows, lines.len() as u64);
+    for rows in [full(), lean()] {
+        let written = write(&path, &rows, &lines, 4_000);
+        check(&path, &lines);
+        assert_eq!(with(&path, "raw"), 0);
+        let times = lines.iter().map(|(time_us, _)| *time_us);
+        assert_eq!(written.times, Some((times.clone().min().unwrap(), times.max().unwrap())));
+        assert_eq!(written.rows, lines.len() as u64);
+    }
+    // Identities, accounts and what else is no commit have no other columns than this one.
+    let is_commit =
+        |line: &[u8]| Row::of(std::str::from_utf8(line).unwrap()).kind.as_deref() == Some("commit");
+    let others = lines.iter().filter(|(_, line)| !is_commit(line)).count();
+    assert_eq!([with(&path, "record"), with(&path, "cid")], [others as u64, 0]);
 }
 
 #[test]
 fn any_line_at_all_that_is_an_event_comes_out_as_it_went_in() {
     let folder = tempfile::tempdir().unwrap();
-    let mut stored_whole = 0;
+    let mut stored_whole = [0; 2];
     for seed in 0..8 {
         let mut rng = fastrand::Rng::with_seed(seed);
         let mut lines = Vec::new();
@@ -136,11 +148,17 @@ fn any_line_at_all_that_is_an_event_comes_out_as_it_went_in() {
         let lines = events(lines);
         assert!(lines.len() > 1_000, "{} of the mutations are events", lines.len());
         let path = folder.path().join(format!("{seed}.parquet"));
-        write(&path, &rows(Stream::jetstream()), &lines, 1_000);
-        check(&path, &lines);
-        stored_whole += with_raw(&path);
+        for (rows, whole) in [full(), lean()].iter().zip(&mut stored_whole) {
+            write(&path, rows, &lines, 1_000);
+            check(&path, &lines);
+            *whole += with(&path, "raw");
+        }
     }
-    assert!(stored_whole > 1_000, "{stored_whole} lines had another form than Jetstream's");
+    let [of_full, of_lean] = stored_whole;
+    assert!(
+        of_full > 1_000 && of_lean >= of_full,
+        "{of_full}, {of_lean} lines had another form than Jetstream's"
+    );
 }
 
 #[test]
@@ -149,8 +167,8 @@ fn the_same_rows_give_the_same_bytes_and_the_hash_is_theirs() {
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = (folder.path().join("1.parquet"), folder.path().join("2.parquet"));
     let lines = synthetic(9_000);
-    let written = write(&one, &rows(Stream::jetstream()), &lines, usize::MAX);
-    assert_eq!(write(&two, &rows(Stream::jetstream()), &lines, usize::MAX), written);
+    let written = write(&one, &full(), &lines, usize::MAX);
+    assert_eq!(write(&two, &full(), &lines, usize::MAX), written);
     let (one, two) = (std::fs::read(one).unwrap(), std::fs::read(two).unwrap());
     assert!(one == two);
     assert_eq!(<[u8; 32]>::from(Sha256::digest(&one)), written.sha256);
@@ -162,7 +180,7 @@ fn any_bytes_are_a_line_of_another_stream_and_its_columns_are_what_stands_there(
     let path = folder.path().join("a.parquet");
     let column = |name: &str, at| TextColumn { name: name.into(), at: Pointer::new(at).unwrap() };
     let columns = vec![column("user", "/user/id"), column("level", "/level")];
-    let rows = Rows::of(Stream::lines("log").unwrap(), columns).unwrap();
+    let rows = Rows::of(Stream::lines("log").unwrap(), columns, false).unwrap();
     let lines: Vec<(u64, Vec<u8>)> =
         [&b""[..], b"\xff\x00", b"plain", br#"{"user":{"id":"\u00e9"},"level":3}"#, "ü".as_bytes()]
             .iter()
@@ -177,7 +195,7 @@ fn any_bytes_are_a_line_of_another_stream_and_its_columns_are_what_stands_there(
 fn what_no_file_may_have_is_refused_by_its_place() {
     let lane = Stream::jetstream().lanes().first();
     let event = |bytes| Event { bytes, time_us: 1, lane, cursor: 0 };
-    let mut writer = FileWriter::create(Vec::new(), &rows(Stream::jetstream())).unwrap();
+    let mut writer = FileWriter::create(Vec::new(), &full()).unwrap();
     writer.push(3, 4, 0, &event(b"{}")).unwrap();
     for (block, index) in [(3, 4), (3, 3), (2, 9)] {
         let refused = writer.push(block, index, 0, &event(b"{}")).unwrap_err();

@@ -66,6 +66,7 @@ pub fn config(server: &Server, to: &Path) -> Config {
         to: Target::Folder(to.to_owned()),
         staging: None,
         columns: Vec::new(),
+        is_lean: false,
         rolling: Rolling::default(),
         once: true,
         patience: LIMIT,

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use forebay::{Event, Stream};
 use forebay_pipe::drain::columns::Row;
+use forebay_pipe::drain::schema::Rows;
 use forebay_pipe::drain::table::FileWriter;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::drain_identifiers::Repeated;
-use crate::drain_rows::{RECORDED, footer, rows, synthetic};
+use crate::drain_rows::{RECORDED, footer, full, lean, synthetic};
 
 const ROWS: usize = 122_880;
 
@@ -25,14 +26,14 @@ fn on_core() -> f64 {
     text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
 }
 
-fn measure(name: &str, lines: &[(u64, Vec<u8>)]) {
+fn measure(name: &str, rows: &Rows, lines: &[(u64, Vec<u8>)]) {
     let (mut raw, mut memory) = (0, 0);
     let lane = Stream::jetstream().lanes().first();
     let started = on_core();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.parquet");
     let file = std::fs::File::create(&path).unwrap();
-    let mut writer = FileWriter::create(file, &rows(Stream::jetstream())).unwrap();
+    let mut writer = FileWriter::create(file, rows).unwrap();
     for (number, (time_us, line)) in lines.iter().enumerate() {
         raw += line.len();
         let event = Event { bytes: line, time_us: *time_us, lane, cursor: 0 };
@@ -75,6 +76,9 @@ fn measure(name: &str, lines: &[(u64, Vec<u8>)]) {
 #[test]
 #[ignore = "figures, in release: make nightly"]
 fn nightly_bytes_and_rows_a_second() {
-    measure("made-up", &synthetic(ROWS as u64));
-    measure("recorded, with other identifiers", &repeated());
+    let (made_up, recorded) = (synthetic(ROWS as u64), repeated());
+    for (form, rows) in [("full", full()), ("lean", lean())] {
+        measure(&format!("made-up, {form}"), &rows, &made_up);
+        measure(&format!("recorded, with other identifiers, {form}"), &rows, &recorded);
+    }
 }

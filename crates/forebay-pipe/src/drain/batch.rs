@@ -9,6 +9,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 
 use super::columns::Row;
+use super::lean::{Lean, leave_out};
 use super::rebuild;
 use super::schema::{Rows, TextColumn, VALUES, Value, element};
 
@@ -49,6 +50,8 @@ enum Rest {
         raw: StringBuilder,
         /// A line, made again from its columns.
         made: Vec<u8>,
+        /// Of lean files.
+        lean: Option<Box<Lean>>,
     },
     Lines {
         line: StringBuilder,
@@ -72,6 +75,7 @@ impl Batch {
                 values: VALUES.iter().map(|(_, value)| Column::of(*value)).collect(),
                 raw: StringBuilder::new(),
                 made: Vec::new(),
+                lean: rows.is_lean().then(Box::default),
             },
             Some(texts) => Rest::Lines {
                 line: StringBuilder::new(),
@@ -95,8 +99,16 @@ impl Batch {
     pub(super) fn push(&mut self, event: Placed<'_>) -> Result<(), std::str::Utf8Error> {
         let text = std::str::from_utf8(event.line);
         match &mut self.rest {
-            Rest::Jetstream { values, raw, made } => {
-                push_jetstream(values, raw, made, event.time_us, text?);
+            Rest::Jetstream { values, raw, made, lean } => {
+                let line = text?;
+                let mut row = Row::of(line);
+                made.clear();
+                let is_made = rebuild::line(event.time_us, &row.parts(), made).is_some();
+                let is_kept = leave_out(&mut row, lean.as_deref_mut());
+                raw.append_option((!is_kept || !is_made || made != event.line).then_some(line));
+                for (column, (_, value)) in values.iter_mut().zip(&VALUES) {
+                    column.push(*value, &row);
+                }
             }
             Rest::Lines { line, raw, texts } => {
                 line.append_option(text.ok());
@@ -151,23 +163,6 @@ impl Batch {
         }
         RecordBatch::try_new(self.rows.schema().clone(), columns).map(Some)
     }
-}
-
-/// A line of Jetstream, by column; the line itself only where they do not give it again.
-fn push_jetstream(
-    values: &mut [Column],
-    raw: &mut StringBuilder,
-    made: &mut Vec<u8>,
-    time_us: i64,
-    line: &str,
-) {
-    let row = Row::of(line);
-    for (column, (_, value)) in values.iter_mut().zip(&VALUES) {
-        column.push(*value, &row);
-    }
-    made.clear();
-    let is_made = rebuild::line(time_us, &row.parts(), made).is_some() && made == line.as_bytes();
-    raw.append_option((!is_made).then_some(line));
 }
 
 impl Column {

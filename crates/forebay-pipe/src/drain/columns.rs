@@ -8,7 +8,9 @@ use std::borrow::Cow;
 
 use forebay::event::parse::Fault;
 
+use super::moment;
 use super::rebuild::Parts;
+use super::record_text::put_member;
 use super::walk::Walk;
 
 /// A text of a line.
@@ -37,8 +39,12 @@ pub struct Row<'a> {
     pub cid: Option<Word<'a>>,
     /// When the author's program says that it was made, as it is written.
     pub created_at: Option<Word<'a>>,
+    /// The same as a time, in microseconds since 1970, where it is one.
+    pub created: Option<i64>,
     /// What a like or a repost names: `subject.uri`.
     pub subject_uri: Option<Word<'a>>,
+    /// Its hash: `subject.cid`.
+    pub subject_cid: Option<Word<'a>>,
     /// Whom a follow or a block names: `subject`, where it is a DID.
     pub subject_did: Option<Word<'a>>,
     /// What a post says.
@@ -47,16 +53,27 @@ pub struct Row<'a> {
     pub reply_parent: Option<Word<'a>>,
     /// The post that a reply's thread begins with.
     pub reply_root: Option<Word<'a>>,
+    /// The hash of the post that a reply answers.
+    pub reply_parent_cid: Option<Word<'a>>,
+    /// The hash of the post that its thread begins with.
+    pub reply_root_cid: Option<Word<'a>>,
     /// The languages that a post says it is in.
     pub langs: Option<Vec<Word<'a>>>,
     /// The bytes of the commit's record, or of the object of an identity, an account or a sync.
     pub record: Option<&'a str>,
+    /// What a commit's record has that no other column has: an object, its members as they are.
+    pub rest: Option<String>,
 }
 
 impl<'a> Row<'a> {
     /// The columns of a line; all of them null where it is no JSON object.
     pub fn of(line: &'a str) -> Self {
-        read(line).unwrap_or_default()
+        let mut row = read(line).unwrap_or_default();
+        row.created = row.created_at.as_deref().and_then(moment::micros);
+        if let Some(rest) = &mut row.rest {
+            rest.push('}');
+        }
+        row
     }
 
     /// The columns that a line is made of again.
@@ -143,41 +160,48 @@ fn read_record<'a>(walk: &mut Walk<'a>, row: &mut Row<'a>) -> Result<(), Fault> 
             b"text" => row.text = walk.word(3)?,
             b"langs" => row.langs = read_langs(walk)?,
             b"subject" => {
-                (row.subject_uri, row.subject_did) = (None, None);
+                (row.subject_uri, row.subject_cid, row.subject_did) = (None, None, None);
                 if walk.scanner.peek()? == b'"' {
                     row.subject_did = walk.word(3)?.filter(|subject| subject.starts_with("did:"));
                 } else {
-                    row.subject_uri = read_uri(walk, 3)?;
+                    (row.subject_uri, row.subject_cid) = read_reference(walk, 3)?;
                 }
             }
             b"reply" => {
                 (row.reply_parent, row.reply_root) = (None, None);
+                (row.reply_parent_cid, row.reply_root_cid) = (None, None);
                 walk.members(3, |walk, key| {
                     match key {
-                        b"parent" => row.reply_parent = read_uri(walk, 4)?,
-                        b"root" => row.reply_root = read_uri(walk, 4)?,
+                        b"parent" => (row.reply_parent, row.reply_parent_cid) = read_reference(walk, 4)?,
+                        b"root" => (row.reply_root, row.reply_root_cid) = read_reference(walk, 4)?,
                         _ => walk.scanner.skip_value(4)?,
                     }
                     Ok(())
                 })?;
             }
-            _ => walk.scanner.skip_value(3)?,
+            b"$type" => walk.scanner.skip_value(3)?,
+            _ => {
+                let start = walk.start()?;
+                walk.scanner.skip_value(3)?;
+                put_member(row.rest.get_or_insert_default(), key, walk.since(start));
+            }
         }
         Ok(())
     })
 }
 
-/// The `uri` of a reference to a record.
-fn read_uri<'a>(walk: &mut Walk<'a>, open: u32) -> Result<Option<Word<'a>>, Fault> {
-    let mut uri = None;
+/// The `uri` and the `cid` of a reference to a record.
+fn read_reference<'a>(walk: &mut Walk<'a>, open: u32) -> Result<(Option<Word<'a>>, Option<Word<'a>>), Fault> {
+    let (mut uri, mut cid) = (None, None);
     walk.members(open, |walk, key| {
         match key {
             b"uri" => uri = walk.word(open + 1)?,
+            b"cid" => cid = walk.word(open + 1)?,
             _ => walk.scanner.skip_value(open + 1)?,
         }
         Ok(())
     })?;
-    Ok(uri)
+    Ok((uri, cid))
 }
 
 /// A list of texts; nothing where any of it is something else.

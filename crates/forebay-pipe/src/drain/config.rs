@@ -26,6 +26,8 @@ pub struct Config {
     pub staging: Option<PathBuf>,
     /// Text columns of a stream that is not Jetstream's.
     pub columns: Vec<TextColumn>,
+    /// Whether files leave out what follows from the rest of a row; of Jetstream's alone.
+    pub is_lean: bool,
     /// When files are made.
     pub rolling: Rolling,
     /// Ends once what is there when it begins is in files.

@@ -26,7 +26,7 @@ pub(super) fn properties(rows: &Rows) -> WriterProperties {
 /// Columns of Jetstream whose values hardly ever come again: a dictionary of them is larger than they are. Each with the level of
 /// zstd that makes it smallest. In identifiers, random for the most part, a higher level finds matches that cost more than they
 /// save; the lowest takes less time too.
-const PLAIN: [(&str, i32); 9] = [
+const PLAIN: [(&str, i32); 13] = [
     ("did", 1),
     ("rkey", 1),
     ("rev", 1),
@@ -36,6 +36,10 @@ const PLAIN: [(&str, i32); 9] = [
     ("subject_uri", 1),
     ("text", LEVEL),
     ("record", 2),
+    ("subject_cid", 1),
+    ("reply_parent_cid", 1),
+    ("reply_root_cid", 1),
+    ("rest", LEVEL),
 ];
 
 fn jetstream(base: WriterPropertiesBuilder) -> WriterPropertiesBuilder {

@@ -15,6 +15,7 @@
 //! | [`columns`] | what a line of Jetstream says, column by column |
 //! | `walk` | a walk over the JSON of a line |
 //! | [`rebuild`] | the line, made again from its columns |
+//! | `lean`, `record_text` | lean files: what follows from the rest of a row; a record's JSON, written from columns |
 //! | [`mod@pointer`] | what stands at a place in a line of any stream |
 //! | [`moment`] | the time that a record says it was made at |
 //! | [`schema`] | the columns of a stream's files: names and types |
@@ -22,7 +23,7 @@
 //! | `batch` | rows, gathered by column |
 //! | [`footer`] | what a file says of itself |
 //! | [`table`] | rows into a file |
-//! | [`stored`] | rows out of a file, each checked |
+//! | [`stored`], `stored_line` | rows out of a file, each checked |
 
 pub mod archive;
 mod batch;
@@ -39,12 +40,14 @@ mod hourly;
 mod known;
 mod lane;
 pub mod layout;
+mod lean;
 pub mod moment;
 mod open_reader;
 pub mod place;
 pub mod pointer;
 pub mod rebuild;
 pub mod record;
+mod record_text;
 pub mod replay;
 pub mod roll;
 pub mod run;
@@ -56,6 +59,7 @@ mod staged;
 mod staging;
 pub mod step;
 pub mod stored;
+mod stored_line;
 pub mod table;
 pub mod verify;
 mod walk;

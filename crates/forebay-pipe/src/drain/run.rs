@@ -142,7 +142,7 @@ pub fn drain(config: &Config, counts: &Counts, stop: &Arc<AtomicBool>) -> Result
     let destination = Destination::open(&config.to, config.staging.as_deref(), config.steps.clone())?;
     let mut sink = Sink::open_existing(&config.address, &config.name, &config.group, config.patience)?;
     sink.stop_on(stop);
-    let rows = Rows::of(sink.events(), config.columns.clone())?;
+    let rows = Rows::of(sink.events(), config.columns.clone(), config.is_lean)?;
     let drained = Drained {
         version: 1,
         buffer: config.name.to_string(),

@@ -1,7 +1,7 @@
 //! The columns of a stream's files: their names, their types, and how each is encoded.
 //!
 //! All lanes of a stream have the same. Of Jetstream's, what there is once is there for ever: a later version adds columns, and
-//! nothing else. A row's identity is `block` and `index` within its lane. No column is named as a part of a file's path is,
+//! nothing else; lean files (see [`lean`](super::lean)) leave some empty. A row's identity is `block` and `index` within its lane. No column is named as a part of a file's path is,
 //! `lane` or `date`: readers take those for columns too.
 //!
 //! Texts are plain `STRING`: newer types are not known to every reader. What is larger than its meaning asks for, as the record
@@ -13,11 +13,13 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use forebay::Stream;
 
 use super::columns::{Row, Word};
-use super::moment;
 use super::pointer::Pointer;
 
 /// The version of Jetstream's columns, as a file's footer has it.
 pub const JETSTREAM: &str = "jetstream-1";
+
+/// The same, with nothing in a row that follows from the rest of it.
+pub const JETSTREAM_LEAN: &str = "jetstream-1-lean";
 
 /// The version of any other stream's columns.
 pub const LINES: &str = "lines-1";
@@ -34,8 +36,11 @@ pub(super) enum Value {
     Texts(for<'r, 'a> fn(&'r Row<'a>) -> Option<&'r [Word<'a>]>),
 }
 
-/// Jetstream's columns between the four that say where and when, and `raw`.
-pub(super) const VALUES: [(&str, Value); 18] = [
+/// Columns that say where and when, before all others.
+pub(super) const PLACE: usize = 4;
+
+/// Jetstream's columns between these and `raw`.
+pub(super) const VALUES: [(&str, Value); 22] = [
     ("cursor", Value::Number(|row| row.cursor)),
     ("seq", Value::Number(|row| row.seq)),
     ("did", Value::Text(|row| row.did.as_deref())),
@@ -46,7 +51,7 @@ pub(super) const VALUES: [(&str, Value); 18] = [
     ("rev", Value::Text(|row| row.rev.as_deref())),
     ("cid", Value::Text(|row| row.cid.as_deref())),
     ("created_at", Value::Text(|row| row.created_at.as_deref())),
-    ("created", Value::Time(|row| row.created_at.as_deref().and_then(moment::micros))),
+    ("created", Value::Time(|row| row.created)),
     ("subject_uri", Value::Text(|row| row.subject_uri.as_deref())),
     ("subject_did", Value::Text(|row| row.subject_did.as_deref())),
     ("text", Value::Text(|row| row.text.as_deref())),
@@ -54,6 +59,11 @@ pub(super) const VALUES: [(&str, Value); 18] = [
     ("reply_root", Value::Text(|row| row.reply_root.as_deref())),
     ("langs", Value::Texts(|row| row.langs.as_deref())),
     ("record", Value::Text(|row| row.record)),
+    // Of lean files alone.
+    ("subject_cid", Value::Text(|row| row.subject_cid.as_deref())),
+    ("reply_parent_cid", Value::Text(|row| row.reply_parent_cid.as_deref())),
+    ("reply_root_cid", Value::Text(|row| row.reply_root_cid.as_deref())),
+    ("rest", Value::Text(|row| row.rest.as_deref())),
 ];
 
 impl Value {
@@ -94,6 +104,9 @@ pub enum BadColumns {
     /// One that cannot be called so.
     #[error("column name {0:?} will not do: use 1 to 64 of a-z 0-9 _ that no other column has")]
     Name(String),
+    /// Lean files of a stream that has no records.
+    #[error("only files of Jetstream's events can be lean: of others nothing follows from the rest")]
+    Lean,
     /// More than a file has.
     #[error("there are {0} columns by pointers: a file has {TEXTS_MAX} at most")]
     TooMany(usize),
@@ -105,16 +118,20 @@ pub struct Rows {
     schema: SchemaRef,
     /// Nothing for Jetstream.
     texts: Option<Vec<TextColumn>>,
+    is_lean: bool,
 }
 
 impl Rows {
     /// Those of a stream, with the text columns that a configuration names.
-    pub fn of(stream: Stream, texts: Vec<TextColumn>) -> Result<Self, BadColumns> {
+    pub fn of(stream: Stream, texts: Vec<TextColumn>, is_lean: bool) -> Result<Self, BadColumns> {
         if stream.is_jetstream() {
             return match texts.into_iter().next() {
                 Some(text) => Err(BadColumns::Fixed(text.name)),
-                None => Ok(Self::jetstream()),
+                None => Ok(Self { is_lean, ..Self::jetstream() }),
             };
+        }
+        if is_lean {
+            return Err(BadColumns::Lean);
         }
         if texts.len() > TEXTS_MAX {
             return Err(BadColumns::TooMany(texts.len()));
@@ -128,14 +145,14 @@ impl Rows {
             }
             fields.push(Field::new(&text.name, DataType::Utf8, true));
         }
-        Ok(Self { schema: Arc::new(Schema::new(fields)), texts: Some(texts) })
+        Ok(Self { schema: Arc::new(Schema::new(fields)), texts: Some(texts), is_lean })
     }
 
     pub(super) fn jetstream() -> Self {
         let mut fields = place_fields();
         fields.extend(VALUES.map(|(name, value)| Field::new(name, value.data_type(), true)));
         fields.push(Field::new("raw", DataType::Utf8, true));
-        Self { schema: Arc::new(Schema::new(fields)), texts: None }
+        Self { schema: Arc::new(Schema::new(fields)), texts: None, is_lean: false }
     }
 
     /// The columns.
@@ -145,7 +162,16 @@ impl Rows {
 
     /// Their version.
     pub fn version(&self) -> &'static str {
-        if self.texts.is_some() { LINES } else { JETSTREAM }
+        match self.texts {
+            Some(_) => LINES,
+            None if self.is_lean => JETSTREAM_LEAN,
+            None => JETSTREAM,
+        }
+    }
+
+    /// Whether files leave out what follows.
+    pub(super) fn is_lean(&self) -> bool {
+        self.is_lean
     }
 
     /// The columns that a configuration has named; nothing for Jetstream.
@@ -187,31 +213,38 @@ mod tests {
 
     #[test]
     fn the_columns_of_jetstream_are_these_for_ever() {
-        let rows = Rows::of(Stream::jetstream(), vec![]).unwrap();
+        let rows = Rows::of(Stream::jetstream(), vec![], false).unwrap();
         let named = rows.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
         assert_eq!(
             named.join(" "),
             "block index partition time cursor seq did kind operation collection rkey rev cid created_at created \
-             subject_uri subject_did text reply_parent reply_root langs record raw"
+             subject_uri subject_did text reply_parent reply_root langs record subject_cid reply_parent_cid \
+             reply_root_cid rest raw"
         );
         assert_eq!(rows.version(), "jetstream-1");
+        let lean = Rows::of(Stream::jetstream(), vec![], true).unwrap();
+        assert_eq!((lean.version(), lean.schema()), ("jetstream-1-lean", rows.schema()));
+        assert_eq!(Rows::of(Stream::lines("log").unwrap(), vec![], true).unwrap_err(), BadColumns::Lean);
         let divided = Stream::jetstream().partitioned("/did", [("likes", 4)]).unwrap();
-        assert_eq!(Rows::of(divided, vec![]).unwrap().schema(), rows.schema());
-        assert_eq!(Rows::of(divided, vec![column("lang")]).unwrap_err(), BadColumns::Fixed("lang".into()));
+        assert_eq!(Rows::of(divided, vec![], false).unwrap().schema(), rows.schema());
+        assert_eq!(
+            Rows::of(divided, vec![column("lang")], false).unwrap_err(),
+            BadColumns::Fixed("lang".into())
+        );
     }
 
     #[test]
     fn any_other_stream_has_its_line_and_the_columns_that_are_named() {
         let stream = Stream::lines("log").unwrap();
-        let rows = Rows::of(stream, vec![column("user"), column("level")]).unwrap();
+        let rows = Rows::of(stream, vec![column("user"), column("level")], false).unwrap();
         let named = rows.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
         assert_eq!(named.join(" "), "block index partition time line raw user level");
         for name in ["", "raw", "time", "lane", "date", "A", "a b", &"x".repeat(65)] {
-            let refused = Rows::of(stream, vec![column(name)]).unwrap_err();
+            let refused = Rows::of(stream, vec![column(name)], false).unwrap_err();
             assert_eq!(refused, BadColumns::Name(name.into()));
         }
-        assert!(Rows::of(stream, vec![column("a"), column("a")]).is_err());
+        assert!(Rows::of(stream, vec![column("a"), column("a")], false).is_err());
         let many = (0..65).map(|number| column(&format!("c{number}"))).collect();
-        assert_eq!(Rows::of(stream, many).unwrap_err(), BadColumns::TooMany(65));
+        assert_eq!(Rows::of(stream, many, false).unwrap_err(), BadColumns::TooMany(65));
     }
 }

@@ -7,25 +7,21 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use arrow_array::cast::AsArray;
+use arrow_array::RecordBatch;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::Schema;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
 use super::archive::Archive;
-use super::columns::{Row, Word};
 use super::footer::Footer;
-use super::rebuild::{self, Parts};
+use super::lean::Lean;
 use super::run::DrainError;
-use super::schema::{JETSTREAM, LINES, Rows, VALUES, Value, line_fields};
+use super::schema::{JETSTREAM, JETSTREAM_LEAN, LINES, PLACE, Rows, line_fields};
+use super::stored_line::{bytes, jetstream_line, number, text};
 
 /// Rows that are read at a time.
 const ROWS: usize = 1_024;
-
-/// The columns that say where and when.
-const PLACE: usize = 4;
 
 /// Why a file is in doubt.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +74,8 @@ pub struct StoredRow<'a> {
 pub struct StoredFile {
     footer: Footer,
     is_jetstream: bool,
+    /// Of lean files.
+    lean: Option<Box<Lean>>,
     batches: ParquetRecordBatchReader,
     batch: Option<RecordBatch>,
     /// The next row of the batch.
@@ -109,9 +107,11 @@ impl StoredFile {
         let key_values = key_values.map(Vec::as_slice).unwrap_or_default();
         let (footer, version) = Footer::read(key_values).map_err(ReadError::Footer)?;
         check_columns(version, builder.schema())?;
-        let is_jetstream = version == JETSTREAM;
+        let is_jetstream = version != LINES;
+        let lean = (version == JETSTREAM_LEAN).then(Box::default);
         let batches = builder.with_batch_size(ROWS).build()?;
-        Ok(Self { footer, is_jetstream, batches, batch: None, at: 0, row: 0, last: None, line: Vec::new() })
+        let (at, row) = (0, 0);
+        Ok(Self { footer, is_jetstream, lean, batches, batch: None, at, row, last: None, line: Vec::new() })
     }
 
     /// What the file says of itself.
@@ -166,7 +166,7 @@ impl StoredFile {
         let time_us = u64::try_from(time).map_err(|_| "its time is before 1970".to_owned())?;
         self.line.clear();
         if self.is_jetstream {
-            jetstream_line(batch, at, time, &mut self.line)?;
+            jetstream_line(batch, at, time, self.lean.as_deref_mut(), &mut self.line)?;
         } else {
             let text = text(batch.column(PLACE), at).map(str::as_bytes);
             match (text, bytes(batch.column(PLACE + 1), at)) {
@@ -181,7 +181,9 @@ impl StoredFile {
 /// Whether columns are those of their version. In files of other streams than Jetstream columns follow that a configuration named.
 fn check_columns(version: &str, schema: &Schema) -> Result<(), ReadError> {
     let expected = match version {
-        JETSTREAM => Rows::jetstream().schema().fields().iter().map(|field| (**field).clone()).collect(),
+        JETSTREAM | JETSTREAM_LEAN => {
+            Rows::jetstream().schema().fields().iter().map(|field| (**field).clone()).collect()
+        }
         LINES => line_fields(),
         _ => return Err(ReadError::Version(version.into())),
     };
@@ -195,85 +197,7 @@ fn check_columns(version: &str, schema: &Schema) -> Result<(), ReadError> {
         }
     }
     match schema.fields().get(expected.len()) {
-        Some(more) if version == JETSTREAM => Err(ReadError::Column(more.name().clone())),
+        Some(more) if version != LINES => Err(ReadError::Column(more.name().clone())),
         _ => Ok(()),
     }
-}
-
-/// Makes the line of a row, and compares each column with what the line says.
-fn jetstream_line(batch: &RecordBatch, at: usize, time_us: i64, to: &mut Vec<u8>) -> Result<(), String> {
-    let is = |name: &str| {
-        let place = VALUES.iter().position(|(known, _)| *known == name)?;
-        text(batch.column(PLACE + place), at)
-    };
-    if let Some(raw) = text(batch.column(PLACE + VALUES.len()), at) {
-        to.extend_from_slice(raw.as_bytes());
-    } else {
-        let parts = Parts {
-            cursor: number::<Int64Type>(batch, PLACE, at),
-            did: is("did"),
-            kind: is("kind"),
-            operation: is("operation"),
-            collection: is("collection"),
-            rkey: is("rkey"),
-            rev: is("rev"),
-            cid: is("cid"),
-            record: is("record"),
-        };
-        rebuild::line(time_us, &parts, to).ok_or("its line cannot be made again from its columns")?;
-    }
-    let line = std::str::from_utf8(to).map_err(|_| "its line is not UTF-8")?;
-    let row = Row::of(line);
-    for (place, (name, value)) in VALUES.iter().enumerate() {
-        if !says(batch.column(PLACE + place), at, *value, &row) {
-            return Err(format!("its {name} is not that of its line"));
-        }
-    }
-    Ok(())
-}
-
-/// Whether a column has what the line says.
-fn says(column: &ArrayRef, at: usize, value: Value, row: &Row<'_>) -> bool {
-    match value {
-        Value::Number(of) => of_type::<Int64Type>(column, at) == of(row),
-        Value::Time(of) => of_type::<TimestampMicrosecondType>(column, at) == of(row),
-        Value::Text(of) => text(column, at) == of(row),
-        Value::Texts(of) => texts_are(column, at, of(row)),
-    }
-}
-
-fn texts_are(column: &ArrayRef, at: usize, expected: Option<&[Word<'_>]>) -> bool {
-    let Some(lists) = column.as_list_opt::<i32>() else { return false };
-    let found = lists.is_valid(at).then(|| lists.value(at));
-    match (found, expected) {
-        (None, None) => true,
-        (Some(found), Some(expected)) => {
-            found.len() == expected.len()
-                && expected.iter().enumerate().all(|(at, word)| text(&found, at) == Some(word))
-        }
-        _ => false,
-    }
-}
-
-fn number<T: arrow_array::ArrowPrimitiveType>(
-    batch: &RecordBatch,
-    column: usize,
-    at: usize,
-) -> Option<T::Native> {
-    of_type::<T>(batch.column(column), at)
-}
-
-fn of_type<T: arrow_array::ArrowPrimitiveType>(column: &ArrayRef, at: usize) -> Option<T::Native> {
-    let numbers = column.as_primitive_opt::<T>()?;
-    numbers.is_valid(at).then(|| numbers.value(at))
-}
-
-fn text(column: &ArrayRef, at: usize) -> Option<&str> {
-    let texts = column.as_string_opt::<i32>()?;
-    texts.is_valid(at).then(|| texts.value(at))
-}
-
-fn bytes(column: &ArrayRef, at: usize) -> Option<&[u8]> {
-    let bytes = column.as_binary_opt::<i32>()?;
-    bytes.is_valid(at).then(|| bytes.value(at))
 }

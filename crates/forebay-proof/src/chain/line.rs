@@ -248,6 +248,7 @@ impl<'a> ChainLine<'a> {
             to: Target::Folder(self.to.path().join(group)),
             staging: None,
             columns: Vec::new(),
+            is_lean: false,
             rolling,
             once,
             patience: LIMIT,

@@ -158,6 +158,7 @@ impl World {
             to: self.to.target(self.group()),
             staging: self.to.staging(),
             columns: Vec::new(),
+            is_lean: false,
             rolling: Rolling { file_bytes, ..Rolling::default() },
             once: true,
             patience: PATIENCE,

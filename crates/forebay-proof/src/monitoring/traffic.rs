@@ -151,6 +151,7 @@ pub(super) fn drain(url: &str, name: &Name, to: PathBuf, age: Duration) -> anyho
         to: Target::Folder(to),
         staging: None,
         columns: Vec::new(),
+        is_lean: false,
         rolling: Rolling { age, ..Rolling::default() },
         once: false,
         patience: PATIENCE,
