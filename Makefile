@@ -131,32 +131,21 @@ setup-server:
 	"$$server" --version 2>/dev/null | grep -q ' server v=' || \
 		fail "$$server is not a Redis or Valkey server. Name one: FOREBAY_SERVER=/path/to/redis-server make ..."
 
-# For the test of docs/reader.py, a reader in Python: the packages redis and zstandard. For the tests of the simulated Jetstream,
-# which others' clients read: websockets, zstandard and atproto; and for those of Parquet files: pyarrow, duckdb, polars and
-# fastparquet; all in an environment of their own in target/.
+# What tests and benchmarks have in Python, in an environment of its own in target/: for docs/reader.py redis and zstandard, for
+# clients of the simulated Jetstream websockets and atproto, and pyarrow, duckdb, polars and fastparquet, which read Parquet files.
 setup-python:
 	@$(SHELL_LIB) \
-	reader() { \
-		for python in "$$FOREBAY_PYTHON" python3 /usr/bin/python3; do \
-			if "$$python" -c 'import redis, zstandard' >/dev/null 2>&1; then return 0; fi; \
-		done; \
-		remedy='install the Python packages redis and zstandard, or name an interpreter that has them: FOREBAY_PYTHON=/path/to/python3 make test'; \
-		has apt-get || fail "no Python with the packages redis and zstandard: $$remedy"; \
-		apt_install python3 python3-redis python3-zstandard; \
-		/usr/bin/python3 -c 'import redis, zstandard' || fail "$$remedy"; \
-	}; \
-	clients() { \
-		for python in "$$FOREBAY_PYTHON" target/python/bin/python3 python3; do \
-			if "$$python" -c 'import websockets, zstandard, atproto_jetstream, pyarrow, duckdb, polars, fastparquet' >/dev/null 2>&1; then return 0; fi; \
-		done; \
-		remedy='install the Python packages websockets, zstandard, atproto, pyarrow, duckdb, polars and fastparquet, or name an interpreter that has them: FOREBAY_PYTHON=/path/to/python3 make test'; \
-		say 'running: python3 -m venv target/python, pip install websockets zstandard atproto pyarrow duckdb polars fastparquet'; \
-		mkdir -p target; \
-		python3 -m venv target/python || { has apt-get && apt_install python3-venv && python3 -m venv target/python; } || fail "$$remedy"; \
-		target/python/bin/pip install -q websockets==17.4 zstandard==0.25.0 atproto==0.0.73 \
-			pyarrow==26.0.1 duckdb==2.0.1 polars==2.1.0 fastparquet==2026.9.0 || fail "$$remedy"; \
-	}; \
-	reader && clients
+	packages='redis zstandard websockets atproto pyarrow duckdb polars fastparquet'; \
+	for python in "$$FOREBAY_PYTHON" target/python/bin/python3 python3; do \
+		if "$$python" -c 'import redis, zstandard, websockets, atproto_jetstream, pyarrow, duckdb, polars, fastparquet' \
+			>/dev/null 2>&1; then exit 0; fi; \
+	done; \
+	remedy="install the Python packages $$packages, or name an interpreter that has them: FOREBAY_PYTHON=/path/to/python3 make test"; \
+	say "running: python3 -m venv target/python, pip install $$packages"; \
+	mkdir -p target; \
+	python3 -m venv target/python || { has apt-get && apt_install python3-venv && python3 -m venv target/python; } || fail "$$remedy"; \
+	target/python/bin/pip install -q redis==8.1.0 zstandard==0.25.0 websockets==17.4 atproto==0.0.73 \
+		pyarrow==26.0.1 duckdb==2.0.1 polars==2.1.0 fastparquet==2026.9.0 || fail "$$remedy"
 
 # For the test of the simulated Jetstream that a client for Node reads: the packages are put into target/node.
 setup-node:

@@ -22,7 +22,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// An interpreter that has the packages redis and zstandard.
 fn python() -> String {
     let named = std::env::var("FOREBAY_PYTHON").ok();
-    let tried = named.into_iter().chain(["python3".into(), "/usr/bin/python3".into()]);
+    let tried = named.into_iter().chain([format!("{ROOT}/target/python/bin/python3"), "python3".into()]);
     let has = |python: &String| {
         let ran = Command::new(python).args(["-c", "import redis, zstandard"]).output();
         ran.is_ok_and(|output| output.status.success())
