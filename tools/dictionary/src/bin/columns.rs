@@ -1,4 +1,5 @@
-//! What frames of encoding 2 are made of: bytes an event by column and by lane. `columns <events.ndjson>`
+//! What frames of encoding 2 are made of: bytes an event by column and by lane, with the built-in dictionary or another one.
+//! `columns <events.ndjson> [dictionary]`
 
 #[path = "../blocks.rs"]
 mod blocks;
@@ -80,10 +81,15 @@ fn lanes(dictionary: &Arc<Dictionary>, blocks: &[Vec<u8>]) {
 }
 
 fn main() {
-    let file = std::env::args().nth(1).expect("usage: columns <events.ndjson>");
+    let file = std::env::args().nth(1).expect("usage: columns <events.ndjson> [dictionary]");
     let text = std::fs::read_to_string(file).expect("a file of events");
     let lines: Vec<&str> = text.lines().collect();
-    let dictionary = Dictionary::built_in().expect("the dictionary");
+    let dictionary = match std::env::args().nth(2) {
+        Some(other) => {
+            Arc::new(Dictionary::new(1, &std::fs::read(other).expect("a dictionary")).expect("a dictionary"))
+        }
+        None => Dictionary::built_in().expect("the dictionary"),
+    };
     // Recorded events are few: all of them at both rates. Of made-up ones, a tenth comes at a tenth of the rate.
     let step = if lines.len() > 10_000 { 10 } else { 1 };
     let thinned: Vec<&str> = lines.iter().copied().step_by(step).collect();
