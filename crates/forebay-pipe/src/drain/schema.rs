@@ -1,7 +1,7 @@
 //! The columns of a stream's files: their names, their types, and how each is encoded.
 //!
 //! All lanes of a stream have the same. Of Jetstream's, what there is once is there for ever: a later version adds columns, and
-//! nothing else; lean files (see [`lean`](super::lean)) leave some empty. A row's identity is `block` and `index` within its lane. No column is named as a part of a file's path is,
+//! nothing else; lean files leave some empty. A row's identity is `block` and `index` within its lane. No column is named as a part of a file's path is,
 //! `lane` or `date`: readers take those for columns too.
 //!
 //! Texts are plain `STRING`: newer types are not known to every reader. What is larger than its meaning asks for, as the record
