@@ -25,6 +25,9 @@ pub(crate) struct Global {
     /// Colours
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
     pub(crate) color: Colour,
+    /// What is asked for stands in a pipeline.toml: remedies name its keys, not flags.
+    #[arg(skip)]
+    pub(crate) is_of_file: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

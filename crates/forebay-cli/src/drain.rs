@@ -123,6 +123,12 @@ impl Drain {
             "no destination is given: --to DIR or s3://BUCKET/PREFIX, or `to` of [sink] in --config FILE",
         )?;
         let to = Target::parse(&to)?;
+        let staging = self.staging.clone().or(sink.staging.clone());
+        anyhow::ensure!(
+            staging.is_none() || matches!(to, Target::Bucket(_)),
+            "--staging is for a bucket: files for a folder are staged in it, under forebay/staging, so that a rename puts them \
+             into the tree; leave it out"
+        );
         let url = self.url.as_deref().or(buffer.url.as_deref()).unwrap_or("redis://127.0.0.1:6379");
         let name: Name = self.buffer.as_deref().or(buffer.name.as_deref()).unwrap_or("events").parse()?;
         let time = |flag: Option<humantime::Duration>, text: Option<&str>, key, usual: Duration| {
@@ -142,7 +148,7 @@ impl Drain {
             name,
             group: self.group.clone().or(sink.group.clone()).unwrap_or_else(|| "files".into()),
             to,
-            staging: self.staging.clone().or(sink.staging.clone()),
+            staging,
             columns: self.columns(&sink)?,
             is_lean: self.lean || sink.lean,
             rolling,

@@ -108,16 +108,18 @@ impl Ingest {
         let outcome = IngestOutcome {
             counted: counts.look(),
             written: counts.written(),
+            was_open: counts.was_open(),
             took: started.elapsed(),
             error: error.map(anyhow::Error::from),
         };
         outcome.report(&plan.config, &plan.overflow, global)?;
-        let code = outcome.code();
+        let (code, was_open) = (outcome.code(), outcome.was_open);
         if let Some(error) = outcome.error {
             return Err(error);
         }
         rejects.finish()?;
-        if code == exit::OK && !global.quiet {
+        // Of one that never came to the buffer nothing is stored.
+        if code == exit::OK && !global.quiet && was_open {
             output::tell(
                 "forebay: ended in an orderly way; where the source stands is stored with its events",
             );

@@ -136,7 +136,7 @@ impl Verb {
 
 /// Parses, runs, prints an error where there is one, and gives the exit code.
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| {
+    let mut cli = Cli::try_parse().unwrap_or_else(|error| {
         // Help is asked for, and has the colours of the terminal.
         if !error.use_stderr() {
             error.exit();
@@ -144,6 +144,7 @@ fn main() -> ExitCode {
         output::raw(&error.render().to_string());
         std::process::exit(exit::USAGE.into());
     });
+    cli.global.is_of_file = matches!(cli.verb, Verb::Run(_));
     log_to_stderr(cli.global.verbose, cli.verb.lets_fail());
     let global = &cli.global;
     let outcome = match cli.verb {
@@ -188,7 +189,7 @@ fn main() -> ExitCode {
         // Whoever read our output has gone (`| head`): not an error of ours, and nobody to tell.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::from(exit::OK),
         Err(error) => {
-            output::tell(&format!("forebay: {}", remedy::with_remedy(&error)));
+            output::tell(&format!("forebay: {}", remedy::of_program(&error, global)));
             ExitCode::from(code_of(&error))
         }
     }
@@ -246,7 +247,7 @@ fn code_of_drain(error: &DrainError) -> u8 {
         DrainError::Buffer(error) => code_of_buffer(error),
         DrainError::Destination(error) => code_of_destination(error),
         DrainError::Staged { .. } | DrainError::GaveUp { .. } => exit::NO_SERVER,
-        DrainError::Columns(_) => exit::USAGE,
+        DrainError::Columns(_) | DrainError::NoLane { .. } => exit::USAGE,
         _ => exit::REFUTED,
     }
 }

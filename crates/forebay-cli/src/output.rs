@@ -71,10 +71,10 @@ fn hide(text: &str, word: &str) -> String {
         Some((option, value)) if option.starts_with('-') => value,
         _ => word,
     };
-    // The address of a source has a path, which is no secret, and no login: one that has is hidden like any other.
-    let is_source = ["ws://", "wss://"].iter().any(|scheme| value.starts_with(scheme))
+    // A source and a bucket have a path, which is no secret, and no login: one that has is hidden like any other.
+    let is_place = ["ws://", "wss://", "s3://"].iter().any(|scheme| value.starts_with(scheme))
         && !value.contains(['@', '?', '#']);
-    let is_url = !is_source && (value.contains("://") || value.contains('@') && value.contains(':'));
+    let is_url = !is_place && (value.contains("://") || value.contains('@') && value.contains(':'));
     let shown = if is_url { secret::url(value) } else { value.to_owned() };
     if shown == value {
         return text.into();
@@ -118,6 +118,8 @@ mod tests {
             hide("wss://host/subscribe: closed", "wss://host/subscribe"),
             "wss://host/subscribe: closed"
         );
+        assert_eq!(hide("s3://lake/raw: 403", "--to=s3://lake/raw"), "s3://lake/raw: 403");
+        assert!(!hide("s3://u:s3cret@lake/raw", "s3://u:s3cret@lake/raw").contains("s3cret"));
         assert!(!hide("wss://host:s3@h/subscribe", "wss://host:s3@h/subscribe").contains("s3"));
     }
 

@@ -8,6 +8,47 @@ use forebay_proof::printable::error_chain;
 use forebay_proof::verify::Error as VerifyError;
 use forebay_rig::load::driver::Error as LoadError;
 
+use crate::arguments::Global;
+
+/// Flags, as remedies name them, and what they are in a pipeline.toml. Longer ones first.
+const KEYS: [(&str, &str); 20] = [
+    (", or take this one over (--takeover)", ""),
+    (
+        "--to DIR or s3://BUCKET/PREFIX, or `to` of [sink] in --config FILE",
+        "`to` of [sink], a folder or s3://BUCKET/PREFIX",
+    ),
+    (
+        "--source wss://HOST/subscribe names a Jetstream host, as does urls of [source] in --config FILE",
+        "urls = [\"wss://HOST/subscribe\"] of [source] names a Jetstream host",
+    ),
+    ("--source file:PATH", "urls = [\"file:PATH\"]"),
+    ("a further --source", "a further one in source.urls"),
+    ("--compress (compress = true in a file)", "source.compress = true"),
+    ("--compress", "source.compress"),
+    ("--dictionary FILE", "source.dictionary"),
+    ("--follow", "source.follow"),
+    ("--max-event", "source.max_event"),
+    ("--buffer NAME", "buffer.name"),
+    ("--ack reply", "buffer.ack = \"reply\""),
+    ("--overflow", "buffer.overflow"),
+    ("--spill-max", "buffer.spill_max"),
+    ("--spill", "buffer.spill"),
+    ("--staging", "sink.staging"),
+    ("--max-file", "sink.max_file"),
+    ("--layout", "sink.layout"),
+    ("--column", "[sink.columns]"),
+    ("--patience", "patience"),
+];
+
+/// An error with all that it comes of, and the way out as whoever asked can take it: by flags, or by keys of the file.
+pub(super) fn of_program(error: &anyhow::Error, global: &Global) -> String {
+    let text = with_remedy(error);
+    if !global.is_of_file {
+        return text;
+    }
+    KEYS.iter().fold(text, |text, (flag, key)| text.replace(flag, key))
+}
+
 /// An error with all that it comes of, and the way out.
 pub(super) fn with_remedy(error: &anyhow::Error) -> String {
     let text = error_chain(error);
@@ -78,14 +119,18 @@ mod tests {
     use forebay::buffer::error::Cause;
 
     use super::*;
+    use crate::arguments::Colour;
+
+    fn taken() -> BufferError {
+        BufferError::Taken { buffer: "b".into(), url: "u".into(), why: "it wrote".into() }
+    }
 
     #[test]
     fn an_error_is_told_once_and_with_its_flag() {
-        let error = || BufferError::Taken { buffer: "b".into(), url: "u".into(), why: "it wrote".into() };
-        let text = with_remedy(&anyhow::Error::from(error()).context("3 events are not acknowledged"));
+        let text = with_remedy(&anyhow::Error::from(taken()).context("3 events are not acknowledged"));
         assert!(text.starts_with("3 events are not acknowledged: buffer b at u has a writer"), "{text}");
         assert!(text.contains("--takeover"), "{text}");
-        assert!(with_remedy(&LineSourceError::Buffer(error()).into()).contains("--takeover"));
+        assert!(with_remedy(&LineSourceError::Buffer(taken()).into()).contains("--takeover"));
         let refused = std::io::Error::other("refused by the system");
         let error = BufferError::Connect {
             url: "u".into(),
@@ -94,6 +139,12 @@ mod tests {
         };
         let text = with_remedy(&error.into());
         assert_eq!(text.matches("refused by the system").count(), 1, "{text}");
+        let whole = |is_of_file| {
+            let global = Global { json: false, quiet: true, verbose: 0, color: Colour::Never, is_of_file };
+            of_program(&anyhow::Error::from(taken()), &global)
+        };
+        assert!(whole(false).contains("--takeover") && !whole(true).contains("--"), "{}", whole(true));
+        assert!(whole(true).contains("(buffer.name)"), "{}", whole(true));
         assert!(of_trouble("it holds 1.0 MiB, which is the most it may hold").contains("--spill-max"));
     }
 }

@@ -36,6 +36,8 @@ fn lines_go_into_files_and_come_out_byte_for_byte() {
     assert_eq!(sorted(&replayed(to, &[])), sorted(&lines));
     let likes = replayed(to, &["--lane", "likes"]);
     assert!(!likes.is_empty() && likes.lines().all(|line| line.contains("app.bsky.feed.like")));
+    let why = said(&["replay", to, "--lane", "likes", "--lane", "nolane"], 2);
+    assert!(why.contains("\"nolane\": there are blocks, follows, likes"), "{why}");
     assert_eq!(replayed(to, &["--to", "2020-01-01T00:00:00Z"]), "");
     assert_eq!(replayed(to, &["--from", "2020-01-01T00:00:00Z"]).lines().count(), 3_000);
 
@@ -142,6 +144,8 @@ fn what_cannot_be_is_refused_with_the_way_out() {
     for (more, says) in [
         (&["--once"][..], "--to DIR"),
         (&["--to", "gs://lake/prefix"], "neither a folder nor s3://BUCKET/PREFIX"),
+        (&["--to", "s3:lake/x"], "is ./s3:lake/x"),
+        (&["--to", to, "--staging", to], "--staging is for a bucket"),
         (&["--to", to, "--max-file", "1kb"], "from 1 MiB to 112 MiB"),
         (&["--to", to, "--column", "level"], "NAME=POINTER"),
         (&["--to", to, "--column", "level=log"], "JSON pointer"),
@@ -158,5 +162,6 @@ fn what_cannot_be_is_refused_with_the_way_out() {
     tell(&server, "XREADGROUP GROUP readers somebody COUNT 1 STREAMS forebay:{demo.likes.0} >");
     let why = drain(&["--to", to, "--once", "--group", "readers"]);
     assert!(why.contains("readers"), "{why}");
+    assert!(!Path::new(to).exists(), "whoever is refused leaves nothing");
     said(&["replay", folder.path().join("nothing").to_str().unwrap()], 2);
 }

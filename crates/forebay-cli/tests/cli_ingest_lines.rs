@@ -69,6 +69,8 @@ fn a_file_is_followed_and_a_killed_run_goes_on_where_the_file_was() {
     let ran = ended(child);
     let told = json(&ran);
     assert_eq!((ran.code, &told["pushed"]), (0, &1_000.into()), "{told} {}", ran.err);
+    let written = (&told["writer"]["acknowledged"], &told["writer"]["accepted"]);
+    assert_eq!(written, (&1_000.into(), &1_000.into()), "{told}");
     let mut owed = lines(0, 3_000);
     owed.sort();
     assert!(read(&server) == owed);

@@ -78,6 +78,30 @@ fn one_part_that_cannot_go_on_ends_the_other_in_an_orderly_way() {
 }
 
 #[test]
+fn without_server_or_source_the_error_is_all_and_names_keys_of_the_file() {
+    let (simulator, server) = (simulator(Protocol::V1, 10, 10, 10.0), server(&[]));
+    let folder = tempfile::tempdir().unwrap();
+    let config = pipeline(folder.path(), &simulator, &server, "files");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let says = |from: &str, to: &str| {
+        std::fs::write(&config, text.replacen(from, to, 1)).unwrap();
+        let ran = run(&["run", config.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+        assert_eq!(ran.code, 3, "{}", ran.err);
+        ran.err
+    };
+    let said = says(&server.url(), &format!("redis://{nowhere}"));
+    assert!(
+        said.contains("no server at") && !said.contains("orderly") && !said.contains("0 events"),
+        "{said}"
+    );
+    let source = format!("patience = \"1s\"\nurls = [\"ws://{nowhere}/subscribe\"]");
+    let urls = text.lines().find(|line| line.starts_with("urls")).unwrap();
+    let said = says(urls, &source);
+    assert!(said.contains("source.urls is tried in turn; patience waits longer"), "{said}");
+}
+
+#[test]
 fn a_bucket_is_drained_to_verified_and_replayed_with_the_credentials_of_a_profile() {
     let (simulator, server) = (simulator(Protocol::V1, 3_000, 1, 1_000.0), server(&[]));
     let (s3, home) = (S3Server::start(Settings::default()).unwrap(), tempfile::tempdir().unwrap());
@@ -114,6 +138,7 @@ fn a_bucket_is_drained_to_verified_and_replayed_with_the_credentials_of_a_profil
     assert!(home.path().join(".local/state/forebay").is_dir(), "files are staged among the user's state");
     let unknown = with(&["files", "verify", &to], "sea");
     assert_eq!(unknown.code, 3, "{}", unknown.err);
+    assert!(unknown.err.contains(&to), "a prefix is no secret: {}", unknown.err);
     assert!(unknown.err.contains("there is no profile \"sea\""), "{}", unknown.err);
     assert!(!format!("{} {}", drained.err, unknown.err).contains("never-shown"));
 }

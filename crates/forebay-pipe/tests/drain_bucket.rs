@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use forebay_pipe::drain::archive::Archive;
 use forebay_pipe::drain::config::Config;
@@ -12,13 +12,14 @@ use forebay_pipe::drain::destination::DestinationError;
 use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::place::bucket_settings::Access;
 use forebay_pipe::drain::run::DrainError;
+use forebay_pipe::drain::running::Running;
 use forebay_pipe::drain::step::{Step, Steps};
 use forebay_pipe::drain::verify::verify;
 use forebay_rig::s3::{Fault, Operation, S3Server, Settings, When};
 use forebay_rig::server::Server;
 
 use crate::drain_support::{append, archived, assert_same, by_lane, config, events, run};
-use crate::support::server;
+use crate::support::{LIMIT, server};
 
 /// A place in the server's bucket.
 fn bucket_of(s3: &S3Server, prefix: &str) -> Target {
@@ -110,7 +111,11 @@ fn what_is_wrong_with_a_bucket_is_said_with_its_name_and_without_the_secret() {
         (server(&[]), S3Server::start(Settings::default()).unwrap(), tempfile::tempdir().unwrap());
     append(&server, &events(0..50));
     let config = to(&server, &s3, staging.path());
-    let says = |config: &Config| run(config).err().unwrap().to_string();
+    let says = |config: &Config| {
+        let said = run(config).err().unwrap().to_string();
+        assert!(said.len() <= 180 && !said.contains(['<', '\n']), "{said}");
+        said
+    };
     s3.change(|settings| settings.may_list = false);
     let said = says(&config);
     assert!(
@@ -118,8 +123,8 @@ fn what_is_wrong_with_a_bucket_is_said_with_its_name_and_without_the_secret() {
         "{said}"
     );
     s3.change(|settings| (settings.may_list, settings.is_read_only) = (true, true));
-    let said = says(&Config { patience: Duration::from_millis(300), ..config.clone() });
-    assert!(said.contains("lake/raw/forebay/destination.json") && said.contains("AccessDenied"), "{said}");
+    let said = says(&Config { patience: Duration::from_secs(3), ..config.clone() });
+    assert!(said.contains("lake/raw/forebay/destination.json: putting: 403 AccessDenied"), "{said}");
     s3.change(|settings| (settings.bucket, settings.is_read_only) = ("another".into(), false));
     let said = says(&config);
     assert!(said.contains("NoSuchBucket"), "{said}");
@@ -127,6 +132,40 @@ fn what_is_wrong_with_a_bucket_is_said_with_its_name_and_without_the_secret() {
     let said = says(&config);
     assert!(said.contains("InvalidAccessKeyId") && said.contains("AWS_ACCESS_KEY_ID"), "{said}");
     assert!(!format!("{said} {config:?}").contains("never-shown"), "{config:?}");
+}
+
+#[test]
+fn a_bucket_that_takes_requests_and_does_not_answer_is_given_up_after_patience_and_seen_before() {
+    let (server, s3, staging) =
+        (server(&[]), S3Server::start(Settings::default()).unwrap(), tempfile::tempdir().unwrap());
+    let all = events(0..200);
+    append(&server, &all);
+    let config = to(&server, &s3, staging.path());
+    run(&config).unwrap();
+    append(&server, &all);
+    let far = Duration::from_secs(3_600);
+    s3.arm(Fault::SlowAnswer { wait: far }, When::next(u64::MAX).on(Operation::Put));
+    let impatient = Config { patience: Duration::from_secs(3), ..config.clone() };
+    let why = run(&impatient).err().unwrap().to_string();
+    assert!(why.contains("gave up") && why.contains("putting: the bucket has not answered for"), "{why}");
+    let running = Running::start(Config { once: false, ..config.clone() });
+    let deadline = Instant::now() + LIMIT / 2;
+    while !running.counts.trouble().is_some_and(|why| why.contains("has not answered for")) {
+        assert!(Instant::now() < deadline && !running.is_over(), "{:?}", running.counts.trouble());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(running.counts.look().failures, 0, "it is seen while it is waited for");
+    s3.disarm_all();
+    drop(s3);
+    assert!(running.end().is_err());
+
+    // From the first request on.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let Target::Bucket(url) = config.to else { panic!("a folder") };
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let access = Access::Key { endpoint, id: "key".into(), secret: "never-shown".into() };
+    let why = run(&Config { to: Target::Bucket(url.by(access)), ..impatient }).err().unwrap().to_string();
+    assert!(why.contains("s3://") && why.contains("listing: the bucket has not answered"), "{why}");
 }
 
 #[test]

@@ -9,12 +9,15 @@ use fastrand::Rng;
 use forebay_pipe::drain::archive::Archive;
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::destination::DestinationError;
+use forebay_pipe::drain::pointer::Pointer;
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::run::DrainError;
 use forebay_pipe::drain::running::Running;
+use forebay_pipe::drain::schema::TextColumn;
 use forebay_pipe::drain::step::{Step, Steps};
 use forebay_pipe::drain::stored::StoredFile;
 use forebay_pipe::drain::verify::verify;
+use forebay_rig::server::Server;
 use forebay_rig::server::fault::disk::Disk;
 
 use crate::drain_support::{append, assert_same, by_lane, config, counted, drained, events, run};
@@ -39,6 +42,58 @@ fn a_folder_of_something_else_is_refused_with_both_named() {
     }
     std::fs::write(&path, "{").unwrap();
     assert!(matches!(run(&first), Err(DrainError::Destination(DestinationError::Record { .. }))));
+}
+
+#[test]
+fn a_drain_that_is_refused_leaves_nothing_behind_and_the_one_that_runs_goes_on() {
+    let (server, folder) = (server(&[]), tempfile::tempdir().unwrap());
+    let (to, other) = (folder.path().join("to"), folder.path().join("other"));
+    let refused = |config: Config, says: &str| {
+        let why = run(&config).err().unwrap().to_string();
+        assert!(why.contains(says), "{why}");
+        assert!(!other.exists(), "{says}");
+    };
+    refused(config(&server, &other), "there is no buffer");
+    let all = events(0..600);
+    append(&server, &all[..200]);
+    let level = TextColumn { name: "level".into(), at: Pointer::new("/level").unwrap() };
+    refused(Config { columns: vec![level], ..config(&server, &other) }, "are fixed");
+    let groups = |group: &str| {
+        let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+        let key = "forebay:{test.likes.0}";
+        let rows: redis::Value = redis::cmd("XINFO").arg("GROUPS").arg(key).query(&mut connection).unwrap();
+        format!("{rows:?}").contains(group)
+    };
+    assert!(!groups("files"), "a group that nobody drains holds blocks back");
+
+    // One that has committed nothing yet says where it is going.
+    let running = Running::start(Config { once: false, ..config(&server, &to) });
+    let deadline = Instant::now() + LIMIT;
+    while !has_figures(&server) {
+        assert!(Instant::now() < deadline && !running.is_over(), "it says nothing");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    refused(config(&server, &other), "is being drained to");
+    append(&server, &all[200..]);
+    running.end().unwrap();
+    assert_same(&drained(&to), &by_lane(&all), "in all");
+    refused(config(&server, &other), "is not known here");
+    assert!(groups("files"));
+    // What it refuses with is the same again: nothing was changed by it.
+    let theirs = std::fs::read(to.join("forebay/destination.json")).unwrap();
+    let name = "prod".parse().unwrap();
+    let mut writer = forebay::Writer::builder(server.url(), "prod").open().unwrap();
+    writer.push(&forebay::event::parse::parse(all[0].as_bytes()).unwrap()).unwrap();
+    writer.close().unwrap();
+    refused(Config { name, ..config(&server, &to) }, "buffer \"prod\"");
+    assert_eq!(std::fs::read(to.join("forebay/destination.json")).unwrap(), theirs);
+}
+
+/// Whether a drain has said anything beside the buffer.
+fn has_figures(server: &Server) -> bool {
+    let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
+    let fields: Vec<String> = redis::cmd("HKEYS").arg("forebay:{test}").query(&mut connection).unwrap();
+    fields.iter().any(|field| field == "drain:files")
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! What is claimed of a drain to a folder: each event is in one file, in the order of its lane, whenever the drain ends.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
 
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::destination::DestinationError;
@@ -120,38 +118,58 @@ fn lean_files_give_every_line_again_and_full_ones_do_not_come_beside_them() {
     assert_same(&drained(to.path()), &by_lane(&all), "in all");
 }
 
-#[test]
-fn a_second_drain_is_kept_from_the_folder_and_one_to_another_folder_fences_the_first() {
-    let (server, to) = (server(&[]), tempfile::tempdir().unwrap());
-    append(&server, &events(0..300));
-    let first = config(&server, to.path());
-    let other = tempfile::tempdir().unwrap();
-    for (second, is_fenced) in [(first.clone(), false), (config(&server, other.path()), true)] {
-        let came = Arc::new(AtomicU64::new(0));
-        let count = Arc::clone(&came);
-        // While the first one is at a step, a second one comes.
-        let steps = Steps::asked(move |step| {
-            if step == Step::Prepare && count.fetch_add(1, Relaxed) == 0 {
-                match run(&second) {
-                    Err(error) if is_fenced => {
-                        assert!(error.to_string().contains("is not known here"), "{error}");
-                    }
-                    Err(error) => {
-                        assert!(error.to_string().contains("another drain uses this destination"), "{error}");
-                    }
-                    Ok(_) => panic!("two at once"),
-                }
-            }
-            true
-        });
-        append(&server, &events(300..400));
-        let ended = run(&Config { steps, ..first.clone() });
-        let fenced =
-            |error: &DrainError| matches!(error, DrainError::Buffer(forebay::Error::TakenOver { .. }));
-        match ended {
-            Ok(_) => assert!(!is_fenced),
-            Err(error) => assert!(is_fenced && fenced(&error), "{error}"),
+/// A drain at whose first commit another one comes; how both ended.
+fn with_another(
+    first: &Config,
+    second: impl Fn() -> Config + Send + Sync + 'static,
+) -> [Option<DrainError>; 2] {
+    let came = Arc::new(Mutex::new(None));
+    let theirs = Arc::clone(&came);
+    let steps = Steps::asked(move |step| {
+        let mut theirs = theirs.lock().unwrap();
+        if step == Step::Prepare && theirs.is_none() {
+            *theirs = Some(run(&second()).err());
         }
-        assert!(came.load(Relaxed) > 0, "nobody came");
+        true
+    });
+    let ended = run(&Config { steps, ..first.clone() }).err();
+    let theirs = came.lock().unwrap().take().expect("nobody came");
+    [ended, theirs]
+}
+
+#[test]
+fn a_second_drain_takes_nothing_from_the_first_where_it_has_not_its_folder_or_its_records() {
+    let (server, folder) = (server(&[]), tempfile::tempdir().unwrap());
+    let (to, other) = (folder.path().join("to"), folder.path().join("other"));
+    let first = config(&server, &to);
+    append(&server, &events(0..300));
+    run(&first).unwrap();
+    for (folder, says) in [(&to, "another drain uses this destination"), (&other, "is not known here")] {
+        append(&server, &events(300..400));
+        let second = config(&server, folder);
+        let [ended, theirs] = with_another(&first, move || second.clone());
+        assert!(ended.is_none(), "{ended:?}");
+        assert!(theirs.is_some_and(|why| why.to_string().contains(says)), "{says}");
     }
+    assert!(!other.exists());
+}
+
+#[test]
+fn a_second_drain_that_has_the_records_of_the_first_fences_it() {
+    let (server, folder) = (server(&[]), tempfile::tempdir().unwrap());
+    let (to, other) = (folder.path().join("to"), folder.path().join("other"));
+    let all = events(0..400);
+    append(&server, &all[..300]);
+    let first = config(&server, &to);
+    run(&first).unwrap();
+    append(&server, &all[300..]);
+    let (from, second) = (to.clone(), config(&server, &other));
+    let [ended, theirs] = with_another(&first, move || {
+        let copied = std::process::Command::new("cp").arg("-a").args([&from, &other]).status().unwrap();
+        assert!(copied.success());
+        second.clone()
+    });
+    assert!(matches!(ended, Some(DrainError::Buffer(forebay::Error::TakenOver { .. }))), "{ended:?}");
+    assert!(theirs.is_none(), "{theirs:?}");
+    assert_same(&drained(&folder.path().join("other")), &by_lane(&all), "in all");
 }

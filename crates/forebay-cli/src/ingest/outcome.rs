@@ -18,6 +18,8 @@ const MISSED_MAX: usize = 10;
 pub(super) struct IngestOutcome {
     pub(super) counted: Counted,
     pub(super) written: Summary,
+    /// Whether the buffer was open at any time.
+    pub(super) was_open: bool,
     pub(super) took: Duration,
     pub(super) error: Option<anyhow::Error>,
 }
@@ -45,24 +47,24 @@ impl IngestOutcome {
         global: &Global,
     ) -> anyhow::Result<()> {
         if global.json {
-            return output::document(&format!("{}\n", self.json(config))).context(output::STDOUT);
+            return output::document(&format!("{}\n", self.json(config, global))).context(output::STDOUT);
         }
         overflow.tell(&self.written, global.quiet);
         self.tell_losses();
         // Of one that could not even begin there is nothing to report but the error.
-        if !global.quiet && (self.error.is_none() || self.counted.received > 0) {
+        if !global.quiet && (self.error.is_none() && self.was_open || self.counted.received > 0) {
             self.tell();
         }
         Ok(())
     }
 
-    fn json(&self, config: &Config) -> serde_json::Value {
+    fn json(&self, config: &Config, global: &Global) -> serde_json::Value {
         let written = &self.written;
         // Proof: numbers, texts and lists of them.
         let mut json = serde_json::to_value(&self.counted).expect("counts are JSON");
         json["buffer"] = config.name.to_string().into();
         json["seconds"] = self.took.as_secs_f64().into();
-        json["error"] = self.error.as_ref().map(remedy::with_remedy).into();
+        json["error"] = self.error.as_ref().map(|error| remedy::of_program(error, global)).into();
         json["writer"] = serde_json::json!({
             "acknowledged": written.acknowledged, "blocks": written.blocks, "raw_bytes": written.raw_bytes,
             "frame_bytes": written.frame_bytes, "repeats": written.repeats, "retries": written.retries,

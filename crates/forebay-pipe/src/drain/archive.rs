@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::destination::DestinationError;
+use super::destination::{DestinationError, Drained};
+use super::place::silence::Patience;
 use super::place::{Place, RECORD_BYTES_MAX, Target};
 use super::record::CommitRecord;
 
@@ -22,7 +23,7 @@ pub struct Archive {
 impl Archive {
     /// Opens one; an error where nothing was ever drained.
     pub fn open(target: &Target) -> Result<Self, DestinationError> {
-        let archive = Self { place: target.open()? };
+        let archive = Self { place: target.open(&Patience::default())? };
         match archive.place.read(DESTINATION)? {
             Some(_) => Ok(archive),
             None => Err(DestinationError::NotDrained { path: target.to_string() }),
@@ -52,6 +53,23 @@ impl Archive {
         let keys = self.place.list(&format!("{COMMITS}/{lane}"))?;
         let number = |key: &String| key.rsplit('/').next()?.strip_suffix(".json")?.parse::<u64>().ok();
         Ok(keys.iter().filter_map(number).max().unwrap_or(0))
+    }
+
+    /// The last commit of a lane.
+    pub fn last(&self, lane: &str) -> Result<Option<CommitRecord>, DestinationError> {
+        match self.last_commit(lane)? {
+            0 => Ok(None),
+            number => self.record(lane, number),
+        }
+    }
+
+    /// What is drained there; none where nothing ever was.
+    pub fn drained(&self) -> Result<Option<Drained>, DestinationError> {
+        let Some(bytes) = self.place.read(DESTINATION)? else { return Ok(None) };
+        serde_json::from_slice(&bytes).map(Some).map_err(|why| DestinationError::Record {
+            path: self.place.shown(DESTINATION),
+            why: why.to_string(),
+        })
     }
 
     /// A commit of a lane.

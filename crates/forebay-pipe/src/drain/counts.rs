@@ -9,6 +9,7 @@ use forebay::buffer::lock;
 use serde::Serialize;
 
 use super::hourly::Hourly;
+use super::place::silence::Silence;
 use super::record::CommitRecord;
 
 /// Counts of a drain.
@@ -32,6 +33,7 @@ pub struct Counts {
     range_bytes: AtomicU64,
     now: Mutex<Now>,
     news: Condvar,
+    silence: Silence,
 }
 
 /// What is going on.
@@ -125,15 +127,27 @@ impl Counts {
 
     /// Why nothing is drained for now, where that is so.
     pub fn trouble(&self) -> Option<String> {
-        lock(&self.now).trouble.as_ref().map(|(why, _)| why.clone())
+        self.troubled().map(|(why, _)| why)
+    }
+
+    /// The same with for how long. What is waited for at this moment comes first.
+    fn troubled(&self) -> Option<(String, Duration)> {
+        let known = || lock(&self.now).trouble.as_ref().map(|(why, since)| (why.clone(), since.elapsed()));
+        self.silence.told().or_else(known)
+    }
+
+    /// Whether the destination is asked, and does not answer.
+    pub(super) fn silence(&self) -> &Silence {
+        &self.silence
     }
 
     pub(super) fn going(&self) -> Going {
+        let trouble = self.troubled();
         let now = lock(&self.now);
         Going {
             is_over_well: now.is_over_well,
             last: now.last,
-            trouble: now.trouble.as_ref().map(|(why, since)| (why.clone(), since.elapsed())),
+            trouble: trouble.filter(|_| !now.is_over_well),
             bytes_per_hour: now.hourly.per_hour(),
         }
     }

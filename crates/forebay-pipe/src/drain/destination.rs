@@ -52,6 +52,18 @@ pub enum DestinationError {
         /// What would be drained.
         mine: String,
     },
+    /// Its group is being drained to another place, and this one has nothing of it.
+    #[error(
+        "group {group} is being drained to {theirs}, and {mine} has nothing of it: end that drain first, or drain as another group"
+    )]
+    Elsewhere {
+        /// The group.
+        group: String,
+        /// Where a drain that runs puts it.
+        theirs: String,
+        /// Where this one would.
+        mine: String,
+    },
     /// Nothing was ever drained there.
     #[error("{path}: nothing was drained to it (it has no {DESTINATION})")]
     NotDrained {
@@ -120,9 +132,13 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Takes a destination; a folder is made where it is not there.
-    pub fn open(target: &Target, staging: Option<&Path>, steps: Steps) -> Result<Self, DestinationError> {
-        let archive = Archive { place: target.open()? };
+    /// Takes a destination from whoever else may drain there; a folder is made where it is not there.
+    pub fn open(
+        target: &Target,
+        archive: Archive,
+        staging: Option<&Path>,
+        steps: Steps,
+    ) -> Result<Self, DestinationError> {
         let staging = Staging::of(target, staging)?;
         Ok(Self { target: target.clone(), archive, staging, steps })
     }
@@ -132,24 +148,14 @@ impl Destination {
         &self.archive
     }
 
-    /// An error where something else is drained to it.
-    pub fn must_be_for(&self, mine: &Drained) -> Result<(), DestinationError> {
-        let place = &self.archive.place;
-        if let Some(bytes) = place.read(DESTINATION)? {
-            let bad = |why: serde_json::Error| DestinationError::Record {
-                path: place.shown(DESTINATION),
-                why: why.to_string(),
-            };
-            let theirs: Drained = serde_json::from_slice(&bytes).map_err(bad)?;
-            if theirs == *mine {
-                return Ok(());
-            }
-            let (path, theirs, mine) = (self.target.to_string(), theirs.to_string(), mine.to_string());
-            return Err(DestinationError::Other { path, theirs, mine });
+    /// Writes down what is drained to it, where nothing says so yet.
+    pub fn claim(&self, mine: &Drained) -> Result<(), DestinationError> {
+        if self.archive.drained()?.is_some() {
+            return Ok(());
         }
         // Proof: texts and numbers.
         let text = serde_json::to_string_pretty(mine).expect("what is drained is JSON");
-        place.write(DESTINATION, format!("{text}\n").as_bytes())
+        self.archive.place.write(DESTINATION, format!("{text}\n").as_bytes())
     }
 
     /// Throws away what was staged and is named by no pending record.
@@ -237,14 +243,6 @@ impl Destination {
             self.staging.discard(&file.path);
         }
         Ok(())
-    }
-
-    /// The last commit of a lane.
-    pub fn last(&self, lane: &str) -> Result<Option<CommitRecord>, DestinationError> {
-        match self.archive.last_commit(lane)? {
-            0 => Ok(None),
-            number => self.archive.record(lane, number),
-        }
     }
 
     fn is_published(&self, file: &FileRecord) -> Result<bool, DestinationError> {

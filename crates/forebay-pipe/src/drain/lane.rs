@@ -67,7 +67,8 @@ enum Made {
 
 impl LaneDrain {
     pub fn new(lane: Lane, destination: &Destination) -> Result<Self, DrainError> {
-        let (last, pending) = (destination.last(lane.name())?, destination.archive().pending(lane.name())?);
+        let archive = destination.archive();
+        let (last, pending) = (archive.last(lane.name())?, archive.pending(lane.name())?);
         Ok(Self { lane, last, pending, is_looked_up: false, oldest: None, doubt: None, fork: None })
     }
 

@@ -3,6 +3,8 @@
 //! | module | is responsible for |
 //! |---|---|
 //! | [`run`], `lane` | what is due, lane after lane, and the steps of a commit |
+//! | `begin` | what may refuse a drain, asked before it takes anything |
+//! | `refusals` | a destination that refuses, and for how long it is asked again |
 //! | [`config`], [`counts`], `hourly`, `figures` | what a drain is told, what it has done, and how it tells that beside the buffer |
 //! | [`roll`], [`layout`] | when files are made, where they end, how they are called |
 //! | `open_reader` | a lane's reader, also while its server is away for a moment |
@@ -27,6 +29,7 @@
 
 pub mod archive;
 mod batch;
+mod begin;
 mod behind;
 pub mod columns;
 pub mod config;
@@ -48,6 +51,7 @@ pub mod pointer;
 pub mod rebuild;
 pub mod record;
 mod record_text;
+mod refusals;
 pub mod replay;
 pub mod roll;
 pub mod run;

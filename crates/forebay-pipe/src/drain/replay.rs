@@ -18,10 +18,16 @@ pub struct Wanted {
 
 impl Wanted {
     fn has_lane(&self, lane: &str) -> bool {
-        let is_of = |wanted: &String| {
-            lane.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        };
-        self.lanes.is_empty() || self.lanes.iter().any(is_of)
+        self.lanes.is_empty() || self.lanes.iter().any(|wanted| is_of(lane, wanted))
+    }
+
+    /// An error where a lane is named that nothing was drained of.
+    fn must_be_among(&self, lanes: &[String]) -> Result<(), DrainError> {
+        let is_there = |wanted: &&String| lanes.iter().any(|lane| is_of(lane, wanted));
+        match self.lanes.iter().find(|wanted| !is_there(wanted)) {
+            Some(lane) => Err(DrainError::NoLane { lane: lane.clone(), lanes: lanes.to_vec() }),
+            None => Ok(()),
+        }
     }
 
     fn has_time(&self, time_us: u64) -> bool {
@@ -33,14 +39,20 @@ impl Wanted {
     }
 }
 
+/// Whether a lane is the one that is wanted, or a partition of it.
+fn is_of(lane: &str, wanted: &str) -> bool {
+    lane.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// Hands out every event that is wanted, with its lane; how many. It ends early where `hear` says so.
 pub fn replay<E: From<DrainError>>(
     archive: &Archive,
     wanted: &Wanted,
     mut hear: impl FnMut(&str, &[u8]) -> Result<bool, E>,
 ) -> Result<u64, E> {
-    let mut events = 0;
-    for lane in archive.lanes().map_err(DrainError::from)? {
+    let (lanes, mut events) = (archive.lanes().map_err(DrainError::from)?, 0);
+    wanted.must_be_among(&lanes)?;
+    for lane in lanes {
         if !wanted.has_lane(&lane) {
             continue;
         }
@@ -116,6 +128,10 @@ mod tests {
         assert!(
             wanted.meets((0, 5)) && wanted.meets((8, 20)) && !wanted.meets((0, 4)) && !wanted.meets((9, 9))
         );
+        let lanes = ["likes".to_owned(), "posts.0".into()];
+        let why = wanted.must_be_among(&lanes).unwrap_err().to_string();
+        assert_eq!(why, "nothing was drained of lane \"posts.1\": there are likes, posts.0");
+        assert!(Wanted { lanes: vec!["posts".into()], ..Wanted::default() }.must_be_among(&lanes).is_ok());
         assert!(Wanted::default().has_lane("x") && Wanted::default().has_time(0));
     }
 }

@@ -3,25 +3,24 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use forebay::buffer::error::Error;
 use forebay::buffer::sink::Sink;
 use forebay::{Damage, Id};
 
+use super::begin::{Begun, begin};
 use super::config::Config;
 use super::counts::Counts;
-use super::destination::{Destination, DestinationError, Drained};
+use super::destination::{Destination, DestinationError};
 use super::figures::Figures;
 use super::lane::LaneDrain;
+use super::refusals::Refusals;
 use super::schema::{BadColumns, Rows};
 use super::table::WriteError;
 
 /// How often it is looked whether anything is due.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// How long a destination that refuses is left alone, at first and at the most.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
 /// Why a drain ended.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +91,14 @@ pub enum DrainError {
         /// Its number.
         commit: u64,
     },
+    /// A lane that is asked for, and was never drained.
+    #[error("nothing was drained of lane {lane:?}: there are {}", .lanes.join(", "))]
+    NoLane {
+        /// What was asked for.
+        lane: String,
+        /// Those that are there.
+        lanes: Vec<String>,
+    },
     /// A range that never comes out.
     #[error(
         "lane {lane}: its next range was read {times} times, and was another one each time: nothing of it is drained. Look with \
@@ -138,21 +145,10 @@ impl DrainError {
 
 /// Drains until it is told to stop, or once what is there is drained where that is asked for.
 pub fn drain(config: &Config, counts: &Counts, stop: &Arc<AtomicBool>) -> Result<(), DrainError> {
-    // First: a drain that may not have the destination takes no lane from the one that has it.
-    let destination = Destination::open(&config.to, config.staging.as_deref(), config.steps.clone())?;
-    let mut sink = Sink::open_existing(&config.address, &config.name, &config.group, config.patience)?;
-    sink.stop_on(stop);
-    let rows = Rows::of(sink.events(), config.columns.clone(), config.is_lean)?;
-    let drained = Drained {
-        version: 1,
-        buffer: config.name.to_string(),
-        layout: "hive".into(),
-        schema: rows.version().into(),
-        columns: config.columns.iter().map(|column| (column.name.clone(), column.at.text().into())).collect(),
-    };
-    destination.must_be_for(&drained)?;
+    let mut refusals = Refusals::new(config, counts, stop);
+    let Begun { sink, destination, rows } = begin(config, counts, stop, &mut refusals)?;
     let figures = Figures::of(&sink, config, counts);
-    let mut drain = Drain { config, counts, stop, sink, destination, rows, lanes: Vec::new(), refused: None };
+    let mut drain = Drain { config, counts, stop, sink, destination, rows, lanes: Vec::new(), refusals };
     std::thread::scope(|scope| {
         let telling = figures.begin(scope);
         let ended = drain.run();
@@ -169,8 +165,7 @@ struct Drain<'a> {
     destination: Destination,
     rows: Rows,
     lanes: Vec<LaneDrain>,
-    /// Since when the destination refuses without any commit between, with so many commits, and how long it is left alone.
-    refused: Option<(Instant, u64, Duration)>,
+    refusals: Refusals<'a>,
 }
 
 /// What a lane is drained with.
@@ -193,16 +188,19 @@ impl Drain<'_> {
             self.counts.server_failures(self.sink.failures());
             match round {
                 Ok(()) => {
-                    self.refused = None;
-                    self.counts.is_well();
+                    self.refusals.are_over();
                     if is_end {
                         return Ok(());
                     }
                 }
-                Err(error) if error.may_pass() => self.left_alone(&error)?,
+                Err(error) if error.may_pass() => {
+                    // What was begun may stand anywhere: each lane looks again at what the destination has.
+                    self.lanes.iter_mut().for_each(LaneDrain::look_again);
+                    self.refusals.wait(&error)?;
+                }
                 Err(error) => return Err(error),
             }
-            self.pause(LOOK);
+            self.refusals.pause(LOOK);
         }
     }
 
@@ -234,34 +232,6 @@ impl Drain<'_> {
         }
         self.counts.waiting(waiting, oldest);
         Ok(())
-    }
-
-    /// A destination that refuses is asked again, later each time, until patience is over.
-    fn left_alone(&mut self, error: &DrainError) -> Result<(), DrainError> {
-        self.counts.failed(error.to_string());
-        tracing::warn!("{error}; it is tried again");
-        let commits = self.counts.look().commits;
-        let (since, _, wait) = match self.refused {
-            Some(refused) if refused.1 == commits => refused,
-            _ => (Instant::now(), commits, BACKOFF.0),
-        };
-        // What was begun may stand anywhere: each lane looks again at what the destination has.
-        for lane in &mut self.lanes {
-            lane.look_again();
-        }
-        if since.elapsed() >= self.config.patience || self.stop.load(Relaxed) {
-            return Err(DrainError::GaveUp { waited: since.elapsed(), why: error.to_string() });
-        }
-        self.pause(wait);
-        self.refused = Some((since, commits, (wait * 2).min(BACKOFF.1)));
-        Ok(())
-    }
-
-    fn pause(&self, wait: Duration) {
-        let until = Instant::now() + wait;
-        while Instant::now() < until && !self.stop.load(Relaxed) {
-            std::thread::sleep(Duration::from_millis(20).min(wait));
-        }
     }
 }
 

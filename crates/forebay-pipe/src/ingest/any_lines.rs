@@ -41,6 +41,7 @@ pub(super) fn any_lines(
     let Some(writer) = Writer::open_patiently(&config.address, &config.name, &config.options, stop)? else {
         return Ok(counts.look());
     };
+    counts.writer(writer.monitor());
     let mut lines = AnyLines { config, writer, counts, ending, heard_us: None, at: 0 };
     lines.resume()?;
     lines.run(hear)?;

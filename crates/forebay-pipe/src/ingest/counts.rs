@@ -168,6 +168,11 @@ impl Counts {
         writers.earlier.and(now)
     }
 
+    /// Whether the buffer was open at any time.
+    pub fn was_open(&self) -> bool {
+        lock(&self.writers).now.is_some()
+    }
+
     /// Why the server takes nothing now, where it takes nothing.
     pub fn trouble(&self) -> Option<String> {
         lock(&self.writers).now.as_ref()?.trouble()

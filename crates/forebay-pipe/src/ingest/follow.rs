@@ -62,7 +62,11 @@ impl Work for Following<'_> {
         let Config { address, name, options, .. } = self.config;
         let reconnects = matches!(options.overflow, Overflow::Spill(_));
         let options = Options { reconnects, ..options.clone() };
-        Writer::open_patiently(address, name, &options, self.ending.stop)
+        let writer = Writer::open_patiently(address, name, &options, self.ending.stop)?;
+        if let Some(writer) = &writer {
+            self.counts.writer(writer.monitor());
+        }
+        Ok(writer)
     }
 
     fn work(&mut self, writer: Writer, hear: &mut dyn Listener) -> Result<(), IngestError> {

@@ -1,5 +1,7 @@
 //! Rounds in which a second drain comes while the first one is at some step.
 
+use forebay::buffer::error::Error;
+use forebay::buffer::sink::Sink;
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::destination::DestinationError;
 use forebay_pipe::drain::place::Target;
@@ -8,7 +10,7 @@ use forebay_pipe::drain::running::Running;
 use forebay_pipe::drain::step::{Step, Steps};
 
 use super::destination::Destination;
-use super::world::{Ended, World};
+use super::world::{Ended, PATIENCE, World};
 use crate::exactly_once::{Round, Seen};
 
 /// A second drain to the same folder that was kept out.
@@ -16,7 +18,8 @@ pub(super) const KEPT_OUT: &str = "kept out";
 /// The first one that ended, since another had taken its lanes.
 pub(super) const FENCED: &str = "fenced";
 
-/// One to the same folder, which is kept out, and one to another folder, which takes the lanes: the first one ends.
+/// One to the same folder and one to a folder that has nothing, which are kept out, and one that takes the lanes: the first one
+/// ends.
 pub(super) fn two_at_once(round: &Round<'_>) -> anyhow::Result<Seen> {
     let mut world = World::new(round, Destination::folder()?)?;
     world.append(1, 3)?;
@@ -38,10 +41,13 @@ fn rivals(world: &mut World, round: &Round<'_>) -> anyhow::Result<()> {
         Err(why) => world.seen.fail(format!("a second drain to the same folder: {why}")),
         Ok(()) => world.seen.fail("a second drain to the same folder was let in"),
     }
-    // It does not have what was committed, and so drains nothing; but the lanes are its own from here on.
-    if Running::start(other).join().is_ok() {
-        world.seen.fail("a second drain to a folder that has nothing was let in");
+    match Running::start(other).join() {
+        Err(DrainError::Buffer(Error::NoSink { .. })) => world.seen.acted.add(KEPT_OUT, 1),
+        Err(why) => world.seen.fail(format!("a second drain to a folder that has nothing: {why}")),
+        Ok(()) => world.seen.fail("a second drain to a folder that has nothing was let in"),
     }
+    // As one does that has what was committed, in a copy of the folder.
+    Sink::open_existing(&world.address()?, &World::name()?, world.group(), PATIENCE)?;
     if round.is_broken {
         world.go_by_the_server();
     }

@@ -19,6 +19,7 @@ use super::keys::Name;
 use super::outage::PatientConnection;
 use super::scripts::{SINK_CLAIM, SINK_COMMIT, SINK_PLAN, TRIM};
 pub use super::sink_figures::{FiguresWriter, LastCommit, SinkFigures, SinkStat};
+pub use super::sink_open::FoundSink;
 pub use super::sink_state::{Committed, Done, Head, LaneLook, Plan, Planned};
 use crate::event::lane::{Lane, Lanes};
 use crate::event::stream::Stream;
@@ -121,10 +122,7 @@ impl Sink {
                 Ok(Committed { at: Some(at), trimmed })
             }
             "fenced" => Err(self.taken_over(lane, number)),
-            "passed" => Err(self.refused(format!(
-                "lane {lane} has commit {number} on the server, and the last one here is {commit}: what was committed since is \
-                 not known here; give back what is missing here, or drain as another group"
-            ))),
+            "passed" => Err(self.passed(lane, number, commit)),
             _ => Ok(Committed { at: None, trimmed: 0 }),
         }
     }
@@ -162,6 +160,13 @@ impl Sink {
 
     pub(super) fn taken_over(&self, lane: Lane, theirs: u64) -> Error {
         Error::TakenOver { lane, group: self.shown(), mine: self.epoch, theirs }
+    }
+
+    pub(super) fn passed(&self, lane: Lane, theirs: u64, mine: u64) -> Error {
+        self.refused(format!(
+            "lane {lane} has commit {theirs} on the server, and the last one here is {mine}: what was committed since is not \
+             known here; give back what is missing here, or drain as another group"
+        ))
     }
 
     pub(super) fn damaged(&self, lane: Lane, text: &str) -> Error {

@@ -224,6 +224,17 @@ impl FiguresWriter {
         self.asked(&doing, |connection, of| read(connection, &of.name, &of.group))
     }
 
+    /// The run that says it is draining now, as far as is known; none where the last one has ended, or is silent.
+    pub fn running(&mut self) -> Result<Option<SinkStat>, Error> {
+        let group = display_name(self.group.as_bytes());
+        let doing = format!("looking at figures of group {group} of buffer {}", self.name);
+        self.asked(&doing, |connection, of| {
+            let Some(sink) = read(connection, &of.name, &of.group)? else { return Ok(None) };
+            let now_ms = time_ms(connection)?;
+            Ok(sink.is_running(now_ms).then_some(sink))
+        })
+    }
+
     fn asked<T>(
         &mut self,
         doing: &str,

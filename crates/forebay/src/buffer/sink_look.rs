@@ -90,6 +90,12 @@ impl Sink {
         Ok(self.state(lane, &fields)?.map_or(0, |state| state.epoch))
     }
 
+    /// The last commit of a lane; 0 where there is none.
+    pub(super) fn commit_of(&mut self, lane: Lane) -> Result<u64, Error> {
+        let fields = self.fields(lane)?;
+        Ok(self.state(lane, &fields)?.map_or(0, |state| state.commit))
+    }
+
     fn state(&self, lane: Lane, fields: &Fields) -> Result<Option<SinkState>, Error> {
         let Some(text) = &fields.2 else { return Ok(None) };
         SinkState::parse(text).map(Some).ok_or_else(|| self.damaged(lane, text))

@@ -15,17 +15,55 @@ use super::keys::Name;
 use super::meta::{self, Incarnation};
 use super::outage::PatientConnection;
 use super::sink::Sink;
+use super::sink_figures::SinkStat;
 use super::text;
-use crate::event::lane::Lane;
+use crate::event::lane::{Lane, Lanes};
+use crate::event::stream::Stream;
 
 /// How often it is asked whether lanes were added.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// A sink that was looked at and has taken nothing: whoever has its lanes goes on, and nothing on the server has changed.
+pub struct FoundSink(Sink);
+
+impl FoundSink {
+    /// What the buffer's events are.
+    pub fn events(&self) -> Stream {
+        self.0.events()
+    }
+
+    /// The buffer's lanes.
+    pub fn lanes(&self) -> Lanes {
+        self.0.name.lanes()
+    }
+
+    /// The number of the last commit that the server has of a lane; 0 where there is none.
+    pub fn commit(&mut self, lane: Lane) -> Result<u64, Error> {
+        self.0.commit_of(lane)
+    }
+
+    /// The error for a lane whose last commit on the server is later than the last one that whoever asks has made.
+    pub fn passed(&self, lane: Lane, theirs: u64, mine: u64) -> Error {
+        self.0.passed(lane, theirs, mine)
+    }
+
+    /// The run that says it has the lanes now; none where nobody says so.
+    pub fn running(&self) -> Result<Option<SinkStat>, Error> {
+        self.0.figures_writer().running()
+    }
+
+    /// Makes the group on every lane where it is not there, from the first block on, and takes every lane from whoever drained
+    /// it before.
+    pub fn take(self) -> Result<Sink, Error> {
+        self.0.taken()
+    }
+}
 
 impl Sink {
     /// Connects, makes the group on every lane where it is not there, from the first block on, and takes every lane from
     /// whoever drained it before. A buffer that is not there is made: without events.
     pub fn open(address: &Address, name: &Name, group: &str, patience: Duration) -> Result<Self, Error> {
-        Self::connect(address, name, group, patience, false)
+        Self::connect(address, name, group, patience, false)?.taken()
     }
 
     /// The same for a buffer that is there; an error where it is not.
@@ -35,7 +73,17 @@ impl Sink {
         group: &str,
         patience: Duration,
     ) -> Result<Self, Error> {
-        Self::connect(address, name, group, patience, true)
+        Self::find_existing(address, name, group, patience)?.take()
+    }
+
+    /// Connects to a buffer that is there, and takes nothing yet; an error where it is not there, or somebody reads as the group.
+    pub fn find_existing(
+        address: &Address,
+        name: &Name,
+        group: &str,
+        patience: Duration,
+    ) -> Result<FoundSink, Error> {
+        Self::connect(address, name, group, patience, true).map(FoundSink)
     }
 
     fn connect(
@@ -60,11 +108,16 @@ impl Sink {
         for lane in sink.name.lanes() {
             sink.must_be_free(lane)?;
         }
-        for lane in sink.name.lanes() {
-            sink.group_at(lane)?;
-        }
-        sink.take()?;
         Ok(sink)
+    }
+
+    /// The same once it has its lanes.
+    fn taken(mut self) -> Result<Self, Error> {
+        for lane in self.name.lanes() {
+            self.group_at(lane)?;
+        }
+        self.take()?;
+        Ok(self)
     }
 
     /// Makes the buffer, which is not there; an error where it is to be.

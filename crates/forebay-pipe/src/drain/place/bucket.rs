@@ -17,20 +17,24 @@ use tokio::runtime::Runtime;
 use super::super::destination::{DestinationError, io_at};
 use super::super::step::{Step, Steps};
 use super::bucket_settings::{self, Access};
+use super::bucket_words::{remedy, said};
+use super::silence::{Patience, silent_for};
 use super::{Place, RECORD_BYTES_MAX};
 
-/// How long a request may take: one uploads a file of 112 MiB.
-const REQUEST: Duration = Duration::from_secs(300);
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// What is done with a key, in the words of an error.
+const LIST: &str = "listing";
+const HEAD: &str = "looking whether it is there";
+const GET: &str = "reading";
+const PUT: &str = "putting";
+const DELETE: &str = "deleting";
 
 /// How often an object is put that the bucket has otherwise than it says.
 const PUTS: usize = 3;
 
 /// Bytes that are asked for at a time.
 const PIECE: u64 = 8 << 20;
-
-/// Characters of what a server says, at the most.
-const SAID_MAX: usize = 300;
 
 /// `s3://bucket/prefix`, and how it is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,11 +80,12 @@ pub struct Bucket {
     store: AmazonS3,
     runtime: Runtime,
     url: BucketUrl,
+    patience: Patience,
 }
 
 impl Bucket {
     /// Reaches a bucket. An error where it cannot be listed.
-    pub fn open(url: &BucketUrl) -> Result<Self, DestinationError> {
+    pub fn open(url: &BucketUrl, patience: &Patience) -> Result<Self, DestinationError> {
         let failed = |why: String| DestinationError::Bucket { what: url.to_string(), why, may_pass: false };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|why| failed(why.to_string()))?;
@@ -88,24 +93,34 @@ impl Bucket {
         let _ = rustls::crypto::ring::default_provider().install_default();
         // What failed is tried again by the drain, which knows what it was.
         let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
-        let options = ClientOptions::new().with_timeout(REQUEST).with_connect_timeout(CONNECT);
+        // Each request has a deadline of its own.
+        let options = ClientOptions::new().with_timeout_disabled().with_connect_timeout(CONNECT);
         let builder = bucket_settings::builder(&url.access, options).map_err(failed)?;
         let builder = builder.with_bucket_name(&url.bucket).with_retry(retry);
         let store = builder.with_checksum_algorithm(Checksum::SHA256).build();
         let store = store.map_err(|error| failed(said(&error)))?;
-        let bucket = Self { store, runtime, url: url.clone() };
-        bucket.names("forebay").map_err(|error| match error {
-            DestinationError::Bucket { what, why, .. } => DestinationError::Bucket {
-                what,
-                why: format!(
-                    "{why}. It takes an endpoint and a region (AWS_ENDPOINT_URL, AWS_REGION), credentials (AWS_ACCESS_KEY_ID and \
-                     AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), a bucket that is there, and the rights to list, get, put and delete"
-                ),
-                may_pass: false,
-            },
-            error => error,
-        })?;
-        Ok(bucket)
+        let bucket = Self { store, runtime, url: url.clone(), patience: patience.clone() };
+        match bucket.names("forebay") {
+            Ok(_) => Ok(bucket),
+            Err(DestinationError::Bucket { why, .. }) => Err(failed(format!("{why}; {}", remedy(&why)))),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits for the answer to a request that moves so many bytes, no longer than its deadline.
+    fn wait<T>(
+        &self,
+        (doing, key): (&'static str, &str),
+        bytes: u64,
+        request: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<object_store::Result<T>, DestinationError> {
+        let (deadline, silence) = (self.patience.deadline(bytes), self.patience.silence());
+        silence.begins();
+        let answer = self.runtime.block_on(async { tokio::time::timeout(deadline, request).await });
+        answer.inspect(|_| silence.ends()).map_err(|_| {
+            let why = format!("{doing}: {}", silent_for(silence.lasts().unwrap_or(deadline)));
+            DestinationError::Bucket { what: self.shown(key), why, may_pass: true }
+        })
     }
 
     fn key(&self, key: &str) -> Key {
@@ -113,16 +128,21 @@ impl Bucket {
         parts.filter(|part| !part.is_empty()).collect()
     }
 
-    fn failed(&self, key: &str) -> impl Fn(object_store::Error) -> DestinationError {
-        let what = self.shown(key);
-        move |error| DestinationError::Bucket { what: what.clone(), why: said(&error), may_pass: true }
+    fn failed(&self, doing: &str, key: &str) -> impl Fn(object_store::Error) -> DestinationError {
+        let (doing, what) = (doing.to_owned(), self.shown(key));
+        move |error| DestinationError::Bucket {
+            what: what.clone(),
+            why: format!("{doing}: {}", said(&error)),
+            may_pass: true,
+        }
     }
 
     fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), DestinationError> {
         let (at, size, payload) = (self.key(key), bytes.len() as u64, PutPayload::from(bytes));
         let mut has = None;
         for _ in 0..PUTS {
-            self.runtime.block_on(self.store.put(&at, payload.clone())).map_err(self.failed(key))?;
+            let put = self.wait((PUT, key), size, self.store.put(&at, payload.clone()))?;
+            put.map_err(self.failed(PUT, key))?;
             has = self.size(key)?;
             if has == Some(size) {
                 return Ok(());
@@ -140,12 +160,16 @@ impl Bucket {
     }
 
     fn size(&self, key: &str) -> Result<Option<u64>, DestinationError> {
-        let head = self.runtime.block_on(self.store.head(&self.key(key)));
-        self.found(key, head).map(|meta| meta.map(|meta| meta.size))
+        let head = self.wait((HEAD, key), 0, self.store.head(&self.key(key)))?;
+        self.found((HEAD, key), head).map(|meta| meta.map(|meta| meta.size))
     }
 
     /// What is not there is nothing; a bucket that is not there is an error.
-    fn found<T>(&self, key: &str, answer: object_store::Result<T>) -> Result<Option<T>, DestinationError> {
+    fn found<T>(
+        &self,
+        (doing, key): (&str, &str),
+        answer: object_store::Result<T>,
+    ) -> Result<Option<T>, DestinationError> {
         match answer {
             Ok(found) => Ok(Some(found)),
             Err(error @ object_store::Error::NotFound { .. })
@@ -153,7 +177,7 @@ impl Bucket {
             {
                 Ok(None)
             }
-            Err(error) => Err(self.failed(key)(error)),
+            Err(error) => Err(self.failed(doing, key)(error)),
         }
     }
 
@@ -161,8 +185,8 @@ impl Bucket {
     fn names(&self, folder: &str) -> Result<Vec<Key>, DestinationError> {
         let (mut folders, mut keys) = (vec![self.key(folder)], Vec::new());
         while let Some(at) = folders.pop() {
-            let listed = self.runtime.block_on(self.store.list_with_delimiter(Some(&at)));
-            let listed = listed.map_err(self.failed(folder))?;
+            let listed = self.wait((LIST, folder), 0, self.store.list_with_delimiter(Some(&at)))?;
+            let listed = listed.map_err(self.failed(LIST, folder))?;
             folders.extend(listed.common_prefixes);
             keys.extend(listed.objects.into_iter().map(|object| object.location));
         }
@@ -181,8 +205,8 @@ impl Place for Bucket {
         if range.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let bytes = self.runtime.block_on(self.store.get_range(&self.key(key), range));
-        Ok(self.found(key, bytes)?.map(Vec::from))
+        let bytes = self.wait((GET, key), range.end, self.store.get_range(&self.key(key), range))?;
+        Ok(self.found((GET, key), bytes)?.map(Vec::from))
     }
 
     fn write(&self, key: &str, bytes: &[u8]) -> Result<(), DestinationError> {
@@ -190,8 +214,8 @@ impl Place for Bucket {
     }
 
     fn remove(&self, key: &str) -> Result<(), DestinationError> {
-        let removed = self.runtime.block_on(self.store.delete(&self.key(key)));
-        self.found(key, removed).map(|_| ())
+        let removed = self.wait((DELETE, key), 0, self.store.delete(&self.key(key)))?;
+        self.found((DELETE, key), removed).map(|_| ())
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, DestinationError> {
@@ -211,8 +235,8 @@ impl Place for Bucket {
         while from < size {
             let range = from..size.min(from + PIECE);
             from = range.end;
-            let piece = self.runtime.block_on(self.store.get_range(&self.key(key), range));
-            let Some(piece) = self.found(key, piece)? else { return Ok(None) };
+            let piece = self.wait((GET, key), PIECE, self.store.get_range(&self.key(key), range))?;
+            let Some(piece) = self.found((GET, key), piece)? else { return Ok(None) };
             file.write_all(&piece).map_err(io_at(&folder))?;
         }
         file.rewind().map_err(io_at(&folder))?;
@@ -225,28 +249,4 @@ impl Place for Bucket {
         self.put(key, bytes)?;
         steps.before(Step::SyncTree)
     }
-}
-
-/// What went wrong: by the server's own words, where it is the server that refused; in one line, of what can be printed.
-fn said(error: &object_store::Error) -> String {
-    let mut whole = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(why) = cause {
-        let why_text = why.to_string();
-        if !whole.contains(&why_text) {
-            whole = format!("{whole}: {why_text}");
-        }
-        cause = why.source();
-    }
-    let part = |name: &str| {
-        let (_, rest) = whole.split_once(&format!("<{name}>"))?;
-        rest.split_once(&format!("</{name}>")).map(|(part, _)| part)
-    };
-    let text = match (part("Code"), part("Message")) {
-        (Some(code), message) => format!("{code}: {}", message.unwrap_or_default()),
-        _ => whole.clone(),
-    };
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let words: String = printable.take(SAID_MAX).collect();
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -11,7 +11,9 @@
 
 pub mod bucket;
 pub mod bucket_settings;
+mod bucket_words;
 pub mod folder;
+pub mod silence;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -24,6 +26,7 @@ use super::record::hex;
 use super::step::Steps;
 use bucket::{Bucket, BucketUrl};
 use folder::FolderPlace;
+use silence::Patience;
 
 /// Bytes of a record, at the most.
 pub const RECORD_BYTES_MAX: u64 = 16 << 20;
@@ -62,11 +65,11 @@ pub enum Target {
 }
 
 impl Target {
-    /// The place, for whoever reads it.
-    pub fn open(&self) -> Result<Box<dyn Place>, DestinationError> {
+    /// The place, with all its answers waited for as is said. Nothing is made where it is not there.
+    pub fn open(&self, patience: &Patience) -> Result<Box<dyn Place>, DestinationError> {
         Ok(match self {
             Self::Folder(root) => Box::new(FolderPlace::new(root)),
-            Self::Bucket(url) => Box::new(Bucket::open(url)?),
+            Self::Bucket(url) => Box::new(Bucket::open(url, patience)?),
         })
     }
 
@@ -76,17 +79,26 @@ impl Target {
         if let Some(rest) = text.strip_prefix("s3://") {
             return BucketUrl::parse(rest).map(Self::Bucket).ok_or_else(|| BadTarget::Bucket(text.into()));
         }
-        // Of a URL with a password the rest is nobody's business.
-        match text.split_once("://") {
-            Some((scheme, _)) => Err(BadTarget::Scheme(format!("{scheme}://"))),
+        match scheme_of(&text) {
+            // Of a URL with a password the rest is nobody's business.
+            Some(scheme) if text.contains('@') => Err(BadTarget::Scheme(format!("{scheme}:…"))),
+            Some(_) => Err(BadTarget::Scheme(text.into())),
             None => Ok(Self::Folder(named.to_owned())),
         }
     }
 
     /// Whether it is a folder, and so is found from where the program, or a file that names it, is.
     pub fn is_folder(named: &Path) -> bool {
-        !named.to_string_lossy().contains("://")
+        scheme_of(&named.to_string_lossy()).is_none()
     }
+}
+
+/// What stands before a colon as the scheme of a URL does; nothing of a path.
+fn scheme_of(text: &str) -> Option<&str> {
+    let (scheme, _) = text.split_once(':')?;
+    let is_of_schemes = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    (scheme.starts_with(|first: char| first.is_ascii_alphabetic()) && scheme.bytes().all(is_of_schemes))
+        .then_some(scheme)
 }
 
 impl std::fmt::Display for Target {
@@ -102,7 +114,7 @@ impl std::fmt::Display for Target {
 #[derive(Debug, thiserror::Error)]
 pub enum BadTarget {
     /// Another kind of URL.
-    #[error("{0:?} is neither a folder nor s3://BUCKET/PREFIX")]
+    #[error("{0:?} is neither a folder nor s3://BUCKET/PREFIX; a folder of that name is ./{0}")]
     Scheme(String),
     /// Of a bucket.
     #[error(
@@ -133,7 +145,14 @@ mod tests {
     fn a_place_is_a_folder_or_a_bucket_and_nothing_else() {
         let of = |text: &str| Target::parse(Path::new(text)).map(|target| target.to_string());
         assert_eq!(of("/srv/events").unwrap(), "/srv/events");
-        assert_eq!(of("s3:events").unwrap(), "s3:events");
+        assert_eq!(of("./s3:events").unwrap(), "./s3:events");
+        assert_eq!(of("/srv/2026:11").unwrap(), "/srv/2026:11");
+        for bad in ["s3:lake/x", "s3:/lake", "S3://lake/x", "file:/srv", "redis:secret@lake"] {
+            let why = of(bad).unwrap_err().to_string();
+            let scheme = bad.split(':').next().unwrap();
+            assert!(why.contains(&format!("./{scheme}:")) && !why.contains("secret"), "{why}");
+            assert!(!Target::is_folder(Path::new(bad)), "{bad}");
+        }
         assert_eq!(of("s3://lake/bluesky/raw").unwrap(), "s3://lake/bluesky/raw");
         assert_eq!(of("s3://lake/").unwrap(), "s3://lake");
         for bad in
@@ -142,6 +161,6 @@ mod tests {
             assert!(matches!(of(bad), Err(BadTarget::Bucket(_))), "{bad:?}");
         }
         let other = of("gs://user:secret@lake").unwrap_err().to_string();
-        assert!(other.contains("gs://") && !other.contains("secret"), "{other}");
+        assert!(other.contains("gs:") && !other.contains("secret"), "{other}");
     }
 }
