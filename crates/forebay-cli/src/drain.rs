@@ -12,6 +12,7 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::counts::{Counted, Counts};
+use forebay_pipe::drain::layout::Layout;
 use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::pointer::Pointer;
 use forebay_pipe::drain::roll::{FILE_BYTES_MAX, Rolling};
@@ -39,6 +40,7 @@ const FILE_BYTES_MIN: u64 = 1 << 20;
   forebay drain --buffer demo --to /srv/events --max-age 5m
   forebay drain --buffer demo --to /srv/events --once
   forebay drain --buffer demo --to s3://lake/bluesky
+  forebay drain --buffer demo --to /srv/raw_sync --layout met
   forebay drain --config pipeline.toml
   duckdb -c \"SELECT lane, count(*) FROM '/srv/events/events/**/*.parquet' GROUP BY 1\"
 
@@ -65,6 +67,9 @@ pub(crate) struct Drain {
     /// Folder to drain to, made if it is not there; or `s3://BUCKET/PREFIX`
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     to: Option<PathBuf>,
+    /// How the tree is laid out: hive (by lane and date), or met (by record type and date, with the columns of bluesky-research) [default: hive]
+    #[arg(long, value_name = "LAYOUT")]
+    layout: Option<Layout>,
     /// Where files for a bucket are written before they are sent [default: ~/.local/state/forebay]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     staging: Option<PathBuf>,
@@ -138,6 +143,10 @@ impl Drain {
             };
             anyhow::Ok(said.map_or(usual, Into::into))
         };
+        let layout = match self.layout {
+            Some(layout) => layout,
+            None => parsed(sink.layout.as_deref(), "sink.layout")?.unwrap_or_default(),
+        };
         let usual = Rolling::default();
         let rolling = Rolling {
             age: time(self.max_age, sink.max_age.as_deref(), "sink.max_age", usual.age)?,
@@ -149,6 +158,7 @@ impl Drain {
             group: self.group.clone().or(sink.group.clone()).unwrap_or_else(|| "files".into()),
             to,
             staging,
+            layout,
             columns: self.columns(&sink)?,
             is_lean: self.lean || sink.lean,
             rolling,

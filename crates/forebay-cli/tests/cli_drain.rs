@@ -76,6 +76,30 @@ fn events_of_any_stream_have_the_columns_that_are_asked_for() {
 }
 
 #[test]
+fn a_pipeline_says_the_layout_and_its_files_come_out_byte_for_byte() {
+    let (server, folder) = (server(&[]), tempfile::tempdir().unwrap());
+    let lines = synth("2000", "11");
+    assert_eq!(append(&server, lines.as_bytes(), &["--buffer", "demo"]).code, 0);
+    let config = folder.path().join("pipeline.toml");
+    let text = format!(
+        "[buffer]\nurl = \"{}\"\nname = \"demo\"\n[sink]\nto = \"files\"\nlayout = \"met\"\n",
+        server.url()
+    );
+    std::fs::write(&config, text).unwrap();
+    let drain = ["drain", "--config", config.to_str().unwrap(), "--once"];
+    let drained = run(&drain);
+    assert_eq!(drained.code, 0, "{}", drained.err);
+    let to = folder.path().join("files");
+    for kind in ["post", "reply", "like", "repost", "follow", "other"] {
+        assert!(to.join("events").join(kind).is_dir(), "{kind}");
+    }
+    assert_eq!(run(&["files", "verify", to.to_str().unwrap()]).code, 0);
+    assert_eq!(sorted(&replayed(to.to_str().unwrap(), &[])), sorted(&lines));
+    let why = said(&[&drain[..], &["--layout", "hive"]].concat(), 2);
+    assert!(why.contains("in layout met") && why.contains("in layout hive"), "{why}");
+}
+
+#[test]
 fn a_signal_puts_what_is_there_into_files() {
     let (server, folder) = (server(&[]), tempfile::tempdir().unwrap());
     let (url, to) = (server.url(), folder.path().join("files"));
@@ -144,6 +168,7 @@ fn what_cannot_be_is_refused_with_the_way_out() {
     for (more, says) in [
         (&["--once"][..], "--to DIR"),
         (&["--to", "gs://lake/prefix"], "neither a folder nor s3://BUCKET/PREFIX"),
+        (&["--to", to, "--layout", "tree"], "layouts are hive and met"),
         (&["--to", "s3:lake/x"], "is ./s3:lake/x"),
         (&["--to", to, "--staging", to], "--staging is for a bucket"),
         (&["--to", to, "--max-file", "1kb"], "from 1 MiB to 112 MiB"),

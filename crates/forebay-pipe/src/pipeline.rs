@@ -90,6 +90,8 @@ pub struct BufferTable {
 pub struct SinkTable {
     /// A folder, or `s3://bucket/prefix`.
     pub to: Option<PathBuf>,
+    /// How the tree is laid out.
+    pub layout: Option<String>,
     /// Where files for a bucket are staged.
     pub staging: Option<PathBuf>,
     /// The group that the commits move.

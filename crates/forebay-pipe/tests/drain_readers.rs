@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::drain_rows::{full, place, synthetic, write};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-const READERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/readers");
+pub const READERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/readers");
 
 /// An interpreter that has the readers.
 pub fn python() -> String {

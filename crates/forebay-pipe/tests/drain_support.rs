@@ -12,6 +12,7 @@ use forebay::event::parse::parse;
 use forebay_pipe::drain::archive::Archive;
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::counts::Counts;
+use forebay_pipe::drain::layout::Layout;
 use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::replay::{Wanted, replay};
 use forebay_pipe::drain::roll::Rolling;
@@ -65,6 +66,7 @@ pub fn config(server: &Server, to: &Path) -> Config {
         group: "files".into(),
         to: Target::Folder(to.to_owned()),
         staging: None,
+        layout: Layout::default(),
         columns: Vec::new(),
         is_lean: false,
         rolling: Rolling::default(),

@@ -7,6 +7,7 @@ mod drain_destination;
 mod drain_doubts;
 mod drain_figures;
 mod drain_identifiers;
+mod drain_met;
 mod drain_mutations;
 mod drain_once;
 mod drain_readers;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use forebay::{Event, Stream};
 use forebay_pipe::drain::columns::Row;
+use forebay_pipe::drain::layout::Layout;
 use forebay_pipe::drain::schema::Rows;
 use forebay_pipe::drain::table::FileWriter;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -77,7 +78,8 @@ fn measure(name: &str, rows: &Rows, lines: &[(u64, Vec<u8>)]) {
 #[ignore = "figures, in release: make nightly"]
 fn nightly_bytes_and_rows_a_second() {
     let (made_up, recorded) = (synthetic(ROWS as u64), repeated());
-    for (form, rows) in [("full", full()), ("lean", lean())] {
+    let met = Rows::in_layout(Layout::Met, Stream::jetstream(), vec![], false).unwrap();
+    for (form, rows) in [("full", full()), ("lean", lean()), ("layout met", met)] {
         measure(&format!("made-up, {form}"), &rows, &made_up);
         measure(&format!("recorded, with other identifiers, {form}"), &rows, &recorded);
     }

@@ -9,7 +9,9 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::ArrowError;
 
 use super::columns::Row;
+use super::layout::Layout;
 use super::lean::{Lean, leave_out};
+use super::met::{self, MetRow};
 use super::rebuild;
 use super::schema::{Rows, TextColumn, VALUES, Value, element};
 
@@ -43,7 +45,7 @@ pub(super) struct Batch {
     bytes: usize,
 }
 
-/// The columns behind those that every stream has.
+/// The columns beside those that every stream has.
 enum Rest {
     Jetstream {
         values: Vec<Column>,
@@ -52,6 +54,10 @@ enum Rest {
         made: Vec<u8>,
         /// Of lean files.
         lean: Option<Box<Lean>>,
+    },
+    Met {
+        values: Vec<StringBuilder>,
+        line: StringBuilder,
     },
     Lines {
         line: StringBuilder,
@@ -71,6 +77,10 @@ enum Column {
 impl Batch {
     pub(super) fn of(rows: Rows) -> Self {
         let rest = match rows.texts() {
+            None if rows.layout() == Layout::Met => Rest::Met {
+                values: met::COLUMNS.iter().map(|_| StringBuilder::new()).collect(),
+                line: StringBuilder::new(),
+            },
             None => Rest::Jetstream {
                 values: VALUES.iter().map(|(_, value)| Column::of(*value)).collect(),
                 raw: StringBuilder::new(),
@@ -110,6 +120,12 @@ impl Batch {
                     column.push(*value, &row);
                 }
             }
+            Rest::Met { values, line } => {
+                let text = text?;
+                let row = MetRow::of(text, event.time_us.cast_unsigned());
+                values.iter_mut().zip(row.values()).for_each(|(column, value)| column.append_option(value));
+                line.append_value(text);
+            }
             Rest::Lines { line, raw, texts } => {
                 line.append_option(text.ok());
                 raw.append_option(text.err().map(|_| event.line));
@@ -144,13 +160,19 @@ impl Batch {
             return Ok(None);
         }
         (self.len, self.bytes) = (0, 0);
-        let mut columns: Vec<ArrayRef> = vec![
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        if let Rest::Met { values, .. } = &mut self.rest {
+            columns.extend(values.iter_mut().map(|value| -> ArrayRef { Arc::new(value.finish()) }));
+        }
+        let place: [ArrayRef; 4] = [
             Arc::new(self.block.finish()),
             Arc::new(self.index.finish()),
             Arc::new(self.partition.finish()),
             Arc::new(self.time.finish()),
         ];
+        columns.extend(place);
         match &mut self.rest {
+            Rest::Met { line, .. } => columns.push(Arc::new(line.finish())),
             Rest::Jetstream { values, raw, .. } => {
                 columns.extend(values.iter_mut().map(Column::finish));
                 columns.push(Arc::new(raw.finish()));

@@ -32,11 +32,12 @@ pub(super) fn begin(
     let patience = Patience::new(config.patience, counts.silence().clone());
     let archive = Archive { place: config.to.open(&patience)? };
     let mut found = Sink::find_existing(&config.address, &config.name, &config.group, config.patience)?;
-    let rows = Rows::of(found.events(), config.columns.clone(), config.is_lean)?;
+    let texts = config.columns.clone();
+    let rows = Rows::in_layout(config.layout, found.events(), texts, config.is_lean)?;
     let drained = Drained {
         version: 1,
         buffer: config.name.to_string(),
-        layout: "hive".into(),
+        layout: config.layout.name().into(),
         schema: rows.version().into(),
         columns: config.columns.iter().map(|column| (column.name.clone(), column.at.text().into())).collect(),
     };

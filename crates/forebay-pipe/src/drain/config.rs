@@ -6,6 +6,7 @@ use std::time::Duration;
 use forebay::buffer::connect::Address;
 use forebay::buffer::keys::Name;
 
+use super::layout::Layout;
 use super::place::Target;
 use super::roll::Rolling;
 use super::schema::TextColumn;
@@ -24,6 +25,8 @@ pub struct Config {
     pub to: Target,
     /// Where files for a bucket are staged, unless among this user's state.
     pub staging: Option<PathBuf>,
+    /// How the tree is laid out.
+    pub layout: Layout,
     /// Text columns of a stream that is not Jetstream's.
     pub columns: Vec<TextColumn>,
     /// Whether files leave out what follows from the rest of a row; of Jetstream's alone.

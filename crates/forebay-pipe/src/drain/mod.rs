@@ -15,13 +15,14 @@
 //! | [`place`] | a folder or a bucket |
 //! | [`replay`], [`verify`] | files back to lines; records, files and tree held against each other |
 //! | [`columns`] | what a line of Jetstream says, column by column |
+//! | [`met`] | the same in the columns of `bluesky-research`, for layout `met` |
 //! | `walk` | a walk over the JSON of a line |
 //! | [`rebuild`] | the line, made again from its columns |
 //! | `lean`, `record_text` | lean files: what follows from the rest of a row; a record's JSON, written from columns |
 //! | [`mod@pointer`] | what stands at a place in a line of any stream |
 //! | [`moment`] | the time that a record says it was made at |
 //! | [`schema`] | the columns of a stream's files: names and types |
-//! | `encoding` | how each is encoded |
+//! | `encoding`, `met_encoding` | how each is encoded |
 //! | `batch` | rows, gathered by column |
 //! | [`footer`] | what a file says of itself |
 //! | [`table`] | rows into a file |
@@ -44,6 +45,8 @@ mod known;
 mod lane;
 pub mod layout;
 mod lean;
+pub mod met;
+mod met_encoding;
 pub mod moment;
 mod open_reader;
 pub mod place;

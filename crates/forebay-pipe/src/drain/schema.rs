@@ -13,6 +13,8 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use forebay::Stream;
 
 use super::columns::{Row, Word};
+use super::layout::Layout;
+use super::met;
 use super::pointer::Pointer;
 
 /// The version of Jetstream's columns, as a file's footer has it.
@@ -20,6 +22,9 @@ pub const JETSTREAM: &str = "jetstream-1";
 
 /// The same, with nothing in a row that follows from the rest of it.
 pub const JETSTREAM_LEAN: &str = "jetstream-1-lean";
+
+/// The version of Jetstream's columns in layout met.
+pub const MET: &str = "met-1";
 
 /// The version of any other stream's columns.
 pub const LINES: &str = "lines-1";
@@ -107,6 +112,12 @@ pub enum BadColumns {
     /// Lean files of a stream that has no records.
     #[error("only files of Jetstream's events can be lean: of others nothing follows from the rest")]
     Lean,
+    /// Layout met of a stream that has no records.
+    #[error("layout met is for Jetstream's events, and these are others: layout hive takes any")]
+    Met,
+    /// Lean files in layout met.
+    #[error("files of layout met cannot be lean: the line itself stands in them")]
+    LeanMet,
     /// More than a file has.
     #[error("there are {0} columns by pointers: a file has {TEXTS_MAX} at most")]
     TooMany(usize),
@@ -116,9 +127,15 @@ pub enum BadColumns {
 #[derive(Debug, Clone)]
 pub struct Rows {
     schema: SchemaRef,
-    /// Nothing for Jetstream.
-    texts: Option<Vec<TextColumn>>,
-    is_lean: bool,
+    form: Form,
+}
+
+/// Whose columns they are.
+#[derive(Debug, Clone)]
+enum Form {
+    Jetstream { is_lean: bool },
+    Met,
+    Lines(Vec<TextColumn>),
 }
 
 impl Rows {
@@ -127,7 +144,7 @@ impl Rows {
         if stream.is_jetstream() {
             return match texts.into_iter().next() {
                 Some(text) => Err(BadColumns::Fixed(text.name)),
-                None => Ok(Self { is_lean, ..Self::jetstream() }),
+                None => Ok(Self { form: Form::Jetstream { is_lean }, ..Self::jetstream() }),
             };
         }
         if is_lean {
@@ -145,14 +162,38 @@ impl Rows {
             }
             fields.push(Field::new(&text.name, DataType::Utf8, true));
         }
-        Ok(Self { schema: Arc::new(Schema::new(fields)), texts: Some(texts), is_lean })
+        Ok(Self { schema: Arc::new(Schema::new(fields)), form: Form::Lines(texts) })
+    }
+
+    /// Those of a stream in a layout.
+    pub fn in_layout(
+        layout: Layout,
+        stream: Stream,
+        texts: Vec<TextColumn>,
+        is_lean: bool,
+    ) -> Result<Self, BadColumns> {
+        let rows = Self::of(stream, texts, is_lean)?;
+        match (layout, &rows.form) {
+            (Layout::Hive, _) => Ok(rows),
+            (Layout::Met, Form::Jetstream { is_lean: false }) => Ok(Self::met()),
+            (Layout::Met, Form::Jetstream { is_lean: true }) => Err(BadColumns::LeanMet),
+            (Layout::Met, _) => Err(BadColumns::Met),
+        }
+    }
+
+    /// Those of `bluesky-research`, then where and when, then the event itself.
+    pub(super) fn met() -> Self {
+        let mut fields: Vec<Field> = met::COLUMNS.map(|name| Field::new(name, DataType::Utf8, true)).into();
+        fields.extend(place_fields());
+        fields.push(Field::new("line", DataType::Utf8, false));
+        Self { schema: Arc::new(Schema::new(fields)), form: Form::Met }
     }
 
     pub(super) fn jetstream() -> Self {
         let mut fields = place_fields();
         fields.extend(VALUES.map(|(name, value)| Field::new(name, value.data_type(), true)));
         fields.push(Field::new("raw", DataType::Utf8, true));
-        Self { schema: Arc::new(Schema::new(fields)), texts: None, is_lean: false }
+        Self { schema: Arc::new(Schema::new(fields)), form: Form::Jetstream { is_lean: false } }
     }
 
     /// The columns.
@@ -162,21 +203,30 @@ impl Rows {
 
     /// Their version.
     pub fn version(&self) -> &'static str {
-        match self.texts {
-            Some(_) => LINES,
-            None if self.is_lean => JETSTREAM_LEAN,
-            None => JETSTREAM,
+        match self.form {
+            Form::Jetstream { is_lean: true } => JETSTREAM_LEAN,
+            Form::Jetstream { is_lean: false } => JETSTREAM,
+            Form::Met => MET,
+            Form::Lines(_) => LINES,
         }
+    }
+
+    /// The layout that they are of.
+    pub fn layout(&self) -> Layout {
+        if matches!(self.form, Form::Met) { Layout::Met } else { Layout::Hive }
     }
 
     /// Whether files leave out what follows.
     pub(super) fn is_lean(&self) -> bool {
-        self.is_lean
+        matches!(self.form, Form::Jetstream { is_lean: true })
     }
 
     /// The columns that a configuration has named; nothing for Jetstream.
     pub(super) fn texts(&self) -> Option<&[TextColumn]> {
-        self.texts.as_deref()
+        match &self.form {
+            Form::Lines(texts) => Some(texts),
+            _ => None,
+        }
     }
 }
 
@@ -231,6 +281,24 @@ mod tests {
             Rows::of(divided, vec![column("lang")], false).unwrap_err(),
             BadColumns::Fixed("lang".into())
         );
+    }
+
+    #[test]
+    fn layout_met_has_the_columns_of_its_readers_first_and_for_jetstream_alone() {
+        let of = |layout, stream, is_lean| Rows::in_layout(layout, stream, vec![], is_lean);
+        let rows = of(Layout::Met, Stream::jetstream(), false).unwrap();
+        let named = rows.schema().fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
+        assert_eq!(
+            named.join(" "),
+            "uri cid author py_type created_at text embed entities facets reply labels langs tags subject record_type \
+             synctimestamp block index partition time line"
+        );
+        assert_eq!((rows.version(), rows.layout()), ("met-1", Layout::Met));
+        let lines = Stream::lines("log").unwrap();
+        assert_eq!(of(Layout::Met, lines, false).unwrap_err(), BadColumns::Met);
+        assert_eq!(of(Layout::Met, Stream::jetstream(), true).unwrap_err(), BadColumns::LeanMet);
+        let hive = of(Layout::Hive, Stream::jetstream(), true).unwrap();
+        assert_eq!((hive.version(), hive.layout()), ("jetstream-1-lean", Layout::Hive));
     }
 
     #[test]

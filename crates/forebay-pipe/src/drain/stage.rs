@@ -1,4 +1,5 @@
-//! A range of a lane's blocks into staged files: blocks are read, opened and checked, and each event goes to the file of its day.
+//! A range of a lane's blocks into staged files: blocks are read, opened and checked, and each event goes to the file of its day,
+//! and where the layout has them of its record type.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,7 +17,7 @@ use super::destination::Destination;
 use super::doubt::Doubt;
 use super::footer::Footer;
 use super::known::Known;
-use super::layout::{Day, FileName, day_of};
+use super::layout::{FileName, Home};
 use super::record::{Fault, FileRecord, Roll, hex};
 use super::roll::Rolling;
 use super::run::DrainError;
@@ -75,7 +76,7 @@ enum Taken {
 
 struct Open<'a> {
     staging: &'a Staging<'a>,
-    writers: BTreeMap<Day, Writer>,
+    writers: BTreeMap<Home, Writer>,
     staged: Staged,
     rows: u64,
 }
@@ -136,8 +137,8 @@ impl Staging<'_> {
         open.finish().map(|staged| Ended::Whole(Box::new(staged)))
     }
 
-    fn staged_name(&self, day: Day) -> String {
-        format!("{}-{day}.part", self.lane.name())
+    fn staged_name(&self, home: Home) -> String {
+        format!("{}-{home}.part", self.lane.name())
     }
 }
 
@@ -225,13 +226,13 @@ impl Open<'_> {
                 entry.times.0
             };
             let event = forebay::Event { bytes: line, time_us, lane, cursor: 0 };
-            let day = day_of(time_us);
-            if !self.writers.contains_key(&day) {
-                let file = self.staging.destination.stage(&self.staging.staged_name(day))?;
+            let home = self.staging.rows.layout().home(line, time_us);
+            if !self.writers.contains_key(&home) {
+                let file = self.staging.destination.stage(&self.staging.staged_name(home))?;
                 let writer = FileWriter::create(BufWriter::with_capacity(1 << 17, file), self.staging.rows)?;
-                self.writers.insert(day, writer);
+                self.writers.insert(home, writer);
             }
-            if let Some(writer) = self.writers.get_mut(&day) {
+            if let Some(writer) = self.writers.get_mut(&home) {
                 writer.push(entry.number, index, lane.partition(), &event)?;
             }
             self.rows += 1;
@@ -285,8 +286,8 @@ impl Open<'_> {
 
     /// Nothing of it is kept.
     fn given_up(self, ended: Ended) -> Ended {
-        for day in self.writers.keys() {
-            self.staging.destination.unstage(&self.staging.staged_name(*day));
+        for home in self.writers.keys() {
+            self.staging.destination.unstage(&self.staging.staged_name(*home));
         }
         ended
     }
@@ -304,10 +305,10 @@ impl Open<'_> {
             first,
             last: self.staged.last.number,
         };
-        for (day, writer) in std::mem::take(&mut self.writers) {
+        for (home, writer) in std::mem::take(&mut self.writers) {
             let (to, written) = writer.finish(&footer)?;
-            let path = name.path(day);
-            let staged = self.staging.staged_name(day);
+            let path = name.path(home);
+            let staged = self.staging.staged_name(home);
             let file = to.into_inner().map_err(|why| DrainError::Staged { why: why.into_error() })?;
             destination.staged_whole(&staged, &file, &path)?;
             self.staged.rows += written.rows;

@@ -9,16 +9,17 @@ use std::path::Path;
 
 use arrow_array::RecordBatch;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
-use arrow_schema::Schema;
+use arrow_schema::{Field, Schema};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
 use super::archive::Archive;
 use super::footer::Footer;
 use super::lean::Lean;
+use super::met;
 use super::run::DrainError;
-use super::schema::{JETSTREAM, JETSTREAM_LEAN, LINES, PLACE, Rows, line_fields};
-use super::stored_line::{bytes, jetstream_line, number, text};
+use super::schema::{JETSTREAM, JETSTREAM_LEAN, LINES, MET, PLACE, Rows, line_fields};
+use super::stored_line::{bytes, jetstream_line, met_line, number, text};
 
 /// Rows that are read at a time.
 const ROWS: usize = 1_024;
@@ -70,10 +71,25 @@ pub struct StoredRow<'a> {
     pub line: &'a [u8],
 }
 
+/// Whose columns a file has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Jetstream,
+    Met,
+    Lines,
+}
+
+impl Form {
+    /// The first of the columns that say where and when.
+    fn place(self) -> usize {
+        if self == Self::Met { met::COLUMNS.len() } else { 0 }
+    }
+}
+
 /// A file that is being read.
 pub struct StoredFile {
     footer: Footer,
-    is_jetstream: bool,
+    form: Form,
     /// Of lean files.
     lean: Option<Box<Lean>>,
     batches: ParquetRecordBatchReader,
@@ -106,12 +122,11 @@ impl StoredFile {
         let key_values = builder.metadata().file_metadata().key_value_metadata();
         let key_values = key_values.map(Vec::as_slice).unwrap_or_default();
         let (footer, version) = Footer::read(key_values).map_err(ReadError::Footer)?;
-        check_columns(version, builder.schema())?;
-        let is_jetstream = version != LINES;
+        let form = check_columns(version, builder.schema())?;
         let lean = (version == JETSTREAM_LEAN).then(Box::default);
         let batches = builder.with_batch_size(ROWS).build()?;
         let (at, row) = (0, 0);
-        Ok(Self { footer, is_jetstream, lean, batches, batch: None, at, row, last: None, line: Vec::new() })
+        Ok(Self { footer, form, lean, batches, batch: None, at, row, last: None, line: Vec::new() })
     }
 
     /// What the file says of itself.
@@ -123,7 +138,9 @@ impl StoredFile {
     pub fn next_row(&mut self) -> Result<Option<StoredRow<'_>>, ReadError> {
         let Some(batch) = self.batch()? else { return Ok(None) };
         let at = self.at;
-        let (block, index) = (number::<Int64Type>(&batch, 0, at), number::<Int32Type>(&batch, 1, at));
+        let first = self.form.place();
+        let block = number::<Int64Type>(&batch, first, at);
+        let index = number::<Int32Type>(&batch, first + 1, at);
         let place = (block.unwrap_or_default(), index.unwrap_or_default());
         let read = self.row(&batch, at);
         let (partition, time_us) =
@@ -150,10 +167,11 @@ impl StoredFile {
     /// Checks a row and makes its line; its partition and time.
     fn row(&mut self, batch: &RecordBatch, at: usize) -> Result<(u32, u64), String> {
         let missing = |name: &str| format!("it has no {name}");
-        let block = number::<Int64Type>(batch, 0, at).ok_or_else(|| missing("block"))?;
-        let index = number::<Int32Type>(batch, 1, at).ok_or_else(|| missing("index"))?;
-        let partition = number::<Int32Type>(batch, 2, at).ok_or_else(|| missing("partition"))?;
-        let time = number::<TimestampMicrosecondType>(batch, 3, at).ok_or_else(|| missing("time"))?;
+        let first = self.form.place();
+        let block = number::<Int64Type>(batch, first, at).ok_or_else(|| missing("block"))?;
+        let index = number::<Int32Type>(batch, first + 1, at).ok_or_else(|| missing("index"))?;
+        let partition = number::<Int32Type>(batch, first + 2, at).ok_or_else(|| missing("partition"))?;
+        let time = number::<TimestampMicrosecondType>(batch, first + 3, at).ok_or_else(|| missing("time"))?;
         if block < 0 || index < 0 {
             return Err("its place is negative".into());
         }
@@ -165,13 +183,17 @@ impl StoredFile {
         }
         let time_us = u64::try_from(time).map_err(|_| "its time is before 1970".to_owned())?;
         self.line.clear();
-        if self.is_jetstream {
-            jetstream_line(batch, at, time, self.lean.as_deref_mut(), &mut self.line)?;
-        } else {
-            let text = text(batch.column(PLACE), at).map(str::as_bytes);
-            match (text, bytes(batch.column(PLACE + 1), at)) {
-                (Some(line), None) | (None, Some(line)) => self.line.extend_from_slice(line),
-                _ => return Err("it has not one line".into()),
+        match self.form {
+            Form::Jetstream => {
+                jetstream_line(batch, at, time, self.lean.as_deref_mut(), &mut self.line)?;
+            }
+            Form::Met => met_line(batch, at, time_us, &mut self.line)?,
+            Form::Lines => {
+                let text = text(batch.column(PLACE), at).map(str::as_bytes);
+                match (text, bytes(batch.column(PLACE + 1), at)) {
+                    (Some(line), None) | (None, Some(line)) => self.line.extend_from_slice(line),
+                    _ => return Err("it has not one line".into()),
+                }
             }
         }
         Ok((self.footer.partition, time_us))
@@ -179,12 +201,12 @@ impl StoredFile {
 }
 
 /// Whether columns are those of their version. In files of other streams than Jetstream columns follow that a configuration named.
-fn check_columns(version: &str, schema: &Schema) -> Result<(), ReadError> {
-    let expected = match version {
-        JETSTREAM | JETSTREAM_LEAN => {
-            Rows::jetstream().schema().fields().iter().map(|field| (**field).clone()).collect()
-        }
-        LINES => line_fields(),
+fn check_columns(version: &str, schema: &Schema) -> Result<Form, ReadError> {
+    let of = |rows: &Rows| rows.schema().fields().iter().map(|field| (**field).clone()).collect();
+    let (form, expected): (_, Vec<Field>) = match version {
+        JETSTREAM | JETSTREAM_LEAN => (Form::Jetstream, of(&Rows::jetstream())),
+        MET => (Form::Met, of(&Rows::met())),
+        LINES => (Form::Lines, line_fields()),
         _ => return Err(ReadError::Version(version.into())),
     };
     for (at, field) in expected.iter().enumerate() {
@@ -197,7 +219,7 @@ fn check_columns(version: &str, schema: &Schema) -> Result<(), ReadError> {
         }
     }
     match schema.fields().get(expected.len()) {
-        Some(more) if version != LINES => Err(ReadError::Column(more.name().clone())),
-        _ => Ok(()),
+        Some(more) if form != Form::Lines => Err(ReadError::Column(more.name().clone())),
+        _ => Ok(form),
     }
 }

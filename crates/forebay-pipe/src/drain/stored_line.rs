@@ -1,4 +1,5 @@
-//! The line of a row of Jetstream's, made again from its columns, each of which is then compared with what the line says.
+//! The line of a row of Jetstream's, made again from its columns or standing beside them; each column is then compared with what the
+//! line says.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
@@ -6,6 +7,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::columns::{Row, Word};
 use super::lean::{Lean, leave_out};
+use super::met::{self, MetRow};
 use super::rebuild::{self, Parts};
 use super::record_text::RecordParts;
 use super::schema::{PLACE, VALUES, Value};
@@ -54,6 +56,18 @@ pub(super) fn jetstream_line(
             return Err(format!("its {name} is not that of its line"));
         }
     }
+    Ok(())
+}
+
+/// The line of a row in layout met, which its columns must be of.
+pub(super) fn met_line(batch: &RecordBatch, at: usize, time_us: u64, to: &mut Vec<u8>) -> Result<(), String> {
+    let line = text(batch.column(met::COLUMNS.len() + PLACE), at).ok_or("it has no line")?;
+    for (column, value) in MetRow::of(line, time_us).values().into_iter().enumerate() {
+        if text(batch.column(column), at) != value {
+            return Err(format!("its {} is not that of its line", met::COLUMNS[column]));
+        }
+    }
+    to.extend_from_slice(line.as_bytes());
     Ok(())
 }
 

@@ -15,6 +15,8 @@ use sha2::{Digest, Sha256};
 use super::batch::{Batch, Placed};
 use super::encoding;
 use super::footer::Footer;
+use super::layout::Layout;
+use super::met_encoding;
 use super::schema::Rows;
 
 /// Why rows could not be written.
@@ -90,7 +92,10 @@ impl<W: Write + Send> FileWriter<W> {
     /// One with the columns of a stream.
     pub fn create(to: W, rows: &Rows) -> Result<Self, WriteError> {
         let options = ArrowWriterOptions::new()
-            .with_properties(encoding::properties(rows))
+            .with_properties(match rows.layout() {
+                Layout::Hive => encoding::properties(rows),
+                Layout::Met => met_encoding::properties(),
+            })
             // Arrow's own schema in the footer would name types that other readers of it do not know.
             .with_skip_arrow_metadata(true);
         let to = Counted { to, bytes: 0, hash: Sha256::new() };

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fs::File;
 
 use super::archive::Archive;
-use super::layout::{day_in_path, day_of};
+use super::layout::{day_in_path, day_of, type_in_path};
+use super::met::RecordType;
 use super::place::hash_of;
 use super::record::{CommitRecord, FileRecord};
 use super::run::DrainError;
@@ -181,6 +182,9 @@ fn rows(found: &mut File, record: &CommitRecord, file: &FileRecord) -> Result<u6
         }
         if day_in_path(&file.path).is_some_and(|day| day != day_of(row.time_us)) {
             return Err(format!("{place} is of another day than its folder"));
+        }
+        if type_in_path(&file.path).is_some_and(|of| of != RecordType::of(row.line)) {
+            return Err(format!("{place} is of another record type than its folder"));
         }
         rows += 1;
         let time = row.time_us;

@@ -10,6 +10,7 @@ use forebay::event::parse::parse;
 use forebay_pipe::drain::archive::Archive;
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::destination::DestinationError;
+use forebay_pipe::drain::layout::Layout;
 use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::run::DrainError;
@@ -247,6 +248,7 @@ impl<'a> ChainLine<'a> {
             group: group.into(),
             to: Target::Folder(self.to.path().join(group)),
             staging: None,
+            layout: Layout::default(),
             columns: Vec::new(),
             is_lean: false,
             rolling,

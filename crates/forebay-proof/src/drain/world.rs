@@ -17,6 +17,7 @@ use forebay::event::parse::parse;
 use forebay_pipe::drain::archive::Archive;
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::destination::DestinationError;
+use forebay_pipe::drain::layout::Layout;
 use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::run::DrainError;
@@ -157,6 +158,7 @@ impl World {
             group: self.group().into(),
             to: self.to.target(self.group()),
             staging: self.to.staging(),
+            layout: Layout::default(),
             columns: Vec::new(),
             is_lean: false,
             rolling: Rolling { file_bytes, ..Rolling::default() },

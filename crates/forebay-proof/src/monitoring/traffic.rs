@@ -18,6 +18,7 @@ use forebay::buffer::writer::{Options, Writer};
 use forebay::event::lane::Lane;
 use forebay_pipe::drain::config::Config;
 use forebay_pipe::drain::counts::Counts;
+use forebay_pipe::drain::layout::Layout;
 use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::run;
@@ -150,6 +151,7 @@ pub(super) fn drain(url: &str, name: &Name, to: PathBuf, age: Duration) -> anyho
         group: DRAINED.into(),
         to: Target::Folder(to),
         staging: None,
+        layout: Layout::default(),
         columns: Vec::new(),
         is_lean: false,
         rolling: Rolling { age, ..Rolling::default() },
