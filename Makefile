@@ -147,15 +147,16 @@ setup-python:
 	target/python/bin/pip install -q redis==8.1.0 zstandard==0.25.0 websockets==17.4 atproto==0.0.73 \
 		pyarrow==26.0.1 duckdb==2.0.1 polars==2.1.0 fastparquet==2026.9.0 || fail "$$remedy"
 
-# For the test of the simulated Jetstream that a client for Node reads: the packages are put into target/node.
+# For the tests of the simulated Jetstream and of Parquet files that packages for Node read: they are put into target/node.
 setup-node:
 	@$(SHELL_LIB) \
-	if [ -n "$$FOREBAY_NODE" ] || [ -d target/node/node_modules/@skyware/jetstream ]; then exit 0; fi; \
+	if [ -n "$$FOREBAY_NODE" ] || [ -d target/node/node_modules/hyparquet ]; then exit 0; fi; \
 	has npm || { has apt-get && apt_install nodejs npm; }; \
 	has npm || fail 'no npm on the PATH: install Node.js (https://nodejs.org), version 20 or later'; \
-	say 'running: npm install @skyware/jetstream ws, into target/node'; \
-	mkdir -p target/node && npm install --silent --no-audit --no-fund --prefix target/node @skyware/jetstream@0.2.5 ws@8 || \
-		fail 'npm could not install @skyware/jetstream and ws; name a folder whose node_modules has them: FOREBAY_NODE=/path/to/folder make test'
+	say 'running: npm install @skyware/jetstream ws hyparquet hyparquet-compressors, into target/node'; \
+	mkdir -p target/node && npm install --silent --no-audit --no-fund --prefix target/node @skyware/jetstream@0.2.5 ws@8 \
+		hyparquet@1.31.5 hyparquet-compressors@1.1.2 || \
+		fail 'npm could not install them; name a folder whose node_modules has them: FOREBAY_NODE=/path/to/folder make test'
 
 # For the monitoring proof and the tests of the alert rules. No service is installed or started.
 setup-prometheus:

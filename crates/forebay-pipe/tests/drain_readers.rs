@@ -1,7 +1,7 @@
 //! What is claimed of files by the programs that people read them with: each finds every row, with the types and values that were
 //! written, and the lane and the date in the path.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use forebay_pipe::drain::columns::Row;
@@ -59,10 +59,25 @@ fn hash(lines: &[(u64, Vec<u8>)]) -> String {
     hash.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
+/// Where the packages for Node are.
+fn packages() -> PathBuf {
+    let folder = std::env::var("FOREBAY_NODE").unwrap_or_else(|_| format!("{ROOT}/target/node"));
+    let is_there = |name: &str| Path::new(&folder).join("node_modules").join(name).is_dir();
+    assert!(
+        is_there("hyparquet") && is_there("hyparquet-compressors"),
+        "the packages hyparquet and hyparquet-compressors are not in {folder}: make setup-node"
+    );
+    Path::new(&folder).canonicalize().unwrap()
+}
+
 /// What a reader makes of a folder.
 fn read(python: &str, reader: &str, folder: &Path) -> Value {
-    let mut command = Command::new(python);
-    let ran = command.arg(format!("{READERS}/read.py")).arg(reader).arg(folder).output().unwrap();
+    let mut command = Command::new(if reader == "hyparquet" { "node" } else { python });
+    match reader {
+        "hyparquet" => command.arg(format!("{READERS}/read.mjs")).arg(packages()),
+        _ => command.arg(format!("{READERS}/read.py")).arg(reader),
+    };
+    let ran = command.arg(folder).output().unwrap();
     assert!(ran.status.success(), "{reader}: {}", String::from_utf8_lossy(&ran.stderr));
     serde_json::from_slice(&ran.stdout).unwrap()
 }
@@ -100,13 +115,15 @@ fn types(reader: &str) -> [&'static str; 8] {
             "String",
             "Date",
         ],
+        // hyparquet: types of JavaScript.
+        "hyparquet" => ["bigint", "number", "bigint", "string", "object", "string", "string", "string"],
         // fastparquet, which leaves out the zone.
         _ => ["int64", "int32", "datetime64[us]", "str", "object", "str", "category", "category"],
     }
 }
 
 #[test]
-fn pyarrow_duckdb_polars_and_fastparquet_read_every_row_with_its_types_and_its_path() {
+fn pyarrow_duckdb_polars_fastparquet_and_hyparquet_read_every_row_with_its_types_and_its_path() {
     let folder = tempfile::tempdir().unwrap();
     let lines = lines();
     let dates = ["2026-07-03", "2026-07-04"];
@@ -119,7 +136,7 @@ fn pyarrow_duckdb_polars_and_fastparquet_read_every_row_with_its_types_and_its_p
     write(&in_tree("likes", dates[0]).join("a.parquet"), &rows, &lines, 1_000);
     write(&in_tree("posts", dates[1]).join("b.parquet"), &rows, &[], 1_000);
     let (python, expected) = (python(), hash(&lines));
-    for reader in ["pyarrow", "duckdb", "polars", "fastparquet"] {
+    for reader in ["pyarrow", "duckdb", "polars", "fastparquet", "hyparquet"] {
         let read = read(&python, reader, folder.path());
         assert_eq!(read["rows"], json!({ "likes 2026-07-03": lines.len() }), "{reader}");
         let names = ["block", "index", "time", "did", "langs", "record", "lane", "date"];
