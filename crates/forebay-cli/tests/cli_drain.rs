@@ -45,6 +45,11 @@ fn lines_go_into_files_and_come_out_byte_for_byte() {
     let said = String::from_utf8(verified.out).unwrap();
     assert_eq!(verified.code, 0, "{said}");
     assert!(said.contains("3,000 events in 6 whole files") && said.contains("as it was committed"), "{said}");
+    let against = run(&["files", "verify", to, "--url", &url, "--buffer", "demo"]);
+    let said = String::from_utf8(against.out).unwrap();
+    assert_eq!(against.code, 0, "{said}");
+    assert!(said.contains("0 events wait in the buffer") && said.contains("as it was committed"), "{said}");
+    assert_eq!(run(&["files", "verify", to, "--url", &url, "--buffer", "other"]).code, 2);
     std::fs::write(Path::new(to).join("events/lane=likes/stray.parquet"), "no file").unwrap();
     let verified = run(&["files", "verify", to, "--json"]);
     let said: serde_json::Value = serde_json::from_slice(&verified.out).unwrap();

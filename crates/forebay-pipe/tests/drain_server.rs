@@ -20,27 +20,27 @@ use crate::drain_support::{append, assert_same, by_lane, config, drained, events
 use crate::support::{LIMIT, server};
 
 /// A server, a network whose events it was given, and its backups, each with how many it had.
-struct World {
-    server: Server,
-    all: Vec<String>,
-    next: usize,
+pub struct World {
+    pub server: Server,
+    pub all: Vec<String>,
+    pub next: usize,
     /// How many of them it has.
     has: usize,
     backups: Vec<(usize, Vec<u8>)>,
 }
 
 impl World {
-    fn new(events_max: u64) -> Self {
+    pub fn new(events_max: u64) -> Self {
         Self { server: server(&[]), all: events(0..events_max), next: 0, has: 0, backups: Vec::new() }
     }
 
-    fn append(&mut self, count: usize) {
+    pub fn append(&mut self, count: usize) {
         append(&self.server, &self.all[self.next..self.next + count]);
         self.next += count;
         self.has = self.next;
     }
 
-    fn save(&mut self) {
+    pub fn save(&mut self) {
         let mut connection = redis::Client::open(self.server.url()).unwrap().get_connection().unwrap();
         redis::cmd("SAVE").exec(&mut connection).unwrap();
         let backup = std::fs::read(self.server.dir().join("dump.rdb")).unwrap();
@@ -48,7 +48,7 @@ impl World {
     }
 
     /// The server is killed and comes back with one of its backups: the last one, or one from before, or nothing.
-    fn lose(&mut self, backup: Option<usize>) {
+    pub fn lose(&mut self, backup: Option<usize>) {
         self.server.kill().unwrap();
         let path = self.server.dir().join("dump.rdb");
         match backup.and_then(|backup| self.backups.get(backup)) {
@@ -61,12 +61,12 @@ impl World {
         self.server.restart().unwrap();
     }
 
-    fn lose_since_the_last(&mut self) {
+    pub fn lose_since_the_last(&mut self) {
         self.lose(self.backups.len().checked_sub(1));
     }
 
     /// The source gives again what was lost.
-    fn resend(&mut self) {
+    pub fn resend(&mut self) {
         append(&self.server, &self.all[self.has..self.next]);
         self.has = self.next;
     }

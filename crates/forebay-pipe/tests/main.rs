@@ -14,6 +14,7 @@ mod drain_readers;
 mod drain_rows;
 mod drain_server;
 mod drain_support;
+mod drain_verify_buffer;
 mod ingest_dial;
 mod ingest_faults;
 mod ingest_hosts;

@@ -30,6 +30,16 @@ impl Archive {
         }
     }
 
+    /// What is drained there; nothing where nothing ever was.
+    pub fn drained(&self) -> Result<Option<Drained>, DestinationError> {
+        let Some(bytes) = self.place.read(DESTINATION)? else { return Ok(None) };
+        let bad = |why: serde_json::Error| DestinationError::Record {
+            path: self.place.shown(DESTINATION),
+            why: why.to_string(),
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(bad)
+    }
+
     /// That of a folder.
     pub fn of_folder(folder: &Path) -> Result<Self, DestinationError> {
         Self::open(&Target::Folder(folder.to_owned()))
@@ -61,15 +71,6 @@ impl Archive {
             0 => Ok(None),
             number => self.record(lane, number),
         }
-    }
-
-    /// What is drained there; none where nothing ever was.
-    pub fn drained(&self) -> Result<Option<Drained>, DestinationError> {
-        let Some(bytes) = self.place.read(DESTINATION)? else { return Ok(None) };
-        serde_json::from_slice(&bytes).map(Some).map_err(|why| DestinationError::Record {
-            path: self.place.shown(DESTINATION),
-            why: why.to_string(),
-        })
     }
 
     /// A commit of a lane.
@@ -113,6 +114,11 @@ impl Archive {
     /// What a person calls a file of the tree.
     pub fn shown(&self, path: &str) -> String {
         self.place.shown(&event_key(path))
+    }
+
+    /// What a person calls the place itself.
+    pub(super) fn shown_root(&self) -> String {
+        self.place.shown("").trim_end_matches('/').to_owned()
     }
 
     fn record_at(&self, key: &str) -> Result<Option<CommitRecord>, DestinationError> {

@@ -64,6 +64,18 @@ pub enum DestinationError {
         /// Where this one would.
         mine: String,
     },
+    /// It has the files of another buffer than they are held against.
+    #[error(
+        "{path} has files of buffer {theirs:?}, and {mine:?} was named: name the buffer that was drained there"
+    )]
+    OtherBuffer {
+        /// The destination.
+        path: String,
+        /// Whose files it has.
+        theirs: String,
+        /// Which was named.
+        mine: String,
+    },
     /// Nothing was ever drained there.
     #[error("{path}: nothing was drained to it (it has no {DESTINATION})")]
     NotDrained {

@@ -13,7 +13,8 @@
 //! | [`destination`], `staging`, [`step`] | the steps of a commit, by name; files that are not yet in the tree |
 //! | [`archive`], [`record`] | what was committed, for whoever reads it; what is said of each commit |
 //! | [`place`] | a folder or a bucket |
-//! | [`replay`], [`verify`] | files back to lines; records, files and tree held against each other |
+//! | [`replay`], `commit_rows` | files back to lines |
+//! | [`verify`], [`verify_buffer`] | records, files and tree held against each other, and against what the buffer still has |
 //! | [`columns`] | what a line of Jetstream says, column by column |
 //! | [`met`] | the same in the columns of `bluesky-research`, for layout `met` |
 //! | `walk` | a walk over the JSON of a line |
@@ -33,6 +34,7 @@ mod batch;
 mod begin;
 mod behind;
 pub mod columns;
+mod commit_rows;
 pub mod config;
 pub mod counts;
 pub mod destination;
@@ -69,4 +71,5 @@ pub mod stored;
 mod stored_line;
 pub mod table;
 pub mod verify;
+pub mod verify_buffer;
 mod walk;

@@ -1,9 +1,8 @@
 //! Files back to lines: lane after lane, commit after commit, in the order in which the buffer had them.
 
 use super::archive::Archive;
-use super::record::CommitRecord;
+use super::commit_rows::CommitRows;
 use super::run::DrainError;
-use super::stored::StoredFile;
 
 /// Which events are wanted.
 #[derive(Debug, Clone, Default)]
@@ -59,11 +58,11 @@ pub fn replay<E: From<DrainError>>(
         for commit in 1..=archive.last_commit(&lane).map_err(DrainError::from)? {
             let record = archive.record(&lane, commit).map_err(DrainError::from)?;
             let record = record.ok_or_else(|| DrainError::NoRecord { lane: lane.clone(), commit })?;
-            let mut rows = Merged::open(archive, &record, |times| wanted.meets(times))?;
-            while let Some((time_us, line)) = rows.next()? {
-                if wanted.has_time(time_us) {
+            let mut rows = CommitRows::open(archive, &record, |times| wanted.meets(times))?;
+            while let Some(row) = rows.next()? {
+                if wanted.has_time(row.time_us) {
                     events += 1;
-                    if !hear(&lane, &line)? {
+                    if !hear(&lane, &row.line)? {
                         return Ok(events);
                     }
                 }
@@ -71,47 +70,6 @@ pub fn replay<E: From<DrainError>>(
         }
     }
     Ok(events)
-}
-
-/// A row that was read: its place, its time and its line.
-type Row = ((u64, u32), u64, Vec<u8>);
-
-/// The rows of a commit's files, in the order of their blocks.
-struct Merged {
-    files: Vec<(String, StoredFile, Option<Row>)>,
-}
-
-impl Merged {
-    fn open(
-        archive: &Archive,
-        record: &CommitRecord,
-        is_wanted: impl Fn((u64, u64)) -> bool,
-    ) -> Result<Self, DrainError> {
-        let mut files = Vec::new();
-        for file in record.files.iter().filter(|file| is_wanted(file.times)) {
-            files.push((archive.shown(&file.path), StoredFile::of(archive, &file.path)?, None));
-        }
-        let mut merged = Self { files };
-        (0..merged.files.len()).try_for_each(|at| merged.advance(at))?;
-        Ok(merged)
-    }
-
-    fn advance(&mut self, at: usize) -> Result<(), DrainError> {
-        let (path, file, row) = &mut self.files[at];
-        let next = file.next_row();
-        let next = next.map_err(|why| DrainError::File { path: path.clone(), why: why.to_string() })?;
-        *row = next.map(|row| ((row.block, row.index), row.time_us, row.line.to_vec()));
-        Ok(())
-    }
-
-    fn next(&mut self) -> Result<Option<(u64, Vec<u8>)>, DrainError> {
-        let place = |row: &Option<Row>| row.as_ref().map(|(place, ..)| *place);
-        let first = self.files.iter().enumerate().filter_map(|(at, (.., row))| Some((place(row)?, at))).min();
-        let Some((_, at)) = first else { return Ok(None) };
-        let row = self.files[at].2.take();
-        self.advance(at)?;
-        Ok(row.map(|(_, time_us, line)| (time_us, line)))
-    }
 }
 
 #[cfg(test)]

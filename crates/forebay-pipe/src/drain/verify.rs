@@ -42,7 +42,7 @@ pub struct Verified {
 }
 
 impl Verified {
-    fn fault(&mut self, what: String) {
+    pub(super) fn fault(&mut self, what: String) {
         self.faults += 1;
         if self.told.len() < TOLD_MAX {
             self.told.push(what);

@@ -88,6 +88,7 @@ pub mod sink;
 mod sink_figures;
 mod sink_look;
 mod sink_open;
+mod sink_peek;
 mod sink_state;
 mod socket;
 pub(crate) mod source_cursor;

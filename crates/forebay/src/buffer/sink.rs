@@ -20,6 +20,7 @@ use super::outage::PatientConnection;
 use super::scripts::{SINK_CLAIM, SINK_COMMIT, SINK_PLAN, TRIM};
 pub use super::sink_figures::{FiguresWriter, LastCommit, SinkFigures, SinkStat};
 pub use super::sink_open::FoundSink;
+pub use super::sink_peek::{LanePeek, SinkPeek};
 pub use super::sink_state::{Committed, Done, Head, LaneLook, Plan, Planned};
 use crate::event::lane::{Lane, Lanes};
 use crate::event::stream::Stream;

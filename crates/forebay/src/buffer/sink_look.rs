@@ -17,7 +17,7 @@ use crate::event::lane::Lane;
 const STRANGE_MAX: usize = 100;
 
 /// What a lane's hash says: the last block's number, the lane's events, and of the sink.
-type Fields = (Option<u64>, Option<u64>, Option<String>);
+pub(super) type Fields = (Option<u64>, Option<u64>, Option<String>);
 
 impl Sink {
     /// How a lane stands. Takes it where this run does not have it, and makes its group where it is not there: the lane was
@@ -78,7 +78,7 @@ impl Sink {
         Ok(None)
     }
 
-    fn fields(&mut self, lane: Lane) -> Result<Fields, Error> {
+    pub(super) fn fields(&mut self, lane: Lane) -> Result<Fields, Error> {
         let mut command = redis::cmd("HMGET");
         command.arg(self.name.writer(lane)).arg("s").arg("e").arg(Name::sink(&self.group));
         self.server.ask(&self.name, "looking at a lane of", &command)
@@ -96,7 +96,7 @@ impl Sink {
         Ok(self.state(lane, &fields)?.map_or(0, |state| state.commit))
     }
 
-    fn state(&self, lane: Lane, fields: &Fields) -> Result<Option<SinkState>, Error> {
+    pub(super) fn state(&self, lane: Lane, fields: &Fields) -> Result<Option<SinkState>, Error> {
         let Some(text) = &fields.2 else { return Ok(None) };
         SinkState::parse(text).map(Some).ok_or_else(|| self.damaged(lane, text))
     }

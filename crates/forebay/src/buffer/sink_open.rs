@@ -132,7 +132,7 @@ impl Sink {
     }
 
     /// Looks what the buffer is, and whether it is there.
-    fn find(&mut self) -> Result<bool, Error> {
+    pub(super) fn find(&mut self) -> Result<bool, Error> {
         let since = Instant::now();
         let fields = loop {
             let asked =
