@@ -19,6 +19,7 @@ use fastrand::Rng;
 
 #[cfg(test)]
 mod check;
+mod exchange;
 mod file;
 mod model;
 mod mount;
@@ -73,6 +74,7 @@ impl Disk {
             fsyncs: 0,
             failed: 0,
             refused: 0,
+            exchanges: false,
         };
         let state = Arc::new(Mutex::new(state));
         let owner = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
@@ -103,6 +105,11 @@ impl Disk {
         let mut state = lock(&self.state);
         state.cuts += 1;
         state.model.cut_power(seed.map(Rng::with_seed).as_mut())
+    }
+
+    /// From now on two names can be exchanged in one step, of which a power cut leaves both halves or none.
+    pub fn exchange_names(&self) {
+        lock(&self.state).exchanges = true;
     }
 
     /// From now on an fsync is done only after so long.

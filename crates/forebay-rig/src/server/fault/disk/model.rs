@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use rustix::io::Errno;
 
+use super::exchange::Exchanges;
 use super::file::File;
 use super::undo::Undo;
 use fastrand::Rng;
@@ -43,8 +44,8 @@ impl Folder {
         };
     }
 
-    fn cut_power(&mut self, some: Option<&mut Rng>) -> u64 {
-        let surviving = self.undo.surviving(some);
+    /// So many changes survive a power cut; how many are gone.
+    fn cut_power(&mut self, surviving: u64) -> u64 {
         let gone = self.undo.changes() - surviving;
         while self.undo.changes() > surviving {
             for (name, number) in self.undo.newest().unwrap_or_default() {
@@ -88,13 +89,14 @@ pub(super) struct Model {
     next: u64,
     /// Bytes that fit.
     pub(super) room: u64,
+    exchanges: Exchanges,
 }
 
 impl Model {
     pub(super) fn new(room: u64) -> Self {
         let root =
             Node { body: Body::Folder(Folder::default()), mode: 0o755, changed: SystemTime::now(), open: 1 };
-        Self { nodes: BTreeMap::from([(ROOT, root)]), next: ROOT + 1, room }
+        Self { nodes: BTreeMap::from([(ROOT, root)]), next: ROOT + 1, room, exchanges: Exchanges::default() }
     }
 
     /// Bytes of all files that have a name or are open.
@@ -197,6 +199,33 @@ impl Model {
         Ok(())
     }
 
+    /// Gives each of two files or folders the name of the other. A journal has that as one change.
+    pub(super) fn exchange(&mut self, one: (u64, &OsStr), other: (u64, &OsStr)) -> Result<(), Errno> {
+        let (first, second) = (self.look_up(one.0, one.1)?, self.look_up(other.0, other.1)?);
+        let (gets, gives) = ((one.1.to_owned(), Some(second)), (other.1.to_owned(), Some(first)));
+        if one.0 == other.0 {
+            self.folder(one.0)?.set(vec![gets, gives]);
+            return Ok(());
+        }
+        self.folder(one.0)?.set(vec![gets]);
+        self.folder(other.0)?.set(vec![gives]);
+        let changes = [(one.0, self.changes(one.0)?), (other.0, self.changes(other.0)?)];
+        self.exchanges.push(changes);
+        Ok(())
+    }
+
+    /// Gives a file one more name.
+    pub(super) fn link(&mut self, number: u64, folder: u64, name: &OsStr) -> Result<(), Errno> {
+        if self.look_up(folder, name).is_ok() {
+            return Err(Errno::EXIST);
+        }
+        if matches!(self.node(number)?.body, Body::Folder(_)) {
+            return Err(Errno::PERM);
+        }
+        self.folder(folder)?.set(vec![(name.to_owned(), Some(number))]);
+        Ok(())
+    }
+
     pub(super) fn opened(&mut self, number: u64) -> Result<(), Errno> {
         self.node_mut(number)?.open += 1;
         Ok(())
@@ -257,6 +286,10 @@ impl Model {
             Some(Body::Folder(folder)) => folder.undo.settle(changes),
             None => {}
         }
+        // A journal that has this has the other halves too, and what came before them.
+        for (other, changes) in self.exchanges.settled_with(number, changes) {
+            self.settle(other, changes);
+        }
         self.collect();
     }
 
@@ -270,12 +303,20 @@ impl Model {
     /// The power fails. Without `some`, everything that has not settled is gone; with it, of each file and folder as
     /// many of the newest changes as it draws. How many changes are gone.
     pub(super) fn cut_power(&mut self, mut some: Option<&mut Rng>) -> u64 {
-        let mut gone = 0;
-        for node in self.nodes.values_mut() {
-            gone += match &mut node.body {
-                Body::File(file) => file.cut_power(some.as_deref_mut()),
-                Body::Folder(folder) => folder.cut_power(some.as_deref_mut()),
-            };
+        let (mut gone, mut surviving) = (0, BTreeMap::new());
+        for (number, node) in &mut self.nodes {
+            match &mut node.body {
+                Body::File(file) => gone += file.cut_power(some.as_deref_mut()),
+                Body::Folder(folder) => {
+                    surviving.insert(*number, folder.undo.surviving(some.as_deref_mut()));
+                }
+            }
+        }
+        self.exchanges.undo_both(&mut surviving);
+        for (number, surviving) in surviving {
+            if let Some(Body::Folder(folder)) = self.nodes.get_mut(&number).map(|node| &mut node.body) {
+                gone += folder.cut_power(surviving);
+            }
         }
         self.collect();
         gone

@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) failed: u64,
     /// Writes that did not fit, in whole or in part, so far.
     pub(super) refused: u64,
+    /// Whether two names can be exchanged in one step, as not every file system can.
+    pub(super) exchanges: bool,
 }
 
 /// What an fsync comes to.
@@ -230,10 +232,22 @@ impl Filesystem for Mounted {
         flags: RenameFlags,
         reply: ReplyEmpty,
     ) {
+        if flags == RenameFlags::RENAME_EXCHANGE && self.lock().exchanges {
+            return done(reply, self.lock().model.exchange((parent.0, name), (new_parent.0, new_name)));
+        }
         if !flags.is_empty() {
             return reply.error(Errno::EINVAL);
         }
         done(reply, self.lock().model.rename((parent.0, name), (new_parent.0, new_name)));
+    }
+
+    fn link(&self, _: &Request, number: INodeNo, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let mut state = self.lock();
+        let linked = state.model.link(number.0, parent.0, name).map_err(errno);
+        match linked.and_then(|()| self.attributes(&state.model, number.0)) {
+            Ok(attributes) => reply.entry(&BELIEVED, &attributes, Generation(0)),
+            Err(error) => reply.error(error),
+        }
     }
 
     fn open(&self, _: &Request, number: INodeNo, _: OpenFlags, reply: ReplyOpen) {
