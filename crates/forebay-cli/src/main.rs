@@ -10,6 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use arguments::Global;
 use forebay::buffer::error::Error as BufferError;
+use forebay_pipe::drain::compact::CompactError;
 use forebay_pipe::drain::destination::DestinationError;
 use forebay_pipe::drain::run::DrainError;
 use forebay_pipe::ingest::IngestError;
@@ -211,6 +212,11 @@ fn code_of(error: &anyhow::Error) -> u8 {
     }
     if let Some(error) = error.downcast_ref::<DrainError>() {
         return code_of_drain(error);
+    }
+    match error.downcast_ref::<CompactError>() {
+        Some(CompactError::Drain(error)) => return code_of_drain(error),
+        Some(_) => return exit::USAGE,
+        None => {}
     }
     if let Some(error) = error.downcast_ref::<DestinationError>() {
         return code_of_destination(error);

@@ -74,6 +74,20 @@ fn events_of_any_stream_have_the_columns_that_are_asked_for() {
     for day in ["2026-11-28", "2026-11-29"] {
         assert!(Path::new(to).join(format!("events/lane=log/date={day}")).is_dir(), "{day}");
     }
+    // What comes later is in further files, which become one with the first.
+    let more = "{\"ts\":\"2026-11-29T11:00:00Z\",\"level\":\"error\"}\n";
+    let appended = append(&server, more.as_bytes(), &["--buffer", "logs", "--profile", &profile]);
+    assert_eq!((appended.code, run(&drain).code), (0, 0));
+    let recent = run(&["files", "compact", to, "--older-than", "1d"]);
+    assert!(String::from_utf8(recent.out).unwrap().contains("nothing to do"));
+    let compacted = run(&["files", "compact", to]);
+    let said = String::from_utf8(compacted.out).unwrap();
+    assert_eq!(compacted.code, 0, "{}", compacted.err);
+    assert!(said.contains("2 files of 1 folders are 1 now, with the same 2 events"), "{said}");
+    assert_eq!(replayed(to, &[]), format!("{lines}{more}"));
+    assert_eq!(run(&["files", "verify", to]).code, 0);
+    let refused = run(&["files", "compact", "s3://lake/logs"]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
     // Other columns are another destination.
     let other = run(&drain[..drain.len() - 2]);
     assert_eq!(other.code, 2, "{}", other.err);

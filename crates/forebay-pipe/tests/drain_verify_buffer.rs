@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use forebay::{Event, Stream};
 use forebay_pipe::drain::archive::Archive;
+use forebay_pipe::drain::compact::{CompactConfig, compact};
 use forebay_pipe::drain::config::Config;
+use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::record::{CommitRecord, hex};
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::run::DrainError;
@@ -109,6 +111,10 @@ fn what_the_buffer_still_has_is_in_the_files_and_the_buffer_stays_as_it_was() {
     assert_eq!((found.events, found.waiting_events, found.repeats), (800, 200, 0));
     assert!(found.blocks > 20, "{found:?}");
     assert!(keys(&server) == before, "the server has something else than before");
+    let made = compact(&CompactConfig::of(Target::Folder(to.path().to_owned())), |_| {}).unwrap();
+    assert!(made.files_before > 4, "{made:?}");
+    let (verified, compacted) = against(to.path(), &server).unwrap();
+    assert_eq!((verified.told, compacted), (vec![], found));
 }
 
 #[test]

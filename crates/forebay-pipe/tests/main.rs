@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "tests may unwrap")]
 
 mod drain_bucket;
+mod drain_compact;
+mod drain_compact_ends;
 mod drain_destination;
 mod drain_doubts;
 mod drain_figures;

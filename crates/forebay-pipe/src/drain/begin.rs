@@ -30,7 +30,7 @@ pub(super) fn begin(
     refusals: &mut Refusals<'_>,
 ) -> Result<Begun, DrainError> {
     let patience = Patience::new(config.patience, counts.silence().clone());
-    let archive = Archive { place: config.to.open(&patience)? };
+    let archive = Archive::at(&config.to, &patience)?;
     let mut found = Sink::find_existing(&config.address, &config.name, &config.group, config.patience)?;
     let texts = config.columns.clone();
     let rows = Rows::in_layout(config.layout, found.events(), texts, config.is_lean)?;

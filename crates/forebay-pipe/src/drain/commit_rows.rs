@@ -27,7 +27,7 @@ impl CommitRows {
     ) -> Result<Self, DrainError> {
         let mut files = Vec::new();
         for file in record.files.iter().filter(|file| is_wanted(file.times)) {
-            files.push((archive.shown(&file.path), StoredFile::of(archive, &file.path)?, None));
+            files.push((archive.shown(&file.path), StoredFile::of(archive, file)?, None));
         }
         let mut rows = Self { files };
         (0..rows.files.len()).try_for_each(|at| rows.advance(at))?;

@@ -14,6 +14,7 @@ use super::place::{Target, hash_of};
 use super::record::{CommitRecord, FileRecord};
 use super::staging::Staging;
 use super::step::{Step, Steps};
+use super::swap;
 
 /// Why a destination cannot be drained to, or read.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +38,9 @@ pub enum DestinationError {
         may_pass: bool,
     },
     /// Somebody else drains there.
-    #[error("{path}: another drain uses this destination; wait for it, or give another one")]
+    #[error(
+        "{path}: another drain uses this destination, or it is being compacted; wait for that, or give another one"
+    )]
     InUse {
         /// The destination.
         path: String,
@@ -152,6 +155,10 @@ impl Destination {
         steps: Steps,
     ) -> Result<Self, DestinationError> {
         let staging = Staging::of(target, staging)?;
+        // Nobody else is there now: what a compaction had begun is ended.
+        if let Target::Folder(root) = target {
+            swap::settle(root, &archive, &steps)?;
+        }
         Ok(Self { target: target.clone(), archive, staging, steps })
     }
 

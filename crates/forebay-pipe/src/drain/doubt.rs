@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::archive::Archive;
-use super::record::DoubtRange;
+use super::record::{DoubtRange, FileRecord};
 use super::run::DrainError;
 use super::stored::StoredFile;
 use crate::identity::{Identifier, Identity};
@@ -35,7 +35,7 @@ impl Doubt {
                 break;
             }
             for file in &record.files {
-                latest = latest.max(doubt.read(archive, lane, &file.path)?);
+                latest = latest.max(doubt.read(archive, lane, file)?);
             }
             // Events that it left out are in files from before it.
             let under = record.under.map_or(doubt.range.after, |under| under.after);
@@ -47,9 +47,9 @@ impl Doubt {
     }
 
     /// Takes the events of a file; the latest time of them.
-    fn read(&mut self, archive: &Archive, lane: &str, path: &str) -> Result<u64, DrainError> {
-        let failed = |why: String| DrainError::File { path: archive.shown(path), why };
-        let mut file = StoredFile::of(archive, path)?;
+    fn read(&mut self, archive: &Archive, lane: &str, of: &FileRecord) -> Result<u64, DrainError> {
+        let failed = |why: String| DrainError::File { path: archive.shown(&of.path), why };
+        let mut file = StoredFile::of(archive, of)?;
         let mut latest = 0;
         while let Some(row) = file.next_row().map_err(|why| failed(why.to_string()))? {
             latest = latest.max(row.time_us);

@@ -13,8 +13,10 @@
 //! | [`destination`], `staging`, [`step`] | the steps of a commit, by name; files that are not yet in the tree |
 //! | [`archive`], [`record`] | what was committed, for whoever reads it; what is said of each commit |
 //! | [`place`] | a folder or a bucket |
+//! | [`compact`], `gather`, `merge`, `swap` | many small files become few: which, their rows, and the one step in which they do |
+//! | [`compaction`], [`successors`] | what is said of each compaction; where the rows of a commit's file are by now |
 //! | [`replay`], `commit_rows` | files back to lines |
-//! | [`verify`], [`verify_buffer`] | records, files and tree held against each other, and against what the buffer still has |
+//! | [`verify`], `verify_rows`, `verify_compactions`, [`verify_buffer`] | records, files and tree held against each other, and against what the buffer still has |
 //! | [`columns`] | what a line of Jetstream says, column by column |
 //! | [`met`] | the same in the columns of `bluesky-research`, for layout `met` |
 //! | `walk` | a walk over the JSON of a line |
@@ -35,6 +37,8 @@ mod begin;
 mod behind;
 pub mod columns;
 mod commit_rows;
+pub mod compact;
+pub mod compaction;
 pub mod config;
 pub mod counts;
 pub mod destination;
@@ -42,11 +46,13 @@ mod doubt;
 mod encoding;
 mod figures;
 pub mod footer;
+mod gather;
 mod hourly;
 mod known;
 mod lane;
 pub mod layout;
 mod lean;
+mod merge;
 pub mod met;
 mod met_encoding;
 pub mod moment;
@@ -69,7 +75,11 @@ mod staging;
 pub mod step;
 pub mod stored;
 mod stored_line;
+pub mod successors;
+mod swap;
 pub mod table;
 pub mod verify;
 pub mod verify_buffer;
+mod verify_compactions;
+mod verify_rows;
 mod walk;

@@ -1,4 +1,4 @@
-//! The steps of a commit, by name, so that a test can end a drain before any of them.
+//! The steps of a commit and of a compaction, by name, so that a test can end a drain before any of them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,10 +30,28 @@ pub enum Step {
     Commit,
     /// Everything of a commit is done.
     Done,
+    /// A compacted file is begun.
+    Merge,
+    /// The files that stay as they are come into the new folder.
+    Link,
+    /// The new folder is synced.
+    SyncMerged,
+    /// The pending record of a compaction is written.
+    PlanSwap,
+    /// The new folder comes into the tree, and the old one out of it.
+    Swap,
+    /// The folders above both are synced.
+    SyncSwap,
+    /// The record of the compaction is written.
+    RecordSwap,
+    /// Its pending record is removed.
+    ForgetSwap,
+    /// A folder that nobody needs any more is removed.
+    Clear,
 }
 
 impl Step {
-    /// All of them, in order.
+    /// All of a commit, in order.
     pub const ALL: [Self; 10] = [
         Self::Stage,
         Self::SyncStaged,
@@ -45,6 +63,19 @@ impl Step {
         Self::Forget,
         Self::Commit,
         Self::Done,
+    ];
+
+    /// All of a compaction, in order.
+    pub const OF_COMPACTION: [Self; 9] = [
+        Self::Merge,
+        Self::Link,
+        Self::SyncMerged,
+        Self::PlanSwap,
+        Self::Swap,
+        Self::SyncSwap,
+        Self::RecordSwap,
+        Self::ForgetSwap,
+        Self::Clear,
     ];
 }
 
@@ -67,11 +98,13 @@ impl Steps {
         Self::asked(move |at| at != step || seen.fetch_add(1, Relaxed) + 1 != nth)
     }
 
+    /// Whether it shall go on.
+    pub fn goes_on(&self, step: Step) -> bool {
+        self.0.as_ref().is_none_or(|ear| ear(step))
+    }
+
     pub(crate) fn before(&self, step: Step) -> Result<(), DestinationError> {
-        match &self.0 {
-            Some(ear) if !ear(step) => Err(DestinationError::Stopped(step)),
-            _ => Ok(()),
-        }
+        if self.goes_on(step) { Ok(()) } else { Err(DestinationError::Stopped(step)) }
     }
 }
 

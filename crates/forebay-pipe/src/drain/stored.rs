@@ -5,18 +5,23 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use arrow_array::RecordBatch;
 use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_schema::{Field, Schema};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::PageIndexPolicy;
 
 use super::archive::Archive;
 use super::footer::Footer;
 use super::lean::Lean;
 use super::met;
+use super::record::FileRecord;
 use super::run::DrainError;
 use super::schema::{JETSTREAM, JETSTREAM_LEAN, LINES, MET, PLACE, Rows, line_fields};
 use super::stored_line::{bytes, jetstream_line, met_line, number, text};
@@ -109,23 +114,37 @@ impl StoredFile {
         Self::read(File::open(path)?)
     }
 
-    /// The same of a file of a destination's tree.
-    pub fn of(archive: &Archive, path: &str) -> Result<Self, DrainError> {
-        let failed = |why: String| DrainError::File { path: archive.shown(path), why };
-        let file = archive.file(path)?.ok_or_else(|| failed("it is not there".into()))?;
-        Self::read(file).map_err(|why| failed(why.to_string()))
+    /// The rows that a commit's file had when it was made, wherever they are in a destination's tree by now.
+    pub fn of(archive: &Archive, of: &FileRecord) -> Result<Self, DrainError> {
+        let failed = |why: String| DrainError::File { path: archive.shown(&of.path), why };
+        let found = archive.find(&of.path)?.ok_or_else(|| failed("it is not there".into()))?;
+        let rows = found.at.first_row.map(|first| first..first.saturating_add(of.rows));
+        Self::read_rows(found.file, rows).map_err(|why| failed(why.to_string()))
     }
 
     /// The same of one that is open.
     pub fn read(file: File) -> Result<Self, ReadError> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+        Self::read_rows(file, None)
+    }
+
+    /// Some of its rows, or all.
+    fn read_rows(file: File, rows: Option<Range<u64>>) -> Result<Self, ReadError> {
+        // Where pages begin is of use to whoever passes over rows.
+        let policy = if rows.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
+        let options = ArrowReaderOptions::new().with_page_index_policy(policy);
+        let mut builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
         let key_values = builder.metadata().file_metadata().key_value_metadata();
         let key_values = key_values.map(Vec::as_slice).unwrap_or_default();
         let (footer, version) = Footer::read(key_values).map_err(ReadError::Footer)?;
         let form = check_columns(version, builder.schema())?;
         let lean = (version == JETSTREAM_LEAN).then(Box::default);
+        let (at, mut row) = (0, 0);
+        if let Some(rows) = rows {
+            row = rows.start;
+            let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+            builder = builder.with_offset(count(row)).with_limit(count(rows.end - row));
+        }
         let batches = builder.with_batch_size(ROWS).build()?;
-        let (at, row) = (0, 0);
         Ok(Self { footer, form, lean, batches, batch: None, at, row, last: None, line: Vec::new() })
     }
 

@@ -5,12 +5,10 @@ use std::collections::BTreeSet;
 use std::fs::File;
 
 use super::archive::Archive;
-use super::layout::{day_in_path, day_of, type_in_path};
-use super::met::RecordType;
-use super::place::hash_of;
 use super::record::{CommitRecord, FileRecord};
 use super::run::DrainError;
-use super::stored::StoredFile;
+use super::verify_compactions::{Compacted, verify_compactions};
+use super::verify_rows::{Part, check_rows};
 
 /// Findings that are told one by one.
 const TOLD_MAX: usize = 1_000;
@@ -23,12 +21,14 @@ pub struct Verified {
     pub lanes: u64,
     /// Commits.
     pub commits: u64,
-    /// Files of commits that are whole.
+    /// Whole files that have what was committed.
     pub files: u64,
     /// Events in them.
     pub rows: u64,
     /// Bytes of them.
     pub bytes: u64,
+    /// Times that files of a folder were compacted.
+    pub compactions: u64,
     /// Events that had come again and were left out.
     pub repeats: u64,
     /// Blocks that could not be opened when they were drained.
@@ -53,6 +53,7 @@ impl Verified {
 /// Looks at everything; `hear` is told of each file.
 pub fn verify(archive: &Archive, mut hear: impl FnMut(&Verified)) -> Result<Verified, DrainError> {
     let (mut verified, mut known) = (Verified::default(), BTreeSet::new());
+    let mut compacted = Compacted::new();
     for lane in archive.lanes()? {
         verified.lanes += 1;
         let mut before: Option<CommitRecord> = None;
@@ -75,12 +76,17 @@ pub fn verify(archive: &Archive, mut hear: impl FnMut(&Verified)) -> Result<Veri
                 if !known.insert(file.path.clone()) {
                     verified.fault(format!("{}: two commits have it", file.path));
                 }
-                verified.file(archive, &record, file)?;
+                verified.file(archive, &record, (file, &mut compacted))?;
                 hear(&verified);
             }
             before = Some(record);
         }
     }
+    // Their rows are in other files now.
+    for part in compacted.values().flatten() {
+        known.remove(&part.file.path);
+    }
+    known.extend(verify_compactions(archive, compacted, &mut verified, &mut hear)?);
     let pending: BTreeSet<String> = archive.pending_files()?.into_iter().collect();
     for path in archive.tree()? {
         if !known.contains(&path) && !pending.contains(&path) {
@@ -136,13 +142,24 @@ impl Verified {
         &mut self,
         archive: &Archive,
         record: &CommitRecord,
-        file: &FileRecord,
+        (file, compacted): (&FileRecord, &mut Compacted),
     ) -> Result<(), DrainError> {
-        let Some(mut found) = archive.file(&file.path)? else {
+        let Some(found) = archive.find(&file.path)? else {
             self.fault(format!("{}: it is not there", file.path));
             return Ok(());
         };
-        match rows(&mut found, record, file) {
+        let part = Part::of(record, file, found.at.first_row.unwrap_or(0));
+        if found.at.first_row.is_some() {
+            compacted.entry(found.at.path).or_default().push(part);
+        } else {
+            self.file_of_parts(found.file, file, &[part]);
+        }
+        Ok(())
+    }
+
+    /// Holds a file against what its commits say of it.
+    pub(super) fn file_of_parts(&mut self, found: File, file: &FileRecord, parts: &[Part]) {
+        match check_rows(found, file, parts) {
             Ok(rows) => {
                 self.files += 1;
                 self.rows += rows;
@@ -150,48 +167,5 @@ impl Verified {
             }
             Err(why) => self.fault(format!("{}: {why}", file.path)),
         }
-        Ok(())
     }
-}
-
-/// Reads a file to its end; how many rows it has.
-fn rows(found: &mut File, record: &CommitRecord, file: &FileRecord) -> Result<u64, String> {
-    let (hash, _) = hash_of(&mut *found).map_err(|why| why.to_string())?;
-    if hash != file.sha256 {
-        return Err("its bytes are not those that were committed".into());
-    }
-    let found = found.try_clone().map_err(|why| why.to_string())?;
-    let mut stored = StoredFile::read(found).map_err(|why| why.to_string())?;
-    let footer = stored.footer().clone();
-    if (&footer.buffer, &footer.incarnation, &footer.lane)
-        != (&record.buffer, &record.incarnation, &record.lane)
-    {
-        return Err(format!(
-            "it says it is of lane {} of buffer {} ({})",
-            footer.lane, footer.buffer, footer.incarnation
-        ));
-    }
-    let (mut rows, mut times) = (0, None::<(u64, u64)>);
-    while let Some(row) = stored.next_row().map_err(|why| why.to_string())? {
-        let place = format!("event {} of block {}", row.index, row.block);
-        if !(record.first..=record.last.number).contains(&row.block) {
-            return Err(format!(
-                "{place} is not of its commit, which has {} to {}",
-                record.first, record.last.number
-            ));
-        }
-        if day_in_path(&file.path).is_some_and(|day| day != day_of(row.time_us)) {
-            return Err(format!("{place} is of another day than its folder"));
-        }
-        if type_in_path(&file.path).is_some_and(|of| of != RecordType::of(row.line)) {
-            return Err(format!("{place} is of another record type than its folder"));
-        }
-        rows += 1;
-        let time = row.time_us;
-        times = Some(times.map_or((time, time), |(from, to)| (from.min(time), to.max(time))));
-    }
-    if rows != file.rows || times.unwrap_or_default() != file.times {
-        return Err(format!("it has {rows} rows where its record says {}, or other times", file.rows));
-    }
-    Ok(rows)
 }

@@ -86,13 +86,15 @@ fn take(ledger: &mut Ledger<'_>, lane: &str, line: &[u8]) {
     ledger.read(lane, line);
 }
 
-/// Paths of all files that commits have.
+/// Paths of all files that have what commits have.
 fn recorded(archive: &Archive) -> Result<BTreeSet<String>, DrainError> {
     let mut paths = BTreeSet::new();
     for lane in archive.lanes()? {
         for commit in 1..=archive.last_commit(&lane)? {
             let record = archive.record(&lane, commit)?;
-            paths.extend(record.into_iter().flat_map(|record| record.files).map(|file| file.path));
+            for file in record.into_iter().flat_map(|record| record.files) {
+                paths.extend(archive.find(&file.path)?.map(|found| found.at.path));
+            }
         }
     }
     Ok(paths)
@@ -100,7 +102,8 @@ fn recorded(archive: &Archive) -> Result<BTreeSet<String>, DrainError> {
 
 /// Reads a file to its end, as one who knows nothing of records.
 fn read(archive: &Archive, path: &str, mut hear: impl FnMut(&str, &[u8])) -> Result<(), String> {
-    let mut file = StoredFile::of(archive, path).map_err(|why| why.to_string())?;
+    let found = archive.file(path).map_err(|why| why.to_string())?.ok_or("it is not there")?;
+    let mut file = StoredFile::read(found).map_err(|why| why.to_string())?;
     let lane = file.footer().lane.clone();
     while let Some(row) = file.next_row().map_err(|why| why.to_string())? {
         hear(&lane, row.line);
