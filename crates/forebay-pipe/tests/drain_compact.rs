@@ -13,6 +13,7 @@ use forebay::buffer::writer::{Options, Writer};
 use forebay_pipe::drain::archive::Archive;
 use forebay_pipe::drain::compact::{CompactConfig, CompactError, Compacted, compact};
 use forebay_pipe::drain::config::Config;
+use forebay_pipe::drain::layout::Layout;
 use forebay_pipe::drain::place::Target;
 use forebay_pipe::drain::roll::Rolling;
 use forebay_pipe::drain::step::{Step, Steps};
@@ -321,22 +322,28 @@ fn partitions_of_a_lane_stay_apart_in_their_folder() {
 }
 
 #[test]
-fn lean_files_stay_lean() {
-    let (server, to) = (server(&[]), tempfile::tempdir().unwrap());
-    let all = events(0..900);
-    for part in all.chunks(300) {
-        append(&server, part);
-        run(&Config { is_lean: true, ..config(&server, to.path()) }).unwrap();
+fn lean_files_stay_lean_and_those_of_layout_met_have_its_columns() {
+    let forms: [(&str, fn(Config) -> Config); 2] = [
+        ("jetstream-1-lean", |full| Config { is_lean: true, ..full }),
+        ("met-1", |full| Config { layout: Layout::Met, ..full }),
+    ];
+    for (version, form) in forms {
+        let (server, to) = (server(&[]), tempfile::tempdir().unwrap());
+        let all = events(0..900);
+        for part in all.chunks(300) {
+            append(&server, part);
+            run(&form(config(&server, to.path()))).unwrap();
+        }
+        let made = compacted(to.path());
+        assert!(made.files_before > made.files_after && made.bytes_after < made.bytes_before, "{made:?}");
+        for path in files(to.path()) {
+            let file = SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap();
+            let pairs = file.metadata().file_metadata().key_value_metadata().unwrap().clone();
+            let schema = pairs.into_iter().find(|pair| pair.key == "forebay.schema").unwrap();
+            assert_eq!(schema.value.as_deref(), Some(version));
+        }
+        assert_same(&drained(to.path()), &by_lane(&all), version);
     }
-    let made = compacted(to.path());
-    assert!(made.files_before > made.files_after && made.bytes_after < made.bytes_before, "{made:?}");
-    for path in files(to.path()) {
-        let file = SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap();
-        let pairs = file.metadata().file_metadata().key_value_metadata().unwrap().clone();
-        let schema = pairs.into_iter().find(|pair| pair.key == "forebay.schema").unwrap();
-        assert_eq!(schema.value.as_deref(), Some("jetstream-1-lean"));
-    }
-    assert_same(&drained(to.path()), &by_lane(&all), "by the records");
 }
 
 #[test]
