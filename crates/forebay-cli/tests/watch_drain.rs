@@ -12,7 +12,7 @@ use super::browser::Page;
 use super::cli_support::{forebay, interrupt, run, said};
 use super::support::{address, filled, name, tell};
 use super::watch_support::Watched;
-use super::watch_verdict::{assert_all_say, is_true, of_stat, says};
+use super::watch_verdict::{assert_all_say, is_true, of_stat, says_at_rest};
 
 /// A server with a buffer, a sink of it, and who says something of that.
 fn drained() -> (Server, Sink, FiguresWriter) {
@@ -38,11 +38,6 @@ fn well() -> SinkFigures {
         bytes_per_hour: Some(1 << 30),
         ..SinkFigures::default()
     }
-}
-
-/// Whether a text of a verdict has a part, once nothing comes in any more: until then two looks have two rates.
-fn is_said(stat: &serde_json::Value, level: &str, part: &str) -> bool {
-    says(stat, level, part) && stat["full"]["in_s"] == "never"
 }
 
 fn sample(watched: &Watched, figure: &str) -> Option<f64> {
@@ -134,15 +129,17 @@ fn all_outputs_say_what_is_in_the_way_of_a_drain_and_the_alert_fires() {
     let watched = Watched::start(&address(&server));
     let trouble = Some("/srv/events: No space left on device (os error 28)".to_owned());
     assert!(writer.write(&SinkFigures { trouble, trouble_ms: 5_000, failures: 3, ..well() }).unwrap());
-    let page =
-        assert_all_say(&watched, &server, |stat| is_said(stat, "bad", "Drain lake cannot write to /srv"));
+    let page = assert_all_say(&watched, &server, |stat| {
+        says_at_rest(stat, "bad", "Drain lake cannot write to /srv")
+    });
     assert!(page["verdict"]["text"].as_str().unwrap().contains("No space left on device"), "{page}");
     assert_eq!(page["drains"][0]["state"], "refused");
     assert!(is_true(&watched.get("/metrics"), "ForebayDrainRefused"));
     assert_eq!(sample(&watched, "failures_total"), Some(3.0));
 
     assert!(writer.write(&SinkFigures { free_bytes: Some(12 << 30), ..well() }).unwrap());
-    let is_so = |stat: &serde_json::Value| is_said(stat, "warn", "The disk of drain lake has 12.0 GiB left");
+    let is_so =
+        |stat: &serde_json::Value| says_at_rest(stat, "warn", "The disk of drain lake has 12.0 GiB left");
     assert_all_say(&watched, &server, is_so);
     assert!(!is_true(&watched.get("/metrics"), "ForebayDrainRefused"));
     assert!(writer.write(&well()).unwrap());

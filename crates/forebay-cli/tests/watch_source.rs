@@ -12,7 +12,7 @@ use super::browser::Page;
 use super::cli_support::run;
 use super::support::{address, connection, filled, name, tell};
 use super::watch_support::Watched;
-use super::watch_verdict::{assert_all_say, is_true, of_stat, says};
+use super::watch_verdict::{assert_all_say, is_true, of_stat, says, says_at_rest};
 
 const HOST: &str = "wss://source.example/subscribe";
 
@@ -54,7 +54,7 @@ fn all_outputs_say_that_the_source_forgets_before_long_and_the_alert_fires() {
     // Half an hour is left.
     settled(&server, HOST, 23 * 60 + 30);
     let watched = Watched::start(&address(&server));
-    let page = assert_all_say(&watched, &server, |stat| says(stat, "bad", "The source forgets in"));
+    let page = assert_all_say(&watched, &server, |stat| says_at_rest(stat, "bad", "The source forgets in"));
     let source = &page["source"];
     assert_eq!((source["host"].as_str(), source["keeps_hours"].as_u64()), (Some(HOST), Some(24)), "{source}");
     let left = source["forgets_s"].as_f64().unwrap();
@@ -111,7 +111,8 @@ fn all_outputs_say_what_the_source_no_longer_had_and_the_alert_fires_for_an_hour
     );
 
     missed(&server, 1, Some(56_280));
-    let is_so = |stat: &serde_json::Value| says(stat, "bad", "The source no longer had 56,280 events from");
+    let is_so =
+        |stat: &serde_json::Value| says_at_rest(stat, "bad", "The source no longer had 56,280 events from");
     let page = assert_all_say(&watched, &server, is_so);
     assert_eq!((&page["source"]["gaps"], &page["source"]["missed_events"]), (&json!(9), &json!(56_980)));
     let [gaps, events, age] = figures(&watched);
