@@ -298,7 +298,7 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
     claim(&mut connection);
     (1..=3).for_each(|number| drop(append(&mut connection, 1, number)));
     tell(&server, &format!("DEL {}", name().writer(jetstream::LIKES)));
-    let mut resume = |epoch: u64, s: u64, e: u64| -> (String, u64, u64, u64) {
+    let mut resume = |epoch: u64, s: u64, e: u64, may_follow: u8| -> (String, u64, u64, u64) {
         redis::cmd("EVAL")
             .arg(scripts::RESUME)
             .arg(3)
@@ -312,15 +312,20 @@ fn taking_a_lane_up_again_looks_at_the_stream_where_the_hash_is_gone() {
             .arg("")
             .arg(0)
             .arg("a run")
+            .arg(may_follow)
             .query(&mut connection)
             .unwrap()
     };
-    assert_eq!(resume(7, 2, 20), ("ok".into(), 7, 30, 3), "two of three were acknowledged");
-    assert_eq!(resume(6, 2, 20), ("fenced".into(), 7, 0, 0));
+    assert_eq!(resume(7, 2, 20, 1), ("ok".into(), 7, 30, 3), "two of three were acknowledged");
+    assert_eq!(resume(6, 2, 20, 1), ("fenced".into(), 7, 0, 0));
     assert_eq!(append(&mut crate::support::connection(&server), 7, 3), ("repeat".into(), 3, 7));
-    assert_eq!(resume(7, 5, 50), ("ok".into(), 7, 30, 3), "five were acknowledged, three are there");
+    assert_eq!(resume(7, 5, 50, 1), ("ok".into(), 7, 30, 3), "five were acknowledged, three are there");
     assert_eq!(append(&mut crate::support::connection(&server), 7, 6), ("ok".into(), 6, 7));
-    assert_eq!(claim(&mut connection), (8, 6, 60, String::new()));
+    // One with a higher epoch that knew of none of these six: as it can.
+    assert_eq!(resume(9, 2, 20, 0), ("fenced".into(), 7, 0, 0), "its blocks have their numbers in files");
+    assert_eq!(resume(9, 2, 20, 1), ("after".into(), 9, 60, 6));
+    assert_eq!(append(&mut crate::support::connection(&server), 7, 7), ("fenced".into(), 6, 9));
+    assert_eq!(claim(&mut connection), (10, 6, 60, String::new()));
 }
 
 /// Acknowledgement after fsync, whatever this server can do.

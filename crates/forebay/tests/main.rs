@@ -42,6 +42,8 @@ mod embed_stream;
 mod embed_writer;
 mod errors;
 mod event_parse;
+mod failover_sentinel;
+mod nightly_failover;
 mod public_items;
 mod readme;
 mod support;

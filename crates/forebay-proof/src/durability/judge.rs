@@ -70,7 +70,7 @@ fn statement(cell: Cell, promised: Guarantee) -> String {
     let setting = match (cell.appendfsync, cell.ack) {
         // The server's settings have no part in it.
         _ if !cell.fault.ends_server() => String::new(),
-        (Appendfsync::Always | Appendfsync::Everysec | Appendfsync::No, Ack::Reply | Ack::Fsync) => {
+        (Appendfsync::Always | Appendfsync::Everysec | Appendfsync::No, _) => {
             format!("with {}, ", cell.setting())
         }
     };

@@ -24,6 +24,7 @@ mod process;
 mod process_registry;
 mod ready;
 mod scratch;
+mod sentinel_set;
 mod trial;
 mod wait;
 
@@ -35,6 +36,7 @@ pub use helper::Helper;
 pub use process::Server;
 pub use process_registry::{end_all, ending, install_signal_handler};
 pub use scratch::Scratch;
+pub use sentinel_set::SentinelSet;
 pub use trial::{Start, Trial};
 
 /// Removes what a killed run of this user has left behind, mounts and folders.

@@ -169,7 +169,7 @@ fn whole(read: &[u8]) -> Option<usize> {
 }
 
 /// Nobody can guess it.
-fn password() -> io::Result<String> {
+pub(super) fn password() -> io::Result<String> {
     let mut chance = [0; PASSWORD_BYTES];
     File::open("/dev/urandom")?.read_exact(&mut chance)?;
     Ok(chance.iter().fold(String::new(), |mut text, byte| {

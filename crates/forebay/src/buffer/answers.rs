@@ -35,11 +35,21 @@ impl Appender {
                 self.appended(&answer).and_then(|()| self.check_settings())
             }
             Some(Expected::Fsync) => {
-                let (local, _): (u64, u64) =
-                    redis::from_redis_value(answer).map_err(|error| RoundFailure::garbled(&error))?;
-                if local == 0 {
+                let refused = self.fsync.refused(answer).map_err(|error| RoundFailure::garbled(&error))?;
+                if let Some(why) = refused {
                     // On a new connection, which is asked whether there will be one.
-                    return Err(RoundFailure::away("no fsync in time (WAITAOF)"));
+                    return Err(RoundFailure::away(why));
+                }
+                if self.expected.front() != Some(&Expected::Replicas) {
+                    self.acknowledge(self.stored);
+                    self.stored = 0;
+                }
+                Ok(())
+            }
+            Some(Expected::Replicas) => {
+                let grown = self.fsync.grown(answer).map_err(|error| RoundFailure::garbled(&error))?;
+                if let Some(why) = grown {
+                    return Err(RoundFailure::refused(why));
                 }
                 self.acknowledge(self.stored);
                 self.stored = 0;

@@ -36,8 +36,8 @@ const WINDOW_BYTES_MAX: usize = 16 << 20;
 /// How often a thread that waits for blocks looks whether it was told to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Longest a WAITAOF may hold the connection; below the connection's own time-out.
-const FSYNC_WAIT_MS: u64 = 10_000;
+/// Of the time in which an answer must come, the share that WAIT or WAITAOF may hold the connection for.
+const WAIT_SHARE: f64 = 2.0 / 3.0;
 
 /// How long the server may take for each answer when a lane is let go of.
 const RELEASE_MAX: Duration = Duration::from_secs(1);
@@ -49,6 +49,8 @@ pub(super) enum Expected {
     /// Of a block whose frame goes behind the script.
     Transaction,
     Fsync,
+    /// Which replicas there are, once WAIT has confirmed.
+    Replicas,
 }
 
 /// The lane's thread.
@@ -248,11 +250,14 @@ impl Appender {
             let expected = self.put(index, &mut wire);
             self.expected.push_back(expected);
         }
-        if self.fsync == Fsync::ByWaitAof {
-            wire.extend_from_slice(
-                &redis::cmd("WAITAOF").arg(1).arg(0).arg(FSYNC_WAIT_MS).get_packed_command(),
-            );
+        let wait = self.settings.address.answer_timeout().mul_f64(WAIT_SHARE);
+        if let Some(command) = self.fsync.command(wait) {
+            command.write_packed_command(&mut wire);
             self.expected.push_back(Expected::Fsync);
+            if matches!(self.fsync, Fsync::ByWait(_)) {
+                redis::cmd("INFO").arg("replication").write_packed_command(&mut wire);
+                self.expected.push_back(Expected::Replicas);
+            }
         }
         self.sent = upto;
         self.open_connection()?.send_packed_command(&wire)?;
@@ -261,7 +266,8 @@ impl Appender {
 
     /// From when on the answer that is owed is late.
     pub(super) fn late_at(&self) -> Instant {
-        self.owed_since + if self.fsync == Fsync::ByWaitAof { STALL_FSYNC } else { STALL }
+        let waits = matches!(self.fsync, Fsync::ByWaitAof | Fsync::ByWait(_));
+        self.owed_since + if waits { STALL_FSYNC } else { STALL }
     }
 
     /// Our epoch on the lane; none has been given so low.

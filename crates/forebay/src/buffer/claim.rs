@@ -152,7 +152,8 @@ fn take_all(
     }
     let mut lanes = Vec::new();
     for (lane, (mut connection, fsync)) in name.lanes().into_iter().zip(connected) {
-        match take_one(&mut connection, (address, name), lane, owner) {
+        let taken = take_one(&mut connection, (address, name), lane, owner);
+        match taken.and_then(|taken| fsync.confirm(&mut connection, address).map(|()| taken)) {
             Ok((claim, has_transactions)) => {
                 lanes.push(ClaimedLane { connection, fsync, has_transactions, claim });
             }

@@ -11,6 +11,7 @@ use super::answer::Budget;
 use super::connection::Connection;
 use super::error::{Cause, Error};
 use super::secret;
+use super::sentinel::{self, Sentinels};
 use super::tls;
 
 /// How long a connection may take to come about.
@@ -19,6 +20,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take before the connection counts as gone. Longer than a slow fsync or a fork of a
 /// large server: giving up early only means that blocks are sent twice.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The same under Sentinel, where a new master is there within seconds.
+const SENTINEL_ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Less time than that no answer is given, however little patience is left.
 const ANSWER_TIMEOUT_MIN: Duration = Duration::from_millis(100);
@@ -38,7 +42,9 @@ const OLDEST: (u64, u64) = (6, 2);
 /// Where a server is; printed without its password.
 #[derive(Clone)]
 pub struct Address {
+    /// Under Sentinel without the place, which is another one from time to time.
     info: ConnectionInfo,
+    sentinels: Option<Sentinels>,
     shown: String,
 }
 
@@ -63,11 +69,15 @@ pub enum Endpoint<'a> {
 }
 
 impl Address {
-    /// Reads a `redis://`, `rediss://` or `unix://` URL.
+    /// Reads a `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `rediss+sentinel://` URL.
     pub fn parse(url: &str) -> Result<Self, Error> {
         let shown = secret::url(url);
         if let Some(why) = tls::unsupported(url) {
             return Err(Error::Url { url: shown, why });
+        }
+        if let Some(parsed) = Sentinels::parse(url) {
+            let (sentinels, info) = parsed.map_err(|why| Error::Url { url: shown.clone(), why })?;
+            return Ok(Self { info, sentinels: Some(sentinels), shown });
         }
         let bad = |error: RedisError| {
             let text = error.to_string();
@@ -80,7 +90,7 @@ impl Address {
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
         let info =
             info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings);
-        Ok(Self { info, shown })
+        Ok(Self { info, sentinels: None, shown })
     }
 
     /// The same, with small packets sent at once or put off for others (`TCP_NODELAY`); else they are sent at once.
@@ -119,6 +129,9 @@ impl Address {
 
     /// Whether the server is reached without leaving this machine: over loopback, or a socket in a file.
     pub fn is_loopback(&self) -> bool {
+        if self.sentinels.is_some() {
+            return false;
+        }
         match self.info.addr() {
             ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => is_loopback(host),
             ConnectionAddr::Unix(_) => true,
@@ -126,9 +139,10 @@ impl Address {
         }
     }
 
-    /// The parts, for a client of another make; none where the server speaks TLS.
+    /// The parts, for a client of another make; none where the server speaks TLS, or is found by Sentinel.
     pub fn plain(&self) -> Option<AddressParts<'_>> {
         let place = match self.info.addr() {
+            _ if self.sentinels.is_some() => return None,
             ConnectionAddr::Tcp(host, port) => Endpoint::Tcp(host, *port),
             ConnectionAddr::Unix(path) => Endpoint::Unix(path),
             _ => return None,
@@ -174,10 +188,36 @@ impl Address {
 
     /// The same with no more time for each answer than this, nor more than [`ANSWER_TIMEOUT`].
     pub(super) fn dial_within(&self, limit: Duration) -> Result<Connection, Error> {
-        let mut connection = Connection::open(&self.info, CONNECT_TIMEOUT.min(at_least(limit)))
-            .map_err(|error| self.refused(&error))?;
-        limit_answers(&mut connection, limit);
+        let at_once = CONNECT_TIMEOUT.min(at_least(limit));
+        let mut connection = match &self.sentinels {
+            None => Connection::open(&self.info, at_once).map_err(|error| self.refused(&error))?,
+            Some(sentinels) => self.dial_master(sentinels, at_once)?,
+        };
+        limit_answers(&mut connection, limit.min(self.answer_timeout()));
         Ok(connection)
+    }
+
+    /// How long an answer may take. Under Sentinel another server may have what this one does not answer: silence is not waited out.
+    pub(super) fn answer_timeout(&self) -> Duration {
+        if self.sentinels.is_some() { SENTINEL_ANSWER_TIMEOUT } else { ANSWER_TIMEOUT }
+    }
+
+    /// How many replicas there are that may become the master, by what Sentinel says; none where it is not asked.
+    pub(super) fn replicas(&self) -> u64 {
+        self.sentinels.as_ref().map_or(0, |sentinels| sentinels.replicas(CONNECT_TIMEOUT))
+    }
+
+    fn dial_master(&self, sentinels: &Sentinels, limit: Duration) -> Result<Connection, Error> {
+        let away = |why: String| Error::Connect { url: self.shown.clone(), why, source: None };
+        let master = sentinels.master(&self.info, limit).map_err(away)?;
+        let mut connection = Connection::open(&master, limit).map_err(|error| self.refused(&error))?;
+        if sentinel::is_master(&mut connection).map_err(|error| self.refused(&error))? {
+            return Ok(connection);
+        }
+        Err(away(format!(
+            "{} is the master by what Sentinel says, and not by what it says itself",
+            master.addr()
+        )))
     }
 
     /// A server that was there and answers no more.
@@ -358,10 +398,10 @@ impl Facts {
         (self.get("redis_mode") == Some("sentinel")).then(|| {
             let part = |name: &str| self.get("master0")?.split(',').find_map(|part| part.strip_prefix(name));
             let master = match (part("name="), part("address=")) {
-                (Some(name), Some(address)) => format!(": {name} is at {address} by what it says"),
-                _ => " (SENTINEL MASTERS names it)".into(),
+                (Some(name), Some(address)) => format!("/{name}: {name} is at {address} by what it says"),
+                _ => "/NAME (SENTINEL MASTERS says which)".into(),
             };
-            format!("it is a Sentinel, which watches servers and holds no data; give the URL of the server{master}")
+            format!("it is a Sentinel, which watches servers and holds no data; give redis+sentinel://HOST:PORT{master}")
         })
     }
 

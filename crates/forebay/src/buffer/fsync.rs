@@ -1,13 +1,17 @@
-//! `fsync` acknowledgement: whether this server can give it, and how; and that it still does when something is acknowledged.
+//! `fsync` and `replica` acknowledgement: whether this server can give it, and how; and that it still does when something is
+//! acknowledged.
 //!
 //! Where WAITAOF waits for the fsync, it is asked after every window of blocks, whatever `appendfsync` is: the server itself
 //! then knows what an operator has changed meanwhile. Elsewhere only `appendfsync always` will do, and it holds for a window
 //! if the server says before and after it that this is so, and that nobody has set anything between (it counts
 //! CONFIG SET; Redis 6.2 does not, so a change that is taken back within one window goes unseen there).
 
-use super::connection::Connection;
+use std::time::Duration;
+
+use redis::{ParsingError, Value, from_redis_value};
 
 use super::connect::{Address, Facts};
+use super::connection::Connection;
 use super::error::Error;
 use super::options::Ack;
 use super::round_failure::RoundFailure;
@@ -21,9 +25,55 @@ pub(super) enum Fsync {
     ByReply(Settings),
     /// By WAITAOF after the append.
     ByWaitAof,
+    /// By WAIT after the append, for so many replicas.
+    ByWait(u64),
 }
 
 impl Fsync {
+    /// What follows the appends on their connection, where it is a command; it may hold the connection for so long.
+    pub fn command(&self, wait: Duration) -> Option<redis::Cmd> {
+        let wait = wait.as_millis() as u64;
+        match self {
+            Self::Unasked | Self::ByReply(_) => None,
+            Self::ByWaitAof => Some(redis::cmd("WAITAOF").arg(1).arg(0).arg(wait).take()),
+            Self::ByWait(replicas) => Some(redis::cmd("WAIT").arg(replicas).arg(wait).take()),
+        }
+    }
+
+    /// Why what WAIT has confirmed acknowledges nothing, where that is so: the server has more replicas by now (`INFO replication`),
+    /// which it may be replaced by. They are waited for from now on.
+    pub fn grown(&mut self, info: Value) -> Result<Option<String>, ParsingError> {
+        let now = replicas(&Facts::of(&from_redis_value::<String>(info)?));
+        let Self::ByWait(waited_for) = self else { return Ok(None) };
+        let before = std::mem::replace(waited_for, now.max(*waited_for));
+        Ok((now > before)
+            .then(|| format!("it has {now} replicas by now, and {before} have it: it is sent again")))
+    }
+
+    /// Waits until the replicas have that a lane was taken: one that a failover makes the master would let in whoever had it before.
+    pub fn confirm(&self, connection: &mut Connection, address: &Address) -> Result<(), Error> {
+        let Self::ByWait(_) = self else { return Ok(()) };
+        let Some(command) = self.command(address.answer_timeout() / 2) else { return Ok(()) };
+        let answer =
+            command.query(connection).map_err(|error| Error::server("waiting for replicas", &error))?;
+        match self.refused(answer) {
+            Ok(None) => Ok(()),
+            Ok(Some(why)) => Err(Error::NotNow { url: address.to_string(), why }),
+            Err(error) => Err(Error::server("waiting for replicas", &error.into())),
+        }
+    }
+
+    /// Why what was answered to it acknowledges nothing, where that is so.
+    pub fn refused(&self, answer: Value) -> Result<Option<String>, ParsingError> {
+        if let Self::ByWait(replicas) = self {
+            let have: u64 = from_redis_value(answer)?;
+            let why = format!("{have} of {replicas} replicas have it in time (WAIT)");
+            return Ok((have < *replicas).then_some(why));
+        }
+        let (local, _): (u64, u64) = from_redis_value(answer)?;
+        Ok((local == 0).then(|| "no fsync in time (WAITAOF)".into()))
+    }
+
     /// Whether blocks wait for something after their reply before they count.
     pub fn is_asked(&self) -> bool {
         *self != Self::Unasked
@@ -39,12 +89,19 @@ impl Fsync {
     ) -> Result<Self, Error> {
         match ack {
             Ack::Reply => Ok(Self::Unasked),
+            Ack::Replica => Ok(Self::ByWait(replicas(facts).max(address.replicas()).max(1))),
             Ack::Fsync if facts.get("loading") == Some("1") => {
                 Err(Error::NotNow { url: address.to_string(), why: "it is loading its data".into() })
             }
             Ack::Fsync => determine(connection, facts),
         }
     }
+}
+
+/// How many replicas a master has that it sends its changes to.
+fn replicas(facts: &Facts) -> u64 {
+    let named = (0..).map_while(|number| facts.get(&format!("slave{number}")));
+    named.filter(|replica| replica.contains("state=online")).count() as u64
 }
 
 /// What decides whether a reply means an fsync, and how often something was set.

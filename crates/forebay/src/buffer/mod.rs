@@ -81,6 +81,7 @@ mod round_failure;
 pub mod scripts;
 #[doc(hidden)]
 pub mod secret;
+mod sentinel;
 pub mod server_stat;
 pub(crate) mod shared;
 #[doc(hidden)]

@@ -14,6 +14,9 @@ pub enum Ack {
     Reply,
     /// The server answered and the block is on its disk.
     Fsync,
+    /// The server answered, and every replica that it had when the connection was made has the block, one at least: what a
+    /// failover takes as its new master has it.
+    Replica,
 }
 
 impl FromStr for Ack {
@@ -23,7 +26,8 @@ impl FromStr for Ack {
         match text {
             "reply" => Ok(Self::Reply),
             "fsync" => Ok(Self::Fsync),
-            _ => Err("reply or fsync".into()),
+            "replica" => Ok(Self::Replica),
+            _ => Err("reply, fsync or replica".into()),
         }
     }
 }

@@ -52,6 +52,7 @@ impl Appender {
             self.has_transactions &= takes_transactions(&mut connection)?;
             if self.claim.is_none() {
                 let claim = claim_late(&mut connection, &self.settings, &self.shared.owner)?;
+                self.fsync.confirm(&mut connection, &self.settings.address)?;
                 self.counts().lost_by_server.fetch_add(claim.lost, Relaxed);
                 (self.acked, self.acked_events, self.claim) = (claim.last, claim.events, Some(claim));
                 self.acked_cursor = claim.cursor;

@@ -15,6 +15,22 @@ use super::scripts;
 use super::source_cursor::SourceCursor;
 use super::spill::Again;
 
+/// A lane that is ours again: the number of its last block, and its events.
+enum TakenUp {
+    /// As we left it, or less.
+    Ours(u64, u64),
+    /// As another writer left it.
+    After(u64, u64),
+}
+
+impl TakenUp {
+    fn into_place(self) -> (u64, u64) {
+        match self {
+            Self::Ours(stored, events) | Self::After(stored, events) => (stored, events),
+        }
+    }
+}
+
 impl Appender {
     /// Takes the lane up again.
     pub(super) fn resume(&mut self) -> Result<(), RoundFailure> {
@@ -23,11 +39,17 @@ impl Appender {
         let (acked, acked_events) = (self.acked, self.acked_events);
         let kept = self.shared.unproven.between(lane, 0, acked - base.0);
         if kept.is_empty() {
-            let (stored, events) = self.take_up((acked, acked_events))?;
+            let (stored, events) = match self.take_up((acked, acked_events))? {
+                TakenUp::Ours(stored, events) => (stored, events),
+                TakenUp::After(stored, events) => {
+                    self.go_on_after(base, (stored, events));
+                    return Ok(());
+                }
+            };
             self.lose_after(events, &[(events, acked_events)].map(|span| (stored < acked).then_some(span)));
             return Ok(());
         }
-        let (mut stored, mut events) = self.take_up((0, 0))?;
+        let (mut stored, mut events) = self.take_up((0, 0))?.into_place();
         let (had, mut lost, mut again) = (events, Vec::new(), Again::default());
         for (index, on_disk) in kept {
             let (number, before) = (base.0 + index, base.1 + on_disk.before);
@@ -53,11 +75,26 @@ impl Appender {
         Ok(())
     }
 
+    /// Another writer had the lane on a server that did not know of us, and none of our blocks: what was acknowledged is lost, and
+    /// what waits goes on after the other's.
+    fn go_on_after(&mut self, base: (u64, u64), (stored, events): (u64, u64)) {
+        self.lose_after(base.1, &[Some((base.1, self.acked_events))]);
+        if stored > self.acked {
+            // Under numbers that it was never sent with.
+            (self.acked, self.acked_events, self.doubtful) = (stored, events, stored);
+        }
+        self.lost.clear();
+        if let Some(claim) = &mut self.claim {
+            (claim.last, claim.events) = (self.acked, self.acked_events);
+        }
+    }
+
     /// Makes the lane ours again, and has it go on after this number and so many events, where it is not there; the number
     /// and the events that the server had.
-    fn take_up(&mut self, (number, events): (u64, u64)) -> Result<(u64, u64), RoundFailure> {
+    fn take_up(&mut self, (number, events): (u64, u64)) -> Result<TakenUp, RoundFailure> {
         let (name, lane) = (self.settings.name.clone(), self.settings.lane);
         let (epoch, base) = (self.epoch(), self.claim.map_or(0, |claim| claim.last));
+        let is_free = self.settings.spill.is_none();
         let cursor = self.acked_cursor.filter(|_| number == self.acked);
         let shared = self.shared.clone();
         let address = self.settings.address.to_string();
@@ -73,6 +110,7 @@ impl Appender {
             .arg(SourceCursor::text(shared.source.low_watermark()))
             .arg(base)
             .arg(shared.owner.id())
+            .arg(u8::from(is_free))
             .invoke(connection)?;
         let (what, theirs, kept, stored): (String, u64, u64, u64) =
             redis::from_redis_value(answer).map_err(|error| RoundFailure::garbled(&error))?;
@@ -81,7 +119,7 @@ impl Appender {
         }
         // What says which lanes the buffer has may be lost as well, and nobody would find this one.
         meta::make(connection, &address, &name, &shared.owner.incarnation)?;
-        Ok((stored, kept))
+        Ok(if what == "after" { TakenUp::After(stored, kept) } else { TakenUp::Ours(stored, kept) })
     }
 
     /// Sends a block again that was acknowledged before.

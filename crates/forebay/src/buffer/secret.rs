@@ -77,6 +77,11 @@ pub fn url(url: &str) -> String {
         };
     };
     let is_socket = scheme.to_ascii_lowercase().contains("unix");
+    let place = |text: &str, is_host: bool| match text.split_once('?') {
+        _ if !scheme.to_ascii_lowercase().contains("+sentinel") => place(text, is_host),
+        Some((watched, _)) => format!("{}?{HIDDEN}", sentinels(watched)),
+        None => sentinels(text),
+    };
     match rest.rsplit_once('@') {
         Some((login, host)) => {
             // Alone it may be a password whose colon was forgotten.
@@ -85,6 +90,18 @@ pub fn url(url: &str) -> String {
         }
         None => format!("{scheme}://{}", place(rest, !is_socket)),
     }
+}
+
+/// Sentinels, the name of what they watch, and a database.
+fn sentinels(text: &str) -> String {
+    let (hosts, path) = text.split_once('/').map_or((text, None), |(hosts, path)| (hosts, Some(path)));
+    let mut shown = hosts.split(',').map(host).collect::<Vec<_>>().join(",");
+    let is_name = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    for part in path.into_iter().flat_map(|path| path.split('/')) {
+        shown.push('/');
+        shown.push_str(if is_name(part) { part } else { HIDDEN });
+    }
+    shown
 }
 
 /// Host, port, path and query. The port and the path of a host must be numbers, those of a socket are its file.

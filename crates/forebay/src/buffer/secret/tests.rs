@@ -37,6 +37,12 @@ fn a_url_is_shown_without_whatever_may_be_a_password() {
         ("redis://s3@h", "redis://***@h"),
         ("redis://:a@s3@h:1", "redis://:***@h:1"),
         ("redis://h:s3", "redis://h:***"),
+        (
+            "redis+sentinel://:s3@h:1,[::1]:2,k/main/0?sentinel_password=s3",
+            "redis+sentinel://:***@h:1,[::1]:2,k/main/0?***",
+        ),
+        ("redis+sentinel://h:s3,k/s3@3", "redis+sentinel://h:***@3"),
+        ("rediss+sentinel://h:s3/ma in", "rediss+sentinel://h:***/***"),
         ("redis://h:123456", "redis://h:***"),
         ("redis://h:6379/s3", "redis://h:6379/***"),
         ("redis://h/0?PASS=s3", "redis://h/0?***"),
