@@ -323,16 +323,14 @@ fn partitions_of_a_lane_stay_apart_in_their_folder() {
 
 #[test]
 fn lean_files_stay_lean_and_those_of_layout_met_have_its_columns() {
-    let forms: [(&str, fn(Config) -> Config); 2] = [
-        ("jetstream-1-lean", |full| Config { is_lean: true, ..full }),
-        ("met-1", |full| Config { layout: Layout::Met, ..full }),
-    ];
-    for (version, form) in forms {
+    for (version, is_lean, layout) in
+        [("jetstream-1-lean", true, Layout::Hive), ("met-1", false, Layout::Met)]
+    {
         let (server, to) = (server(&[]), tempfile::tempdir().unwrap());
         let all = events(0..900);
         for part in all.chunks(300) {
             append(&server, part);
-            run(&form(config(&server, to.path()))).unwrap();
+            run(&Config { is_lean, layout, ..config(&server, to.path()) }).unwrap();
         }
         let made = compacted(to.path());
         assert!(made.files_before > made.files_after && made.bytes_after < made.bytes_before, "{made:?}");
