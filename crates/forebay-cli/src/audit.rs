@@ -37,7 +37,7 @@ could not be read is `not shown`, and no good news), 1 a danger or another
 setting, 2 usage, 3 no server or no login, 4 the audit missed a fault planted
 for it.")]
 pub(crate) struct Audit {
-    /// Server: redis://[user:password@]host[:port][/db], rediss:// for TLS, redis+sentinel://hosts/name
+    /// Server: redis://[user:password@]host[:port][/db], rediss:// for TLS, `redis+sentinel://host,host/name`
     #[arg(long, env = "FOREBAY_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
     url: String,
     /// A redis.conf instead of a server
