@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::record::{FileRecord, hex};
+use super::record::{FileRecord, hex, read, written};
 
 /// The version of these records.
 const VERSION: u32 = 1;
@@ -52,18 +52,12 @@ impl Compaction {
 
     /// As it is written.
     pub fn text(&self) -> String {
-        // Proof: numbers, texts and lists of them.
-        let mut text = serde_json::to_string_pretty(self).expect("a record is JSON");
-        text.push('\n');
-        text
+        written(self)
     }
 
     /// Reads one.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let record: Self = serde_json::from_slice(text).map_err(|why| why.to_string())?;
-        if record.version != VERSION {
-            return Err(format!("it is of version {}, this build knows {VERSION}", record.version));
-        }
+        let record: Self = read(text, |record: &Self| record.version, VERSION)?;
         let is_in = |path: &str| {
             let name = path.strip_prefix(&record.folder).and_then(|rest| rest.strip_prefix('/'));
             name.is_some_and(|name| !name.is_empty() && !name.contains('/'))

@@ -23,12 +23,12 @@ impl Lean {
             only_full(row);
             return true;
         }
-        self.record.clear();
-        let is_written = write_record(&parts(row), &mut self.record).is_some();
         let Some(record) = row.record else {
             only_full(row);
             return false;
         };
+        self.record.clear();
+        let is_written = write_record(&parts(row), &mut self.record).is_some();
         if is_written && self.record == record {
             row.record = None;
         } else {

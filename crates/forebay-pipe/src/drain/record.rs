@@ -4,6 +4,7 @@
 
 use forebay::Id;
 use forebay::buffer::sink::Done;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -156,18 +157,12 @@ impl CommitRecord {
 
     /// As it is written.
     pub fn text(&self) -> String {
-        // Proof: numbers, texts and lists of them.
-        let mut text = serde_json::to_string_pretty(self).expect("a record is JSON");
-        text.push('\n');
-        text
+        written(self)
     }
 
     /// Reads one.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
-        let record: Self = serde_json::from_slice(text).map_err(|why| why.to_string())?;
-        if record.version != VERSION {
-            return Err(format!("it is of version {}, this build knows {VERSION}", record.version));
-        }
+        let record: Self = read(text, |record: &Self| record.version, VERSION)?;
         if record.done().is_none() {
             return Err(format!("{:?} is no id of a block", record.last.id));
         }
@@ -183,6 +178,27 @@ impl CommitRecord {
 impl From<Done> for Place {
     fn from(Done { number, id, total }: Done) -> Self {
         Self { number, id: id.to_string(), total }
+    }
+}
+
+/// A record as it is written.
+pub(super) fn written(record: &impl Serialize) -> String {
+    // Proof: numbers, texts and lists of them.
+    let mut text = serde_json::to_string_pretty(record).expect("a record is JSON");
+    text.push('\n');
+    text
+}
+
+/// A record of a version that this build knows.
+pub(super) fn read<T: DeserializeOwned>(
+    text: &[u8],
+    version: impl Fn(&T) -> u32,
+    known: u32,
+) -> Result<T, String> {
+    let record: T = serde_json::from_slice(text).map_err(|why| why.to_string())?;
+    match version(&record) {
+        version if version == known => Ok(record),
+        version => Err(format!("it is of version {version}, this build knows {known}")),
     }
 }
 

@@ -41,8 +41,7 @@ impl Appender {
                     return Err(RoundFailure::away(why));
                 }
                 if self.expected.front() != Some(&Expected::Replicas) {
-                    self.acknowledge(self.stored);
-                    self.stored = 0;
+                    self.acknowledge_stored();
                 }
                 Ok(())
             }
@@ -51,12 +50,17 @@ impl Appender {
                 if let Some(why) = grown {
                     return Err(RoundFailure::refused(why));
                 }
-                self.acknowledge(self.stored);
-                self.stored = 0;
+                self.acknowledge_stored();
                 Ok(())
             }
             None => Err(RoundFailure::away("an answer that nothing was asked for")),
         }
+    }
+
+    /// All that was answered is what was asked for.
+    fn acknowledge_stored(&mut self) {
+        let stored = std::mem::take(&mut self.stored);
+        self.acknowledge(stored);
     }
 
     fn appended(&mut self, answer: &Value) -> Result<(), RoundFailure> {
@@ -96,8 +100,7 @@ impl Appender {
         };
         let connection = self.connection.as_mut().ok_or_else(|| RoundFailure::away("no connection"))?;
         settings.still(connection)?;
-        let stored = std::mem::take(&mut self.stored);
-        self.acknowledge(stored);
+        self.acknowledge_stored();
         Ok(())
     }
 

@@ -30,7 +30,12 @@ impl Sink {
         {
             fields = self.fields(lane)?;
         }
-        let state = self.state(lane, &fields)?.unwrap_or_default();
+        self.stands(lane, &fields, at)
+    }
+
+    /// How a lane stands by its hash; where no sink was ever there, after `at`.
+    pub(super) fn stands(&self, lane: Lane, fields: &Fields, at: Id) -> Result<LaneLook, Error> {
+        let state = self.state(lane, fields)?.unwrap_or_default();
         let done = Some(state.done).filter(|done| state.commit > 0 || !done.is_nothing());
         Ok(LaneLook {
             newest: fields.0.zip(fields.1),
@@ -96,7 +101,7 @@ impl Sink {
         Ok(self.state(lane, &fields)?.map_or(0, |state| state.commit))
     }
 
-    pub(super) fn state(&self, lane: Lane, fields: &Fields) -> Result<Option<SinkState>, Error> {
+    fn state(&self, lane: Lane, fields: &Fields) -> Result<Option<SinkState>, Error> {
         let Some(text) = &fields.2 else { return Ok(None) };
         SinkState::parse(text).map(Some).ok_or_else(|| self.damaged(lane, text))
     }

@@ -86,6 +86,18 @@ impl Sink {
         Self::connect(address, name, group, patience, true).map(FoundSink)
     }
 
+    /// One that has looked at nothing yet.
+    pub(super) fn on(address: &Address, name: &Name, group: &str, patience: Duration) -> Result<Self, Error> {
+        Ok(Self {
+            server: PatientConnection::open(address, patience)?,
+            name: name.clone(),
+            group: group.to_owned(),
+            incarnation: String::new(),
+            epoch: 0,
+            found_at: Instant::now(),
+        })
+    }
+
     fn connect(
         address: &Address,
         name: &Name,
@@ -93,14 +105,7 @@ impl Sink {
         patience: Duration,
         is_to_be: bool,
     ) -> Result<Self, Error> {
-        let mut sink = Self {
-            server: PatientConnection::open(address, patience)?,
-            name: name.clone(),
-            group: group.to_owned(),
-            incarnation: String::new(),
-            epoch: 0,
-            found_at: Instant::now(),
-        };
+        let mut sink = Self::on(address, name, group, patience)?;
         if !sink.find()? {
             sink.make(is_to_be)?;
             sink.find()?;

@@ -7,7 +7,6 @@ use super::connect::Address;
 use super::entry::Id;
 use super::error::Error;
 use super::keys::Name;
-use super::outage::PatientConnection;
 use super::sink::Sink;
 use super::sink_state::{Head, LaneLook};
 use crate::event::lane::Lane;
@@ -38,14 +37,7 @@ pub struct LanePeek {
 impl Sink {
     /// Looks how the lanes of a buffer stand to the sinks of a group; an error where the buffer is not there.
     pub fn peek(address: &Address, name: &Name, group: &str, patience: Duration) -> Result<SinkPeek, Error> {
-        let mut sink = Self {
-            server: PatientConnection::open(address, patience)?,
-            name: name.clone(),
-            group: group.to_owned(),
-            incarnation: String::new(),
-            epoch: 0,
-            found_at: Instant::now(),
-        };
+        let mut sink = Self::on(address, name, group, patience)?;
         if !sink.find()? {
             let connection =
                 sink.server.connected(Instant::now()).map_err(|error| address.refused(&error))?;
@@ -62,15 +54,7 @@ impl Sink {
 
     fn peek_at(&mut self, lane: Lane) -> Result<LanePeek, Error> {
         let fields = self.fields(lane)?;
-        let state = self.state(lane, &fields)?.unwrap_or_default();
-        let done = Some(state.done).filter(|done| state.commit > 0 || !done.is_nothing());
-        let look = LaneLook {
-            newest: fields.0.zip(fields.1),
-            done,
-            commit: state.commit,
-            plan: state.plan,
-            after: done.map_or(Id::default(), |done| done.id),
-        };
+        let look = self.stands(lane, &fields, Id::default())?;
         Ok(LanePeek { lane, look, newest: self.newest(lane)? })
     }
 }
