@@ -8,7 +8,6 @@ use redis::Value;
 use super::append_command::{Said, is_no_transaction};
 use super::appender::{Appender, BACKOFF_MIN, Expected};
 use super::compress::PendingBlock;
-use super::connect::limit_answers;
 use super::fsync::Fsync;
 use super::overflow::Fate;
 use super::round_failure::RoundFailure;
@@ -140,7 +139,7 @@ impl Appender {
         if self.trouble_since.take().is_some() {
             self.shared.calm(self.settings.lane);
             if let Some(connection) = &mut self.connection {
-                limit_answers(connection, self.settings.patience);
+                self.settings.address.limit_answers(connection, self.settings.patience);
             }
         }
     }

@@ -15,7 +15,6 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use super::append_command::AppendScripts;
 use super::compress::PendingBlock;
-use super::connect::limit_answers;
 use super::counts::LaneCounts;
 use super::error::Error;
 use super::fsync::Fsync;
@@ -156,7 +155,7 @@ impl Appender {
     /// Lets go of the lane, where the server is there.
     fn release(&mut self) {
         let Some(connection) = &mut self.connection else { return };
-        limit_answers(connection, RELEASE_MAX);
+        self.settings.address.limit_answers(connection, RELEASE_MAX);
         self.drain();
         if let (Some(connection), Some(_)) = (&mut self.connection, self.claim) {
             // Where another lane has found less than was acknowledged, what is known here may not be there any more.

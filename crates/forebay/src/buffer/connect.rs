@@ -193,8 +193,13 @@ impl Address {
             None => Connection::open(&self.info, at_once).map_err(|error| self.refused(&error))?,
             Some(sentinels) => self.dial_master(sentinels, at_once)?,
         };
-        limit_answers(&mut connection, limit.min(self.answer_timeout()));
+        self.limit_answers(&mut connection, limit);
         Ok(connection)
+    }
+
+    /// Gives each answer on a connection no more time than this, nor more than any answer has.
+    pub(super) fn limit_answers(&self, connection: &mut Connection, limit: Duration) {
+        connection.set_limit(self.answer_timeout().min(at_least(limit)));
     }
 
     /// How long an answer may take. Under Sentinel another server may have what this one does not answer: silence is not waited out.
@@ -300,11 +305,6 @@ fn untrusted(why: &str) -> Option<String> {
         return None;
     };
     Some(format!("{why}; {remedy}"))
-}
-
-/// Gives each answer on a connection no more time than this, nor more than [`ANSWER_TIMEOUT`].
-pub(super) fn limit_answers(connection: &mut Connection, limit: Duration) {
-    connection.set_limit(ANSWER_TIMEOUT.min(at_least(limit)));
 }
 
 /// A limit that a server which is well keeps: none at all would be none, and nearly none a failure.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, FromRedisValue, RedisError, Script};
 
-use super::connect::{Address, limit_answers};
+use super::connect::Address;
 use super::connection::Connection;
 use super::error::{Cause, Error};
 use super::error_class::{ErrorClass, classify};
@@ -110,7 +110,7 @@ impl PatientConnection {
     pub fn answered<T>(&mut self, answer: T) -> T {
         self.broken_off = false;
         if let Some(connection) = &mut self.connection {
-            limit_answers(connection, self.patience);
+            self.address.limit_answers(connection, self.patience);
         }
         answer
     }

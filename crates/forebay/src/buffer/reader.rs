@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use redis::{Cmd, RedisError};
 
-use super::connect::{Address, limit_answers};
+use super::connect::Address;
 use super::connection::Connection;
 pub use super::consumer_name::own_consumer;
 use super::entry::Id;
@@ -137,7 +137,7 @@ impl Reader {
         if self.left < self.options.patience {
             self.left = self.options.patience;
             for connection in [&mut self.reads, &mut self.control].into_iter().flatten() {
-                limit_answers(connection, self.left);
+                self.address.limit_answers(connection, self.left);
             }
         }
     }
