@@ -145,8 +145,8 @@ fn take_all(
     owner: &Owner,
 ) -> Result<Vec<ClaimedLane>, Error> {
     let mut connected = Vec::new();
-    for _ in name.lanes() {
-        let (mut connection, facts) = address.connect_within(options.patience)?;
+    for lane in name.lanes() {
+        let (mut connection, facts) = address.connect_for(Some(&name.stream(lane)), options.patience)?;
         let fsync = Fsync::of(options.ack, address, &mut connection, &facts)?;
         connected.push((connection, fsync));
     }

@@ -2,14 +2,18 @@
 
 use std::io::Read;
 use std::net::{IpAddr, TcpStream, ToSocketAddrs};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError};
 
 use super::answer::Budget;
+use super::cluster::{ClusterConnection, Topology};
 use super::connection::Connection;
 use super::error::{Cause, Error};
+pub use super::facts::Facts;
+use super::node_connection::NodeConnection;
 use super::secret;
 use super::sentinel::{self, Sentinels};
 use super::tls;
@@ -33,18 +37,14 @@ const OVERHEAR: Duration = Duration::from_millis(300);
 /// What a server says that has as many clients as it takes.
 pub(super) const CROWDED: &str = "max number of clients";
 
-/// Most lines of INFO that are read: with every section and every command's statistics it has under a thousand.
-const FIELDS_MAX: usize = 10_000;
-
-/// Oldest server whose streams have XAUTOCLAIM and XTRIM MINID.
-const OLDEST: (u64, u64) = (6, 2);
-
 /// Where a server is; printed without its password.
 #[derive(Clone)]
 pub struct Address {
-    /// Under Sentinel without the place, which is another one from time to time.
+    /// Under Sentinel without the place, which is another one from time to time; of a cluster at one of its nodes.
     info: ConnectionInfo,
     sentinels: Option<Sentinels>,
+    /// The cluster, as the URL says, or found out when it was connected to.
+    cluster: Arc<OnceLock<Arc<Topology>>>,
     shown: String,
 }
 
@@ -69,7 +69,7 @@ pub enum Endpoint<'a> {
 }
 
 impl Address {
-    /// Reads a `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `rediss+sentinel://` URL.
+    /// Reads a `redis://`, `rediss://` or `unix://` URL, or one of Sentinels (`redis+sentinel://`) or a cluster (`redis+cluster://`).
     pub fn parse(url: &str) -> Result<Self, Error> {
         let shown = secret::url(url);
         if let Some(why) = tls::unsupported(url) {
@@ -77,7 +77,12 @@ impl Address {
         }
         if let Some(parsed) = Sentinels::parse(url) {
             let (sentinels, info) = parsed.map_err(|why| Error::Url { url: shown.clone(), why })?;
-            return Ok(Self { info, sentinels: Some(sentinels), shown });
+            return Ok(Self { info, sentinels: Some(sentinels), cluster: Arc::default(), shown });
+        }
+        if let Some(parsed) = Topology::parse(url) {
+            let topology = parsed.map_err(|why| Error::Url { url: shown.clone(), why })?;
+            let info = topology.at_first();
+            return Ok(Self { info, sentinels: None, cluster: Arc::new(Arc::new(topology).into()), shown });
         }
         let bad = |error: RedisError| {
             let text = error.to_string();
@@ -90,13 +95,16 @@ impl Address {
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
         let info =
             info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings);
-        Ok(Self { info, sentinels: None, shown })
+        Ok(Self { info, sentinels: None, cluster: Arc::default(), shown })
     }
 
     /// The same, with small packets sent at once or put off for others (`TCP_NODELAY`); else they are sent at once.
     #[must_use]
     pub fn with_nodelay(mut self, nodelay: bool) -> Self {
         self.info = self.info.set_tcp_settings(TcpSettings::default().set_nodelay(nodelay));
+        if let Some(topology) = self.cluster.get() {
+            self.cluster = Arc::new(Arc::new(topology.with_nodelay(nodelay)).into());
+        }
         self
     }
 
@@ -113,11 +121,42 @@ impl Address {
     /// For the crates of this workspace: no promise is kept about what it gives.
     #[doc(hidden)]
     pub fn connect_within(&self, limit: Duration) -> Result<(Connection, Facts), Error> {
-        let mut connection = self.dial_within(limit)?;
-        let info: String = redis::cmd("INFO").query(&mut connection).map_err(|error| self.refused(&error))?;
-        let facts = Facts::of(&info);
+        self.connect_for(None, limit)
+    }
+
+    /// The same for commands about a key: of a cluster, the facts are those of the node that has it, which is also asked what
+    /// names no key.
+    pub(super) fn connect_for(
+        &self,
+        key: Option<&str>,
+        limit: Duration,
+    ) -> Result<(Connection, Facts), Error> {
+        let ask = |connection: &mut Connection| -> Result<Facts, Error> {
+            let info: String = redis::cmd("INFO").query(connection).map_err(|error| self.refused(&error))?;
+            Ok(Facts::of(&info))
+        };
+        let mut connection = self.dial_for(key, limit)?;
+        let mut facts = ask(&mut connection)?;
+        if facts.is_of_cluster() && self.cluster.get().is_none() && self.find_cluster() {
+            connection = self.dial_for(key, limit)?;
+            facts = ask(&mut connection)?;
+        }
         facts.fit().map_err(|why| Error::Unfit { url: self.shown.clone(), why })?;
         Ok((connection, facts))
+    }
+
+    /// Notes that the server is a node of a cluster; false where it cannot be one.
+    fn find_cluster(&self) -> bool {
+        let Some(topology) = Topology::of_node(&self.info).filter(|_| self.sentinels.is_none()) else {
+            return false;
+        };
+        self.cluster.get_or_init(|| Arc::new(topology));
+        true
+    }
+
+    /// Whether it is a cluster, by its URL or by what a node has said since.
+    pub fn is_cluster(&self) -> bool {
+        self.cluster.get().is_some()
     }
 
     /// The same for whoever asks for blocks.
@@ -129,7 +168,7 @@ impl Address {
 
     /// Whether the server is reached without leaving this machine: over loopback, or a socket in a file.
     pub fn is_loopback(&self) -> bool {
-        if self.sentinels.is_some() {
+        if self.sentinels.is_some() || self.is_cluster() {
             return false;
         }
         match self.info.addr() {
@@ -139,10 +178,10 @@ impl Address {
         }
     }
 
-    /// The parts, for a client of another make; none where the server speaks TLS, or is found by Sentinel.
+    /// The parts, for a client of another make; none where the server speaks TLS, is found by Sentinel, or is a cluster.
     pub fn plain(&self) -> Option<AddressParts<'_>> {
         let place = match self.info.addr() {
-            _ if self.sentinels.is_some() => return None,
+            _ if self.sentinels.is_some() || self.is_cluster() => return None,
             ConnectionAddr::Tcp(host, port) => Endpoint::Tcp(host, *port),
             ConnectionAddr::Unix(path) => Endpoint::Unix(path),
             _ => return None,
@@ -175,6 +214,7 @@ impl Address {
             option("-n", login.db().to_string());
         }
         words.extend(tls.then(|| "--tls".to_owned()));
+        words.extend(self.is_cluster().then(|| "-c".to_owned()));
         words
     }
 
@@ -188,10 +228,21 @@ impl Address {
 
     /// The same with no more time for each answer than this, nor more than [`ANSWER_TIMEOUT`].
     pub(super) fn dial_within(&self, limit: Duration) -> Result<Connection, Error> {
+        self.dial_for(None, limit)
+    }
+
+    fn dial_for(&self, key: Option<&str>, limit: Duration) -> Result<Connection, Error> {
         let at_once = CONNECT_TIMEOUT.min(at_least(limit));
-        let mut connection = match &self.sentinels {
-            None => Connection::open(&self.info, at_once).map_err(|error| self.refused(&error))?,
-            Some(sentinels) => self.dial_master(sentinels, at_once)?,
+        let mut connection = match (&self.sentinels, self.cluster.get()) {
+            (Some(sentinels), _) => self.dial_master(sentinels, at_once)?.into(),
+            (None, Some(topology)) => {
+                let away =
+                    |why| Error::Connect { url: self.shown.clone(), why: self.hide(why), source: None };
+                ClusterConnection::open(topology, key, at_once).map_err(away)?.into()
+            }
+            (None, None) => {
+                NodeConnection::open(&self.info, at_once).map_err(|error| self.refused(&error))?.into()
+            }
         };
         self.limit_answers(&mut connection, limit);
         Ok(connection)
@@ -212,10 +263,10 @@ impl Address {
         self.sentinels.as_ref().map_or(0, |sentinels| sentinels.replicas(CONNECT_TIMEOUT))
     }
 
-    fn dial_master(&self, sentinels: &Sentinels, limit: Duration) -> Result<Connection, Error> {
+    fn dial_master(&self, sentinels: &Sentinels, limit: Duration) -> Result<NodeConnection, Error> {
         let away = |why: String| Error::Connect { url: self.shown.clone(), why, source: None };
         let master = sentinels.master(&self.info, limit).map_err(away)?;
-        let mut connection = Connection::open(&master, limit).map_err(|error| self.refused(&error))?;
+        let mut connection = NodeConnection::open(&master, limit).map_err(|error| self.refused(&error))?;
         if sentinel::is_master(&mut connection).map_err(|error| self.refused(&error))? {
             return Ok(connection);
         }
@@ -328,100 +379,4 @@ impl std::fmt::Debug for Address {
 pub fn is_loopback(address: &str) -> bool {
     address.eq_ignore_ascii_case("localhost")
         || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// What a server says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
-    fields: Vec<(String, String)>,
-}
-
-impl Facts {
-    /// Reads the answer of INFO: no more of it than a server has to say.
-    pub fn of(info: &str) -> Self {
-        let pair = |line: &str| line.split_once(':').map(|(name, value)| (name.into(), value.into()));
-        Self { fields: info.lines().take(FIELDS_MAX).map(str::trim_end).filter_map(pair).collect() }
-    }
-
-    /// A field of INFO.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Says something else of a field.
-    pub fn set(&mut self, name: &str, value: &str) {
-        self.fields.insert(0, (name.into(), value.into()));
-    }
-
-    /// Whether any field begins so.
-    pub fn has(&self, prefix: &str) -> bool {
-        self.fields.iter().any(|(key, _)| key.starts_with(prefix))
-    }
-
-    /// A field of INFO that is a number.
-    pub fn number(&self, name: &str) -> Option<u64> {
-        self.get(name)?.parse().ok()
-    }
-
-    /// `redis` or `valkey`.
-    pub fn server(&self) -> &'static str {
-        if self.get("valkey_version").is_some() { "valkey" } else { "redis" }
-    }
-
-    /// The real version: Valkey reports 7.2.4 as its `redis_version` for old clients.
-    pub fn version(&self) -> &str {
-        self.get("valkey_version").or_else(|| self.get("redis_version")).unwrap_or("unknown")
-    }
-
-    /// Both: `redis 7.0.15`.
-    pub fn running(&self) -> String {
-        format!("{} {}", self.server(), self.version())
-    }
-
-    /// The databases that hold something, by number, and how many keys each holds.
-    pub fn databases(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.fields.iter().filter_map(|(name, value)| {
-            let keys = value.strip_prefix("keys=")?.split(',').next()?;
-            Some((name.strip_prefix("db")?.parse().ok()?, keys.parse().ok()?))
-        })
-    }
-
-    /// Major, minor and patch of [`Self::version`].
-    pub fn version_parts(&self) -> (u64, u64, u64) {
-        let mut parts = self.version().split('.').map(|part| part.parse().unwrap_or(0));
-        let mut next = || parts.next().unwrap_or(0);
-        (next(), next(), next())
-    }
-
-    /// That it is no server but a Sentinel, and where it says that the server is.
-    pub fn sentinel(&self) -> Option<String> {
-        (self.get("redis_mode") == Some("sentinel")).then(|| {
-            let part = |name: &str| self.get("master0")?.split(',').find_map(|part| part.strip_prefix(name));
-            let master = match (part("name="), part("address=")) {
-                (Some(name), Some(address)) => format!("/{name}: {name} is at {address} by what it says"),
-                _ => "/NAME (SENTINEL MASTERS says which)".into(),
-            };
-            format!("it is a Sentinel, which watches servers and holds no data; give redis+sentinel://HOST:PORT{master}")
-        })
-    }
-
-    fn fit(&self) -> Result<(), String> {
-        if let Some(why) = self.sentinel() {
-            return Err(why);
-        }
-        let (major, minor, _) = self.version_parts();
-        if (major, minor) < OLDEST {
-            let version = self.version();
-            return Err(format!("its version is {version}; Redis 6.2 or newer, or Valkey, is needed"));
-        }
-        if self.number("cluster_enabled") == Some(1) {
-            return Err("it is a cluster node; give the URL of a server outside a cluster".into());
-        }
-        if self.get("role").is_some_and(|role| role != "master") {
-            let master = self.get("master_host").unwrap_or("unknown host");
-            let port = self.get("master_port").unwrap_or("?");
-            return Err(format!("it is a replica; its master is {master}:{port}, give that one's URL"));
-        }
-        Ok(())
-    }
 }

@@ -20,8 +20,6 @@ pub enum ErrorClass {
     Damaged(String),
     /// This user may not do that now: the block is not stored.
     Denied(String),
-    /// The key is another node's: the server is one of a cluster.
-    Cluster(String),
     /// Nothing that waiting would mend.
     Fatal(String),
 }
@@ -37,8 +35,6 @@ enum Does {
     ConnectsAgain,
     /// It must be allowed: wait for that where something is under way.
     WaitsForRights,
-    /// The server is a cluster's, and the key another node's.
-    NeedsNoCluster,
     /// The script is loaded again.
     LoadsScript,
     /// A key holds something else.
@@ -50,7 +46,7 @@ enum Does {
 /// Every word that an answer of Redis or Valkey to a writer may begin with, and what the writer does. Whatever is not here
 /// (`ERR`, and what only commands answer that a writer never gives: `EXECABORT`, `BUSYGROUP`, `NOPROTO`, `UNKILLABLE`, …) ends
 /// it with the server's words.
-const WORDS: [(&str, Does); 19] = [
+const WORDS: [(&str, Does); 18] = [
     // Full: CONFIG SET maxmemory, or room.
     ("OOM", Does::MakesRoom),
     // The disk fails, and stop-writes-on-bgsave-error is set, or the AOF cannot be written.
@@ -70,9 +66,9 @@ const WORDS: [(&str, Does); 19] = [
     ("NOAUTH", Does::ConnectsAgain),
     ("WRONGPASS", Does::ConnectsAgain),
     ("NOPERM", Does::WaitsForRights),
-    ("MOVED", Does::NeedsNoCluster),
-    ("ASK", Does::NeedsNoCluster),
-    ("CROSSSLOT", Does::NeedsNoCluster),
+    // The key is at another node of the cluster: a new connection goes there.
+    ("MOVED", Does::ConnectsAgain),
+    ("ASK", Does::ConnectsAgain),
     ("NOSCRIPT", Does::LoadsScript),
     ("WRONGTYPE", Does::NamesKey),
     // Of our own scripts.
@@ -116,7 +112,6 @@ pub fn classify(error: &RedisError) -> ErrorClass {
             Some(Does::MakesRoom) => ErrorClass::Full(text),
             Some(Does::ConnectsAgain) => ErrorClass::Unknown(text),
             Some(Does::WaitsForRights) => ErrorClass::Denied(text),
-            Some(Does::NeedsNoCluster) => ErrorClass::Cluster(text),
             Some(Does::LoadsScript) => ErrorClass::NoScript,
             Some(Does::NamesKey) => ErrorClass::WrongType(text),
             Some(Does::NamesPlace) => ErrorClass::Damaged(error.detail().unwrap_or(&text).into()),
@@ -160,7 +155,7 @@ mod tests {
 
     #[test]
     fn what_servers_answer_is_sorted_by_what_must_be_done() {
-        use ErrorClass::{Cluster, Damaged, Denied, Fatal, Full, NoScript, Refused, Unknown, WrongType};
+        use ErrorClass::{Damaged, Denied, Fatal, Full, NoScript, Refused, Unknown, WrongType};
         let is = |line: &str, is_so: fn(&ErrorClass) -> bool| {
             let found = classify(&answered(line));
             assert!(is_so(&found), "{line:?} came to {found:?}");
@@ -186,6 +181,8 @@ mod tests {
         for line in [
             "UNBLOCKED client unblocked via CLIENT UNBLOCK",
             "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+            "MOVED 3999 127.0.0.1:6381",
+            "ASK 3999 127.0.0.1:6381",
             "NOAUTH Authentication required.",
             "WRONGPASS invalid username-password pair or user is disabled.",
         ] {
@@ -194,9 +191,6 @@ mod tests {
         is("NOPERM this user has no permissions to run the 'evalsha' command", |trouble| {
             matches!(trouble, Denied(_))
         });
-        for line in ["MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381", "CROSSSLOT Keys in request"] {
-            is(line, |trouble| matches!(trouble, Cluster(_)));
-        }
         is("NOSCRIPT No matching script.", |trouble| *trouble == NoScript);
         is("WRONGTYPE Operation against a key", |trouble| matches!(trouble, WrongType(_)));
         is("DAMAGED key \"k\": field s is missing", |trouble| {
@@ -204,6 +198,7 @@ mod tests {
         });
         for line in [
             "ERR unknown command 'EVALSHA'",
+            "CROSSSLOT Keys in request don't hash to the same slot",
             "EXECABORT Transaction discarded because of previous errors.",
             "NOPROTO unsupported protocol version",
             "BUSYGROUP Consumer Group name already exists",

@@ -89,7 +89,10 @@ impl Fsync {
     ) -> Result<Self, Error> {
         match ack {
             Ack::Reply => Ok(Self::Unasked),
-            Ack::Replica => Ok(Self::ByWait(replicas(facts).max(address.replicas()).max(1))),
+            Ack::Replica => {
+                let may_be_promoted = address.replicas().max(connection.replicas());
+                Ok(Self::ByWait(replicas(facts).max(may_be_promoted).max(1)))
+            }
             Ack::Fsync if facts.get("loading") == Some("1") => {
                 Err(Error::NotNow { url: address.to_string(), why: "it is loading its data".into() })
             }

@@ -51,7 +51,7 @@ pub const PROOF_KEYS: [&str; 2] = ["forebay:proof-", "forebay:{proof-"];
 /// What a user needs to write, read and watch buffers, as ACL rules beside the keys. All channels are taken away first:
 /// Redis 6.2 gives them to every new user, and then refuses a pattern.
 pub const ACL_COMMANDS: &str = "-@all +@read +@stream +@hash +@scripting +@connection +info +time +memory|usage +rename \
-                                +multi +exec +config|get +publish +subscribe resetchannels &forebay:*";
+                                +multi +exec +config|get +cluster|nodes +publish +subscribe resetchannels &forebay:*";
 
 impl Name {
     /// The same buffer with events of this stream.

@@ -1,4 +1,4 @@
-//! The buffer: all lanes under one name on one server.
+//! The buffer: all lanes under one name on one server, or on a cluster of them.
 //!
 //! Constraints: only an acknowledged block is owed, and every one of those is; a block may be sent again after
 //! any doubt; memory and every wait are bounded; a writer that was replaced can do no harm.
@@ -24,6 +24,7 @@ pub mod buffer_exists;
 pub(crate) mod builder;
 mod claim;
 mod clock;
+mod cluster;
 mod compress;
 pub mod connect;
 #[doc(hidden)]
@@ -40,6 +41,7 @@ pub mod error;
 pub mod error_class;
 mod evict_oldest;
 mod eviction_state;
+mod facts;
 #[doc(hidden)]
 pub mod fsync;
 mod gap_detection;
@@ -58,6 +60,7 @@ mod losses;
 pub mod measure;
 pub mod meta;
 mod mutex;
+mod node_connection;
 pub(crate) mod options;
 mod outage;
 pub mod overflow;
@@ -82,6 +85,7 @@ pub mod scripts;
 #[doc(hidden)]
 pub mod secret;
 mod sentinel;
+mod server_info;
 pub mod server_stat;
 pub(crate) mod shared;
 #[doc(hidden)]

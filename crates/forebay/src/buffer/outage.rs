@@ -22,7 +22,7 @@ pub(super) fn worth_waiting(error: &RedisError, name: &Name, doing: &str) -> Res
         ErrorClass::NoScript => Ok("the script is not loaded".into()),
         ErrorClass::Damaged(why) => Err(Error::Damaged { why }),
         ErrorClass::WrongType(why) => Err(Error::WrongType { key: format!("forebay:{name}:…"), why }),
-        ErrorClass::Fatal(why) | ErrorClass::Denied(why) | ErrorClass::Cluster(why) => {
+        ErrorClass::Fatal(why) | ErrorClass::Denied(why) => {
             let source = Some(Cause::new(error.clone()));
             Err(Error::Server { doing: format!("{doing} buffer {name}"), why, source })
         }

@@ -40,8 +40,9 @@ impl Appender {
                 return Err(RoundFailure::Untaken(self.disconnected("the connection was lost")));
             }
             let away = |error: Error| RoundFailure::away(error.to_string());
+            let stream = self.settings.name.stream(self.settings.lane);
             let (mut connection, facts) =
-                self.settings.address.connect_within(self.patience_left()).map_err(away)?;
+                self.settings.address.connect_for(Some(&stream), self.patience_left()).map_err(away)?;
             let (ack, address) = (self.settings.ack, &self.settings.address);
             self.fsync = match Fsync::of(ack, address, &mut connection, &facts) {
                 Err(Error::NoFsync(why)) => return Err(RoundFailure::NoFsync(why)),

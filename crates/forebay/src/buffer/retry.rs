@@ -51,10 +51,10 @@ impl Appender {
                 self.forget_connection();
                 self.wait(&why)
             }
-            RoundFailure::Server(ErrorClass::Cluster(why)) => {
-                let why =
-                    format!("{why}: it is a node of a cluster; give the URL of a server outside a cluster");
-                Err(Error::Unfit { url: self.settings.address.to_string(), why })
+            // Another node may take it by now.
+            RoundFailure::Server(ErrorClass::Refused(why)) if self.settings.address.is_cluster() => {
+                self.forget_connection();
+                self.wait(&why)
             }
             RoundFailure::Server(ErrorClass::Refused(why) | ErrorClass::Denied(why)) => {
                 // It may be the fsync that was refused, of blocks that are stored.

@@ -4,12 +4,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use redis::io::tcp::TcpSettings;
-use redis::{
-    ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, ProtocolVersion, RedisResult,
-};
+use redis::{ConnectionAddr, ConnectionInfo, FromRedisValue, RedisResult};
 
-use super::connection::Connection;
+use super::node_connection::NodeConnection;
+use super::server_info::{reached, server_info};
 
 /// What a URL of this kind begins with, without and with TLS.
 const SCHEMES: [(&str, &str); 2] = [("redis+sentinel://", "redis"), ("rediss+sentinel://", "rediss")];
@@ -52,9 +50,10 @@ impl Sentinels {
         if hosts.len() > COUNT_MAX {
             return Err(format!("it names {} Sentinels: {COUNT_MAX} are enough", hosts.len()));
         }
-        let sentinels = hosts.iter().map(|host| info(&format!("{scheme}://{theirs}{}", with_port(host))));
+        let sentinels =
+            hosts.iter().map(|host| server_info(&format!("{scheme}://{theirs}{}", with_port(host))));
         let sentinels = sentinels.collect::<Result<_, _>>()?;
-        let server = info(&format!("{scheme}://{login}127.0.0.1:1/{database}"))?;
+        let server = server_info(&format!("{scheme}://{login}127.0.0.1:1/{database}"))?;
         Ok((Self { sentinels, master: master.into() }, server))
     }
 
@@ -63,7 +62,7 @@ impl Sentinels {
         let mut why = Vec::new();
         for (sentinel, answer) in self.ask::<Option<(String, u16)>>("GET-MASTER-ADDR-BY-NAME", limit) {
             match answer {
-                Ok(Some((host, port))) => return Ok(server.clone().set_addr(place(server, host, port))),
+                Ok(Some((host, port))) => return Ok(reached(server, host, port)),
                 Ok(None) => why.push(format!("{sentinel} knows no master {:?}", self.master)),
                 Err(error) => why.push(format!("{sentinel}: {error}")),
             }
@@ -94,7 +93,7 @@ impl Sentinels {
         self.sentinels.iter().map_while(move |sentinel| {
             let left = deadline.saturating_duration_since(Instant::now());
             let asked = || {
-                let mut connection = Connection::open(sentinel, EACH_MAX.min(left))?;
+                let mut connection = NodeConnection::open(sentinel, EACH_MAX.min(left))?;
                 connection.set_limit(EACH_MAX.min(left));
                 redis::cmd("SENTINEL").arg(what).arg(&self.master).query(&mut connection)
             };
@@ -104,19 +103,9 @@ impl Sentinels {
 }
 
 /// Whether it is a master by what it says itself: Sentinel may be behind. By INFO, which a user who may append may ask.
-pub(super) fn is_master(connection: &mut Connection) -> RedisResult<bool> {
+pub(super) fn is_master(connection: &mut NodeConnection) -> RedisResult<bool> {
     let info: String = redis::cmd("INFO").arg("replication").query(connection)?;
     Ok(info.lines().any(|line| line.trim_end() == "role:master"))
-}
-
-/// A server's place, reached as the URL says.
-fn place(server: &ConnectionInfo, host: String, port: u16) -> ConnectionAddr {
-    match server.addr() {
-        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
-            ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
-        }
-        _ => ConnectionAddr::Tcp(host, port),
-    }
 }
 
 fn with_port(host: &str) -> String {
@@ -140,15 +129,6 @@ fn own_login(query: &str) -> Result<String, String> {
         None if user.is_empty() => Ok(String::new()),
         None => Err("it has a sentinel_user without a sentinel_password".into()),
     }
-}
-
-fn info(url: &str) -> Result<ConnectionInfo, String> {
-    // Without the client library's words, which have the URL's in them.
-    let info = url
-        .into_connection_info()
-        .map_err(|_| "a host, a port, a login or a database in it is none".to_owned())?;
-    let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
-    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings))
 }
 
 #[cfg(test)]

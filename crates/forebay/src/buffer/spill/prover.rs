@@ -170,6 +170,11 @@ impl Prover {
         if facts.get("loading") == Some("1") {
             return Ok(ProofLook::Unclear);
         }
+        if facts.is_of_cluster() {
+            return Ok(ProofLook::Never(
+                "a cluster has a disk for each of its nodes, and they are not asked",
+            ));
+        }
         if facts.get("aof_enabled") != Some("1") {
             return Ok(ProofLook::Never("the server has no append-only log"));
         }

@@ -1,0 +1,11 @@
+//! A cluster of servers: which of them has a key, and a connection that asks each command of the one that has it.
+
+mod connection;
+mod request;
+pub(in crate::buffer) mod slot;
+mod topology;
+mod url;
+mod view;
+
+pub(super) use connection::ClusterConnection;
+pub(super) use topology::Topology;
