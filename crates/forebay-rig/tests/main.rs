@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod cluster_set;
 mod faults_disk;
 mod faults_network;
 mod jetstream_clients;

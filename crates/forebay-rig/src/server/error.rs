@@ -141,7 +141,7 @@ pub enum ServerError {
         /// What the system said.
         source: io::Error,
     },
-    /// A command that was given to end or start a server failed.
+    /// A command to a server, or one that was given to end or start it, failed.
     #[error("the command `{}`: {why}", secret::command(line))]
     Command {
         /// The command.

@@ -12,6 +12,9 @@
 //! | is killed with SIGKILL (elsewhere) | nothing: such a server must be ended by hand |
 
 mod binary;
+mod cluster_fault;
+mod cluster_set;
+mod cluster_view;
 mod conf;
 mod error;
 pub mod external_server;
@@ -23,12 +26,14 @@ mod private_address;
 mod process;
 mod process_registry;
 mod ready;
+mod replication;
 mod scratch;
 mod sentinel_set;
 mod trial;
 mod wait;
 
 pub use binary::{ServerBinary, ServerKind, Version, identify};
+pub use cluster_set::ClusterSet;
 pub use conf::{Conf, quoted};
 pub use error::ServerError;
 pub use folder::{Folder, Purpose};

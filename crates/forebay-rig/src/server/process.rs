@@ -86,7 +86,8 @@ impl Server {
     }
 
     fn start_once(binary: &ServerBinary, conf: &Conf, on_socket: bool) -> Result<Self, ServerError> {
-        let held = process_registry::reserve()?;
+        let is_node = conf.get("cluster-enabled").is_some_and(|value| value.eq_ignore_ascii_case("yes"));
+        let held = if is_node { process_registry::reserve_for_node() } else { process_registry::reserve() }?;
         let (folder, door) =
             Self::place(&held, conf, on_socket).inspect_err(|_| process_registry::release(&held))?;
         // From here on an early return drops `server`, which ends what there is and removes the folder.

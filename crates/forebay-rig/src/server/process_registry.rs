@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -23,7 +24,10 @@ use super::wait::poll;
 
 /// Ports lie below those that systems give to outgoing connections (Linux from 32768, macOS from 49152). From there, a
 /// client that tries again while its server is down may be given the server's own port, and even connect to itself.
-const PORTS: std::ops::Range<u16> = 20_000..32_768;
+const PORTS: Range<u16> = 20_000..32_768;
+/// A node of a cluster also listens so far above its port, for other nodes. Before Redis 7.0 nothing else can be set, so a
+/// node's port is one whose second lies among [`PORTS`] too.
+const BUS_ABOVE: u16 = 10_000;
 /// How many ports are tried before giving up.
 const PORT_TRIES: u32 = 200;
 /// How long a killed process may take to be gone: only one stuck in the kernel, on a broken disk, takes long.
@@ -49,8 +53,10 @@ struct SpawnJob {
 #[derive(Debug)]
 pub(super) struct OwnedProcess {
     pub(super) port: u16,
-    /// Keeps the port from other programs of ours while the server is down.
-    _claim: Option<OwnedFd>,
+    /// A second port, where it is a node of a cluster.
+    bus: Option<u16>,
+    /// Keep the ports from other programs of ours while the server is down.
+    _claims: Vec<OwnedFd>,
     child: Mutex<Option<Child>>,
     folder: Mutex<Option<Folder>>,
 }
@@ -68,15 +74,30 @@ fn registry() -> Result<MutexGuard<'static, Registry>, ServerError> {
 
 /// Takes a free port and makes a temporary folder, both known to [`end_all`] from the start.
 pub(super) fn reserve() -> Result<Arc<OwnedProcess>, ServerError> {
+    reserve_among(PORTS, None)
+}
+
+/// The same for a node of a cluster, which takes a second port.
+pub(super) fn reserve_for_node() -> Result<Arc<OwnedProcess>, ServerError> {
+    reserve_among(PORTS.start..PORTS.end - BUS_ABOVE, Some(BUS_ABOVE))
+}
+
+fn reserve_among(ports: Range<u16>, above: Option<u16>) -> Result<Arc<OwnedProcess>, ServerError> {
     let mut registry = registry()?;
     let is_free = |port: u16| {
-        registry.held.iter().all(|held| held.port != port)
+        registry.held.iter().all(|held| held.port != port && held.bus != Some(port))
             && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
     };
-    let (port, claim) = (0..PORT_TRIES)
-        .map(|_| random_port())
-        .find_map(|port| claim(port).ok().filter(|_| is_free(port)).map(|claim| (port, claim)))
-        .ok_or(ServerError::NoFreePort { from: PORTS.start, to: PORTS.end - 1, tries: PORT_TRIES })?;
+    let take = |port: u16| claim(port).ok().filter(|_| is_free(port));
+    let take_all = |port: u16| {
+        let bus = above.map(|above| port + above);
+        let claims = [Some(port), bus].into_iter().flatten().map(take).collect::<Option<Vec<_>>>()?;
+        Some((port, bus, claims.into_iter().flatten().collect()))
+    };
+    let (port, bus, claims) = (0..PORT_TRIES)
+        .map(|_| random_port(&ports))
+        .find_map(take_all)
+        .ok_or(ServerError::NoFreePort { from: ports.start, to: ports.end - 1, tries: PORT_TRIES })?;
     let folder = Folder::new(Purpose::Server).map_err(|source| ServerError::Folder {
         doing: "make a folder in",
         path: std::env::temp_dir(),
@@ -84,7 +105,8 @@ pub(super) fn reserve() -> Result<Arc<OwnedProcess>, ServerError> {
     })?;
     let held = Arc::new(OwnedProcess {
         port,
-        _claim: claim,
+        bus,
+        _claims: claims,
         child: Mutex::new(None),
         folder: Mutex::new(Some(folder)),
     });
@@ -121,10 +143,10 @@ fn claim(_: u16) -> Result<Option<OwnedFd>, Claimed> {
 }
 
 /// At random, so that several programs that look for a port at the same time seldom meet.
-fn random_port() -> u16 {
+fn random_port(ports: &Range<u16>) -> u16 {
     use std::hash::{BuildHasher, RandomState};
-    let width = u64::from(PORTS.end - PORTS.start);
-    PORTS.start + (RandomState::new().hash_one(()) % width) as u16
+    let width = u64::from(ports.end - ports.start);
+    ports.start + (RandomState::new().hash_one(()) % width) as u16
 }
 
 /// Starts the process of a reserved server; its id.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Connection, FromRedisValue, RedisResult, cmd};
+use redis::cmd;
 
+use super::replication::{self, LIMIT, SyncGoal, connect};
 use super::wait::poll;
-use super::{Conf, Helper, Server, ServerBinary, ServerError, private_address};
+use super::{Conf, Helper, Server, ServerBinary, ServerError};
 
 /// What the Sentinels call it.
 const NAME: &str = "main";
@@ -13,10 +14,6 @@ const NAME: &str = "main";
 const SENTINELS: usize = 3;
 /// How long a master is silent before a Sentinel takes it for down.
 const DOWN_AFTER: Duration = Duration::from_secs(1);
-/// How long the set may take to be whole, or to fail over.
-const LIMIT: Duration = Duration::from_secs(60);
-/// How long one question may take.
-const QUESTION_LIMIT: Duration = Duration::from_secs(5);
 
 /// The set. Dropping it ends all of it.
 #[derive(Debug)]
@@ -29,12 +26,7 @@ pub struct SentinelSet {
 impl SentinelSet {
     /// Starts one with so many replicas, and waits until every part knows the others.
     pub fn start(binary: &ServerBinary, conf: &Conf, replicas: usize) -> Result<Self, ServerError> {
-        let path = || "/dev/urandom".into();
-        let password = private_address::password().map_err(|source| ServerError::Folder {
-            doing: "read",
-            path: path(),
-            source,
-        })?;
+        let password = replication::password()?;
         let mut conf = conf.clone();
         conf.set("requirepass", &*password)
             .set("masterauth", &*password)
@@ -43,12 +35,8 @@ impl SentinelSet {
         let mut set = Self { servers, sentinels: Vec::new(), password };
         let port = set.servers[0].port();
         for replica in &set.servers[1..] {
-            set.ask_until(
-                replica,
-                "REPLICAOF is taken",
-                cmd("REPLICAOF").arg("127.0.0.1").arg(port),
-                |()| true,
-            )?;
+            let told = replication::tell(replica, cmd("REPLICAOF").arg("127.0.0.1").arg(port));
+            told.map_err(|said| set.not_ready(&format!("REPLICAOF is not taken: {said}")))?;
         }
         set.wait_in_sync(replicas)?;
         for _ in 0..SENTINELS {
@@ -131,43 +119,24 @@ impl SentinelSet {
     /// Waits until so many replicas have all that their master has when it is first asked. Sentinels may fail over twice in a row:
     /// whoever is the master then.
     pub fn wait_in_sync(&self, replicas: usize) -> Result<(), ServerError> {
-        let mut first = None;
+        let mut goal = SyncGoal::default();
         let in_sync = || {
             let master = self.master_now().or(self.sentinels.is_empty().then_some(0))?;
-            let mut connection = connect(&self.servers[master].url()).ok()?;
-            let info: String = cmd("INFO").arg("replication").query(&mut connection).ok()?;
-            let field =
-                |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.parse::<u64>().ok());
-            let has_now = (master, field("master_repl_offset:")?);
-            // What it has later, as the messages of its clients, is not waited for: there is always some of it.
-            let (_, upto) = *first.get_or_insert(has_now);
-            if first.is_none_or(|(of, _)| of != master) {
-                first = Some(has_now);
-                return None;
-            }
-            let has_it = |line: &&str| {
-                let offset =
-                    line.split(',').find_map(|part| part.strip_prefix("offset=")?.parse::<u64>().ok());
-                line.starts_with("slave") && line.contains("state=online") && offset >= Some(upto)
-            };
-            (info.lines().filter(has_it).count() == replicas).then_some(())
+            goal.is_reached(master, &self.servers[master], replicas).then_some(())
         };
         poll(LIMIT, in_sync).ok_or_else(|| self.not_ready("its replicas are not in step"))
     }
 
     /// Cuts a master off from its replicas, sharply: what it takes from here on none of them has.
     pub fn cut(&self, master: usize) -> Result<(), ServerError> {
-        let server = &self.servers[master];
-        let deny = ["SETUSER", "default", "-psync", "-sync"];
-        self.ask_until(server, "replicas are denied", cmd("ACL").arg(&deny), |()| true)?;
-        let kill = ["KILL", "TYPE", "replica"];
-        self.ask_until(server, "replicas are cut off", cmd("CLIENT").arg(&kill), |_: u64| true)
+        replication::cut(&self.servers[master])
+            .map_err(|said| self.not_ready(&format!("a replica is not cut off: {said}")))
     }
 
     /// Takes it back: replicas may come again.
     pub fn uncut(&self, master: usize) -> Result<(), ServerError> {
-        let allow = ["SETUSER", "default", "+psync", "+sync"];
-        self.ask_until(&self.servers[master], "replicas are let in", cmd("ACL").arg(&allow), |()| true)
+        replication::uncut(&self.servers[master])
+            .map_err(|said| self.not_ready(&format!("replicas are not let in: {said}")))
     }
 
     /// Has the Sentinels make another server the master while the old one is well.
@@ -182,21 +151,6 @@ impl SentinelSet {
     /// The password of the servers.
     pub fn password(&self) -> &str {
         &self.password
-    }
-
-    fn ask_until<T: FromRedisValue>(
-        &self,
-        server: &Server,
-        what: &str,
-        command: &Cmd,
-        mut is_so: impl FnMut(T) -> bool,
-    ) -> Result<(), ServerError> {
-        let asked = || {
-            let mut connection = connect(&server.url()).ok()?;
-            let answer = command.query(&mut connection).ok()?;
-            is_so(answer).then_some(())
-        };
-        poll(LIMIT, asked).ok_or_else(|| self.not_ready(&format!("it is not so that {what}")))
     }
 
     fn not_ready(&self, reason: &str) -> ServerError {
@@ -217,10 +171,4 @@ impl SentinelSet {
 
 fn sentinel_url(sentinel: &Helper) -> String {
     format!("redis://127.0.0.1:{}", sentinel.port())
-}
-
-fn connect(url: &str) -> RedisResult<Connection> {
-    let connection = redis::Client::open(url)?.get_connection_with_timeout(QUESTION_LIMIT)?;
-    connection.set_read_timeout(Some(QUESTION_LIMIT))?;
-    Ok(connection)
 }
