@@ -411,7 +411,10 @@ fn a_server_that_cannot_hold_a_buffer_is_refused_with_what_it_is() {
 
     let node = server(&[("cluster-enabled", "yes")]);
     let error = refused(&address(&node));
-    assert!(matches!(&error, Error::Unfit { why, .. } if why.contains("cluster")), "{error}");
+    assert!(
+        matches!(&error, Error::Connect { why, .. } if why.contains("the cluster is not made yet")),
+        "{error}"
+    );
 }
 
 #[test]

@@ -42,6 +42,7 @@ mod embed_stream;
 mod embed_writer;
 mod errors;
 mod event_parse;
+mod failover_cluster;
 mod failover_sentinel;
 mod nightly_failover;
 mod public_items;

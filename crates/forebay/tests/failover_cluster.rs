@@ -1,0 +1,156 @@
+//! What is claimed of a buffer on a cluster: each lane is found wherever it is by now, over masters that die, stop, hand over, and
+//! slots that move; what every replica acknowledged is not lost, nothing comes twice, and order is kept. On real clusters.
+
+use std::time::Duration;
+
+use forebay::buffer::connect::Address;
+use forebay::buffer::look::look;
+use forebay::buffer::reader::{ReadItem, Reader};
+use forebay::buffer::writer::Ack;
+use forebay::event::jetstream;
+use forebay_rig::server::{ClusterSet, Conf, ServerBinary};
+
+use crate::failover_sentinel::{acknowledged_by, more};
+use crate::support::*;
+
+pub fn on(binary: &ServerBinary, masters: usize, replicas: usize) -> (ClusterSet, Address) {
+    let conf: Conf = [("appendonly", "no"), ("save", "")].into_iter().collect();
+    let set = ClusterSet::start(binary, &conf, masters, replicas).unwrap();
+    let address = Address::parse(&set.url()).unwrap();
+    (set, address)
+}
+
+fn set(replicas: usize) -> (ClusterSet, Address) {
+    on(&ServerBinary::find(None).unwrap(), 3, replicas)
+}
+
+/// Which node has a lane.
+pub fn master_of_likes(set: &ClusterSet) -> usize {
+    set.master_of(set.slot_of(&name().stream(jetstream::LIKES)).unwrap()).unwrap()
+}
+
+/// A fault by its name: how the master of a lane goes, and how it comes back.
+pub type Fault = (&'static str, fn(&mut ClusterSet, usize), fn(&mut ClusterSet, usize));
+
+pub const FAULTS: [Fault; 3] = [
+    (
+        "killed",
+        |set, master| assert!(!set.server(master).kill().unwrap().success()),
+        |set, old| set.server(old).restart().unwrap(),
+    ),
+    (
+        "stopped",
+        |set, master| set.server(master).pause().unwrap(),
+        |set, old| set.server(old).resume().unwrap(),
+    ),
+    (
+        "handed over",
+        |set, master| {
+            set.hand_over(master).unwrap();
+        },
+        |_, _| {},
+    ),
+];
+
+/// The master of a lane goes while events are on their way, comes back as it will, and nothing that was acknowledged is missing.
+fn outlives((_, goes, comes_back): Fault) {
+    let (mut set, address) = set(1);
+    let source = Source::start(open(&address, &acknowledged_by(Ack::Replica)), 3, 100);
+    more(&source, 2_000);
+    let old = master_of_likes(&set);
+    source.grant(2_000);
+    goes(&mut set, old);
+    set.failed_over_from(old).unwrap();
+    // With the old one away, the shard has no replica that could acknowledge.
+    comes_back(&mut set, old);
+    source.until_acknowledged(source.granted());
+    more(&source, 1_000);
+    let (ledger, counts) = source.finish();
+    assert_eq!((counts.acknowledged, counts.lost_by_server), (counts.pushed, 0));
+    assert_holds_exactly(&address, &ledger);
+}
+
+#[test]
+fn what_replicas_acknowledged_outlives_a_master_of_a_cluster_that_is_killed() {
+    outlives(FAULTS[0]);
+}
+
+#[test]
+fn what_replicas_acknowledged_outlives_a_master_of_a_cluster_that_stops_and_goes_on() {
+    outlives(FAULTS[1]);
+}
+
+#[test]
+fn what_replicas_acknowledged_outlives_a_master_of_a_cluster_that_hands_over() {
+    outlives(FAULTS[2]);
+}
+
+#[test]
+fn a_buffer_on_a_cluster_is_written_read_and_looked_at_through_any_of_its_nodes() {
+    let (set, _) = set(0);
+    // Of a node alone: the others are found through it.
+    let address = Address::parse(&set.urls()[0]).unwrap();
+    let source = Source::start(open(&address, &options(4, 8)), 3, 100);
+    more(&source, 1_000);
+    let stat = look(&address, &name()).unwrap();
+    assert_eq!((stat.lanes.len(), stat.events()), (6, Some(1_000)));
+    let mut reader =
+        Reader::open(&address, &name(), read_options(&jetstream::ALL, Some(("g", "c")))).unwrap();
+    let mut found = Vec::new();
+    until("the group has all of it", || {
+        let items = reader.next(Duration::from_millis(300)).unwrap();
+        for item in &items {
+            if let ReadItem::Block(lane, entry) = item {
+                reader.acknowledge([(*lane, entry.id)]).unwrap();
+            }
+        }
+        found.extend(items);
+        jetstream::ALL.iter().map(|lane| events_of(*lane, &found).len()).sum::<usize>() == 1_000
+    });
+    drop(reader);
+    let (ledger, counts) = source.finish();
+    assert_eq!((counts.acknowledged, counts.lost_by_server), (1_000, 0));
+    for lane in jetstream::ALL {
+        assert_same(lane, &events_of(lane, &found), ledger.lane(lane));
+    }
+}
+
+/// A waiting reader hears of a block on any node.
+#[test]
+fn a_reader_that_waits_is_given_what_comes_to_any_lane_of_a_cluster() {
+    let (_set, address) = set(0);
+    let mut reader = Reader::open(&address, &name(), read_options(&jetstream::ALL, None)).unwrap();
+    let mut writer = open(&address, &options(1, 8));
+    let mut ledger = Ledger::default();
+    for lane in jetstream::ALL {
+        assert!(reader.next(Duration::from_millis(20)).unwrap().is_empty());
+        ledger.push(&mut writer, lane).unwrap();
+        let found = reader.next(Duration::from_secs(10)).unwrap();
+        assert_same(lane, &events_of(lane, &found), ledger.lane(lane));
+    }
+    writer.close().unwrap();
+}
+
+/// In the old way, key by key, with a look at the middle of it; slots that come back, too.
+#[test]
+fn a_lane_whose_slot_moves_to_another_master_goes_on_there() {
+    let (set, address) = set(0);
+    let source = Source::start(open(&address, &acknowledged_by(Ack::Reply)), 3, 100);
+    more(&source, 1_000);
+    let slot = set.slot_of(&name().stream(jetstream::LIKES)).unwrap();
+    for _ in 0..3 {
+        let from = set.master_of(slot).unwrap();
+        let to = (from + 1) % 3;
+        source.grant(300);
+        set.begin_move(slot, to).unwrap();
+        // One of the lane's two keys is here, and the other there.
+        assert_eq!(set.move_keys(slot, to, 1).unwrap(), 1);
+        source.grant(100);
+        set.move_keys(slot, to, usize::MAX).unwrap();
+        set.end_move(slot, to).unwrap();
+        source.until_acknowledged(source.granted());
+    }
+    let (ledger, counts) = source.finish();
+    assert_eq!((counts.acknowledged, counts.lost_by_server), (2_200, 0));
+    assert_holds_exactly(&address, &ledger);
+}
