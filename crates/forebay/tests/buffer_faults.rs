@@ -411,6 +411,8 @@ fn a_server_that_cannot_hold_a_buffer_is_refused_with_what_it_is() {
 
     let node = server(&[("cluster-enabled", "yes")]);
     let error = refused(&address(&node));
+    assert!(matches!(&error, Error::Unfit { why, .. } if why.contains("redis+cluster://")), "{error}");
+    let error = refused(&Address::parse(&node.url().replace("redis://", "redis+cluster://")).unwrap());
     assert!(
         matches!(&error, Error::Connect { why, .. } if why.contains("the cluster is not made yet")),
         "{error}"

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::look::look;
+use forebay::buffer::meta;
 use forebay::buffer::reader::{ReadItem, Reader};
 use forebay::buffer::writer::Ack;
 use forebay::event::jetstream;
+use forebay::event::lane::Lane;
 use forebay_rig::server::{ClusterSet, Conf, ServerBinary};
 
 use crate::failover_sentinel::{acknowledged_by, more};
@@ -24,9 +26,15 @@ fn set(replicas: usize) -> (ClusterSet, Address) {
     on(&ServerBinary::find(None).unwrap(), 3, replicas)
 }
 
+/// The slot of a lane that is there.
+pub fn slot_of(set: &ClusterSet, address: &Address, lane: Lane) -> u16 {
+    let found = meta::find(&mut address.connect().unwrap().0, &name()).unwrap().unwrap();
+    set.slot_of(&found.stream(lane)).unwrap()
+}
+
 /// Which node has a lane.
-pub fn master_of_likes(set: &ClusterSet) -> usize {
-    set.master_of(set.slot_of(&name().stream(jetstream::LIKES)).unwrap()).unwrap()
+pub fn master_of(set: &ClusterSet, address: &Address, lane: Lane) -> usize {
+    set.master_of(slot_of(set, address, lane)).unwrap()
 }
 
 /// A fault by its name: how the master of a lane goes, and how it comes back.
@@ -57,7 +65,7 @@ fn outlives((_, goes, comes_back): Fault) {
     let (mut set, address) = set(1);
     let source = Source::start(open(&address, &acknowledged_by(Ack::Replica)), 3, 100);
     more(&source, 2_000);
-    let old = master_of_likes(&set);
+    let old = master_of(&set, &address, jetstream::LIKES);
     source.grant(2_000);
     goes(&mut set, old);
     set.failed_over_from(old).unwrap();
@@ -89,11 +97,13 @@ fn what_replicas_acknowledged_outlives_a_master_of_a_cluster_that_hands_over() {
 fn a_buffer_on_a_cluster_is_written_read_and_looked_at_through_any_of_its_nodes() {
     let (set, _) = set(0);
     // Of a node alone: the others are found through it.
-    let address = Address::parse(&set.urls()[0]).unwrap();
+    let address = Address::parse(&set.urls()[0].replace("redis://", "redis+cluster://")).unwrap();
     let source = Source::start(open(&address, &options(4, 8)), 3, 100);
     more(&source, 1_000);
     let stat = look(&address, &name()).unwrap();
     assert_eq!((stat.lanes.len(), stat.events()), (6, Some(1_000)));
+    let masters = jetstream::ALL.map(|lane| master_of(&set, &address, lane));
+    assert_eq!([0, 1, 2].map(|master| masters.iter().filter(|found| **found == master).count()), [2, 2, 2]);
     let mut reader =
         Reader::open(&address, &name(), read_options(&jetstream::ALL, Some(("g", "c")))).unwrap();
     let mut found = Vec::new();
@@ -137,7 +147,7 @@ fn a_lane_whose_slot_moves_to_another_master_goes_on_there() {
     let (set, address) = set(0);
     let source = Source::start(open(&address, &acknowledged_by(Ack::Reply)), 3, 100);
     more(&source, 1_000);
-    let slot = set.slot_of(&name().stream(jetstream::LIKES)).unwrap();
+    let slot = slot_of(&set, &address, jetstream::LIKES);
     for _ in 0..3 {
         let from = set.master_of(slot).unwrap();
         let to = (from + 1) % 3;

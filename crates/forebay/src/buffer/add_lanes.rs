@@ -26,6 +26,12 @@ impl Groups {
             return Err(Error::NotMore { buffer: had.to_string(), theirs: old, mine: stream });
         }
         let has = had.clone().of(stream);
+        // On a cluster those that come first decide where the next ones lie.
+        let stays =
+            |lane: Lane| has.lanes().find(lane.name()).is_some_and(|to| has.stream(to) == had.stream(lane));
+        if !had.lanes().iter().all(stays) {
+            return Err(Error::NotMore { buffer: had.to_string(), theirs: old, mine: stream });
+        }
         let added: Vec<Lane> =
             has.lanes().iter().filter(|lane| had.lanes().find(lane.name()).is_none()).collect();
         self.change(&had, &has)?;

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::net::{IpAddr, TcpStream, ToSocketAddrs};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::io::tcp::TcpSettings;
@@ -13,6 +13,7 @@ use super::cluster::{ClusterConnection, Topology};
 use super::connection::Connection;
 use super::error::{Cause, Error};
 pub use super::facts::Facts;
+use super::keys::Name;
 use super::node_connection::NodeConnection;
 use super::secret;
 use super::sentinel::{self, Sentinels};
@@ -43,8 +44,7 @@ pub struct Address {
     /// Under Sentinel without the place, which is another one from time to time; of a cluster at one of its nodes.
     info: ConnectionInfo,
     sentinels: Option<Sentinels>,
-    /// The cluster, as the URL says, or found out when it was connected to.
-    cluster: Arc<OnceLock<Arc<Topology>>>,
+    cluster: Option<Arc<Topology>>,
     shown: String,
 }
 
@@ -77,12 +77,12 @@ impl Address {
         }
         if let Some(parsed) = Sentinels::parse(url) {
             let (sentinels, info) = parsed.map_err(|why| Error::Url { url: shown.clone(), why })?;
-            return Ok(Self { info, sentinels: Some(sentinels), cluster: Arc::default(), shown });
+            return Ok(Self { info, sentinels: Some(sentinels), cluster: None, shown });
         }
         if let Some(parsed) = Topology::parse(url) {
             let topology = parsed.map_err(|why| Error::Url { url: shown.clone(), why })?;
             let info = topology.at_first();
-            return Ok(Self { info, sentinels: None, cluster: Arc::new(Arc::new(topology).into()), shown });
+            return Ok(Self { info, sentinels: None, cluster: Some(Arc::new(topology)), shown });
         }
         let bad = |error: RedisError| {
             let text = error.to_string();
@@ -95,16 +95,14 @@ impl Address {
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
         let info =
             info.set_tcp_settings(TcpSettings::default().set_nodelay(true)).set_redis_settings(settings);
-        Ok(Self { info, sentinels: None, cluster: Arc::default(), shown })
+        Ok(Self { info, sentinels: None, cluster: None, shown })
     }
 
     /// The same, with small packets sent at once or put off for others (`TCP_NODELAY`); else they are sent at once.
     #[must_use]
     pub fn with_nodelay(mut self, nodelay: bool) -> Self {
         self.info = self.info.set_tcp_settings(TcpSettings::default().set_nodelay(nodelay));
-        if let Some(topology) = self.cluster.get() {
-            self.cluster = Arc::new(Arc::new(topology.with_nodelay(nodelay)).into());
-        }
+        self.cluster = self.cluster.map(|topology| Arc::new(topology.with_nodelay(nodelay)));
         self
     }
 
@@ -131,32 +129,26 @@ impl Address {
         key: Option<&str>,
         limit: Duration,
     ) -> Result<(Connection, Facts), Error> {
-        let ask = |connection: &mut Connection| -> Result<Facts, Error> {
-            let info: String = redis::cmd("INFO").query(connection).map_err(|error| self.refused(&error))?;
-            Ok(Facts::of(&info))
-        };
         let mut connection = self.dial_for(key, limit)?;
-        let mut facts = ask(&mut connection)?;
-        if facts.is_of_cluster() && self.cluster.get().is_none() && self.find_cluster() {
-            connection = self.dial_for(key, limit)?;
-            facts = ask(&mut connection)?;
+        let info: String = redis::cmd("INFO").query(&mut connection).map_err(|error| self.refused(&error))?;
+        let facts = Facts::of(&info);
+        let unfit = |why| Error::Unfit { url: self.shown.clone(), why };
+        if facts.is_of_cluster() && !self.is_cluster() {
+            return Err(unfit("it is a node of a cluster; give redis+cluster:// for redis://, and all of its lanes are found".into()));
         }
-        facts.fit().map_err(|why| Error::Unfit { url: self.shown.clone(), why })?;
+        facts.fit().map_err(unfit)?;
         Ok((connection, facts))
     }
 
-    /// Notes that the server is a node of a cluster; false where it cannot be one.
-    fn find_cluster(&self) -> bool {
-        let Some(topology) = Topology::of_node(&self.info).filter(|_| self.sentinels.is_none()) else {
-            return false;
-        };
-        self.cluster.get_or_init(|| Arc::new(topology));
-        true
+    /// A buffer as it is named when it is made there: on a cluster its streams are spread over the slots.
+    pub(super) fn named(&self, name: &Name) -> Name {
+        let name = name.clone();
+        if self.is_cluster() { name.spread() } else { name }
     }
 
-    /// Whether it is a cluster, by its URL or by what a node has said since.
+    /// Whether it is a cluster.
     pub fn is_cluster(&self) -> bool {
-        self.cluster.get().is_some()
+        self.cluster.is_some()
     }
 
     /// The same for whoever asks for blocks.
@@ -233,7 +225,7 @@ impl Address {
 
     fn dial_for(&self, key: Option<&str>, limit: Duration) -> Result<Connection, Error> {
         let at_once = CONNECT_TIMEOUT.min(at_least(limit));
-        let mut connection = match (&self.sentinels, self.cluster.get()) {
+        let mut connection = match (&self.sentinels, &self.cluster) {
             (Some(sentinels), _) => self.dial_master(sentinels, at_once)?.into(),
             (None, Some(topology)) => {
                 let away =

@@ -132,7 +132,8 @@ pub enum Error {
     },
     /// The lanes that a buffer is to have are not those that it has and more.
     #[error(
-        "lanes can only be added to buffer {buffer}, which has {theirs}: {mine} would change or leave out what is there"
+        "lanes can only be added to buffer {buffer}, which has {theirs}: {mine} would change or leave out what is there; name what \
+         it has first, in its order"
     )]
     NotMore {
         /// The buffer.

@@ -71,7 +71,7 @@ impl Groups {
     #[doc(hidden)]
     pub fn open(address: &Address, name: &Name) -> Result<Self, Error> {
         let mut connection = address.connect_to_read(ANSWER_TIMEOUT)?;
-        let name = meta::find(&mut connection, name)?.unwrap_or_else(|| name.clone());
+        let name = meta::find(&mut connection, name)?.unwrap_or_else(|| address.named(name));
         Ok(Self { connection, address: address.clone(), name })
     }
 

@@ -3,7 +3,7 @@
 //! | key | type | layout | written by | life |
 //! |---|---|---|---|---|
 //! | `forebay:{<buffer>}` | hash | `layout`, 2; `incarnation`, a random id; `created`, the server's milliseconds; `lanes`, what its events are, as JSON; `streams`, lane, partition and key of each stream, as JSON; `dict:<id>`, a dictionary that frames of encoding 2 need; `source:<numbering>`, which host counts so; `missed:<µs>`, what the source no longer had; of each group that is a sink's `drain:<group>`, epoch and, as JSON, what the sink says of itself | `meta.lua`, once, and again where the server lost it under a writer; `note.lua`; `sink_figures.lua` | for ever; a sink's field until its group is dropped |
-//! | `forebay:{<buffer>.<lane>.<partition>}` | stream | an entry a block, fields `f s n e a z p c w d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them and no writer keeps them back; the key stays |
+//! | `forebay:{<buffer>.<lane>.<partition>}`, on a cluster `forebay:{<buffer>.<lane>.<partition>~<salt>}` | stream | an entry a block, fields `f s n e a z p c w d` in this order | `append.lua` | entries go by `XTRIM MINID` once every group is done with them and no writer keeps them back; the key stays |
 //! | `forebay:<buffer>:load:…` | strings, lists, one stream | as requests make them | the load generator | removed when its run ends |
 //! | `forebay:{<buffer>.<lane>.<partition>}:writer` | hash | `epoch` of the newest writer (the server's milliseconds when it took the lane, or one more than the last), `s` and `e` of the last block, `c` the source's cursor after it, `w` its low watermark; `writer`, id of the run that has the lane, while it has not said that it ended; after each loss of the server's, and where the stream is gone, `lost:<last number lost>`, with number and events of the last block kept, and events up to the last one lost; `done`, number and events of the last block that every group was done with, trimmed or kept back, or where the hash was deleted, of what stood before the first block; `trimmed`, number of the last block dropped to make room, and events ever dropped so; `trimmed:id`, its id; `trimmed:e`, the lane's events up to it; `open`, number and length of the stream before the last block that was added behind the append script; `k`, id of the first block that is kept back to tell repeats of the source; of each group that consumers have left `left:<group>`, the id up to which it had been given blocks by then; of each session of a writer that spills `spill:<session>`, how far its blocks are stored; of each group that is a sink's `sink:<group>`, its epoch, up to where it has the lane, and what it commits next | `claim.lua`, `append.lua`, `resume.lua`, `room.lua`, `release.lua`, `trim.lua`, `leave.lua`, `sink_claim.lua`, `sink_plan.lua`, `sink_commit.lua`; a session's field is deleted by the next writer with the same folder | for ever: it outlives a lane trimmed empty |
 //!
@@ -13,7 +13,8 @@
 //! |---|---|---|---|
 //! | `forebay:<buffer>:fates` | what became of a writer's events, see `writer_status.rs` | `status_publisher.rs`, once a second | nothing is kept: whoever listens hears it |
 //!
-//! The braces keep a stream and its hash in one cluster slot. Nothing else is written, and nothing is ever
+//! The braces keep a stream and its hash in one cluster slot. On a cluster the salt, a number, has streams lie evenly over the
+//! slots (`cluster/spread.rs`); the key of each stands in `streams`. Nothing else is written, and nothing is ever
 //! deleted but by `XTRIM MINID` (never `XDEL`: mixed with `MINID` it can leave a node that no longer loads).
 //! A proof that wrote a buffer of its own on somebody's server removes it by [`Name::keys`].
 //!
@@ -21,9 +22,11 @@
 //! 2^53 - 1: whatever else stands there stops every writer, and the readers tell of it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::cluster::spread;
 use crate::event::lane::{Lane, Lanes, is_name as is_lane_name};
 use crate::event::stream::Stream;
 
@@ -33,6 +36,8 @@ use crate::event::stream::Stream;
 pub struct Name {
     name: String,
     stream: Stream,
+    /// Of a buffer whose streams are spread over a cluster what stands behind each lane's partition, by [`Lane::index`].
+    salts: Option<Arc<[u32]>>,
 }
 
 /// A name that cannot be a buffer's.
@@ -57,7 +62,24 @@ impl Name {
     /// The same buffer with events of this stream.
     #[must_use]
     pub fn of(self, stream: Stream) -> Self {
-        Self { stream, ..self }
+        let name = Self { stream, ..self };
+        if name.salts.is_some() { name.spread() } else { name }
+    }
+
+    /// The same buffer with streams whose keys are made so that they lie evenly over a cluster's slots.
+    #[must_use]
+    pub(super) fn spread(self) -> Self {
+        let salts = spread::salts(self.lanes(), |lane, salt| self.key(lane, Some(salt)));
+        Self { salts: Some(salts.into()), ..self }
+    }
+
+    /// The same buffer with its streams where they are said to be; none where that is nowhere that is known here.
+    pub(super) fn at(self, streams: &str) -> Option<Self> {
+        let plain = Self { salts: None, ..self };
+        if plain.streams() == streams {
+            return Some(plain);
+        }
+        Some(plain.spread()).filter(|spread| spread.streams() == streams)
     }
 
     /// What its events are, as far as is known: without [`Self::of`] those of Jetstream.
@@ -77,7 +99,15 @@ impl Name {
 
     /// The stream of a lane, or of one partition of it.
     pub fn stream(&self, lane: Lane) -> String {
-        format!("forebay:{{{}.{}.{}}}", self.name, lane.lane_name(), lane.partition())
+        self.key(lane, self.salts.as_ref().and_then(|salts| salts.get(lane.index()).copied()))
+    }
+
+    fn key(&self, lane: Lane, salt: Option<u32>) -> String {
+        let (name, partition) = (lane.lane_name(), lane.partition());
+        match salt {
+            Some(salt) => format!("forebay:{{{}.{name}.{partition}~{salt}}}", self.name),
+            None => format!("forebay:{{{}.{name}.{partition}}}", self.name),
+        }
     }
 
     /// The hash beside a lane's stream.
@@ -206,11 +236,17 @@ impl Name {
 
 /// The buffer of what stands between the braces of a stream's key: a buffer's name, a lane's, and the partition's number.
 fn of_stream(tag: &str) -> Option<&str> {
+    let tag = match tag.rsplit_once('~') {
+        Some((tag, salt)) if is_number(salt) => tag,
+        _ => tag,
+    };
     let (rest, partition) = tag.rsplit_once('.')?;
     let (buffer, lane) = rest.rsplit_once('.')?;
-    let is_partition =
-        (1..=4).contains(&partition.len()) && partition.bytes().all(|byte| byte.is_ascii_digit());
-    (is_partition && is_lane_name(lane) && !buffer.is_empty()).then_some(buffer)
+    (is_number(partition) && is_lane_name(lane) && !buffer.is_empty()).then_some(buffer)
+}
+
+fn is_number(text: &str) -> bool {
+    (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl std::str::FromStr for Name {
@@ -219,7 +255,7 @@ impl std::str::FromStr for Name {
     fn from_str(text: &str) -> Result<Self, BadName> {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if (1..=64).contains(&text.len()) && text.bytes().all(good) && of_stream(text).is_none() {
-            Ok(Self { name: text.into(), stream: Stream::jetstream() })
+            Ok(Self { name: text.into(), stream: Stream::jetstream(), salts: None })
         } else {
             Err(BadName(text.into()))
         }

@@ -2,7 +2,7 @@
 -- KEYS  the hash that says what it is
 -- ARGV  layout, incarnation, 1 where that is the writer's who has the lanes, the time in milliseconds, lanes, streams, then
 --       where its frames need one: field and bytes of a dictionary
--- Answer: layout, lanes and incarnation that it has
+-- Answer: layout, lanes, incarnation and streams that it has
 -- A full server refuses HSET as a script's first write, and not after HDEL.
 redis.call('HDEL', KEYS[1], '')
 if redis.call('EXISTS', KEYS[1]) == 0 then
@@ -12,4 +12,4 @@ elseif ARGV[3] == '1' then
   redis.call('HSET', KEYS[1], 'incarnation', ARGV[2])
 end
 if ARGV[7] then redis.call('HSETNX', KEYS[1], ARGV[7], ARGV[8]) end
-return redis.call('HMGET', KEYS[1], 'layout', 'lanes', 'incarnation')
+return redis.call('HMGET', KEYS[1], 'layout', 'lanes', 'incarnation', 'streams')

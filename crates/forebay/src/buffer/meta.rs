@@ -1,9 +1,11 @@
 //! What a buffer is, as it stands on its server: made by whoever comes first, found by everybody else.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use redis::{RedisError, Script};
 
+use super::connect::Address;
 use super::connection::Connection;
 use super::error::Error;
 use super::error_class::{ErrorClass, classify};
@@ -15,8 +17,8 @@ use crate::event::stream::{FIELD, Stream};
 /// What this build writes, and reads.
 const LAYOUT: &str = "2";
 
-/// Layout, lanes and incarnation, as they stand there.
-pub(super) type Fields = (Option<String>, Option<String>, Option<String>);
+/// Layout, lanes, incarnation and streams, as they stand there.
+pub(super) type Fields = (Option<String>, Option<String>, Option<String>, Option<String>);
 
 /// Which buffer of its name it is: a random id that it got when it was made. A run keeps the one that it has seen first.
 pub(super) type Incarnation = OnceLock<String>;
@@ -51,6 +53,17 @@ pub(super) fn make(
     Ok(())
 }
 
+/// The buffer with its keys as they are, where it is there, else as they would be made there. A cluster that does not answer is
+/// found out to be away by whoever needs it next.
+pub(super) fn settled(address: &Address, name: &Name, limit: Duration) -> Name {
+    let named = address.named(name);
+    if named == *name {
+        return named;
+    }
+    let found = address.connect_within(limit).and_then(|(mut connection, _)| find(&mut connection, name));
+    found.ok().flatten().filter(|found| found.events() == name.events()).unwrap_or(named)
+}
+
 /// Whether the buffer is there; an error where it is one of another stream.
 pub(super) fn check(connection: &mut Connection, url: &str, name: &Name) -> Result<bool, Error> {
     must_be(name, asked(connection, name).map_err(|error| failed(&error, url, name))?)
@@ -65,7 +78,7 @@ pub fn find(connection: &mut Connection, name: &Name) -> Result<Option<Name>, Er
 /// The buffer and its incarnation, as [`asked`]; none where it is not there.
 pub(super) fn of_fields(name: &Name, fields: Fields) -> Result<Option<(Name, String)>, Error> {
     let incarnation = fields.2.clone().unwrap_or_default();
-    Ok(read(name, fields)?.map(|stream| (name.clone().of(stream), incarnation)))
+    Ok(read(name, fields)?.map(|name| (name, incarnation)))
 }
 
 /// The same for a reader that asks again before it hands anything out: none where the server does not say for now.
@@ -78,7 +91,7 @@ pub(super) fn find_by_now(connection: &mut Connection, name: &Name) -> Result<Op
 
 fn found(asked: Result<Fields, RedisError>, name: &Name) -> Result<Option<Name>, Error> {
     match asked {
-        Ok(fields) => Ok(read(name, fields)?.map(|stream| name.clone().of(stream))),
+        Ok(fields) => read(name, fields),
         Err(error) if error.code() == Some("NOPERM") => Ok(None),
         Err(error) => Err(match classify(&error) {
             ErrorClass::WrongType(why) => Error::WrongType { key: name.meta(), why },
@@ -89,7 +102,7 @@ fn found(asked: Result<Fields, RedisError>, name: &Name) -> Result<Option<Name>,
 
 /// What stands there.
 pub(super) fn asked(connection: &mut Connection, name: &Name) -> Result<Fields, RedisError> {
-    redis::cmd("HMGET").arg(name.meta()).arg("layout").arg(FIELD).arg("incarnation").query(connection)
+    redis::cmd("HMGET").arg(name.meta()).arg(&["layout", FIELD, "incarnation", "streams"]).query(connection)
 }
 
 /// Whether anything stands there; an error where that is another stream.
@@ -99,21 +112,38 @@ pub(super) fn must_be(name: &Name, found: Fields) -> Result<bool, Error> {
 
 /// The same, where some other streams will do.
 fn is_there(name: &Name, found: Fields, will_do: impl FnOnce(&Stream) -> bool) -> Result<bool, Error> {
-    match read(name, found)? {
-        Some(found) if found != name.events() && !will_do(&found) => Err(other_stream(name, found)),
-        found => Ok(found.is_some()),
+    let Some(found) = read(name, found)? else { return Ok(false) };
+    if found.events() != name.events() && !will_do(&found.events()) {
+        return Err(other_stream(name, found.events()));
     }
+    for (lane, theirs) in
+        name.lanes().iter().filter_map(|lane| Some((lane, found.lanes().find(lane.name())?)))
+    {
+        let (kept, looked_for) = (found.stream(theirs), name.stream(lane));
+        if kept != looked_for {
+            return Err(Error::Damaged {
+                why: format!("lane {lane} is kept in {kept:?}, and looked for in {looked_for:?}"),
+            });
+        }
+    }
+    Ok(true)
 }
 
-fn read(name: &Name, found: Fields) -> Result<Option<Stream>, Error> {
+fn read(name: &Name, found: Fields) -> Result<Option<Name>, Error> {
     let damaged = |why: String| Error::Damaged { why: format!("{why} of key {:?}", name.meta()) };
     match found {
-        (None, None, None) => Ok(None),
+        (None, None, None, _) => Ok(None),
         (Some(found), ..) if found != LAYOUT => Err(Error::Layout { key: name.meta(), found, known: LAYOUT }),
-        (_, _, None) => Err(damaged("field incarnation is missing".into())),
-        (_, lanes, Some(_)) => {
+        (_, _, None, _) => Err(damaged("field incarnation is missing".into())),
+        (_, lanes, Some(_), streams) => {
             let read = Stream::of_text(&lanes.unwrap_or_default());
-            read.map(Some).map_err(|why| damaged(format!("field {FIELD} cannot be read ({why})")))
+            let stream = read.map_err(|why| damaged(format!("field {FIELD} cannot be read ({why})")))?;
+            let name = name.clone().of(stream);
+            // Readers of other makes alone need the field, but on a cluster.
+            let Some(streams) = streams else { return Ok(Some(name)) };
+            name.at(&streams)
+                .map(Some)
+                .ok_or_else(|| damaged("field streams names keys that are none".into()))
         }
     }
 }

@@ -40,7 +40,7 @@ impl Reader {
         if is_to_be && !is_found {
             must_be_there(&mut control, address, name)?;
         }
-        let name = found.unwrap_or_else(|| name.clone());
+        let name = found.unwrap_or_else(|| address.named(name));
         let mut wanted = Vec::new();
         for lane in &options.lanes {
             wanted.extend(buffer_exists::all_of_lane(&name, lane)?);

@@ -90,7 +90,7 @@ impl Sink {
     pub(super) fn on(address: &Address, name: &Name, group: &str, patience: Duration) -> Result<Self, Error> {
         Ok(Self {
             server: PatientConnection::open(address, patience)?,
-            name: name.clone(),
+            name: address.named(name),
             group: group.to_owned(),
             incarnation: String::new(),
             epoch: 0,

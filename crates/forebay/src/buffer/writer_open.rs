@@ -15,6 +15,7 @@ use super::error::Error;
 use super::gate::Gate;
 use super::kept_back::source_of;
 use super::keys::Name;
+use super::meta;
 use super::options::Options;
 use super::overflow::Overflow;
 use super::owner::Owner;
@@ -36,6 +37,7 @@ impl Writer {
     /// reason to fail: its lanes are taken once it does. Nothing is dropped before the lanes are taken.
     #[doc(hidden)]
     pub fn open(address: &Address, name: &Name, options: &Options) -> Result<Self, Error> {
+        let name = &meta::settled(address, name, options.patience);
         let owner = Owner::new(options.takes_over, options.keep_back.is_some());
         let shared = Arc::new(Shared::new(name.lanes(), owner, options.listener.clone()));
         let mut lanes = LaneStarts::of(address, name, options, &shared)?;

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Lanes that a buffer may have, partitions counted: each has a thread and a connection of its own in a writer.
-pub const LANES_MAX: usize = 32;
+pub const LANES_MAX: usize = 64;
 
 /// Longest name, in bytes.
 const NAME_MAX: usize = 64;
@@ -293,7 +293,7 @@ mod tests {
             assert_eq!(Lanes::new([name]), Err(BadLanes::Name(name.into())));
         }
         assert_eq!(Lanes::new(["a", "a"]), Err(BadLanes::Twice("a".into())));
-        let many = (0..33).map(|number| number.to_string());
-        assert_eq!(Lanes::new(many), Err(BadLanes::TooMany(33)));
+        let many = (0..65).map(|number| number.to_string());
+        assert_eq!(Lanes::new(many), Err(BadLanes::TooMany(65)));
     }
 }

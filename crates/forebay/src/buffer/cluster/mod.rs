@@ -2,7 +2,8 @@
 
 mod connection;
 mod request;
-pub(in crate::buffer) mod slot;
+mod slot;
+pub(super) mod spread;
 mod topology;
 mod url;
 mod view;

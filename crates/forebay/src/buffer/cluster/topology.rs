@@ -61,17 +61,6 @@ impl Topology {
         Self { seeds, server, map, asking: Mutex::default(), state: Mutex::default() }
     }
 
-    /// The cluster that a node is of, which is reached as that node is.
-    pub fn of_node(node: &ConnectionInfo) -> Option<Self> {
-        let seed = match node.addr() {
-            redis::ConnectionAddr::Tcp(host, port) | redis::ConnectionAddr::TcpTls { host, port, .. } => {
-                Place::new(host.clone(), *port)
-            }
-            _ => return None,
-        };
-        Some(Self::new(vec![seed], node.clone(), Vec::new()))
-    }
-
     /// The same cluster with small packets sent at once or put off for others.
     #[must_use]
     pub fn with_nodelay(&self, nodelay: bool) -> Self {
