@@ -7,7 +7,7 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::look::look;
 use forebay::buffer::meta;
 use forebay::buffer::reader::{ReadItem, Reader};
-use forebay::buffer::writer::Ack;
+use forebay::buffer::writer::{Ack, Counts, Options};
 use forebay::event::jetstream;
 use forebay::event::lane::Lane;
 use forebay_rig::server::{ClusterSet, Conf, ServerBinary};
@@ -91,6 +91,44 @@ fn what_replicas_acknowledged_outlives_a_master_of_a_cluster_that_stops_and_goes
 #[test]
 fn what_replicas_acknowledged_outlives_a_master_of_a_cluster_that_hands_over() {
     outlives(FAULTS[2]);
+}
+
+/// A master is cut off from its replica, acknowledges, and dies: what the writer says, and what is there.
+fn cut_off_and_killed(tail_bytes: usize) -> (Counts, u64) {
+    let (mut set, address) = set(1);
+    let options = Options { tail_bytes, ..acknowledged_by(Ack::Reply) };
+    let source = Source::start(open(&address, &options), 3, 100);
+    more(&source, 1_000);
+    set.wait_in_sync().unwrap();
+    let old = master_of(&set, &address, jetstream::LIKES);
+    set.cut(old).unwrap();
+    more(&source, 300);
+    set.server(old).kill().unwrap();
+    set.failed_over_from(old).unwrap();
+    more(&source, 300);
+    let (ledger, counts) = source.finish();
+    let found = contents(&address);
+    let mut there = 0;
+    for lane in jetstream::ALL {
+        let of_lane = events_of(lane, &found);
+        there += of_lane.len() as u64;
+        // In order, and none twice.
+        let mut pushed = ledger.lane(lane).iter();
+        assert!(of_lane.iter().all(|event| pushed.any(|known| known == event)), "{lane}");
+    }
+    (counts, there)
+}
+
+#[test]
+fn what_a_master_of_a_cluster_alone_acknowledged_is_sent_again_to_the_new_one() {
+    let (counts, there) = cut_off_and_killed(16 << 20);
+    assert_eq!((counts.acknowledged, counts.lost_by_server, there), (1_600, 0, 1_600));
+}
+
+#[test]
+fn without_its_newest_blocks_at_hand_what_a_master_of_a_cluster_alone_acknowledged_is_lost() {
+    let (counts, there) = cut_off_and_killed(0);
+    assert!(counts.lost_by_server > 0 && there == 1_600 - counts.lost_by_server, "{counts:?}, {there} there");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
+use forebay::buffer::look::look;
 use forebay::buffer::reader::{ReadItem, Reader};
 use forebay::buffer::writer::{Ack, Options};
 use forebay::event::jetstream;
@@ -120,10 +121,33 @@ fn a_group_is_given_every_event_over_a_failover_and_none_twice() {
     assert!(faults(&found).is_empty(), "{:?}", faults(&found));
 }
 
+/// What its replica never had, as long as the writer lives, which goes on, or has nothing more to send.
 #[test]
-fn what_the_master_alone_acknowledged_is_lost_with_it_and_counted() {
+fn what_the_master_alone_acknowledged_is_sent_again_to_the_new_one() {
     let (mut set, address) = set(1);
     let source = Source::start(open(&address, &acknowledged_by(Ack::Reply)), 3, 100);
+    more(&source, 1_000);
+    set.wait_in_sync(1).unwrap();
+    set.cut(0).unwrap();
+    more(&source, 300);
+    set.server(0).kill().unwrap();
+    set.failed_over_from(0).unwrap();
+    // Sentinels that have not heard of it yet name the old one.
+    until("the new master has them all", || {
+        look(&address, &name()).is_ok_and(|stat| stat.events() == Some(1_300))
+    });
+    more(&source, 100);
+    let (ledger, counts) = source.finish();
+    assert_eq!((counts.acknowledged, counts.lost_by_server), (1_400, 0), "{counts:?}");
+    assert_holds_exactly(&address, &ledger);
+}
+
+/// The control of that.
+#[test]
+fn without_its_newest_blocks_at_hand_what_the_master_alone_acknowledged_is_lost_and_counted() {
+    let (mut set, address) = set(1);
+    let without = Options { tail_bytes: 0, ..acknowledged_by(Ack::Reply) };
+    let source = Source::start(open(&address, &without), 3, 100);
     more(&source, 1_000);
     set.wait_in_sync(1).unwrap();
     set.cut(0).unwrap();
@@ -159,24 +183,27 @@ fn a_writer_that_waits_for_replicas_acknowledges_nothing_that_none_has() {
     assert_holds_exactly(&address, &ledger);
 }
 
-/// The older one writes on there, fewer blocks than the newer one had acknowledged, or more: what it had acknowledged stays.
+/// The older one writes on there, fewer blocks than the newer one had acknowledged, or more: what it had acknowledged stays, and
+/// what the newer one had comes behind it, unless it has let go of that.
 #[test]
 fn the_newer_writer_has_the_lane_also_where_the_new_master_never_heard_of_it() {
     std::thread::scope(|scope| {
-        for meanwhile in [50, 600] {
-            scope.spawn(move || newer_wins(meanwhile));
+        for (meanwhile, tail_bytes, lost) in
+            [(100, 0, 200), (600, 0, 200), (100, 1 << 20, 0), (600, 1 << 20, 0)]
+        {
+            scope.spawn(move || newer_wins(meanwhile, tail_bytes, lost));
         }
     });
 }
 
-fn newer_wins(meanwhile: u64) {
+fn newer_wins(meanwhile: u64, tail_bytes: usize, all_lost: u64) {
     let (mut set, address) = set(1);
     let older = Source::start(open(&address, &options(4, 8)), 3, 100);
     more(&older, 400);
     set.wait_in_sync(1).unwrap();
     // The replica has nothing of the newer writer: not its claim, and not its events.
     set.cut(0).unwrap();
-    let newer = Source::start(open(&address, &taking_over(4, 8)), 5, 101);
+    let newer = Source::start(open(&address, &Options { tail_bytes, ..taking_over(4, 8) }), 5, 101);
     more(&newer, 200);
     set.server(0).kill().unwrap();
     set.failed_over_from(0).unwrap();
@@ -192,7 +219,7 @@ fn newer_wins(meanwhile: u64) {
     assert!(matches!(error, Some(Error::Fenced { .. })), "{error:?}");
     more(&newer, 100);
     let (newers, counts) = newer.finish();
-    assert_eq!((counts.acknowledged, counts.lost_by_server), (600, 200));
+    assert_eq!((counts.acknowledged, counts.lost_by_server), (600, all_lost));
     let found = contents(&address);
     let (mut kept, mut lost) = (0, 0);
     for lane in jetstream::ALL {
@@ -202,7 +229,7 @@ fn newer_wins(meanwhile: u64) {
         let all = events_of(lane, &found).len();
         assert_eq!(all, stored.len(), "{lane}: an event twice");
     }
-    assert_eq!((kept, lost), (acknowledged, 200));
+    assert_eq!((kept, lost), (acknowledged, all_lost as usize));
 }
 
 #[test]

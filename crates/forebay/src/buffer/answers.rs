@@ -1,5 +1,6 @@
 //! What a lane's appender makes of the server's answers: a block is acknowledged, or its round has failed.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
@@ -52,6 +53,7 @@ impl Appender {
                 self.acknowledge_stored();
                 Ok(())
             }
+            Some(Expected::Offsets) => self.offsets(answer).map_err(|error| RoundFailure::garbled(&error)),
             None => Err(RoundFailure::away("an answer that nothing was asked for")),
         }
     }
@@ -106,10 +108,12 @@ impl Appender {
     /// Counts the window's first blocks as acknowledged and lets go of them.
     fn acknowledge(&mut self, blocks: usize) {
         let lane = self.settings.lane;
-        let counts = &self.shared.lanes[lane.index()];
+        let shared = Arc::clone(&self.shared);
+        let counts = &shared.lanes[lane.index()];
         for _ in 0..blocks {
             let Some(pending) = self.window.pop_front() else { break };
             self.acked += 1;
+            self.keep(self.acked, self.acked_events, &pending);
             self.acked_events += pending.block.events;
             // Before it is counted: once all are, another numbering may begin.
             self.acked_cursor = self.cursor_of(&pending).or(self.acked_cursor);

@@ -74,6 +74,11 @@ impl Appender {
         self.append(number, pending, (&self.low_watermark(), kept), None)
     }
 
+    /// The same of a block that was acknowledged before. Not with the low watermark of now: others may still be missing.
+    pub(super) fn command_again(&self, number: u64, pending: &PendingBlock) -> Cmd {
+        self.append(number, pending, ("", None), None)
+    }
+
     /// The id of the first block that must stay, as it is sent; none where blocks are not kept back.
     fn kept_from(&mut self) -> Option<String> {
         let low_watermark = self.shared.source.low_watermark();

@@ -25,6 +25,7 @@ use super::owner::Claim;
 use super::round_failure::RoundFailure;
 use super::shared::Shared;
 use super::source_cursor::SourceCursor;
+use super::tail::Tail;
 
 /// First wait after a refusal or a lost connection; doubles up to [`super::round_failure::BACKOFF_MAX`].
 pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(5);
@@ -50,6 +51,8 @@ pub(super) enum Expected {
     Fsync,
     /// Which replicas there are, once WAIT has confirmed.
     Replicas,
+    /// How far the replicas are.
+    Offsets,
 }
 
 /// The lane's thread.
@@ -81,6 +84,8 @@ pub(super) struct Appender {
     pub(super) acked_cursor: Option<SourceCursor>,
     /// Which of its blocks must stay.
     pub(super) kept: KeepBack,
+    /// What was acknowledged and some replica may not have.
+    pub(super) tail: Tail,
     /// Spans of the lane's events that are counted as lost by the server: after how many, and up to how many.
     pub(super) lost: Vec<(u64, u64)>,
     /// Whether a step that makes room may have dropped blocks that are not counted.
@@ -114,6 +119,7 @@ impl Appender {
             acked_events: claim.map_or(0, |claim| claim.events),
             acked_cursor: claim.and_then(|claim| claim.cursor),
             kept: KeepBack::new(settings.keep_back.is_some(), claim.as_ref()),
+            tail: Tail::default(),
             settings,
             blocks,
             shared,
@@ -184,20 +190,46 @@ impl Appender {
             return Ok(false);
         }
         if self.shared.unproven.take_set_back(self.settings.lane) {
-            self.recover(RoundFailure::LostByServer)?;
-            if self.window.is_empty() {
-                // Nothing is owed an answer that would tell that it is over.
-                self.trouble_since = None;
-                self.shared.calm(self.settings.lane);
-            }
-            return Ok(true);
+            return self.take_up_again().map(|()| true);
         }
         if self.window.is_empty() {
-            return Ok(true);
+            return self.rest().map(|()| true);
         }
         match self.send().and_then(|()| self.receive()) {
             Ok(()) => Ok(true),
             Err(failure) => self.recover(failure).map(|()| true),
+        }
+    }
+
+    /// The server was seen to have less than it acknowledged.
+    fn take_up_again(&mut self) -> Result<(), Error> {
+        if self.window.is_empty() {
+            // It owed nothing until now.
+            self.owed_since = Instant::now();
+        }
+        self.recover(RoundFailure::LostByServer)?;
+        if self.window.is_empty() {
+            // Nothing is owed an answer that would tell that it is over.
+            self.trouble_since = None;
+            self.shared.calm(self.settings.lane);
+        }
+        Ok(())
+    }
+
+    /// With nothing to send. A server that is away has nothing that it owes an answer to: it is asked again later.
+    fn rest(&mut self) -> Result<(), Error> {
+        if !self.expected.is_empty() || !self.asks_offsets() {
+            return Ok(());
+        }
+        match self.look_after_tail() {
+            Ok(()) => Ok(()),
+            Err(RoundFailure::LostByServer) => self.take_up_again(),
+            Err(failure @ RoundFailure::Fenced(_)) => self.recover(failure),
+            Err(failure) => {
+                tracing::debug!(lane = %self.settings.lane, ?failure, "its replicas cannot be asked for");
+                self.connection = None;
+                Ok(())
+            }
         }
     }
 
@@ -245,6 +277,11 @@ impl Appender {
             self.count_room()?;
         }
         let mut wire = Vec::new();
+        // Before the blocks: the last answer to these acknowledges.
+        if self.asks_offsets() {
+            redis::cmd("INFO").arg("replication").write_packed_command(&mut wire);
+            self.expected.push_back(Expected::Offsets);
+        }
         for index in self.sent..upto {
             let expected = self.put(index, &mut wire);
             self.expected.push_back(expected);

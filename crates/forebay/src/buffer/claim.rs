@@ -133,6 +133,7 @@ impl<'a> LaneStarts<'a> {
             spill,
             keep_back: self.options.keep_back,
             reconnects: self.options.reconnects,
+            tail_bytes: if self.address.fails_over() { self.options.tail_bytes } else { 0 },
         }
     }
 }

@@ -146,6 +146,11 @@ impl Address {
         if self.is_cluster() { name.spread() } else { name }
     }
 
+    /// Whether another server may take the place of one: under Sentinel, and in a cluster.
+    pub(super) fn fails_over(&self) -> bool {
+        self.sentinels.is_some() || self.is_cluster()
+    }
+
     /// Whether it is a cluster.
     pub fn is_cluster(&self) -> bool {
         self.cluster.is_some()
@@ -160,7 +165,7 @@ impl Address {
 
     /// Whether the server is reached without leaving this machine: over loopback, or a socket in a file.
     pub fn is_loopback(&self) -> bool {
-        if self.sentinels.is_some() || self.is_cluster() {
+        if self.fails_over() {
             return false;
         }
         match self.info.addr() {
@@ -173,7 +178,7 @@ impl Address {
     /// The parts, for a client of another make; none where the server speaks TLS, is found by Sentinel, or is a cluster.
     pub fn plain(&self) -> Option<AddressParts<'_>> {
         let place = match self.info.addr() {
-            _ if self.sentinels.is_some() || self.is_cluster() => return None,
+            _ if self.fails_over() => return None,
             ConnectionAddr::Tcp(host, port) => Endpoint::Tcp(host, *port),
             ConnectionAddr::Unix(path) => Endpoint::Unix(path),
             _ => return None,

@@ -102,7 +102,7 @@ impl Fsync {
 }
 
 /// How many replicas a master has that it sends its changes to.
-fn replicas(facts: &Facts) -> u64 {
+pub(super) fn replicas(facts: &Facts) -> u64 {
     let named = (0..).map_while(|number| facts.get(&format!("slave{number}")));
     named.filter(|replica| replica.contains("state=online")).count() as u64
 }

@@ -35,6 +35,9 @@ pub(super) struct LaneSettings {
     pub keep_back: Option<u64>,
     /// Whether a lost connection is made again.
     pub reconnects: bool,
+    /// Bytes of acknowledged blocks that are kept until replicas have them, all lanes together; none of a server that no other
+    /// takes the place of.
+    pub tail_bytes: usize,
 }
 
 /// What keeps a server that takes nothing from holding the source back.

@@ -103,6 +103,7 @@ mod spill;
 pub mod stat;
 mod status_publisher;
 pub mod status_subscriber;
+mod tail;
 mod text;
 mod threads;
 mod tls;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::batch::Limits;
 use super::overflow::{Listener, Overflow};
+use super::tail::TAIL_BYTES;
 use crate::block::encode::Encoding;
 
 /// When a block counts as acknowledged.
@@ -60,6 +61,8 @@ pub struct Options {
     /// Whether a lost connection is made again. Else it ends the writer, before anything is appended to a server that may have
     /// come back with less: for a source that can be asked again from the low watermark that the server has then.
     pub reconnects: bool,
+    /// Bytes of acknowledged blocks to keep until every replica has them, under Sentinel and on a cluster.
+    pub tail_bytes: usize,
 }
 
 impl Default for Options {
@@ -75,6 +78,7 @@ impl Default for Options {
             takes_over: false,
             keep_back: None,
             reconnects: true,
+            tail_bytes: TAIL_BYTES,
         }
     }
 }

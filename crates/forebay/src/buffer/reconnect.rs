@@ -49,6 +49,7 @@ impl Appender {
                 Err(Error::NotNow { why, .. }) => return Err(RoundFailure::refused(why)),
                 determined => determined.map_err(away)?,
             };
+            self.tail.begin(address.replicas().max(connection.replicas()));
             self.scripts.load(&mut connection)?;
             self.has_transactions &= takes_transactions(&mut connection)?;
             if self.claim.is_none() {

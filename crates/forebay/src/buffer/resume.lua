@@ -20,7 +20,9 @@ local kept, stored = lane.e, lane.s
 redis.call('HDEL', KEYS[2], 'writer')
 if lane.s < acked then
   redis.call('HSET', KEYS[2], 'lost:' .. digits(acked), digits(lane.s) .. ' ' .. digits(lane.e) .. ' ' .. ARGV[3])
-  lane.s, lane.e, lane.c, lane.w = acked, tonumber(ARGV[3]), ARGV[4], ARGV[5]
+  lane.s, lane.e = acked, tonumber(ARGV[3])
+  if ARGV[4] ~= '' then lane.c = ARGV[4] end
+  if ARGV[5] ~= '' then lane.w = ARGV[5] end
 end
 redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 's', digits(lane.s), 'e', digits(lane.e), 'c', lane.c,
   'w', lane.w, 'writer', ARGV[7])

@@ -37,6 +37,9 @@ impl Appender {
         let (lane, base) =
             (self.settings.lane, self.claim.map_or((0, 0), |claim| (claim.last, claim.events)));
         let (acked, acked_events) = (self.acked, self.acked_events);
+        if self.tail.blocks().next().is_some() {
+            return self.resume_with_tail(base);
+        }
         let kept = self.shared.unproven.between(lane, 0, acked - base.0);
         if kept.is_empty() {
             let (stored, events) = match self.take_up((acked, acked_events))? {
@@ -75,18 +78,58 @@ impl Appender {
         Ok(())
     }
 
+    /// The same where acknowledged blocks are at hand: those that the server does not have go in again. After another writer's, of
+    /// which none is there, under the numbers that come next.
+    fn resume_with_tail(&mut self, base: (u64, u64)) -> Result<(), RoundFailure> {
+        let (mut stored, mut events) = match self.take_up((0, 0))? {
+            TakenUp::Ours(stored, events) => (stored, events),
+            TakenUp::After(stored, events) => {
+                let had = self.tail.blocks().next().map_or(self.acked_events, |kept| kept.before);
+                let (kept, after) = self.tail.renumber(stored, events);
+                self.lose_after(base.1, &[Some((base.1, had)), Some((had + kept, self.acked_events))]);
+                self.go_on_at(after, (stored, events));
+                (stored, events)
+            }
+        };
+        let (had, mut lost, mut again) = (events, Vec::new(), 0_u64);
+        let kept = self.tail.blocks().map(|kept| (kept.number, kept.before, kept.pending.clone()));
+        for (number, before, pending) in kept.collect::<Vec<_>>() {
+            if number <= stored {
+                continue;
+            }
+            if number > stored + 1 {
+                lost.push(Some((events, before)));
+                self.take_up((number - 1, before))?;
+            }
+            self.send_again(number, &pending)?;
+            (stored, events) = (number, before + pending.block.events);
+            again += pending.block.events;
+        }
+        let (acked, acked_events) = (self.acked, self.acked_events);
+        if stored < acked {
+            lost.push(Some((events, acked_events)));
+            self.take_up((acked, acked_events))?;
+        }
+        self.lose_after(had, &lost);
+        tracing::info!(lane = %self.settings.lane, events = again, "sent again to a master that did not have them");
+        Ok(())
+    }
+
+    /// What is ours begins after another writer's, and goes on from here, under numbers that nothing was sent with.
+    fn go_on_at(&mut self, (acked, acked_events): (u64, u64), base: (u64, u64)) {
+        (self.acked, self.acked_events, self.doubtful) = (acked, acked_events, acked);
+        self.lost.clear();
+        if let Some(claim) = &mut self.claim {
+            (claim.last, claim.events) = base;
+        }
+    }
+
     /// Another writer had the lane on a server that did not know of us, and none of our blocks: what was acknowledged is lost, and
     /// what waits goes on after the other's.
     fn go_on_after(&mut self, base: (u64, u64), (stored, events): (u64, u64)) {
         self.lose_after(base.1, &[Some((base.1, self.acked_events))]);
-        if stored > self.acked {
-            // Under numbers that it was never sent with.
-            (self.acked, self.acked_events, self.doubtful) = (stored, events, stored);
-        }
-        self.lost.clear();
-        if let Some(claim) = &mut self.claim {
-            (claim.last, claim.events) = (self.acked, self.acked_events);
-        }
+        let goes_on = if stored > self.acked { (stored, events) } else { (self.acked, self.acked_events) };
+        self.go_on_at(goes_on, goes_on);
     }
 
     /// Makes the lane ours again, and has it go on after this number and so many events, where it is not there; the number
@@ -97,6 +140,8 @@ impl Appender {
         let is_free = self.settings.spill.is_none();
         let cursor = self.acked_cursor.filter(|_| number == self.acked);
         let shared = self.shared.clone();
+        // Where blocks follow that are sent again, it does not hold yet.
+        let low_watermark = shared.source.low_watermark().filter(|_| number == self.acked);
         let address = self.settings.address.to_string();
         let connection = self.open_connection()?;
         let answer: Value = Script::new(scripts::RESUME)
@@ -107,7 +152,7 @@ impl Appender {
             .arg(number)
             .arg(events)
             .arg(SourceCursor::text(cursor))
-            .arg(SourceCursor::text(shared.source.low_watermark()))
+            .arg(SourceCursor::text(low_watermark))
             .arg(base)
             .arg(shared.owner.id())
             .arg(u8::from(is_free))
@@ -124,7 +169,7 @@ impl Appender {
 
     /// Sends a block again that was acknowledged before.
     fn send_again(&mut self, number: u64, pending: &PendingBlock) -> Result<(), RoundFailure> {
-        let command = self.command(number, pending, None).get_packed_command();
+        let command = self.command_again(number, pending).get_packed_command();
         let connection = self.open_connection()?;
         connection.send_packed_command(&command)?;
         let answer = match connection.recv_response()? {

@@ -1,7 +1,7 @@
 //! What a writer's threads share: counts, what holds a lane up, the first error; and the look at it from outside.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,8 @@ pub(super) struct Shared {
     pub listener: Option<Listener>,
     /// Where the source stands.
     pub source: SourceState,
+    /// Bytes of acknowledged blocks that are kept until replicas have them.
+    pub tail_bytes: AtomicUsize,
 }
 
 impl Shared {
@@ -66,6 +68,7 @@ impl Shared {
             unproven: Unproven::of(all),
             listener,
             source: SourceState::default(),
+            tail_bytes: AtomicUsize::default(),
         }
     }
 
