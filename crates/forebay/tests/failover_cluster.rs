@@ -131,6 +131,64 @@ fn without_its_newest_blocks_at_hand_what_a_master_of_a_cluster_alone_acknowledg
     assert!(counts.lost_by_server > 0 && there == 1_600 - counts.lost_by_server, "{counts:?}, {there} there");
 }
 
+/// A reader that was given what then is lost with the master and sent again to the next one.
+fn reads_over_a_failover(group: Option<(&str, &str)>) {
+    let (mut set, address) = set(1);
+    let source = Source::start(open(&address, &acknowledged_by(Ack::Reply)), 3, 100);
+    more(&source, 600);
+    let mut reader = Reader::open(&address, &name(), read_options(&jetstream::ALL, group)).unwrap();
+    let (mut found, mut events, mut last) = (Vec::new(), 0, None);
+    let mut read = |upto: u64| {
+        until("the reader has been given them", || {
+            let items = reader.next(Duration::from_millis(50)).unwrap();
+            for item in &items {
+                let ReadItem::Block(lane, entry) = item else { continue };
+                // Each with the next one: of what is lost with the master, some is acknowledged, and some is not.
+                if let Some(block) = last.replace((*lane, entry.id)).filter(|_| group.is_some()) {
+                    reader.acknowledge([block]).unwrap();
+                }
+                events += entry.events;
+            }
+            found.extend(items);
+            events >= upto
+        });
+    };
+    read(600);
+    set.wait_in_sync().unwrap();
+    let old = master_of(&set, &address, jetstream::LIKES);
+    set.cut(old).unwrap();
+    more(&source, 300);
+    read(900);
+    set.server(old).kill().unwrap();
+    set.failed_over_from(old).unwrap();
+    more(&source, 600);
+    read(1_500);
+    let (ledger, counts) = source.finish();
+    assert_eq!((counts.acknowledged, counts.lost_by_server), (1_500, 0));
+    for lane in jetstream::ALL {
+        assert_same(lane, &events_of(lane, &found), ledger.lane(lane));
+    }
+    assert!(faults(&found).is_empty(), "{:?}", faults(&found));
+    if group.is_some() {
+        reader.acknowledge(last).unwrap();
+        drop(reader);
+        // Nothing is left for the group, under whichever id.
+        let stat = look(&address, &name()).unwrap();
+        assert!(stat.groups.iter().all(|group| group.pending_blocks == Some(0)), "{:?}", stat.groups);
+        assert_eq!(stat.events(), Some(0));
+    }
+}
+
+#[test]
+fn a_group_is_given_nothing_twice_that_comes_again_after_a_failover() {
+    reads_over_a_failover(Some(("g", "c")));
+}
+
+#[test]
+fn a_reader_without_a_group_goes_on_by_number_after_a_failover() {
+    reads_over_a_failover(None);
+}
+
 #[test]
 fn a_buffer_on_a_cluster_is_written_read_and_looked_at_through_any_of_its_nodes() {
     let (set, _) = set(0);

@@ -67,7 +67,7 @@ impl Groups {
         for (lane, group) in
             added.iter().flat_map(|lane| on_all.iter().flatten().map(move |name| (lane, name)))
         {
-            create_group(&mut self.connection, has, *lane, group)
+            create_group(&mut self.connection, has, *lane, group, None)
                 .map_err(|error| Error::server(format!("making a group on {}", has.stream(*lane)), &error))?;
         }
         Ok(())

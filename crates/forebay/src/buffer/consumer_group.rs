@@ -60,7 +60,8 @@ impl Reader {
             Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }
-        let from = create_group(self.control()?, &name, lane, &group)?;
+        let behind = self.place_of_group(lane)?;
+        let from = create_group(self.control()?, &name, lane, &group, behind)?;
         self.given(lane, Some(from));
         Ok(())
     }
@@ -75,6 +76,7 @@ impl Reader {
     /// group. Done again after a lost connection: it changes nothing twice.
     pub fn acknowledge(&mut self, blocks: impl IntoIterator<Item = (Lane, Id)>) -> Result<(), Error> {
         self.to_ack.extend(blocks);
+        self.add_again();
         let since = Instant::now();
         let mut is_due = self.trimmed_at.is_none_or(|at| at.elapsed() >= TRIM_EVERY);
         while is_due || !self.to_ack.is_empty() {
@@ -113,17 +115,18 @@ impl Reader {
 }
 
 /// Makes a group on a lane, from its first block on: after what was dropped to make room, so that what is dropped from here
-/// on can be told from it. The id that it stands at.
+/// on can be told from it; or behind an id. The id that it stands at.
 pub(super) fn create_group(
     connection: &mut Connection,
     name: &Name,
     lane: Lane,
     group: impl redis::ToRedisArgs,
+    behind: Option<Id>,
 ) -> Result<Id, RedisError> {
     let mut dropped = redis::cmd("HGET");
     dropped.arg(name.writer(lane)).arg(Name::TRIMMED_ID);
     let dropped: Option<String> = dropped.query(connection)?;
-    let from = dropped.and_then(|id| Id::parse(&id)).unwrap_or_default();
+    let from = behind.max(dropped.and_then(|id| Id::parse(&id))).unwrap_or_default();
     let mut command = redis::cmd("XGROUP");
     command.arg("CREATE").arg(name.stream(lane)).arg(group).arg(from.to_string()).arg("MKSTREAM");
     match command.exec(connection) {

@@ -116,7 +116,7 @@ impl Groups {
         loop {
             for lane in self.name.lanes() {
                 if !self.names(lane)?.iter().any(|name| name == group.as_bytes()) {
-                    let created = create_group(&mut self.connection, &self.name, lane, group);
+                    let created = create_group(&mut self.connection, &self.name, lane, group, None);
                     created.map_err(|error| self.failed("making", group, &error))?;
                     made += 1;
                 }

@@ -77,6 +77,7 @@ pub mod reader;
 mod reader_open;
 mod reader_place;
 mod reconnect;
+mod repeats;
 mod resume;
 pub(crate) mod resume_position;
 mod retry;

@@ -66,11 +66,15 @@ impl Reader {
             return Ok(());
         };
         match Entry::read(id, fields) {
+            Ok(entry) if self.came_again(at, &entry) => {}
             Ok(entry) => {
                 let order = if in_order { self.places[at].order(&entry) } else { None };
                 found.extend(self.missing(at, &entry, in_order, order)?);
                 if in_order {
                     self.places[at].read(&entry, order);
+                }
+                if let Some(recent) = &mut self.places[at].recent {
+                    recent.add(&entry);
                 }
                 found.push(ReadItem::Block(lane, entry));
             }

@@ -88,6 +88,8 @@ pub struct Reader {
     /// A question was broken off since the flag was set, and put once more.
     pub(super) broken_off: bool,
     pub(super) to_ack: Vec<(Lane, Id)>,
+    /// Blocks that the caller has, and the ids that they came again under.
+    pub(super) again: Vec<(Lane, Id, Id)>,
     /// When all lanes were trimmed last.
     pub(super) trimmed_at: Option<Instant>,
 }
@@ -97,6 +99,10 @@ impl Reader {
     pub fn next(&mut self, wait: Duration) -> Result<Vec<ReadItem>, Error> {
         let deadline = Instant::now() + wait;
         let mut since = Instant::now();
+        if !self.to_ack.is_empty() {
+            // Of blocks that came again.
+            self.acknowledge([])?;
+        }
         loop {
             if self.holds_many()
                 && let Err(error) = self.forget_acknowledged()
@@ -172,6 +178,7 @@ impl Reader {
                 self.lanes.clone().into_iter().try_for_each(|lane| self.make_group(lane))?;
                 Vec::new()
             } else {
+                self.go_on_by_number()?;
                 self.went_back()?
             };
             self.came_back = false;

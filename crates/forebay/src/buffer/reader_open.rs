@@ -54,7 +54,7 @@ impl Reader {
             found_at: is_found.then(Instant::now),
             reads: Some(reads),
             control: Some(control),
-            places: lanes.iter().map(|lane| ReaderPlace::new(*lane)).collect(),
+            places: lanes.iter().map(|lane| ReaderPlace::on(*lane, address.fails_over())).collect(),
             lanes,
             phase: if options.group.is_some() { Phase::Own } else { Phase::New },
             asked: None,
@@ -67,6 +67,7 @@ impl Reader {
             stop: Arc::default(),
             broken_off: false,
             to_ack: Vec::new(),
+            again: Vec::new(),
             trimmed_at: None,
             options,
         })

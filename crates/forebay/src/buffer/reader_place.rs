@@ -1,6 +1,7 @@
 //! Where a reader stands in a lane, and whether a block follows from what it read there.
 
 use super::entry::{Entry, Id};
+use super::repeats::Recent;
 use crate::event::lane::Lane;
 
 /// A block that was read: its id, its number, and the lane's events up to and with it.
@@ -22,6 +23,8 @@ pub(super) struct ReaderPlace {
     pub(super) has_others: bool,
     /// Without a group: ids up to here were handed to the caller.
     pub(super) seen: Id,
+    /// Where another server may take the place of this one: what was handed out last.
+    pub(super) recent: Option<Recent>,
     /// While this consumer's own blocks are looked through: ids up to here were.
     pub(super) own: Id,
 }
@@ -40,12 +43,29 @@ pub(super) enum Order {
 impl ReaderPlace {
     pub(super) fn new(lane: Lane) -> Self {
         let (seen, own) = (Id::default(), Id::default());
-        Self { lane, last: None, doubted: None, damaged: 0, given: None, has_others: false, seen, own }
+        let recent = None;
+        Self {
+            lane,
+            last: None,
+            doubted: None,
+            damaged: 0,
+            given: None,
+            has_others: false,
+            seen,
+            recent,
+            own,
+        }
+    }
+
+    /// The same where another server may take the place of this one.
+    pub(super) fn on(lane: Lane, fails_over: bool) -> Self {
+        Self { recent: fails_over.then(Recent::default), ..Self::new(lane) }
     }
 
     /// Forgets what was read: what comes now need not follow from it.
     pub(super) fn begin_again(&mut self) {
-        *self = Self { given: self.given, has_others: self.has_others, ..Self::new(self.lane) };
+        let recent = self.recent.take().map(|_| Recent::default());
+        *self = Self { given: self.given, has_others: self.has_others, recent, ..Self::new(self.lane) };
     }
 
     /// Stands after a block, of which number and events of the lane up to it may be known.

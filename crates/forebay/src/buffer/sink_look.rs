@@ -136,7 +136,7 @@ impl Sink {
                 let at = field::<String>(row, "last-delivered-id").unwrap_or_default();
                 Ok(Id::parse(&at).unwrap_or_default())
             }
-            None => create_group(connection, &self.name, lane, &self.group),
+            None => create_group(connection, &self.name, lane, &self.group, None),
         }
     }
 }
