@@ -31,7 +31,7 @@ impl ClusterSet {
     }
 
     /// Tells a replica of this master, which is well, to be the master: the one that is returned. The old one lets it have
-    /// everything first.
+    /// everything first. With Redis 6.2 the old one then takes no writes for up to ten seconds, also as a master again.
     pub fn hand_over(&self, master: usize) -> Result<usize, ServerError> {
         let replica = self.first_replica(master)?;
         self.tell(replica, &["FAILOVER"])?;
@@ -47,9 +47,12 @@ impl ClusterSet {
     }
 
     fn first_replica(&self, master: usize) -> Result<usize, ServerError> {
-        let replicas = self.replicas_of(master)?;
-        let up = self.up().find(|index| replicas.contains(index));
-        up.ok_or_else(|| self.not_ready(&format!("no replica of node {master} is up")))
+        // Nodes may not know yet that it is one.
+        let found = || {
+            let replicas = self.replicas_of(master).ok()?;
+            self.up().find(|index| replicas.contains(index))
+        };
+        poll(LIMIT, found).ok_or_else(|| self.not_ready(&format!("no replica of node {master} is up")))
     }
 
     /// Moves a slot with its keys to another master as `redis-cli --cluster reshard` does.

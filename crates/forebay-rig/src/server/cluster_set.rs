@@ -155,9 +155,7 @@ impl ClusterSet {
                 let replicas = others.filter(|node| self.nodes[*node].is_running()).count();
                 goal.is_reached(master, &self.nodes[master], replicas).then_some(())
             };
-            poll(LIMIT, in_sync).ok_or_else(|| {
-                self.not_ready(&format!("replicas are not in step where node {shard} was the first master"))
-            })?;
+            poll(LIMIT, in_sync).ok_or_else(|| self.not_ready(&goal.missing()))?;
         }
         Ok(())
     }

@@ -47,9 +47,10 @@ pub(super) fn cut(master: &Server) -> Result<(), String> {
     tell(master, cmd("CLIENT").arg(&["KILL", "TYPE", "replica"]))
 }
 
-/// Takes it back: replicas may come again.
+/// Takes it back: replicas may come again. By PSYNC alone: a replica that was refused it tries SYNC next, and with that it would
+/// never say how far it is.
 pub(super) fn uncut(master: &Server) -> Result<(), String> {
-    tell(master, cmd("ACL").arg(&["SETUSER", "default", "+psync", "+sync"]))
+    tell(master, cmd("ACL").arg(&["SETUSER", "default", "+psync"]))
 }
 
 /// What a master had when it was first asked. What it has later, as the messages of its clients, is not waited for: there is
@@ -57,6 +58,7 @@ pub(super) fn uncut(master: &Server) -> Result<(), String> {
 #[derive(Debug, Default)]
 pub(super) struct SyncGoal {
     first: Option<(usize, u64)>,
+    seen: Vec<String>,
 }
 
 impl SyncGoal {
@@ -74,6 +76,17 @@ impl SyncGoal {
             let offset = line.split(',').find_map(|part| part.strip_prefix("offset=")?.parse::<u64>().ok());
             line.starts_with("slave") && line.contains("state=online") && offset >= Some(upto)
         };
+        self.seen = info.lines().filter(|line| line.starts_with("slave")).map(str::to_owned).collect();
         info.lines().filter(has_it).count() == replicas
+    }
+
+    /// What is missing, for an error.
+    pub(super) fn missing(&self) -> String {
+        match self.first {
+            Some((master, upto)) => {
+                format!("its replicas lack what server {master} had up to {upto}: {:?}", self.seen)
+            }
+            None => "its replicas are not in step: there is no master".into(),
+        }
     }
 }

@@ -124,7 +124,7 @@ impl SentinelSet {
             let master = self.master_now().or(self.sentinels.is_empty().then_some(0))?;
             goal.is_reached(master, &self.servers[master], replicas).then_some(())
         };
-        poll(LIMIT, in_sync).ok_or_else(|| self.not_ready("its replicas are not in step"))
+        poll(LIMIT, in_sync).ok_or_else(|| self.not_ready(&goal.missing()))
     }
 
     /// Cuts a master off from its replicas, sharply: what it takes from here on none of them has.
