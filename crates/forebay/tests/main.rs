@@ -44,6 +44,7 @@ mod errors;
 mod event_parse;
 mod failover_cluster;
 mod failover_sentinel;
+mod nightly_cluster;
 mod nightly_failover;
 mod public_items;
 mod readme;

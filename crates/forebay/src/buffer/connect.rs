@@ -26,8 +26,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// large server: giving up early only means that blocks are sent twice.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The same under Sentinel, where a new master is there within seconds.
-const SENTINEL_ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// The same where another server takes the place of one within seconds.
+const FAILOVER_ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Less time than that no answer is given, however little patience is left.
 const ANSWER_TIMEOUT_MIN: Duration = Duration::from_millis(100);
@@ -250,9 +250,10 @@ impl Address {
         connection.set_limit(self.answer_timeout().min(at_least(limit)));
     }
 
-    /// How long an answer may take. Under Sentinel another server may have what this one does not answer: silence is not waited out.
+    /// How long an answer may take. Under Sentinel and in a cluster another server may have what this one does not answer: silence is not
+    /// waited out.
     pub(super) fn answer_timeout(&self) -> Duration {
-        if self.sentinels.is_some() { SENTINEL_ANSWER_TIMEOUT } else { ANSWER_TIMEOUT }
+        if self.fails_over() { FAILOVER_ANSWER_TIMEOUT } else { ANSWER_TIMEOUT }
     }
 
     /// How many replicas there are that may become the master, by what Sentinel says; none where it is not asked.
