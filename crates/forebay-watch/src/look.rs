@@ -101,17 +101,13 @@ impl WatchSnapshot {
         weight: &mut Option<EventWeight>,
     ) -> Self {
         let machine = machine::machine_of(address, &stat);
-        let mut measured = stat.measured(machine.clone());
         let now = stat.weight().zip(stat.events()).map(|(bytes_per_event, events)| EventWeight {
             bytes_per_event,
             events,
             weighed: Instant::now(),
         });
         *weight = EventWeight::of(*weight, now);
-        if let Some(weight) = weight {
-            measured.bytes_per_event = Ok(weight.bytes_per_event);
-        }
-        let limits = Limits::of(&measured);
+        let limits = stat.limits(&machine, weight.map(|weight| weight.bytes_per_event));
         let clock_offset_s = stat.at_ms.map(|at_ms| (at_ms as f64 - now_ms() as f64) / 1_000.0);
         Self { stat, server, machine, limits, took, clock_offset_s, weight: *weight }
     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use redis::{ConnectionLike, RedisResult, Value};
 
 pub use super::answer::Budget;
-use super::cluster::ClusterConnection;
+use super::cluster::{ClusterConnection, Place};
+use super::keys::Name;
 use super::node_connection::NodeConnection;
 pub use super::node_connection::break_off_on_signals;
+use crate::event::lane::Lane;
 
 /// A connection.
 pub struct Connection(To);
@@ -58,6 +60,33 @@ impl Connection {
         match &self.0 {
             To::Server(node) => node.is_in_step(),
             To::Cluster(cluster) => cluster.is_in_step(),
+        }
+    }
+
+    /// Those of a buffer's lanes that lie where this one does: on one server all of them.
+    pub(super) fn beside(&self, name: &Name, lane: Lane) -> Vec<Lane> {
+        match &self.0 {
+            To::Server(_) => name.lanes().iter().collect(),
+            To::Cluster(cluster) => {
+                let of = |lane: &Lane| cluster.has(&name.stream(*lane));
+                name.lanes().iter().filter(|other| of(other) == of(&lane)).collect()
+            }
+        }
+    }
+
+    /// The masters of a cluster, and which lanes of a buffer each has; none of one server.
+    pub(super) fn nodes(&self, name: &Name) -> Vec<(Place, Vec<Lane>)> {
+        let To::Cluster(cluster) = &self.0 else { return Vec::new() };
+        let of = |lane: &Lane| cluster.has(&name.stream(*lane));
+        let lanes =
+            |place: &Place| name.lanes().iter().filter(|lane| of(lane).as_ref() == Some(place)).collect();
+        cluster.masters().into_iter().map(|place| (place.clone(), lanes(&place))).collect()
+    }
+
+    /// From now on commands that name no key go to this node.
+    pub(super) fn go_to(&mut self, node: &Place) {
+        if let To::Cluster(cluster) = &mut self.0 {
+            cluster.go_to(node);
         }
     }
 

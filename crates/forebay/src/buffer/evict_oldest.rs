@@ -98,8 +98,8 @@ impl Appender {
         if seen as u64 > over {
             return Ok(None);
         }
-        let name = self.settings.name.clone();
-        let held = held(self.open_connection()?, &name)?;
+        let (name, here) = (self.settings.name.clone(), self.lanes_here()?);
+        let held = held(self.open_connection()?, &name, &here)?;
         let why = format!(
             "it is {over} bytes over its maxmemory of {}, and this buffer takes {held}: nothing is dropped, since that would \
              not bring it below",
@@ -142,12 +142,18 @@ impl Appender {
 
     /// The oldest blocks of each lane; what was dropped so and is not counted is.
     fn look(&mut self, room: &mut EvictionState) -> Result<Vec<Oldest>, RoundFailure> {
-        let name = self.settings.name.clone();
-        let lanes = oldest(self.open_connection()?, &name)?;
+        let (name, here) = (self.settings.name.clone(), self.lanes_here()?);
+        let lanes = oldest(self.open_connection()?, &name, &here)?;
         for oldest in &lanes {
             self.count_trimmed(oldest.lane, oldest.before, oldest.ever, room);
         }
         Ok(lanes)
+    }
+
+    /// The lanes whose blocks take room where this one needs it: of a cluster, those on its node.
+    fn lanes_here(&mut self) -> Result<Vec<Lane>, RoundFailure> {
+        let (name, lane) = (self.settings.name.clone(), self.settings.lane);
+        Ok(self.open_connection()?.beside(&name, lane))
     }
 
     /// Counts what is new of the events of a lane that were ever dropped to make room; it ends after so many events of
@@ -175,27 +181,27 @@ fn memory(connection: &mut Connection) -> Result<Memory, RoundFailure> {
     Ok(Memory { used: used.saturating_sub(uncounted), limit })
 }
 
-/// Bytes that all lanes' streams take.
-fn held(connection: &mut Connection, name: &Name) -> Result<u64, RedisError> {
+/// Bytes that these lanes' streams take.
+fn held(connection: &mut Connection, name: &Name, lanes: &[Lane]) -> Result<u64, RedisError> {
     let mut ask = redis::pipe();
-    for lane in name.lanes() {
-        ask.cmd("MEMORY").arg("USAGE").arg(name.stream(lane)).arg("SAMPLES").arg(0);
+    for lane in lanes {
+        ask.cmd("MEMORY").arg("USAGE").arg(name.stream(*lane)).arg("SAMPLES").arg(0);
     }
     let bytes: Vec<Option<u64>> = ask.query(connection)?;
     Ok(bytes.into_iter().flatten().sum())
 }
 
 /// The oldest blocks of each lane, in one round trip.
-fn oldest(connection: &mut Connection, name: &Name) -> Result<Vec<Oldest>, RedisError> {
+fn oldest(connection: &mut Connection, name: &Name, lanes: &[Lane]) -> Result<Vec<Oldest>, RedisError> {
     let script = Script::new(scripts::OLDEST);
     let mut ask = redis::pipe();
     ask.load_script(&script).ignore();
-    for lane in name.lanes() {
-        ask.invoke_script(script.key(name.stream(lane)).key(name.writer(lane)).arg(BLOCKS));
+    for lane in lanes {
+        ask.invoke_script(script.key(name.stream(*lane)).key(name.writer(*lane)).arg(BLOCKS));
     }
     let answers: Vec<(Vec<String>, u64, u64)> = ask.query(connection)?;
-    let oldest = |(lane, (blocks, before, ever)): (Lane, (Vec<String>, u64, u64))| Oldest {
-        lane,
+    let oldest = |(lane, (blocks, before, ever)): (&Lane, (Vec<String>, u64, u64))| Oldest {
+        lane: *lane,
         blocks: blocks
             .chunks_exact(2)
             .filter_map(|pair| Some((Id::parse(&pair[0])?, pair[1].parse().ok()?)))
@@ -203,7 +209,7 @@ fn oldest(connection: &mut Connection, name: &Name) -> Result<Vec<Oldest>, Redis
         before,
         ever,
     };
-    Ok(name.lanes().into_iter().zip(answers).map(oldest).collect())
+    Ok(lanes.iter().zip(answers).map(oldest).collect())
 }
 
 /// Drops blocks, in one round trip. Of each lane: whether there were any, events before them, events, and those

@@ -21,6 +21,7 @@ use super::sink_figures;
 use super::source_cursor::SourceCursor;
 use super::source_stat;
 use super::stat::{GroupStat, LaneStat, SourceStat, Stat};
+use super::stat_nodes;
 use crate::block::damage::Damage;
 use crate::event::lane::Lane;
 
@@ -45,7 +46,9 @@ pub(super) fn over(
     let found = meta::find(connection, name)?;
     let keys = u64::from(found.is_some());
     let name = found.unwrap_or_else(|| name.clone());
-    Looker { asker: Asker::new(connection, &name), clock: Clock::default() }.look(facts, groups_max, keys)
+    let looker = Looker { asker: Asker::new(connection, &name), clock: Clock::default() };
+    let stat = looker.look(facts, groups_max, keys)?;
+    Ok(stat.over_nodes(stat_nodes::of_cluster(connection, &name)?))
 }
 
 /// Whether a key is there, as far as the server says.
@@ -125,6 +128,7 @@ impl Looker<'_> {
             at_ms: self.clock.at_ms,
             facts,
             conf,
+            nodes: Vec::new(),
             events: name.events(),
             keys,
             lanes,

@@ -102,6 +102,7 @@ mod source_stat;
 mod source_state;
 mod spill;
 pub mod stat;
+mod stat_nodes;
 mod status_publisher;
 pub mod status_subscriber;
 mod tail;

@@ -29,6 +29,9 @@ pub struct Stat {
     pub facts: Facts,
     /// Settings that its limits hang on.
     pub conf: Conf,
+    /// The masters of a cluster that have lanes of it, the one that is full first before the others: what is said of the server
+    /// here is said of that one. None of one server.
+    pub nodes: Vec<NodeStat>,
     /// What the buffer's events are.
     pub events: Stream,
     /// Keys of the buffer on the server.
@@ -49,6 +52,19 @@ pub struct Stat {
     pub sinks: Vec<SinkStat>,
     /// Commands that the server does not let this user use: what they would tell is unknown.
     pub refused: Vec<String>,
+}
+
+/// A master of a cluster at one moment.
+#[derive(Debug, Clone)]
+pub struct NodeStat {
+    /// Where it answers.
+    pub node: String,
+    /// What it says of itself.
+    pub facts: Facts,
+    /// Settings that its limits hang on.
+    pub conf: Conf,
+    /// The lanes that it has.
+    pub lanes: Vec<Lane>,
 }
 
 /// A lane at one moment.

@@ -118,6 +118,21 @@ impl ClusterConnection {
         self.home.map_or(0, |slot| self.topology.replicas(slot))
     }
 
+    /// Which node has a key; none where nobody has it.
+    pub fn has(&self, key: &str) -> Option<Place> {
+        self.topology.owner(slot::of(key.as_bytes()))
+    }
+
+    /// The masters.
+    pub fn masters(&self) -> Vec<Place> {
+        self.topology.masters()
+    }
+
+    /// From now on commands without a key go to this node.
+    pub fn go_to(&mut self, node: &Place) {
+        (self.home, self.last) = (None, Some(node.clone()));
+    }
+
     /// Sends a request, and reads no answer.
     pub fn send_packed_command(&mut self, request: &[u8]) -> RedisResult<()> {
         let mut commands = &commands(request)?[..];

@@ -10,3 +10,4 @@ mod view;
 
 pub(super) use connection::ClusterConnection;
 pub(super) use topology::Topology;
+pub(super) use view::Place;
