@@ -18,6 +18,7 @@ use crate::arguments::{At, Global};
 use crate::exit;
 use forebay::buffer::look;
 use forebay::buffer::server_stat::ServerStat;
+use forebay::buffer::stat::NodeStat;
 use forebay::buffer::status_subscriber::WritersSnapshot;
 use forebay_watch::drain::{Drain, drains};
 use forebay_watch::look::WatchSnapshot;
@@ -145,6 +146,13 @@ fn as_json(view: &View, seen: &WatchSnapshot, subject: &Subject) -> serde_json::
         "lanes": lanes.collect::<Vec<_>>(), "groups": groups.collect::<Vec<_>>(),
         "drains": drains(now).iter().map(Drain::json).collect::<Vec<_>>(),
     });
+    let node = |node: &NodeStat| {
+        serde_json::json!({
+            "node": node.node, "lanes": node.lanes.iter().map(|lane| lane.name()).collect::<Vec<_>>(),
+            "used_memory": node.facts.number("used_memory"), "maxmemory": node.facts.number("maxmemory"),
+        })
+    };
+    json["nodes"] = now.nodes.iter().map(node).collect();
     json["source"] = source::json(now);
     json["missed"] = source::missed(now);
     for (field, value) in standing.json() {

@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::figures::{UNKNOWN, WIDTH, bytes, or_unknown};
 use super::limits::Standing;
 use super::source;
-use forebay::buffer::stat::{GroupStat, LaneStat};
+use forebay::buffer::stat::{GroupStat, LaneStat, Stat};
 use forebay_proof::printable::printable;
 use forebay_watch::Subject;
 use forebay_watch::drain::{Drain, drains};
@@ -44,9 +44,10 @@ fn as_text(view: &View, seen: &WatchSnapshot, subject: &Subject) -> String {
     let memory = match (facts.number("used_memory"), now.limit_bytes()) {
         (Some(used), Some(limit)) => {
             let policy = facts.get("maxmemory_policy").unwrap_or(UNKNOWN);
-            format!("{} of {} ({}), {policy}", bytes(used), bytes(limit), percent(used as f64 / limit as f64))
+            let share = percent(used as f64 / limit as f64);
+            format!("{} of {} ({share}), {policy}{}", bytes(used), bytes(limit), on_node(now))
         }
-        (Some(used), None) => format!("{} used, no limit is set", bytes(used)),
+        (Some(used), None) => format!("{} used, no limit is set{}", bytes(used), on_node(now)),
         _ => UNKNOWN.into(),
     };
     let per_second = |rate_of: Option<forebay_watch::forecast::Rate>, unknown: &str| match rate_of {
@@ -87,6 +88,15 @@ fn as_text(view: &View, seen: &WatchSnapshot, subject: &Subject) -> String {
         &drains_table(&drains(now)),
     ]
     .concat()
+}
+
+/// Which node of a cluster that is of: the one that is full first.
+fn on_node(now: &Stat) -> String {
+    match now.nodes.as_slice() {
+        [] => String::new(),
+        [only] => format!(", on {}, the only node that has lanes of it", only.node),
+        [first, ..] => format!(", on {}, the first to be full of {} nodes", first.node, now.nodes.len()),
+    }
 }
 
 /// Between words: a date is one.
