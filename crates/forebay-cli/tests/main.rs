@@ -6,6 +6,7 @@
 #[path = "proofs/mod.rs"]
 mod a_whole_proof;
 mod audit_cases;
+mod audit_cluster;
 mod audit_conf;
 mod audit_events;
 mod audit_look;

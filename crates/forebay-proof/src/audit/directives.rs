@@ -116,7 +116,7 @@ const REMOVED: [&str; 16] = [
 
 /// Directives that rules and profiles read, and their defaults as CONFIG GET gives it. The defaults are those of
 /// Redis 7.0; a test holds them against a running server.
-const READ: [(&str, &str); 51] = [
+const READ: [(&str, &str); 58] = [
     ("maxmemory", "0"),
     ("maxmemory-policy", "noeviction"),
     ("maxmemory-clients", "0"),
@@ -162,6 +162,13 @@ const READ: [(&str, &str); 51] = [
     ("loglevel", "notice"),
     ("crash-log-enabled", "yes"),
     ("cluster-enabled", "no"),
+    ("cluster-require-full-coverage", "yes"),
+    ("cluster-allow-replica-migration", "yes"),
+    ("cluster-replica-validity-factor", "10"),
+    ("cluster-node-timeout", "15000"),
+    ("repl-ping-replica-period", "10"),
+    ("replica-priority", "100"),
+    ("cluster-replica-no-failover", "no"),
     ("repl-backlog-size", "1048576"),
     ("min-replicas-to-write", "0"),
     ("replica-ignore-maxmemory", "yes"),

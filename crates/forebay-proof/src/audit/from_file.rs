@@ -59,6 +59,7 @@ fn seen(mut file: conf_file::ConfFile, tried: Option<Tried>, profile: &Profile) 
         info: Err(without("this")),
         users,
         usage: Err(without("this")),
+        cluster: Err(without("this")),
         host: Err(without("this")),
         fsync: Err(without("this")),
         on_disk: Err(without("this")),

@@ -6,6 +6,7 @@ use std::path::Path;
 use forebay::buffer::connection::Connection;
 use redis::Value;
 
+use super::cluster::Cluster;
 use super::conf_file;
 use super::fsync::Fsync;
 use super::rule::Unread;
@@ -55,6 +56,12 @@ impl Look<'_> {
         if let Some(why) = info.as_ref().ok().and_then(Facts::sentinel) {
             return Err(Error::Unfit { url: address.to_string(), why });
         }
+        let cluster = match info.as_ref() {
+            Ok(info) if info.number("cluster_enabled") == Some(1) => Cluster::look(&mut connection, address),
+            Ok(_) => Err(Unread("the server stands outside a cluster".into())),
+            Err(why) => Err(why.clone()),
+        };
+        there(&connection)?;
         let dir = settings.as_ref().ok().and_then(|settings| settings.get("dir"));
         let host = info.as_ref().map_err(Clone::clone).and_then(|info| Host::beneath(address, info, dir));
         let fsync = host.as_ref().map_err(Clone::clone).and_then(|_| match dir {
@@ -72,6 +79,7 @@ impl Look<'_> {
             info,
             users,
             usage,
+            cluster,
             host,
             fsync,
             file: None,

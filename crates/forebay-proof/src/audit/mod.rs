@@ -1,6 +1,7 @@
 //! The audit: does this server's configuration hold a buffer? Reads only.
 
 pub mod claims;
+pub mod cluster;
 mod conf_acl;
 mod conf_conflicts;
 mod conf_fault;

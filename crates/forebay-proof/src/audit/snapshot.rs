@@ -1,6 +1,7 @@
 //! What an audit has seen of a server: its settings, what it says of itself, its users, its keys, its machine.
 //! Each part is there, or the reason why it is not; nothing is assumed.
 
+use super::cluster::Cluster;
 use super::conf_line::conf_line;
 use super::fsync::Fsync;
 use super::settings::Settings;
@@ -38,6 +39,8 @@ pub struct AuditSnapshot {
     pub users: Read<Users>,
     /// What is done with the database.
     pub usage: Read<Usage>,
+    /// What it tells of its cluster, where it is a node of one.
+    pub cluster: Read<Cluster>,
     /// The machine, where it is this one.
     pub host: Read<Host>,
     /// How long fsyncs take on its disk; measured only where that is permitted.
@@ -161,6 +164,11 @@ impl AuditSnapshot {
     /// What is done with the database.
     pub fn usage(&self) -> Read<&Usage> {
         self.usage.as_ref().map_err(Clone::clone)
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> Read<&Cluster> {
+        self.cluster.as_ref().map_err(Clone::clone)
     }
 
     /// `name value`, for what a rule says it has read.

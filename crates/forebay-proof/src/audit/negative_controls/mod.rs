@@ -1,7 +1,9 @@
 //! The controls of the audit: faults are planted, and each must be named, and nothing else.
 
+mod cluster;
 mod compare;
 pub mod machine;
+mod model;
 pub mod seeded_faults;
 mod server;
 
@@ -61,6 +63,7 @@ fn without_machine(profile: &Profile, faults: &[FaultSource]) -> AuditSnapshot {
         info: Ok(Facts::of(HEALTHY_INFO)),
         users: Ok(Users { default_rules: "on #*** ~* -@all +ping".into(), others: 1, unknown: Vec::new() }),
         usage: Ok(Usage::default()),
+        cluster: Err(Unread("no cluster was made up".into())),
         host: Err(Unread("no machine was made up".into())),
         fsync: Err(Unread("no machine was made up".into())),
         file: None,
@@ -93,6 +96,10 @@ fn plant_into(seen: &mut AuditSnapshot, how: &FaultSource) {
                 info.set(name, value);
             }
         }
+        (FaultSource::InCluster, ..) => cluster::join(seen),
+        (FaultSource::ClusterSays(_) | FaultSource::ClusterNodes(_) | FaultSource::OthersSay(_), ..) => {
+            cluster::spoil(&mut seen.cluster, how);
+        }
         (FaultSource::Line(line), ..) => seen.file = Some(line_faults(line)),
         _ => {}
     }
@@ -118,7 +125,9 @@ fn line_faults(line: &str) -> FileFaults {
 /// judged: settings of its own, each as a rule that it keeps forbids it.
 pub fn of_rules(seen: &AuditSnapshot) -> Control {
     let together = on_data(&seen.profile);
-    let can_be_planted = |plant: &&SeededFault| seen.settings.is_ok() && plant.together && plant.is_setting();
+    let can_be_planted = |plant: &&SeededFault| {
+        seen.settings.is_ok() && (plant.together || plant.is_of_node()) && plant.is_setting()
+    };
     let kept = outcomes(seen).into_iter().filter(|(_, outcome)| *outcome == Outcome::Ok).map(|(id, _)| id);
     let kept: BTreeSet<String> = kept.collect();
     let tried: Vec<&SeededFault> =

@@ -1,53 +1,8 @@
-//! Faults to plant: for every rule one way to break it, and a model server that breaks none.
+//! Faults to plant: for every rule one way to break it.
 
 use forebay_watch::machine;
 
-/// Settings that break no rule, beside those of the profile.
-pub const MODEL: [(&str, &str); 43] = [
-    ("maxmemory", "2gb"),
-    ("maxmemory-policy", "noeviction"),
-    ("maxmemory-clients", "5%"),
-    ("client-output-buffer-limit", "normal 256mb 64mb 60 slave 256mb 64mb 60 pubsub 32mb 8mb 60"),
-    ("client-query-buffer-limit", "1gb"),
-    ("proto-max-bulk-len", "512mb"),
-    ("lazyfree-lazy-user-del", "yes"),
-    ("stream-node-max-bytes", "64kb"),
-    ("stream-node-max-entries", "100"),
-    ("appendonly", "yes"),
-    ("appendfsync", "always"),
-    ("no-appendfsync-on-rewrite", "no"),
-    ("auto-aof-rewrite-percentage", "100"),
-    ("auto-aof-rewrite-min-size", "64mb"),
-    ("aof-use-rdb-preamble", "yes"),
-    ("rdbcompression", "no"),
-    ("aof-load-truncated", "no"),
-    ("aof-timestamp-enabled", "yes"),
-    ("aof-rewrite-incremental-fsync", "yes"),
-    ("save", ""),
-    ("stop-writes-on-bgsave-error", "yes"),
-    ("protected-mode", "yes"),
-    ("bind", "127.0.0.1"),
-    ("enable-debug-command", "no"),
-    ("enable-protected-configs", "no"),
-    ("timeout", "0"),
-    ("tcp-keepalive", "300"),
-    ("tcp-backlog", "511"),
-    ("maxclients", "1000"),
-    ("oom-score-adj", "yes"),
-    ("latency-monitor-threshold", "100"),
-    ("slowlog-log-slower-than", "10000"),
-    ("slowlog-max-len", "128"),
-    ("latency-tracking", "yes"),
-    ("hz", "10"),
-    ("loglevel", "notice"),
-    ("crash-log-enabled", "yes"),
-    ("cluster-enabled", "no"),
-    ("repl-backlog-size", "64mb"),
-    ("min-replicas-to-write", "0"),
-    ("replica-ignore-maxmemory", "yes"),
-    ("disable-thp", "yes"),
-    ("databases", "1"),
-];
+pub use super::model::MODEL;
 
 /// How a fault is planted.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +23,14 @@ pub enum FaultSource {
     Disk(u32),
     /// The time that each fsync takes, in milliseconds.
     FsyncMs(f64),
+    /// A node of a healthy cluster, which the faults behind it spoil.
+    InCluster,
+    /// What CLUSTER INFO says.
+    ClusterSays(&'static [(&'static str, &'static str)]),
+    /// What CLUSTER NODES says.
+    ClusterNodes(&'static str),
+    /// What INFO says of every other node of the cluster.
+    OthersSay(&'static [(&'static str, &'static str)]),
     /// A line of a redis.conf that a server refuses, or that none knows.
     Line(&'static str),
 }
@@ -89,6 +52,11 @@ impl SeededFault {
         !self.how.iter().any(|how| matches!(how, Commands(_)))
     }
 
+    /// Whether it is a setting of a cluster's node: no rule is about it elsewhere.
+    pub fn is_of_node(&self) -> bool {
+        self.how.iter().any(|how| matches!(how, Settings(pairs) if pairs.contains(&NODE)))
+    }
+
     /// Whether it is a setting of the server, which any server can be given.
     pub fn is_setting(&self) -> bool {
         self.how.iter().all(|how| matches!(how, Settings(pairs) if pairs[0].0 != "rename-command"))
@@ -103,7 +71,13 @@ const fn together(rule: &'static str, how: &'static [FaultSource]) -> SeededFaul
     SeededFault { rule, how, together: true }
 }
 
-use FaultSource::{Commands, DefaultUser, Disk, FsyncMs, Line, Machine, Running, Says, Settings};
+use FaultSource::{
+    ClusterNodes, ClusterSays, Commands, DefaultUser, Disk, FsyncMs, InCluster, Line, Machine, OthersSay,
+    Running, Says, Settings,
+};
+
+/// What makes a server a node of a cluster.
+const NODE: (&str, &str) = ("cluster-enabled", "yes");
 
 /// A user that may do everything, without a password: what a server has unless told otherwise.
 const OPEN: &str = "on nopass ~* &* +@all";
@@ -205,7 +179,6 @@ pub const PLANTS: &[SeededFault] = &[
     together("observability.log", &[Settings(&[("loglevel", "warning")])]),
     together("observability.crash-log", &[Settings(&[("crash-log-enabled", "no")])]),
     alone("replication.role", &[Commands(&["REPLICAOF 127.0.0.1 1"])]),
-    alone("replication.cluster", &[Settings(&[("cluster-enabled", "yes")])]),
     alone("replication.too-few", &[Settings(&[("min-replicas-to-write", "3")])]),
     together("replication.replica-evicts", &[Settings(&[("replica-ignore-maxmemory", "no")])]),
     alone(
@@ -234,6 +207,59 @@ pub const PLANTS: &[SeededFault] = &[
             )]),
         ],
     ),
+    alone("replication.empty-restart", &[InCluster, OthersSay(&[("aof_enabled", "0")])]),
+    alone("replication.min-replicas", &[Says(&[("role", "slave")])]),
+    together("replication.priority", &[Settings(&[("replica-priority", "50")])]),
+    alone("replication.cluster-coverage", &[Settings(&[NODE, ("cluster-require-full-coverage", "yes")])]),
+    alone("replication.cluster-migration", &[Settings(&[NODE, ("cluster-allow-replica-migration", "yes")])]),
+    alone("replication.cluster-no-failover", &[Settings(&[NODE, ("cluster-replica-no-failover", "yes")])]),
+    alone("replication.cluster-timeout", &[Settings(&[NODE, ("cluster-node-timeout", "15000")])]),
+    alone("replication.cluster-timeout", &[Settings(&[NODE, ("cluster-node-timeout", "500")])]),
+    alone("replication.cluster-validity", &[Settings(&[NODE, ("cluster-node-timeout", "15000")])]),
+    alone("replication.cluster-validity", &[Settings(&[NODE, ("cluster-replica-validity-factor", "0")])]),
+    alone("replication.cluster-validity", &[Settings(&[NODE, ("cluster-replica-validity-factor", "1")])]),
+    alone("replication.cluster-state", &[InCluster, ClusterSays(&[("cluster_state", "fail")])]),
+    alone("replication.cluster-slots", &[InCluster, ClusterSays(&[("cluster_slots_assigned", "16383")])]),
+    alone("replication.cluster-slots", &[InCluster, ClusterSays(&[("cluster_slots_fail", "1")])]),
+    alone(
+        "replication.cluster-nodes",
+        &[
+            InCluster,
+            ClusterNodes(
+                "a 10.0.0.1:6379@16379 myself,master - 0 0 1 connected 0-16383\n\
+                 b 10.0.0.2:6379@16379 slave,fail a 0 0 1 connected\n",
+            ),
+        ],
+    ),
+    alone(
+        "replication.cluster-quorum",
+        &[
+            InCluster,
+            ClusterNodes(
+                "a 10.0.0.1:6379@16379 myself,master - 0 0 1 connected 0-8191\n\
+                 b 10.0.0.2:6379@16379 master - 0 0 2 connected 8192-16383\n",
+            ),
+        ],
+    ),
+    alone(
+        "replication.cluster-replicas",
+        &[
+            InCluster,
+            ClusterNodes(
+                "a 10.0.0.1:6379@16379 myself,master - 0 0 1 connected 0-16383\n\
+                 b 10.0.0.2:6379@16379 slave a 0 0 1 disconnected\n",
+            ),
+        ],
+    ),
+    alone("replication.cluster-versions", &[InCluster, OthersSay(&[("valkey_version", "8.0.6")])]),
+    alone(
+        "replication.unknown-replica",
+        &[
+            InCluster,
+            Says(&[("connected_slaves", "2"), ("slave1", "ip=10.0.9.9,port=0,state=online,offset=14,lag=0")]),
+        ],
+    ),
+    alone("version.failover", &[InCluster, Says(&[("redis_version", "7.2.4"), ("valkey_version", "8.1.1")])]),
     alone("version.old", &[Says(&[("redis_version", "6.0.16")])]),
     alone("version.unmaintained", &[Says(&[("redis_version", "7.0.15")])]),
     alone(

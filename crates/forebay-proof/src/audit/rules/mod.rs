@@ -3,7 +3,10 @@
 mod access;
 mod buffers;
 mod checks;
+mod cluster;
+mod cluster_nodes;
 mod disk;
+mod failover_faults;
 mod file;
 mod host;
 mod memory;
@@ -29,7 +32,10 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         host::RULES,
         observability::RULES,
         replication::RULES,
+        cluster::RULES,
+        cluster_nodes::RULES,
         version::RULES,
+        failover_faults::RULES,
         usage::RULES,
     ]
     .into_iter()

@@ -1,13 +1,15 @@
-//! Rules on other servers: replicas, failover, clusters.
+//! Rules on other servers: replicas and failover, by whatever means; a cluster has rules of its own beside these.
 
-use super::checks::{size, yes};
+use super::checks::{size, within, yes};
+use super::cluster_nodes::unasked;
 use crate::audit::meaning;
 use crate::audit::rule::{Checked, Fix, Rule, Severity, State, Unread};
-use crate::audit::snapshot::AuditSnapshot;
+use crate::audit::snapshot::{AuditSnapshot, Read};
 use crate::audit::version::Versions;
+use forebay::buffer::connect::Facts;
 
 /// How long a replica may be away and still catch up from the backlog, in seconds.
-const OUTAGE_S: f64 = 60.0;
+pub(super) const OUTAGE_S: f64 = 60.0;
 /// Bytes that an event takes on its way to a replica, in a small block: what a buffer takes at 94 events/s.
 const EVENT_BYTES: f64 = 205.0;
 
@@ -28,6 +30,9 @@ pub(super) const RULES: &[Rule] = &[
                 }));
             }
             let role = seen.field("role")?;
+            if role != "master" && is_node(seen) {
+                return Ok(State::Idle("a replica in a cluster sends writes to its master".into()));
+            }
             let read = match seen.field("master_host") {
                 Ok(host) => format!("role {role} of {host}:{}", seen.field("master_port").unwrap_or("?")),
                 Err(_) => format!("role {role}"),
@@ -38,36 +43,15 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
-        id: "replication.cluster",
-        severity: Severity::Danger,
-        must: "The server stands outside a cluster",
-        why: "Lanes would lie on several nodes, which this version of Forebay does not follow.",
-        remedy: "cluster-enabled no, on a server of its own",
-        source: "redis.conf: cluster-enabled",
-        versions: Versions::All,
-        check: |seen| {
-            Ok(State::of(!seen.yes("cluster-enabled")?, seen.said("cluster-enabled")?, || {
-                vec![Fix::at_start("cluster-enabled", "no")]
-            }))
-        },
-    },
-    Rule {
         id: "replication.empty-restart",
         severity: Severity::Danger,
-        must: "A master with replicas does not come back empty",
-        why: "Restarted without AOF and snapshots it is empty, and its replicas copy that: every copy is gone.",
-        remedy: "appendonly yes",
-        source: "Redis documentation, replication: safety",
+        must: "No server with replicas comes back empty, nor any node of a cluster",
+        why: "Restarted without AOF and snapshots it is empty, and its replicas copy that: every copy is gone. Any \
+              replica is the next master.",
+        remedy: "appendonly yes, on replicas too",
+        source: "Redis documentation, replication: safety; valkey#579",
         versions: Versions::All,
-        check: |seen| {
-            with_replicas(seen, |seen| {
-                let has_snapshots = !meaning::same("save", seen.text("save")?, "");
-                let read = format!("{}, {}", seen.said("appendonly")?, seen.said("save")?);
-                Ok(State::of(seen.yes("appendonly")? || has_snapshots, read, || {
-                    vec![Fix::set("appendonly", "yes")]
-                }))
-            })
-        },
+        check: |seen| where_replicated(seen, empty_restart),
     },
     Rule {
         id: "replication.backlog",
@@ -79,7 +63,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "redis.conf: repl-backlog-size",
         versions: Versions::All,
         check: |seen| {
-            with_replicas(seen, |seen| {
+            where_replicated(seen, |seen| {
                 let needed = (seen.profile.rates.peak * EVENT_BYTES * OUTAGE_S) as u64;
                 let backlog = seen.bytes("repl-backlog-size")?;
                 let read =
@@ -99,7 +83,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "redis.conf: min-replicas-to-write",
         versions: Versions::All,
         check: |seen| {
-            with_replicas(seen, |seen| {
+            where_replicated(seen, |seen| {
                 let least = seen.number("min-replicas-to-write")?;
                 Ok(State::of(least > 0, seen.said("min-replicas-to-write")?, || {
                     vec![Fix::set("min-replicas-to-write", "1"), Fix::set("min-replicas-max-lag", "10")]
@@ -120,6 +104,9 @@ pub(super) const RULES: &[Rule] = &[
                 return Ok(State::Kept("min-replicas-max-lag 0: nothing is asked for".into()));
             }
             let asked = seen.number("min-replicas-to-write")?;
+            if seen.field("role")? != "master" {
+                return Ok(State::Idle("a replica takes no writes".into()));
+            }
             // Those that answer in time, where the server counts them.
             let there = seen.count("min_slaves_good_slaves").or_else(|_| seen.count("connected_slaves"))?;
             let read = format!("min-replicas-to-write {asked}, {there} connected");
@@ -158,6 +145,22 @@ pub(super) const RULES: &[Rule] = &[
         check: |seen| yes(seen, "replica-ignore-maxmemory"),
     },
     Rule {
+        id: "replication.priority",
+        severity: Severity::Warn,
+        must: "The replica with the most data is promoted",
+        why: "Sentinel looks at replica-priority first, and only then at how far a replica is: with differing ones it \
+              promotes a replica that is behind. With 0 a replica is never promoted, and WAIT counts it.",
+        remedy: "replica-priority 100, on every server",
+        source: "redis.conf: replica-priority; compareSlavesForPromotion in sentinel.c",
+        versions: Versions::All,
+        check: |seen| {
+            if seen.yes("cluster-enabled")? {
+                return Ok(State::Idle("a cluster goes by how far a replica is alone".into()));
+            }
+            within(seen, "replica-priority", 100..=100, "100")
+        },
+    },
+    Rule {
         id: "replication.output-buffer",
         severity: Severity::Warn,
         must: "A replica may copy everything without being cut off",
@@ -167,7 +170,7 @@ pub(super) const RULES: &[Rule] = &[
         source: "redis.conf: client-output-buffer-limit",
         versions: Versions::All,
         check: |seen| {
-            with_replicas(seen, |seen| {
+            where_replicated(seen, |seen| {
                 let needed = (seen.profile.rates.peak * EVENT_BYTES * OUTAGE_S) as u64;
                 let limit = super::buffers::output_limit(seen, "slave")
                     .or_else(|_| super::buffers::output_limit(seen, "replica"))?;
@@ -183,6 +186,36 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
 ];
+
+/// Whether the server is a node of a cluster, as far as that is known.
+fn is_node(seen: &AuditSnapshot) -> bool {
+    seen.yes("cluster-enabled").is_ok_and(|is_node| is_node)
+}
+
+/// The rule where replicas are connected, or may be: a replica, and any node of a cluster, is the next master.
+fn where_replicated(seen: &AuditSnapshot, check: fn(&AuditSnapshot) -> Checked) -> Checked {
+    if is_node(seen) || seen.field("role")? != "master" { check(seen) } else { with_replicas(seen, check) }
+}
+
+/// Whether this server, and in a cluster every other node, has its data after a restart.
+fn empty_restart(seen: &AuditSnapshot) -> Checked {
+    let has_snapshots = !meaning::same("save", seen.text("save")?, "");
+    let read = format!("{}, {}", seen.said("appendonly")?, seen.said("save")?);
+    if !seen.yes("appendonly")? && !has_snapshots {
+        return Ok(State::Broken(read, vec![Fix::set("appendonly", "yes")]));
+    }
+    if !is_node(seen) {
+        return Ok(State::Kept(read));
+    }
+    let cluster = seen.cluster()?;
+    let has_none =
+        |facts: &Read<Facts>| facts.as_ref().is_ok_and(|facts| facts.number("aof_enabled") == Some(0));
+    if let Some((place, _)) = cluster.others.iter().find(|(_, facts)| has_none(facts)) {
+        let fix = Fix::act(format!("CONFIG SET appendonly yes on {place}, and on every other node without"));
+        return Ok(State::Broken(format!("{read}; {place} has no AOF"), vec![fix]));
+    }
+    unasked(cluster).map_or_else(|| Ok(State::Kept(read)), Err)
+}
 
 /// The rule where replicas are connected.
 fn with_replicas(seen: &AuditSnapshot, check: fn(&AuditSnapshot) -> Checked) -> Checked {
