@@ -50,7 +50,7 @@ pub(crate) struct Audit {
     /// Server program for --try; else `FOREBAY_SERVER`, else redis-server or valkey-server on the PATH
     #[arg(long, value_name = "PATH", value_hint = ValueHint::ExecutablePath, requires = "tries")]
     server_bin: Option<PathBuf>,
-    /// What must hold: a built-in profile (bluesky-8h, met-001, full-network) or a TOML file
+    /// What must hold: a built-in profile (bluesky-8h, met-001, full-network, bluesky-cluster) or a TOML file
     #[arg(long, default_value = profile::DEFAULT)]
     profile: String,
     /// Buffer whose keys are looked at

@@ -20,6 +20,7 @@ use forebay_watch::profile::{self, Profile};
   forebay deploy --out deploy
   forebay deploy --profile mine.toml --out /srv/forebay
   forebay deploy --out deploy --force            overwrite what was changed there
+  forebay deploy --out cluster --profile bluesky-cluster
   forebay deploy --out deploy --source wss://jetstream.example/subscribe
   forebay deploy --out deploy --runbook-url http://watch.example:9464/runbooks
 
@@ -33,6 +34,11 @@ The files:
   pipeline.toml, forebay-ingest.service
                              with --source: what `forebay ingest` is told, and
                              its unit for systemd; compose.yaml then has it too
+  cluster-init.sh, kustomization.yaml, kubernetes/
+                             with a profile that has a [cluster], as
+                             bluesky-cluster: what makes a cluster of the nodes,
+                             and all of them for Kubernetes; compose.yaml has the
+                             nodes then
   secrets/                   for the files that compose.yaml asks for; none is made
 
 With a Prometheus and a Grafana of your own, take forebay.rules.yml, the job in
@@ -41,7 +47,7 @@ prometheus.yml, and grafana/dashboards/*.json: see docs/monitoring.md.
 Exit codes: 0 all files are there, 2 a file there has other contents, or cannot
 be written.")]
 pub(crate) struct Deploy {
-    /// What must hold: a built-in profile (bluesky-8h, met-001, full-network) or a TOML file
+    /// What must hold: a built-in profile (bluesky-8h, met-001, full-network, bluesky-cluster) or a TOML file
     #[arg(long, default_value = profile::DEFAULT)]
     profile: String,
     /// Folder that the files are put into

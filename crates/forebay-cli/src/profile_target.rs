@@ -14,7 +14,7 @@ use forebay_watch::profile::{self, Profile};
 /// Under which profile, and on which server.
 #[derive(Args)]
 pub(crate) struct ProfileTarget {
-    /// What must hold: a built-in profile (bluesky-8h, met-001, full-network) or a TOML file
+    /// What must hold: a built-in profile (bluesky-8h, met-001, full-network, bluesky-cluster) or a TOML file
     #[arg(long, default_value = profile::DEFAULT)]
     profile: String,
     /// A server of yours instead of one of Forebay's own; needs --allow-load (`pressure`,

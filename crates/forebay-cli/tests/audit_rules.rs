@@ -243,9 +243,12 @@ fn shell(root: &Path, line: &str) -> bool {
 
 #[test]
 fn the_settings_that_are_shipped_break_no_rule_beyond_notes() {
-    for (profile, dangers) in
-        [("bluesky-8h", vec![]), ("full-network", vec![]), ("met-001", vec!["memory.eviction"])]
-    {
+    for (profile, dangers) in [
+        ("bluesky-8h", vec![]),
+        ("full-network", vec![]),
+        ("met-001", vec!["memory.eviction"]),
+        ("bluesky-cluster", vec![]),
+    ] {
         let profile = Profile::load(profile).unwrap();
         let conf: forebay_rig::server::Conf = profile.conf_settings().into_iter().collect();
         let server = Server::start(&binary(), &conf).unwrap();

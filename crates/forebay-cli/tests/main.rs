@@ -45,6 +45,7 @@ mod cli_support;
 mod cli_verify;
 mod cli_verify_refused;
 mod deploy;
+mod deploy_cluster;
 mod external_server;
 mod hostile;
 mod ingest_support;

@@ -10,6 +10,7 @@ use crate::small_file;
 use forebay::buffer::batch::Limits;
 use forebay::event::stream::Stream;
 
+pub mod cluster;
 pub mod settings;
 mod stream;
 
@@ -19,10 +20,11 @@ pub use stream::stream_of;
 use settings::as_conf;
 
 /// The profiles built in, the default first.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("bluesky-8h", include_str!("../../../profiles/bluesky-8h.toml")),
     ("met-001", include_str!("../../../profiles/met-001.toml")),
     ("full-network", include_str!("../../../profiles/full-network.toml")),
+    ("bluesky-cluster", include_str!("../../../profiles/bluesky-cluster.toml")),
 ];
 
 /// Name of the profile used where none is given.
@@ -49,6 +51,8 @@ pub struct Profile {
     /// What the server must bear, and how fast; MET-001's figures where nothing is said.
     #[serde(default)]
     pub load: Load,
+    /// How many nodes there are, where it is for a cluster: all else is about one of them.
+    pub cluster: Option<cluster::Cluster>,
     /// When the writer cuts a block.
     pub blocks: Blocks,
     /// What the events are; Jetstream's where nothing is said.
@@ -187,6 +191,7 @@ impl Profile {
         if !(1.0..=100.0).contains(&self.hold.memory_percent_max) {
             return Err("hold.memory_percent_max must be from 1 to 100".into());
         }
+        self.cluster.map_or(Ok(()), cluster::Cluster::check)?;
         self.limits().map(drop)?;
         self.maxmemory().map(drop)
     }
@@ -268,6 +273,8 @@ mod tests {
             ("256 KiB", "much", "blocks.bytes_max"),
             ("\"2gb\"", "\"0\"", "maxmemory"),
             ("[rates]", "[rats]", "rats"),
+            ("[rates]", "[cluster]\nmasters = 2\nreplicas = 1\n[rates]", "cluster.masters must be from 3"),
+            ("[rates]", "[cluster]\nmasters = 3\nreplicas = 0\n[rates]", "cluster.replicas must be from 1"),
         ] {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), good.replace(from, to)).unwrap();

@@ -4,7 +4,7 @@
 use askama::Template;
 
 use super::rules::{self, ALERTMANAGER};
-use super::{dashboards, one_line, redis_conf};
+use super::{cluster, dashboards, one_line, redis_conf};
 use crate::profile::Profile;
 
 pub use super::rules::RUNBOOKS;
@@ -39,6 +39,13 @@ pub struct File {
     pub text: String,
 }
 
+impl File {
+    /// With one end of line behind its last line.
+    pub(super) fn new(path: &str, text: impl AsRef<str>) -> Self {
+        Self { path: path.into(), text: format!("{}\n", text.as_ref().trim_end()) }
+    }
+}
+
 /// What a deployment is made from.
 #[derive(Debug)]
 pub struct DeployPlan<'a> {
@@ -61,6 +68,9 @@ struct Compose<'a> {
     ingests: bool,
     secret: &'a str,
     version: &'a str,
+    /// Where the server is, or the nodes, with the password as a shell puts it in.
+    url: &'a str,
+    cluster: Option<&'a cluster::ComposeNodes>,
 }
 
 #[derive(Template)]
@@ -77,23 +87,22 @@ struct IngestUnit<'a> {
 
 /// Every file, in the order of their paths.
 pub fn all(plan: &DeployPlan) -> askama::Result<Vec<File>> {
-    let mut files: Vec<File> = AS_THEY_ARE.into_iter().map(|(path, text)| file(path, text)).collect();
+    let mut files: Vec<File> = AS_THEY_ARE.into_iter().map(|(path, text)| File::new(path, text)).collect();
     files.extend([
-        file("compose.yaml", compose(plan)?),
-        file("forebay.rules.yml", rules::file(plan.profile, plan.runbooks)?),
-        file("redis.conf", redis_conf::render(plan.profile, SECRET)?),
+        File::new("compose.yaml", compose(plan)?),
+        File::new("forebay.rules.yml", rules::file(plan.profile, plan.runbooks)?),
+        File::new("redis.conf", redis_conf::render(plan.profile, SECRET)?),
         // Git keeps the folder, and nothing that is put into it.
-        file("secrets/.gitignore", "*\n!.gitignore\n"),
+        File::new("secrets/.gitignore", "*\n!.gitignore\n"),
     ]);
-    files.extend(plan.profile_text.map(|text| file("profile.toml", text)));
+    files.extend(plan.profile_text.map(|text| File::new("profile.toml", text)));
+    if let Some(cluster) = plan.profile.cluster {
+        files.extend(cluster::files(plan.profile, cluster, SECRET)?);
+    }
     files.extend(ingest(plan)?);
-    files.extend(dashboards::ALL.map(|(path, text)| file(path, text)));
+    files.extend(dashboards::ALL.map(|(path, text)| File::new(path, text)));
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
-}
-
-fn file(path: &str, text: impl AsRef<str>) -> File {
-    File { path: path.into(), text: format!("{}\n", text.as_ref().trim_end()) }
 }
 
 /// What brings a source in, where one is given.
@@ -105,13 +114,15 @@ fn ingest(plan: &DeployPlan) -> askama::Result<Vec<File>> {
         plan.sources.iter().map(|url| toml::Value::from(url.as_str()).to_string()).collect();
     let profile = plan.profile_text.map(|_| PROFILE_FILE);
     Ok(vec![
-        file("pipeline.toml", Pipeline { urls: &urls }.render()?),
-        file("forebay-ingest.service", IngestUnit { profile }.render()?),
+        File::new("pipeline.toml", Pipeline { urls: &urls }.render()?),
+        File::new("forebay-ingest.service", IngestUnit { profile }.render()?),
     ])
 }
 
 fn compose(plan: &DeployPlan) -> askama::Result<String> {
     let custom = plan.profile_text.is_some();
+    let nodes = plan.profile.cluster.map(|cluster| cluster::compose(cluster, SECRET)).transpose()?;
+    let one = format!("redis://:$$(sed -n 's/^requirepass //p' {SECRET})@redis:6379");
     Compose {
         profile: &one_line(&plan.profile.name),
         watch_profile: if custom { PROFILE_FILE } else { &plan.profile.name },
@@ -119,6 +130,8 @@ fn compose(plan: &DeployPlan) -> askama::Result<String> {
         ingests: !plan.sources.is_empty(),
         secret: SECRET,
         version: env!("CARGO_PKG_VERSION"),
+        url: nodes.as_ref().map_or(&one, |nodes| &nodes.url),
+        cluster: nodes.as_ref(),
     }
     .render()
 }

@@ -1,5 +1,6 @@
 //! What a buffer is run and watched with, made from a profile: alert rules, dashboards, and the files around them.
 
+mod cluster;
 pub mod dashboards;
 pub mod files;
 mod redis_conf;

@@ -9,7 +9,7 @@ use forebay_rig::server::Conf;
 use super::one_line;
 
 /// What a setting is for, in the words of the buffer.
-const WHY: [(&str, &str); 15] = [
+const WHY: [(&str, &str); 16] = [
     ("maxmemory", "All that the server may use for data. Forks and buffers of connections come on top."),
     (
         "maxmemory-policy",
@@ -33,6 +33,7 @@ const WHY: [(&str, &str); 15] = [
     ("tcp-keepalive", "Seconds after which a dead peer is noticed."),
     ("tcp-backlog", "Connections that may wait to be taken up. net.core.somaxconn must allow it."),
     ("protected-mode", "Without a password it hears this machine alone."),
+    ("repl-backlog-size", "A replica that was away for less than this much catches up without a full copy."),
     (
         "bind",
         "Where it listens. In its container compose.yaml adds the address that the other containers know it by.",
@@ -46,6 +47,8 @@ struct RedisConf<'a> {
     about: &'a str,
     settings: Vec<Setting>,
     secret: &'a str,
+    /// Of a cluster.
+    is_node: bool,
 }
 
 struct Setting {
@@ -63,7 +66,8 @@ pub(super) fn render(profile: &Profile, secret: &str) -> askama::Result<String> 
         .map(|(name, value)| Setting { why: why(&name), line: line(&name, value) })
         .collect();
     let (name, about) = (one_line(&profile.name), one_line(&profile.about));
-    RedisConf { profile: &name, about: &about, settings, secret }.render()
+    let is_node = profile.cluster.is_some();
+    RedisConf { profile: &name, about: &about, settings, secret, is_node }.render()
 }
 
 fn why(setting: &str) -> &'static str {
