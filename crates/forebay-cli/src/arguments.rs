@@ -56,7 +56,7 @@ impl Global {
 /// Where a buffer is.
 #[derive(Args)]
 pub(crate) struct At {
-    /// Server: redis://[user:password@]host[:port][/db], rediss:// for TLS, `redis+sentinel://host,host/name`
+    /// Server: redis://[user:password@]host[:port][/db], rediss:// for TLS, `redis+sentinel://host,host/name`, `redis+cluster://host,host`
     #[arg(long, env = "FOREBAY_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
     pub(crate) url: String,
     /// Buffer on that server

@@ -37,7 +37,8 @@ could not be read is `not shown`, and no good news), 1 a danger or another
 setting, 2 usage, 3 no server or no login, 4 the audit missed a fault planted
 for it.")]
 pub(crate) struct Audit {
-    /// Server: redis://[user:password@]host[:port][/db], rediss:// for TLS, `redis+sentinel://host,host/name`
+    /// Server: redis://[user:password@]host[:port][/db], rediss:// for TLS, `redis+sentinel://host,host/name`; of
+    /// `redis+cluster://host,host` each node
     #[arg(long, env = "FOREBAY_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
     url: String,
     /// A redis.conf instead of a server
@@ -88,10 +89,38 @@ impl Audit {
             return explained(id, global);
         }
         let profile = Profile::load(&self.profile)?;
+        if self.conf.is_some() {
+            return self.one(&profile, None, global);
+        }
+        let address = Address::parse(&self.url)?;
+        let nodes = address.nodes()?;
+        if !address.is_cluster() {
+            return self.one(&profile, nodes.first(), global);
+        }
+        anyhow::ensure!(
+            self.junit.is_none() && self.out.is_none(),
+            "--junit and --out are for one server: give the URL of one node, redis://host:port"
+        );
+        let mut worst = exit::OK;
+        for (index, node) in nodes.iter().enumerate() {
+            if !global.json && !self.fix_conf && !self.fix_commands {
+                let line = if index == 0 { "" } else { "\n" };
+                output::result(&format!("{line}{node}, node {} of {}\n", index + 1, nodes.len()))?;
+            } else if !global.json {
+                output::result(&format!("# {node}\n"))?;
+            }
+            worst = worst.max(self.one(&profile, Some(node), global)?);
+        }
+        Ok(worst)
+    }
+
+    /// The audit of one server, or of a file where there is none.
+    fn one(&self, profile: &Profile, address: Option<&Address>, global: &Global) -> anyhow::Result<u8> {
         let begun = Begun::now();
-        let (target, seen) = match &self.conf {
-            Some(path) => self.of_file(path, &profile)?,
-            None => self.of_server(&profile)?,
+        let (target, seen) = match (&self.conf, address) {
+            (Some(path), _) => self.of_file(path, profile)?,
+            (None, Some(address)) => self.of_server(profile, address)?,
+            (None, None) => anyhow::bail!("there is no server to audit"),
         };
         let audit = judge::audit(&seen, &target.origin, self.conf.is_some());
         if let Some(path) = &self.junit {
@@ -102,38 +131,36 @@ impl Audit {
             let text = if self.fix_conf {
                 remedy::conf(&audit)
             } else {
-                remedy::commands(&audit, &self.redis_cli(&seen)?)
+                remedy::commands(&audit, &self.redis_cli(&seen, address))
             };
             output::result(&text).context("writing the remedies")?;
             return Ok(exit::OK);
         }
-        let mut report = begun.report(&profile, target);
+        let mut report = begun.report(profile, target);
         report.claims =
-            claims::of(&audit, negative_controls::of_settings(&profile), negative_controls::of_rules(&seen));
-        report.conflicts = conflict::of(&profile, seen.info.as_ref().ok(), &[]);
+            claims::of(&audit, negative_controls::of_settings(profile), negative_controls::of_rules(&seen));
+        report.conflicts = conflict::of(profile, seen.info.as_ref().ok(), &[]);
         report.audit = Some(audit);
         report.seconds = begun.seconds();
         conclude(&report, global, self.out.as_deref())
     }
 
     /// How redis-cli is called for the server that was asked, or that a file would make.
-    fn redis_cli(&self, seen: &AuditSnapshot) -> anyhow::Result<String> {
-        Ok(match &self.conf {
-            Some(_) => format!("redis-cli -p {}", seen.number("port").unwrap_or(6379)),
-            None => Address::parse(&self.url)?
-                .redis_cli()
-                .iter()
-                .map(|word| remedy::sh_word(word))
-                .collect::<Vec<_>>()
-                .join(" "),
-        })
+    fn redis_cli(&self, seen: &AuditSnapshot, address: Option<&Address>) -> String {
+        match address {
+            None => format!("redis-cli -p {}", seen.number("port").unwrap_or(6379)),
+            Some(address) => {
+                let words = address.redis_cli();
+                words.iter().map(|word| remedy::sh_word(word)).collect::<Vec<_>>().join(" ")
+            }
+        }
     }
 
-    fn of_server(&self, profile: &Profile) -> anyhow::Result<(Target, AuditSnapshot)> {
-        let (address, buffer) = (Address::parse(&self.url)?, self.buffer.parse::<Name>()?);
+    fn of_server(&self, profile: &Profile, address: &Address) -> anyhow::Result<(Target, AuditSnapshot)> {
+        let buffer = self.buffer.parse::<Name>()?;
         let look = Look { profile, buffer: &buffer, probe_disk: self.probe_disk, is_own: false };
-        let seen = look.at(&address)?;
-        tell_left(&address);
+        let seen = look.at(address)?;
+        tell_left(address);
         let facts = seen.info.as_ref().ok();
         let fact = |name: &str| facts.and_then(|facts| facts.get(name)).unwrap_or("unknown").to_owned();
         let target = Target {

@@ -73,7 +73,7 @@ pub(crate) struct Drain {
     /// Where files for a bucket are written before they are sent [default: ~/.local/state/forebay]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     staging: Option<PathBuf>,
-    /// Server: redis://[user:password@]host[:port][/db], rediss:// for TLS, `redis+sentinel://host,host/name`; without it, port 6379 of this machine
+    /// Server: redis://[user:password@]host[:port][/db], rediss:// for TLS, `redis+sentinel://host,host/name`, `redis+cluster://host,host`; without it, port 6379 of this machine
     #[arg(long, env = "FOREBAY_URL", hide_env_values = true)]
     url: Option<String>,
     /// Buffer on that server [default: events]

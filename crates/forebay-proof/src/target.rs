@@ -54,6 +54,12 @@ impl Target {
     /// What a report says of it.
     pub fn describe(&self, profile: &Profile) -> Result<report::Target, Error> {
         let (mut connection, facts) = self.address().connect()?;
+        if self.address().is_cluster() {
+            let why =
+                "a proof is of one server, and this is a cluster; give the URL of a server outside a cluster"
+                    .into();
+            return Err(Error::Unfit { url: self.address().to_string(), why });
+        }
         let mut settings = Vec::new();
         for (name, _) in profile.conf_settings() {
             let found = setting(&mut connection, &name);

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use forebay::buffer::connect::Address;
+use forebay::buffer::limit::LimitKind;
 use forebay::buffer::look::look;
+use forebay::buffer::measure::Machine;
 use forebay::buffer::meta;
 use forebay::buffer::reader::{ReadItem, Reader};
 use forebay::buffer::writer::{Ack, Counts, Options};
@@ -259,4 +261,33 @@ fn a_lane_whose_slot_moves_to_another_master_goes_on_there() {
     let (ledger, counts) = source.finish();
     assert_eq!((counts.acknowledged, counts.lost_by_server), (2_200, 0));
     assert_holds_exactly(&address, &ledger);
+}
+
+/// The node with the likes has the least room, and three fifths of the events come to it.
+#[test]
+fn a_buffer_on_a_cluster_is_full_when_the_first_of_its_nodes_is() {
+    let (mut set, address) = set(0);
+    let mut writer = open(&address, &options(64, 8));
+    let mut ledger = Ledger { padding: 200, ..Ledger::default() };
+    for lane in [jetstream::LIKES, jetstream::LIKES, jetstream::LIKES, jetstream::POSTS, jetstream::REPOSTS] {
+        ledger.push_many(&mut writer, lane, 2_000).unwrap();
+    }
+    writer.close().unwrap();
+    let likes = master_of(&set, &address, jetstream::LIKES);
+    for node in 0..3 {
+        let used: u64 = info(set.server(node), "used_memory").parse().unwrap();
+        let room: u64 = if node == likes { 16 << 20 } else { 32 << 20 };
+        tell(set.server(node), &format!("CONFIG SET maxmemory {}", used + room));
+    }
+    let stat = look(&address, &name()).unwrap();
+    assert_eq!(stat.nodes.len(), 3);
+    assert!(stat.nodes[0].lanes.contains(&jetstream::LIKES), "{:?}", stat.nodes[0].lanes);
+    let why = || "not looked at".to_owned();
+    let limits = stat.limits(&Machine { memory: Err(why()), free_bytes: Err(why()) }, Some(100.0));
+    let (kind, room) = limits.first().unwrap();
+    assert_eq!(kind, LimitKind::Maxmemory);
+    let expected = f64::from(16 << 20) / 100.0 * 5.0 / 3.0;
+    let off = room.events as f64 / expected - 1.0;
+    // The server's own use moves between the two questions.
+    assert!(off.abs() < 0.1, "{} of {expected}", room.events);
 }

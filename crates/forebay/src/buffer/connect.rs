@@ -9,7 +9,7 @@ use redis::io::tcp::TcpSettings;
 use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisError};
 
 use super::answer::Budget;
-use super::cluster::{ClusterConnection, Topology};
+use super::cluster::{ClusterConnection, Place, Topology};
 use super::connection::Connection;
 use super::error::{Cause, Error};
 pub use super::facts::Facts;
@@ -17,6 +17,7 @@ use super::keys::Name;
 use super::node_connection::NodeConnection;
 use super::secret;
 use super::sentinel::{self, Sentinels};
+use super::server_info::reached;
 use super::tls;
 
 /// How long a connection may take to come about.
@@ -138,6 +139,20 @@ impl Address {
         }
         facts.fit().map_err(unfit)?;
         Ok((connection, facts))
+    }
+
+    /// Each node of a cluster by itself, masters first; of one server that server.
+    pub fn nodes(&self) -> Result<Vec<Self>, Error> {
+        let Some(topology) = &self.cluster else { return Ok(vec![self.clone()]) };
+        let away = |why| Error::Connect { url: self.shown.clone(), why: self.hide(why), source: None };
+        topology.ask(CONNECT_TIMEOUT).map_err(away)?;
+        let node = |place: Place| {
+            let scheme =
+                if matches!(self.info.addr(), ConnectionAddr::TcpTls { .. }) { "rediss" } else { "redis" };
+            let shown = format!("{scheme}://{place}");
+            Self { info: reached(&self.info, place.host, place.port), sentinels: None, cluster: None, shown }
+        };
+        Ok(topology.nodes().into_iter().map(node).collect())
     }
 
     /// A buffer as it is named when it is made there: on a cluster its streams are spread over the slots.

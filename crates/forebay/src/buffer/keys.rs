@@ -34,7 +34,7 @@ use crate::event::stream::Stream;
 /// stream does (`.likes.0`): a buffer called so would have its hash where another has a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
-    name: String,
+    buffer: String,
     stream: Stream,
     /// Of a buffer whose streams are spread over a cluster what stands behind each lane's partition, by [`Lane::index`].
     salts: Option<Arc<[u32]>>,
@@ -94,7 +94,7 @@ impl Name {
 
     /// The hash that says what the buffer is.
     pub fn meta(&self) -> String {
-        format!("forebay:{{{}}}", self.name)
+        format!("forebay:{{{}}}", self.buffer)
     }
 
     /// The stream of a lane, or of one partition of it.
@@ -105,8 +105,8 @@ impl Name {
     fn key(&self, lane: Lane, salt: Option<u32>) -> String {
         let (name, partition) = (lane.lane_name(), lane.partition());
         match salt {
-            Some(salt) => format!("forebay:{{{}.{name}.{partition}~{salt}}}", self.name),
-            None => format!("forebay:{{{}.{name}.{partition}}}", self.name),
+            Some(salt) => format!("forebay:{{{}.{name}.{partition}~{salt}}}", self.buffer),
+            None => format!("forebay:{{{}.{name}.{partition}}}", self.buffer),
         }
     }
 
@@ -126,7 +126,7 @@ impl Name {
 
     /// The channel that writers say on what became of their events.
     pub fn status_channel(&self) -> String {
-        format!("forebay:{}:fates", self.name)
+        format!("forebay:{}:fates", self.buffer)
     }
 
     /// The field of that hash that tells of a loss right before a block.
@@ -204,17 +204,17 @@ impl Name {
 
     /// A value that one connection of the load generator sets, gets and deletes.
     pub fn load_value(&self, connection: usize, slot: usize) -> String {
-        format!("forebay:{}:load:value:{connection}:{slot}", self.name)
+        format!("forebay:{}:load:value:{connection}:{slot}", self.buffer)
     }
 
     /// A list that one connection of the load generator pushes to and pops from.
     pub fn load_list(&self, connection: usize) -> String {
-        format!("forebay:{}:load:list:{connection}", self.name)
+        format!("forebay:{}:load:list:{connection}", self.buffer)
     }
 
     /// The stream that all connections of the load generator append to and read.
     pub fn load_stream(&self) -> String {
-        format!("forebay:{}:load:stream", self.name)
+        format!("forebay:{}:load:stream", self.buffer)
     }
 
     /// The buffer that a key belongs to, where it is a stream's, or the one that says what the buffer is.
@@ -255,7 +255,7 @@ impl std::str::FromStr for Name {
     fn from_str(text: &str) -> Result<Self, BadName> {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if (1..=64).contains(&text.len()) && text.bytes().all(good) && of_stream(text).is_none() {
-            Ok(Self { name: text.into(), stream: Stream::jetstream(), salts: None })
+            Ok(Self { buffer: text.into(), stream: Stream::jetstream(), salts: None })
         } else {
             Err(BadName(text.into()))
         }
@@ -264,6 +264,6 @@ impl std::str::FromStr for Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
+        f.write_str(&self.buffer)
     }
 }

@@ -52,14 +52,12 @@ impl Stat {
     /// Every limit of the buffer, with what the caller knows of the machine and of an event's weight. On a cluster those of the node
     /// that is full first, in events of the whole buffer.
     pub fn limits(&self, machine: &Machine, bytes_per_event: Option<f64>) -> Limits {
-        match self.nodes.first() {
-            Some(first) => self.limits_of(first, machine, bytes_per_event),
-            None => {
-                let mut measured = self.measured(machine.clone());
-                measured.bytes_per_event = bytes_per_event.map_or(measured.bytes_per_event, Ok);
-                Limits::of(&measured)
-            }
+        if let Some(first) = self.nodes.first() {
+            return self.limits_of(first, machine, bytes_per_event);
         }
+        let mut measured = self.measured(machine.clone());
+        measured.bytes_per_event = bytes_per_event.map_or(measured.bytes_per_event, Ok);
+        Limits::of(&measured)
     }
 
     fn limits_of(&self, node: &NodeStat, machine: &Machine, bytes_per_event: Option<f64>) -> Limits {
@@ -77,14 +75,11 @@ impl Stat {
         let limits = Limits::of(&measured);
         let share = share(&here, self);
         let of_all = |bound: Bound| match bound {
-            Bound::At(room) => match share {
-                // The cast goes no further than the largest number there is.
-                Some(share) if share > 0.0 => {
-                    Bound::At(Headroom { events: (room.events as f64 / share) as u64, ..room })
-                }
-                Some(_) => Bound::Absent("nothing comes to this node".into()),
-                None => Bound::Unknown("what share of the events comes to this node is unknown".into()),
-            },
+            // The cast goes no further than the largest number there is.
+            Bound::At(room) if share > 0.0 => {
+                Bound::At(Headroom { events: (room.events as f64 / share) as u64, ..room })
+            }
+            Bound::At(_) => Bound::Absent("nothing comes to this node".into()),
             other => other,
         };
         Limits {
@@ -94,15 +89,16 @@ impl Stat {
     }
 }
 
-/// The share of the events that comes to some lanes: by what comes in now, else by what ever came.
-fn share(here: &Stat, all: &Stat) -> Option<f64> {
+/// The share of the events that comes to some lanes: by what comes in now, else by what ever came, else by how many lanes there are.
+fn share(here: &Stat, all: &Stat) -> f64 {
     let now = |stat: &Stat| stat.events_per_second_in().filter(|rate| *rate > 0.0);
     let ever = |stat: &Stat| {
         let of: Option<Vec<u64>> = stat.lanes.iter().map(|lane: &LaneStat| lane.total).collect();
         of.map(|totals| totals.iter().sum::<u64>() as f64)
     };
-    match (here.events_per_second_in(), now(all)) {
-        (Some(part), Some(whole)) => Some(part / whole),
-        _ => ever(here).zip(ever(all).filter(|all| *all > 0.0)).map(|(part, whole)| part / whole),
-    }
+    let by_rate = here.events_per_second_in().zip(now(all));
+    let by_total = || ever(here).zip(ever(all).filter(|all| *all > 0.0));
+    let (part, whole) =
+        by_rate.or_else(by_total).unwrap_or((here.lanes.len() as f64, all.lanes.len() as f64));
+    part / whole
 }

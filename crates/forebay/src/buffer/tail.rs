@@ -115,7 +115,9 @@ impl Appender {
     }
 
     pub(super) fn let_go_through(&mut self, number: u64) {
-        while let Some(kept) = self.tail.blocks.pop_front_if(|kept| kept.number <= number) {
+        while self.tail.blocks.front().is_some_and(|kept| kept.number <= number)
+            && let Some(kept) = self.tail.blocks.pop_front()
+        {
             self.shared.tail_bytes.fetch_sub(kept.pending.block.frame.len(), Relaxed);
         }
     }

@@ -78,6 +78,9 @@ use FaultSource::{
 
 /// What makes a server a node of a cluster.
 const NODE: (&str, &str) = ("cluster-enabled", "yes");
+/// What servers have for these unless they are told otherwise.
+const FACTOR: (&str, &str) = ("cluster-replica-validity-factor", "10");
+const PING: (&str, &str) = ("repl-ping-replica-period", "10");
 
 /// A user that may do everything, without a password: what a server has unless told otherwise.
 const OPEN: &str = "on nopass ~* &* +@all";
@@ -215,9 +218,21 @@ pub const PLANTS: &[SeededFault] = &[
     alone("replication.cluster-no-failover", &[Settings(&[NODE, ("cluster-replica-no-failover", "yes")])]),
     alone("replication.cluster-timeout", &[Settings(&[NODE, ("cluster-node-timeout", "15000")])]),
     alone("replication.cluster-timeout", &[Settings(&[NODE, ("cluster-node-timeout", "500")])]),
-    alone("replication.cluster-validity", &[Settings(&[NODE, ("cluster-node-timeout", "15000")])]),
+    // With all that it hangs on: what a server has beside may make good of one of them alone.
+    alone(
+        "replication.cluster-validity",
+        &[Settings(&[NODE, ("cluster-node-timeout", "15000"), FACTOR, PING])],
+    ),
     alone("replication.cluster-validity", &[Settings(&[NODE, ("cluster-replica-validity-factor", "0")])]),
-    alone("replication.cluster-validity", &[Settings(&[NODE, ("cluster-replica-validity-factor", "1")])]),
+    alone(
+        "replication.cluster-validity",
+        &[Settings(&[
+            NODE,
+            ("cluster-node-timeout", "5000"),
+            ("cluster-replica-validity-factor", "1"),
+            PING,
+        ])],
+    ),
     alone("replication.cluster-state", &[InCluster, ClusterSays(&[("cluster_state", "fail")])]),
     alone("replication.cluster-slots", &[InCluster, ClusterSays(&[("cluster_slots_assigned", "16383")])]),
     alone("replication.cluster-slots", &[InCluster, ClusterSays(&[("cluster_slots_fail", "1")])]),

@@ -1,17 +1,19 @@
 //! A connection to a cluster: each command goes to the node that has its key, and answers come in the order of the questions.
 //!
-//! Who asks and waits (a command, a script, a pipeline) is led to another node where a slot has moved. What is sent ahead of its
-//! answers is not: its sender has to begin again from the first that was not carried out, or its order would be another. It is told
+//! Who asks and waits (a command, a script, a pipeline) is led to another node where a slot has moved (`ask.rs`). What is sent ahead
+//! of its answers is not: its sender has to begin again from the first that was not carried out, or its order would be another. It is told
 //! (MOVED, ASK), and what was learnt of the slot holds for its next connection.
 
 use std::collections::VecDeque;
 use std::io::{Error as IoError, ErrorKind as IoKind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use redis::{Cmd, RedisError, RedisResult, Value};
+use redis::{RedisError, RedisResult, Value};
 
+use super::ask::{Redirect, redirect};
 use super::request::{Command, Target, commands};
+use super::several::{StreamRead, joined};
 use super::slot;
 use super::topology::Topology;
 use super::view::Place;
@@ -21,50 +23,29 @@ use crate::buffer::node_connection::NodeConnection;
 /// After how long without an answer other nodes are asked whether its slot has moved, and how often from then on.
 const SILENCE: Duration = Duration::from_millis(500);
 
-/// How often a question is led to another node.
-const REDIRECTS_MAX: usize = 5;
-
-/// For how long one stream of several is waited on before all are asked again: so long for each of them, within bounds.
-const SLICE: Duration = Duration::from_millis(10);
-const SLICE_BOUNDS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
-
 /// A connection to each node that it needs.
 pub struct ClusterConnection {
-    topology: Arc<Topology>,
+    pub(super) topology: Arc<Topology>,
     nodes: Vec<(Place, NodeConnection)>,
     /// Where commands without a key go; without one, where the last command went.
     home: Option<u16>,
-    last: Option<Place>,
+    pub(super) last: Option<Place>,
     /// Questions without an answer, in their order.
     asked: VecDeque<Asked>,
     limit: Duration,
     budget: Budget,
     /// Which of several streams is waited on next.
-    turn: usize,
+    pub(super) turn: usize,
 }
 
 /// A question whose answer is to come.
-enum Asked {
+pub(super) enum Asked {
     /// One node's, of that slot, where it has one.
     One(Place, Option<u16>),
     /// Of several, added up.
     Count(Vec<(Place, u16)>),
     /// Of several, all together, and how long to wait for one.
     Streams(Vec<(Place, u16)>, StreamRead),
-}
-
-/// A read of several streams.
-struct StreamRead {
-    questions: Vec<Vec<u8>>,
-    head: Vec<Vec<u8>>,
-    streams: Vec<(Vec<u8>, Vec<u8>)>,
-    wait: Duration,
-}
-
-/// Where a node says that a slot is to be asked for.
-enum Redirect {
-    Moved(u16, Place),
-    Ask(Place),
 }
 
 impl ClusterConnection {
@@ -151,7 +132,9 @@ impl ClusterConnection {
             if let [command] = together
                 && let Some((question, parts)) = self.of_several(command)?
             {
-                parts.iter().for_each(|(place, bytes)| add(place, bytes));
+                for (place, bytes) in &parts {
+                    add(place, bytes);
+                }
                 asked.push(question);
                 continue;
             }
@@ -211,51 +194,6 @@ impl ClusterConnection {
         Ok(found)
     }
 
-    /// Asks a command and waits for its answer, wherever that is by now.
-    pub fn ask(&mut self, request: &[u8]) -> RedisResult<Value> {
-        self.send_packed_command(request)?;
-        let answer = self.recv_response()?;
-        self.led(request, answer)
-    }
-
-    /// Asks a pipeline of commands; see [`redis::ConnectionLike::req_packed_commands`].
-    pub fn ask_all(&mut self, requests: &[u8], offset: usize, count: usize) -> RedisResult<Vec<Value>> {
-        self.send_packed_command(requests)?;
-        let answers = (0..offset + count).map(|_| self.recv_response()).collect::<RedisResult<Vec<_>>>()?;
-        if offset > 0 {
-            // A transaction is carried out whole, or not at all.
-            let refused = answers.iter().take(offset).find(|answer| matches!(answer, Value::ServerError(_)));
-            return match refused {
-                Some(Value::ServerError(error)) => Err(error.clone().into()),
-                _ => Ok(answers.into_iter().skip(offset).collect()),
-            };
-        }
-        let commands = commands(requests)?;
-        commands.iter().zip(answers).map(|(command, answer)| self.led(command.bytes, answer)).collect()
-    }
-
-    /// The answer of the node to which a command is led, where it was.
-    fn led(&mut self, request: &[u8], mut answer: Value) -> RedisResult<Value> {
-        for _ in 0..REDIRECTS_MAX {
-            let Some(from) = self.last.clone() else { break };
-            answer = match redirect(&answer, &from) {
-                None => return Ok(answer),
-                Some(Redirect::Moved(..)) => {
-                    self.send_packed_command(request)?;
-                    self.recv_response()?
-                }
-                Some(Redirect::Ask(place)) => {
-                    let place = self.topology.reached_at(&place);
-                    let asking = redis::cmd("ASKING").get_packed_command();
-                    self.node(&place)?.send_packed_command(&[&asking, request].concat())?;
-                    self.receive(&place, None)?;
-                    self.receive(&place, None)?
-                }
-            };
-        }
-        Ok(answer)
-    }
-
     /// Where commands go that belong together: to the first key that one of them has, or where one without a key goes.
     fn place_of(&self, commands: &[Command<'_>]) -> RedisResult<(Place, Option<u16>)> {
         for command in commands {
@@ -273,102 +211,8 @@ impl ClusterConnection {
         }
     }
 
-    /// What a command comes to that several nodes are asked, and what each is asked; none where it is for one node.
-    fn of_several(&self, command: &Command<'_>) -> RedisResult<Option<(Asked, Vec<(Place, Vec<u8>)>)>> {
-        let at = |key: &[u8]| -> RedisResult<(Place, u16)> {
-            let slot = slot::of(key);
-            Ok((self.owner(slot)?, slot))
-        };
-        match command.target()? {
-            Target::Any | Target::Key(_) => Ok(None),
-            Target::Count(keys) => {
-                let places = keys.iter().map(|key| at(key)).collect::<RedisResult<Vec<_>>>()?;
-                let name = if command.is("EXISTS") {
-                    "EXISTS"
-                } else if command.is("DEL") {
-                    "DEL"
-                } else {
-                    "UNLINK"
-                };
-                let parts = places
-                    .iter()
-                    .zip(keys)
-                    .map(|((place, _), key)| (place.clone(), redis::cmd(name).arg(key).get_packed_command()));
-                Ok(Some((Asked::Count(places.clone()), parts.collect())))
-            }
-            Target::Streams { head, streams, block_ms } => {
-                let places = streams.iter().map(|(key, _)| at(key)).collect::<RedisResult<Vec<_>>>()?;
-                let owned = |word: &&[u8]| word.to_vec();
-                let mut read = StreamRead {
-                    questions: Vec::new(),
-                    head: head.iter().map(owned).collect(),
-                    streams: streams.iter().map(|(key, from)| (key.to_vec(), from.to_vec())).collect(),
-                    wait: Duration::from_millis(block_ms),
-                };
-                read.questions = (0..streams.len()).map(|index| read.of_one(index, None)).collect();
-                let parts = places.iter().zip(&read.questions);
-                let parts = parts.map(|((place, _), question)| (place.clone(), question.clone())).collect();
-                Ok(Some((Asked::Streams(places.clone(), read), parts)))
-            }
-        }
-    }
-
-    /// Waits on one stream after the other, and asks all of them in between, until one has something or the time is over.
-    fn wait_for_one(&mut self, read: &StreamRead) -> RedisResult<Value> {
-        let deadline = Instant::now() + read.wait;
-        let count = read.streams.len();
-        let slice = (SLICE * count as u32).clamp(SLICE_BOUNDS.0, SLICE_BOUNDS.1);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.as_millis() == 0 {
-                return Ok(Value::Nil);
-            }
-            let waited_on = self.turn % count;
-            self.turn = self.turn.wrapping_add(1);
-            let question = read.of_one(waited_on, Some(slice.min(left)));
-            let part = self.put(&read.streams[waited_on].0, &question)?;
-            let mut found = joined(self.receive_all(&[part])?);
-            if found == Value::Nil {
-                let all = read.questions.iter().zip(&read.streams);
-                let parts = all.map(|(question, (key, _))| self.put(key, question));
-                let parts = parts.collect::<RedisResult<Vec<_>>>()?;
-                found = joined(self.receive_all(&parts)?);
-            }
-            if found != Value::Nil {
-                return Ok(found);
-            }
-        }
-    }
-
-    /// Sends a question about a key.
-    fn put(&mut self, key: &[u8], question: &[u8]) -> RedisResult<(Place, u16)> {
-        let slot = slot::of(key);
-        let place = self.owner(slot)?;
-        self.node(&place)?.send_packed_command(question)?;
-        Ok((place, slot))
-    }
-
-    /// One answer of each, all of them read whatever they are: the first error, where one is.
-    fn receive_all(&mut self, parts: &[(Place, u16)]) -> RedisResult<Vec<Value>> {
-        let (mut answers, mut refused) = (Vec::new(), None);
-        for (place, slot) in parts {
-            match self.receive(place, Some(*slot))? {
-                Value::ServerError(error) => {
-                    if let Some(Redirect::Moved(slot, to)) =
-                        redirect(&Value::ServerError(error.clone()), place)
-                    {
-                        self.topology.has_moved(slot, to);
-                    }
-                    refused = refused.or(Some(error));
-                }
-                answer => answers.push(answer),
-            }
-        }
-        refused.map_or(Ok(answers), |error| Ok(vec![Value::ServerError(error)]))
-    }
-
     /// The next answer of a node. While none comes, others are asked whether the slot has moved away from it.
-    fn receive(&mut self, place: &Place, slot: Option<u16>) -> RedisResult<Value> {
+    pub(super) fn receive(&mut self, place: &Place, slot: Option<u16>) -> RedisResult<Value> {
         let (topology, limit) = (Arc::clone(&self.topology), self.limit);
         let has_moved = || {
             let slot = slot?;
@@ -379,12 +223,12 @@ impl ClusterConnection {
         self.connected(place)?.recv_unless(SILENCE, has_moved)
     }
 
-    fn owner(&self, slot: u16) -> RedisResult<Place> {
+    pub(super) fn owner(&self, slot: u16) -> RedisResult<Place> {
         self.topology.owner(slot).ok_or_else(|| gone(&format!("no node of the cluster has slot {slot}")))
     }
 
     /// The connection to a node, if need be a new one.
-    fn node(&mut self, place: &Place) -> RedisResult<&mut NodeConnection> {
+    pub(super) fn node(&mut self, place: &Place) -> RedisResult<&mut NodeConnection> {
         if !self.nodes.iter().any(|(known, _)| known == place) {
             let mut node = self.topology.dial(place, self.limit)?;
             node.set_limit(self.limit);
@@ -400,51 +244,7 @@ impl ClusterConnection {
     }
 }
 
-impl StreamRead {
-    /// The question about one of the streams; waiting for so long, where it may.
-    fn of_one(&self, index: usize, wait: Option<Duration>) -> Vec<u8> {
-        let (key, from) = &self.streams[index];
-        let mut command = Cmd::new();
-        self.head.iter().for_each(|word| {
-            command.arg(word);
-        });
-        if let Some(wait) = wait {
-            command.arg("BLOCK").arg((wait.as_millis() as u64).max(1));
-        }
-        command.arg("STREAMS").arg(key).arg(from).get_packed_command()
-    }
-}
-
-/// What several streams have: nothing where none has anything, or the first error.
-fn joined(answers: Vec<Value>) -> Value {
-    let mut found = Vec::new();
-    for answer in answers {
-        match answer {
-            Value::Array(streams) => found.extend(streams),
-            Value::Nil => {}
-            other => return other,
-        }
-    }
-    if found.is_empty() { Value::Nil } else { Value::Array(found) }
-}
-
-/// Where an answer of this node leads.
-fn redirect(answer: &Value, from: &Place) -> Option<Redirect> {
-    let Value::ServerError(error) = answer else { return None };
-    let is_moved = error.code() == "MOVED";
-    if !is_moved && error.code() != "ASK" {
-        return None;
-    }
-    let (slot, place) = error.details()?.split_once(' ')?;
-    // Without a host it is the one that was asked.
-    let place = match place.strip_prefix(':') {
-        Some(port) => Place::new(from.host.clone(), port.parse().ok()?),
-        None => Place::parse(place)?,
-    };
-    let slot = slot.parse().ok()?;
-    Some(if is_moved { Redirect::Moved(slot, place) } else { Redirect::Ask(place) })
-}
-
-fn gone(why: &str) -> RedisError {
+/// An error as of a connection that is lost.
+pub(super) fn gone(why: &str) -> RedisError {
     IoError::new(IoKind::NotConnected, why).into()
 }

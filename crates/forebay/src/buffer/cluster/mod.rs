@@ -1,7 +1,9 @@
 //! A cluster of servers: which of them has a key, and a connection that asks each command of the one that has it.
 
+mod ask;
 mod connection;
 mod request;
+mod several;
 mod slot;
 pub(super) mod spread;
 mod topology;

@@ -137,6 +137,14 @@ impl Topology {
         masters.into_iter().map(|node| self.reached_at(&node.place)).collect()
     }
 
+    /// Where all nodes are reached, masters and replicas, that are not held for failing.
+    pub fn nodes(&self) -> Vec<Place> {
+        let state = lock(&self.state);
+        let mut nodes: Vec<&Node> = state.view.nodes.iter().filter(|node| !node.is_down).collect();
+        nodes.sort_by_key(|node| (node.master.is_some(), &node.place));
+        nodes.into_iter().map(|node| self.reached_at(&node.place)).collect()
+    }
+
     /// How many replicas of a slot's master are not down.
     pub fn replicas(&self, slot: u16) -> u64 {
         let state = lock(&self.state);

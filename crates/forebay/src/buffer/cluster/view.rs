@@ -67,7 +67,7 @@ impl View {
             .map(|line| {
                 node(line, asked, by_name).ok_or_else(|| format!("CLUSTER NODES has the line {line:?}"))
             })
-            .filter_map(Result::transpose)
+            .filter_map(|node| node.map(|(node, is_one)| is_one.then_some(node)).transpose())
             .collect::<Result<_, _>>()?;
         if nodes.is_empty() {
             return Err("CLUSTER NODES names no node".into());
@@ -81,16 +81,13 @@ impl View {
     }
 }
 
-/// A node of a line `id ip:port@bus[,name] flags master ping pong epoch link slots…`: none inside where it has no address, or is not
-/// one yet; none at all where it is no such line.
-fn node(line: &str, asked: &Place, by_name: bool) -> Option<Option<Node>> {
+/// A node of a line `id ip:port@bus[,name] flags master ping pong epoch link slots…`, and whether it is one that has an address and
+/// takes part; none where it is no such line.
+fn node(line: &str, asked: &Place, by_name: bool) -> Option<(Node, bool)> {
     let mut words = line.split_ascii_whitespace();
     let (id, address, flags, master) = (words.next()?, words.next()?, words.next()?, words.next()?);
     let (_, _, epoch, _) = (words.next()?, words.next()?, words.next()?.parse().ok()?, words.next()?);
     let has = |flag: &str| flags.split(',').any(|known| known == flag);
-    if has("noaddr") || has("handshake") {
-        return Some(None);
-    }
     let (address, name) = match address.split_once('@') {
         Some((address, rest)) => (address, rest.split(',').nth(1)),
         None => (address, None),
@@ -103,13 +100,11 @@ fn node(line: &str, asked: &Place, by_name: bool) -> Option<Option<Node>> {
         None if host.is_empty() && has("myself") => &asked.host,
         None => host,
     };
-    if host.is_empty() || port == 0 {
-        return Some(None);
-    }
     let slots = words.take(RANGES_MAX).filter_map(range).collect();
     let master = (master != "-").then(|| master.to_owned());
     let is_down = has("fail") || has("fail?");
-    Some(Some(Node { id: id.into(), place: Place::new(host, port), master, is_down, epoch, slots }))
+    let is_one = !has("noaddr") && !has("handshake") && !host.is_empty() && port > 0;
+    Some((Node { id: id.into(), place: Place::new(host, port), master, is_down, epoch, slots }, is_one))
 }
 
 /// Slots of `5` or `0-5460`; none of a slot that is being moved, `[5->-id]`.
