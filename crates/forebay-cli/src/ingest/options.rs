@@ -158,6 +158,7 @@ impl IngestArgs {
             silence: forebay_pipe::ingest::SILENCE,
             sabotage: None,
         };
+        must_be_everywhere(&config)?;
         Ok(IngestPlan { config, rejects: self.rejects.clone().or(source.rejects), overflow })
     }
 
@@ -210,6 +211,16 @@ fn hosts(urls: &[String]) -> anyhow::Result<Vec<Host>> {
          FILE; docs/pipeline.md says where the public ones are listed"
     );
     Ok(urls.iter().map(|url| Host::parse(url)).collect::<Result<_, _>>()?)
+}
+
+/// Lanes on several masters are resumed at one cursor: it must not say more than what each has after it failed over.
+fn must_be_everywhere(config: &Config) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !config.address.is_cluster() || config.options.ack == Ack::Replica,
+        "on a cluster ingest needs --ack replica: where a master comes back with less than it had acknowledged, the cursor that \
+         the lanes of other masters have is beyond what is missing"
+    );
+    Ok(())
 }
 
 /// Compression that was asked for, and cannot be had, is an error before it is a surprise.

@@ -245,7 +245,7 @@ impl Address {
 
     fn dial_for(&self, key: Option<&str>, limit: Duration) -> Result<Connection, Error> {
         let at_once = CONNECT_TIMEOUT.min(at_least(limit));
-        let mut connection = match (&self.sentinels, &self.cluster) {
+        let connection: Connection = match (&self.sentinels, &self.cluster) {
             (Some(sentinels), _) => self.dial_master(sentinels, at_once)?.into(),
             (None, Some(topology)) => {
                 let away =
@@ -256,6 +256,7 @@ impl Address {
                 NodeConnection::open(&self.info, at_once).map_err(|error| self.refused(&error))?.into()
             }
         };
+        let mut connection = connection.that_fails_over(self.fails_over());
         self.limit_answers(&mut connection, limit);
         Ok(connection)
     }

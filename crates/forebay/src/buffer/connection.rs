@@ -12,7 +12,11 @@ pub use super::node_connection::break_off_on_signals;
 use crate::event::lane::Lane;
 
 /// A connection.
-pub struct Connection(To);
+pub struct Connection {
+    to: To,
+    /// Whether another server may take the place of one that it is to.
+    fails_over: bool,
+}
 
 enum To {
     Server(Box<NodeConnection>),
@@ -22,7 +26,7 @@ enum To {
 /// Does the same on either.
 macro_rules! on {
     ($connection:expr, $to:ident => $does:expr) => {
-        match &mut $connection.0 {
+        match &mut $connection.to {
             To::Server($to) => $does,
             To::Cluster($to) => $does,
         }
@@ -57,15 +61,25 @@ impl Connection {
 
     /// Whether the next answer is that to the next request: the server is there, and has answered all that it was asked.
     pub fn is_in_step(&self) -> bool {
-        match &self.0 {
+        match &self.to {
             To::Server(node) => node.is_in_step(),
             To::Cluster(cluster) => cluster.is_in_step(),
         }
     }
 
+    /// The same where another server may take the place of one.
+    pub(super) fn that_fails_over(self, fails_over: bool) -> Self {
+        Self { fails_over, ..self }
+    }
+
+    /// Whether that may be.
+    pub(super) fn fails_over(&self) -> bool {
+        self.fails_over
+    }
+
     /// Those of a buffer's lanes that lie where this one does: on one server all of them.
     pub(super) fn beside(&self, name: &Name, lane: Lane) -> Vec<Lane> {
-        match &self.0 {
+        match &self.to {
             To::Server(_) => name.lanes().iter().collect(),
             To::Cluster(cluster) => {
                 let of = |lane: &Lane| cluster.has(&name.stream(*lane));
@@ -76,7 +90,7 @@ impl Connection {
 
     /// The masters of a cluster, and which lanes of a buffer each has; none of one server.
     pub(super) fn nodes(&self, name: &Name) -> Vec<(Place, Vec<Lane>)> {
-        let To::Cluster(cluster) = &self.0 else { return Vec::new() };
+        let To::Cluster(cluster) = &self.to else { return Vec::new() };
         let of = |lane: &Lane| cluster.has(&name.stream(*lane));
         let lanes =
             |place: &Place| name.lanes().iter().filter(|lane| of(lane).as_ref() == Some(place)).collect();
@@ -85,14 +99,14 @@ impl Connection {
 
     /// From now on commands that name no key go to this node.
     pub(super) fn go_to(&mut self, node: &Place) {
-        if let To::Cluster(cluster) = &mut self.0 {
+        if let To::Cluster(cluster) = &mut self.to {
             cluster.go_to(node);
         }
     }
 
     /// How many replicas may take the place of the node that it is for, by what the cluster says; none of one server.
     pub(super) fn replicas(&self) -> u64 {
-        match &self.0 {
+        match &self.to {
             To::Server(_) => 0,
             To::Cluster(cluster) => cluster.replicas(),
         }
@@ -101,19 +115,19 @@ impl Connection {
 
 impl From<NodeConnection> for Connection {
     fn from(node: NodeConnection) -> Self {
-        Self(To::Server(Box::new(node)))
+        Self { to: To::Server(Box::new(node)), fails_over: false }
     }
 }
 
 impl From<ClusterConnection> for Connection {
     fn from(cluster: ClusterConnection) -> Self {
-        Self(To::Cluster(Box::new(cluster)))
+        Self { to: To::Cluster(Box::new(cluster)), fails_over: false }
     }
 }
 
 impl ConnectionLike for Connection {
     fn req_packed_command(&mut self, request: &[u8]) -> RedisResult<Value> {
-        match &mut self.0 {
+        match &mut self.to {
             To::Server(node) => node.req_packed_command(request),
             To::Cluster(cluster) => cluster.ask(request),
         }
@@ -126,14 +140,14 @@ impl ConnectionLike for Connection {
         offset: usize,
         count: usize,
     ) -> RedisResult<Vec<Value>> {
-        match &mut self.0 {
+        match &mut self.to {
             To::Server(node) => node.req_packed_commands(requests, offset, count),
             To::Cluster(cluster) => cluster.ask_all(requests, offset, count),
         }
     }
 
     fn get_db(&self) -> i64 {
-        match &self.0 {
+        match &self.to {
             To::Server(node) => node.get_db(),
             To::Cluster(_) => 0,
         }
@@ -144,7 +158,7 @@ impl ConnectionLike for Connection {
     }
 
     fn is_open(&self) -> bool {
-        match &self.0 {
+        match &self.to {
             To::Server(node) => node.is_open(),
             To::Cluster(_) => true,
         }

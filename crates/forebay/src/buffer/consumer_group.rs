@@ -8,6 +8,7 @@ use super::connection::Connection;
 use super::entry::Id;
 use super::error::{Cause, Error};
 use super::error_class::{ErrorClass, classify, is_gone};
+use super::expected_groups::expect;
 use super::keys::Name;
 use super::reader::Reader;
 use super::scripts::TRIM;
@@ -48,6 +49,7 @@ impl Reader {
                 if let Some(row) = groups.iter().find(|row| is_group(row, &group)) {
                     let last = field::<String>(row, "last-delivered-id").unwrap_or_default();
                     self.given(lane, Id::parse(&last));
+                    expect(self.control()?, &name, lane, group.as_bytes(), true)?;
                     match self.others(lane) {
                         Ok(_) => return self.go_on_from(lane, &last),
                         // The stream went between the two questions.
@@ -120,7 +122,7 @@ pub(super) fn create_group(
     connection: &mut Connection,
     name: &Name,
     lane: Lane,
-    group: impl redis::ToRedisArgs,
+    group: impl AsRef<[u8]>,
     behind: Option<Id>,
 ) -> Result<Id, RedisError> {
     let mut dropped = redis::cmd("HGET");
@@ -128,11 +130,13 @@ pub(super) fn create_group(
     let dropped: Option<String> = dropped.query(connection)?;
     let from = behind.max(dropped.and_then(|id| Id::parse(&id))).unwrap_or_default();
     let mut command = redis::cmd("XGROUP");
-    command.arg("CREATE").arg(name.stream(lane)).arg(group).arg(from.to_string()).arg("MKSTREAM");
+    command.arg("CREATE").arg(name.stream(lane)).arg(group.as_ref()).arg(from.to_string()).arg("MKSTREAM");
     match command.exec(connection) {
-        Err(error) if error.code() == Some("BUSYGROUP") => Ok(from),
-        made => made.map(|()| from),
+        Err(error) if error.code() == Some("BUSYGROUP") => {}
+        made => made?,
     }
+    expect(connection, name, lane, group.as_ref(), true)?;
+    Ok(from)
 }
 
 /// Whether a row of XINFO GROUPS is about this group.

@@ -172,7 +172,7 @@ mod tests {
     fn partitions_are_the_same_after_they_stood_beside_a_buffer_and_bad_ones_are_refused() {
         let logs = Stream::json().time("/ts", Unit::Ms).lane("/type").route("a", "alpha").build().unwrap();
         let divided = logs.partitioned("/user/id", [("alpha", 2), ("events", 3)]).unwrap();
-        for stream in [likes_in(2), likes_in(32 - 5), divided] {
+        for stream in [likes_in(2), likes_in(64 - 5), divided] {
             assert_eq!(Stream::of_text(stream.text()).unwrap(), stream);
         }
         assert!(
@@ -185,7 +185,7 @@ mod tests {
         assert!(refused(logs.partitioned("user", [("alpha", 2)])).contains("no JSON pointer"));
         assert!(refused(logs.partitioned("/user", [("gamma", 2)])).contains("no such lane"));
         assert!(refused(logs.partitioned("/user", [("alpha", 0)])).contains("1 at least"));
-        assert!(refused(logs.partitioned("/user", [("alpha", 32)])).contains("33 lanes, partitions counted"));
+        assert!(refused(logs.partitioned("/user", [("alpha", 64)])).contains("65 lanes, partitions counted"));
         assert!(refused(divided.partitioned("/user", [("alpha", 2)])).contains("divided once"));
         let lines = Stream::lines("log").unwrap();
         assert!(refused(lines.partitioned("/a", [("log", 2)])).contains("lines of JSON"));
