@@ -226,11 +226,17 @@ fn nodes_of_two_versions_are_told_with_both() {
 }
 
 #[test]
-fn a_user_without_rights_to_cluster_is_shown_no_rule_about_it() {
+fn two_commands_of_cluster_are_enough_and_without_them_no_rule_about_it_is_shown() {
     let node = node_of(&binary(), &[]);
     give_slots(&node, 0..16_384);
-    say(&node, "ACL SETUSER blind on >pw ~* +@all -cluster");
-    let url = format!("redis://blind:pw@127.0.0.1:{}", node.port());
-    let found = finding(&seen(&Address::parse(&url).unwrap()), "replication.cluster-slots");
-    assert!(found.outcome == Outcome::NotShown && found.read.contains("NOPERM"), "{found:?}");
+    until("the cluster is up", || is_ok(&node));
+    let may = "on >pw ~* -@all +@read +@connection +info +dbsize +config +acl +command";
+    let found = |user: &str, rights: &str| {
+        say(&node, format!("ACL SETUSER {user} {may} {rights}").trim_end());
+        let url = format!("redis://{user}:pw@127.0.0.1:{}", node.port());
+        finding(&seen(&Address::parse(&url).unwrap()), "replication.cluster-slots")
+    };
+    assert_eq!(found("looker", "+cluster|info +cluster|nodes").outcome, Outcome::Ok);
+    let blind = found("blind", "");
+    assert!(blind.outcome == Outcome::NotShown && blind.read.contains("NOPERM"), "{blind:?}");
 }
