@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use forebay::buffer::connect::Address;
 use forebay_proof::audit::negative_controls::seeded_faults::{MODEL, PLANTS};
 use forebay_proof::audit::outcome::Outcome;
-use forebay_rig::server::{Conf, Server, ServerBinary};
+use forebay_rig::server::{Conf, Server, ServerBinary, ServerError};
 
 use crate::audit_rules::{apply, ask, binary, finding, seen};
 use crate::support::{LIMIT, address, until};
@@ -26,7 +26,19 @@ fn node_of(binary: &ServerBinary, change: &[(&str, &str)]) -> Server {
     for (name, value) in change {
         conf.set(name, *value);
     }
-    Server::start(binary, &conf).unwrap()
+    started(binary, &conf)
+}
+
+/// Starts a node. Its bus takes a port 10,000 above its own, where the kernel gives ports to clients: one that a client had may be
+/// refused for a minute, and after many polls that is so of many.
+pub fn started(binary: &ServerBinary, conf: &Conf) -> Server {
+    for _ in 0..20 {
+        match Server::start(binary, conf) {
+            Err(ServerError::ExitedEarly { log, .. }) if log.contains("ddress already in use") => {}
+            outcome => return outcome.unwrap(),
+        }
+    }
+    panic!("no port was to be had whose bus port is free")
 }
 
 /// Settings that came with 7.0.

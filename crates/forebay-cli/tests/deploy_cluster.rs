@@ -11,6 +11,7 @@ use forebay_rig::server::{Conf, Server, ServerBinary};
 use forebay_watch::deploy::files::{self, DeployPlan, RUNBOOKS};
 use forebay_watch::profile::Profile;
 
+use super::audit_cluster::started;
 use super::audit_rules::{binary, finding, seen};
 use super::cli_support::{holds, run};
 use super::support::{ask, until};
@@ -36,7 +37,7 @@ fn node(binary: &ServerBinary) -> Server {
         conf.set(name, value.trim_matches('"'));
     }
     conf.set("requirepass", PASSWORD).set("masterauth", PASSWORD).set("repl-diskless-sync-delay", "0");
-    Server::start(binary, &conf).unwrap()
+    started(binary, &conf)
 }
 
 /// What the script says to these nodes.
