@@ -1,9 +1,11 @@
 //! What is claimed of a cluster of our own: it fails over, comes back, moves its slots, and loses what a cut takes from it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use forebay_rig::server::{ClusterSet, Conf, ServerBinary, ServerKind, Version};
 use redis::{Connection, FromRedisValue, RedisResult, cmd};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The server of all tests, and those of `make servers`.
 fn servers() -> Vec<ServerBinary> {
@@ -24,7 +26,7 @@ fn start(binary: &ServerBinary) -> ClusterSet {
 
 fn connect(set: &ClusterSet, index: usize) -> Connection {
     let client = redis::Client::open(&*set.urls()[index]).unwrap();
-    client.get_connection_with_timeout(std::time::Duration::from_secs(10)).unwrap()
+    client.get_connection_with_timeout(Duration::from_secs(10)).unwrap()
 }
 
 fn ask<T: FromRedisValue>(set: &ClusterSet, index: usize, words: &[&str]) -> RedisResult<T> {
@@ -97,12 +99,33 @@ fn fails_over_and_comes_back(set: &mut ClusterSet) {
     assert_all_at(set, new, &keys);
     assert_eq!(set.replicas_of(new).unwrap(), [old]);
 
-    let told = set.hand_over(new).unwrap();
-    assert_eq!((told, set.failed_over_from(new).unwrap()), (old, old));
+    let told = ends_only_after(|| set.failed_over_from(new).unwrap(), || set.hand_over(new).unwrap());
+    assert_eq!(told, (old, old));
     assert_all_at(set, old, &keys);
     let told = set.take_over(old).unwrap();
     assert_eq!((told, set.failed_over_from(old).unwrap()), (new, new));
     assert_all_at(set, new, &keys);
+}
+
+/// What a wait and what makes it end come to. Too short a look lets a wrong wait pass, and never fails a right one.
+fn ends_only_after<W: Send, T>(wait: impl FnOnce() -> W + Send, happens: impl FnOnce() -> T) -> (W, T) {
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(wait);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!waiting.is_finished(), "it waited for nothing");
+        let outcome = happens();
+        (waiting.join().unwrap(), outcome)
+    })
+}
+
+fn waits_for_a_replica_that_is_behind(set: &mut ClusterSet) {
+    let keys = keys();
+    let replica = set.replicas_of(owner(set, &keys[0])).unwrap()[0];
+    let pid = Pid::from_raw(set.server(replica).pid().try_into().unwrap()).unwrap();
+    set.server(replica).pause().unwrap();
+    write(set, &keys);
+    ends_only_after(|| set.wait_in_sync().unwrap(), || kill_process(pid, Signal::CONT).unwrap());
+    set.wait_whole().unwrap();
 }
 
 fn fails_over_from_a_master_that_stops_and_goes_on(set: &mut ClusterSet) {
@@ -184,6 +207,7 @@ fn all_of(binary: &ServerBinary) {
         // Where outgoing connections get theirs, others could have it while the node is down.
         assert!(port + 10_000 < 32_768, "the second port of {port}");
     }
+    waits_for_a_replica_that_is_behind(&mut set);
     fails_over_and_comes_back(&mut set);
     fails_over_from_a_master_that_stops_and_goes_on(&mut set);
     moves_a_slot(&set);
