@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use forebay::buffer::connect::Address;
+use forebay::buffer::group_admin::Groups;
 use forebay::buffer::limit::LimitKind;
 use forebay::buffer::look::look;
 use forebay::buffer::measure::Machine;
@@ -221,6 +222,31 @@ fn a_buffer_on_a_cluster_is_written_read_and_looked_at_through_any_of_its_nodes(
     for lane in jetstream::ALL {
         assert_same(lane, &events_of(lane, &found), ledger.lane(lane));
     }
+}
+
+#[test]
+fn a_group_is_made_once_replicas_have_it_and_is_there_after_a_failover() {
+    let (mut set, address) = set(1);
+    let source = Source::start(open(&address, &acknowledged_by(Ack::Reply)), 3, 100);
+    more(&source, 600);
+    let old = master_of(&set, &address, jetstream::LIKES);
+    let mut groups = Groups::open(&address, &name()).unwrap();
+    let replica = set.replicas_of(old).unwrap()[0];
+    set.server(replica).pause().unwrap();
+    let error = groups.add("late").unwrap_err().to_string();
+    assert!(error.contains("replicas did not have the group"), "{error}");
+    set.server(replica).resume().unwrap();
+    set.wait_whole().unwrap();
+    set.wait_in_sync().unwrap();
+    groups.add("late").unwrap();
+    set.server(old).kill().unwrap();
+    set.failed_over_from(old).unwrap();
+    more(&source, 100);
+    assert_eq!(
+        look(&address, &name()).unwrap().groups.iter().filter(|group| group.group == "late").count(),
+        6
+    );
+    source.finish();
 }
 
 /// A waiting reader hears of a block on any node.

@@ -4,15 +4,21 @@ use std::time::{Duration, Instant};
 
 use redis::{FromRedisValue, RedisError, Script, Value};
 
+use super::connect::Facts;
 use super::connection::Connection;
 use super::entry::Id;
 use super::error::{Cause, Error};
 use super::error_class::{ErrorClass, classify, is_gone};
-use super::expected_groups::expect;
+use super::fsync::replicas;
 use super::keys::Name;
 use super::reader::Reader;
 use super::scripts::TRIM;
+use super::tail::least_offset;
 use crate::event::lane::Lane;
+
+/// How long replicas may take to have a group that was made, and how often they are asked for.
+const CONFIRM_MAX: Duration = Duration::from_secs(2);
+const CONFIRM_EVERY: Duration = Duration::from_millis(10);
 
 /// How often lanes are trimmed that nothing was acknowledged of.
 const TRIM_EVERY: Duration = Duration::from_secs(30);
@@ -49,7 +55,6 @@ impl Reader {
                 if let Some(row) = groups.iter().find(|row| is_group(row, &group)) {
                     let last = field::<String>(row, "last-delivered-id").unwrap_or_default();
                     self.given(lane, Id::parse(&last));
-                    expect(self.control()?, &name, lane, group.as_bytes(), true)?;
                     match self.others(lane) {
                         Ok(_) => return self.go_on_from(lane, &last),
                         // The stream went between the two questions.
@@ -135,8 +140,29 @@ pub(super) fn create_group(
         Err(error) if error.code() == Some("BUSYGROUP") => {}
         made => made?,
     }
-    expect(connection, name, lane, group.as_ref(), true)?;
+    confirm(connection)?;
     Ok(from)
+}
+
+/// Waits until the replicas have a group that was made: a master without it would let go of what it has not read. Nothing where no
+/// other server takes the place of this one.
+fn confirm(connection: &mut Connection) -> Result<(), RedisError> {
+    let (deadline, mut made_at) = (Instant::now() + CONFIRM_MAX, None);
+    while connection.fails_over() {
+        let info: String = redis::cmd("INFO").arg("replication").query(connection)?;
+        let facts = Facts::of(&info);
+        // By offsets: WAIT waits for what its own connection wrote, which may have been another one.
+        let made_at = *made_at.get_or_insert(facts.number("master_repl_offset").unwrap_or(0));
+        if replicas(&facts) == 0 || least_offset(&facts).is_some_and(|least| least >= made_at) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let why = format!("replicas did not have the group within {} s", CONFIRM_MAX.as_secs());
+            return Err(std::io::Error::other(why).into());
+        }
+        std::thread::sleep(CONFIRM_EVERY);
+    }
+    Ok(())
 }
 
 /// Whether a row of XINFO GROUPS is about this group.

@@ -13,7 +13,6 @@ use super::display_name::display_name;
 use super::entry::{Entry, Id, list};
 use super::error::Error;
 use super::error_class::is_gone;
-use super::expected_groups::expect;
 use super::keys::Name;
 use super::meta::{self, Incarnation};
 use super::pages::Pages;
@@ -140,11 +139,6 @@ impl Groups {
         }
         self.must_not_be_drained(group)?;
         let mut blocks = 0;
-        // Of lanes too that a failover has left without it.
-        for lane in self.name.lanes() {
-            let forgotten = expect(&mut self.connection, &self.name, lane, group.as_bytes(), false);
-            forgotten.map_err(|error| self.failed("dropping", group, &error))?;
-        }
         for lane in &lanes {
             let mut command = redis::cmd("XGROUP");
             command.arg("DESTROY").arg(self.name.stream(*lane)).arg(group);

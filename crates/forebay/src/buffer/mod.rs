@@ -41,7 +41,6 @@ pub mod error;
 pub mod error_class;
 mod evict_oldest;
 mod eviction_state;
-mod expected_groups;
 mod facts;
 #[doc(hidden)]
 pub mod fsync;

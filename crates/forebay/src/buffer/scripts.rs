@@ -36,9 +36,6 @@ pub const TRIM: &str = concat!(include_str!("entry.lua"), include_str!("ids.lua"
 /// Strikes consumers off that have left.
 pub const LEAVE: &str = include_str!("leave.lua");
 
-/// Writes down which groups a lane should have.
-pub const EXPECT: &str = include_str!("expect.lua");
-
 /// Says how old a lane is.
 pub const OLDEST: &str = concat!(include_str!("entry.lua"), include_str!("oldest.lua"));
 

@@ -79,7 +79,7 @@ impl Tail {
 }
 
 /// How far the replica is that has least.
-fn least_offset(facts: &Facts) -> Option<u64> {
+pub(super) fn least_offset(facts: &Facts) -> Option<u64> {
     let named = (0..).map_while(|number| facts.get(&format!("slave{number}")));
     let online = named.filter(|replica| replica.contains("state=online"));
     let offsets =

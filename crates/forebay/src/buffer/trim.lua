@@ -5,18 +5,14 @@
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
 if #groups == 0 then return 0 end
--- Where a failover has lost a group, what it has not read stays until it is made again, or dropped for good.
-local expected = tonumber(redis.call('HGET', KEYS[2], 'groups') or '0')
 local keep
 for _, group in ipairs(groups) do
   local g = {}
   for i = 1, #group, 2 do g[group[i]] = group[i + 1] end
-  if expected > 0 then expected = expected - redis.call('HEXISTS', KEYS[2], 'group:' .. g.name) end
   -- None where it has acknowledged everything up to the last id that there can be.
   local first = redis.call('XPENDING', KEYS[1], g.name)[2] or following(g['last-delivered-id'])
   if first and (not keep or before(first, keep)) then keep = first end
 end
-if expected > 0 then return 0 end
 local last = block_at('XREVRANGE', KEYS[1], keep and '(' .. keep or '+', '-')
 -- What the next writer needs, to tell what its source sends again.
 local kept = redis.call('HGET', KEYS[2], 'k')
