@@ -131,7 +131,7 @@ impl Audit {
             let text = if self.fix_conf {
                 remedy::conf(&audit)
             } else {
-                remedy::commands(&audit, &self.redis_cli(&seen, address))
+                remedy::commands(&audit, &redis_cli(&seen, address))
             };
             output::result(&text).context("writing the remedies")?;
             return Ok(exit::OK);
@@ -143,17 +143,6 @@ impl Audit {
         report.audit = Some(audit);
         report.seconds = begun.seconds();
         conclude(&report, global, self.out.as_deref())
-    }
-
-    /// How redis-cli is called for the server that was asked, or that a file would make.
-    fn redis_cli(&self, seen: &AuditSnapshot, address: Option<&Address>) -> String {
-        match address {
-            None => format!("redis-cli -p {}", seen.number("port").unwrap_or(6379)),
-            Some(address) => {
-                let words = address.redis_cli();
-                words.iter().map(|word| remedy::sh_word(word)).collect::<Vec<_>>().join(" ")
-            }
-        }
     }
 
     fn of_server(&self, profile: &Profile, address: &Address) -> anyhow::Result<(Target, AuditSnapshot)> {
@@ -189,6 +178,17 @@ impl Audit {
             settings: settings(profile, &seen),
         };
         Ok((target, seen))
+    }
+}
+
+/// How redis-cli is called for the server that was asked, or that a file would make.
+fn redis_cli(seen: &AuditSnapshot, address: Option<&Address>) -> String {
+    match address {
+        None => format!("redis-cli -p {}", seen.number("port").unwrap_or(6379)),
+        Some(address) => {
+            let words = address.redis_cli();
+            words.iter().map(|word| remedy::sh_word(word)).collect::<Vec<_>>().join(" ")
+        }
     }
 }
 

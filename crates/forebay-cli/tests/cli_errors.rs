@@ -62,7 +62,7 @@ fn servers_that_cannot_hold_a_buffer_are_named_with_what_to_do() {
     tell(&replica, &format!("REPLICAOF 127.0.0.1 {}", master.port()));
     holds(&said(&["stat", "--url", &replica.url()], 3), &["it is a replica", &master.port().to_string()]);
     let node = server(&[("cluster-enabled", "yes")]);
-    holds(&said(&["append", "--url", &node.url()], 3), &["cluster node"]);
+    holds(&said(&["append", "--url", &node.url()], 3), &["node of a cluster", "redis+cluster://"]);
 }
 
 #[test]

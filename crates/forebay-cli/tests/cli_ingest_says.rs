@@ -130,7 +130,7 @@ fn what_cannot_be_asked_for_is_an_error_that_says_why() {
         (&[&source[..], &["--max-event", "0"]].concat(), &["--max-event"]),
         (&[&source[..], &["--config", "/no/such"]].concat(), &["/no/such", "cannot read"]),
         (&[&source[..], &["--linger", "1s", "--latency", "low"]].concat(), &["--latency"]),
-        (&[&source[..], &["--ack", "maybe"]].concat(), &["reply, fsync or replica"]),
+        (&[&source[..], &["--ack", "maybe"]].concat(), &["reply, fsync, replica or replica-fsync"]),
     ] {
         holds(&said(args, 2), parts);
     }
@@ -163,7 +163,7 @@ fn a_file_says_all_of_it_a_flag_wins_and_a_typo_is_named() {
             &["pipeline.toml", "line 3", "\"colections\"", "did you mean \"collections\"?"][..],
         ),
         ("[buffer]", "[bufer]", &["did you mean \"buffer\"?"]),
-        ("reply", "maybe", &["buffer.ack", "maybe", "reply, fsync or replica"]),
+        ("reply", "maybe", &["buffer.ack", "maybe", "reply, fsync, replica or replica-fsync"]),
         ("50ms", "soon", &["buffer.linger", "soon"]),
         ("\"jetstream\"", "\"jet\"", &["[stream]", "jet"]),
         ("preset", "presett", &["[stream]", "did you mean \"preset\"?"]),

@@ -33,6 +33,7 @@ mod buffer_spill_power;
 mod buffer_stat;
 mod buffer_trim;
 mod buffer_vanished;
+mod cluster_stale;
 mod dependencies;
 mod embed_cursor;
 mod embed_program;

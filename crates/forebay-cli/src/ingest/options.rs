@@ -216,7 +216,7 @@ fn hosts(urls: &[String]) -> anyhow::Result<Vec<Host>> {
 /// Lanes on several masters are resumed at one cursor: it must not say more than what each has after it failed over.
 fn must_be_everywhere(config: &Config) -> anyhow::Result<()> {
     anyhow::ensure!(
-        !config.address.is_cluster() || config.options.ack == Ack::Replica,
+        !config.address.is_cluster() || config.options.ack.is_by_replicas(),
         "on a cluster ingest needs --ack replica: where a master comes back with less than it had acknowledged, the cursor that \
          the lanes of other masters have is beyond what is missing"
     );

@@ -42,7 +42,7 @@ pub(super) enum Guarantee {
 pub(super) fn guarantee(cell: Cell) -> Result<Guarantee, &'static str> {
     use Appendfsync::{Always, Everysec, No};
     match (cell.fault, cell.appendfsync, cell.ack) {
-        (_, _, Ack::Replica) => Err("the server has no replica here"),
+        (_, _, Ack::Replica | Ack::ReplicaFsync) => Err("the server has no replica here"),
         (fault, fsync, ack) if !fault.ends_server() => match (fsync, ack) {
             (Everysec, Ack::Reply) => Ok(Guarantee::Nothing),
             _ => Err("the server neither ends nor loses its disk: fsync has no part in it"),

@@ -290,7 +290,7 @@ impl Appender {
         if let Some(command) = self.fsync.command(wait) {
             command.write_packed_command(&mut wire);
             self.expected.push_back(Expected::Fsync);
-            if matches!(self.fsync, Fsync::ByWait(_)) {
+            if self.fsync.replicas().is_some() {
                 redis::cmd("INFO").arg("replication").write_packed_command(&mut wire);
                 self.expected.push_back(Expected::Replicas);
             }
@@ -302,7 +302,7 @@ impl Appender {
 
     /// From when on the answer that is owed is late.
     pub(super) fn late_at(&self) -> Instant {
-        let waits = matches!(self.fsync, Fsync::ByWaitAof | Fsync::ByWait(_));
+        let waits = matches!(self.fsync, Fsync::ByWaitAof(_) | Fsync::ByWait(_));
         self.owed_since + if waits { STALL_FSYNC } else { STALL }
     }
 

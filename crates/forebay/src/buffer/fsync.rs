@@ -1,4 +1,4 @@
-//! `fsync` and `replica` acknowledgement: whether this server can give it, and how; and that it still does when something is
+//! `fsync`, `replica` and `replica-fsync` acknowledgement: whether this server can give it, and how; and that it still does when something is
 //! acknowledged.
 //!
 //! Where WAITAOF waits for the fsync, it is asked after every window of blocks, whatever `appendfsync` is: the server itself
@@ -23,8 +23,8 @@ pub(super) enum Fsync {
     Unasked,
     /// By the reply itself, as long as these settings stay what they are.
     ByReply(Settings),
-    /// By WAITAOF after the append.
-    ByWaitAof,
+    /// By WAITAOF after the append, of so many replicas too.
+    ByWaitAof(u64),
     /// By WAIT after the append, for so many replicas.
     ByWait(u64),
 }
@@ -35,7 +35,7 @@ impl Fsync {
         let wait = wait.as_millis() as u64;
         match self {
             Self::Unasked | Self::ByReply(_) => None,
-            Self::ByWaitAof => Some(redis::cmd("WAITAOF").arg(1).arg(0).arg(wait).take()),
+            Self::ByWaitAof(replicas) => Some(redis::cmd("WAITAOF").arg(1).arg(replicas).arg(wait).take()),
             Self::ByWait(replicas) => Some(redis::cmd("WAIT").arg(replicas).arg(wait).take()),
         }
     }
@@ -44,7 +44,7 @@ impl Fsync {
     /// which it may be replaced by. They are waited for from now on.
     pub fn grown(&mut self, info: Value) -> Result<Option<String>, ParsingError> {
         let now = replicas(&Facts::of(&from_redis_value::<String>(info)?));
-        let Self::ByWait(waited_for) = self else { return Ok(None) };
+        let (Self::ByWait(waited_for) | Self::ByWaitAof(waited_for)) = self else { return Ok(None) };
         let before = std::mem::replace(waited_for, now.max(*waited_for));
         Ok((now > before)
             .then(|| format!("it has {now} replicas by now, and {before} have it: it is sent again")))
@@ -52,7 +52,9 @@ impl Fsync {
 
     /// Waits until the replicas have that a lane was taken: one that a failover makes the master would let in whoever had it before.
     pub fn confirm(&self, connection: &mut Connection, address: &Address) -> Result<(), Error> {
-        let Self::ByWait(_) = self else { return Ok(()) };
+        if self.replicas().is_none() {
+            return Ok(());
+        }
         let Some(command) = self.command(address.answer_timeout() / 2) else { return Ok(()) };
         let answer =
             command.query(connection).map_err(|error| Error::server("waiting for replicas", &error))?;
@@ -70,8 +72,22 @@ impl Fsync {
             let why = format!("{have} of {replicas} replicas have it in time (WAIT)");
             return Ok((have < *replicas).then_some(why));
         }
-        let (local, _): (u64, u64) = from_redis_value(answer)?;
-        Ok((local == 0).then(|| "no fsync in time (WAITAOF)".into()))
+        let (local, have): (u64, u64) = from_redis_value(answer)?;
+        let wanted = self.replicas().unwrap_or(0);
+        let why = match local {
+            0 => Some("no fsync in time (WAITAOF)".into()),
+            _ if have < wanted => Some(format!("{have} of {wanted} replicas have it on disk in time (WAITAOF)")),
+            _ => None,
+        };
+        Ok(why)
+    }
+
+    /// How many replicas are waited for, where any are.
+    pub fn replicas(&self) -> Option<u64> {
+        match self {
+            Self::ByWait(replicas) | Self::ByWaitAof(replicas @ 1..) => Some(*replicas),
+            _ => None,
+        }
     }
 
     /// Whether blocks wait for something after their reply before they count.
@@ -87,16 +103,24 @@ impl Fsync {
         connection: &mut Connection,
         facts: &Facts,
     ) -> Result<Self, Error> {
+        let is_loading = facts.get("loading") == Some("1");
         match ack {
             Ack::Reply => Ok(Self::Unasked),
-            Ack::Replica => {
-                let may_be_promoted = address.replicas().max(connection.replicas());
-                Ok(Self::ByWait(replicas(facts).max(may_be_promoted).max(1)))
-            }
-            Ack::Fsync if facts.get("loading") == Some("1") => {
+            Ack::Fsync | Ack::ReplicaFsync if is_loading => {
                 Err(Error::NotNow { url: address.to_string(), why: "it is loading its data".into() })
             }
             Ack::Fsync => determine(connection, facts),
+            Ack::Replica | Ack::ReplicaFsync => {
+                let may_be_promoted = address.replicas().max(connection.replicas());
+                let wanted = replicas(facts).max(may_be_promoted).max(1);
+                if ack == Ack::Replica {
+                    return Ok(Self::ByWait(wanted));
+                }
+                if facts.get("aof_enabled") != Some("1") {
+                    return Err(no_aof());
+                }
+                wait_aof(facts).map(|()| Self::ByWaitAof(wanted))
+            }
         }
     }
 }
@@ -185,12 +209,12 @@ fn determine(connection: &mut Connection, facts: &Facts) -> Result<Fsync, Error>
     let waits = wait_aof(facts);
     let settings = match Settings::read(connection) {
         // WAITAOF needs none.
-        Err(error) if waits.is_ok() && error.code().is_some() => return Ok(Fsync::ByWaitAof),
+        Err(error) if waits.is_ok() && error.code().is_some() => return Ok(Fsync::ByWaitAof(0)),
         settings => settings.map_err(|error| Error::server("CONFIG GET *append*", &error))?,
     };
     settings.refuse()?;
     match (waits, settings.appendfsync()) {
-        (Ok(()), _) => Ok(Fsync::ByWaitAof),
+        (Ok(()), _) => Ok(Fsync::ByWaitAof(0)),
         (Err(_), "always") => Ok(Fsync::ByReply(settings)),
         (Err(why), _) => Err(why),
     }

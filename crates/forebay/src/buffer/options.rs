@@ -18,6 +18,15 @@ pub enum Ack {
     /// The server answered, and every replica that it had when the connection was made has the block, one at least: what a
     /// failover takes as its new master has it.
     Replica,
+    /// The same, and the block is on the server's disk and on each replica's: it outlives a power cut of all of them.
+    ReplicaFsync,
+}
+
+impl Ack {
+    /// Whether every replica must have a block before it counts.
+    pub fn is_by_replicas(self) -> bool {
+        matches!(self, Self::Replica | Self::ReplicaFsync)
+    }
 }
 
 impl FromStr for Ack {
@@ -28,7 +37,8 @@ impl FromStr for Ack {
             "reply" => Ok(Self::Reply),
             "fsync" => Ok(Self::Fsync),
             "replica" => Ok(Self::Replica),
-            _ => Err("reply, fsync or replica".into()),
+            "replica-fsync" => Ok(Self::ReplicaFsync),
+            _ => Err("reply, fsync, replica or replica-fsync".into()),
         }
     }
 }

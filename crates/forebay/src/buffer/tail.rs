@@ -13,7 +13,7 @@ use redis::{ParsingError, Value, from_redis_value};
 use super::appender::Appender;
 use super::compress::PendingBlock;
 use super::connect::Facts;
-use super::fsync::{Fsync, replicas};
+use super::fsync::replicas;
 use super::round_failure::RoundFailure;
 
 /// Bytes of frames that all lanes of a writer keep together, unless it is told otherwise.
@@ -88,12 +88,12 @@ pub(super) fn least_offset(facts: &Facts) -> Option<u64> {
 }
 
 impl Appender {
-    /// Whether acknowledged blocks are kept: what every replica has acknowledged, and what is in spill files, needs it not.
+    /// Whether acknowledged blocks are kept: those in spill files need not be. With `--ack replica` every replica that may be
+    /// promoted had them, but not one that comes back.
     fn keeps_tail(&self) -> bool {
         self.settings.tail_bytes > 0
             && self.settings.reconnects
             && self.settings.spill.is_none()
-            && !matches!(self.fsync, Fsync::ByWait(_))
     }
 
     /// Keeps a block that was acknowledged; where there is no room, the oldest of the lane go.
