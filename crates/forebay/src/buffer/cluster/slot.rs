@@ -35,7 +35,7 @@ mod tests {
             ("{foo}bar", 12_182),
             ("a{foo}{bar}", 12_182),
             ("posts", 7_051),
-            ("forebay:{likes}", 10_723),
+            ("a:{likes}", 10_723),
         ] {
             assert_eq!(of(key.as_bytes()), slot, "{key}");
         }
