@@ -55,7 +55,8 @@ fn without_its_newest_blocks_at_hand_what_a_replica_has_missed_is_lost_when_it_b
 /// Where the servers have it: Redis from 7.2 on.
 #[test]
 fn blocks_count_once_every_replica_has_them_on_its_disk() {
-    let able = |binary: &ServerBinary| binary.kind == ServerKind::Redis && binary.version >= Version::new(7, 4, 2);
+    let able =
+        |binary: &ServerBinary| binary.kind == ServerKind::Redis && binary.version >= Version::new(7, 4, 2);
     let Some(binary) = servers().into_iter().find(able) else {
         return println!("no Redis from 7.4.2 on is here: not tried");
     };

@@ -76,7 +76,9 @@ impl Fsync {
         let wanted = self.replicas().unwrap_or(0);
         let why = match local {
             0 => Some("no fsync in time (WAITAOF)".into()),
-            _ if have < wanted => Some(format!("{have} of {wanted} replicas have it on disk in time (WAITAOF)")),
+            _ if have < wanted => {
+                Some(format!("{have} of {wanted} replicas have it on disk in time (WAITAOF)"))
+            }
             _ => None,
         };
         Ok(why)

@@ -91,9 +91,7 @@ impl Appender {
     /// Whether acknowledged blocks are kept: those in spill files need not be. With `--ack replica` every replica that may be
     /// promoted had them, but not one that comes back.
     fn keeps_tail(&self) -> bool {
-        self.settings.tail_bytes > 0
-            && self.settings.reconnects
-            && self.settings.spill.is_none()
+        self.settings.tail_bytes > 0 && self.settings.reconnects && self.settings.spill.is_none()
     }
 
     /// Keeps a block that was acknowledged; where there is no room, the oldest of the lane go.

@@ -5,6 +5,7 @@ mod connection;
 mod request;
 mod several;
 mod slot;
+mod slot_map;
 pub(super) mod spread;
 mod topology;
 mod url;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use redis::io::tcp::TcpSettings;
 use redis::{ConnectionInfo, RedisResult};
 
-use super::slot::SLOTS;
+use super::slot_map::SlotMap;
 use super::url;
 use super::view::{Node, Place, View};
 use crate::buffer::mutex::lock;
@@ -34,21 +34,7 @@ pub struct Topology {
     map: Vec<(Place, Place)>,
     /// Held by whoever asks.
     asking: Mutex<()>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    view: View,
-    /// For each slot the place of its master in the view, where one is known.
-    owners: Vec<Option<u16>>,
-    /// What nodes have said since, of slots that they do not have.
-    moved: Vec<(u16, Place)>,
-    /// Nodes that gave no answer, and when.
-    silent: Vec<(Place, Instant)>,
-    asked_at: Option<Instant>,
-    /// Whom to ask first the next time: another one each time, since one may know less than the others.
-    turn: usize,
+    state: Mutex<SlotMap>,
 }
 
 impl Topology {
@@ -82,17 +68,24 @@ impl Topology {
     /// Asks which node has what, unless that was just done; an error with what each node answered where none said.
     pub fn ask(&self, limit: Duration) -> Result<(), String> {
         let _turn = lock(&self.asking);
-        if lock(&self.state).asked_at.is_some_and(|at| at.elapsed() < FRESH) {
-            return Ok(());
+        // Whoever waited for the turn has the answer of the one before.
+        if let Some(told) = lock(&self.state).told.as_ref().filter(|(at, _)| at.elapsed() < FRESH) {
+            return told.1.clone();
         }
-        let (deadline, mut why, mut strange) = (Instant::now() + limit, Vec::new(), None);
+        let told = self.ask_nodes(Instant::now() + limit);
+        lock(&self.state).told = Some((Instant::now(), told.clone()));
+        told
+    }
+
+    fn ask_nodes(&self, deadline: Instant) -> Result<(), String> {
+        let (mut why, mut strange) = (Vec::new(), None);
         for place in self.candidates() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 why.push("there was no time for others".into());
-                break;
+                return Err(format!("no node of the cluster says which has what: {}", why.join("; ")));
             }
-            match self.ask_one(&place, EACH_MAX.min(left)) {
+            match self.ask_one(&place, left) {
                 Ok(view) if lock(&self.state).is_strange(&view) => {
                     why.push(format!("{place} is a node of another cluster by now"));
                     strange = strange.or(Some(view));
@@ -108,11 +101,10 @@ impl Topology {
             }
         }
         // All that answer agree on it: the cluster was made anew.
-        if let Some(view) = strange.filter(|_| !why.iter().any(|why| why.contains("no time"))) {
-            lock(&self.state).begin_with(view);
-            return Ok(());
-        }
-        Err(format!("no node of the cluster says which has what: {}", why.join("; ")))
+        let view = strange
+            .ok_or_else(|| format!("no node of the cluster says which has what: {}", why.join("; ")))?;
+        lock(&self.state).begin_with(view);
+        Ok(())
     }
 
     /// Where the master of a slot is reached; none where nobody has it.
@@ -155,7 +147,9 @@ impl Topology {
 
     /// Connects to a node.
     pub fn dial(&self, place: &Place, limit: Duration) -> RedisResult<NodeConnection> {
-        let dialed = NodeConnection::open(&reached(&self.server, place.host.clone(), place.port), limit);
+        let server = reached(&self.server, place.host.clone(), place.port);
+        // Another node may have what one that is silent has.
+        let dialed = NodeConnection::open(&server, limit.min(EACH_MAX));
         dialed.inspect_err(|_| lock(&self.state).is_silent(place))
     }
 
@@ -167,7 +161,7 @@ impl Topology {
 
     fn ask_one(&self, place: &Place, limit: Duration) -> Result<View, String> {
         let mut connection = self.dial(place, limit).map_err(|error| error.to_string())?;
-        connection.set_limit(limit);
+        connection.set_limit(limit.min(EACH_MAX));
         let answer: String = redis::cmd("CLUSTER").arg("NODES").query(&mut connection).map_err(|error| {
             let remedy =
                 if error.code() == Some("NOPERM") { " (the ACL rule is +cluster|nodes)" } else { "" };
@@ -198,114 +192,10 @@ impl Topology {
     }
 }
 
-impl State {
-    fn master(&self, slot: u16) -> Option<&Node> {
-        self.view.nodes.get(usize::from((*self.owners.get(usize::from(slot))?)?))
-    }
-
-    fn is_silent(&mut self, place: &Place) {
-        self.silent.retain(|(silent, _)| silent != place);
-        self.silent.push((place.clone(), Instant::now()));
-    }
-
-    /// Whether it names none of the nodes that are known: what answers at this address by now is of another cluster.
-    fn is_strange(&self, view: &View) -> bool {
-        let is_known = |node: &Node| self.view.nodes.iter().any(|known| known.id == node.id);
-        !self.view.nodes.is_empty() && !view.nodes.iter().any(is_known)
-    }
-
-    fn begin_with(&mut self, view: View) {
-        self.view = View::default();
-        self.merge(view);
-    }
-
-    fn take(&mut self, from: &Place, view: View) {
-        self.silent.retain(|(silent, _)| silent != from);
-        self.merge(view);
-    }
-
-    /// Of slots that have another master here than there, the newer word counts, while the node is still one of the cluster.
-    fn merge(&mut self, mut view: View) {
-        let mut owners = vec![None; usize::from(SLOTS)];
-        for (index, node) in view.nodes.iter().enumerate().filter(|(_, node)| node.master.is_none()) {
-            for slot in node.slots.iter().cloned().flatten() {
-                owners[usize::from(slot)] = u16::try_from(index).ok();
-            }
-        }
-        let of_old = |old: &Node| view.nodes.iter().position(|node| node.id == old.id);
-        let old_at: Vec<Option<usize>> = self.view.nodes.iter().map(of_old).collect();
-        for (slot, owner) in owners.iter_mut().enumerate() {
-            let Some(old) = self.owners.get(slot).copied().flatten().map(usize::from) else { continue };
-            let (Some(old), Some(Some(at))) = (self.view.nodes.get(old), old_at.get(old)) else { continue };
-            let said = owner.and_then(|index| view.nodes.get(usize::from(index)));
-            if said.is_none_or(|said| said.id != old.id && said.epoch < old.epoch) {
-                *owner = u16::try_from(*at).ok();
-            }
-        }
-        for node in &mut view.nodes {
-            let known = self.view.nodes.iter().find(|known| known.id == node.id);
-            node.epoch = node.epoch.max(known.map_or(0, |known| known.epoch));
-        }
-        self.view = view;
-        self.owners = owners;
-        self.moved.clear();
-        self.asked_at = Some(Instant::now());
-    }
-}
-
 /// The nodes that the URL names.
 impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seeds: Vec<String> = self.seeds.iter().map(ToString::to_string).collect();
         f.write_str(&seeds.join(","))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn view(lines: &[&str]) -> View {
-        View::parse(&lines.join("\n"), &Place::new("h", 1), false).unwrap()
-    }
-
-    fn owner(state: &State, slot: u16) -> Option<&str> {
-        state.master(slot).map(|node| &*node.id)
-    }
-
-    #[test]
-    fn of_two_views_the_one_with_the_higher_epoch_is_right_for_each_slot() {
-        let mut state = State::default();
-        state.merge(view(&["a h:1 master - 0 0 1 c 0-9", "b h:2 master - 0 0 2 c 10-19"]));
-        assert_eq!((owner(&state, 5), owner(&state, 15), owner(&state, 20)), (Some("a"), Some("b"), None));
-        // Failed over.
-        state.merge(view(&[
-            "a h:1 master,fail - 0 0 1 c",
-            "b h:2 master - 0 0 2 c 10-19",
-            "c h:3 master - 0 0 3 c 0-9",
-        ]));
-        assert_eq!(owner(&state, 5), Some("c"));
-        // One that has not heard of it.
-        let old = ["a h:1 master - 0 0 1 c 0-9", "b h:2 master - 0 0 2 c 10-19", "c h:3 slave a 0 0 1 c"];
-        state.merge(view(&old));
-        assert_eq!((owner(&state, 5), owner(&state, 15)), (Some("c"), Some("b")));
-        // What was known stays known, also over a view that says nothing of a slot.
-        state.merge(view(&["b h:2 master - 0 0 2 c 10-19", "c h:3 master - 0 0 3 c"]));
-        assert_eq!(owner(&state, 5), Some("c"));
-        // A node that was forgotten has nothing.
-        state.merge(view(&["b h:2 master - 0 0 2 c 10-19"]));
-        assert_eq!((owner(&state, 5), owner(&state, 15)), (None, Some("b")));
-    }
-
-    #[test]
-    fn a_node_of_another_cluster_is_told_from_one_of_this() {
-        let mut state = State::default();
-        let ours = view(&["a h:1 master - 0 0 1 c 0-9"]);
-        let theirs = view(&["x h:1 master - 0 0 9 c 0-9"]);
-        assert!(!state.is_strange(&theirs));
-        state.merge(ours.clone());
-        assert!(!state.is_strange(&ours) && state.is_strange(&theirs));
-        state.begin_with(theirs);
-        assert_eq!(owner(&state, 3), Some("x"));
     }
 }
