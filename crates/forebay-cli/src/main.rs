@@ -30,6 +30,7 @@ mod deploy;
 mod drain;
 mod durability;
 mod exit;
+mod failover;
 mod files;
 mod group;
 mod ingest;
@@ -91,6 +92,7 @@ enum Verb {
     Capacity(capacity::Capacity),
     Pressure(pressure::Pressure),
     Durability(durability::Durability),
+    Failover(failover::Failover),
     Throughput(throughput::Throughput),
     Monitoring(monitoring::Monitoring),
     Tune(tune::Tune),
@@ -129,6 +131,7 @@ impl Verb {
                 | Self::Capacity(_)
                 | Self::Pressure(_)
                 | Self::Durability(_)
+                | Self::Failover(_)
                 | Self::Monitoring(_)
                 | Self::Tune(_)
         )
@@ -154,6 +157,7 @@ fn main() -> ExitCode {
         Verb::Baseline(verb) => verb.run(global),
         Verb::Capacity(verb) => verb.run(global),
         Verb::Durability(verb) => verb.run(global),
+        Verb::Failover(verb) => verb.run(global),
         Verb::Pressure(verb) => verb.run(global),
         Verb::Throughput(verb) => verb.run(global),
         Verb::Monitoring(verb) => verb.run(global),

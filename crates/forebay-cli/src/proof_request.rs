@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use forebay_proof::claim::Claim;
-use forebay_proof::{Subject, chain, drain, ingest};
+use forebay_proof::{Subject, chain, drain, failover, ingest};
 use forebay_rig::load::pattern::Pattern;
 use forebay_rig::server::external_server::Commands;
 
@@ -24,6 +24,7 @@ pub(crate) enum Proof {
     Ingest,
     Drain,
     Chain,
+    Failover,
     /// Not one that is part of `prove`: it asks what could be better.
     #[value(skip)]
     Tuning,
@@ -31,7 +32,7 @@ pub(crate) enum Proof {
 
 impl Proof {
     /// Every proof, in the order in which they run.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Audit,
         Self::Baseline,
         Self::Capacity,
@@ -42,11 +43,13 @@ impl Proof {
         Self::Ingest,
         Self::Drain,
         Self::Chain,
+        Self::Failover,
     ];
 
-    /// Whether it writes to the server. What ingest, drain and chain write goes to servers of their own alone.
+    /// Whether it writes to the server. What ingest, drain, chain and failover write goes to servers of
+    /// their own alone.
     pub(crate) fn writes(self) -> bool {
-        !matches!(self, Self::Audit | Self::Ingest | Self::Drain | Self::Chain)
+        !matches!(self, Self::Audit | Self::Ingest | Self::Drain | Self::Chain | Self::Failover)
     }
 
     /// The names of its faults, where some of them can be asked for.
@@ -55,6 +58,7 @@ impl Proof {
             Self::Ingest => ingest::faults().collect(),
             Self::Drain => drain::faults().collect(),
             Self::Chain => chain::faults().collect(),
+            Self::Failover => failover::faults().collect(),
             _ => Vec::new(),
         }
     }

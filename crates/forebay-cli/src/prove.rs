@@ -17,6 +17,7 @@ use forebay_rig::load::pattern::Pattern;
   forebay prove --only ingest       is each event of a source in the buffer
                                     once, whatever breaks?
   forebay prove --only drain,chain  and in the files?
+  forebay prove --only failover     and when a master of a cluster dies?
   forebay prove --json | jq '.claims[] | {id, verdict}'
 
 Exit codes: 0 no claim refuted, 1 one was, 3 no server, 4 a control was not
@@ -27,10 +28,10 @@ pub(crate) struct Prove {
     /// Only these proofs
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Proof>,
-    /// How often each fault of durability, ingest, drain and chain is tried [default: 1, full: 50]
+    /// How often each fault of durability, ingest, drain, chain and failover is tried [default: 1, full: 50]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
     rounds: Option<u64>,
-    /// Of ingest, drain and chain only these faults, as the last part of their claims' names
+    /// Of ingest, drain, chain and failover only these faults, as the last part of their claims' names
     #[arg(long, value_name = "FAULT", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(Proof::all_faults()), hide_possible_values = true)]
     fault: Vec<String>,
     /// Write report.json and report.html here

@@ -12,7 +12,7 @@ use forebay_proof::progress::Silent;
 use forebay_proof::report::{Report, Warning, write_all};
 use forebay_proof::target::Target;
 use forebay_proof::{
-    Subject, baseline, capacity, chain, drain, durability, ingest, monitoring, pressure, throughput,
+    Subject, baseline, capacity, chain, drain, durability, failover, ingest, monitoring, pressure, throughput,
 };
 
 /// What to run, on what.
@@ -63,7 +63,7 @@ impl Sequence<'_> {
                     }),
                 },
                 Proof::Throughput => self.throughput(report),
-                Proof::Ingest | Proof::Drain | Proof::Chain => self.faults(*proof),
+                Proof::Ingest | Proof::Drain | Proof::Chain | Proof::Failover => self.faults(*proof),
                 Proof::Tuning => wanted.tuning.map_or_else(|| Ok(Vec::new()), |tuning| tuning(&on)),
                 Proof::Monitoring => {
                     let is_whole = wanted.proofs == [Proof::Monitoring];
@@ -84,6 +84,7 @@ impl Sequence<'_> {
         match proof {
             Proof::Drain => drain::DrainRun { on, rounds, only: &only }.run(),
             Proof::Chain => chain::ChainRun { on, rounds, only: &only }.run(),
+            Proof::Failover => failover::FailoverRun { on, rounds, only: &only }.run(),
             _ => ingest::IngestRun { on, rounds, only: &only, size: None }.run(),
         }
     }

@@ -164,12 +164,13 @@ fn stat_changes_nothing() {
     assert_eq!(super::support::ask::<u64>(&server, "DBSIZE").unwrap(), 0);
 }
 
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 16] = [
     "prove",
     "audit",
     "baseline",
     "capacity",
     "durability",
+    "failover",
     "pressure",
     "throughput",
     "append",

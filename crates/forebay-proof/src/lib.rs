@@ -11,6 +11,7 @@ pub mod conflict;
 pub mod drain;
 pub mod durability;
 mod exactly_once;
+pub mod failover;
 mod findings;
 pub mod ingest;
 mod ingest_config;

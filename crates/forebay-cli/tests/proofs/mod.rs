@@ -3,6 +3,7 @@
 mod capacity;
 mod drain;
 mod durability;
+mod failover;
 mod ingest;
 mod load;
 mod monitoring;

@@ -15,12 +15,16 @@ const EXACTLY_ONCE: [(&str, &str); 3] = [
     ("chain.", "Chain: events lost or twice from the source to the files"),
 ];
 
+/// The proof of which each claim is one of all faults.
+const FAILOVER: (&str, &str) = ("failover.", "Failover: acknowledged events lost, twice or out of order");
+
 /// Acknowledged events lost in the worst round, by fault and `appendfsync`.
 pub(super) fn render(page: &mut Page, claims: &[Claim]) {
     durability(page, claims);
-    for (proof, title) in EXACTLY_ONCE {
-        exactly_once(page, claims, (proof, title));
+    for of in EXACTLY_ONCE {
+        exactly_once(page, claims, of, "faults");
     }
+    exactly_once(page, claims, FAILOVER, "claims");
 }
 
 /// Of the durability proof.
@@ -55,8 +59,8 @@ fn durability(page: &mut Page, claims: &[Claim]) {
     }
 }
 
-/// Of a proof that nothing is lost and nothing comes twice: how many faults did neither, and which did.
-fn exactly_once(page: &mut Page, claims: &[Claim], (proof, title): (&str, &str)) {
+/// Of a proof that nothing is lost and nothing comes twice: how many faults, or claims, saw neither, and which did.
+fn exactly_once(page: &mut Page, claims: &[Claim], (proof, title): (&str, &str), what: &str) {
     let of_faults = |claim: &&Claim| claim.id.starts_with(proof) && claim.unit == Unit::Events;
     let claims: Vec<&Claim> = claims.iter().filter(of_faults).collect();
     if claims.is_empty() {
@@ -65,7 +69,7 @@ fn exactly_once(page: &mut Page, claims: &[Claim], (proof, title): (&str, &str))
     let count = |verdict| claims.iter().filter(|claim| claim.verdict() == verdict).count();
     page.section(title);
     let tried = claims.len() - count(Verdict::Untested);
-    page.wrapped(&format!("{} of {tried} faults tried: none", count(Verdict::Proven)), "  ", "  ");
+    page.wrapped(&format!("{} of {tried} {what} tried: none", count(Verdict::Proven)), "  ", "  ");
     for claim in claims.iter().filter(|claim| claim.verdict() == Verdict::Refuted) {
         let wrong = claim.measured().map_or("no figure".into(), |wrong| thousands(wrong, 0));
         page.wrapped(&format!("{}: {wrong}", claim.id), "  ", "    ");
