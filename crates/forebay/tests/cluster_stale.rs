@@ -1,6 +1,8 @@
 //! What is claimed where a replica becomes the master that has missed what others acknowledged: it is sent to it again while the
 //! writer lives. The sharpest scene there is: the one that had it is dead, and the master too.
 
+use std::sync::atomic::AtomicBool;
+
 use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::writer::{Ack, Counts, Options, Writer};
@@ -63,7 +65,11 @@ fn blocks_count_once_every_replica_has_them_on_its_disk() {
     let conf: Conf = [("appendonly", "yes"), ("appendfsync", "everysec"), ("save", "")].into_iter().collect();
     let mut set = ClusterSet::start(&binary, &conf, 3, 1).unwrap();
     let address = Address::parse(&set.url()).unwrap();
-    let source = Source::start(open(&address, &acknowledged_by(Ack::ReplicaFsync)), 3, 100);
+    // Its claims are waited for in the same way: on a slow machine, more than once.
+    let options = acknowledged_by(Ack::ReplicaFsync);
+    let writer =
+        Writer::open_patiently(&address, &name(), &options, &AtomicBool::new(false)).unwrap().unwrap();
+    let source = Source::start(writer, 3, 100);
     more(&source, 300);
     let master = master_of(&set, &address, jetstream::LIKES);
     let replica = set.replicas_of(master).unwrap()[0];

@@ -17,7 +17,7 @@ use super::append_command::AppendScripts;
 use super::compress::PendingBlock;
 use super::counts::LaneCounts;
 use super::error::Error;
-use super::fsync::Fsync;
+use super::fsync::{Fsync, WAIT_SHARE};
 use super::keep_back::KeepBack;
 use super::lane_settings::{ClaimedLane, LaneSettings};
 use super::overflow::{STALL, STALL_FSYNC};
@@ -35,9 +35,6 @@ const WINDOW_BYTES_MAX: usize = 16 << 20;
 
 /// How often a thread that waits for blocks looks whether it was told to stop.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// Of the time in which an answer must come, the share that WAIT or WAITAOF may hold the connection for.
-const WAIT_SHARE: f64 = 2.0 / 3.0;
 
 /// How long the server may take for each answer when a lane is let go of.
 const RELEASE_MAX: Duration = Duration::from_secs(1);

@@ -27,8 +27,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// large server: giving up early only means that blocks are sent twice.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The same where another server takes the place of one within seconds.
-const FAILOVER_ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// The same where another server takes the place of one within seconds. A replica may take two to have something on its disk and to
+/// say so, which WAITAOF waits for.
+const FAILOVER_ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Less time than that no answer is given, however little patience is left.
 const ANSWER_TIMEOUT_MIN: Duration = Duration::from_millis(100);

@@ -16,6 +16,9 @@ use super::error::Error;
 use super::options::Ack;
 use super::round_failure::RoundFailure;
 
+/// Of the time in which an answer must come, the share that WAIT or WAITAOF may hold the connection for.
+pub(super) const WAIT_SHARE: f64 = 2.0 / 3.0;
+
 /// How the server says that a block is on its disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fsync {
@@ -55,7 +58,7 @@ impl Fsync {
         if self.replicas().is_none() {
             return Ok(());
         }
-        let Some(command) = self.command(address.answer_timeout() / 2) else { return Ok(()) };
+        let Some(command) = self.command(address.answer_timeout().mul_f64(WAIT_SHARE)) else { return Ok(()) };
         let answer =
             command.query(connection).map_err(|error| Error::server("waiting for replicas", &error))?;
         match self.refused(answer) {
