@@ -47,7 +47,9 @@ impl SlotMap {
         self.merge(view);
     }
 
-    /// Of slots that have another master here than there, the newer word counts, while the node is still one of the cluster.
+    /// Of slots that have another master here than there, the newer word counts, while the node is still one of the cluster. Where an
+    /// operator has taken a slot away from one and given it to another, no epoch is newer: then two words count, that of a node
+    /// without it and this view.
     pub fn merge(&mut self, mut view: View) {
         let mut owners = vec![None; usize::from(SLOTS)];
         for (index, node) in view.nodes.iter().enumerate().filter(|(_, node)| node.master.is_none()) {
@@ -61,7 +63,10 @@ impl SlotMap {
             let Some(old) = self.owners.get(slot).copied().flatten().map(usize::from) else { continue };
             let (Some(old), Some(Some(at))) = (self.view.nodes.get(old), old_at.get(old)) else { continue };
             let said = owner.and_then(|index| view.nodes.get(usize::from(index)));
-            if said.is_none_or(|said| said.id != old.id && said.epoch < old.epoch) {
+            let has_moved_there = said.is_some_and(|said| {
+                self.moved.iter().any(|(of, to)| usize::from(*of) == slot && *to == said.place)
+            });
+            if !has_moved_there && said.is_none_or(|said| said.id != old.id && said.epoch < old.epoch) {
                 *owner = u16::try_from(*at).ok();
             }
         }
@@ -109,6 +114,20 @@ mod tests {
         // A node that was forgotten has nothing.
         state.merge(view(&["b h:2 master - 0 0 2 c 10-19"]));
         assert_eq!((owner(&state, 5), owner(&state, 15)), (None, Some("b")));
+    }
+
+    #[test]
+    fn a_slot_that_was_taken_away_and_given_to_a_node_with_a_lower_epoch_is_there_once_a_node_says_so_too() {
+        let mut state = SlotMap::default();
+        state.merge(view(&["a h:1 master - 0 0 1 c 0-9", "b h:2 master - 0 0 2 c 10-19"]));
+        let now = ["a h:1 master - 0 0 1 c 0-10", "b h:2 master - 0 0 2 c 11-19"];
+        state.merge(view(&now));
+        assert_eq!(owner(&state, 10), Some("b"), "one that has not heard of a move says the same");
+        state.moved.push((10, Place::new("h", 1)));
+        for _ in 0..2 {
+            state.merge(view(&now));
+            assert_eq!(owner(&state, 10), Some("a"));
+        }
     }
 
     #[test]

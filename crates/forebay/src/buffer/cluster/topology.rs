@@ -88,7 +88,8 @@ impl Topology {
             match self.ask_one(&place, left) {
                 Ok(view) if lock(&self.state).is_strange(&view) => {
                     why.push(format!("{place} is a node of another cluster by now"));
-                    strange = strange.or(Some(view));
+                    // An address that a node had may be anybody's by now. Where the cluster is was said by whoever gave the URL.
+                    strange = strange.or(self.seeds.contains(&place).then_some(view));
                 }
                 Ok(view) => {
                     lock(&self.state).take(&place, view);
@@ -116,9 +117,17 @@ impl Topology {
 
     /// Takes a node's word that another one has a slot.
     pub fn has_moved(&self, slot: u16, to: Place) {
+        let to = self.named(to);
         let mut state = lock(&self.state);
         state.moved.retain(|(of, _)| *of != slot);
         state.moved.push((slot, to));
+    }
+
+    /// A node by the name that it is known by here, where another node has named it by its address.
+    pub fn named(&self, place: Place) -> Place {
+        let state = lock(&self.state);
+        let known = state.view.nodes.iter().find(|node| node.address == place);
+        known.map_or(place, |node| node.place.clone())
     }
 
     /// Where the masters are reached, in the order of their slots.
@@ -137,11 +146,11 @@ impl Topology {
         nodes.into_iter().map(|node| self.reached_at(&node.place)).collect()
     }
 
-    /// How many replicas of a slot's master are not down.
+    /// How many replicas of a slot's master may be promoted: all that the cluster has not agreed to be failing.
     pub fn replicas(&self, slot: u16) -> u64 {
         let state = lock(&self.state);
         let Some(master) = state.master(slot) else { return 0 };
-        let is_of_it = |node: &&Node| node.master.as_ref() == Some(&master.id) && !node.is_down;
+        let is_of_it = |node: &&Node| node.master.as_ref() == Some(&master.id) && !node.has_failed;
         state.view.nodes.iter().filter(is_of_it).count() as u64
     }
 
@@ -197,5 +206,76 @@ impl fmt::Display for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seeds: Vec<String> = self.seeds.iter().map(ToString::to_string).collect();
         f.write_str(&seeds.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// A node that answers every question so; where it is, and what it answers from now on.
+    fn node() -> (Place, Arc<Mutex<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let answer = Arc::new(Mutex::new(String::new()));
+        let says = Arc::clone(&answer);
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let _ = stream.read(&mut [0; 1024]);
+                let says = lock(&says).clone();
+                let _ = stream.write_all(format!("${}\r\n{says}\r\n", says.len()).as_bytes());
+            }
+        });
+        (Place::new("127.0.0.1", port), answer)
+    }
+
+    fn asked_again(topology: &Topology) -> Result<(), String> {
+        lock(&topology.state).told = None;
+        topology.ask(Duration::from_secs(60))
+    }
+
+    #[test]
+    fn an_address_that_a_node_had_is_no_way_into_another_cluster_and_one_of_the_url_is() {
+        let ((seed, of_seed), (other, of_other)) = (node(), node());
+        let topology = url::parse(&format!("redis+cluster://{seed}")).unwrap().unwrap();
+        let line = |id: &str, place: &Place, slots: &str| {
+            format!("{id} {place}@1 master - 0 0 1 connected {slots}\n")
+        };
+        let ours = line("a", &seed, "0-99") + &line("b", &other, "100-16383");
+        *lock(&of_seed) = ours.clone();
+        *lock(&of_other) = ours.clone();
+        topology.ask(Duration::from_secs(60)).unwrap();
+        assert_eq!(topology.owner(100), Some(other.clone()));
+        // The cluster is away, and somebody else has one of its addresses.
+        *lock(&of_seed) = String::new();
+        *lock(&of_other) = line("x", &other, "0-16383");
+        let why = asked_again(&topology).unwrap_err();
+        assert!(why.contains(&format!("{other} is a node of another cluster by now")), "{why}");
+        assert_eq!(topology.owner(0), Some(seed.clone()));
+        // It was made anew.
+        *lock(&of_seed) = line("y", &seed, "0-16383");
+        *lock(&of_other) = line("y", &seed, "0-16383");
+        asked_again(&topology).unwrap();
+        assert_eq!(topology.owner(100), Some(seed));
+    }
+
+    #[test]
+    fn nodes_that_others_name_by_their_address_are_reached_by_the_name_that_certificates_are_for() {
+        let (seed, of_seed) = node();
+        let topology = url::parse(&format!("redis+cluster://{seed}")).unwrap().unwrap();
+        *lock(&of_seed) = format!("a {seed}@1 master - 0 0 1 connected 0-16383\n");
+        topology.ask(Duration::from_secs(60)).unwrap();
+        {
+            // As where they are asked over TLS.
+            let state = &mut *lock(&topology.state);
+            state.view.nodes[0].place = Place::new("one.example", seed.port);
+        }
+        topology.has_moved(7, seed.clone());
+        assert_eq!(topology.owner(7), Some(Place::new("one.example", seed.port)));
+        assert_eq!(topology.named(Place::new("10.0.0.1", 1)), Place::new("10.0.0.1", 1));
     }
 }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use super::slot::SLOTS;
+use crate::buffer::display_name::display_name;
+
 /// Nodes and ranges of slots that are read of one answer, at most.
 const NODES_MAX: usize = 2_000;
 const RANGES_MAX: usize = 16_384;
@@ -42,10 +45,14 @@ impl fmt::Display for Place {
 pub struct Node {
     pub id: String,
     pub place: Place,
+    /// The same by its address, as other nodes name it to clients.
+    pub address: Place,
     /// The node that it is a replica of; none of a master.
     pub master: Option<String>,
     /// Whether it is held for failing, by this node alone too.
     pub is_down: bool,
+    /// Whether the cluster has agreed that it has failed: only then is it no longer one that may be promoted.
+    pub has_failed: bool,
     /// How new what it says of its slots is.
     pub epoch: u64,
     pub slots: Vec<RangeInclusive<u16>>,
@@ -65,12 +72,18 @@ impl View {
             .lines()
             .take(NODES_MAX)
             .map(|line| {
-                node(line, asked, by_name).ok_or_else(|| format!("CLUSTER NODES has the line {line:?}"))
+                let odd = || format!("CLUSTER NODES has the line {:?}", display_name(line.as_bytes()));
+                node(line, asked, by_name).ok_or_else(odd)
             })
             .filter_map(|node| node.map(|(node, is_one)| is_one.then_some(node)).transpose())
             .collect::<Result<_, _>>()?;
         if nodes.is_empty() {
             return Err("CLUSTER NODES names no node".into());
+        }
+        let masters = nodes.iter().filter(|node| node.master.is_none());
+        let slots: usize = masters.flat_map(|node| &node.slots).map(ExactSizeIterator::len).sum();
+        if slots > usize::from(SLOTS) {
+            return Err(format!("CLUSTER NODES gives away {slots} slots, and there are {SLOTS}"));
         }
         Ok(Self { nodes })
     }
@@ -94,6 +107,8 @@ fn node(line: &str, asked: &Place, by_name: bool) -> Option<(Node, bool)> {
     };
     let (host, port) = address.rsplit_once(':')?;
     let port = port.parse().ok()?;
+    let address = if host.is_empty() { &asked.host } else { host };
+    let address = Place::new(address, port);
     let host = match name.filter(|name| by_name && !name.is_empty()) {
         Some(name) => name,
         // A node that does not know its address is where it was asked.
@@ -102,16 +117,18 @@ fn node(line: &str, asked: &Place, by_name: bool) -> Option<(Node, bool)> {
     };
     let slots = words.take(RANGES_MAX).filter_map(range).collect();
     let master = (master != "-").then(|| master.to_owned());
-    let is_down = has("fail") || has("fail?");
+    let has_failed = has("fail");
+    let is_down = has_failed || has("fail?");
     let is_one = !has("noaddr") && !has("handshake") && !host.is_empty() && port > 0;
-    Some((Node { id: id.into(), place: Place::new(host, port), master, is_down, epoch, slots }, is_one))
+    let place = Place::new(host, port);
+    Some((Node { id: id.into(), place, address, master, is_down, has_failed, epoch, slots }, is_one))
 }
 
 /// Slots of `5` or `0-5460`; none of a slot that is being moved, `[5->-id]`.
 fn range(word: &str) -> Option<RangeInclusive<u16>> {
     let (from, to) = word.split_once('-').unwrap_or((word, word));
     let (from, to) = (from.parse().ok()?, to.parse().ok()?);
-    (from <= to && to < super::slot::SLOTS).then_some(from..=to)
+    (from <= to && to < SLOTS).then_some(from..=to)
 }
 
 #[cfg(test)]
@@ -136,6 +153,9 @@ mod tests {
         assert_eq!(view.nodes[0].slots, [0..=5460, 5500..=5500]);
         assert_eq!(view.nodes.iter().map(|node| node.epoch).collect::<Vec<_>>(), [3, 2, 2]);
         assert_eq!(view.nodes.iter().map(|node| node.is_down).collect::<Vec<_>>(), [false, true, false]);
+        assert!(view.nodes.iter().all(|node| !node.has_failed), "one node alone doubts it");
+        let agreed = View::parse(&ANSWER.replace("fail?", "fail"), &Place::new("asked", 1), false).unwrap();
+        assert!(agreed.nodes[1].is_down && agreed.nodes[1].has_failed);
         assert_eq!(view.nodes[2].master.as_deref(), Some("bb"));
         assert_eq!(view.masters().count(), 2);
     }
@@ -144,6 +164,7 @@ mod tests {
     fn names_are_taken_where_they_are_asked_for() {
         assert_eq!(parsed(true).nodes[0].place, Place::new("one.example", 7000));
         assert_eq!(parsed(true).nodes[2].place, Place::new("127.0.0.1", 7002));
+        assert_eq!(parsed(true).nodes[0].address, Place::new("127.0.0.1", 7000));
     }
 
     #[test]
@@ -159,6 +180,12 @@ mod tests {
         {
             assert!(View::parse(odd, &Place::new("a", 1), false).is_err(), "{odd:?}");
         }
+        let long = View::parse(&"a".repeat(1 << 20), &Place::new("a", 1), false).unwrap_err();
+        assert!(long.len() < 500, "{} bytes", long.len());
+        let all = "aa b:1@2 master - 0 0 1 connected 0-16383\n";
+        assert!(View::parse(all, &Place::new("a", 1), false).is_ok());
+        let twice = View::parse(&all.repeat(2), &Place::new("a", 1), false).unwrap_err();
+        assert!(twice.contains("gives away 32768 slots"), "{twice}");
         // Slots that cannot be are none.
         let view =
             View::parse("aa b:1@2 master - 0 0 1 connected 16384 9-3 x 4-5", &Place::new("a", 1), false);
