@@ -160,7 +160,7 @@ impl ConnectionLike for Connection {
     fn is_open(&self) -> bool {
         match &self.to {
             To::Server(node) => node.is_open(),
-            To::Cluster(_) => true,
+            To::Cluster(cluster) => cluster.is_open(),
         }
     }
 }

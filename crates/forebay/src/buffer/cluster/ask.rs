@@ -18,15 +18,17 @@ pub(super) enum Redirect {
 impl ClusterConnection {
     /// Asks a command and waits for its answer, wherever that is by now.
     pub fn ask(&mut self, request: &[u8]) -> RedisResult<Value> {
-        self.send_packed_command(request)?;
+        self.send_to_wait(request)?;
         let answer = self.recv_response()?;
         self.led(request, answer)
     }
 
     /// Asks a pipeline of commands; see [`redis::ConnectionLike::req_packed_commands`].
     pub fn ask_all(&mut self, requests: &[u8], offset: usize, count: usize) -> RedisResult<Vec<Value>> {
-        self.send_packed_command(requests)?;
-        let answers = (0..offset + count).map(|_| self.recv_response()).collect::<RedisResult<Vec<_>>>()?;
+        self.send_to_wait(requests)?;
+        let answers = (0..offset + count).map(|_| self.recv_response()).collect::<RedisResult<Vec<_>>>();
+        self.broken |= answers.is_err();
+        let answers = answers?;
         if offset > 0 {
             // A transaction is carried out whole, or not at all.
             let refused = answers.iter().take(offset).find(|answer| matches!(answer, Value::ServerError(_)));
@@ -46,19 +48,25 @@ impl ClusterConnection {
             answer = match redirect(&answer, &from) {
                 None => return Ok(answer),
                 Some(Redirect::Moved(..)) => {
-                    self.send_packed_command(request)?;
+                    self.send_to_wait(request)?;
                     self.recv_response()?
                 }
-                Some(Redirect::Ask(place)) => {
-                    let place = self.topology.reached_at(&place);
-                    let asking = redis::cmd("ASKING").get_packed_command();
-                    self.node(&place)?.send_packed_command(&[&asking, request].concat())?;
-                    self.receive(&place, None)?;
-                    self.receive(&place, None)?
-                }
+                Some(Redirect::Ask(place)) => self.ask_at(&place, request)?,
             };
         }
         Ok(answer)
+    }
+
+    /// The answer of the node that a slot is being moved to. What comes next without a key, as a script that it has not loaded, is
+    /// for it too.
+    pub(super) fn ask_at(&mut self, place: &Place, request: &[u8]) -> RedisResult<Value> {
+        let place = self.topology.reached_at(&self.topology.named(place.clone()));
+        let asking = redis::cmd("ASKING").get_packed_command();
+        self.node(&place)?.send_packed_command(&[&asking, request].concat())?;
+        self.last = Some(place.clone());
+        let answers = self.receive(&place, None).and_then(|_| self.receive(&place, None));
+        self.broken |= answers.is_err();
+        answers
     }
 }
 

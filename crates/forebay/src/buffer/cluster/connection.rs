@@ -2,7 +2,8 @@
 //!
 //! Who asks and waits (a command, a script, a pipeline) is led to another node where a slot has moved (`ask.rs`). What is sent ahead
 //! of its answers is not: its sender has to begin again from the first that was not carried out, or its order would be another. It is told
-//! (MOVED, ASK), and what was learnt of the slot holds for its next connection.
+//! (MOVED, ASK), and what was learnt of the slot holds for its next connection. So is whoever sends ahead when somebody else has
+//! learnt it: offsets, ids and what was acknowledged are a master's own, and nothing must go on at another one as if it were the same.
 
 use std::collections::VecDeque;
 use std::io::{Error as IoError, ErrorKind as IoKind};
@@ -13,7 +14,7 @@ use redis::{RedisError, RedisResult, Value};
 
 use super::ask::{Redirect, redirect};
 use super::request::{Command, Target, commands};
-use super::several::{StreamRead, joined};
+use super::several::{Part, StreamRead, joined};
 use super::slot;
 use super::topology::Topology;
 use super::view::Place;
@@ -31,7 +32,13 @@ pub struct ClusterConnection {
     home: Option<u16>,
     pub(super) last: Option<Place>,
     /// Questions without an answer, in their order.
-    asked: VecDeque<Asked>,
+    pub(super) asked: VecDeque<Asked>,
+    /// Where slots were that something was sent ahead about.
+    known: Vec<(u16, Place)>,
+    /// Whether what is sent now is waited for, and may go elsewhere than what was sent before.
+    is_waited_for: bool,
+    /// Answers may be left that nobody waits for: they would be taken for those to other questions.
+    pub(super) broken: bool,
     limit: Duration,
     budget: Budget,
     /// Which of several streams is waited on next.
@@ -43,9 +50,9 @@ pub(super) enum Asked {
     /// One node's, of that slot, where it has one.
     One(Place, Option<u16>),
     /// Of several, added up.
-    Count(Vec<(Place, u16)>),
+    Count(Vec<Part>),
     /// Of several, all together, and how long to wait for one.
-    Streams(Vec<(Place, u16)>, StreamRead),
+    Streams(Vec<Part>, StreamRead),
 }
 
 impl ClusterConnection {
@@ -59,6 +66,9 @@ impl ClusterConnection {
             home,
             last: None,
             asked: VecDeque::new(),
+            known: Vec::new(),
+            is_waited_for: false,
+            broken: false,
             limit,
             budget: Budget::QUESTION,
             turn: 0,
@@ -91,7 +101,12 @@ impl ClusterConnection {
     }
 
     pub fn is_in_step(&self) -> bool {
-        self.asked.is_empty() && self.nodes.iter().all(|(_, node)| node.is_in_step())
+        self.is_open() && self.asked.is_empty() && self.nodes.iter().all(|(_, node)| node.is_in_step())
+    }
+
+    /// Whether it can be asked anything more.
+    pub fn is_open(&self) -> bool {
+        !self.broken
     }
 
     /// How many replicas may take the home's place.
@@ -114,8 +129,20 @@ impl ClusterConnection {
         (self.home, self.last) = (None, Some(node.clone()));
     }
 
-    /// Sends a request, and reads no answer.
+    /// Sends a request ahead of its answer.
     pub fn send_packed_command(&mut self, request: &[u8]) -> RedisResult<()> {
+        self.is_waited_for = false;
+        self.send(request)
+    }
+
+    /// Sends a request whose answer is waited for before anything else is sent.
+    pub(super) fn send_to_wait(&mut self, request: &[u8]) -> RedisResult<()> {
+        self.is_waited_for = true;
+        self.send(request)
+    }
+
+    fn send(&mut self, request: &[u8]) -> RedisResult<()> {
+        self.usable()?;
         let mut commands = &commands(request)?[..];
         let mut wires: Vec<(Place, Vec<u8>)> = Vec::new();
         let mut add = |place: &Place, bytes: &[u8]| match wires.iter_mut().find(|(to, _)| to == place) {
@@ -130,11 +157,9 @@ impl ClusterConnection {
             let (together, rest) = commands.split_at(end.map_or(1, |end| end + 2).min(commands.len()));
             commands = rest;
             if let [command] = together
-                && let Some((question, parts)) = self.of_several(command)?
+                && let Some(question) = self.of_several(command)?
             {
-                for (place, bytes) in &parts {
-                    add(place, bytes);
-                }
+                question.parts().iter().for_each(|part| add(&part.place, &part.request));
                 asked.push(question);
                 continue;
             }
@@ -145,8 +170,11 @@ impl ClusterConnection {
             }
             self.last = Some(place);
         }
-        for (place, wire) in wires {
-            self.node(&place)?.send_packed_command(&wire)?;
+        for (index, (place, wire)) in wires.into_iter().enumerate() {
+            let sent = self.node(&place).and_then(|node| node.send_packed_command(&wire));
+            // Those before it will answer.
+            self.broken |= sent.is_err() && index > 0;
+            sent?;
         }
         self.asked.extend(asked);
         Ok(())
@@ -154,6 +182,7 @@ impl ClusterConnection {
 
     /// Reads the next answer.
     pub fn recv_response(&mut self) -> RedisResult<Value> {
+        self.usable()?;
         let asked = self.asked.pop_front().ok_or_else(|| gone("no question is open"))?;
         match asked {
             Asked::One(place, slot) => {
@@ -195,17 +224,19 @@ impl ClusterConnection {
     }
 
     /// Where commands go that belong together: to the first key that one of them has, or where one without a key goes.
-    fn place_of(&self, commands: &[Command<'_>]) -> RedisResult<(Place, Option<u16>)> {
+    fn place_of(&mut self, commands: &[Command<'_>]) -> RedisResult<(Place, Option<u16>)> {
         for command in commands {
             if let Target::Key(key) = command.target()? {
                 let slot = slot::of(key);
-                return Ok((self.owner(slot)?, Some(slot)));
+                return Ok((self.owner_as_before(slot)?, Some(slot)));
             }
         }
         // A script is loaded where it was found missing.
         let is_where_last = |command: &Command<'_>| command.is("SCRIPT") && self.last.is_some();
         match (self.home, &self.last) {
-            (Some(slot), _) if !commands.iter().any(is_where_last) => Ok((self.owner(slot)?, Some(slot))),
+            (Some(slot), _) if !commands.iter().any(is_where_last) => {
+                Ok((self.owner_as_before(slot)?, Some(slot)))
+            }
             (_, Some(place)) => Ok((place.clone(), None)),
             _ => Err(gone("no node is connected")),
         }
@@ -221,6 +252,30 @@ impl ClusterConnection {
             Some(format!("{place} gives no answer, and slot {slot} is at {owner} by now"))
         };
         self.connected(place)?.recv_unless(SILENCE, has_moved)
+    }
+
+    fn usable(&self) -> RedisResult<()> {
+        if self.broken { Err(gone("the connection was given up")) } else { Ok(()) }
+    }
+
+    /// Who has a slot. An error where that is another node than the one that something was sent ahead to.
+    pub(super) fn owner_as_before(&mut self, slot: u16) -> RedisResult<Place> {
+        let owner = self.owner(slot)?;
+        let known = self.known.iter().find(|(of, _)| *of == slot).map(|(_, place)| place);
+        if self.is_waited_for && (self.home != Some(slot) || known.is_none()) {
+            return Ok(owner);
+        }
+        match known {
+            Some(known) if *known != owner => {
+                self.broken = true;
+                Err(gone(&format!("slot {slot} was at {known}, and is at {owner} by now")))
+            }
+            Some(_) => Ok(owner),
+            None => {
+                self.known.push((slot, owner.clone()));
+                Ok(owner)
+            }
+        }
     }
 
     pub(super) fn owner(&self, slot: u16) -> RedisResult<Place> {

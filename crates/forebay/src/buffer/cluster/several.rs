@@ -14,56 +14,61 @@ use super::view::Place;
 const SLICE: Duration = Duration::from_millis(10);
 const SLICE_BOUNDS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(250));
 
-/// What a node is asked.
-type Part = (Place, Vec<u8>);
+/// What a node is asked about a key.
+pub(super) struct Part {
+    pub place: Place,
+    slot: u16,
+    pub request: Vec<u8>,
+}
 
 /// A read of several streams.
 pub(super) struct StreamRead {
-    questions: Vec<Vec<u8>>,
     head: Vec<Vec<u8>>,
     streams: Vec<(Vec<u8>, Vec<u8>)>,
     pub wait: Duration,
 }
 
+impl Asked {
+    /// What each of several nodes is asked.
+    pub fn parts(&self) -> &[Part] {
+        match self {
+            Self::One(..) => &[],
+            Self::Count(parts) | Self::Streams(parts, _) => parts,
+        }
+    }
+}
+
 impl ClusterConnection {
-    /// What a command comes to that several nodes are asked, and what each is asked; none where it is for one node.
-    pub(super) fn of_several(&self, command: &Command<'_>) -> RedisResult<Option<(Asked, Vec<Part>)>> {
-        let at = |key: &[u8]| -> RedisResult<(Place, u16)> {
-            let slot = slot::of(key);
-            Ok((self.owner(slot)?, slot))
-        };
+    /// What a command comes to that several nodes are asked; none where it is for one node.
+    pub(super) fn of_several(&mut self, command: &Command<'_>) -> RedisResult<Option<Asked>> {
         match command.target()? {
             Target::Any | Target::Key(_) => Ok(None),
             Target::Count(keys) => {
-                let places = keys.iter().map(|key| at(key)).collect::<RedisResult<Vec<_>>>()?;
-                let name = if command.is("EXISTS") {
-                    "EXISTS"
-                } else if command.is("DEL") {
-                    "DEL"
-                } else {
-                    "UNLINK"
-                };
-                let parts = places
-                    .iter()
-                    .zip(keys)
-                    .map(|((place, _), key)| (place.clone(), redis::cmd(name).arg(key).get_packed_command()));
-                Ok(Some((Asked::Count(places.clone()), parts.collect())))
+                let names = ["EXISTS", "DEL", "UNLINK"];
+                let name = names.into_iter().find(|name| command.is(name)).unwrap_or(names[0]);
+                let mut part = |key: &&[u8]| self.part(key, redis::cmd(name).arg(key).get_packed_command());
+                Ok(Some(Asked::Count(keys.iter().map(&mut part).collect::<RedisResult<_>>()?)))
             }
             Target::Streams { head, streams, block_ms } => {
-                let places = streams.iter().map(|(key, _)| at(key)).collect::<RedisResult<Vec<_>>>()?;
                 let owned = |word: &&[u8]| word.to_vec();
-                let mut read = StreamRead {
-                    questions: Vec::new(),
+                let read = StreamRead {
                     head: head.iter().map(owned).collect(),
                     streams: streams.iter().map(|(key, from)| (key.to_vec(), from.to_vec())).collect(),
                     wait: Duration::from_millis(block_ms),
                 };
-                read.questions = (0..streams.len()).map(|index| read.of_one(index, None)).collect();
-                let parts = places.iter().zip(&read.questions);
-                let parts = parts.map(|((place, _), question)| (place.clone(), question.clone())).collect();
-                Ok(Some((Asked::Streams(places.clone(), read), parts)))
+                Ok(Some(Asked::Streams(self.parts_of(&read)?, read)))
             }
         }
+    }
+
+    fn parts_of(&mut self, read: &StreamRead) -> RedisResult<Vec<Part>> {
+        let part = |(index, (key, _)): (usize, &(Vec<u8>, Vec<u8>))| self.part(key, read.of_one(index, None));
+        read.streams.iter().enumerate().map(part).collect()
+    }
+
+    fn part(&mut self, key: &[u8], request: Vec<u8>) -> RedisResult<Part> {
+        let slot = slot::of(key);
+        Ok(Part { place: self.owner_as_before(slot)?, slot, request })
     }
 
     /// Waits on one stream after the other, and asks all of them in between, until one has something or the time is over.
@@ -78,14 +83,12 @@ impl ClusterConnection {
             }
             let waited_on = self.turn % count;
             self.turn = self.turn.wrapping_add(1);
-            let question = read.of_one(waited_on, Some(slice.min(left)));
-            let part = self.put(&read.streams[waited_on].0, &question)?;
-            let mut found = joined(self.receive_all(&[part])?);
+            let (key, _) = &read.streams[waited_on];
+            let part = self.part(key, read.of_one(waited_on, Some(slice.min(left))))?;
+            let mut found = joined(self.ask_parts(&[part])?);
             if found == Value::Nil {
-                let all = read.questions.iter().zip(&read.streams);
-                let parts = all.map(|(question, (key, _))| self.put(key, question));
-                let parts = parts.collect::<RedisResult<Vec<_>>>()?;
-                found = joined(self.receive_all(&parts)?);
+                let all = self.parts_of(read)?;
+                found = joined(self.ask_parts(&all)?);
             }
             if found != Value::Nil {
                 return Ok(found);
@@ -93,31 +96,38 @@ impl ClusterConnection {
         }
     }
 
-    /// Sends a question about a key.
-    fn put(&mut self, key: &[u8], question: &[u8]) -> RedisResult<(Place, u16)> {
-        let slot = slot::of(key);
-        let place = self.owner(slot)?;
-        self.node(&place)?.send_packed_command(question)?;
-        Ok((place, slot))
+    fn ask_parts(&mut self, parts: &[Part]) -> RedisResult<Vec<Value>> {
+        for (index, part) in parts.iter().enumerate() {
+            let sent = self.node(&part.place).and_then(|node| node.send_packed_command(&part.request));
+            self.broken |= sent.is_err() && index > 0;
+            sent?;
+        }
+        self.receive_all(parts)
     }
 
-    /// One answer of each, all of them read whatever they are: the first error, where one is.
-    pub(super) fn receive_all(&mut self, parts: &[(Place, u16)]) -> RedisResult<Vec<Value>> {
-        let (mut answers, mut refused) = (Vec::new(), None);
-        for (place, slot) in parts {
-            match self.receive(place, Some(*slot))? {
-                Value::ServerError(error) => {
-                    if let Some(Redirect::Moved(slot, to)) =
-                        redirect(&Value::ServerError(error.clone()), place)
-                    {
-                        self.topology.has_moved(slot, to);
-                    }
-                    refused = refused.or(Some(error));
+    /// One answer of each, all of them read whatever they are: the first error, where one is. What a node no longer has while its slot
+    /// is being moved, the other one is asked for.
+    pub(super) fn receive_all(&mut self, parts: &[Part]) -> RedisResult<Vec<Value>> {
+        let mut answers = Vec::new();
+        for part in parts {
+            let answer = self.receive(&part.place, Some(part.slot));
+            self.broken |= answer.is_err() && parts.len() > 1;
+            answers.push(answer?);
+        }
+        for (part, answer) in parts.iter().zip(&mut answers) {
+            match redirect(answer, &part.place) {
+                Some(Redirect::Moved(slot, to)) => self.topology.has_moved(slot, to),
+                // Not while others are to answer: theirs would be taken for its.
+                Some(Redirect::Ask(to)) if self.asked.is_empty() => {
+                    *answer = self.ask_at(&to, &part.request)?;
                 }
-                answer => answers.push(answer),
+                _ => {}
             }
         }
-        refused.map_or(Ok(answers), |error| Ok(vec![Value::ServerError(error)]))
+        match answers.iter().position(|answer| matches!(answer, Value::ServerError(_))) {
+            Some(refused) => Ok(vec![answers.swap_remove(refused)]),
+            None => Ok(answers),
+        }
     }
 }
 
