@@ -34,6 +34,7 @@ mod buffer_stat;
 mod buffer_trim;
 mod buffer_vanished;
 mod cluster_stale;
+mod cluster_writers;
 mod dependencies;
 mod embed_cursor;
 mod embed_program;

@@ -134,6 +134,7 @@ impl Appender {
             }
             counts.answered.fetch_add(1, Relaxed);
         }
+        self.tail.is_whole();
         self.shared.unproven.stand(lane, self.epoch(), self.acked);
         self.sent -= blocks;
         self.probing = false;

@@ -1,5 +1,5 @@
-//! How a lane is taken up again on a server that came back with less than it had acknowledged: blocks that are still in spill
-//! files go in again under their numbers; what is gone is counted and written down beside the lane, and the numbers go on where
+//! How a lane is taken up again on a server that came back with less than it had acknowledged: blocks that are still at hand, in
+//! memory (`tail.rs`) or in spill files, go in again under their numbers; what is gone is counted and written down beside the lane, and the numbers go on where
 //! the writer was, so that readers find the gap.
 
 use std::sync::atomic::Ordering::Relaxed;
@@ -13,7 +13,7 @@ use super::meta;
 use super::round_failure::RoundFailure;
 use super::scripts;
 use super::source_cursor::SourceCursor;
-use super::spill::Again;
+use super::spill::{Again, OnDisk};
 
 /// A lane that is ours again: the number of its last block, and its events.
 enum TakenUp {
@@ -23,64 +23,41 @@ enum TakenUp {
     After(u64, u64),
 }
 
-impl TakenUp {
-    fn into_place(self) -> (u64, u64) {
+/// Where an acknowledged block is that can be sent again.
+enum AtHand {
+    Memory(PendingBlock),
+    Disk(OnDisk),
+}
+
+impl AtHand {
+    /// The block; none where it can be read no more.
+    fn read(self, again: &mut Again) -> Option<PendingBlock> {
         match self {
-            Self::Ours(stored, events) | Self::After(stored, events) => (stored, events),
+            Self::Memory(pending) => Some(pending),
+            Self::Disk(on_disk) => {
+                let block = again.read(&on_disk)?;
+                Some(PendingBlock { block, first: None, mark: Some((on_disk.field, on_disk.place)) })
+            }
         }
     }
 }
 
 impl Appender {
-    /// Takes the lane up again.
+    /// Takes the lane up again: acknowledged blocks that are at hand, and that the server does not have, go in again. After another
+    /// writer's, of which none is there, under the numbers that come next.
     pub(super) fn resume(&mut self) -> Result<(), RoundFailure> {
-        let (lane, base) =
-            (self.settings.lane, self.claim.map_or((0, 0), |claim| (claim.last, claim.events)));
+        self.tail.doubt();
+        let base = self.claim.map_or((0, 0), |claim| (claim.last, claim.events));
         let (acked, acked_events) = (self.acked, self.acked_events);
-        if self.tail.blocks().next().is_some() {
-            return self.resume_with_tail(base);
-        }
-        let kept = self.shared.unproven.between(lane, 0, acked - base.0);
-        if kept.is_empty() {
-            let (stored, events) = match self.take_up((acked, acked_events))? {
-                TakenUp::Ours(stored, events) => (stored, events),
-                TakenUp::After(stored, events) => {
-                    self.go_on_after(base, (stored, events));
-                    return Ok(());
+        if self.at_hand().is_empty() {
+            match self.take_up((acked, acked_events))? {
+                TakenUp::Ours(stored, events) => {
+                    self.lose_after(events, &[(stored < acked).then_some((events, acked_events))]);
                 }
-            };
-            self.lose_after(events, &[(events, acked_events)].map(|span| (stored < acked).then_some(span)));
+                TakenUp::After(stored, events) => self.go_on_after(base, (stored, events)),
+            }
             return Ok(());
         }
-        let (mut stored, mut events) = self.take_up((0, 0))?.into_place();
-        let (had, mut lost, mut again) = (events, Vec::new(), Again::default());
-        for (index, on_disk) in kept {
-            let (number, before) = (base.0 + index, base.1 + on_disk.before);
-            if number <= stored {
-                continue;
-            }
-            // One that can be read no more is lost like those that were in no file.
-            let Some(block) = again.read(&on_disk) else { continue };
-            if number > stored + 1 {
-                lost.push(Some((events, before)));
-                self.take_up((number - 1, before))?;
-            }
-            let pending =
-                PendingBlock { block, first: None, mark: Some((on_disk.field.clone(), on_disk.place)) };
-            self.send_again(number, &pending)?;
-            (stored, events) = (number, before + pending.block.events);
-        }
-        if stored < acked {
-            lost.push(Some((events, acked_events)));
-            self.take_up((acked, acked_events))?;
-        }
-        self.lose_after(had, &lost);
-        Ok(())
-    }
-
-    /// The same where acknowledged blocks are at hand: those that the server does not have go in again. After another writer's, of
-    /// which none is there, under the numbers that come next.
-    fn resume_with_tail(&mut self, base: (u64, u64)) -> Result<(), RoundFailure> {
         let (mut stored, mut events) = match self.take_up((0, 0))? {
             TakenUp::Ours(stored, events) => (stored, events),
             TakenUp::After(stored, events) => {
@@ -91,19 +68,20 @@ impl Appender {
                 (stored, events)
             }
         };
-        let (had, mut lost, mut again) = (events, Vec::new(), 0_u64);
-        let kept = self.tail.blocks().map(|kept| (kept.number, kept.before, kept.pending.clone()));
-        for (number, before, pending) in kept.collect::<Vec<_>>() {
+        let (had, mut lost, mut again, mut sent) = (events, Vec::new(), Again::default(), 0_u64);
+        for (number, before, block) in self.at_hand() {
             if number <= stored {
                 continue;
             }
+            // One that can be read no more is lost like those that are not at hand.
+            let Some(pending) = block.read(&mut again) else { continue };
             if number > stored + 1 {
                 lost.push(Some((events, before)));
                 self.take_up((number - 1, before))?;
             }
             self.send_again(number, &pending)?;
             (stored, events) = (number, before + pending.block.events);
-            again += pending.block.events;
+            sent += pending.block.events;
         }
         let (acked, acked_events) = (self.acked, self.acked_events);
         if stored < acked {
@@ -111,8 +89,23 @@ impl Appender {
             self.take_up((acked, acked_events))?;
         }
         self.lose_after(had, &lost);
-        tracing::info!(lane = %self.settings.lane, events = again, "sent again to a master that did not have them");
+        tracing::info!(lane = %self.settings.lane, events = sent, "sent again to a server that did not have them");
         Ok(())
+    }
+
+    /// Acknowledged blocks that can be sent again, in order, with their numbers and the lane's events before them: the newest from
+    /// memory, older ones that are in spill files still from there.
+    fn at_hand(&self) -> Vec<(u64, u64, AtHand)> {
+        let base = self.claim.map_or((0, 0), |claim| (claim.last, claim.events));
+        let upto = self.tail.blocks().next().map_or(self.acked, |kept| kept.number.saturating_sub(1));
+        let on_disk = self.shared.unproven.between(self.settings.lane, 0, upto.saturating_sub(base.0));
+        let on_disk = on_disk
+            .into_iter()
+            .map(|(index, on_disk)| (base.0 + index, base.1 + on_disk.before, AtHand::Disk(on_disk)));
+        let kept = self.tail.blocks();
+        on_disk
+            .chain(kept.map(|kept| (kept.number, kept.before, AtHand::Memory(kept.pending.clone()))))
+            .collect()
     }
 
     /// What is ours begins after another writer's, and goes on from here, under numbers that nothing was sent with.

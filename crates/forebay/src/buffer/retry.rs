@@ -91,7 +91,11 @@ impl Appender {
             }
             RoundFailure::LostByServer => {
                 self.drain();
-                self.again(Self::resume)
+                match self.resume() {
+                    // What is sent again needs room too.
+                    Err(failure @ RoundFailure::Server(ErrorClass::Full(_))) => self.recover(failure),
+                    done => self.again(|_| done),
+                }
             }
         }
     }

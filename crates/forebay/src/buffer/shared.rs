@@ -49,7 +49,7 @@ pub(super) struct Shared {
     pub listener: Option<Listener>,
     /// Where the source stands.
     pub source: SourceState,
-    /// Bytes of acknowledged blocks that are kept until replicas have them.
+    /// Bytes of acknowledged blocks that are kept until replicas have them, beyond the share that each lane has for its own.
     pub tail_bytes: AtomicUsize,
 }
 

@@ -19,6 +19,9 @@ use super::round_failure::RoundFailure;
 /// Bytes of frames that all lanes of a writer keep together, unless it is told otherwise.
 pub const TAIL_BYTES: usize = 16 << 20;
 
+/// The part of them that the lanes divide among each other: a lane whose replicas are away does not take it from the others.
+const OWN_PART: usize = 8;
+
 /// How often the replicas' offsets are asked for.
 const EVERY: Duration = Duration::from_secs(1);
 
@@ -34,11 +37,15 @@ pub(super) struct Kept {
 #[derive(Default)]
 pub(super) struct Tail {
     blocks: VecDeque<Kept>,
+    /// Of their frames.
+    bytes: usize,
     /// A number, and an offset of the master when it was acknowledged: who has the one has the other.
     mark: Option<(u64, u64)>,
     asked_at: Option<Instant>,
     /// Replicas that may become the master: fewer than these confirm nothing.
     wanted: u64,
+    /// Whether the server was seen to have all that was acknowledged, on this connection.
+    is_there: bool,
 }
 
 impl Tail {
@@ -60,11 +67,25 @@ impl Tail {
 
     /// A new connection: offsets of another master say nothing of what was marked on the one before.
     pub fn begin(&mut self, wanted: u64) {
-        (self.mark, self.wanted) = (None, wanted);
+        self.wanted = wanted;
+        self.doubt();
+    }
+
+    /// The server may have less than was acknowledged: until it has all of it, its offsets say nothing of that.
+    pub fn doubt(&mut self) {
+        (self.mark, self.is_there) = (None, false);
+    }
+
+    /// The server has all that was acknowledged.
+    pub fn is_whole(&mut self) {
+        self.is_there = true;
     }
 
     /// Takes a look at the master's replicas, when everything up to a number was acknowledged.
     fn seen(&mut self, acked: u64, facts: &Facts) -> Option<u64> {
+        if !self.is_there {
+            return None;
+        }
         let (mark, offset) = (self.mark, facts.number("master_repl_offset")?);
         self.mark = Some((acked, offset));
         let least = least_offset(facts).filter(|_| replicas(facts) >= self.wanted.max(1))?;
@@ -88,10 +109,15 @@ pub(super) fn least_offset(facts: &Facts) -> Option<u64> {
 }
 
 impl Appender {
-    /// Whether acknowledged blocks are kept: those in spill files need not be. With `--ack replica` every replica that may be
-    /// promoted had them, but not one that comes back.
+    /// Whether acknowledged blocks are kept. With `--ack replica` every replica that may be promoted had them, but not one that
+    /// comes back; in spill files are those alone that were sent while the server took nothing.
     fn keeps_tail(&self) -> bool {
-        self.settings.tail_bytes > 0 && self.settings.reconnects && self.settings.spill.is_none()
+        self.settings.tail_bytes > 0 && self.settings.reconnects
+    }
+
+    /// What each lane may keep whatever the others do.
+    fn own_bytes(&self) -> usize {
+        self.settings.tail_bytes / OWN_PART / self.shared.lanes.len().max(1)
     }
 
     /// Keeps a block that was acknowledged; where there is no room, the oldest of the lane go.
@@ -99,16 +125,14 @@ impl Appender {
         if !self.keeps_tail() {
             return;
         }
-        let bytes = pending.block.frame.len();
-        let all = self.shared.tail_bytes.fetch_add(bytes, Relaxed) + bytes;
         self.tail.blocks.push_back(Kept { number, before, pending: pending.clone() });
-        let mut over = all.saturating_sub(self.settings.tail_bytes);
-        while over > 0
+        self.count_kept(self.tail.bytes + pending.block.frame.len());
+        let shared_max = self.settings.tail_bytes - self.settings.tail_bytes / OWN_PART;
+        while self.tail.bytes > self.own_bytes()
+            && self.shared.tail_bytes.load(Relaxed) > shared_max
             && let Some(oldest) = self.tail.blocks.front()
         {
-            let (oldest, bytes) = (oldest.number, oldest.pending.block.frame.len());
-            over = over.saturating_sub(bytes);
-            self.let_go_through(oldest);
+            self.let_go_through(oldest.number);
         }
     }
 
@@ -116,8 +140,17 @@ impl Appender {
         while self.tail.blocks.front().is_some_and(|kept| kept.number <= number)
             && let Some(kept) = self.tail.blocks.pop_front()
         {
-            self.shared.tail_bytes.fetch_sub(kept.pending.block.frame.len(), Relaxed);
+            self.count_kept(self.tail.bytes - kept.pending.block.frame.len());
         }
+    }
+
+    /// The lane keeps so many bytes: what is beyond its own share is counted with that of the others.
+    fn count_kept(&mut self, bytes: usize) {
+        let beyond = |bytes: usize| bytes.saturating_sub(self.own_bytes());
+        let (before, now) = (beyond(self.tail.bytes), beyond(bytes));
+        self.shared.tail_bytes.fetch_add(now.saturating_sub(before), Relaxed);
+        self.shared.tail_bytes.fetch_sub(before.saturating_sub(now), Relaxed);
+        self.tail.bytes = bytes;
     }
 
     /// Whether the replicas' offsets are to be asked for with what is sent now.
@@ -154,6 +187,7 @@ impl Appender {
         if (state.0.unwrap_or(0), state.1.unwrap_or(0)) < (epoch, acked) {
             return Err(RoundFailure::LostByServer);
         }
+        self.tail.is_whole();
         self.offsets(info).map_err(|error| RoundFailure::garbled(&error))
     }
 }
@@ -173,6 +207,9 @@ mod tests {
     fn blocks_are_let_go_of_once_the_last_of_the_replicas_that_may_be_promoted_has_them() {
         let mut tail = Tail::default();
         tail.begin(2);
+        assert_eq!(tail.seen(5, &facts(100, &[100, 100])), None);
+        assert_eq!(tail.seen(5, &facts(100, &[100, 100])), None, "the master may lack it itself");
+        tail.is_whole();
         assert_eq!(
             tail.seen(5, &facts(100, &[100, 100])),
             None,
@@ -185,8 +222,12 @@ mod tests {
         assert_eq!(tail.seen(9, &facts(180, &[180, 180])), Some(9));
         // Another master.
         tail.begin(0);
+        tail.is_whole();
         assert_eq!(tail.seen(9, &facts(900, &[900])), None);
         assert_eq!(tail.seen(9, &facts(900, &[])), None, "no replica at all");
         assert_eq!(tail.seen(9, &facts(900, &[900])), Some(9));
+        // It came back with less, on the same connection.
+        tail.doubt();
+        assert_eq!(tail.seen(9, &facts(900, &[900])), None);
     }
 }
