@@ -33,6 +33,7 @@ mod buffer_spill_power;
 mod buffer_stat;
 mod buffer_trim;
 mod buffer_vanished;
+mod cluster_readers;
 mod cluster_stale;
 mod cluster_writers;
 mod dependencies;

@@ -47,6 +47,13 @@ impl Reader {
             }
         }
         let held = pending.len();
+        // Some may only have been taken over by another consumer, and come back from it: not acknowledged, and to be handed out.
+        let Self { held: known, places, .. } = self;
+        for place in places {
+            let lane = place.lane;
+            let is_gone = |id| known.has(lane, id) && !pending.contains(&(lane, id));
+            place.recent.iter_mut().for_each(|recent| recent.forget(is_gone));
+        }
         self.held.blocks = pending;
         self.held.look_at = (2 * held).clamp(self.held.max / 16, self.held.max);
         Ok(())

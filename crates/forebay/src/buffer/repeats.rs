@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use redis::RedisError;
+use redis::{RedisError, Value};
 
 use super::entry::{Entry, Id, list};
 use super::read_answer::strange;
@@ -37,6 +37,11 @@ impl Recent {
         self.0.get(&entry.number).filter(|(_, known)| *known == sum(entry)).map(|(id, _)| *id)
     }
 
+    /// Forgets those whose ids are such: should they come again, they are handed out.
+    pub fn forget(&mut self, is_such: impl Fn(Id) -> bool) {
+        self.0.retain(|_, (id, _)| !is_such(*id));
+    }
+
     /// The lowest number of those whose ids are such.
     fn lowest(&self, is_such: impl Fn(Id) -> bool) -> Option<u64> {
         self.0.iter().find(|(_, (id, _))| is_such(*id)).map(|(number, _)| *number)
@@ -60,7 +65,11 @@ impl Reader {
         let lane = place.lane;
         if self.options.group.is_some() {
             if self.held.has(lane, before) {
-                self.again.push((lane, before, entry.id));
+                let again = (lane, before, entry.id);
+                // Each time that its own blocks are looked through.
+                if !self.again.contains(&again) {
+                    self.again.push(again);
+                }
             } else {
                 self.to_ack.push((lane, entry.id));
             }
@@ -85,10 +94,10 @@ impl Reader {
     pub(super) fn go_on_by_number(&mut self) -> Result<(), RedisError> {
         for at in 0..self.places.len() {
             let place = &self.places[at];
-            let (lane, Some((_, number, _)), true) = (place.lane, place.last, place.recent.is_some()) else {
+            let (lane, Some((id, number, _)), true) = (place.lane, place.last, place.recent.is_some()) else {
                 continue;
             };
-            let found = self.newest_upto(lane, number)?;
+            let found = self.newest_upto(lane, number, id)?;
             let place = &mut self.places[at];
             place.seen = found.unwrap_or_default();
         }
@@ -99,29 +108,57 @@ impl Reader {
     /// known.
     pub(super) fn place_of_group(&mut self, lane: Lane) -> Result<Option<Id>, RedisError> {
         let Some(place) = self.places.iter().find(|place| place.lane == lane) else { return Ok(None) };
-        let (Some((_, number, _)), Some(recent)) = (place.last, &place.recent) else { return Ok(None) };
+        let (Some((id, number, _)), Some(recent)) = (place.last, &place.recent) else { return Ok(None) };
         let held = recent.lowest(|id| self.held.has(lane, id));
         let number = held.map_or(number, |held| held.saturating_sub(1));
-        Ok(Some(self.newest_upto(lane, number)?.unwrap_or_default()))
+        Ok(Some(self.newest_upto(lane, number, id)?.unwrap_or_default()))
     }
 
-    /// The newest block of a lane with a number up to this one.
-    fn newest_upto(&mut self, lane: Lane, number: u64) -> Result<Option<Id>, RedisError> {
-        let mut from = "+".to_owned();
-        for _ in 0..PAGES_MAX {
-            let mut command = redis::cmd("XREVRANGE");
-            command.arg(self.name.stream(lane)).arg(&from).arg("-").arg("COUNT").arg(PAGE);
-            let entries = list(command.query(self.control()?)?).unwrap_or_default();
-            let Some((last, _)) = entries.last() else { return Ok(None) };
+    /// The newest block of a lane with a number up to this one. It is looked for near the id that it had: mostly it has that still, and
+    /// whoever is far behind must not be sent all that is there.
+    fn newest_upto(&mut self, lane: Lane, number: u64, near: Id) -> Result<Option<Id>, RedisError> {
+        let (mut from, mut found) = (near.to_string(), None);
+        'ahead: for _ in 0..PAGES_MAX {
+            let page = self.numbers(lane, ("XRANGE", &from, "+"))?;
+            let Some((last, _)) = page.last() else { break };
             from = format!("({last}");
-            for (id, fields) in entries {
-                let entry = fields.and_then(|fields| Entry::read(id, fields).ok());
-                if entry.is_some_and(|entry| entry.number <= number) {
-                    return Ok(Some(id));
+            for (id, of_block) in page {
+                match of_block {
+                    Some(of_block) if of_block > number => break 'ahead,
+                    Some(_) => found = Some(id),
+                    None => {}
                 }
             }
         }
+        if found.is_some() {
+            return Ok(found);
+        }
+        from = format!("({near}");
+        for _ in 0..PAGES_MAX {
+            let page = self.numbers(lane, ("XREVRANGE", &from, "-"))?;
+            let Some((last, _)) = page.last() else { return Ok(None) };
+            from = format!("({last}");
+            let is_it = |(_, of_block): &&(Id, Option<u64>)| of_block.is_some_and(|found| found <= number);
+            if let Some((id, _)) = page.iter().find(is_it) {
+                return Ok(Some(*id));
+            }
+        }
         Err(strange(format!("no block up to number {number} among the newest of lane {lane}")))
+    }
+
+    /// Some entries of a lane from an id on, with their numbers as far as they are blocks.
+    fn numbers(
+        &mut self,
+        lane: Lane,
+        (command, from, to): (&str, &str, &str),
+    ) -> Result<Vec<(Id, Option<u64>)>, RedisError> {
+        let mut command = redis::cmd(command);
+        command.arg(self.name.stream(lane)).arg(from).arg(to).arg("COUNT").arg(PAGE);
+        let entries = list(command.query(self.control()?)?).unwrap_or_default();
+        let number = |(id, fields): (Id, Option<Vec<Value>>)| {
+            (id, fields.and_then(|fields| Entry::read(id, fields).ok()).map(|entry| entry.number))
+        };
+        Ok(entries.into_iter().map(number).collect())
     }
 }
 
