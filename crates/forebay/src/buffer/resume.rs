@@ -1,6 +1,6 @@
 //! How a lane is taken up again on a server that came back with less than it had acknowledged: blocks that are still at hand, in
-//! memory (`tail.rs`) or in spill files, go in again under their numbers; what is gone is counted and written down beside the lane, and the numbers go on where
-//! the writer was, so that readers find the gap.
+//! memory (`tail.rs`) or in spill files, go in again under their numbers; what is gone is counted and written down beside the
+//! lane, and the numbers go on where the writer was, so that readers find the gap.
 
 use std::sync::atomic::Ordering::Relaxed;
 
