@@ -185,6 +185,8 @@ fn the_script_makes_a_cluster_once_and_makes_known_again_who_was_forgotten() {
 
     // Somebody who was forgotten is made known again, and nothing is made anew.
     let id: String = ask(&nodes[5], "CLUSTER MYID").unwrap();
+    // What one of them has not heard of it cannot forget.
+    until("all of them know it", || nodes[..5].iter().all(|node| nodes_of(node).contains(&id)));
     for node in &nodes[..5] {
         ask::<String>(node, &format!("CLUSTER FORGET {id}")).unwrap();
     }
