@@ -115,6 +115,34 @@ fn blocks_that_are_held_over_a_failover_are_acknowledged_late_under_all_of_their
     assert_eq!(stat.events(), Some(0));
 }
 
+/// It was made where no replica could have it. What its consumer holds is for it still, and what it was done with is not given again.
+#[test]
+fn a_group_that_is_gone_with_its_master_is_made_again_where_its_consumer_was() {
+    let (mut set, address) = of(3, 1);
+    let source = Source::start(open(&address, &acknowledged_by(Ack::Reply)), 3, 100);
+    more(&source, 600);
+    set.wait_in_sync().unwrap();
+    let old = master_of(&set, &address, jetstream::LIKES);
+    set.cut(old).unwrap();
+    let mut reader = reader(&address, Some(("late", "c")));
+    let mut found = drain(&mut reader);
+    let all = places(&found);
+    reader.acknowledge(all[..all.len() / 2].to_vec()).unwrap();
+    set.server(old).kill().unwrap();
+    set.failed_over_from(old).unwrap();
+    more(&source, 300);
+    let (ledger, counts) = source.finish();
+    assert_eq!(counts.lost_by_server, 0);
+    found.extend(drain(&mut reader));
+    for lane in jetstream::ALL {
+        assert_same(lane, &events_of(lane, &found), ledger.lane(lane));
+    }
+    reader.acknowledge(places(&found)).unwrap();
+    found = drain(&mut reader);
+    assert!(found.is_empty(), "{found:?}");
+    assert_eq!(look(&address, &name()).unwrap().events(), Some(0));
+}
+
 /// Taken over by another one while they were held, and come back from it.
 #[test]
 fn blocks_that_come_back_from_another_consumer_are_not_taken_for_repeats() {

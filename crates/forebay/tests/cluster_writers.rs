@@ -1,5 +1,5 @@
-//! What is claimed of writers on a cluster on bad days: what was acknowledged is sent again whatever else they do, on full masters
-//! and over two failovers in a row; and a slot that an operator takes away and gives to another node is found. On real clusters.
+//! What is claimed of writers on a cluster on bad days: what was acknowledged is sent again whatever else they do, and over two
+//! failovers in a row; a slot that an operator takes away and gives to another node is found. On real clusters.
 
 use std::collections::HashSet;
 
@@ -7,9 +7,8 @@ use forebay::buffer::connect::Address;
 use forebay::buffer::error::Error;
 use forebay::buffer::meta;
 use forebay::buffer::overflow::{Overflow, Spill};
-use forebay::buffer::writer::{Ack, Counts, Options, Writer};
+use forebay::buffer::writer::{Ack, Counts, Options};
 use forebay::event::jetstream;
-use forebay::event::parse::{Event, parse};
 use forebay_rig::server::{ClusterSet, ServerBinary};
 
 use crate::failover_cluster::{master_of, on, slot_of};
@@ -67,98 +66,6 @@ fn what_was_acknowledged_is_sent_again_by_a_writer_that_drops_what_comes_meanwhi
     let (counts, there) = cut_off_and_killed(&options);
     assert_eq!((counts.acknowledged + counts.shed, counts.lost_by_server), (3_900, 0), "{counts:?}");
     assert_eq!(there, counts.acknowledged);
-}
-
-/// The new master is as full as the old one was. What was dropped on the old one alone is there again.
-#[test]
-fn a_new_master_that_is_full_is_given_room_for_what_is_sent_again() {
-    let (mut set, address) = of(3, 1);
-    let options = Options { overflow: Overflow::TrimOldest, ..acknowledged_by(Ack::Reply) };
-    let source = Source::start(open(&address, &options), 3, 3_000);
-    more(&source, 1_000);
-    set.wait_in_sync().unwrap();
-    for node in 0..6 {
-        let used: u64 = info(set.server(node), "used_memory").parse().unwrap();
-        tell(set.server(node), &format!("CONFIG SET maxmemory {}", used + (1 << 20)));
-    }
-    more(&source, 3_000);
-    let old = master_of(&set, &address, jetstream::LIKES);
-    set.cut(old).unwrap();
-    more(&source, 300);
-    set.server(old).kill().unwrap();
-    set.failed_over_from(old).unwrap();
-    more(&source, 3_000);
-    let (_, counts) = source.finish();
-    assert_eq!((counts.acknowledged, counts.lost_by_server), (7_300, 0), "{counts:?}");
-    assert!(there(&address) + counts.trimmed >= 7_300, "{counts:?}");
-}
-
-/// A new master takes a part of it, is full, and has room later.
-#[test]
-fn what_is_sent_again_goes_on_where_a_full_server_has_stopped_it() {
-    let (mut set, address) = of(3, 1);
-    let mut writer = open(&address, &acknowledged_by(Ack::Reply));
-    let mut ledger = Ledger { padding: 3_000, ..Ledger::default() };
-    let mut push = |writer: &mut Writer, events: u64| {
-        for _ in 0..events {
-            let cursor = ledger.lane(jetstream::LIKES).len() as u64 + 1;
-            let bytes = event(jetstream::LIKES, cursor, ledger.padding);
-            writer.push(&Event { cursor, ..parse(&bytes).unwrap() }).unwrap();
-            ledger.lanes[jetstream::LIKES.index()].push(bytes);
-        }
-        writer.flush().unwrap();
-        ledger.lane(jetstream::LIKES).len() as u64
-    };
-    let upto = push(&mut writer, 100);
-    until("all are acknowledged", || writer.monitor().counts().acknowledged == upto);
-    set.wait_in_sync().unwrap();
-    let old = master_of(&set, &address, jetstream::LIKES);
-    let new = set.replicas_of(old).unwrap()[0];
-    set.cut(old).unwrap();
-    let upto = push(&mut writer, 1_000);
-    until("all are acknowledged", || writer.monitor().counts().acknowledged == upto);
-    writer.acked_through();
-    let used: u64 = info(set.server(new), "used_memory").parse().unwrap();
-    tell(set.server(new), &format!("CONFIG SET maxmemory {}", used + (1 << 20)));
-    set.server(old).kill().unwrap();
-    set.failed_over_from(old).unwrap();
-    let upto = push(&mut writer, 20);
-    until("it is full", || writer.monitor().trouble().is_some_and(|why| why.contains("OOM")));
-    tell(set.server(new), "CONFIG SET maxmemory 0");
-    until("all are acknowledged", || writer.monitor().counts().acknowledged == upto);
-    let counts = writer.close().unwrap();
-    assert_eq!(counts.lost_by_server, 0);
-    assert_holds_exactly(&address, &ledger);
-    // No block says that what comes behind it is settled.
-    let found = contents(&address);
-    for two in entries(&found).windows(2) {
-        assert!(two[0].low_watermark < two[1].cursor, "block {}", two[0].number);
-    }
-}
-
-/// The shard of the likes has lost its replica, and takes all the room that there is for what is kept.
-#[test]
-fn lanes_whose_replicas_are_away_leave_room_for_what_others_keep() {
-    let (mut set, address) = of(3, 1);
-    let options = Options { tail_bytes: 2 << 20, ..acknowledged_by(Ack::Reply) };
-    let mut writer = open(&address, &options);
-    let mut ledger = Ledger { padding: 1_000, ..Ledger::default() };
-    let likes = master_of(&set, &address, jetstream::LIKES);
-    let other = jetstream::ALL.into_iter().find(|lane| master_of(&set, &address, *lane) != likes).unwrap();
-    let others = master_of(&set, &address, other);
-    let replica = set.replicas_of(likes).unwrap()[0];
-    set.server(replica).kill().unwrap();
-    ledger.push_many(&mut writer, jetstream::LIKES, 4_000).unwrap();
-    until("all are acknowledged", || writer.monitor().counts().acknowledged == 4_000);
-    set.cut(others).unwrap();
-    ledger.push_many(&mut writer, other, 20).unwrap();
-    until("all are acknowledged", || writer.monitor().counts().acknowledged == 4_020);
-    set.server(others).kill().unwrap();
-    set.failed_over_from(others).unwrap();
-    ledger.push_many(&mut writer, other, 20).unwrap();
-    let counts = writer.close().unwrap();
-    assert_eq!((counts.acknowledged, counts.lost_by_server), (4_040, 0));
-    assert_holds_exactly(&address, &ledger);
 }
 
 /// The next master never heard of the newer writer, and the one after it neither.
