@@ -151,6 +151,7 @@ fn blocks_that_come_back_from_another_consumer_are_not_taken_for_repeats() {
     let mut writer = open(&address, &options(1, 8));
     let mut ledger = Ledger::default();
     ledger.push_many(&mut writer, jetstream::LIKES, 60).unwrap();
+    until("all are there", || writer.monitor().counts().acknowledged == 60);
     let options = |consumer: &str| forebay::buffer::reader::Options {
         claim_idle: IDLE,
         ..read_options(&[jetstream::LIKES], Some(("g", consumer)))
@@ -182,6 +183,8 @@ fn readers_of_all_lanes_and_questions_go_on_while_a_slot_is_being_moved() {
     let slot = slot_of(&set, &address, jetstream::LIKES);
     let to = (set.master_of(slot).unwrap() + 1) % 3;
     let keys = meta::find(&mut address.connect().unwrap().0, &name()).unwrap().unwrap().keys();
+    // One that knows of nothing that others learn.
+    let mut earlier = Address::parse(&set.url()).unwrap().connect().unwrap().0;
     set.begin_move(slot, to).unwrap();
     for step in ["one", "both"] {
         assert_eq!(set.move_keys(slot, to, 1).unwrap(), 1);
@@ -197,6 +200,8 @@ fn readers_of_all_lanes_and_questions_go_on_while_a_slot_is_being_moved() {
         }
     }
     set.end_move(slot, to).unwrap();
+    assert_eq!(redis::cmd("EXISTS").arg(&keys[0]).query::<u64>(&mut earlier), Ok(1));
+    assert_eq!(redis::cmd("EXISTS").arg(&keys).query::<u64>(&mut earlier), Ok(13));
     let (ledger, _) = source.finish();
     assert_holds_exactly(&address, &ledger);
 }

@@ -16,7 +16,7 @@ use super::ask::{Redirect, redirect};
 use super::request::{Command, Target, commands};
 use super::several::{Part, StreamRead, joined};
 use super::slot;
-use super::topology::Topology;
+use super::topology::{Topology, words};
 use super::view::Place;
 use crate::buffer::answer::Budget;
 use crate::buffer::node_connection::NodeConnection;
@@ -84,7 +84,7 @@ impl ClusterConnection {
                     connection.last = Some(place);
                     return Ok(connection);
                 }
-                Err(error) => why.push(format!("{place}: {error}")),
+                Err(error) => why.push(format!("{place}: {}", words(&error))),
             }
         }
         Err(why.join("; "))

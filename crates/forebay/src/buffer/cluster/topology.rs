@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use redis::io::tcp::TcpSettings;
-use redis::{ConnectionInfo, RedisResult};
+use redis::{ConnectionInfo, RedisError, RedisResult};
 
 use super::slot_map::SlotMap;
 use super::url;
@@ -169,12 +169,12 @@ impl Topology {
     }
 
     fn ask_one(&self, place: &Place, limit: Duration) -> Result<View, String> {
-        let mut connection = self.dial(place, limit).map_err(|error| error.to_string())?;
+        let mut connection = self.dial(place, limit).map_err(|error| words(&error))?;
         connection.set_limit(limit.min(EACH_MAX));
         let answer: String = redis::cmd("CLUSTER").arg("NODES").query(&mut connection).map_err(|error| {
             let remedy =
                 if error.code() == Some("NOPERM") { " (the ACL rule is +cluster|nodes)" } else { "" };
-            format!("{error}{remedy}")
+            format!("{}{remedy}", words(&error))
         })?;
         let by_name = matches!(self.server.addr(), redis::ConnectionAddr::TcpTls { .. });
         let view = View::parse(&answer, place, by_name)?;
@@ -199,6 +199,11 @@ impl Topology {
         known.sort_by_key(|place| state.silent.iter().any(|(silent, _)| silent == place));
         known
     }
+}
+
+/// What a node that was asked has to do with an error.
+pub(super) fn words(error: &RedisError) -> String {
+    if error.is_timeout() { "it took the connection and gives no answer".into() } else { error.to_string() }
 }
 
 /// The nodes that the URL names.
