@@ -135,12 +135,17 @@ impl ClusterSet {
         Ok(view.iter().filter(is_one).filter_map(|node| self.index_of(&node.id)).collect())
     }
 
-    /// Waits until another node of this one's shard has its slots and takes writes.
+    /// Waits until another node of this one's shard has its slots and takes writes, and most nodes that are up know of it.
     pub fn failed_over_from(&self, old: usize) -> Result<usize, ServerError> {
         let taken_over = || {
-            let new = self.master_now(self.shard(old)).filter(|new| *new != old)?;
-            let own = self.view(new)?.into_iter().find(|node| node.id == self.ids[new])?;
-            (own.replica_of.is_none() && !own.slots.is_empty() && self.is_ok(new)).then_some(new)
+            let views = self.views();
+            let new = self.master_now(&views, self.shard(old)).filter(|new| *new != old)?;
+            let is_owner = |node: &NodeState| {
+                node.id == self.ids[new] && node.replica_of.is_none() && !node.slots.is_empty()
+            };
+            let know: Vec<usize> =
+                views.iter().filter(|(_, view)| view.iter().any(is_owner)).map(|(index, _)| *index).collect();
+            (know.contains(&new) && know.len() * 2 > views.len() && self.is_ok(new)).then_some(new)
         };
         poll(LIMIT, taken_over).ok_or_else(|| self.not_ready(&format!("nobody takes over from node {old}")))
     }
@@ -150,7 +155,7 @@ impl ClusterSet {
         for shard in 0..self.masters {
             let mut goal = SyncGoal::default();
             let in_sync = || {
-                let master = self.master_now(shard)?;
+                let master = self.master_now(&self.views(), shard)?;
                 let others = self.nodes_of(shard).filter(|node| *node != master);
                 let replicas = others.filter(|node| self.nodes[*node].is_running()).count();
                 goal.is_reached(master, &self.nodes[master], replicas).then_some(())
@@ -204,13 +209,12 @@ impl ClusterSet {
         (0..self.nodes.len()).filter(move |index| self.shard(*index) == shard)
     }
 
-    fn master_now(&self, shard: usize) -> Option<usize> {
-        let views = self.views();
+    fn master_now(&self, views: &[(usize, Vec<NodeState>)], shard: usize) -> Option<usize> {
         let is_master = |node: &NodeState| {
             node.replica_of.is_none()
                 && self.index_of(&node.id).is_some_and(|index| self.shard(index) == shard)
         };
-        self.latest(&views, is_master)
+        self.latest(views, is_master)
     }
 
     /// The node with the highest epoch of those that are so to somebody.
